@@ -1,0 +1,70 @@
+"""Every way onegig can fail to answer, each with its exit code and its advice.
+
+NO-GO is a result, not an error. An error means the question could not be asked (bad configuration,
+a build that broke) or not be answered (something could not be measured).
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process returns; the README's table is checked against this."""
+
+    OK = 0
+    NO_GO = 1
+    CONFIG = 2
+    BUILD = 3
+    INCOMPLETE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class OnegigError(Exception):
+    """What happened, the command that failed (if one did) and what to do next.
+
+    `detail` holds output worth showing whole, such as the tail of a build log.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INCOMPLETE
+
+    def __init__(
+        self, message: str, *, command: str = "", advice: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.command = command
+        self.advice = advice
+        self.detail = detail
+
+
+class ConfigError(OnegigError):
+    """budgets.yml, the compose file or the command line is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class EngineError(OnegigError):
+    """No usable Docker Engine, or it stopped answering."""
+
+    exit_code = ExitCode.BUILD
+
+
+class BuildError(OnegigError):
+    """An image could not be built."""
+
+    exit_code = ExitCode.BUILD
+
+
+class BootError(OnegigError):
+    """The box or the stack could not be started at all."""
+
+    exit_code = ExitCode.BUILD
+
+
+class InspectError(OnegigError):
+    """An image could not be read."""
+
+
+class MeasureError(OnegigError):
+    """The stack ran but could not be measured."""

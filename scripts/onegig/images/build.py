@@ -1,0 +1,122 @@
+"""`build`: every service's image through buildx bake, in parallel, only what changed."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onegig.errors import BuildError
+from onegig.model.stack import Stack
+from onegig.owned import Run
+from onegig.process import CommandError, run
+
+CA_SECRET = "ca"  # Dockerfiles may mount it where a build reaches its index through a private CA
+TIMEOUT_SECONDS = 3600
+_STEP = re.compile(r"#\d+ \[(?P<step>[^\]]+)\] (?P<text>.+)")
+_FAILED = re.compile(r"ERROR: target (?P<target>\S+): (?P<reason>.*)", re.DOTALL)
+_EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """What bake was asked for and how much of it was done already."""
+
+    services: tuple[str, ...]
+    cached_steps: int
+    steps: int
+
+
+def build_images(
+    stack: Stack, run_: Run, *, say: Callable[[str], None], environment: Mapping[str, str]
+) -> Built:
+    """Build every service that has a build section, under the names compose gives its images.
+
+    Raises BuildError naming the service that failed, with the tail of its own log.
+    """
+    services = [service for service in stack.services if service.builds]
+    if not services:
+        return Built(services=(), cached_steps=0, steps=0)
+    images = {_target(service.name): service.image for service in services}
+    plan = _plan(stack, run_, images)
+    definition = run_.directory / "bake.json"
+    definition.write_text(json.dumps(plan))
+    steps: dict[str, None] = {}
+    command = ["docker", "buildx", "bake", "--progress", "plain", "--file", str(definition)]
+    try:
+        done = run(
+            command,
+            cwd=Path(stack.directory),
+            env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
+            timeout_seconds=TIMEOUT_SECONDS,
+            on_line=lambda line: _progress(line, steps, say),
+        )
+    except CommandError as error:
+        raise _build_error(error, list(images)) from error
+    return Built(
+        services=tuple(service.name for service in services),
+        cached_steps=len(re.findall(r"^#\d+ CACHED$", done.stderr, re.MULTILINE)),
+        steps=len(steps),
+    )
+
+
+def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> dict[str, Any]:
+    """Bake's own reading of the compose project, with tags, output and the CA secret settled."""
+    compose = run_.directory / "build.compose.yml"
+    compose.touch(mode=0o600)
+    compose.write_text(stack.config_json)
+    command = ["docker", "buildx", "bake", "--file", str(compose), "--print", *images]
+    try:
+        printed = run(command, cwd=Path(stack.directory))
+    except CommandError as error:
+        raise BuildError(
+            "buildx cannot read the compose project",
+            command=error.command,
+            advice="`docker buildx bake --print` shows the same",
+            detail=error.detail,
+        ) from error
+    plan: dict[str, Any] = json.loads(printed.stdout)
+    authority = _ca_bundle()
+    for name, target in plan["target"].items():
+        if name in images:
+            target["tags"] = [images[name]]
+            target["output"] = ["type=docker"]
+        if authority:
+            target["secret"] = [*target.get("secret", []), f"id={CA_SECRET},src={authority}"]
+    return plan
+
+
+def _ca_bundle() -> str | None:
+    """The certificate bundle this host's own clients were told to trust, if they were."""
+    for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
+        path = os.environ.get(variable, "")
+        if path and Path(path).is_file():
+            return path
+    return None
+
+
+def _target(service: str) -> str:
+    """bake's name for a compose service."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
+
+
+def _progress(line: str, steps: dict[str, None], say: Callable[[str], None]) -> None:
+    match = _STEP.match(line)
+    if match and not match["step"].startswith("internal") and line not in steps:
+        steps[line] = None
+        say(f"[{match['step']}] {match['text']}"[:100])
+
+
+def _build_error(error: CommandError, targets: list[str]) -> BuildError:
+    match = _FAILED.search(error.output)
+    reason = match["reason"].strip() if match else error.message
+    target = match["target"] if match and match["target"] in targets else ""
+    excerpt = _EXCERPT.search(error.output)
+    return BuildError(
+        f"the image of {target} could not be built" if target else "the build failed",
+        command=f"docker buildx bake {target}".strip(),
+        advice="the failing step's own log is above; mend its Dockerfile and run again",
+        detail="\n".join(part for part in (excerpt["text"] if excerpt else "", reason) if part),
+    )

@@ -1,0 +1,158 @@
+"""Results kept by image id and diff_id, so that what did not change costs nothing.
+
+One small JSON file per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect. A file
+that is damaged, of another version of onegig or dive, or of another kind counts as absent and is
+written anew. The cache never fails a run: where nothing can be written, nothing is kept.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from onegig.images.layers import LayerBytes
+from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
+from onegig.model.measured import Unknown
+
+SCHEMA = f"{IMAGES_SCHEMA}/cache/1"
+UNUSED_DAYS = 30
+NO_DIVE = ""  # version under which results without dive are kept
+_DAY_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRecord:
+    """What of an image depends on its id alone."""
+
+    layers: tuple[Layer, ...]
+    dive: Dive | Unknown
+
+
+class Cache:
+    """Results of earlier runs in a folder."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def image(
+        self, image_id: str, diff_ids: tuple[str, ...], dive_version: str
+    ) -> ImageRecord | None:
+        """The image's record made with that dive, None when there is none that fits."""
+        entry = self._load("image", image_id)
+        try:
+            record = _image_record(entry) if entry.get("dive_version") == dive_version else None
+        except (KeyError, TypeError, ValueError):
+            return None
+        if record and tuple(layer.diff_id for layer in record.layers) == diff_ids:
+            return record
+        return None
+
+    def layer(self, diff_id: str) -> LayerBytes | None:
+        """The layer's measured bytes, None when they are not known."""
+        entry = self._load("layer", diff_id)
+        try:
+            return LayerBytes(
+                size_bytes=_number(entry["size_bytes"]),
+                compressed_bytes=_number(entry["compressed_bytes"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def keep_image(self, image_id: str, record: ImageRecord, dive_version: str) -> None:
+        """Keep an image's record."""
+        self._store("image", image_id, {"dive_version": dive_version, **asdict(record)})
+
+    def keep_layer(self, diff_id: str, measured: LayerBytes) -> None:
+        """Keep a layer's measured bytes."""
+        self._store("layer", diff_id, asdict(measured))
+
+    def prune(self, now: float | None = None) -> None:
+        """Remove entries that no run has used for 30 days; `now` is in seconds since the epoch."""
+        oldest = (time.time() if now is None else now) - UNUSED_DAYS * _DAY_SECONDS
+        for path in self._directory.glob("*"):
+            with suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+    def _path(self, kind: str, digest: str) -> Path:
+        return self._directory / f"{kind}-{digest.removeprefix('sha256:')}.json"
+
+    def _load(self, kind: str, digest: str) -> dict[str, Any]:
+        path = self._path(kind, digest)
+        try:
+            entry = json.loads(path.read_bytes())
+            os.utime(path)  # marks the entry as used
+        except (OSError, ValueError):
+            return {}
+        expected = {"schema": SCHEMA, "digest": digest}
+        if not isinstance(entry, dict) or not expected.items() <= entry.items():
+            return {}
+        return entry
+
+    def _store(self, kind: str, digest: str, fields: dict[str, Any]) -> None:
+        text = json.dumps({"schema": SCHEMA, "digest": digest, **fields})
+        with suppress(OSError):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=self._directory, delete=False) as file:
+                file.write(text)
+            os.replace(file.name, self._path(kind, digest))
+
+
+def default_directory(environment: Mapping[str, str]) -> Path:
+    """Where results are kept, by the XDG base directory specification."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return root / "onegig" / "inspect"
+
+
+def _image_record(entry: dict[str, Any]) -> ImageRecord:
+    return ImageRecord(
+        layers=tuple(_layer(layer) for layer in entry["layers"]), dive=_dive(entry["dive"])
+    )
+
+
+def _layer(fields: dict[str, Any]) -> Layer:
+    return Layer(
+        diff_id=_text(fields["diff_id"]),
+        chain_id=_text(fields["chain_id"]),
+        size_bytes=_number(fields["size_bytes"]),
+        compressed_bytes=_number(fields["compressed_bytes"]),
+        instruction=_text(fields["instruction"]),
+    )
+
+
+def _dive(fields: dict[str, Any]) -> Dive | Unknown:
+    if fields.get("kind") == "unknown":
+        return Unknown(reason=_text(fields["reason"]))
+    return Dive(
+        version=_text(fields["version"]),
+        efficiency=float(fields["efficiency"]),
+        wasted_bytes=_number(fields["wasted_bytes"]),
+        user_wasted_share=float(fields["user_wasted_share"]),
+        worst=tuple(_wasted(file) for file in fields["worst"]),
+    )
+
+
+def _wasted(fields: dict[str, Any]) -> WastedFile:
+    return WastedFile(
+        path=_text(fields["path"]),
+        copies=_number(fields["copies"]),
+        bytes=_number(fields["bytes"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value

@@ -1,0 +1,137 @@
+"""The inspect step: every image of a stack, in bytes, and what dive thinks of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from onegig.errors import InspectError
+from onegig.images import dive
+from onegig.images.cache import Cache, ImageRecord
+from onegig.images.engine import EngineImage, ImageSource
+from onegig.images.examine import Examiner, dive_version
+from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.model.environment import Environment
+from onegig.model.images import Image, ImagesReport
+from onegig.model.measured import Unknown
+from onegig.model.sizes import Convention, format_mb
+
+BASE_LABEL = "onegig.base"
+OFFICIAL_BASE = "official"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inspection:
+    """The images that could be read, and one sentence for each that could not."""
+
+    report: ImagesReport
+    problems: tuple[str, ...]
+
+
+def inspect_images(
+    services_by_image: Mapping[str, tuple[str, ...]],
+    *,
+    engine: ImageSource,
+    cache: Cache,
+    environment: Environment,
+    progress: Callable[[str], None],
+    program: dive.Program | Unknown | None = None,
+    scratch: Path | None = None,
+) -> Inspection:
+    """Inspect all images of a stack; keys are references, values the services that run them.
+
+    `progress` hears one line per image. `program` is the dive to use (default: the one installed);
+    `scratch` an existing folder for unpacked layers (default: a temporary one). Images that fail
+    are named in `problems` and missing from the report, whose sums are then too low.
+    Raises EngineError when the engine does not answer.
+    """
+    program = dive.find() if program is None else program
+    images, problems = _look_up(services_by_image, engine)
+    records: dict[str, ImageRecord] = {}
+    unknown: dict[str, EngineImage] = {}
+    for image in images:
+        record = cache.image(image.image_id, image.diff_ids, dive_version(program))
+        if record is None:
+            unknown.setdefault(image.image_id, image)
+        elif image.image_id not in records:
+            records[image.image_id] = record
+            progress(f"{_summary(image, record)}, unchanged")
+    if unknown:
+        with _folder(scratch) as directory:
+            examiner = Examiner(source=engine, cache=cache, program=program, directory=directory)
+            for image, outcome in examiner.examine(tuple(unknown.values())):
+                if isinstance(outcome, InspectError):
+                    problems.append(_problem(image.reference, outcome))
+                    progress(problems[-1])
+                else:
+                    records[image.image_id] = outcome
+                    progress(_summary(image, outcome))
+        cache.prune()
+    known = [(image, records[image.image_id]) for image in images if image.image_id in records]
+    report = _report(known, services_by_image, environment)
+    return Inspection(report=report, problems=tuple(problems))
+
+
+def _look_up(
+    references: Mapping[str, tuple[str, ...]], engine: ImageSource
+) -> tuple[list[EngineImage], list[str]]:
+    images, problems = [], []
+    for reference in references:
+        try:
+            images.append(engine.image(reference))
+        except InspectError as error:
+            problems.append(_problem(reference, error))
+    return images, problems
+
+
+def _report(
+    known: Sequence[tuple[EngineImage, ImageRecord]],
+    services_by_image: Mapping[str, tuple[str, ...]],
+    environment: Environment,
+) -> ImagesReport:
+    stack = [record.layers for _, record in known]
+    users = users_by_chain(stack)
+    images = tuple(
+        _image(image, record, services_by_image[image.reference], own_bytes(record.layers, users))
+        for image, record in known
+    )
+    return ImagesReport(
+        environment=environment,
+        images=images,
+        total_bytes=sum(image.size_bytes * max(1, len(image.services)) for image in images),
+        disk_bytes=disk_bytes(stack),
+    )
+
+
+def _image(image: EngineImage, record: ImageRecord, services: tuple[str, ...], own: int) -> Image:
+    size_bytes = sum(layer.size_bytes for layer in record.layers)
+    return Image(
+        reference=image.reference,
+        image_id=image.image_id,
+        services=services,
+        architecture=image.architecture,
+        size_bytes=size_bytes,
+        compressed_bytes=sum(layer.compressed_bytes for layer in record.layers),
+        own_bytes=own,
+        shared_bytes=size_bytes - own,
+        base=dict(image.labels).get(BASE_LABEL, OFFICIAL_BASE),
+        layers=record.layers,
+        dive=record.dive,
+    )
+
+
+def _summary(image: EngineImage, record: ImageRecord) -> str:
+    size = format_mb(sum(layer.size_bytes for layer in record.layers), Convention.STORAGE)
+    return f"{image.reference}: {size} in {len(record.layers)} layers"
+
+
+def _problem(reference: str, error: InspectError) -> str:
+    text = f"{reference}: {error.message}"
+    return f"{text} ({error.advice})" if error.advice else text
+
+
+@contextmanager
+def _folder(scratch: Path | None) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="layers-", dir=scratch) as directory:
+        yield Path(directory)

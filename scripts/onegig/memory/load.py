@@ -1,0 +1,82 @@
+"""The load: a command from one of the stack's images, in the box's network but outside its cap."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from docker import DockerClient
+from docker.errors import DockerException
+from docker.models.containers import Container
+
+from onegig.errors import BootError, ConfigError
+from onegig.memory.box import Box
+from onegig.model.budgets import Load
+from onegig.model.stack import Stack
+from onegig.owned import Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningLoad:
+    """A load that was started, or none at all."""
+
+    description: str = ""
+    container: Container | None = None
+
+    def problem(self) -> str:
+        """Why the load did not do its work: "" when it did."""
+        if self.container is None:
+            return ""
+        self.container.reload()
+        state = self.container.attrs["State"]
+        restarts = self.container.attrs["RestartCount"]
+        if state["Status"] == "running" and not restarts:
+            return ""
+        if state["ExitCode"] == 0 and not state.get("Error"):
+            return ""  # a load that is over is repeated by the engine
+        output = self.container.logs(tail=5).decode(errors="replace").strip()
+        return f"the load `{self.description}` failed (exit {state['ExitCode']}): {output}"
+
+
+@contextmanager
+def apply_load(
+    client: DockerClient, load: Load | None, stack: Stack, box: Box, run_: Run
+) -> Iterator[RunningLoad]:
+    """Run the load from now to the end of the block, again from the start whenever it is over.
+
+    Raises ConfigError when its service is not in the stack, BootError when it cannot start.
+    """
+    if load is None:
+        yield RunningLoad()
+        return
+    image = next((s.image for s in stack.services if s.name == load.service), None)
+    if image is None:
+        raise ConfigError(
+            f"load.service: the stack has no service {load.service!r}",
+            advice=f"services: {', '.join(s.name for s in stack.services)}",
+        )
+    command = " ".join(load.command)
+    try:
+        container = client.containers.run(
+            image,
+            list(load.command),
+            entrypoint=[],
+            detach=True,
+            name=f"{run_.name}-load",
+            labels=run_.labels,
+            network_mode=f"container:{box.container}",
+            cap_drop=["ALL"],
+            read_only=True,
+            tmpfs={"/tmp": "size=64m"},
+            restart_policy={"Name": "always"},
+        )
+    except DockerException as error:
+        raise BootError(
+            f"the load could not be started: {error}",
+            command=command,
+            advice="load.command in budgets.yml runs in the image of load.service",
+        ) from error
+    try:
+        yield RunningLoad(description=f"{load.service}: {command}", container=container)
+    finally:
+        with suppress(DockerException):
+            container.remove(force=True, v=True)

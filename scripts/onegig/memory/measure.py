@@ -1,0 +1,123 @@
+"""`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
+
+import time
+from collections.abc import Callable
+
+from docker import DockerClient
+
+from onegig.errors import MeasureError
+from onegig.memory.box import Box, open_box
+from onegig.memory.load import apply_load
+from onegig.memory.stack import list_containers, read_log, start_stack
+from onegig.memory.summary import (
+    Observation,
+    summarise_box,
+    summarise_engine,
+    summarise_samples,
+    summarise_services,
+)
+from onegig.memory.watch import Watch, watch_box
+from onegig.model.budgets import Budgets
+from onegig.model.environment import Environment
+from onegig.model.memory import MemoryReport, Window
+from onegig.model.stack import Stack
+from onegig.owned import Run
+
+ENOUGH_PASSES = 0.5  # of those the window should have had
+
+
+def measure(
+    client: DockerClient,
+    stack: Stack,
+    budgets: Budgets,
+    environment: Environment,
+    run_: Run,
+    say: Callable[[str], None],
+) -> MemoryReport:
+    """Boot the stack in the box under load and measure it.
+
+    Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
+    """
+    cap = budgets.memory.limit_bytes
+    plan = budgets.measure
+    load_environment = dict(budgets.load.environment) if budgets.load else {}
+    with (
+        open_box(
+            client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say
+        ) as box,
+        watch_box(box, run_, plan.hz) as watch,
+        apply_load(client, budgets.load, stack, box, run_) as load,
+    ):
+        boot_seconds = start_stack(
+            stack,
+            box,
+            run_,
+            environment=load_environment,
+            timeout_seconds=plan.healthy_timeout_seconds,
+            say=say,
+        )
+        say(f"settling for {plan.settle_seconds:g} s")
+        time.sleep(plan.settle_seconds)
+        say(f"measuring for {plan.window_seconds:g} s at {plan.hz:g} Hz")
+        opened = time.monotonic()
+        time.sleep(plan.window_seconds)
+        seen = _observe(box, watch, opened)
+        problems = tuple(
+            filter(None, (load.problem(), *_gaps(seen, plan.hz * plan.window_seconds)))
+        )
+        window = Window(
+            metric=budgets.memory.metric,
+            settle_seconds=plan.settle_seconds,
+            seconds=plan.window_seconds,
+            hz=plan.hz,
+            samples=len(seen.window),
+            boot_seconds=round(boot_seconds, 1),
+            load=load.description,
+        )
+        return _report(seen, stack, budgets, box, window, environment, problems)
+
+
+def _observe(box: Box, watch: Watch, opened: float) -> Observation:
+    window = watch.between(opened, time.monotonic())
+    if not window:
+        raise MeasureError(
+            "the box was gone before it could be measured",
+            advice="the box's own log:",
+            detail=box.log.read_text(errors="replace"),
+        )
+    containers = list_containers(box.client)
+    logs = {c.service: read_log(box.client, c) for c in containers if not c.ready}
+    return Observation(passes=tuple(watch.passes), window=window, containers=containers, logs=logs)
+
+
+def _gaps(seen: Observation, expected: float) -> list[str]:
+    """What makes the numbers less than whole."""
+    gaps = []
+    if len(seen.window) < expected * ENOUGH_PASSES:
+        gaps.append(f"only {len(seen.window)} of {expected:.0f} samples could be taken in time")
+    unreadable = max(one.unreadable for one in seen.window)
+    if unreadable:
+        gaps.append(f"the memory of {unreadable} processes could not be read")
+    return gaps
+
+
+def _report(
+    seen: Observation,
+    stack: Stack,
+    budgets: Budgets,
+    box: Box,
+    window: Window,
+    environment: Environment,
+    problems: tuple[str, ...],
+) -> MemoryReport:
+    metric = budgets.memory.metric
+    return MemoryReport(
+        environment=environment,
+        window=window,
+        box=summarise_box(seen, mode=box.mode, cap_bytes=budgets.memory.limit_bytes, metric=metric),
+        engine=summarise_engine(seen, metric),
+        services=summarise_services(seen, stack, metric),
+        samples=summarise_samples(seen, stack, metric),
+        incomplete=problems,
+        stack=stack.name,
+    )

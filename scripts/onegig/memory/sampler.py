@@ -1,0 +1,233 @@
+"""The sampler: one JSON line per pass over the box, until it is stopped.
+
+Runs as a process of its own, as root (smaps_rollup of other users' processes) and outside the box,
+so that measuring costs the measured machine nothing. Standard library only.
+
+    python -m onegig.memory.sampler --pid BOX_PID --hz 10
+
+Each line is a `Pass` as `dataclasses.asdict` gives it. Memory of processes comes from
+/proc/PID/smaps_rollup (Linux Documentation/filesystems/proc.rst), of cgroups from `cgroup`.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from onegig.memory.cgroup import (
+    Account,
+    Hierarchy,
+    Pressure,
+    cgroup_of,
+    find_hierarchy,
+    processes,
+    read_account,
+    read_pressure,
+    walk,
+)
+
+PROC = Path("/proc")
+KINDS = {
+    "dockerd": "dockerd",
+    "containerd": "containerd",
+    "containerd-shim": "shim",
+    "docker-proxy": "proxy",
+}
+_OOM = re.compile(r"oom-kill:.*oom_memcg=([^,]+),task_memcg=([^,]+),task=([^,]*)")
+
+
+@dataclass(slots=True)
+class Usage:
+    """Processes of one kind or one container, added up, in bytes."""
+
+    processes: int = 0
+    rss: int = 0
+    pss: int = 0
+
+    def add(self, rss: int, pss: int) -> None:
+        """Count one more process."""
+        self.processes += 1
+        self.rss += rss
+        self.pss += pss
+
+
+@dataclass(slots=True)
+class Container:
+    """One container of the stack in one pass."""
+
+    usage: Usage
+    account: Account
+
+
+@dataclass(slots=True)
+class Pass:
+    """Everything read in one pass. `time` is the monotonic clock in seconds."""
+
+    time: float
+    cost_seconds: float
+    box: Account
+    pressure: Pressure | None
+    engine: dict[str, Usage]
+    containers: dict[str, Container]  # by container id
+    unreadable: int  # processes whose memory could not be read
+    oom_killed: list[str] = field(default_factory=list)  # cgroup paths of killed tasks, new ones
+
+
+class Sampler:
+    """Reads one box; keeps what need not be read twice."""
+
+    def __init__(self, box: Path, hierarchy: Hierarchy, kernel_log: "KernelLog") -> None:
+        self.box = box
+        self.version = hierarchy.version
+        self.kernel_log = kernel_log
+        self.box_name = "/" + str(box.relative_to(hierarchy.root))
+        self._kinds: dict[int, str] = {}
+
+    def read(self) -> Pass:
+        """One pass. Raises FileNotFoundError once the box is gone."""
+        started = time.monotonic()
+        unreadable = 0
+        containers: dict[str, Container] = {}
+        nested = self.box / "docker"
+        for cgroup in nested.iterdir() if nested.is_dir() else ():
+            if cgroup.is_dir():
+                try:
+                    container, failed = self._container(cgroup)
+                except (FileNotFoundError, OSError):
+                    continue  # it ended while being read
+                containers[cgroup.name] = container
+                unreadable += failed
+        engine, failed = self._engine()
+        return Pass(
+            time=started,
+            box=read_account(self.box, self.version),
+            pressure=read_pressure(self.box),
+            engine=engine,
+            containers=containers,
+            unreadable=unreadable + failed,
+            oom_killed=[path for path in self.kernel_log.oom_killed() if self._ours(path)],
+            cost_seconds=time.monotonic() - started,
+        )
+
+    def _ours(self, path: str) -> bool:
+        return path == self.box_name or path.startswith(self.box_name + "/")
+
+    def _container(self, cgroup: Path) -> tuple[Container, int]:
+        usage, failed = Usage(), 0
+        for part in walk(cgroup):
+            for pid in processes(part):
+                memory = read_memory(pid)
+                if memory is None:
+                    failed += 1
+                elif memory[0]:
+                    usage.add(*memory)
+        return Container(usage=usage, account=read_account(cgroup, self.version)), failed
+
+    def _engine(self) -> tuple[dict[str, Usage], int]:
+        kinds: dict[str, Usage] = {}
+        failed = 0
+        for pid in self._engine_pids():
+            memory = read_memory(pid)
+            if memory is None:
+                failed += 1
+            elif memory[0]:
+                kinds.setdefault(self._kind(pid), Usage()).add(*memory)
+        return kinds, failed
+
+    def _engine_pids(self) -> Iterator[int]:
+        yield from processes(self.box)
+        for child in self.box.iterdir():
+            if child.is_dir() and child.name != "docker":
+                for part in walk(child):
+                    yield from processes(part)
+
+    def _kind(self, pid: int) -> str:
+        kind = self._kinds.get(pid)
+        if kind is None:
+            try:
+                name = (PROC / str(pid) / "comm").read_text().strip()
+            except OSError:
+                return "other"
+            kind = self._kinds[pid] = KINDS.get(name, "other")
+        return kind
+
+
+class KernelLog:
+    """OOM kills as the kernel reports them: the only record that names the victim's cgroup
+
+    and outlives it. Empty where /dev/kmsg cannot be read; the counters then say how many.
+    """
+
+    def __init__(self, path: str = "/dev/kmsg") -> None:
+        try:
+            self._log = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            os.lseek(self._log, 0, os.SEEK_END)
+        except OSError:
+            self._log = -1
+
+    def oom_killed(self) -> Iterator[str]:
+        """Cgroup paths of tasks killed since the last call."""
+        while self._log >= 0:
+            try:
+                record = os.read(self._log, 8192).decode(errors="replace")
+            except BlockingIOError:
+                return
+            except BrokenPipeError:
+                continue  # the ring buffer overtook us: the next read goes on with what is left
+            except OSError:
+                self._log = -1
+                return
+            if match := _OOM.search(record):
+                yield match[2]
+
+
+def read_memory(pid: int) -> tuple[int, int] | None:
+    """(RSS, PSS) in bytes; (0, 0) for a process that ended; None when it may not be read."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
+            words = rollup.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, 0
+    except PermissionError:
+        return None
+    try:
+        rss, pss = words.index(b"Rss:"), words.index(b"Pss:")
+    except ValueError:
+        return 0, 0
+    return int(words[rss + 1]) * 1024, int(words[pss + 1]) * 1024
+
+
+def open_sampler(pid: int) -> Sampler:
+    """A sampler for the box whose first process is `pid`."""
+    hierarchy = find_hierarchy((PROC / "mounts").read_text())
+    cgroup = cgroup_of(hierarchy, (PROC / str(pid) / "cgroup").read_text())
+    if hierarchy.version == 2 and cgroup.name == "engine":
+        cgroup = cgroup.parent  # the box moved its first process into a leaf
+    return Sampler(cgroup, hierarchy, KernelLog())
+
+
+def main() -> int:
+    """Print passes at the asked rate until the box is gone or the reader closes the pipe."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument("--hz", type=float, default=10)
+    options = parser.parse_args()
+    sampler = open_sampler(options.pid)
+    due = time.monotonic()
+    while True:
+        try:
+            line = json.dumps(asdict(sampler.read()), separators=(",", ":"))
+            print(line, flush=True)
+        except (FileNotFoundError, BrokenPipeError):
+            return 0
+        due = max(due + 1 / options.hz, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Starting the stack inside the box and telling how each service fared."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
+
+from onegig.errors import BootError
+from onegig.memory.box import Box
+from onegig.model.memory import ServiceState
+from onegig.model.stack import Service, Stack
+from onegig.owned import Run
+from onegig.process import kill, spawn, tail
+
+CRASH_LOOP_RESTARTS = 3
+POLL_SECONDS = 0.25
+LOG_LINES = 15
+SERVICE_LABEL = "com.docker.compose.service"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """One container of the stack as the box's engine sees it."""
+
+    container_id: str
+    service: str
+    status: str  # created, running, restarting, exited, dead
+    health: str  # healthy, unhealthy, starting, "" without a healthcheck
+    exit_code: int
+    oom_killed: bool  # the engine's own opinion
+    restarts: int
+    error: str
+
+    @property
+    def state(self) -> ServiceState:
+        """What this container's condition means for its service."""
+        if self.status == "created" and not self.error:
+            return ServiceState.NOT_STARTED
+        if self.status == "exited" and self.exit_code == 0 and self.restarts == 0:
+            return ServiceState.COMPLETED
+        if self.status != "running" or self.restarts >= CRASH_LOOP_RESTARTS:
+            return ServiceState.CRASHED
+        if self.health in ("unhealthy", "starting"):
+            return ServiceState.UNHEALTHY
+        return ServiceState.HEALTHY if self.health else ServiceState.RUNNING
+
+    @property
+    def ready(self) -> bool:
+        """Up and, if it has a healthcheck, healthy; or done."""
+        return self.state in (
+            ServiceState.HEALTHY,
+            ServiceState.RUNNING,
+            ServiceState.COMPLETED,
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Beyond hope: waiting longer would not help."""
+        return self.state is ServiceState.CRASHED or self.health == "unhealthy"
+
+
+def start_stack(
+    stack: Stack,
+    box: Box,
+    run_: Run,
+    *,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+    say: Callable[[str], None],
+) -> float:
+    """Start every service in dependency order; return the seconds until all were ready.
+
+    Services that crash or never turn healthy end the wait but are no error: the caller reads their
+    states afterwards. Raises BootError when compose could not create a single container.
+    """
+    started = time.monotonic()
+    log = run_.directory / "up.log"
+    with log.open("wb") as output:
+        child = spawn(_up(stack, box, run_), env=environment, stdout=output, stderr=output)
+    last = ""
+    try:
+        while time.monotonic() - started < timeout_seconds:
+            ended = child.poll() is not None
+            containers = list_containers(box.client)
+            ready = sum(container.ready for container in containers)
+            text = f"{ready}/{_expected(stack)} services ready"
+            if text != last:
+                say(text)
+                last = text
+            if ended and not containers:
+                raise _nothing_started(log)
+            if ended and all(c.ready or c.failed or _waits(c) for c in containers):
+                break
+            time.sleep(POLL_SECONDS)
+    finally:
+        kill(child)
+    return time.monotonic() - started
+
+
+def list_containers(client: DockerClient) -> tuple[Container, ...]:
+    """Every container of the box, by service name."""
+    found = []
+    for summary in client.api.containers(all=True):
+        if SERVICE_LABEL in summary["Labels"]:
+            found.append(_container(client.api.inspect_container(summary["Id"])))
+    return tuple(sorted(found, key=lambda container: (container.service, container.container_id)))
+
+
+def read_log(client: DockerClient, container: Container) -> str:
+    """The last lines a container printed, or why it could not start."""
+    raw: bytes = client.api.logs(container.container_id, tail=LOG_LINES)
+    lines = raw.decode(errors="replace").rstrip()
+    return "\n".join(part for part in (container.error, lines) if part)
+
+
+def state_of(service: Service, containers: tuple[Container, ...], oom_kills: int) -> ServiceState:
+    """The worst state of a service's containers."""
+    if oom_kills:
+        return ServiceState.OOM_KILLED
+    own = [container.state for container in containers if container.service == service.name]
+    worst_first = (
+        ServiceState.CRASHED,
+        ServiceState.NOT_STARTED,
+        ServiceState.UNHEALTHY,
+        ServiceState.RUNNING,
+        ServiceState.HEALTHY,
+        ServiceState.COMPLETED,
+    )
+    return next((state for state in worst_first if state in own), ServiceState.NOT_STARTED)
+
+
+def _up(stack: Stack, box: Box, run_: Run) -> list[str]:
+    resolved = run_.directory / "compose.json"
+    resolved.touch(mode=0o600)
+    resolved.write_text(_without_builds(stack.config_json))
+    return [
+        *("docker", "--host", box.url, "compose", "--project-name", stack.name),
+        *("--project-directory", stack.directory, "--file", str(Path(resolved))),
+        *("up", "--detach", "--no-build", "--pull", "never"),
+    ]
+
+
+def _without_builds(config_json: str) -> str:
+    """The resolved project; nothing of it may reach for files of the earlier build."""
+    config: dict[str, Any] = json.loads(config_json)
+    for service in config.get("services", {}).values():
+        service.pop("build", None)
+        service.pop("develop", None)
+    return json.dumps(config)
+
+
+def _container(inspected: dict[str, Any]) -> Container:
+    state = inspected["State"]
+    return Container(
+        container_id=inspected["Id"],
+        service=inspected["Config"]["Labels"][SERVICE_LABEL],
+        status=state["Status"],
+        health=state.get("Health", {}).get("Status", "").replace("none", ""),
+        exit_code=state["ExitCode"],
+        oom_killed=state["OOMKilled"],
+        restarts=inspected["RestartCount"],
+        error=state.get("Error", ""),
+    )
+
+
+def _expected(stack: Stack) -> int:
+    return sum(service.replicas for service in stack.services)
+
+
+def _waits(container: Container) -> bool:
+    """Created but never started, because compose has given up on something it depends on."""
+    return container.state is ServiceState.NOT_STARTED
+
+
+def _nothing_started(log: Path) -> BootError:
+    return BootError(
+        "docker compose could not create the stack in the box",
+        command="docker compose up",
+        advice="does `docker compose up` work on this machine?",
+        detail=tail(log.read_text(errors="replace")),
+    )

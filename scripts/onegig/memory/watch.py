@@ -1,0 +1,103 @@
+"""Runs the sampler as a process outside the box and collects its passes."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from threading import Thread
+from typing import Any
+
+from onegig.errors import MeasureError
+from onegig.memory.box import Box
+from onegig.memory.cgroup import Account, Pressure
+from onegig.memory.sampler import Container, Pass, Usage
+from onegig.owned import Run
+from onegig.process import kill, spawn, tail
+
+PACKAGE_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The passes so far, oldest first."""
+
+    passes: list[Pass] = field(default_factory=list)
+
+    def between(self, start: float, end: float) -> tuple[Pass, ...]:
+        """The passes of a window, by the monotonic clock."""
+        return tuple(one for one in self.passes if start <= one.time <= end)
+
+
+@contextmanager
+def watch_box(box: Box, run_: Run, hz: float) -> Iterator[Watch]:
+    """Sample the box until the end of the block. Raises MeasureError when no pass comes."""
+    child = spawn(_command(box, run_, hz), env={"PYTHONPATH": str(PACKAGE_ROOT)})
+    watch = Watch()
+    reader = Thread(target=_collect, args=(child, watch), daemon=True)
+    reader.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not watch.passes:
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise _silent(child)
+            time.sleep(0.02)
+        yield watch
+    finally:
+        kill(child)
+        reader.join(timeout=5)
+
+
+def parse_pass(line: str | bytes) -> Pass:
+    """One line of the sampler."""
+    raw: dict[str, Any] = json.loads(line)
+    return Pass(
+        time=raw["time"],
+        cost_seconds=raw["cost_seconds"],
+        box=Account(**raw["box"]),
+        pressure=Pressure(**raw["pressure"]) if raw["pressure"] else None,
+        engine={kind: Usage(**usage) for kind, usage in raw["engine"].items()},
+        containers={
+            container_id: Container(usage=Usage(**one["usage"]), account=Account(**one["account"]))
+            for container_id, one in raw["containers"].items()
+        },
+        unreadable=raw["unreadable"],
+        oom_killed=raw["oom_killed"],
+    )
+
+
+def _command(box: Box, run_: Run, hz: float) -> list[str]:
+    """As root here; otherwise, through the engine, as root in the host's name spaces."""
+    sampler = ["-m", "onegig.memory.sampler", "--pid", str(box.pid), "--hz", str(hz)]
+    if os.geteuid() == 0:
+        return [sys.executable, *sampler]
+    return [
+        *("docker", "run", "--rm", "--privileged", "--pid", "host", "--cgroupns", "host"),
+        *("--network", "none", "--name", f"{run_.name}-sampler", *run_.label_options),
+        *("--volume", "/:/host:ro", "--volume", "/usr:/usr:ro", "--volume", "/bin:/bin:ro"),
+        *("--volume", "/lib:/lib:ro", "--volume", "/lib64:/lib64:ro"),
+        *("--env", f"PYTHONPATH={PACKAGE_ROOT}", "--env", "PYTHONDONTWRITEBYTECODE=1"),
+        *(f"{run_.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
+    ]
+
+
+def _collect(child: Popen[bytes], watch: Watch) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.endswith(b"\n"):
+            watch.passes.append(parse_pass(line))
+
+
+def _silent(child: Popen[bytes]) -> MeasureError:
+    kill(child)
+    error = child.stderr.read().decode(errors="replace") if child.stderr else ""
+    return MeasureError(
+        "the sampler could not read the box's memory",
+        command="python -m onegig.memory.sampler",
+        advice="the box's cgroup must be readable from this host; is the engine a local one?",
+        detail=tail(error),
+    )

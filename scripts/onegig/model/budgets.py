@@ -1,0 +1,100 @@
+"""budgets.yml as data: limits with the mission's defaults, and where each was written."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from onegig.model.sizes import Convention, parse_size
+
+BUDGETS_VERSION = 1
+
+
+class Metric(StrEnum):
+    """What the headline adds up (design: "total")."""
+
+    RSS = "rss"
+    PSS = "pss"
+    CHARGED = "charged"
+
+
+def _memory(text: str) -> int:
+    return parse_size(text, Convention.MEMORY)
+
+
+def _storage(text: str) -> int:
+    return parse_size(text, Convention.STORAGE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryBudget:
+    """The machine's memory and how much of it must stay free."""
+
+    limit_bytes: int = _memory("1024MB")
+    metric: Metric = Metric.RSS
+    headroom_share: float = 0.10  # WARN when less than this share of the limit is free
+    system_overhead_bytes: int = _memory("80MB")  # kernel and OS; the engine is measured
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImagesBudget:
+    """Limits for images; the last three are dive's own CI rules."""
+
+    total_bytes: int = _storage("1.9GB")
+    each_bytes: int | None = None
+    min_efficiency: float | None = 0.90
+    max_wasted_bytes: int | None = None
+    max_user_wasted_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceBudget:
+    """Limits of one service; None: no limit of its own."""
+
+    memory_bytes: int | None = None
+    image_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """How long and how often to sample."""
+
+    settle_seconds: float = 5.0
+    window_seconds: float = 15.0
+    hz: float = 10.0
+    healthy_timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """A load applied from outside the box, in its network: a command run from one service's image.
+
+    `environment` is set while compose reads the stack, so that a stack can be pointed at the load.
+    """
+
+    service: str
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budgets:
+    """The whole of budgets.yml. `lines` maps a dotted key to the line it was written on."""
+
+    path: str
+    compose: str
+    tier: str | None = None
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
+    disk_bytes: int = _storage("30GB")
+    images: ImagesBudget = field(default_factory=ImagesBudget)
+    measure: Measure = field(default_factory=Measure)
+    load: Load | None = None
+    services: tuple[tuple[str, ServiceBudget], ...] = ()
+    lines: tuple[tuple[str, int], ...] = ()
+
+    def service(self, name: str) -> ServiceBudget:
+        """The service's own limits, or none."""
+        return dict(self.services).get(name, ServiceBudget())
+
+    def where(self, key: str) -> str:
+        """ "budgets.yml:12" for a key that was written, "default" for one that was not."""
+        line = dict(self.lines).get(key)
+        return f"{self.path}:{line}" if line else "default"

@@ -1,0 +1,72 @@
+"""What `inspect` says of images: bytes by layer, what is shared, dive's opinion."""
+
+from dataclasses import dataclass
+
+from onegig.model.environment import Environment
+from onegig.model.measured import Missing
+
+IMAGES_SCHEMA = "onegig/images/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """One layer of an image, lowest first in `Image.layers`.
+
+    `chain_id` names the layer together with everything below it: two images share bytes on the
+    engine's disk exactly where their chain ids are equal (OCI image-spec, "Layer ChainID").
+    """
+
+    diff_id: str
+    chain_id: str
+    size_bytes: int  # content of regular files, as the engine counts a layer
+    compressed_bytes: int  # the layer's tar through gzip -6, what a pull moves
+    instruction: str  # from the image's history
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WastedFile:
+    """A path that dive found in two or more layers."""
+
+    path: str
+    copies: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dive:
+    """dive's own numbers for an image, as printed by `dive --json`."""
+
+    version: str
+    efficiency: float  # 0..1, sum(min size per path) / sum(all sizes per path)
+    wasted_bytes: int
+    user_wasted_share: float  # 0..1, wasted bytes over the bytes above the base layer
+    worst: tuple[WastedFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """One image; `services` are those of the stack that run it."""
+
+    reference: str
+    image_id: str
+    services: tuple[str, ...]
+    architecture: str
+    size_bytes: int  # sum over layers of size_bytes, as `docker image ls` prints
+    compressed_bytes: int
+    own_bytes: int  # layers no other image of the stack has
+    shared_bytes: int  # size_bytes - own_bytes
+    base: str  # "official" or what the image's `onegig.base` label says
+    layers: tuple[Layer, ...]
+    dive: Dive | Missing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImagesReport:
+    """All images of a stack. `disk_bytes` counts every shared layer once."""
+
+    schema: str = IMAGES_SCHEMA
+    environment: Environment
+    images: tuple[Image, ...]
+    total_bytes: int  # sum of size_bytes over services: what 15 unrelated images would take
+    disk_bytes: int
+    stack: str = ""  # the compose project, "" for a single image

@@ -1,0 +1,43 @@
+"""The compose project as onegig needs it: services, images, start order, labels."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """One service of the compose file."""
+
+    name: str
+    image: str  # reference the engine knows it by
+    builds: bool  # has a build section
+    dockerfile: str | None  # relative to the project folder, None for pulled images
+    replicas: int
+    has_healthcheck: bool
+    depends_on: tuple[str, ...]
+    optional: bool  # label onegig.optional
+    criticality: str  # label onegig.criticality
+    memory_limit_bytes: int | None  # compose mem_limit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """A compose project. `directory` is absolute; `config_json` is `docker compose config`'s output."""
+
+    name: str
+    directory: str
+    files: tuple[str, ...]
+    services: tuple[Service, ...]
+    config_json: str
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image once, in the order of services."""
+        return tuple(dict.fromkeys(service.image for service in self.services))
+
+    @property
+    def users_by_image(self) -> dict[str, tuple[str, ...]]:
+        """The services that run each image."""
+        return {
+            image: tuple(service.name for service in self.services if service.image == image)
+            for image in self.images
+        }

@@ -1,0 +1,68 @@
+"""The catalogue of cloud machines (tiers.toml): what a tier gives, with source and date."""
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+from onegig.errors import ConfigError
+
+MIB = 1024**2
+GB = 1000**3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tier:
+    """One row. MemTotal is what `free` shows on the machine: as sold, minus the kernel's reserve."""
+
+    name: str
+    memory_bytes: int
+    memtotal_bytes: int | None  # None: not confirmed
+    disk_bytes: int | None
+    usd_per_month: float | None
+    price_note: str
+    os_idle_bytes: int | None  # used by the idle operating system, engine not included
+    source: str
+    as_of: str
+    confirmed: bool
+
+
+@cache
+def catalogue() -> dict[str, Tier]:
+    """All tiers by name, in the file's order."""
+    text = files("onegig.model").joinpath("tiers.toml").read_text(encoding="utf-8")
+    return {name: _tier(name, row) for name, row in tomllib.loads(text).items()}
+
+
+def find_tier(name: str) -> Tier:
+    """The tier of that name; ConfigError names the nearest ones otherwise."""
+    tiers = catalogue()
+    if name in tiers:
+        return tiers[name]
+    near = get_close_matches(name, tiers, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(tiers)}"
+    raise ConfigError(f"no tier is called {name!r}", advice=hint)
+
+
+def _tier(name: str, row: dict[str, object]) -> Tier:
+    def mib(key: str) -> int | None:
+        value = row.get(key)
+        return int(value) * MIB if isinstance(value, (int, float)) else None
+
+    disk = row.get("disk_gb")
+    price = row.get("usd_per_month")
+    memory = mib("memory_mib")
+    assert memory is not None, f"tiers.toml: {name} has no memory_mib"
+    return Tier(
+        name=name,
+        memory_bytes=memory,
+        memtotal_bytes=mib("memtotal_mib"),
+        disk_bytes=int(disk) * GB if isinstance(disk, (int, float)) else None,
+        usd_per_month=float(price) if isinstance(price, (int, float)) else None,
+        price_note=str(row.get("price_note", "")),
+        os_idle_bytes=mib("os_idle_mib"),
+        source=str(row["source"]),
+        as_of=str(row["as_of"]),
+        confirmed=bool(row["confirmed"]),
+    )

@@ -1,0 +1,106 @@
+"""The answer: one state, the checks behind it, and where the machine's memory goes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+
+REPORT_SCHEMA = "onegig/report/1"
+
+
+class State(StrEnum):
+    """Worst wins, in this order: NO-GO, INCOMPLETE, WARN, GO."""
+
+    GO = "GO"
+    WARN = "WARN"
+    NO_GO = "NO-GO"
+    INCOMPLETE = "INCOMPLETE"
+
+
+class Unit(StrEnum):
+    """What a check's numbers count; tells renderers how to print them."""
+
+    MEMORY = "memory"  # bytes, 1 MB = 2**20
+    STORAGE = "storage"  # bytes, 1 MB = 10**6
+    SHARE = "share"  # 0..1
+    COUNT = "count"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One limit and what was measured against it.
+
+    `id` is stable: "memory.total", "memory.tier", "disk.total", "images.total", "service.memory",
+    "service.image", "service.state", "image.efficiency", "image.wasted", "image.user_wasted",
+    "measure.complete". `at_most` is False for limits from below (efficiency). `blocking` is False
+    for facts shown beside the user's own limit (the tier's real MemTotal).
+    """
+
+    id: str
+    subject: str  # the service or image, "stack" for the whole
+    title: str  # "Memory of the stack"
+    unit: Unit
+    value: float | Missing
+    limit: float | None
+    at_most: bool = True
+    blocking: bool = True
+    state: State
+    message: str  # one sentence: what is so, and for failures why
+    where: str = ""  # "budgets.yml:12", "default", "compose.yml"
+
+    @property
+    def headroom(self) -> float | None:
+        """What is left up to the limit (negative: over), None where it makes no sense."""
+        if self.limit is None or not isinstance(self.value, (int, float)):
+            return None
+        return self.limit - self.value if self.at_most else self.value - self.limit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One bar of the waterfall sold -> kernel -> OS -> engine -> stack -> headroom."""
+
+    name: str
+    bytes: int  # what this step takes (or, for "sold" and "headroom", has)
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waterfall:
+    """Where a machine's memory goes. `headroom_bytes` is negative when it does not fit."""
+
+    machine: str
+    sold_bytes: int
+    steps: tuple[Step, ...]
+    headroom_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The judgement. `total_bytes` is the headline; `spread_bytes` its range over the window."""
+
+    state: State
+    sentence: str  # "GO: 612 of 1,024 MB, 412 MB (40 %) to spare"
+    total_bytes: int | Missing
+    limit_bytes: int
+    metric: str
+    spread_bytes: tuple[int, int] | Missing
+    checks: tuple[Check, ...]
+    waterfalls: tuple[Waterfall, ...]  # the budget's own machine first, then the tier's
+    incomplete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """Everything of one run: what the renderers take, and report.json."""
+
+    schema: str = REPORT_SCHEMA
+    stack: str
+    created: str  # ISO 8601, UTC
+    commit: str  # "" outside a git checkout
+    verdict: Verdict
+    images: ImagesReport | Missing
+    memory: MemoryReport | Missing
+    reproduce: str  # the command that gives this result locally

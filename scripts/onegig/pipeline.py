@@ -1,0 +1,197 @@
+"""The pipeline: load -> build -> inspect -> boot and measure -> judge -> render.
+
+Each function is one arrow of the design, takes its input as data and can be run alone from files;
+`check` runs them all. Effects (engine, progress, run) are passed in.
+"""
+
+import shlex
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from docker import DockerClient
+
+from onegig.engine import connect
+from onegig.environment import read_environment
+from onegig.errors import InspectError, MeasureError
+from onegig.images.build import build_images
+from onegig.images.cache import open_cache
+from onegig.images.inspect import inspect_images
+from onegig.judge.verdict import judge
+from onegig.load.budgets import check_against, load_budgets
+from onegig.load.stack import load_stack
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.stack import Stack
+from onegig.model.tiers import find_tier
+from onegig.model.verdict import Report
+from onegig.owned import Run, new_run, remove_leftovers, remove_run
+from onegig.process import CommandError, run
+from onegig.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What the command line asks for; None leaves the choice to budgets.yml."""
+
+    budgets: Path = Path("budgets.yml")
+    compose: tuple[Path, ...] = ()
+    tier: str | None = None
+    window_seconds: float | None = None
+    settle_seconds: float | None = None
+
+    @property
+    def reproduce(self) -> str:
+        """The command that gives the same result locally."""
+        words = ["onegig", "check"]
+        if self.budgets != Path("budgets.yml"):
+            words += ["--budgets", str(self.budgets)]
+        for path in self.compose:
+            words += ["--compose", str(path)]
+        if self.tier:
+            words += ["--tier", self.tier]
+        return shlex.join(words)
+
+
+def check(options: Options, progress: Progress) -> Report:
+    """The whole question, answered. Raises OnegigError where it cannot even be asked."""
+    with progress.step("read budgets and stack"):
+        budgets, stack = load(options)
+    with session(progress) as (client, current):
+        build(stack, budgets, current, progress)
+        images = inspect(client, stack.users_by_image, stack.name, progress)
+        memory = measure_stack(client, stack, budgets, current, progress)
+    return judge_reports(options, budgets, images, memory)
+
+
+def load(options: Options) -> tuple[Budgets, Stack]:
+    """The budgets, and the compose project they name."""
+    budgets = load_limits(options)
+    files = options.compose or (options.budgets.parent / budgets.compose,)
+    stack = load_stack(tuple(files), env=load_environment(budgets))
+    check_against(budgets, stack)
+    return budgets, stack
+
+
+def load_limits(options: Options) -> Budgets:
+    """budgets.yml with the command line's overrides; ConfigError names every mistake."""
+    budgets = load_budgets(options.budgets)
+    plan = budgets.measure
+    if options.window_seconds is not None:
+        plan = replace(plan, window_seconds=options.window_seconds)
+    if options.settle_seconds is not None:
+        plan = replace(plan, settle_seconds=options.settle_seconds)
+    budgets = replace(budgets, tier=options.tier or budgets.tier, measure=plan)
+    if budgets.tier:
+        find_tier(budgets.tier)
+    return budgets
+
+
+def load_environment(budgets: Budgets) -> dict[str, str]:
+    """What the load sets while compose reads the stack."""
+    return dict(budgets.load.environment) if budgets.load else {}
+
+
+@contextmanager
+def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
+    """An engine and a run on it; nothing of the run, nor of dead ones, is left behind."""
+    with connect() as client, _terminable(), new_run() as current:
+        left = remove_leftovers(client)
+        if left:
+            with progress.step("remove what an earlier run left behind") as say:
+                for thing in left:
+                    say(f"removed {thing}")
+        try:
+            yield client, current
+        finally:
+            remove_run(client, current)
+
+
+def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
+    """Build every image of the stack that has a build section."""
+    with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
+        built = build_images(stack, current, say=say, environment=load_environment(budgets))
+        if built.steps:
+            say(f"{built.cached_steps} of {built.steps} steps unchanged")
+
+
+def inspect(
+    client: DockerClient, users: Mapping[str, tuple[str, ...]], stack: str, progress: Progress
+) -> ImagesReport | Missing:
+    """What is in the images; Unknown with the reason when some could not be read.
+
+    `users` maps each image to the services that run it.
+    """
+    environment = read_environment(client, users)
+    with progress.step(f"inspect {len(users)} images") as say:
+        try:
+            inspection = inspect_images(
+                users, engine=client, cache=open_cache(), environment=environment, progress=say
+            )
+        except InspectError as error:
+            return Unknown(reason=error.message)
+    if inspection.problems:
+        return Unknown(reason="; ".join(inspection.problems))
+    return replace(inspection.report, stack=stack)
+
+
+def measure_stack(
+    client: DockerClient, stack: Stack, budgets: Budgets, current: Run, progress: Progress
+) -> MemoryReport | Missing:
+    """Boot the stack in the box and measure it; Unknown with the reason when it did not work."""
+    environment = read_environment(client, stack.images)
+    with progress.step(f"boot and measure {len(stack.services)} services") as say:
+        try:
+            return measure(client, stack, budgets, environment, current, say)
+        except MeasureError as error:
+            detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
+            return Unknown(reason=f"{error.message}{detail}")
+
+
+def judge_reports(
+    options: Options,
+    budgets: Budgets,
+    images: ImagesReport | Missing,
+    memory: MemoryReport | Missing,
+) -> Report:
+    """The verdict over what was measured."""
+    tier = find_tier(budgets.tier) if budgets.tier else None
+    names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
+    return Report(
+        stack=names[0] if names else options.budgets.resolve().parent.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=_commit(options.budgets.parent),
+        verdict=judge(budgets, images, memory, tier),
+        images=images,
+        memory=memory,
+        reproduce=options.reproduce,
+    )
+
+
+def _commit(directory: Path) -> str:
+    try:
+        return run(["git", "-C", str(directory), "rev-parse", "HEAD"]).stdout.strip()
+    except CommandError:
+        return ""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: through every clean-up."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    kept = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, handler in kept.items():
+            signal.signal(one, handler)

@@ -1,0 +1,139 @@
+"""The one way to run a child process: argument list, time limit, captured output, typed failure.
+
+Children do not outlive onegig: on Linux each is started through `setpriv --pdeathsig KILL`, so that
+even a killed run leaves no build or measurement going on behind it.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+from onegig.errors import OnegigError
+
+TAIL_LINES = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """What a child printed and how it ended."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+class CommandError(OnegigError):
+    """A child process failed, could not be started or took too long (code -1)."""
+
+    def __init__(self, argv: Sequence[str], code: int, output: str, reason: str) -> None:
+        super().__init__(
+            f"{os.path.basename(argv[0])} {reason}",
+            command=shlex.join(argv),
+            detail=tail(output),
+        )
+        self.code = code
+        self.output = output
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_seconds: float = 60,
+    check: bool = True,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    on_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """Run `argv` to its end and return what it printed.
+
+    `env` is added to the process's own environment. `on_line` sees every line of standard error as
+    it comes (progress of long builds). Raises CommandError when the child fails (unless `check` is
+    false), is missing, or runs longer than `timeout_seconds`.
+    """
+    child = spawn(argv, env=env, cwd=cwd, stdin=stdin)
+    errors: list[str] = []
+    reader = Thread(target=_drain, args=(child.stderr, errors, on_line), daemon=True)
+    output: list[str] = []
+    writer = Thread(target=_drain, args=(child.stdout, output, None), daemon=True)
+    reader.start()
+    writer.start()
+    try:
+        code = child.wait(timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        kill(child)
+        text = "".join(output + errors)
+        raise CommandError(argv, -1, text, f"took longer than {timeout_seconds:g} s") from None
+    except BaseException:
+        kill(child)
+        raise
+    reader.join()
+    writer.join()
+    done = Completed(argv=tuple(argv), code=code, stdout="".join(output), stderr="".join(errors))
+    if check and code != 0:
+        raise CommandError(argv, code, done.stderr or done.stdout, f"failed with code {code}")
+    return done
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start a child that dies with onegig. Raises CommandError when the program is missing."""
+    if shutil.which(argv[0]) is None:
+        raise CommandError(argv, -1, "", "is not installed or not on PATH")
+    try:
+        return subprocess.Popen(
+            [*_tether(), *argv],
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    except OSError as error:
+        raise CommandError(argv, -1, str(error), f"could not be started: {error}") from error
+
+
+def kill(child: subprocess.Popen[bytes]) -> None:
+    """End a child at once and reap it."""
+    with suppress(ProcessLookupError):
+        child.kill()
+    child.wait()
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """The last lines of an output, the part that names the failure."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+@cache
+def _tether() -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+
+
+def _drain(
+    stream: IO[bytes] | None, lines: list[str], on_line: Callable[[str], None] | None
+) -> None:
+    if stream is None:
+        return
+    for raw in stream:
+        line = raw.decode(errors="replace")
+        lines.append(line)
+        if on_line is not None:
+            on_line(line.rstrip("\n"))

@@ -1,0 +1,76 @@
+"""Telling what goes on, on standard error: a live line on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+
+Say = Callable[[str], None]
+
+
+class Progress(Protocol):
+    """What long-running steps report to."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """A step of the pipeline; the yielded function tells what it is at."""
+
+
+class Quiet:
+    """Says nothing."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Nothing to show."""
+        yield lambda text: None
+
+
+class Plain:
+    """One line for every change, with the seconds since the start: for logs and CI."""
+
+    def __init__(self, write: Callable[[str], object] = sys.stderr.write) -> None:
+        self._write = write
+        self._started = time.monotonic()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Lines of the step, and one at its end."""
+        self._line(title)
+        started = time.monotonic()
+        yield lambda text: self._line(f"  {text}")
+        self._line(f"  done in {time.monotonic() - started:.1f} s")
+
+    def _line(self, text: str) -> None:
+        self._write(f"[{time.monotonic() - self._started:5.1f}s] {text}\n")
+        sys.stderr.flush()
+
+
+class Live:
+    """A spinner with the latest word; finished steps stay as one line each."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """The step as a spinner that leaves a line behind."""
+        started = time.monotonic()
+        width = max(20, self._console.width - len(title) - 8)
+        with self._console.status(f"[bold]{escape(title)}") as status:
+            yield lambda text: status.update(
+                f"[bold]{escape(title)}[/] [dim]{escape(text[:width])}"
+            )
+        elapsed = time.monotonic() - started
+        self._console.print(f"[green]✓[/] {escape(title)} [dim]{elapsed:.1f} s")
+
+
+def choose_progress(*, quiet: bool, color: bool) -> Progress:
+    """The kind that suits where standard error goes."""
+    if quiet:
+        return Quiet()
+    console = Console(stderr=True, no_color=not color)
+    return Live(console) if console.is_terminal else Plain()

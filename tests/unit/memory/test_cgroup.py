@@ -1,0 +1,104 @@
+"""The kernel's files, as captured, give the account; both versions, and every way they can lack."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from onegig.memory.cgroup import (
+    Account,
+    Pressure,
+    cgroup_of,
+    find_hierarchy,
+    processes,
+    read_account,
+    read_pressure,
+    walk,
+)
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "cgroup"
+HYBRID = """\
+tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
+cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0
+cgroup /sys/fs/cgroup/cpu cgroup rw,relatime,cpu 0 0
+cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
+"""
+UNIFIED = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate 0 0\n"
+
+
+def test_version_1_wins_where_it_holds_the_memory_controller() -> None:
+    found = find_hierarchy(HYBRID)
+    assert (found.root, found.version) == (Path("/sys/fs/cgroup/memory"), 1)
+
+
+def test_version_2_is_found_where_it_stands_alone() -> None:
+    found = find_hierarchy(UNIFIED)
+    assert (found.root, found.version) == (Path("/sys/fs/cgroup"), 2)
+
+
+def test_no_memory_controller_is_an_error_not_a_guess() -> None:
+    with pytest.raises(LookupError, match="memory controller"):
+        find_hierarchy("proc /proc proc rw 0 0\n")
+
+
+def test_cgroup_of_a_process_by_version() -> None:
+    one = find_hierarchy(HYBRID)
+    assert cgroup_of(one, "4:memory:/docker/abc\n0::/docker/abc\n") == one.root / "docker/abc"
+    two = find_hierarchy(UNIFIED)
+    path = cgroup_of(two, "0::/system.slice/docker-abc.scope/engine\n")
+    assert path == two.root / "system.slice/docker-abc.scope/engine"
+
+
+def test_a_process_outside_every_memory_cgroup() -> None:
+    with pytest.raises(LookupError, match="no memory cgroup"):
+        cgroup_of(find_hierarchy(HYBRID), "1:cpu:/\n")
+
+
+def test_account_of_version_1_counts_the_children() -> None:
+    account = read_account(GOLDEN / "v1", 1)
+    assert account == Account(
+        usage=4382720,
+        anon=3428352,
+        file=221184,
+        inactive_file=73728,
+        peak=4976640,
+        oom_kills=2,
+    )
+    assert account.working_set == 4382720 - 73728
+    assert processes(GOLDEN / "v1") == (21352, 21360)
+
+
+def test_account_of_version_2(tmp_path: Path) -> None:
+    (tmp_path / "memory.current").write_text("12050432\n")
+    (tmp_path / "memory.peak").write_text("14262272\n")
+    (tmp_path / "memory.stat").write_text("anon 9437184\nfile 2097152\ninactive_file 1048576\n")
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n")
+    assert read_account(tmp_path, 2) == Account(
+        usage=12050432, anon=9437184, file=2097152, inactive_file=1048576, peak=14262272, oom_kills=1
+    )
+    (tmp_path / "memory.peak").unlink()
+    assert read_account(tmp_path, 2).peak is None
+
+
+def test_working_set_is_never_negative() -> None:
+    account = Account(usage=10, anon=0, file=20, inactive_file=20, peak=None, oom_kills=0)
+    assert account.working_set == 0
+
+
+def test_pressure_in_microseconds_and_its_absence(tmp_path: Path) -> None:
+    assert read_pressure(tmp_path) is None
+    (tmp_path / "memory.pressure").write_text(
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500\n"
+        "full avg10=0.00 avg60=0.00 avg300=0.00 total=700\n"
+    )
+    assert read_pressure(tmp_path) == Pressure(some=1500, full=700)
+
+
+def test_a_vanished_cgroup_is_told_from_an_empty_one(tmp_path: Path) -> None:
+    copy = tmp_path / "box"
+    shutil.copytree(GOLDEN / "v1", copy)
+    (copy / "docker" / "abc").mkdir(parents=True)
+    assert [part.name for part in walk(copy)] == ["box", "docker", "abc"]
+    shutil.rmtree(copy)
+    with pytest.raises(FileNotFoundError):
+        read_account(copy, 1)

@@ -1,0 +1,182 @@
+"""From passes to report: the peak of the window is one pass, and its parts add up to the headline."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onegig.memory.cgroup import Account, Pressure
+from onegig.memory.sampler import Container as Seen
+from onegig.memory.sampler import Pass, Usage
+from onegig.memory.stack import Container
+from onegig.memory.summary import (
+    Observation,
+    peak_pass,
+    summarise_box,
+    summarise_engine,
+    summarise_samples,
+    summarise_services,
+    total_of,
+)
+from onegig.model.budgets import Metric
+from onegig.model.measured import Unknown
+from onegig.model.memory import ServiceState, Stall
+from onegig.model.stack import Service, Stack
+
+MIB = 1024**2
+
+
+def account(usage: int, **changes: int | None) -> Account:
+    values = {"anon": usage, "file": 0, "inactive_file": 0, "peak": usage, "oom_kills": 0}
+    return Account(usage=usage, **{**values, **changes})  # type: ignore[arg-type]
+
+
+def one_pass(time: float, rss: dict[str, int], **changes: object) -> Pass:
+    values: dict[str, object] = {
+        "time": time,
+        "cost_seconds": 0.002,
+        "box": account(200 * MIB, inactive_file=20 * MIB, file=50 * MIB),
+        "pressure": None,
+        "engine": {"dockerd": Usage(1, 90 * MIB, 80 * MIB), "shim": Usage(2, 40 * MIB, 12 * MIB)},
+        "containers": {
+            key: Seen(usage=Usage(1, value, value // 2), account=account(value))
+            for key, value in rss.items()
+        },
+        "unreadable": 0,
+        "oom_killed": [],
+    }
+    return Pass(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def service(name: str) -> Service:
+    return Service(
+        name=name,
+        image=f"demo/{name}",
+        builds=True,
+        dockerfile=None,
+        replicas=1,
+        has_healthcheck=True,
+        depends_on=(),
+        optional=False,
+        criticality="high",
+        memory_limit_bytes=None,
+    )
+
+
+def container(name: str, **changes: object) -> Container:
+    values: dict[str, object] = {
+        "container_id": f"id-{name}",
+        "service": name,
+        "status": "running",
+        "health": "healthy",
+        "exit_code": 0,
+        "oom_killed": False,
+        "restarts": 0,
+        "error": "",
+    }
+    return Container(**{**values, **changes})  # type: ignore[arg-type]
+
+
+STACK = Stack(
+    name="demo",
+    directory="/demo",
+    files=(),
+    services=(service("a"), service("b")),
+    config_json="{}",
+)
+
+
+def observed(*passes: Pass, **containers: object) -> Observation:
+    return Observation(
+        passes=passes,
+        window=passes,
+        containers=(container("a"), container("b", **containers)),
+        logs={},
+    )
+
+
+def test_the_peak_is_one_moment_not_a_sum_of_peaks() -> None:
+    early = one_pass(0, {"id-a": 100 * MIB, "id-b": 10 * MIB})
+    late = one_pass(1, {"id-a": 10 * MIB, "id-b": 105 * MIB})
+    seen = observed(early, late)
+    a, b = summarise_services(seen, STACK, Metric.RSS)
+    assert (a.rss_bytes, b.rss_bytes) == (10 * MIB, 105 * MIB)
+    assert (a.rss_min_bytes, a.rss_max_bytes) == (10 * MIB, 100 * MIB)
+    box = summarise_box(seen, mode="host engine", cap_bytes=1024 * MIB, metric=Metric.RSS)
+    assert box.total_rss_bytes == 115 * MIB
+    assert box.charged_bytes == 180 * MIB
+    assert box.peak_anon_bytes == 150 * MIB
+
+
+def test_the_engine_counts_by_pss_in_the_headline() -> None:
+    one = one_pass(0, {"id-a": 10 * MIB})
+    assert total_of(one, Metric.RSS) == (80 + 12 + 10) * MIB
+    assert total_of(one, Metric.PSS) == (80 + 12 + 5) * MIB
+    assert total_of(one, Metric.CHARGED) == 180 * MIB
+
+
+def test_engine_parts_in_a_fixed_order() -> None:
+    parts = summarise_engine(observed(one_pass(0, {})), Metric.RSS)
+    assert [(part.name, part.processes) for part in parts] == [("dockerd", 1), ("shim", 2)]
+
+
+def test_an_oom_kill_is_charged_to_the_service_the_kernel_named() -> None:
+    killed = one_pass(1, {"id-a": MIB}, oom_killed=["/docker/box/docker/id-b"])
+    a, b = summarise_services(observed(one_pass(0, {}), killed, restarts=1), STACK, Metric.RSS)
+    assert (a.state, a.oom_kills) == (ServiceState.HEALTHY, 0)
+    assert (b.state, b.oom_kills, b.restarts) == (ServiceState.OOM_KILLED, 1, 1)
+
+
+def test_without_a_kernel_log_the_counters_tell() -> None:
+    seen_container = Seen(usage=Usage(1, MIB, MIB), account=account(MIB, oom_kills=3))
+    passes = one_pass(0, {}, containers={"id-b": seen_container})
+    _, b = summarise_services(observed(passes), STACK, Metric.RSS)
+    assert (b.state, b.oom_kills) == (ServiceState.OOM_KILLED, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, ServiceState.HEALTHY),
+        ({"health": ""}, ServiceState.RUNNING),
+        ({"health": "starting"}, ServiceState.UNHEALTHY),
+        ({"health": "unhealthy"}, ServiceState.UNHEALTHY),
+        ({"status": "exited", "exit_code": 1}, ServiceState.CRASHED),
+        ({"status": "exited", "exit_code": 0}, ServiceState.COMPLETED),
+        ({"status": "restarting", "restarts": 1}, ServiceState.CRASHED),
+        ({"restarts": 3}, ServiceState.CRASHED),
+        ({"status": "created"}, ServiceState.NOT_STARTED),
+        ({"status": "created", "error": "exec: not found"}, ServiceState.CRASHED),
+    ],
+)
+def test_states_of_a_service(changes: dict[str, object], state: ServiceState) -> None:
+    _, b = summarise_services(observed(one_pass(0, {}), **changes), STACK, Metric.RSS)
+    assert b.state is state
+
+
+def test_a_service_that_never_ran_has_no_peak() -> None:
+    _, b = summarise_services(observed(one_pass(0, {"id-a": MIB})), STACK, Metric.RSS)
+    assert b.peak_bytes == Unknown(reason="never seen running")
+
+
+def test_stall_time_is_the_difference_over_the_window() -> None:
+    first = one_pass(0, {}, pressure=Pressure(some=1_000_000, full=0))
+    last = one_pass(1, {}, pressure=Pressure(some=3_500_000, full=500_000))
+    box = summarise_box(observed(first, last), mode="", cap_bytes=1, metric=Metric.RSS)
+    assert box.stall == Stall(some_seconds=2.5, full_seconds=0.5)
+
+
+sizes = st.integers(min_value=0, max_value=1024 * MIB)
+
+
+@given(st.lists(st.tuples(sizes, sizes), min_size=1, max_size=20), st.sampled_from(Metric))
+def test_parts_add_up_to_the_highest_total(rows: list[tuple[int, int]], metric: Metric) -> None:
+    passes = [one_pass(float(i), {"id-a": a, "id-b": b}) for i, (a, b) in enumerate(rows)]
+    seen = observed(*passes)
+    samples = summarise_samples(seen, STACK, metric)
+    highest = max(sample.total_bytes for sample in samples)
+    assert highest == total_of(peak_pass(passes, metric), metric)
+    if metric is Metric.RSS:
+        services = summarise_services(seen, STACK, metric)
+        engine = sum(part.pss_bytes for part in summarise_engine(seen, metric))
+        assert sum(one.rss_bytes for one in services) + engine == highest
+    assert all(len(sample.service_rss_bytes) == 2 for sample in samples)
