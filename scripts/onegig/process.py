@@ -132,8 +132,9 @@ def _drain(
 ) -> None:
     if stream is None:
         return
-    for raw in stream:
-        line = raw.decode(errors="replace")
-        lines.append(line)
-        if on_line is not None:
-            on_line(line.rstrip("\n"))
+    with stream:
+        for raw in stream:
+            line = raw.decode(errors="replace")
+            lines.append(line)
+            if on_line is not None:
+                on_line(line.rstrip("\n"))

@@ -31,6 +31,8 @@ SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/li
 ENTRY_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
 DIND_IMAGE = "docker:28.5.2-dind"
 READY_SECONDS = 60.0
+ROOM_BYTES = 8 * 1024**3
+CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 STOP_SECONDS = 30.0
 
 
@@ -44,6 +46,13 @@ class Box:
     pid: int  # first process of the container, as the outer engine numbers it
     mode: str
     log: Path
+
+    def lift_cap(self, outer: DockerClient) -> None:
+        """Give the box room once the measurement is over, so that its engine can tell what happened."""
+        with suppress(DockerException):
+            outer.api.update_container(
+                self.container, mem_limit=ROOM_BYTES, memswap_limit=ROOM_BYTES
+            )
 
     @property
     def url(self) -> str:
@@ -162,7 +171,9 @@ class _Maker:
         while time.monotonic() < deadline and child.poll() is None:
             if socket.exists():
                 try:
-                    nested = DockerClient(base_url=f"unix://{socket}", version="auto", timeout=60)
+                    nested = DockerClient(
+                        base_url=f"unix://{socket}", version="auto", timeout=CALL_SECONDS
+                    )
                     nested.ping()
                     return nested
                 except (DockerException, OSError):

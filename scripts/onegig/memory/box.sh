@@ -1,10 +1,12 @@
 # Entry of the box: a fresh Docker Engine from the host's own programs, alone in its container.
 #
-# The container sees the host's root read-only at /host and has a volume at /host/mnt:
-#   /host/mnt/bin    copies of the engine's programs: their pages are the box's own, charged to it
-#                    and not shared with the host's engine, as on a machine with one engine
-#   /host/mnt/data   the nested engine's data root
-#   /host/mnt/sock   the socket's folder, bound from outside
+# The container sees the host's root read-only at /host and has a volume at /host/mnt. It makes the
+# host's root its own (by pivot_root: after a mere chroot, `docker exec` and health checks inside
+# the box would enter the wrong root). From then on:
+#   /mnt/bin    copies of the engine's programs: their pages are the box's own, charged to it and
+#               not shared with the host's engine, as on a machine with one engine
+#   /mnt/data   the nested engine's data root
+#   /mnt/sock   the socket's folder, bound from outside
 #
 # Environment: PROGRAMS (paths to copy, first start only), SOCKET_GROUP, PROJECT (folder the stack
 # lives in). Standard input is the tether: a line or its end stops the engine and so the box; when
@@ -14,19 +16,25 @@ set -eu
 mount --rbind /proc /host/proc
 mount --rbind /sys /host/sys
 mount --rbind /dev /host/dev
-[ ! -d /host/sys/kernel/security ] || mountpoint -q /host/sys/kernel/security ||
-    mount -t securityfs securityfs /host/sys/kernel/security 2>/dev/null || :
-
-mkdir -p /host/mnt/bin /host/mnt/data /host/mnt/upper /host/mnt/overlay /host/mnt/project
-mount --bind /project /host/mnt/project
 mount -t tmpfs tmpfs /host/run
 mount -t tmpfs tmpfs /host/tmp
+mkdir -p /host/mnt/bin /host/mnt/data /host/mnt/upper /host/mnt/overlay /host/mnt/project /host/mnt/old
+mount --bind /project /host/mnt/project
+dns=$(sed -n 's/^nameserver \([0-9.]*\)$/--dns \1/p' /etc/resolv.conf)
+
+cd /host
+pivot_root . mnt/old
+cd /
+umount -l /mnt/old
+
+mountpoint -q /sys/kernel/security || # AppArmor's profiles are loaded through it, where it is
+    mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
 
 # The project's folder, writable, with every change going to the volume and none to the host.
 if [ -n "${PROJECT:-}" ]; then
-    mkdir -p "/host$PROJECT" 2>/dev/null || :
+    mkdir -p "$PROJECT" 2>/dev/null || :
     mount -t overlay overlay \
-        -o lowerdir=/host/mnt/project,upperdir=/host/mnt/upper,workdir=/host/mnt/overlay "/host$PROJECT"
+        -o lowerdir=/mnt/project,upperdir=/mnt/upper,workdir=/mnt/overlay "$PROJECT"
 fi
 
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then # cgroup v2: processes only in leaves
@@ -38,13 +46,13 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then # cgroup v2: processes only in
 fi
 
 for program in ${PROGRAMS:-}; do
-    cp -L "/host$program" /host/mnt/bin/
+    cp -L "$program" /mnt/bin/
 done
 
-dns=$(sed -n 's/^nameserver \([0-9.]*\)$/--dns \1/p' /etc/resolv.conf)
+PATH=/mnt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 # shellcheck disable=SC2086 # $dns is a list of words
-chroot /host /usr/bin/env "PATH=/mnt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-    dockerd --config-file /dev/null --data-root /mnt/data --exec-root /run/docker \
+dockerd --config-file /dev/null --data-root /mnt/data --exec-root /run/docker \
     --pidfile /run/dockerd.pid --host unix:///mnt/sock/docker.sock --group "${SOCKET_GROUP:-0}" \
     --bip 10.200.0.1/24 --default-address-pool base=10.201.0.0/16,size=24 $dns \
     --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 from docker import DockerClient
+from docker.errors import DockerException
+from requests import RequestException
 
 from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
@@ -39,60 +41,72 @@ def measure(
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
     cap = budgets.memory.limit_bytes
-    plan = budgets.measure
-    load_environment = dict(budgets.load.environment) if budgets.load else {}
     with (
         open_box(
             client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say
         ) as box,
-        watch_box(box, run_, plan.hz) as watch,
+        watch_box(box, run_, budgets.measure.hz) as watch,
         apply_load(client, budgets.load, stack, box, run_) as load,
     ):
         boot_seconds = start_stack(
             stack,
             box,
             run_,
-            environment=load_environment,
-            timeout_seconds=plan.healthy_timeout_seconds,
+            environment=dict(budgets.load.environment) if budgets.load else {},
+            timeout_seconds=budgets.measure.healthy_timeout_seconds,
             say=say,
         )
-        say(f"settling for {plan.settle_seconds:g} s")
-        time.sleep(plan.settle_seconds)
-        say(f"measuring for {plan.window_seconds:g} s at {plan.hz:g} Hz")
-        opened = time.monotonic()
-        time.sleep(plan.window_seconds)
-        seen = _observe(box, watch, opened)
-        problems = tuple(
-            filter(None, (load.problem(), *_gaps(seen, plan.hz * plan.window_seconds)))
-        )
+        opened, closed = _wait(budgets, say)
+        box.lift_cap(client)
+        seen = _observe(box, watch, opened, closed)
         window = Window(
             metric=budgets.memory.metric,
-            settle_seconds=plan.settle_seconds,
-            seconds=plan.window_seconds,
-            hz=plan.hz,
+            settle_seconds=budgets.measure.settle_seconds,
+            seconds=budgets.measure.window_seconds,
+            hz=budgets.measure.hz,
             samples=len(seen.window),
             boot_seconds=round(boot_seconds, 1),
             load=load.description,
         )
+        gaps = _gaps(seen, stack, window.hz * window.seconds)
+        problems = tuple(filter(None, (load.problem(), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
 
 
-def _observe(box: Box, watch: Watch, opened: float) -> Observation:
-    window = watch.between(opened, time.monotonic())
+def _wait(budgets: Budgets, say: Callable[[str], None]) -> tuple[float, float]:
+    """Let the stack settle, then let the window pass: when it opened and closed."""
+    plan = budgets.measure
+    say(f"settling for {plan.settle_seconds:g} s")
+    time.sleep(plan.settle_seconds)
+    say(f"measuring for {plan.window_seconds:g} s at {plan.hz:g} Hz")
+    opened = time.monotonic()
+    time.sleep(plan.window_seconds)
+    return opened, time.monotonic()
+
+
+def _observe(box: Box, watch: Watch, opened: float, closed: float) -> Observation:
+    window = watch.between(opened, closed)
     if not window:
         raise MeasureError(
             "the box was gone before it could be measured",
             advice="the box's own log:",
             detail=box.log.read_text(errors="replace"),
         )
-    containers = list_containers(box.client)
-    logs = {c.service: read_log(box.client, c) for c in containers if not c.ready}
-    return Observation(passes=tuple(watch.passes), window=window, containers=containers, logs=logs)
+    try:
+        containers = list_containers(box.client)
+        logs = {c.service: read_log(box.client, c) for c in containers if not c.ready}
+    except (DockerException, RequestException):
+        containers, logs = (), {}
+    return Observation(
+        passes=watch.between(0, closed), window=window, containers=containers, logs=logs
+    )
 
 
-def _gaps(seen: Observation, expected: float) -> list[str]:
+def _gaps(seen: Observation, stack: Stack, expected: float) -> list[str]:
     """What makes the numbers less than whole."""
     gaps = []
+    if not seen.containers and stack.services:
+        gaps.append("the engine inside the box stopped answering")
     if len(seen.window) < expected * ENOUGH_PASSES:
         gaps.append(f"only {len(seen.window)} of {expected:.0f} samples could be taken in time")
     unreadable = max(one.unreadable for one in seen.window)

@@ -38,6 +38,7 @@ KINDS = {
     "containerd-shim": "shim",
     "docker-proxy": "proxy",
 }
+RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
 _OOM = re.compile(r"oom-kill:.*oom_memcg=([^,]+),task_memcg=([^,]+),task=([^,]*)")
 
 
@@ -87,29 +88,29 @@ class Sampler:
         self.kernel_log = kernel_log
         self.box_name = "/" + str(box.relative_to(hierarchy.root))
         self._kinds: dict[int, str] = {}
+        self._own: set[int] = set()  # processes of containers that have become themselves
 
     def read(self) -> Pass:
         """One pass. Raises FileNotFoundError once the box is gone."""
         started = time.monotonic()
-        unreadable = 0
+        engine, unreadable = self._engine()
         containers: dict[str, Container] = {}
         nested = self.box / "docker"
         for cgroup in nested.iterdir() if nested.is_dir() else ():
             if cgroup.is_dir():
                 try:
-                    container, failed = self._container(cgroup)
+                    container, failed = self._container(cgroup, engine)
                 except (FileNotFoundError, OSError):
                     continue  # it ended while being read
                 containers[cgroup.name] = container
                 unreadable += failed
-        engine, failed = self._engine()
         return Pass(
             time=started,
             box=read_account(self.box, self.version),
             pressure=read_pressure(self.box),
             engine=engine,
             containers=containers,
-            unreadable=unreadable + failed,
+            unreadable=unreadable,
             oom_killed=[path for path in self.kernel_log.oom_killed() if self._ours(path)],
             cost_seconds=time.monotonic() - started,
         )
@@ -117,7 +118,7 @@ class Sampler:
     def _ours(self, path: str) -> bool:
         return path == self.box_name or path.startswith(self.box_name + "/")
 
-    def _container(self, cgroup: Path) -> tuple[Container, int]:
+    def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[Container, int]:
         usage, failed = Usage(), 0
         for part in walk(cgroup):
             for pid in processes(part):
@@ -125,7 +126,8 @@ class Sampler:
                 if memory is None:
                     failed += 1
                 elif memory[0]:
-                    usage.add(*memory)
+                    target = engine.setdefault(RUNC, Usage()) if self._is_runc(pid) else usage
+                    target.add(*memory)
         return Container(usage=usage, account=read_account(cgroup, self.version)), failed
 
     def _engine(self) -> tuple[dict[str, Usage], int]:
@@ -149,12 +151,19 @@ class Sampler:
     def _kind(self, pid: int) -> str:
         kind = self._kinds.get(pid)
         if kind is None:
-            try:
-                name = (PROC / str(pid) / "comm").read_text().strip()
-            except OSError:
-                return "other"
-            kind = self._kinds[pid] = KINDS.get(name, "other")
+            name = read_name(pid)
+            kind = RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
+            if name in KINDS:
+                self._kinds[pid] = kind
         return kind
+
+    def _is_runc(self, pid: int) -> bool:
+        if pid in self._own:
+            return False
+        if read_name(pid).startswith(RUNC):
+            return True
+        self._own.add(pid)
+        return False
 
 
 class KernelLog:
@@ -200,6 +209,14 @@ def read_memory(pid: int) -> tuple[int, int] | None:
     except ValueError:
         return 0, 0
     return int(words[rss + 1]) * 1024, int(words[pss + 1]) * 1024
+
+
+def read_name(pid: int) -> str:
+    """The process's name, at most 15 characters; "" for one that ended."""
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def open_sampler(pid: int) -> Sampler:

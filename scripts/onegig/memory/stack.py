@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
+from docker.errors import DockerException
+from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
@@ -85,7 +87,11 @@ def start_stack(
     try:
         while time.monotonic() - started < timeout_seconds:
             ended = child.poll() is not None
-            containers = list_containers(box.client)
+            try:
+                containers = list_containers(box.client)
+            except (DockerException, RequestException):
+                say("the engine inside the box does not answer")
+                continue
             ready = sum(container.ready for container in containers)
             text = f"{ready}/{_expected(stack)} services ready"
             if text != last:

@@ -10,7 +10,7 @@ from onegig.model.measured import Unknown
 from onegig.model.memory import Box, EnginePart, Sample, ServiceMemory, Stall
 from onegig.model.stack import Service, Stack
 
-ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "other")
+ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "runc", "other")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,7 +49,7 @@ class ServiceMemory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnginePart:
-    """One kind of engine process: dockerd, containerd, shim, proxy, other."""
+    """One kind of engine process: dockerd, containerd, shim, proxy, runc, other."""
 
     name: str
     processes: int

@@ -1,0 +1,72 @@
+"""A real engine, an image small enough to boot in seconds, and a machine to compare with after."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from onegig.engine import connect
+from onegig.model.stack import Service, Stack
+
+SMALL_IMAGE = os.environ.get("ALPINE_IMAGE", "onegig-local/alpine:3.23")
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[DockerClient]:
+    """The engine of this machine."""
+    with connect() as connected:
+        yield connected
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
+    """A compose project of services that run the small image."""
+
+    def make(services: dict[str, dict[str, Any]]) -> Stack:
+        resolved = {name: {"image": SMALL_IMAGE, **service} for name, service in services.items()}
+        return Stack(
+            name="onegig-test",
+            directory=str(tmp_path),
+            files=(),
+            services=tuple(
+                Service(
+                    name=name,
+                    image=SMALL_IMAGE,
+                    builds=False,
+                    dockerfile=None,
+                    replicas=1,
+                    has_healthcheck="healthcheck" in service,
+                    depends_on=(),
+                    optional=False,
+                    criticality="",
+                    memory_limit_bytes=None,
+                )
+                for name, service in resolved.items()
+            ),
+            config_json=json.dumps({"name": "onegig-test", "services": resolved}),
+        )
+
+    return make
+
+
+@pytest.fixture
+def machine(client: DockerClient) -> Callable[[], set[str]]:
+    """Everything on the machine that could be ours: names of objects, mounts and cgroups."""
+
+    def look() -> set[str]:
+        found = {f"container {one.name}" for one in client.containers.list(all=True)}
+        found |= {f"volume {one.name}" for one in client.volumes.list()}
+        found |= {f"network {one.name}" for one in client.networks.list()}
+        found |= {f"image {tag}" for one in client.images.list() for tag in one.tags}
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+        found |= {f"mount {line.split()[1]}" for line in mounts}
+        for root, _, _ in os.walk("/sys/fs/cgroup"):
+            if "docker" in root:
+                found.add(f"cgroup {root}")
+        return {thing for thing in found if "buildkit" not in thing}
+
+    return look

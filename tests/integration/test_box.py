@@ -1,0 +1,193 @@
+"""The box on a real engine: what it measures, how services fare in it, and that nothing stays."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from onegig.environment import read_environment
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
+from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.stack import Stack
+from onegig.owned import new_run, remove_leftovers
+
+pytestmark = pytest.mark.engine
+
+MIB = 1024**2
+KILLS = int(os.environ.get("ONEGIG_TEST_KILLS", "4"))
+MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
+# Keeps as many MiB of anonymous memory as asked, in busybox's shell alone.
+HOLD = "x=$(head -c {bytes} /dev/zero | tr '\\0' x); touch /tmp/ready; while :; do sleep 1; done"
+
+
+def hold(mib: int, **more: Any) -> dict[str, Any]:
+    command = HOLD.format(bytes=mib * MIB).replace("$", "$$")
+    healthy = {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60}
+    return {"command": ["sh", "-c", command], "healthcheck": healthy, "init": True, **more}
+
+
+def observe(
+    client: DockerClient, stack: Stack, *, limit_mib: int = 512, load: Load | None = None
+) -> MemoryReport:
+    budgets = Budgets(
+        path="budgets.yml",
+        compose="compose.yml",
+        memory=MemoryBudget(limit_bytes=limit_mib * MIB),
+        measure=Measure(settle_seconds=0.5, window_seconds=2, healthy_timeout_seconds=30),
+        load=load,
+    )
+    with new_run() as run:
+        environment = read_environment(client, stack.images)
+        return measure(client, stack, budgets, environment, run, lambda text: None)
+
+
+def test_memory_of_services_is_told_apart(
+    client: DockerClient, make_stack: MakeStack, machine: Callable[[], set[str]]
+) -> None:
+    before = machine()
+    report = observe(client, make_stack({"small": hold(1), "large": hold(40)}))
+    small, large = report.services
+    assert (small.state, large.state) == (ServiceState.HEALTHY, ServiceState.HEALTHY)
+    assert 40 * MIB <= large.rss_bytes < 100 * MIB
+    assert small.rss_bytes < 10 * MIB
+    assert large.anon_bytes == pytest.approx(large.rss_bytes, rel=0.1)
+    assert large.pss_bytes <= large.rss_bytes
+    assert report.box.cap_bytes == 512 * MIB
+    assert report.box.charged_bytes <= report.box.usage_bytes <= report.box.peak_bytes  # type: ignore[operator]
+    assert {part.name for part in report.engine} >= {"dockerd", "containerd", "shim"}
+    shims = next(part for part in report.engine if part.name == "shim")
+    assert shims.processes == 2
+    assert shims.pss_bytes < shims.rss_bytes
+    assert report.incomplete == ()
+    assert machine() == before
+
+
+def test_the_kernels_cap_kills_and_the_victim_is_named(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    touch_all = ["dd", "if=/dev/zero", "of=/dev/null", "bs=600M"]
+    glutton = {"command": touch_all, "restart": "unless-stopped"}
+    stack = make_stack({"modest": hold(1), "glutton": glutton})
+    report = observe(client, stack, limit_mib=320)
+    modest, greedy = report.services
+    assert modest.oom_kills == 0
+    assert modest.state is ServiceState.HEALTHY
+    assert greedy.oom_kills >= 1
+    assert greedy.state is ServiceState.OOM_KILLED
+    assert report.box.oom_kills >= 1
+
+
+def test_how_services_fail(client: DockerClient, make_stack: MakeStack) -> None:
+    sick = {"test": ["CMD", "false"], "interval": "500ms", "retries": 2}
+    stack = make_stack(
+        {
+            "fine": hold(1),
+            "sick": {"command": ["sleep", "600"], "healthcheck": sick, "init": True},
+            "crashing": {"command": ["sh", "-c", "echo no such table >&2; exit 3"]},
+            "once": {"command": ["true"]},
+            "waiting": {**hold(1), "depends_on": {"sick": {"condition": "service_healthy"}}},
+        }
+    )
+    states = {one.name: one for one in observe(client, stack).services}
+    assert states["fine"].state is ServiceState.HEALTHY
+    assert states["sick"].state is ServiceState.UNHEALTHY
+    assert states["crashing"].state is ServiceState.CRASHED
+    assert "no such table" in states["crashing"].log_tail
+    assert states["once"].state is ServiceState.COMPLETED
+    assert states["waiting"].state is ServiceState.NOT_STARTED
+
+
+def test_load_reaches_the_stack_and_is_not_charged_to_it(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    wait = "until echo hello | nc -w 1 10.200.0.1 7777; do sleep 0.1; done; touch /tmp/ready; sleep 600"
+    service = {
+        "command": ["sh", "-c", wait],
+        "healthcheck": {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60},
+        "init": True,
+    }
+    heavy = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); nc -lk -p 7777 >/dev/null"
+    load = Load(service="client", command=("sh", "-c", heavy))
+    report = observe(client, make_stack({"client": service}), load=load)
+    assert report.services[0].state is ServiceState.HEALTHY
+    assert report.incomplete == ()
+    assert "nc -lk" in report.window.load
+    assert report.box.total_rss_bytes < 30 * MIB
+
+
+def test_a_load_that_fails_makes_the_result_incomplete(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    load = Load(service="one", command=("sh", "-c", "echo no target; exit 9"))
+    report = observe(client, make_stack({"one": hold(1)}), load=load)
+    assert "failed (exit 9): no target" in report.incomplete[0]
+
+
+def test_a_project_folder_may_be_written_but_keeps_nothing(
+    client: DockerClient, make_stack: MakeStack, tmp_path: Path
+) -> None:
+    (tmp_path / "seed.txt").write_text("seed")
+    command = "cp /data/seed.txt /data/copy.txt && touch /tmp/ready; sleep 600"
+    service = {**hold(1), "command": ["sh", "-c", command], "volumes": [f"{tmp_path}:/data"]}
+    report = observe(client, make_stack({"writer": service}))
+    assert report.services[0].state is ServiceState.HEALTHY
+    assert [path.name for path in tmp_path.iterdir()] == ["seed.txt"]
+
+
+def test_killed_runs_are_cleaned_up_by_the_next(
+    client: DockerClient, machine: Callable[[], set[str]], tmp_path: Path
+) -> None:
+    remove_leftovers(client)
+    before = machine()
+    chance = random.Random(20)
+    for _ in range(KILLS):
+        child = subprocess.Popen([sys.executable, __file__, str(tmp_path)])
+        try:
+            child.wait(timeout=chance.uniform(0.5, 14))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+        child.wait()
+    remove_leftovers(client)
+    assert machine() == before
+
+
+if __name__ == "__main__":
+    import json
+
+    from onegig.engine import connect
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from conftest import SMALL_IMAGE
+    from onegig.model.stack import Service
+
+    one = Service(
+        name="one",
+        image=SMALL_IMAGE,
+        builds=False,
+        dockerfile=None,
+        replicas=1,
+        has_healthcheck=True,
+        depends_on=(),
+        optional=False,
+        criticality="",
+        memory_limit_bytes=None,
+    )
+    config = {"name": "killed", "services": {"one": {"image": SMALL_IMAGE, **hold(5)}}}
+    project = Stack(
+        name="killed",
+        directory=sys.argv[1],
+        files=(),
+        services=(one,),
+        config_json=json.dumps(config),
+    )
+    with connect() as connected:
+        remove_leftovers(connected)
+        observe(connected, project)
