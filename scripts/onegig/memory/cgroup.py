@@ -5,6 +5,7 @@ cgroup-v1/memory.rst. Version 1 needs the `total_` fields, which include the chi
 Standard library only: the sampler may run where onegig's dependencies are not installed.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,16 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Marks:
+    """What only grows. `peak` is None on kernels older than 5.19 with version 2."""
+
+    peak: int | None
+    oom_kills: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """One cgroup's account, in bytes. `peak` is None on kernels older than 5.19 with version 2."""
+    """One cgroup's account, in bytes; `peak` and `oom_kills` as in Marks."""
 
     usage: int
     anon: int
@@ -70,24 +79,41 @@ def cgroup_of(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
 
 def read_account(cgroup: Path, version: int) -> Account:
     """The account as of now. Raises FileNotFoundError once the cgroup is gone."""
-    stat = _keyed(cgroup / "memory.stat")
+    marks = read_marks(cgroup, version)
+    return read_usage(cgroup, version, marks)
+
+
+def read_marks(cgroup: Path, version: int) -> Marks:
+    """The high-water mark and the kills: they only grow, and need not be read at every pass."""
     if version == 1:
-        return Account(
-            usage=_number(cgroup / "memory.usage_in_bytes"),
-            anon=stat["total_rss"],
-            file=stat["total_cache"],
-            inactive_file=stat["total_inactive_file"],
-            peak=_number(cgroup / "memory.max_usage_in_bytes"),
-            oom_kills=_keyed(cgroup / "memory.oom_control").get("oom_kill", 0),
+        return Marks(
+            peak=int(_read(cgroup, "memory.max_usage_in_bytes")),
+            oom_kills=_value(_read(cgroup, "memory.oom_control"), b"oom_kill"),
         )
-    peak = cgroup / "memory.peak"
+    try:
+        peak = int(_read(cgroup, "memory.peak"))
+    except FileNotFoundError:
+        peak = None
+    return Marks(peak=peak, oom_kills=_value(_read(cgroup, "memory.events"), b"oom_kill"))
+
+
+def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
+    """The account as of now, with marks read before."""
+    stat = _read(cgroup, "memory.stat")
+    if version == 1:
+        usage = int(_read(cgroup, "memory.usage_in_bytes"))
+        keys = (b"total_rss", b"total_cache", b"total_inactive_file")
+    else:
+        usage = int(_read(cgroup, "memory.current"))
+        keys = (b"anon", b"file", b"inactive_file")
+    anon, file, inactive_file = (_value(stat, key) for key in keys)
     return Account(
-        usage=_number(cgroup / "memory.current"),
-        anon=stat["anon"],
-        file=stat["file"],
-        inactive_file=stat["inactive_file"],
-        peak=_number(peak) if peak.exists() else None,
-        oom_kills=_keyed(cgroup / "memory.events").get("oom_kill", 0),
+        usage=usage,
+        anon=anon,
+        file=file,
+        inactive_file=inactive_file,
+        peak=marks.peak,
+        oom_kills=marks.oom_kills,
     )
 
 
@@ -105,21 +131,33 @@ def read_pressure(cgroup: Path) -> Pressure | None:
 
 def processes(cgroup: Path) -> tuple[int, ...]:
     """Processes directly in this cgroup, as numbered where the reader stands."""
-    return tuple(int(pid) for pid in (cgroup / "cgroup.procs").read_text().split())
+    return tuple(int(pid) for pid in _read(cgroup, "cgroup.procs").split())
+
+
+def children(cgroup: Path) -> list[str]:
+    """Names of the cgroups directly below; none where there is no such cgroup."""
+    try:
+        with os.scandir(cgroup) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
 
 
 def walk(cgroup: Path) -> Iterator[Path]:
     """The cgroup and everything below it."""
     yield cgroup
-    for child in cgroup.iterdir():
-        if child.is_dir():
-            yield from walk(child)
+    for name in children(cgroup):
+        yield from walk(cgroup / name)
 
 
-def _keyed(path: Path) -> dict[str, int]:
-    pairs = (line.split() for line in path.read_text().splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+def _read(cgroup: Path, name: str) -> bytes:
+    with open(f"{cgroup}/{name}", "rb", buffering=0) as file:
+        return file.read()
 
 
-def _number(path: Path) -> int:
-    return int(path.read_text())
+def _value(text: bytes, key: bytes) -> int:
+    """The number behind a key at the start of a line; 0 when the kernel does not have it."""
+    start = 0 if text.startswith(key + b" ") else text.find(b"\n" + key + b" ") + 1
+    if not start and not text.startswith(key + b" "):
+        return 0
+    return int(text[start + len(key) : text.find(b"\n", start)])

@@ -16,18 +16,21 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from onegig.memory.cgroup import (
     Account,
     Hierarchy,
+    Marks,
     Pressure,
     cgroup_of,
+    children,
     find_hierarchy,
     processes,
-    read_account,
+    read_marks,
     read_pressure,
+    read_usage,
     walk,
 )
 
@@ -38,6 +41,7 @@ KINDS = {
     "containerd-shim": "shim",
     "docker-proxy": "proxy",
 }
+SLOW_SECONDS = 1.0
 RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
 _OOM = re.compile(r"oom-kill:.*oom_memcg=([^,]+),task_memcg=([^,]+),task=([^,]*)")
 
@@ -80,33 +84,43 @@ class Pass:
 
 
 class Sampler:
-    """Reads one box; keeps what need not be read twice."""
+    """Reads one box.
+
+    Services are read at every pass. The engine's processes, whose mappings take the kernel ten
+    times longer and which change slowly, and the high-water marks are read once a second.
+    """
 
     def __init__(self, box: Path, hierarchy: Hierarchy, kernel_log: "KernelLog") -> None:
         self.box = box
         self.version = hierarchy.version
         self.kernel_log = kernel_log
         self.box_name = "/" + str(box.relative_to(hierarchy.root))
+        self._slow_due = 0.0
+        self._engine: dict[str, Usage] = {}
+        self._engine_unreadable = 0
+        self._marks: dict[Path, Marks] = {}
         self._kinds: dict[int, str] = {}
         self._own: set[int] = set()  # processes of containers that have become themselves
 
     def read(self) -> Pass:
         """One pass. Raises FileNotFoundError once the box is gone."""
         started = time.monotonic()
-        engine, unreadable = self._engine()
+        if started >= self._slow_due:
+            self._slow_due = started + SLOW_SECONDS
+            self._marks.clear()
+            self._engine, self._engine_unreadable = self._read_engine()
+        engine = {kind: replace(usage) for kind, usage in self._engine.items()}
+        unreadable = self._engine_unreadable
         containers: dict[str, Container] = {}
-        nested = self.box / "docker"
-        for cgroup in nested.iterdir() if nested.is_dir() else ():
-            if cgroup.is_dir():
-                try:
-                    container, failed = self._container(cgroup, engine)
-                except (FileNotFoundError, OSError):
-                    continue  # it ended while being read
-                containers[cgroup.name] = container
-                unreadable += failed
+        for name in children(self.box / "docker"):
+            try:
+                containers[name], failed = self._container(self.box / "docker" / name, engine)
+            except OSError:
+                continue  # it ended while being read
+            unreadable += failed
         return Pass(
             time=started,
-            box=read_account(self.box, self.version),
+            box=self._account(self.box),
             pressure=read_pressure(self.box),
             engine=engine,
             containers=containers,
@@ -118,19 +132,23 @@ class Sampler:
     def _ours(self, path: str) -> bool:
         return path == self.box_name or path.startswith(self.box_name + "/")
 
+    def _account(self, cgroup: Path) -> Account:
+        if cgroup not in self._marks:
+            self._marks[cgroup] = read_marks(cgroup, self.version)
+        return read_usage(cgroup, self.version, self._marks[cgroup])
+
     def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[Container, int]:
         usage, failed = Usage(), 0
-        for part in walk(cgroup):
-            for pid in processes(part):
-                memory = read_memory(pid)
-                if memory is None:
-                    failed += 1
-                elif memory[0]:
-                    target = engine.setdefault(RUNC, Usage()) if self._is_runc(pid) else usage
-                    target.add(*memory)
-        return Container(usage=usage, account=read_account(cgroup, self.version)), failed
+        for pid in (pid for part in walk(cgroup) for pid in processes(part)):
+            memory = read_memory(pid)
+            if memory is None:
+                failed += 1
+            elif memory[0]:
+                target = engine.setdefault(RUNC, Usage()) if self._is_runc(pid) else usage
+                target.add(*memory)
+        return Container(usage=usage, account=self._account(cgroup)), failed
 
-    def _engine(self) -> tuple[dict[str, Usage], int]:
+    def _read_engine(self) -> tuple[dict[str, Usage], int]:
         kinds: dict[str, Usage] = {}
         failed = 0
         for pid in self._engine_pids():
@@ -143,9 +161,9 @@ class Sampler:
 
     def _engine_pids(self) -> Iterator[int]:
         yield from processes(self.box)
-        for child in self.box.iterdir():
-            if child.is_dir() and child.name != "docker":
-                for part in walk(child):
+        for name in children(self.box):
+            if name != "docker":
+                for part in walk(self.box / name):
                     yield from processes(part)
 
     def _kind(self, pid: int) -> str:
@@ -198,17 +216,16 @@ class KernelLog:
 def read_memory(pid: int) -> tuple[int, int] | None:
     """(RSS, PSS) in bytes; (0, 0) for a process that ended; None when it may not be read."""
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
-            words = rollup.read().split()
+        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:
+            words = rollup.read().split(maxsplit=12)
     except (FileNotFoundError, ProcessLookupError):
         return 0, 0
     except PermissionError:
         return None
-    try:
-        rss, pss = words.index(b"Rss:"), words.index(b"Pss:")
-    except ValueError:
+    # after the line of the address range (6 words): "Rss: 7936 kB Pss: 7932 kB"
+    if len(words) < 12 or words[6] != b"Rss:" or words[9] != b"Pss:":
         return 0, 0
-    return int(words[rss + 1]) * 1024, int(words[pss + 1]) * 1024
+    return int(words[7]) * 1024, int(words[10]) * 1024
 
 
 def read_name(pid: int) -> str:
