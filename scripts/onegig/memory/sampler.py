@@ -99,6 +99,7 @@ class Sampler:
         self._engine: dict[str, Usage] = {}
         self._engine_unreadable = 0
         self._marks: dict[Path, Marks] = {}
+        self._parts: dict[Path, tuple[Path, ...]] = {}  # a container's cgroups
         self._kinds: dict[int, str] = {}
         self._own: set[int] = set()  # processes of containers that have become themselves
 
@@ -108,6 +109,7 @@ class Sampler:
         if started >= self._slow_due:
             self._slow_due = started + SLOW_SECONDS
             self._marks.clear()
+            self._parts.clear()
             self._engine, self._engine_unreadable = self._read_engine()
         engine = {kind: replace(usage) for kind, usage in self._engine.items()}
         unreadable = self._engine_unreadable
@@ -139,7 +141,9 @@ class Sampler:
 
     def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[Container, int]:
         usage, failed = Usage(), 0
-        for pid in (pid for part in walk(cgroup) for pid in processes(part)):
+        if cgroup not in self._parts:
+            self._parts[cgroup] = tuple(walk(cgroup))
+        for pid in (pid for part in self._parts[cgroup] for pid in processes(part)):
             memory = read_memory(pid)
             if memory is None:
                 failed += 1
