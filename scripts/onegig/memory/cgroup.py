@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+LEAVES = ("engine", "init")  # box.sh's and dind's
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hierarchy:
@@ -75,6 +77,15 @@ def cgroup_of(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
         if hierarchy.version == 2 and number == "0":
             return hierarchy.root / path.lstrip("/")
     raise LookupError("the process is in no memory cgroup")
+
+
+def box_cgroup(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
+    """The cgroup of a whole box, from that of its first process.
+
+    Under version 2 an engine inside a container moves the processes into a leaf of their own.
+    """
+    cgroup = cgroup_of(hierarchy, proc_cgroup)
+    return cgroup.parent if hierarchy.version == 2 and cgroup.name in LEAVES else cgroup
 
 
 def read_account(cgroup: Path, version: int) -> Account:

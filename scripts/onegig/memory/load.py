@@ -1,5 +1,6 @@
 """The load: a command from one of the stack's images, in the box's network but outside its cap."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,20 +22,24 @@ class RunningLoad:
 
     description: str = ""
     container: Container | None = None
+    started: float = 0.0  # seconds since the epoch
 
     def problem(self) -> str:
-        """Why the load did not do its work: "" when it did."""
-        if self.container is None:
+        """Why the load did not do its work: "" when it did, also when it ended and was repeated."""
+        if self.container is None or self.container.client is None:
             return ""
-        self.container.reload()
-        state = self.container.attrs["State"]
-        restarts = self.container.attrs["RestartCount"]
-        if state["Status"] == "running" and not restarts:
+        events = self.container.client.api.events(
+            since=int(self.started),
+            until=int(time.time()) + 1,
+            filters={"container": self.container.id, "event": "die"},
+            decode=True,
+        )
+        exits = [int(event["Actor"]["Attributes"].get("exitCode", 0)) for event in events]
+        failures = [code for code in exits if code != 0]
+        if not failures:
             return ""
-        if state["ExitCode"] == 0 and not state.get("Error"):
-            return ""  # a load that is over is repeated by the engine
         output = self.container.logs(tail=5).decode(errors="replace").strip()
-        return f"the load `{self.description}` failed (exit {state['ExitCode']}): {output}"
+        return f"the load `{self.description}` failed (exit {failures[0]}): {output}"
 
 
 @contextmanager
@@ -55,6 +60,7 @@ def apply_load(
             advice=f"services: {', '.join(s.name for s in stack.services)}",
         )
     command = " ".join(load.command)
+    started = time.time()
     try:
         container = client.containers.run(
             image,
@@ -76,7 +82,9 @@ def apply_load(
             advice="load.command in budgets.yml runs in the image of load.service",
         ) from error
     try:
-        yield RunningLoad(description=f"{load.service}: {command}", container=container)
+        yield RunningLoad(
+            description=f"{load.service}: {command}", container=container, started=started
+        )
     finally:
         with suppress(DockerException):
             container.remove(force=True, v=True)

@@ -24,7 +24,7 @@ from onegig.memory.cgroup import (
     Hierarchy,
     Marks,
     Pressure,
-    cgroup_of,
+    box_cgroup,
     children,
     find_hierarchy,
     processes,
@@ -243,9 +243,7 @@ def read_name(pid: int) -> str:
 def open_sampler(pid: int) -> Sampler:
     """A sampler for the box whose first process is `pid`."""
     hierarchy = find_hierarchy((PROC / "mounts").read_text())
-    cgroup = cgroup_of(hierarchy, (PROC / str(pid) / "cgroup").read_text())
-    if hierarchy.version == 2 and cgroup.name == "engine":
-        cgroup = cgroup.parent  # the box moved its first process into a leaf
+    cgroup = box_cgroup(hierarchy, (PROC / str(pid) / "cgroup").read_text())
     return Sampler(cgroup, hierarchy, KernelLog())
 
 

@@ -82,7 +82,9 @@ def start_stack(
     started = time.monotonic()
     log = run_.directory / "up.log"
     with log.open("wb") as output:
-        child = spawn(_up(stack, box, run_), env=environment, stdout=output, stderr=output)
+        child = spawn(
+            _up(stack, run_), env={**environment, **box.environment}, stdout=output, stderr=output
+        )
     last = ""
     try:
         while time.monotonic() - started < timeout_seconds:
@@ -139,12 +141,12 @@ def state_of(service: Service, containers: tuple[Container, ...], oom_kills: int
     return next((state for state in worst_first if state in own), ServiceState.NOT_STARTED)
 
 
-def _up(stack: Stack, box: Box, run_: Run) -> list[str]:
+def _up(stack: Stack, run_: Run) -> list[str]:
     resolved = run_.directory / "compose.json"
     resolved.touch(mode=0o600)
     resolved.write_text(_without_builds(stack.config_json))
     return [
-        *("docker", "--host", box.url, "compose", "--project-name", stack.name),
+        *("docker", "compose", "--project-name", stack.name),
         *("--project-directory", stack.directory, "--file", str(Path(resolved))),
         *("up", "--detach", "--no-build", "--pull", "never"),
     ]

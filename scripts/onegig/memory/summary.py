@@ -1,4 +1,4 @@
-"""From the sampler's passes to a MemoryReport: pure arithmetic, the headline's definition included."""
+"""From the sampler's passes to a MemoryReport: pure arithmetic, the headline included."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

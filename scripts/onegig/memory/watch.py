@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -15,11 +16,15 @@ from typing import Any
 from onegig.errors import MeasureError
 from onegig.memory.box import Box
 from onegig.memory.cgroup import Account, Pressure
+from onegig.memory.nesting import ENTRY_FOLDERS, HostPrograms
 from onegig.memory.sampler import Container, Pass, Usage
 from onegig.owned import Run
 from onegig.process import kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
+PYTHON = os.environ.get(
+    "PYTHON_IMAGE", "python:3.13-alpine"
+)  # where the host's own is out of reach
 
 
 @dataclass(slots=True)
@@ -71,17 +76,34 @@ def parse_pass(line: str | bytes) -> Pass:
 
 
 def _command(box: Box, run_: Run, hz: float) -> list[str]:
-    """As root here; otherwise, through the engine, as root in the host's name spaces."""
+    """As root here; otherwise, through the engine, as root in its host's name spaces."""
     sampler = ["-m", "onegig.memory.sampler", "--pid", str(box.pid), "--hz", str(hz)]
-    if os.geteuid() == 0:
+    linux = platform.system() == "Linux"
+    if linux and os.geteuid() == 0:
         return [sys.executable, *sampler]
-    return [
+    container = [
         *("docker", "run", "--rm", "--privileged", "--pid", "host", "--cgroupns", "host"),
         *("--network", "none", "--name", f"{run_.name}-sampler", *run_.label_options),
-        *("--volume", "/:/host:ro", "--volume", "/usr:/usr:ro", "--volume", "/bin:/bin:ro"),
-        *("--volume", "/lib:/lib:ro", "--volume", "/lib64:/lib64:ro"),
-        *("--env", f"PYTHONPATH={PACKAGE_ROOT}", "--env", "PYTHONDONTWRITEBYTECODE=1"),
-        *(f"{run_.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
+        *("--env", "PYTHONDONTWRITEBYTECODE=1"),
+    ]
+    if linux and box.mode == HostPrograms.mode:
+        folders = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
+        return [
+            *container,
+            *(f"--volume={folder}:{folder}:ro" for folder in folders),
+            *("--volume", "/:/host:ro", "--env", f"PYTHONPATH={PACKAGE_ROOT}"),
+            *(f"{run_.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
+        ]
+    mount = f"{PACKAGE_ROOT}:/onegig:ro"
+    return [
+        *container,
+        "--volume",
+        mount,
+        "--env",
+        "PYTHONPATH=/onegig",
+        PYTHON,
+        "python3",
+        *sampler,
     ]
 
 

@@ -1,0 +1,204 @@
+"""Two ways to nest an engine: the host's own programs, or the official dind image."""
+
+import io
+import os
+import platform
+import shutil
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Protocol
+
+from docker import DockerClient
+from docker.errors import DockerException
+from docker.tls import TLSConfig
+
+from onegig.errors import EngineError
+from onegig.owned import Run
+
+REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
+USEFUL = ("docker-proxy", "docker-init")
+SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/libexec/docker")
+ENTRY_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
+DIND_IMAGE = os.environ.get("ONEGIG_DIND_IMAGE", "docker:28.5.2-dind")
+DIND_PORT = 2376
+CALL_SECONDS = 15  # an engine short of memory may answer late, or never
+_DIND_ENTRY = """\
+dockerd-entrypoint.sh --bip 10.200.0.1/24 --default-address-pool base=10.201.0.0/16,size=24 \
+    --log-level warn </dev/null &
+engine=$!
+read -r _ || :
+kill "$engine" 2>/dev/null || :
+wait "$engine" || :
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """What both ways need to know of a run: its project, its volume, the box's container names."""
+
+    client: DockerClient
+    run: Run
+    project: str
+
+    @property
+    def volume(self) -> str:
+        """The volume with the nested engine's data."""
+        return f"{self.run.name}-data"
+
+
+class Nesting(Protocol):
+    """One way to nest an engine."""
+
+    mode: str
+
+    def prepare(self) -> None:
+        """Whatever both containers share, before the first of them starts."""
+
+    def arguments(self, name: str, *, first: bool) -> list[str]:
+        """Arguments of `docker run`, after name, labels and cap, to image and command."""
+
+    def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
+        """A client and the docker command's environment; None while nothing answers."""
+
+
+class HostPrograms:
+    """The host's dockerd, containerd and runc, in a container with the host's root as its own."""
+
+    mode = "host engine"
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.programs = host_programs()
+        self.image = f"{place.run.name}:box"
+        self.sockets = place.run.directory / "sock"
+
+    def prepare(self) -> None:
+        """An empty image: every program the box runs is the host's."""
+        self.sockets.mkdir(exist_ok=True)
+        import_empty_image(self.place.client, self.place.run)
+
+    def arguments(self, name: str, *, first: bool) -> list[str]:
+        """Programs are copied at the first start only, and stay in the volume."""
+        entry = files("onegig.memory").joinpath("box.sh").read_text(encoding="utf-8")
+        folders = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
+        self._socket.unlink(missing_ok=True)
+        return [
+            *(f"--volume={folder}:{folder}:ro" for folder in folders),
+            *("--volume", "/:/host:ro", "--volume", f"{self.place.volume}:/host/mnt"),
+            *("--volume", f"{self.sockets}:/host/mnt/sock"),
+            *("--volume", f"{self.place.project}:/project:ro"),
+            *("--env", f"PROJECT={self.place.project}", "--env", f"SOCKET_GROUP={os.getgid()}"),
+            *("--env", f"PROGRAMS={' '.join(self.programs) if first else ''}"),
+            *(self.image, "/bin/sh", "-c", entry),
+        ]
+
+    def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
+        """Through the socket in the run's folder."""
+        url = f"unix://{self._socket}"
+        if not self._socket.exists():
+            return None
+        return _answering(url, None), {"DOCKER_HOST": url}
+
+    @property
+    def _socket(self) -> Path:
+        return self.sockets / "docker.sock"
+
+
+class Dind:
+    """The official docker:dind image, over TLS on a loopback port; bind mounts are read-only."""
+
+    mode = "dind"
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.certificates = place.run.directory / "certs"
+
+    def prepare(self) -> None:
+        """The image, pulled where it is not there; EngineError when it cannot be had."""
+        self.certificates.mkdir(exist_ok=True)
+        try:
+            self.place.client.images.get(DIND_IMAGE)
+        except DockerException:
+            try:
+                self.place.client.images.pull(DIND_IMAGE)
+            except DockerException as error:
+                raise EngineError(
+                    "this machine's engine cannot be nested, and the dind image cannot be pulled",
+                    command=f"docker pull {DIND_IMAGE}",
+                    advice="run onegig on Linux with Docker Engine installed from packages",
+                    detail=str(error),
+                ) from error
+
+    def arguments(self, name: str, *, first: bool) -> list[str]:
+        """dind's own entrypoint makes the certificates."""
+        shutil.rmtree(self.certificates, ignore_errors=True)
+        self.certificates.mkdir()
+        return [
+            *("--volume", f"{self.place.volume}:/var/lib/docker"),
+            *("--volume", f"{self.certificates}:/certs", "--env", "DOCKER_TLS_CERTDIR=/certs"),
+            *("--volume", f"{self.place.project}:{self.place.project}:ro"),
+            *("--publish", f"127.0.0.1::{DIND_PORT}"),
+            *(DIND_IMAGE, "sh", "-c", _DIND_ENTRY),
+        ]
+
+    def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
+        """Through the published port, with the client certificate."""
+        client_certificates = self.certificates / "client"
+        names = [client_certificates / f"{part}.pem" for part in ("cert", "key", "ca")]
+        if not all(path.exists() for path in names):
+            return None
+        ports = self.place.client.containers.get(name).ports.get(f"{DIND_PORT}/tcp")
+        if not ports:
+            return None
+        address = f"127.0.0.1:{ports[0]['HostPort']}"
+        cert, key, authority = map(str, names)
+        tls = TLSConfig(client_cert=(cert, key), ca_cert=authority, verify=True)
+        environment = {
+            "DOCKER_HOST": f"tcp://{address}",
+            "DOCKER_TLS_VERIFY": "1",
+            "DOCKER_CERT_PATH": str(client_certificates),
+        }
+        return _answering(f"https://{address}", tls), environment
+
+
+def ways(place: Place) -> tuple[Nesting, ...]:
+    """The ways to try here, best first. ONEGIG_BOX=dind leaves only the image."""
+    if os.environ.get("ONEGIG_BOX") == "dind" or platform.system() != "Linux":
+        return (Dind(place),)
+    try:
+        return HostPrograms(place), Dind(place)
+    except EngineError:
+        return (Dind(place),)
+
+
+def host_programs() -> tuple[str, ...]:
+    """The engine's programs on this host; EngineError when they are not here."""
+    path = os.pathsep.join((*SEARCH, os.environ.get("PATH", "")))
+    found = {name: shutil.which(name, path=path) for name in (*REQUIRED, *USEFUL)}
+    missing = [name for name in REQUIRED if not found[name]]
+    if missing:
+        raise EngineError(
+            f"{', '.join(missing)} not found on this host: the box runs the host's own engine",
+            advice="install Docker Engine here (a remote or desktop engine cannot be nested)",
+        )
+    return tuple(program for program in found.values() if program)
+
+
+def import_empty_image(client: DockerClient, run: Run) -> None:
+    """An image of no bytes, for containers whose programs all come from the host."""
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    changes = [f"LABEL {key}={value}" for key, value in run.labels.items()]
+    client.api.import_image_from_data(
+        empty.getvalue(), repository=run.name, tag="box", changes=changes
+    )
+
+
+def _answering(url: str, tls: TLSConfig | None) -> DockerClient:
+    """A client whose engine answers; DockerException or OSError while it does not."""
+    client = DockerClient(base_url=url, version="auto", timeout=CALL_SECONDS, tls=tls or False)
+    client.ping()
+    return client
