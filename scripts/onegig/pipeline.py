@@ -21,6 +21,7 @@ from onegig.errors import InspectError, MeasureError
 from onegig.images.build import build_images
 from onegig.images.cache import open_cache
 from onegig.images.inspect import inspect_images
+from onegig.images.source import Engine
 from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
 from onegig.load.stack import load_stack
@@ -133,7 +134,7 @@ def inspect(
     with progress.step(f"inspect {len(users)} images") as say:
         try:
             inspection = inspect_images(
-                users, engine=client, cache=open_cache(), environment=environment, progress=say
+                users, engine=Engine(client), cache=open_cache(), environment=environment, progress=say
             )
         except InspectError as error:
             return Unknown(reason=error.message)

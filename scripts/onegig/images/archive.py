@@ -7,7 +7,6 @@ layers are all there is an image that was read whole. JSON documents are kept in
 
 import hashlib
 import json
-import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ class Spool:
                 file.write(chunk)
         diff_id = f"sha256:{digest.hexdigest()}"
         if diff_id in self.layers:
-            os.unlink(file.name)
+            Path(file.name).unlink()
             return
         path = Path(file.name).rename(self._directory / f"{digest.hexdigest()}.tar")
         self.layers[diff_id] = StoredLayer(diff_id=diff_id, path=path)
@@ -141,7 +140,7 @@ def write_docker_archive(
             "Layers": [layer.path.name for layer in layers],
         }
     ]
-    with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES, copybufsize=CHUNK_BYTES) as tar:
+    with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
         for layer in {layer.diff_id: layer for layer in layers}.values():
             tar.add(layer.path, arcname=layer.path.name)
         for name, raw in (

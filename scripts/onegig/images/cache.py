@@ -8,29 +8,20 @@ written anew. The cache never fails a run: where nothing can be written, nothing
 import json
 import os
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from onegig.images.layers import LayerBytes
+from onegig.images.records import ImageRecord, LayerRecord
 from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
 from onegig.model.measured import Unknown
 
 SCHEMA = f"{IMAGES_SCHEMA}/cache/1"
 UNUSED_DAYS = 30
-NO_DIVE = ""  # version under which results without dive are kept
 _DAY_SECONDS = 24 * 3600
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageRecord:
-    """What of an image depends on its id alone."""
-
-    layers: tuple[Layer, ...]
-    dive: Dive | Unknown
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Cache:
@@ -46,28 +37,28 @@ class Cache:
         entry = self._load("image", image_id)
         try:
             record = _image_record(entry) if entry.get("dive_version") == dive_version else None
-        except (KeyError, TypeError, ValueError):
+        except _MALFORMED:
             return None
         if record and tuple(layer.diff_id for layer in record.layers) == diff_ids:
             return record
         return None
 
-    def layer(self, diff_id: str) -> LayerBytes | None:
+    def layer(self, diff_id: str) -> LayerRecord | None:
         """The layer's measured bytes, None when they are not known."""
         entry = self._load("layer", diff_id)
         try:
-            return LayerBytes(
+            return LayerRecord(
                 size_bytes=_number(entry["size_bytes"]),
                 compressed_bytes=_number(entry["compressed_bytes"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except _MALFORMED:
             return None
 
     def keep_image(self, image_id: str, record: ImageRecord, dive_version: str) -> None:
         """Keep an image's record."""
         self._store("image", image_id, {"dive_version": dive_version, **asdict(record)})
 
-    def keep_layer(self, diff_id: str, measured: LayerBytes) -> None:
+    def keep_layer(self, diff_id: str, measured: LayerRecord) -> None:
         """Keep a layer's measured bytes."""
         self._store("layer", diff_id, asdict(measured))
 
@@ -86,9 +77,10 @@ class Cache:
         path = self._path(kind, digest)
         try:
             entry = json.loads(path.read_bytes())
-            os.utime(path)  # marks the entry as used
         except (OSError, ValueError):
             return {}
+        with suppress(OSError):
+            os.utime(path)  # marks the entry as used
         expected = {"schema": SCHEMA, "digest": digest}
         if not isinstance(entry, dict) or not expected.items() <= entry.items():
             return {}
@@ -100,14 +92,14 @@ class Cache:
             self._directory.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile("w", dir=self._directory, delete=False) as file:
                 file.write(text)
-            os.replace(file.name, self._path(kind, digest))
+            Path(file.name).replace(self._path(kind, digest))
 
 
-def default_directory(environment: Mapping[str, str]) -> Path:
-    """Where results are kept, by the XDG base directory specification."""
-    base = environment.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return root / "onegig" / "inspect"
+def open_cache() -> Cache:
+    """The user's cache, placed by the XDG base directory specification."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = base if base.is_absolute() else Path.home() / ".cache"
+    return Cache(root / "onegig" / "inspect")
 
 
 def _image_record(entry: dict[str, Any]) -> ImageRecord:

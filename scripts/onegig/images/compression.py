@@ -2,6 +2,7 @@
 
 import gzip
 import tarfile
+import zlib
 from io import BufferedReader
 from typing import IO, cast
 
@@ -9,8 +10,8 @@ import zstandard
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-FAULTS = (EOFError, OSError, zstandard.ZstdError, tarfile.TarError)
-"""What reading a damaged compressed stream or tar raises (zlib's errors included by `gzip`)."""
+FAULTS = (EOFError, OSError, zlib.error, zstandard.ZstdError, tarfile.TarError)
+"""What reading a damaged stream or tar raises."""
 
 
 def open_layer(stream: BufferedReader) -> IO[bytes] | None:

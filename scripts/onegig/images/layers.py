@@ -4,11 +4,11 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from onegig.images.archive import CHUNK_BYTES, StoredLayer, layer_members
+from onegig.images.records import LayerRecord
 from onegig.model.images import Layer
 
 GZIP_LEVEL = 6
@@ -16,17 +16,9 @@ _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _SHELL = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c +")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LayerBytes:
-    """What of a layer depends on its content alone, so is worth keeping by diff_id."""
-
-    size_bytes: int
-    compressed_bytes: int
-
-
-def measure_layer(layer: StoredLayer) -> LayerBytes:
+def measure_layer(layer: StoredLayer) -> LayerRecord:
     """Size and compressed size of a layer. Raises InspectError when it cannot be read."""
-    return LayerBytes(
+    return LayerRecord(
         size_bytes=content_bytes(layer), compressed_bytes=compressed_bytes(layer.path)
     )
 
@@ -65,7 +57,7 @@ def chain_ids(diff_ids: Sequence[str]) -> Iterator[str]:
 def layers_of(
     diff_ids: Sequence[str],
     history: Sequence[Mapping[str, Any]],
-    measured: Mapping[str, LayerBytes],
+    measured: Mapping[str, LayerRecord],
 ) -> tuple[Layer, ...]:
     """The image's layers, lowest first, from its config and what was measured by diff_id."""
     return tuple(

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
-import docker
 import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -33,7 +32,7 @@ class EngineImage:
 
 
 class ImageSource(Protocol):
-    """Where images come from; `Engine` is the one that talks to Docker."""
+    """Where images come from; `Engine` is the one that asks Docker."""
 
     def image(self, reference: str) -> EngineImage:
         """The image of that name; InspectError when there is none."""
@@ -51,7 +50,7 @@ class Engine:
     def image(self, reference: str) -> EngineImage:
         """The image of that name. Raises InspectError when the engine has none such."""
         try:
-            attributes = self._client.api.inspect_image(reference)
+            attributes = self._client.images.get(reference).attrs
         except ImageNotFound as error:
             raise InspectError(
                 f"the engine has no image {reference}",
@@ -59,7 +58,7 @@ class Engine:
                 advice=f"build it with `onegig build`, or fetch it with `docker pull {reference}`",
             ) from error
         except (DockerException, requests.RequestException) as error:
-            raise _unreachable(error, f"docker image inspect {reference}") from error
+            raise _lost(error, f"docker image inspect {reference}") from error
         return _engine_image(reference, attributes)
 
     @contextmanager
@@ -78,7 +77,7 @@ class Engine:
                 timeout=SAVE_TIMEOUT_SECONDS,
             )
         except requests.RequestException as error:
-            raise _unreachable(error, command) from error
+            raise _lost(error, command) from error
         with response:
             if response.status_code != requests.codes.ok:
                 raise InspectError(
@@ -87,17 +86,6 @@ class Engine:
                     advice="build or pull the image again",
                 )
             yield cast(IO[bytes], response.raw)
-
-
-def connect() -> Engine:
-    """The engine that the docker command would talk to (DOCKER_HOST, else the current context).
-
-    Raises EngineError, with advice, when none answers.
-    """
-    try:
-        return Engine(docker.from_env())
-    except (DockerException, requests.RequestException) as error:
-        raise _unreachable(error, "docker version") from error
 
 
 def _engine_image(reference: str, attributes: dict[str, Any]) -> EngineImage:
@@ -119,15 +107,16 @@ def _message(response: requests.Response) -> str:
         return f"HTTP {response.status_code}"
 
 
-def _unreachable(error: Exception, command: str) -> EngineError:
+def _lost(error: Exception, command: str) -> EngineError:
     if isinstance(error, APIError):
         return EngineError(
             f"the Docker Engine answered with an error: {error.explanation or error}",
             command=command,
             advice="run the command yourself and read the engine's log",
         )
-    if "Permission denied" in str(error):
-        advice = "add yourself to the group that owns the engine's socket, or run as root"
-    else:
-        advice = "start Docker, or set DOCKER_HOST to an engine that runs"
-    return EngineError(f"no Docker Engine answers: {error}", command=command, advice=advice)
+    return EngineError(
+        "the Docker Engine stopped answering",
+        command=command,
+        advice="see the engine's log, start it again, then repeat the command",
+        detail=str(error),
+    )

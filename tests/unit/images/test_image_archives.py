@@ -1,0 +1,174 @@
+"""Archives of every form are read whole or not at all."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onegig.errors import InspectError
+from onegig.images.archive import Spool, StoredLayer, write_docker_archive
+
+FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
+FIRST = [("bin/sh", b"x" * 5000), ("etc/motd", b"hello")]
+SECOND = [("etc/motd", b"changed")]
+
+
+def read(raw: bytes, folder: Path) -> tuple[Spool, list[str]]:
+    seen: list[str] = []
+
+    def note(layer: StoredLayer) -> None:
+        assert layer.path.exists()
+        seen.append(layer.diff_id)
+
+    spool = Spool(folder, note)
+    spool.add(io.BytesIO(raw))
+    return spool, seen
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_layers_in_the_order_of_the_config(
+    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST, SECOND, [], history=({"created_by": "COPY . /"},))
+    spool, _ = read(archive([made], form), tmp_path)
+    found = spool.find(made.image_id, made.diff_ids)
+    assert found.diff_ids == made.diff_ids
+    assert found.history == made.history
+    assert [spool.layers[one].path.read_bytes() for one in found.diff_ids] == list(made.layers)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_layer_of_several_images_comes_once(
+    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = [make_image(FIRST, [("app", name)]) for name in (b"one", b"two")]
+    spool, seen = read(archive(made, form), tmp_path)
+    assert sorted(seen) == sorted({layer for image in made for layer in image.diff_ids})
+    assert {path.name for path in tmp_path.iterdir()} == {f"{one[7:]}.tar" for one in seen}
+    for image in made:
+        assert spool.find(image.image_id, image.diff_ids).config == image.config
+
+
+@pytest.mark.parametrize("form", ["oci", "nested"])
+def test_an_image_is_also_known_by_its_manifest_and_index(
+    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST)
+    spool, _ = read(archive([made], form), tmp_path)
+    (image,) = spool.images  # the attestation, which has a config too, is not among them
+    assert len(image.digests) == {"oci": 2, "nested": 3}[form]
+    for name in image.digests:
+        assert spool.find(name, made.diff_ids) == image
+
+
+def test_images_that_differ_in_their_config_only_are_told_apart(
+    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = [make_image(FIRST, config_extra=author) for author in ("Ada", "Grace")]
+    spool, _ = read(archive(made, "both"), tmp_path)
+    for image in made:
+        assert spool.find(image.image_id, image.diff_ids).config == image.config
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_archive_never_gives_another_image(
+    form: str,
+    data: st.DataObject,
+    make_image: Callable[..., Any],
+    archive: Callable[..., bytes],
+    tmp_path: Path,
+) -> None:
+    """Cut short, or with a flipped bit: either an error, or damage that touched nothing of it."""
+    made = make_image(FIRST, SECOND)
+    raw = bytearray(archive([made], form))
+    place = data.draw(st.integers(0, len(raw) - 1))
+    if data.draw(st.booleans(), label="cut"):
+        del raw[place:]
+    else:
+        raw[place] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        spool, _ = read(bytes(raw), tmp_path)
+        found = spool.find(made.image_id, made.diff_ids)
+    except InspectError:
+        return
+    assert found.config == made.config
+    assert [spool.layers[one].path.read_bytes() for one in found.diff_ids] == list(made.layers)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_archive_cut_in_the_middle_is_an_error(
+    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST, SECOND)
+    raw = archive([made], form).rstrip(b"\0")
+
+    def find() -> None:
+        spool, _ = read(raw[: len(raw) // 2], tmp_path)
+        spool.find(made.image_id, made.diff_ids)
+
+    with pytest.raises(InspectError):
+        find()
+
+
+def test_a_layer_that_is_not_there_is_named(
+    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST, SECOND)
+    raw = archive([made], "oci").replace(made.layers[1], bytes(len(made.layers[1])))
+    spool, _ = read(raw, tmp_path)
+    with pytest.raises(InspectError, match=made.diff_ids[1]):
+        spool.find(made.image_id, made.diff_ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.json", b'{"manifests": [{}]}'),
+        ("index.json", b'{"manifests": 7}'),
+        ("index.json", b'{"manifests": ["x"]}'),
+        ("manifest.json", b'[{"RepoTags": null}]'),
+        ("manifest.json", b"[7]"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_an_error(
+    name: str, content: bytes, tar: Callable[..., bytes], tmp_path: Path
+) -> None:
+    with pytest.raises(InspectError, match="makes no sense"):
+        read(tar([(name, content)]), tmp_path)
+
+
+def test_files_that_belong_to_no_image_are_passed_over(
+    tar: Callable[..., bytes], tmp_path: Path
+) -> None:
+    other = [("README", b"no JSON"), ("index.json", b'{"manifests": []}'), ("empty", b"")]
+    spool, _ = read(tar(other), tmp_path)
+    assert spool.images == ()
+
+
+def test_no_room_for_the_layers_says_where(
+    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    with pytest.raises(InspectError, match="could not be unpacked") as caught:
+        read(archive([make_image(FIRST)], "both"), tmp_path / "gone")
+    assert "TMPDIR" in caught.value.advice
+
+
+def test_what_is_written_for_dive_reads_back_the_same(
+    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST, [], SECOND, [])  # an empty layer twice
+    spool, _ = read(archive([made], "zstd"), tmp_path)
+    image = spool.find(made.image_id, made.diff_ids)
+    out = io.BytesIO()
+    write_docker_archive(out, "a:1", image, [spool.layers[one] for one in image.diff_ids])
+    (tmp_path / "again").mkdir()
+    again, _ = read(out.getvalue(), tmp_path / "again")
+    assert again.find(made.image_id, made.diff_ids) == image.__class__(
+        digests=frozenset({made.image_id}), config=image.config, diff_ids=image.diff_ids
+    )

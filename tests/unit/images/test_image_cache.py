@@ -1,0 +1,132 @@
+"""The cache gives back what it got, and nothing else."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.images.cache import Cache, open_cache
+from onegig.images.records import ImageRecord, LayerRecord
+from onegig.model.images import Dive, Layer, WastedFile
+from onegig.model.measured import Unknown
+
+IMAGE_ID = "sha256:" + "1" * 64
+DIFF_ID = "sha256:" + "2" * 64
+DAY = 24 * 3600
+BYTES = LayerRecord(size_bytes=2**40, compressed_bytes=7)
+RECORD = ImageRecord(
+    layers=(
+        Layer(
+            diff_id=DIFF_ID,
+            chain_id=DIFF_ID,
+            size_bytes=10,
+            compressed_bytes=5,
+            instruction='RUN echo "caf\xe9"',
+        ),
+    ),
+    dive=Dive(
+        version="0.13.1",
+        efficiency=0.9992444754358576,
+        wasted_bytes=3,
+        user_wasted_share=0.1,
+        worst=(WastedFile(path="/a b", copies=2, bytes=3),),
+    ),
+)
+WITHOUT_DIVE = ImageRecord(layers=RECORD.layers, dive=Unknown(reason="dive is not installed"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("record", [RECORD, WITHOUT_DIVE])
+def test_an_image_comes_back_as_it_was(cache: Cache, record: ImageRecord) -> None:
+    cache.keep_image(IMAGE_ID, record, "0.13.1")
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1") == record
+
+
+def test_a_layer_comes_back_as_it_was(cache: Cache) -> None:
+    assert cache.layer(DIFF_ID) is None
+    cache.keep_layer(DIFF_ID, BYTES)
+    assert cache.layer(DIFF_ID) == BYTES
+
+
+def test_another_dive_or_other_layers_make_it_absent(cache: Cache) -> None:
+    cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.14.0") is None
+    assert cache.image(IMAGE_ID, (DIFF_ID, DIFF_ID), "0.13.1") is None
+    assert cache.image(DIFF_ID, (DIFF_ID,), "0.13.1") is None
+
+
+def set_field(**changes: Any) -> Callable[[str], str]:
+    return lambda text: json.dumps(json.loads(text) | changes)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-5],
+        lambda text: "[]",
+        lambda text: "7",
+        lambda text: "\x00\xff",
+        set_field(schema="another"),
+        set_field(digest="sha256:another"),
+        set_field(layers=None),
+        set_field(layers=[{}]),
+        set_field(layers=[{**json.loads(json.dumps({"diff_id": DIFF_ID})), "size_bytes": "1"}]),
+        set_field(dive=None),
+        set_field(dive={"kind": "unknown"}),
+        set_field(size_bytes=-1),
+    ],
+)
+def test_a_damaged_or_foreign_entry_counts_as_absent_and_is_written_anew(
+    cache: Cache, tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
+    cache.keep_layer(DIFF_ID, BYTES)
+    whole = {path: path.read_text() for path in (tmp_path / "cache").iterdir()}
+    for path, text in whole.items():
+        path.write_text(damage(text))
+    found = (cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1"), cache.layer(DIFF_ID))
+    assert None in found
+    assert all(one in (None, RECORD, BYTES) for one in found)
+    cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
+    cache.keep_layer(DIFF_ID, BYTES)
+    assert {path: path.read_text() for path in (tmp_path / "cache").iterdir()} == whole
+
+
+def test_entries_unused_for_30_days_go_and_used_ones_stay(cache: Cache, tmp_path: Path) -> None:
+    cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
+    cache.keep_layer(DIFF_ID, BYTES)
+    now = 10**9
+    for path in (tmp_path / "cache").iterdir():
+        os.utime(path, (now - 31 * DAY, now - 31 * DAY))
+    assert cache.layer(DIFF_ID) == BYTES  # used: its clock starts again
+    cache.prune(now)
+    assert cache.layer(DIFF_ID) == BYTES
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1") is None
+    cache.prune()
+    assert cache.layer(DIFF_ID) == BYTES
+
+
+def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = Cache(tmp_path / "file" / "cache")
+    cache.keep_layer(DIFF_ID, BYTES)
+    cache.prune()
+    assert cache.layer(DIFF_ID) is None
+
+
+def test_the_cache_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    open_cache().keep_layer(DIFF_ID, BYTES)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/to/be/ignored")
+    open_cache().keep_layer(DIFF_ID, BYTES)
+    found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
+    assert found == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}

@@ -1,0 +1,208 @@
+"""The inspect step over a whole stack, with an engine made by hand."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.images import dive
+from onegig.images.cache import Cache
+from onegig.images.inspect import Inspection, inspect_images
+from onegig.model.environment import Environment
+from onegig.model.images import Dive
+from onegig.model.measured import Unknown
+
+BASE = [("bin/sh", b"s" * 4000)]
+
+
+@pytest.fixture
+def images(make_image: Callable[..., Any]) -> dict[str, Any]:
+    """Three images, two of which share a base."""
+    return {
+        "shop/web:1": make_image(BASE, [("srv/web", b"w" * 100)]),
+        "shop/jobs:1": make_image(BASE, [("srv/jobs", b"j" * 20)]),
+        "redis:8": make_image([("bin/redis", b"r" * 700)]),
+    }
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Layers are unpacked here; nothing of them may remain."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def inspect(
+    tmp_path: Path, no_dive: Unknown, environment: Environment
+) -> Callable[..., tuple[Inspection, list[str]]]:
+    """Inspect what an engine holds, or the references given."""
+
+    def run(engine: Any, *references: str, **options: Any) -> tuple[Inspection, list[str]]:
+        said: list[str] = []
+        services = {name: (name.split("/")[-1],) for name in references or engine.images}
+        found = inspect_images(
+            options.get("services", services),
+            engine=engine,
+            cache=Cache(tmp_path / "cache"),
+            environment=environment,
+            progress=said.append,
+            program=options.get("program", no_dive),
+        )
+        return found, said
+
+    return run
+
+
+def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+) -> None:
+    found, _ = inspect(make_engine(images=images))
+    rows = [
+        (one.reference, one.services, one.size_bytes, one.own_bytes, one.shared_bytes)
+        for one in found.report.images
+    ]
+    assert rows == [
+        ("shop/web:1", ("web:1",), 4100, 100, 4000),
+        ("shop/jobs:1", ("jobs:1",), 4020, 20, 4000),
+        ("redis:8", ("redis:8",), 700, 700, 0),
+    ]
+    assert (found.report.total_bytes, found.report.disk_bytes) == (8820, 4820)
+    assert found.problems == ()
+    for image in found.report.images:
+        assert image.compressed_bytes == sum(layer.compressed_bytes for layer in image.layers)
+        assert image.base == "official"
+
+
+def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    images: dict[str, Any],
+    scratch: Path,
+) -> None:
+    engine = make_engine(images=images)
+    first, said = inspect(engine)
+    assert [len(names) for names in engine.saves] == [3]
+    assert sorted(line.split(":")[0] for line in said) == ["redis", "shop/jobs", "shop/web"]
+    second, said = inspect(engine)
+    assert len(engine.saves) == 1
+    assert second == first
+    assert all(line.endswith("unchanged") for line in said)
+    assert list(scratch.glob("*/*")) == []
+
+
+def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_measured_again(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    images: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    engine = make_engine(images=images)
+    inspect(engine)
+    base = images["shop/web:1"].diff_ids[0]
+    (entry,) = (tmp_path / "cache").glob(f"layer-{base[7:]}.json")
+    entry.write_text(json.dumps(json.loads(entry.read_text()) | {"compressed_bytes": 123456}))
+    engine.images["shop/web:1"] = make_image(BASE, [("srv/web", b"W" * 101)])
+    found, _ = inspect(engine)
+    assert engine.saves[1:] == [(engine.images["shop/web:1"].image_id,)]
+    assert found.report.images[0].layers[0].compressed_bytes == 123456
+    assert found.report.images[0].size_bytes == 4101
+
+
+def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+) -> None:
+    found, _ = inspect(make_engine(images=images), "shop/web:1", "nowhere:1", "redis:8")
+    assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
+    assert found.problems == ("nowhere:1: the engine has no image nowhere:1 (build it)",)
+
+
+def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+) -> None:
+    found, said = inspect(make_engine(images=images, broken=("shop/jobs:1",)))
+    assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
+    assert found.problems == (
+        "shop/jobs:1: the engine could not save the image: layer does not exist",
+    )
+    assert found.problems[0] in said
+
+
+def test_nothing_readable_is_an_empty_report_with_every_problem(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any]
+) -> None:
+    found, _ = inspect(make_engine(images={}), "a:1", "b:1")
+    assert found.report.images == ()
+    assert len(found.problems) == 2
+
+
+def test_an_image_that_several_services_run_counts_for_each_in_the_total(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+) -> None:
+    engine = make_engine(images=images)
+    found, _ = inspect(engine, services={"redis:8": ("cache", "queue")})
+    assert (found.report.total_bytes, found.report.disk_bytes) == (1400, 700)
+    found, _ = inspect(engine, services={"redis:8": ()})
+    assert (found.report.total_bytes, found.report.disk_bytes) == (700, 700)
+
+
+def test_one_image_under_two_names_is_saved_once(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+) -> None:
+    engine = make_engine(images={"a:1": images["redis:8"], "b:1": images["redis:8"]})
+    found, _ = inspect(engine)
+    assert engine.saves == [(images["redis:8"].image_id,)]
+    assert [(one.own_bytes, one.shared_bytes) for one in found.report.images] == [(0, 700)] * 2
+    assert found.report.disk_bytes == 700
+
+
+def test_dive_is_asked_about_every_image(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    images: dict[str, Any],
+    installed_dive: dive.Program,
+) -> None:
+    found, _ = inspect(make_engine(images=images, form="nested"), program=installed_dive)
+    assert [image.dive for image in found.report.images] == [
+        Dive(
+            version=installed_dive.version,
+            efficiency=1.0,
+            wasted_bytes=0,
+            user_wasted_share=0.0,
+            worst=(),
+        )
+    ] * 3
+
+
+def test_a_dive_that_failed_is_asked_again_next_time(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    images: dict[str, Any],
+    program: Callable[[str], dive.Program],
+) -> None:
+    engine = make_engine(images={"redis:8": images["redis:8"]})
+    failing = program("exec cat >/dev/null")
+    for _ in range(2):
+        found, _ = inspect(engine, program=failing)
+        assert isinstance(found.report.images[0].dive, Unknown)
+        assert found.report.images[0].size_bytes == 700
+        assert found.problems == ()
+    assert len(engine.saves) == 2
+
+
+def test_a_dive_installed_later_is_asked(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    images: dict[str, Any],
+    installed_dive: dive.Program,
+) -> None:
+    engine = make_engine(images=images)
+    inspect(engine)
+    found, _ = inspect(engine, program=installed_dive)
+    assert all(isinstance(image.dive, Dive) for image in found.report.images)

@@ -1,0 +1,70 @@
+"""What images share, and what the stack takes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onegig.images.layers import layers_of
+from onegig.images.records import LayerRecord
+from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.model.images import Layer
+
+SIZES = {f"sha256:{number:064x}": number * 1000 for number in range(6)}
+
+
+def layers(*numbers: int) -> tuple[Layer, ...]:
+    diff_ids = [f"sha256:{number:064x}" for number in numbers]
+    measured = {
+        one: LayerRecord(size_bytes=SIZES[one], compressed_bytes=SIZES[one] // 2)
+        for one in diff_ids
+    }
+    return layers_of(diff_ids, (), measured)
+
+
+def size(image: tuple[Layer, ...]) -> int:
+    return sum(layer.size_bytes for layer in image)
+
+
+images = st.lists(st.integers(0, 5), max_size=5).map(lambda numbers: layers(*numbers))
+stacks = st.lists(images, max_size=6)
+
+
+def test_a_common_base_is_shared_and_counted_once() -> None:
+    stack = [layers(1, 2), layers(1, 3), layers(4)]
+    users = users_by_chain(stack)
+    assert [own_bytes(image, users) for image in stack] == [2000, 3000, 4000]
+    assert disk_bytes(stack) == 10_000
+
+
+def test_the_same_layer_on_another_base_is_not_shared() -> None:
+    stack = [layers(1, 5), layers(2, 5)]
+    users = users_by_chain(stack)
+    assert [own_bytes(image, users) for image in stack] == [6000, 7000]
+    assert disk_bytes(stack) == 13_000
+
+
+@given(stack=stacks)
+def test_the_disk_holds_at_most_the_sum_and_at_least_the_largest(
+    stack: list[tuple[Layer, ...]],
+) -> None:
+    total = sum(size(image) for image in stack)
+    assert max((size(image) for image in stack), default=0) <= disk_bytes(stack) <= total
+
+
+@given(stack=stacks)
+def test_own_bytes_are_what_leaving_an_image_out_frees(stack: list[tuple[Layer, ...]]) -> None:
+    users = users_by_chain(stack)
+    for place, image in enumerate(stack):
+        others = stack[:place] + stack[place + 1 :]
+        assert own_bytes(image, users) == disk_bytes(stack) - disk_bytes(others)
+        assert 0 <= own_bytes(image, users) <= size(image)
+
+
+@given(image=images)
+def test_one_image_alone_shares_nothing(image: tuple[Layer, ...]) -> None:
+    assert disk_bytes([image]) == size(image) == own_bytes(image, users_by_chain([image]))
+
+
+@given(image=images)
+def test_an_image_under_two_names_takes_the_disk_of_one(image: tuple[Layer, ...]) -> None:
+    assert disk_bytes([image, image]) == size(image)
+    assert own_bytes(image, users_by_chain([image, image])) == 0
