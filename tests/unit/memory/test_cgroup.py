@@ -8,6 +8,7 @@ import pytest
 from onegig.memory.cgroup import (
     Account,
     Pressure,
+    box_cgroup,
     cgroup_of,
     find_hierarchy,
     processes,
@@ -69,15 +70,25 @@ def test_account_of_version_1_counts_the_children() -> None:
 
 
 def test_account_of_version_2(tmp_path: Path) -> None:
-    (tmp_path / "memory.current").write_text("12050432\n")
-    (tmp_path / "memory.peak").write_text("14262272\n")
-    (tmp_path / "memory.stat").write_text("anon 9437184\nfile 2097152\ninactive_file 1048576\n")
-    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n")
-    assert read_account(tmp_path, 2) == Account(
-        usage=12050432, anon=9437184, file=2097152, inactive_file=1048576, peak=14262272, oom_kills=1
+    assert read_account(GOLDEN / "v2", 2) == Account(
+        usage=344064, anon=49152, file=0, inactive_file=0, peak=7147520, oom_kills=0
     )
-    (tmp_path / "memory.peak").unlink()
-    assert read_account(tmp_path, 2).peak is None
+    copy = tmp_path / "older"
+    shutil.copytree(GOLDEN / "v2", copy)
+    (copy / "memory.peak").unlink()
+    assert read_account(copy, 2).peak is None
+    (copy / "memory.events").write_text("low 0\nmax 3\noom 1\noom_kill 1\noom_group_kill 0\n")
+    assert read_account(copy, 2).oom_kills == 1
+
+
+def test_the_box_is_the_parent_of_the_leaf_its_processes_moved_to() -> None:
+    two = find_hierarchy(UNIFIED)
+    scope = two.root / "system.slice/docker-abc.scope"
+    assert box_cgroup(two, "0::/system.slice/docker-abc.scope/engine\n") == scope
+    assert box_cgroup(two, "0::/system.slice/docker-abc.scope/init\n") == scope
+    assert box_cgroup(two, "0::/system.slice/docker-abc.scope\n") == scope
+    one = find_hierarchy(HYBRID)
+    assert box_cgroup(one, "4:memory:/docker/abc\n") == one.root / "docker/abc"
 
 
 def test_working_set_is_never_negative() -> None:
@@ -87,6 +98,7 @@ def test_working_set_is_never_negative() -> None:
 
 def test_pressure_in_microseconds_and_its_absence(tmp_path: Path) -> None:
     assert read_pressure(tmp_path) is None
+    assert read_pressure(GOLDEN / "v2") == Pressure(some=0, full=0)
     (tmp_path / "memory.pressure").write_text(
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500\n"
         "full avg10=0.00 avg60=0.00 avg300=0.00 total=700\n"

@@ -1,0 +1,60 @@
+"""Every document goes to JSON and back unchanged, under a schema that is kept in the repository."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from onegig.errors import ConfigError
+from onegig.model.codec import DOCUMENTS, from_json, json_schema, to_json
+from onegig.model.images import ImagesReport
+from onegig.model.memory import MemoryReport
+from onegig.model.verdict import Report
+from tests.factories import make_go
+
+SCHEMAS = Path(__file__).parents[2] / "scripts" / "onegig" / "schemas"
+
+
+def kept(schema: str) -> dict[str, Any]:
+    name = schema.split("/")[1]
+    document: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    return document
+
+
+@pytest.mark.parametrize("schema", DOCUMENTS)
+def test_kept_schemas_are_those_of_the_model(schema: str) -> None:
+    assert kept(schema) == json_schema(DOCUMENTS[schema])
+
+
+def test_report_round_trip() -> None:
+    report = make_go()
+    text = to_json(report)
+    assert from_json(Report, text, "report.json") == report
+    jsonschema.validate(json.loads(text), kept(report.schema))
+
+
+def test_steps_can_be_replayed_from_their_own_files() -> None:
+    report = make_go()
+    assert isinstance(report.images, ImagesReport)
+    assert isinstance(report.memory, MemoryReport)
+    assert from_json(ImagesReport, to_json(report.images), "images.json") == report.images
+    assert from_json(MemoryReport, to_json(report.memory), "memory.json") == report.memory
+
+
+def test_another_document_is_refused_with_its_name() -> None:
+    with pytest.raises(ConfigError, match=r"memory\.json is not a MemoryReport"):
+        from_json(MemoryReport, to_json(make_go()), "memory.json")
+
+
+def test_another_version_is_refused() -> None:
+    text = to_json(make_go()).replace("onegig/report/1", "onegig/report/9")
+    with pytest.raises(ConfigError, match="schema 'onegig/report/9'"):
+        from_json(Report, text, "report.json")
+
+
+def test_broken_json_is_refused_with_its_place() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_json(Report, "{", "report.json")
+    assert "EOF" in caught.value.detail
