@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# What every set-up script shares: telling, failing, locking. Sourced. Everything is told on
+# standard error: standard output belongs to the command that follows (think of --json).
+
+# shellcheck disable=SC2034 # used by those that source it
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck disable=SC2034
+STATE=$ROOT/.onegig # what set-up remembers about this checkout
+
+# A usable set-up that is not there, or could not be made: onegig's "build or boot failed".
+EXIT_SETUP=3
+
+SECONDS=${ONEGIG_SECONDS:-$SECONDS} # a script started by another one goes on counting
+
+say() { # TEXT...: one plain line with the seconds so far
+    [ -n "${ONEGIG_QUIET:-}" ] || printf '[%3ss] %s\n' "$SECONDS" "$*" >&"${SAY_FD:-2}"
+}
+
+fail() { # WHAT-HAPPENED WHAT-TO-DO...
+    printf 'onegig: %s\n' "$1" >&2
+    shift
+    printf '  next: %s\n' "$@" >&2
+    exit "$EXIT_SETUP"
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+bounded() { # SECONDS COMMAND...: stopped after that time, where the system can
+    if has timeout; then timeout --kill-after=2 "$@"; else "${@:2}"; fi
+}
+
+at_least() { # VERSION WANTED: compares the numbers of dotted versions; a leading v is fine
+    local have=${1#v} want=$2 i
+    for i in 1 2 3; do
+        local a b
+        a=$(printf '%s' "$have" | cut -d. -f"$i") b=$(printf '%s' "$want" | cut -d. -f"$i")
+        a=${a%%[!0-9]*} b=${b%%[!0-9]*}
+        [ "${a:-0}" -gt "${b:-0}" ] && return 0
+        [ "${a:-0}" -lt "${b:-0}" ] && return 1
+    done
+    return 0
+}
+
+checksum() { # FILE...: one SHA-256 over all of them, in order
+    cat -- "$@" | if has sha256sum; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
+}
+
+logged() { # TITLE COMMAND...: output kept back, shown only when the command fails
+    local title=$1 log code=0
+    shift
+    log=$(mktemp "${TMPDIR:-/tmp}/onegig-setup.XXXXXX")
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    if [ "$code" != 0 ]; then
+        printf '%s\n' "--- $title: $*" >&2
+        tail -n 40 "$log" >&2
+        printf '%s\n' "--- ended with status $code" >&2
+    fi
+    rm -f "$log"
+    return "$code"
+}
+
+with_lock() { # FILE COMMAND...: one at a time on this machine, where the system has flock
+    local file=$1
+    shift
+    mkdir -p "$(dirname "$file")"
+    if ! has flock; then
+        "$@"
+        return
+    fi
+    (
+        flock -n 9 || { say "waiting for another set-up to finish"; flock 9; }
+        "$@" 9>&- # no child keeps the lock: a daemon started here outlives us
+    ) 9>>"$file"
+}

@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# What both launchers need. Sourced.
+
+# shellcheck source=scripts/setup/engine.sh
+. "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
+# shellcheck source=scripts/setup/venv.sh
+. "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
+
+use_bases() { # exports the base images that docker builds take as arguments
+    ONEGIG_SECONDS=$SECONDS "$ROOT/scripts/bases/ensure"
+    set -a
+    # shellcheck source=/dev/null # written by scripts/bases/ensure
+    . "$STATE/bases.env"
+    set +a
+}
