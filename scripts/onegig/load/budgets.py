@@ -1,0 +1,166 @@
+"""budgets.yml: read, checked as a whole, turned into Budgets.
+
+Nothing stops at the first mistake: structure, values and names are all checked, and one ConfigError
+lists everything, each line starting with the place: `budgets.yml:12: services.redis.memory: ...`.
+"""
+
+from pathlib import Path
+
+from onegig.load.document import Document, read_document
+from onegig.load.mistakes import Problem, dotted, mistakes
+from onegig.load.nearest import did_you_mean
+from onegig.load.structure import check_structure
+from onegig.load.values import Values, memory_size, number, positive, seconds, share, storage_size
+from onegig.model.budgets import (
+    Budgets,
+    ImagesBudget,
+    Load,
+    Measure,
+    MemoryBudget,
+    Metric,
+    ServiceBudget,
+)
+from onegig.model.stack import Stack
+from onegig.model.tiers import catalogue
+
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+ENOUGH_SAMPLES = 2
+DEFAULTS = Budgets(path="", compose="")
+
+
+def load_budgets(path: Path) -> Budgets:
+    """The file at `path` with the defaults filled in.
+
+    Raises ConfigError: the file is missing or unreadable, or has mistakes (all are listed).
+    """
+    document = read_document(path)
+    values = Values(document)
+    budgets = _budgets(path, document, values)
+    _check_sense(budgets, values)
+    problems = _merge(list(document.problems), values.problems, check_structure(document))
+    if problems:
+        raise mistakes(str(path), problems)
+    return budgets
+
+
+def check_against(budgets: Budgets, stack: Stack) -> None:
+    """ConfigError when budgets.yml speaks of services that the compose file does not have."""
+    names = tuple(service.name for service in stack.services)
+    lines = dict(budgets.lines)
+    wanted = [(("services", name), name) for name, _ in budgets.services]
+    if budgets.load:
+        wanted.append((("load", "service"), budgets.load.service))
+    problems = [
+        Problem(
+            line=lines.get(dotted(key), 1),
+            key=key,
+            message=f"the stack has no service {name!r}{did_you_mean(name, names)}",
+        )
+        for key, name in wanted
+        if name not in names
+    ]
+    if problems:
+        advice = f"services of {', '.join(stack.files)}: {', '.join(names)}"
+        raise mistakes(budgets.path, problems, advice=advice)
+
+
+def _budgets(path: Path, document: Document, values: Values) -> Budgets:
+    tier = values.raw(("tier",))
+    compose = values.raw(("compose",))
+    return Budgets(
+        path=str(path),
+        compose=compose if isinstance(compose, str) else _beside(path),
+        tier=tier if isinstance(tier, str) else None,
+        memory=_memory(values),
+        disk_bytes=values.read(("disk", "limit"), positive(storage_size), DEFAULTS.disk_bytes),
+        images=_images(values),
+        measure=_measure(values),
+        load=_load(values),
+        services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
+        lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
+    )
+
+
+def _beside(path: Path) -> str:
+    found = (name for name in COMPOSE_NAMES if (path.parent / name).is_file())
+    return next(found, "compose.yml")
+
+
+def _memory(values: Values) -> MemoryBudget:
+    default = DEFAULTS.memory
+    metric = values.raw(("memory", "metric"))
+    return MemoryBudget(
+        limit_bytes=values.read(("memory", "limit"), positive(memory_size), default.limit_bytes),
+        metric=Metric(metric) if metric in tuple(Metric) else default.metric,
+        headroom_share=values.read(("memory", "headroom"), share, default.headroom_share),
+        system_overhead_bytes=values.read(
+            ("memory", "system_overhead"), memory_size, default.system_overhead_bytes
+        ),
+    )
+
+
+def _images(values: Values) -> ImagesBudget:
+    default = DEFAULTS.images
+    return ImagesBudget(
+        total_bytes=values.read(("images", "total"), positive(storage_size), default.total_bytes),
+        each_bytes=values.read(("images", "each"), positive(storage_size), default.each_bytes),
+        min_efficiency=values.read(("images", "min_efficiency"), share, default.min_efficiency),
+        max_wasted_bytes=values.read(
+            ("images", "max_wasted"), storage_size, default.max_wasted_bytes
+        ),
+        max_user_wasted_share=values.read(
+            ("images", "max_user_wasted"), share, default.max_user_wasted_share
+        ),
+    )
+
+
+def _measure(values: Values) -> Measure:
+    default = DEFAULTS.measure
+    return Measure(
+        settle_seconds=values.read(("measure", "settle"), seconds, default.settle_seconds),
+        window_seconds=values.read(
+            ("measure", "window"), positive(seconds), default.window_seconds
+        ),
+        hz=values.read(("measure", "hz"), number, default.hz),
+        healthy_timeout_seconds=values.read(
+            ("measure", "healthy_timeout"), positive(seconds), default.healthy_timeout_seconds
+        ),
+    )
+
+
+def _load(values: Values) -> Load | None:
+    service, command = values.raw(("load", "service")), values.raw(("load", "command"))
+    if not isinstance(service, str) or not isinstance(command, list):
+        return None
+    variables = values.mapping(("load", "environment"))
+    return Load(
+        service=service,
+        command=tuple(values.text(("load", "command", i)) for i in range(len(command))),
+        environment=tuple((name, values.text(("load", "environment", name))) for name in variables),
+    )
+
+
+def _service(values: Values, name: str) -> ServiceBudget:
+    return ServiceBudget(
+        memory_bytes=values.read(("services", name, "memory"), positive(memory_size), None),
+        image_bytes=values.read(("services", name, "image"), positive(storage_size), None),
+    )
+
+
+def _check_sense(budgets: Budgets, values: Values) -> None:
+    """Values that are fine alone but make no sense together, or name things that do not exist."""
+    memory, measure = budgets.memory, budgets.measure
+    if memory.system_overhead_bytes >= memory.limit_bytes:
+        values.problem(("memory", "system_overhead"), "leaves nothing of memory.limit")
+    if measure.hz > 0 and measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
+        message = f"holds less than two samples at {measure.hz:g} a second; make it longer"
+        values.problem(("measure", "window"), message)
+    if budgets.tier and budgets.tier not in catalogue():
+        hint = did_you_mean(budgets.tier, catalogue()) or f" (known: {', '.join(catalogue())})"
+        values.problem(("tier",), f"no tier is called {budgets.tier!r}{hint}")
+
+
+def _merge(syntax: list[Problem], values: list[Problem], structure: list[Problem]) -> list[Problem]:
+    """All problems; where value and schema complain of one key, the value's words are better."""
+    told = {problem.key for problem in values}
+    return [*syntax, *values, *(problem for problem in structure if problem.key not in told)]

@@ -1,0 +1,81 @@
+"""What compose refuses, as an error with the file, the line where compose knows it, and advice."""
+
+import re
+from pathlib import Path
+
+from onegig.errors import ConfigError, EngineError, OnegigError
+from onegig.load.document import read_lines
+from onegig.process import CommandError
+
+_LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
+_YAML_LINE = re.compile(r"yaml: (?:[\w ]+: )?line (?P<line>\d+): ")
+_KEY = re.compile(
+    r"services[.\[](?P<service>[\w-]+)\]?(?:\.| Additional property )(?P<key>\w+)"
+    r"|service \"(?P<quoted>[\w-]+)\""
+)
+_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --file")
+_ADVICE = (
+    ("required variable", "set the variable in the environment or in .env beside the compose file"),
+    ("interpolation", "a literal $ is written $$ in compose files"),
+    ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
+    ("undefined service", "depends_on and its like name services of the same project"),
+    ("neither an image nor a build", "give the service `image:` or `build:`"),
+    ("env file", "create the file, or mark it `required: false`"),
+    ("no such file or directory", "a file that the compose file refers to is missing"),
+    ("empty compose file", "it should have a `services:` section"),
+)
+_ELSE = "`docker compose config` shows the same; correct the compose file and run again"
+
+
+def is_missing(path: Path) -> ConfigError:
+    """The compose file is not there, or is not a file."""
+    what = "is not a file" if path.exists() else "does not exist"
+    return ConfigError(
+        f"the compose file {path} {what}",
+        advice="name it in budgets.yml (compose: path/to/compose.yml) or with --compose",
+    )
+
+
+def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
+    """ConfigError with compose's own message; EngineError when docker or compose is missing."""
+    if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
+        return EngineError(
+            "docker compose is missing or too old",
+            command=error.command,
+            advice="install the Docker CLI with its compose plugin, version 2",
+            detail=error.detail or error.message,
+        )
+    message = _message(error.output, files) or error.message
+    advice = next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
+    return ConfigError(
+        f"compose cannot read {', '.join(map(str, files))}",
+        command=error.command,
+        advice=advice,
+        detail=message,
+    )
+
+
+def _message(output: str, files: tuple[Path, ...]) -> str:
+    """What compose said, without its warnings, with paths as the user wrote them."""
+    lines = [line for line in output.splitlines() if line and not _LOG_LINE.match(line)]
+    text = "\n".join(lines)
+    for path in files:
+        text = text.replace(str(path.absolute()), str(path))
+        text = text.removeprefix(f"validating {path}: ")
+    yaml_line = _YAML_LINE.search(text)
+    if yaml_line and len(files) == 1:
+        return f"{files[0]}:{yaml_line['line']}: {text[yaml_line.end() :]}"
+    return f"{_place(text, files)}: {text}"
+
+
+def _place(text: str, files: tuple[Path, ...]) -> str:
+    """The file and line of the service and key that compose names, as near as they can be found."""
+    named = _KEY.search(text)
+    if named:
+        service = named["service"] or named["quoted"]
+        for path in reversed(files):
+            marks = read_lines(path)
+            for key in (("services", service, named["key"] or ""), ("services", service)):
+                if key in marks:
+                    return f"{path}:{marks[key].line}"
+    return str(files[0])

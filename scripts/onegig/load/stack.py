@@ -1,0 +1,112 @@
+"""The compose project, as `docker compose config` resolves it: any project, not only ours."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from onegig.errors import ConfigError
+from onegig.load.compose_errors import explain, is_missing
+from onegig.model.stack import Service, Stack
+from onegig.process import CommandError, Completed, run
+
+TRUE_WORDS = ("true", "1", "yes", "on")
+
+Config = Mapping[str, Any]
+
+
+def load_stack(
+    files: tuple[Path, ...],
+    *,
+    project_directory: Path | None = None,
+    run: Callable[..., Completed] = run,
+    env: Mapping[str, str] | None = None,
+) -> Stack:
+    """The project of `files`, later ones overriding earlier ones, with active profiles only.
+
+    `env` is set for compose in addition to our own environment. Raises ConfigError when a file is
+    missing, compose refuses the project, or nothing in it would start.
+    """
+    for path in files:
+        if not path.is_file():
+            raise is_missing(path)
+    command = ["docker", "compose", *(f"--file={path}" for path in files)]
+    if project_directory:
+        command.append(f"--project-directory={project_directory}")
+    try:
+        done = run([*command, "config", "--format", "json"], env=env)
+    except CommandError as error:
+        raise explain(error, files) from error
+    directory = (project_directory or files[0].parent).absolute()
+    config: Config = json.loads(done.stdout)
+    services = _services(config, directory)
+    if not services:
+        raise ConfigError(
+            f"{files[0]} has no service that would start",
+            advice="services of inactive profiles do not count; COMPOSE_PROFILES activates them",
+        )
+    return Stack(
+        name=str(config["name"]),
+        directory=str(directory),
+        files=tuple(map(str, files)),
+        services=services,
+        config_json=done.stdout,
+    )
+
+
+def _services(config: Config, directory: Path) -> tuple[Service, ...]:
+    """The services that would start, in compose's order; those scaled to zero would not."""
+    found: Config = config.get("services") or {}
+    running = {name: service for name, service in found.items() if _replicas(service)}
+    return tuple(
+        _service(name, service, project=str(config["name"]), directory=directory, running=running)
+        for name, service in running.items()
+    )
+
+
+def _service(
+    name: str, config: Config, *, project: str, directory: Path, running: Config
+) -> Service:
+    labels: Config = config.get("labels") or {}
+    return Service(
+        name=name,
+        image=config.get("image") or f"{project}-{name}",
+        builds="build" in config,
+        dockerfile=_dockerfile(config.get("build"), directory),
+        replicas=_replicas(config),
+        has_healthcheck=_has_healthcheck(config.get("healthcheck")),
+        depends_on=tuple(one for one in config.get("depends_on") or {} if one in running),
+        optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
+        criticality=str(labels.get("onegig.criticality", "")),
+        memory_limit_bytes=_memory_limit(config),
+    )
+
+
+def _replicas(config: Config) -> int:
+    deploy: Config = config.get("deploy") or {}
+    return int(deploy.get("replicas", config.get("scale", 1)))
+
+
+def _dockerfile(build: Config | None, directory: Path) -> str | None:
+    """Relative to the project's folder; None where it is no file here (inline, remote context)."""
+    if build is None or "dockerfile_inline" in build:
+        return None
+    context = Path(build.get("context", "."))
+    if not context.is_absolute():  # compose makes paths absolute and leaves URLs alone
+        return None
+    return os.path.relpath(context / build.get("dockerfile", "Dockerfile"), directory)
+
+
+def _has_healthcheck(healthcheck: Config | None) -> bool:
+    """Whether compose sets one; an image's own HEALTHCHECK cannot be known before it is built."""
+    if not healthcheck or healthcheck.get("disable"):
+        return False
+    return bool(healthcheck.get("test")) and healthcheck["test"][0] != "NONE"
+
+
+def _memory_limit(config: Config) -> int | None:
+    """`deploy.resources.limits.memory` or `mem_limit`, which compose gives in bytes."""
+    limits = ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    limit = limits.get("memory") or config.get("mem_limit")
+    return int(limit) if limit else None

@@ -1,0 +1,127 @@
+"""Sizes, shares and durations of budgets.yml, with every mistake noted instead of raised.
+
+What could be meant in two ways is refused with both ways shown: `1,024MB` (a decimal comma or a
+thousands separator), `90` (bytes or MB), `10` as a share (10 % or tenfold).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from onegig.load.document import Document
+from onegig.load.mistakes import Key, Problem
+from onegig.model.sizes import Convention, parse_fraction, parse_seconds, parse_size
+
+V = TypeVar("V")
+Parse = Callable[[str], V]
+
+SMALLEST_BARE_BYTES = 1_000_000  # fewer bytes than this without a unit are meant as something else
+DAY_SECONDS = 86_400
+
+_BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
+_NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
+_THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])\s*[a-zA-Z]*\s*")
+
+
+class Values:
+    """Reads single values of a document; `problems` fills up with what could not be read."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[Problem] = []
+
+    def read(self, key: Key, parse: Parse[V], default: V) -> V:
+        """The value of a key, or `default` where it is not written or makes no sense."""
+        value = self.raw(key)
+        if not isinstance(value, (str, int, float)):
+            return default  # absent, or of a kind the schema has complained about
+        try:
+            return parse(self.text(key))
+        except ValueError as error:
+            self.problem(key, str(error))
+            return default
+
+    def raw(self, key: Key) -> Any:
+        """The plain value of a key, None where it is not written."""
+        value: Any = self._document.value
+        for part in key:
+            if not isinstance(value, dict) or part not in value:
+                return None
+            value = value[part]
+        return value
+
+    def mapping(self, key: Key) -> dict[str, Any]:
+        """The entries under a key; none where it is not a mapping."""
+        value = self.raw(key)
+        return value if isinstance(value, dict) else {}
+
+    def text(self, key: Key) -> str:
+        """A scalar exactly as it was written."""
+        return self._document.marks[key].text
+
+    def problem(self, key: Key, message: str) -> None:
+        """Note a mistake at a key."""
+        self.problems.append(Problem(line=self._document.line(key), key=key, message=message))
+
+
+def memory_size(text: str) -> int:
+    """Bytes of memory; 1 MB is 2**20. ValueError says how to write it."""
+    return _size(text, Convention.MEMORY)
+
+
+def storage_size(text: str) -> int:
+    """Bytes of an image or disk; 1 MB is 10**6. ValueError says how to write it."""
+    return _size(text, Convention.STORAGE)
+
+
+def positive(parse: Parse[V]) -> Parse[V]:
+    """The same reader, for values that may not be zero."""
+
+    def checked(text: str) -> V:
+        value = parse(text)
+        if not value:
+            raise ValueError(f"{text} should be more than nothing")
+        return value
+
+    return checked
+
+
+def share(text: str) -> float:
+    """A share of 1. ValueError says how to write it."""
+    bare = _BARE.fullmatch(text)
+    if bare and float(bare[1].replace(",", ".")) >= 1:
+        number = bare[1]
+        other = " or 100%" if float(number.replace(",", ".")) == 1 else ""
+        raise ValueError(f"{text} is not a share (write {number}%{other})")
+    return parse_fraction(float(text) if bare and "," not in text else text)
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds. ValueError says how to write it."""
+    value = parse_seconds(float(text) if _BARE.fullmatch(text) and "," not in text else text)
+    if value > DAY_SECONDS:
+        raise ValueError(f"{text} is more than a day")
+    return value
+
+
+def number(text: str) -> float:
+    """A plain number. ValueError for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number (write 10)") from None
+
+
+def _size(text: str, convention: Convention) -> int:
+    if _THOUSANDS.fullmatch(text):
+        plain = text.strip().replace(",", "")
+        raise ValueError(f"{text!r} can be read in two ways (write {plain} or a decimal point)")
+    start = _NUMBER.match(text)
+    example = f"{start[1] or 0}MB" if start else "90MB"
+    try:
+        size = parse_size(text, convention)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a size (write {example})") from None
+    if _BARE.fullmatch(text) and 0 < size < SMALLEST_BARE_BYTES:
+        raise ValueError(f"{text} has no unit (write {example})")
+    return size

@@ -1,0 +1,199 @@
+"""Any compose project, from the JSON that `docker compose config` prints."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.errors import ConfigError, EngineError, OnegigError
+from onegig.load.stack import load_stack
+from onegig.model.stack import Service, Stack
+from onegig.process import CommandError, Completed
+
+WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
+Load = Callable[[dict[str, Any]], Stack]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a compose file, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yml").write_text("services:\n  web:\n    image: nginx\n    imagee: x\n")
+    return tmp_path
+
+
+@pytest.fixture
+def load(project: Path) -> Load:
+    """The stack that follows from resolved services."""
+
+    def read(services: dict[str, Any]) -> Stack:
+        resolved = json.dumps({"name": "demo", "services": services})
+
+        def fake(argv: list[str], **options: Any) -> Completed:
+            return Completed(argv=tuple(argv), code=0, stdout=resolved, stderr=WARNING)
+
+        return load_stack((Path("compose.yml"),), run=fake)
+
+    return read
+
+
+def failing(output: str, code: int = 15) -> Callable[..., Completed]:
+    """A compose that refuses with `output`."""
+
+    def fake(argv: list[str], **options: Any) -> Completed:
+        raise CommandError(argv, code, output, f"failed with code {code}")
+
+    return fake
+
+
+def refused(output: str, code: int = 15) -> OnegigError:
+    """The error that compose's `output` becomes."""
+    with pytest.raises(OnegigError) as caught:
+        load_stack((Path("compose.yml"),), run=failing(output, code))
+    return caught.value
+
+
+def test_a_service_in_full(load: Load, project: Path) -> None:
+    stack = load(
+        {
+            "db": {"image": "postgres:18"},
+            "web": {
+                "build": {"context": str(project / "web"), "dockerfile": "docker/Dockerfile"},
+                "depends_on": {"db": {"condition": "service_healthy"}},
+                "deploy": {"replicas": 3, "resources": {"limits": {"memory": "67108864"}}},
+                "healthcheck": {"test": ["CMD-SHELL", "true"]},
+                "labels": {"onegig.optional": "True", "onegig.criticality": "low"},
+            },
+        }
+    )
+    assert stack.services[1] == Service(
+        name="web",
+        image="demo-web",
+        builds=True,
+        dockerfile="web/docker/Dockerfile",
+        replicas=3,
+        has_healthcheck=True,
+        depends_on=("db",),
+        optional=True,
+        criticality="low",
+        memory_limit_bytes=64 * 1024**2,
+    )
+    assert stack.name == "demo"
+    assert stack.directory == str(project)
+    assert stack.files == ("compose.yml",)
+    assert stack.images == ("postgres:18", "demo-web")
+    assert json.loads(stack.config_json)["name"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [
+        ({}, "replicas", 1),
+        ({"scale": 2}, "replicas", 2),
+        ({"deploy": {"mode": "global"}}, "replicas", 1),
+        ({"deploy": None, "labels": None, "healthcheck": None}, "replicas", 1),
+        ({"healthcheck": {"disable": True}}, "has_healthcheck", False),
+        ({"healthcheck": {"test": ["NONE"]}}, "has_healthcheck", False),
+        ({"healthcheck": {"interval": "3s"}}, "has_healthcheck", False),
+        ({"mem_limit": "1048576"}, "memory_limit_bytes", 1048576),
+        ({"build": {"dockerfile_inline": "FROM scratch"}}, "dockerfile", None),
+        ({"build": {"context": "https://host/x.git"}}, "dockerfile", None),
+        ({"build": {"context": "/"}, "image": "own:1"}, "image", "own:1"),
+        ({"depends_on": {"off": {}}}, "depends_on", ()),
+        ({"labels": {"onegig.optional": "false"}}, "optional", False),
+    ],
+)
+def test_the_ways_to_write_it(load: Load, config: dict[str, Any], field: str, value: Any) -> None:
+    stack = load({"a": {"image": "x", **config}, "off": {"image": "y", "scale": 0}})
+    (service,) = stack.services
+    assert getattr(service, field) == value
+
+
+def test_nothing_that_would_start(load: Load) -> None:
+    for services in ({}, {"a": {"image": "x", "deploy": {"replicas": 0}}}):
+        with pytest.raises(ConfigError, match="no service that would start") as caught:
+            load(services)
+        assert "COMPOSE_PROFILES" in caught.value.advice
+
+
+def test_files_folder_and_environment_reach_compose(project: Path) -> None:
+    (project / "more.yml").write_text("services: {}")
+    seen: dict[str, Any] = {}
+
+    def fake(argv: list[str], **options: Any) -> Completed:
+        seen.update(options, argv=argv)
+        stdout = json.dumps({"name": "demo", "services": {"a": {"image": "x"}}})
+        return Completed(argv=tuple(argv), code=0, stdout=stdout, stderr="")
+
+    stack = load_stack(
+        (Path("compose.yml"), Path("more.yml")),
+        project_directory=Path("sub"),
+        run=fake,
+        env={"A": "b"},
+    )
+    assert seen["argv"] == [
+        *("docker", "compose", "--file=compose.yml", "--file=more.yml"),
+        *("--project-directory=sub", "config", "--format", "json"),
+    ]
+    assert seen["env"] == {"A": "b"}
+    assert stack.directory == str(project / "sub")
+
+
+def test_a_missing_compose_file(project: Path) -> None:
+    for path in (Path("nope.yml"), project):
+        with pytest.raises(ConfigError, match=r"does not exist|is not a file") as caught:
+            load_stack((path,), run=failing(""))
+        assert "--compose" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("output", "detail", "advice"),
+    [
+        (
+            "yaml: line 4: mapping values are not allowed in this context\n",
+            "compose.yml:4: mapping values are not allowed in this context",
+            "docker compose config",
+        ),
+        (
+            "validating {}/compose.yml: services.web Additional property imagee is not allowed\n",
+            "compose.yml:4: services.web Additional property imagee is not allowed",
+            "typing mistake",
+        ),
+        (
+            'service "web" depends on undefined service "db": invalid compose project\n',
+            (
+                'compose.yml:2: service "web" depends on undefined service "db":'
+                " invalid compose project"
+            ),
+            "depends_on",
+        ),
+        (
+            "error while interpolating services.web.image: required variable FOO is missing\n",
+            (
+                "compose.yml:3: error while interpolating services.web.image:"
+                " required variable FOO is missing"
+            ),
+            ".env",
+        ),
+        ("empty compose file\n", "compose.yml: empty compose file", "services:"),
+    ],
+)
+def test_what_compose_refuses(project: Path, output: str, detail: str, advice: str) -> None:
+    error = refused(WARNING + output.format(project))
+    assert isinstance(error, ConfigError)
+    assert error.detail == detail
+    assert error.message == "compose cannot read compose.yml"
+    assert error.command.startswith("docker compose --file=compose.yml")
+    assert advice in error.advice
+
+
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [("", -1), ("docker: 'compose' is not a docker command.", 1), ("unknown flag: --file", 125)],
+)
+def test_no_compose_at_all_is_no_mistake_of_the_file(project: Path, output: str, code: int) -> None:
+    error = refused(output, code)
+    assert isinstance(error, EngineError)
+    assert "compose plugin" in error.advice

@@ -1,0 +1,39 @@
+"""The project's own budgets.yml: the mission's figures, and names that the stack really has."""
+
+from pathlib import Path
+
+import yaml
+
+from onegig.load.budgets import load_budgets
+from onegig.model.budgets import Budgets
+from onegig.model.tiers import find_tier
+
+ROOT = Path(__file__).parents[3]
+MIB = 1024**2
+
+
+def test_the_missions_limits() -> None:
+    budgets = load_budgets(ROOT / "budgets.yml")
+    defaults = Budgets(path="", compose="")
+    assert budgets.memory == defaults.memory
+    assert budgets.measure == defaults.measure
+    assert (budgets.disk_bytes, budgets.images.total_bytes) == (30 * 10**9, 1_900_000_000)
+    assert budgets.images.each_bytes == 110_000_000
+    images = {name: own.image_bytes for name, own in budgets.services if own.image_bytes}
+    assert images == {
+        "redis-coordinator": 99_000_000,
+        "market-data": 80_000_000,
+        "telegram-bot": 70_000_000,
+    }
+    memory = [own.memory_bytes for name, own in budgets.services if name not in images]
+    assert memory == [24 * MIB] * 12
+    assert budgets.tier
+    assert find_tier(budgets.tier).memtotal_bytes
+
+
+def test_its_names_are_those_of_the_compose_file() -> None:
+    budgets = load_budgets(ROOT / "budgets.yml")
+    compose = yaml.safe_load((ROOT / budgets.compose).read_text())
+    assert {name for name, _ in budgets.services} == set(compose["services"])
+    assert budgets.load
+    assert budgets.load.service in compose["services"]

@@ -1,0 +1,48 @@
+"""Every row of the catalogue says where its facts come from, and makes sense."""
+
+import re
+
+import pytest
+
+from onegig.errors import ConfigError
+from onegig.model.tiers import GB, MIB, Tier, catalogue, find_tier
+
+TIERS = tuple(catalogue().values())
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_row_is_whole(tier: Tier) -> None:
+    assert tier.source
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", tier.as_of)
+    assert tier.price_note
+    assert tier.memory_bytes % (512 * MIB) == 0
+    if tier.memtotal_bytes is not None:
+        assert 0.85 * tier.memory_bytes < tier.memtotal_bytes < tier.memory_bytes
+    if tier.confirmed:
+        assert tier.memtotal_bytes is not None
+    if tier.os_idle_bytes is not None:
+        assert tier.os_idle_bytes < tier.memory_bytes / 2
+    assert tier.disk_bytes is None or tier.disk_bytes >= 30 * GB
+    assert tier.usd_per_month is None or 0 <= tier.usd_per_month < 100
+
+
+def test_the_tiers_of_the_mission() -> None:
+    assert find_tier("aws-t2-micro").memtotal_bytes == 949 * MIB
+    assert find_tier("gcp-e2-micro").memtotal_bytes is None
+    assert find_tier("aws-t3-small").usd_per_month == 15.18
+    assert len(TIERS) == 14
+
+
+def test_the_cheapest_step_up() -> None:
+    def cheapest(mib: int) -> str:
+        priced = [t for t in TIERS if t.memory_bytes == mib * MIB and t.usd_per_month]
+        return min(priced, key=lambda tier: tier.usd_per_month or 0).name
+
+    assert cheapest(2048) == "lightsail-2gb"
+    assert cheapest(4096) == "lightsail-4gb"
+
+
+def test_an_unknown_tier_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="'aws-t2-mirco'") as caught:
+        find_tier("aws-t2-mirco")
+    assert "aws-t2-micro" in caught.value.advice
