@@ -41,7 +41,7 @@ class CommandError(OnegigError):
             detail=tail(output),
         )
         self.code = code
-        self.output = output
+        self.output = output  # whole, for callers that look for the cause
 
 
 def run(

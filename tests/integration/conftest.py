@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from small_image import SMALL_IMAGE
+
 from onegig.engine import connect
 from onegig.model.stack import Service, Stack
-
-SMALL_IMAGE = os.environ.get("ALPINE_IMAGE", "onegig-local/alpine:3.23")
 
 
 @pytest.fixture(scope="session")

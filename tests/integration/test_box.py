@@ -56,10 +56,10 @@ def test_memory_of_services_is_told_apart(
     report = observe(client, make_stack({"small": hold(1), "large": hold(40)}))
     small, large = report.services
     assert (small.state, large.state) == (ServiceState.HEALTHY, ServiceState.HEALTHY)
-    assert 40 * MIB <= large.rss_bytes < 100 * MIB
-    assert small.rss_bytes < 10 * MIB
-    assert large.anon_bytes == pytest.approx(large.rss_bytes, rel=0.1)
-    assert large.pss_bytes <= large.rss_bytes
+    assert 40 * MIB <= large.pss_bytes < 60 * MIB
+    assert small.pss_bytes < 10 * MIB
+    assert large.anon_bytes == pytest.approx(large.pss_bytes, rel=0.15)
+    assert large.pss_bytes <= large.rss_bytes  # a forking shell counts twice in RSS, once in PSS
     assert report.box.cap_bytes == 512 * MIB
     assert report.box.charged_bytes <= report.box.usage_bytes <= report.box.peak_bytes  # type: ignore[operator]
     assert {part.name for part in report.engine} >= {"dockerd", "containerd", "shim"}
@@ -164,8 +164,9 @@ if __name__ == "__main__":
 
     from onegig.engine import connect
 
-    sys.path.insert(0, str(Path(__file__).parent))
-    from conftest import SMALL_IMAGE
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from small_image import SMALL_IMAGE
+
     from onegig.model.stack import Service
 
     one = Service(

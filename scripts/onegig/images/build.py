@@ -11,12 +11,13 @@ from typing import Any
 from onegig.errors import BuildError
 from onegig.model.stack import Stack
 from onegig.owned import Run
-from onegig.process import CommandError, run
+from onegig.process import CommandError, run, tail
 
 CA_SECRET = "ca"  # Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
 _STEP = re.compile(r"#\d+ \[(?P<step>[^\]]+)\] (?P<text>.+)")
-_FAILED = re.compile(r"ERROR: target (?P<target>\S+): (?P<reason>.*)", re.DOTALL)
+_FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
+_STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
 
@@ -104,19 +105,22 @@ def _target(service: str) -> str:
 
 def _progress(line: str, steps: dict[str, None], say: Callable[[str], None]) -> None:
     match = _STEP.match(line)
-    if match and not match["step"].startswith("internal") and line not in steps:
+    if match and "internal" not in match["step"].split() and line not in steps:
         steps[line] = None
         say(f"[{match['step']}] {match['text']}"[:100])
 
 
 def _build_error(error: CommandError, targets: list[str]) -> BuildError:
-    match = _FAILED.search(error.output)
-    reason = match["reason"].strip() if match else error.message
-    target = match["target"] if match and match["target"] in targets else ""
+    """The service whose step failed, that step's own log, and the Dockerfile's line."""
     excerpt = _EXCERPT.search(error.output)
+    detail = error.output[excerpt.start() :] if excerpt else error.output
+    named = _FAILED.search(error.output) or _STEP_OF.match(excerpt["text"] if excerpt else "")
+    target = named["target"] if named else ""
+    if target not in targets:
+        target = targets[0] if len(targets) == 1 else ""
     return BuildError(
         f"the image of {target} could not be built" if target else "the build failed",
         command=f"docker buildx bake {target}".strip(),
         advice="the failing step's own log is above; mend its Dockerfile and run again",
-        detail="\n".join(part for part in (excerpt["text"] if excerpt else "", reason) if part),
+        detail=tail(detail),
     )
