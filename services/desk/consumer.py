@@ -1,0 +1,107 @@
+"""A consumer group read so that nothing is lost that was not trimmed.
+
+Entries are acknowledged in the transaction that publishes what follows from them. What was read
+but not acknowledged is read again after every new connection, and what a consumer left behind
+that never came back is claimed by the next one.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from desk.redis import Command, CommandError, Redis
+from desk.streams import Entry, entries
+
+BATCH = 256
+ABANDONED_MS = 30_000
+FORGOTTEN_MS = 600_000
+FIRST = "0"
+NEW = ">"
+
+
+class Consumer:
+    """This process's place in a group over one or more streams."""
+
+    __slots__ = ("_attached_to", "_group", "_name", "_pending", "_redis", "_streams")
+
+    def __init__(self, redis: Redis, group: str, name: str, streams: Sequence[str]) -> None:
+        self._redis = redis
+        self._group = group
+        self._name = name
+        self._streams = tuple(streams)
+        self._pending = dict.fromkeys(self._streams, FIRST)
+        self._attached_to = 0
+
+    def attach(self) -> bool:
+        """On a new connection find the group and start with what was not acknowledged.
+
+        Returns whether the connection is new, or the group was missing.
+        """
+        self._redis.connect()
+        if self._attached_to == self._redis.connections:
+            return False
+        self._create()
+        self._pending = dict.fromkeys(self._streams, FIRST)
+        self._attached_to = self._redis.connections
+        return True
+
+    def detach(self) -> None:
+        """Find the group again at the next attach(): it has vanished."""
+        self._attached_to = 0
+
+    def _create(self) -> None:
+        """Create the group wherever it is missing, at the start of what its stream keeps."""
+        for stream in self._streams:
+            try:
+                self._redis.call("XGROUP", "CREATE", stream, self._group, FIRST, "MKSTREAM")
+            except CommandError as error:
+                if error.code != "BUSYGROUP":
+                    raise
+
+    def read(self, wait_ms: int) -> list[Entry]:
+        """Return own pending entries first, then new ones; wait for new ones if there are none.
+
+        Entries of one stream come in order. Raises CommandError, with the code NOGROUP when the
+        group has vanished.
+        """
+        positions = [self._pending.get(stream, NEW) for stream in self._streams]
+        place: Command = ("GROUP", self._group, self._name, "COUNT", BATCH, "BLOCK", wait_ms)
+        command: Command = ("XREADGROUP", *place, "STREAMS", *self._streams, *positions)
+        reply = self._redis.call(*command, wait_seconds=wait_ms / 1000)
+        found = {name.decode(): entries(name.decode(), part) for name, part in reply or ()}
+        for stream in tuple(self._pending):
+            if found.get(stream):
+                self._pending[stream] = found[stream][-1].id.decode()
+            else:
+                del self._pending[stream]
+        return [entry for batch in found.values() for entry in batch]
+
+    def acknowledge(self, done: Iterable[Entry]) -> list[Command]:
+        """Return the commands that acknowledge entries, one for each stream."""
+        by_stream: dict[str, list[bytes]] = {}
+        for entry in done:
+            by_stream.setdefault(entry.stream, []).append(entry.id)
+        return [("XACK", stream, self._group, *ids) for stream, ids in by_stream.items()]
+
+    def adopt(self) -> list[Entry]:
+        """Claim what consumers of the group that fell silent read and never acknowledged.
+
+        Those that left nothing behind are forgotten.
+        """
+        found: list[Entry] = []
+        for stream in self._streams:
+            for flat in self._redis.call("XINFO", "CONSUMERS", stream, self._group):
+                other = dict(zip(flat[::2], flat[1::2], strict=True))
+                if other[b"name"] == self._name.encode():
+                    continue
+                if other[b"pending"] and other[b"idle"] > ABANDONED_MS:
+                    found += self._claim(stream, other[b"name"])
+                elif other[b"idle"] > FORGOTTEN_MS:
+                    self._redis.call("XGROUP", "DELCONSUMER", stream, self._group, other[b"name"])
+        return found
+
+    def _claim(self, stream: str, other: bytes) -> list[Entry]:
+        pending = self._redis.call("XPENDING", stream, self._group, "-", "+", BATCH, other)
+        ids = [entry[0] for entry in pending]
+        place: Command = (stream, self._group, self._name, ABANDONED_MS)
+        claimed = entries(stream, self._redis.call("XCLAIM", *place, *ids)) if ids else []
+        gone = set(ids) - {entry.id for entry in claimed}
+        return [*(Entry(stream, identifier, None) for identifier in sorted(gone)), *claimed]

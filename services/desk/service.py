@@ -1,0 +1,154 @@
+"""The main loop of every intelligence service: read, compute, publish, acknowledge."""
+
+import gc
+import os
+import time
+
+from desk.backoff import Backoff
+from desk.consumer import BATCH, Consumer
+from desk.counters import Counters
+from desk.events import BadMessage
+from desk.features import idle, is_enabled
+from desk.heartbeat import Heartbeat
+from desk.indicator import Indicator
+from desk.log import info, warn
+from desk.redis import Command, CommandError, Redis, RedisError
+from desk.settings import Common, read_common
+from desk.shutdown import Shutdown, Stopped
+from desk.streams import SIGNALS, Entry, add
+
+WAIT_MS = 1_000
+PAUSE_SECONDS = 0.1
+HOUSEKEEPING_SECONDS = 5.0
+LAG_LIMIT_MS = 10_000
+
+
+def run(name: str, indicator: Indicator, output: str = SIGNALS) -> int:
+    """Run a service until it is told to stop; return the exit code.
+
+    Where FEATURES switches the service off, it idles and counts as healthy.
+    """
+    try:
+        common = read_common(os.environ)
+    except ValueError as error:
+        warn(str(error))
+        return 2
+    if not is_enabled(name, os.environ):
+        info(f"{name} is switched off by FEATURES")
+        idle(common.heartbeat_path)
+    shutdown = Shutdown()
+    shutdown.listen()
+    Service(name, indicator, output, common, shutdown).run()
+    return 0
+
+
+class Service:
+    """One indicator between its input streams and its output stream."""
+
+    def __init__(
+        self, name: str, indicator: Indicator, output: str, common: Common, shutdown: Shutdown
+    ) -> None:
+        self._name = name
+        self._indicator = indicator
+        self._output = output
+        self._shutdown = shutdown
+        self._redis = Redis(common.redis, name)
+        self._consumer = Consumer(self._redis, name, common.consumer, indicator.streams)
+        self._heartbeat = Heartbeat(common.heartbeat_path)
+        self._counters = Counters(name, "processed", "signals", "bad", "failed", "trimmed")
+        self._unsent: list[Command] = []
+        self._next_housekeeping = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop, whatever becomes of Redis meanwhile."""
+        backoff = Backoff()
+        gc.freeze()
+        while not self._shutdown.requested:
+            try:
+                try:
+                    self._step()
+                    backoff.reset()
+                except RedisError as error:
+                    self._recover(error, backoff)
+            except Stopped:
+                break
+        info(f"{self._name} stops: {self._counters}")
+
+    def _step(self) -> None:
+        self._prepare()
+        with self._shutdown.interrupts():
+            batch = self._consumer.read(WAIT_MS)
+        self._process(batch)
+        if time.monotonic() >= self._next_housekeeping:
+            self._keep_house()
+        if self._is_behind(batch):
+            self._heartbeat.fail("behind its streams")
+        else:
+            self._heartbeat.beat()
+        if len(batch) < BATCH:
+            self._shutdown.sleep(PAUSE_SECONDS)
+
+    def _prepare(self) -> None:
+        """Connect if need be, publish what could not be published, and find the place again."""
+        with self._shutdown.interrupts():
+            self._redis.connect()
+        self._publish()
+        if self._consumer.attach():
+            info(f"{self._name} reads {', '.join(self._indicator.streams)}")
+
+    def _process(self, batch: list[Entry]) -> None:
+        """Compute what follows from the entries, then publish and acknowledge in one go."""
+        for entry in batch:
+            self._unsent += self._react(entry)
+        self._unsent += self._consumer.acknowledge(batch)
+        self._publish()
+
+    def _react(self, entry: Entry) -> list[Command]:
+        """Return what to publish after an entry; one that can't be processed is counted only."""
+        if entry.fields is None:
+            self._counters.add("trimmed")
+            return []
+        try:
+            commands = [add(self._output, one) for one in self._indicator.update(entry.event())]
+        except BadMessage as error:
+            self._report("bad", entry, error)
+            return []
+        except Exception as error:  # one event must never stop all later ones
+            self._report("failed", entry, error)
+            return []
+        self._counters.add("processed")
+        self._counters.add("signals", len(commands))
+        return commands
+
+    def _report(self, counter: str, entry: Entry, error: Exception) -> None:
+        """Count a skipped entry; say so at the 1st, 10th, 100th..."""
+        self._counters.add(counter)
+        count = self._counters[counter]
+        if str(count).rstrip("0") == "1":
+            where = f"{entry.stream} {entry.id.decode()}"
+            warn(f"skipped {where}: {type(error).__name__}: {error} ({counter}: {count} so far)")
+
+    def _publish(self) -> None:
+        if self._unsent:
+            self._redis.transaction(self._unsent)
+            self._unsent = []
+
+    def _keep_house(self) -> None:
+        self._next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
+        self._redis.transaction(self._counters.commands())
+        self._process(self._consumer.adopt())
+
+    def _is_behind(self, batch: list[Entry]) -> bool:
+        if len(batch) < BATCH:
+            return False
+        return time.time() * 1000 - batch[-1].position[0] > LAG_LIMIT_MS
+
+    def _recover(self, error: RedisError, backoff: Backoff) -> None:
+        """Say what is wrong and wait; the next step connects and finds its place again."""
+        if isinstance(error, CommandError) and error.code == "NOGROUP":
+            self._consumer.detach()
+            return
+        seconds = backoff.seconds()
+        warn(f"{error}; trying again in {seconds:.1f} s")
+        self._heartbeat.fail(str(error))
+        self._shutdown.sleep(seconds)

@@ -1,0 +1,73 @@
+"""The streams' names, how many entries each keeps, and how entries are written and read."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from desk.events import BadMessage, Book, Event, Fields, Funding, Signal, Trade
+from desk.redis import Command, Reply
+
+TRADES = "trades"
+BOOKS = "books"
+FUNDING = "funding"
+SIGNALS = "signals"
+FUSED = "fused"
+
+# About 15 MB of Redis when all are full: minutes of a busy market, far more than a restart takes.
+KEPT: Mapping[str, int] = {
+    TRADES: 50_000,
+    BOOKS: 10_000,
+    FUNDING: 5_000,
+    SIGNALS: 20_000,
+    FUSED: 5_000,
+}
+
+
+class _Kind(Protocol):
+    def from_fields(self, fields: Fields) -> Event: ...
+
+
+KINDS: Mapping[str, _Kind] = {
+    TRADES: Trade,
+    BOOKS: Book,
+    FUNDING: Funding,
+    SIGNALS: Signal,
+    FUSED: Signal,
+}
+
+
+class Entry:
+    """One entry of a stream; no fields mean it was trimmed while it was pending."""
+
+    __slots__ = ("fields", "id", "stream")
+
+    def __init__(self, stream: str, identifier: bytes, fields: Fields | None) -> None:
+        self.stream = stream
+        self.id = identifier
+        self.fields = fields
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """When Redis took the entry, in milliseconds, and its number within that millisecond."""
+        time_ms, _, number = self.id.partition(b"-")
+        return int(time_ms), int(number)
+
+    def event(self) -> Event:
+        """Read the event; raises BadMessage."""
+        if self.fields is None:
+            raise BadMessage("trimmed")
+        return KINDS[self.stream].from_fields(self.fields)
+
+
+def add(stream: str, event: Event) -> Command:
+    """Return the command that appends an event and trims the stream in whole nodes."""
+    pairs = [text for pair in event.to_fields().items() for text in pair]
+    return ("XADD", stream, "MAXLEN", "~", KEPT[stream], "*", *pairs)
+
+
+def entries(stream: str, reply: Reply) -> list[Entry]:
+    """Read the [id, [name, value, ...]] pairs that XREADGROUP and XAUTOCLAIM answer with."""
+    found = []
+    for identifier, flat in reply:
+        fields = None if flat is None else dict(zip(flat[::2], flat[1::2], strict=False))
+        found.append(Entry(stream, identifier, fields))
+    return found

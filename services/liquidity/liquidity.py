@@ -1,0 +1,126 @@
+"""What trading costs and which side has more depth, from the order book."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from desk.events import Book, Event, Signal
+from desk.log import warn
+from desk.series import Ewma, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.service import run
+
+SERVICE = "liquidity"
+WIDE = 3
+
+
+class _Quotes:
+    __slots__ = ("gate", "imbalance", "spread")
+
+    def __init__(self, spread: Ewma, imbalance: Ewma, gate: Gate) -> None:
+        self.spread = spread
+        self.imbalance = imbalance
+        self.gate = gate
+
+
+def relative_spread_bps(book: Book) -> float | None:
+    """Return the quoted spread in basis points of the middle, None for an unusable book.
+
+    10000 (ask - bid) / ((ask + bid) / 2), as in Chordia, Roll & Subrahmanyam 2000, "Commonality
+    in Liquidity", Journal of Financial Economics 56(1), table 1. A crossed book is unusable.
+    """
+    if not book.bids or not book.asks:
+        return None
+    bid, ask = book.bids[0][0], book.asks[0][0]
+    if not (is_amount(bid) and is_amount(ask)) or ask < bid:
+        return None
+    return 10_000.0 * (ask - bid) / ((ask + bid) / 2.0)
+
+
+def depth_imbalance(book: Book, levels: int) -> float | None:
+    """Return (bid depth - ask depth) / (bid depth + ask depth) over the best levels, -1 to 1.
+
+    As in Cao, Hansch & Wang 2009, "The Information Content of an Open Limit-order Book", Journal
+    of Futures Markets 29(1). None if a quantity is unusable.
+    """
+    bid = ask = 0.0
+    for _, quantity in book.bids[:levels]:
+        if not is_amount(quantity):
+            return None
+        bid += quantity
+    for _, quantity in book.asks[:levels]:
+        if not is_amount(quantity):
+            return None
+        ask += quantity
+    total = bid + ask
+    return (bid - ask) / total if total > 0.0 else None
+
+
+class Liquidity:
+    """Relative quoted spread and depth imbalance, both averaged over recent books.
+
+    The state turns wide when the spread exceeds a multiple of its own slow average; the direction
+    is the side with more depth, and its confidence is the averaged imbalance.
+    """
+
+    streams: ClassVar[tuple[str, ...]] = ("books",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._levels = settings.whole("LEVELS", 10, 1, 1_000)
+        self._wide_ratio = settings.number("WIDE_RATIO", 2.0, 1.01, 1_000.0)
+        self._threshold = settings.number("THRESHOLD", 0.3, 0.001, 1.0)
+        self._warmup = settings.whole("WARMUP_BOOKS", 20, 1, 10_000)
+        spread_decay = settings.number("SPREAD_DECAY", 0.99, 0.5, 0.99999)
+        depth_decay = settings.number("DEPTH_DECAY", 0.9, 0.0, 0.9999)
+        interval_ms = settings.interval_ms()
+        self._least_weight = (1.0 - spread_decay**self._warmup) * (1.0 - 1e-9)
+        self._symbols = Symbols(
+            lambda: _Quotes(Ewma(spread_decay), Ewma(depth_decay), Gate(interval_ms)),
+            settings.symbol_limit(),
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Liquidity":
+        """Build from LIQUIDITY_* variables; raises SettingError."""
+        return cls(Settings(environ, "LIQUIDITY"))
+
+    def update(self, event: Event) -> Iterable[Signal]:
+        """Take a book; signal when the symbol's gate opens."""
+        if not isinstance(event, Book):
+            return ()
+        spread = relative_spread_bps(event)
+        imbalance = depth_imbalance(event, self._levels)
+        if spread is None or imbalance is None:
+            return ()
+        quotes = self._symbols.at(event.symbol, event.time_ms)
+        if quotes is None:
+            return ()
+        quotes.spread.add(spread)
+        quotes.imbalance.add(imbalance)
+        if quotes.spread.weight < self._least_weight:
+            return ()
+        smooth = max(-1.0, min(1.0, quotes.imbalance.value))
+        direction = sign(smooth, self._threshold)
+        is_wide = spread > self._wide_ratio * quotes.spread.value
+        if not quotes.gate.opens(direction + (WIDE if is_wide else 0), event.time_ms):
+            return ()
+        return signals(
+            SERVICE,
+            event.symbol,
+            event.time_ms,
+            ("relative_spread_bps", spread, 0, quotes.spread.weight),
+            ("depth_imbalance", smooth, direction, abs(smooth)),
+        )
+
+
+def main() -> int:
+    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
+    try:
+        indicator = Liquidity.from_env(os.environ)
+    except SettingError as error:
+        warn(str(error))
+        return 2
+    return run(SERVICE, indicator)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

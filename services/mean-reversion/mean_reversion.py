@@ -1,0 +1,150 @@
+"""How far the price strayed from its recent mean: Bollinger's bands on time bars."""
+
+import os
+from array import array
+from collections.abc import Iterable, Mapping
+from math import sqrt
+from typing import ClassVar
+
+from desk.events import Event, Signal, Trade
+from desk.log import warn
+from desk.series import Bars, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.service import run
+
+SERVICE = "mean-reversion"
+FLAT = 1e-9
+CANCELLED = 1e-6
+
+
+class RollingMoments:
+    """Mean and population variance of the last `size` values, O(1) amortised per value.
+
+    Welford's update (1962, Technometrics 4(3)) applied to the pair leaving and entering, which
+    avoids the cancellation of mean(x^2) - mean(x)^2. The sums are computed afresh from the window
+    once per `size` values and whenever most of the squared sum left with an outlier, so rounding
+    errors can't pile up.
+    """
+
+    __slots__ = ("_largest", "_next", "_size", "_squares", "_values", "mean")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values = array("d")
+        self._next = 0
+        self._squares = 0.0
+        self._largest = 0.0
+        self.mean = 0.0
+
+    def add(self, value: float) -> None:
+        """Take the next value, dropping the oldest of a full window."""
+        before = self.mean
+        if len(self._values) < self._size:
+            self._values.append(value)
+            self.mean += (value - before) / len(self._values)
+            self._squares += (value - before) * (value - self.mean)
+            self._largest = self._squares
+            return
+        old, self._values[self._next] = self._values[self._next], value
+        self._next = (self._next + 1) % self._size
+        self.mean += (value - old) / self._size
+        self._squares += (value - old) * (value - self.mean + old - before)
+        self._largest = max(self._largest, self._squares)
+        if self._next == 0 or self._squares < CANCELLED * self._largest:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        count = len(self._values)
+        origin = self._values[0]
+        mean = origin + sum(value - origin for value in self._values) / count
+        self.mean = mean
+        self._squares = self._largest = sum((value - mean) ** 2 for value in self._values)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `size` values were seen."""
+        return len(self._values) == self._size
+
+    @property
+    def deviation(self) -> float:
+        """Population standard deviation of the window."""
+        return sqrt(max(0.0, self._squares) / len(self._values)) if self._values else 0.0
+
+
+class _Series:
+    __slots__ = ("bars", "gate", "window")
+
+    def __init__(self, bars: Bars, window: RollingMoments, gate: Gate) -> None:
+        self.bars = bars
+        self.window = window
+        self.gate = gate
+
+
+class MeanReversion:
+    """%b and z-score of Bollinger's bands.
+
+    Bands = mean +- k s over the last n closes with the population deviation s (n = 20, k = 2);
+    %b = (close - lower) / (upper - lower) = 1/2 + z / (2 k), z = (close - mean) / s (Bollinger
+    2001, "Bollinger on Bollinger Bands", chapters 7 and 8). Outside the bands the direction is
+    back towards the mean; confidence is |z| over its bound for n values, sqrt(n - 1)
+    (Shiffler 1988, The American Statistician 42(1)). A flat window has no z-score.
+    """
+
+    streams: ClassVar[tuple[str, ...]] = ("trades",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._length = settings.whole("LENGTH", 20, 3, 5_000)
+        self._bands = settings.number("BANDS", 2.0, 0.1, 10.0)
+        if self._bands >= sqrt(self._length - 1):
+            raise settings.refuse(
+                "BANDS", f"({self._bands}) can't be reached with LENGTH ({self._length})"
+            )
+        bar_ms, interval_ms = settings.bar_ms(), settings.interval_ms()
+        self._symbols = Symbols(
+            lambda: _Series(Bars(bar_ms), RollingMoments(self._length), Gate(interval_ms)),
+            settings.symbol_limit(),
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "MeanReversion":
+        """Build from MEAN_REVERSION_* variables; raises SettingError."""
+        return cls(Settings(environ, "MEAN_REVERSION"))
+
+    def update(self, event: Event) -> Iterable[Signal]:
+        """Take a trade; signal when it completes a bar and the symbol's gate opens."""
+        if not isinstance(event, Trade) or not is_amount(event.price):
+            return ()
+        series = self._symbols.at(event.symbol, event.time_ms)
+        close = series.bars.add(event.price, event.time_ms) if series else None
+        if series is None or close is None:
+            return ()
+        window = series.window
+        window.add(close)
+        deviation = window.deviation
+        if not window.is_full or deviation <= FLAT * window.mean:
+            return ()
+        z_score = (close - window.mean) / deviation
+        direction = -sign(z_score, self._bands)
+        if not series.gate.opens(direction, event.time_ms):
+            return ()
+        confidence = abs(z_score) / sqrt(self._length - 1)
+        return signals(
+            SERVICE,
+            event.symbol,
+            event.time_ms,
+            ("z_score", z_score, direction, confidence),
+            ("percent_b", 0.5 + z_score / (2.0 * self._bands), 0, confidence),
+        )
+
+
+def main() -> int:
+    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
+    try:
+        indicator = MeanReversion.from_env(os.environ)
+    except SettingError as error:
+        warn(str(error))
+        return 2
+    return run(SERVICE, indicator)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

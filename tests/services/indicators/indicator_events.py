@@ -1,0 +1,105 @@
+"""Events for the indicators' tests, and the ways to feed them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from desk.events import Book, Event, Funding, Signal, Trade
+
+START_MS = 1_700_000_000_000
+
+
+class Indicator(Protocol):
+    """The part of an indicator the tests drive."""
+
+    def update(self, event: Event) -> Iterable[Signal]:
+        """Take an event and return the signals it gives rise to."""
+
+
+def trade(
+    price: float = 100.0,
+    quantity: float = 1.0,
+    *,
+    buy: bool = True,
+    at_ms: int = 0,
+    symbol: str = "BTCUSDT",
+) -> Trade:
+    """Return a trade at_ms after the start."""
+    return Trade(
+        symbol=symbol,
+        price=price,
+        quantity=quantity,
+        taker_is_buyer=buy,
+        time_ms=START_MS + at_ms,
+        id=at_ms,
+    )
+
+
+def book(
+    bids: Sequence[tuple[float, float]],
+    asks: Sequence[tuple[float, float]],
+    *,
+    at_ms: int = 0,
+    symbol: str = "BTCUSDT",
+) -> Book:
+    """Return an order book at_ms after the start."""
+    return Book(symbol=symbol, bids=tuple(bids), asks=tuple(asks), time_ms=START_MS + at_ms)
+
+
+def funding(
+    rate: float = 0.0001,
+    *,
+    mark: float = 100.0,
+    index: float = 100.0,
+    at_ms: int = 0,
+    symbol: str = "BTCUSDT",
+) -> Funding:
+    """Return a funding update at_ms after the start."""
+    return Funding(
+        symbol=symbol,
+        rate=rate,
+        mark_price=mark,
+        index_price=index,
+        time_ms=START_MS + at_ms,
+    )
+
+
+def signal(
+    direction: int = 1,
+    confidence: float = 0.5,
+    *,
+    service: str = "momentum",
+    name: str = "macd_bps",
+    at_ms: int = 0,
+    symbol: str = "BTCUSDT",
+) -> Signal:
+    """Return a service's signal at_ms after the start."""
+    return Signal(
+        service=service,
+        symbol=symbol,
+        name=name,
+        value=1.0,
+        direction=direction,
+        confidence=confidence,
+        time_ms=START_MS + at_ms,
+    )
+
+
+def feed(indicator: Indicator, events: Iterable[Event]) -> list[Signal]:
+    """Return every signal the events give rise to."""
+    return [found for event in events for found in indicator.update(event)]
+
+
+def feed_closes(indicator: Indicator, closes: Sequence[float], bar_ms: int = 1_000) -> list[Signal]:
+    """Feed one trade per bar and one more that completes the last bar."""
+    prices = [*closes, closes[-1]]
+    return feed(indicator, (trade(price, at_ms=i * bar_ms) for i, price in enumerate(prices)))
+
+
+def values(found: Iterable[Signal], name: str) -> list[float]:
+    """Return the values of the signals of that name, in order."""
+    return [one.value for one in found if one.name == name]
+
+
+def directions(found: Iterable[Signal], name: str) -> list[int]:
+    """Return the directions of the signals of that name, in order."""
+    return [one.direction for one in found if one.name == name]

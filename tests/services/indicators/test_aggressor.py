@@ -1,0 +1,102 @@
+"""Trade imbalance and VPIN."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from indicator_events import directions, feed, trade, values
+
+from aggressor import Aggressor
+
+SIDES = st.lists(st.booleans(), min_size=1, max_size=120)
+TRADES = st.lists(st.tuples(st.floats(0.01, 1e4), st.booleans()), min_size=1, max_size=120)
+
+
+def small(buckets: int = 2, trades: int = 2) -> Aggressor:
+    return Aggressor.from_env(
+        {
+            "AGGRESSOR_BUCKETS": str(buckets),
+            "AGGRESSOR_BUCKET_TRADES": str(trades),
+            "AGGRESSOR_INTERVAL_MS": "100",
+        }
+    )
+
+
+def test_by_hand_two_buckets_of_two_equal_trades() -> None:
+    """Bucket 1 holds buy + sell (net 0), bucket 2 buy + buy (net 20 of 20)."""
+    sides = (True, False, True, True)
+    found = feed(small(), (trade(1.0, 10.0, buy=b, at_ms=i * 100) for i, b in enumerate(sides)))
+    assert values(found, "trade_imbalance") == pytest.approx([0.0, (0 + 20) / 40])
+    assert values(found, "vpin") == pytest.approx([0.0, (0 + 20) / 40])
+    assert directions(found, "trade_imbalance") == [0, 1]
+
+
+def test_opposite_buckets_cancel_in_the_imbalance_but_not_in_vpin() -> None:
+    sides = (True, True, False, False)
+    found = feed(small(), (trade(1.0, 10.0, buy=b, at_ms=i * 100) for i, b in enumerate(sides)))
+    assert values(found, "trade_imbalance")[-1] == pytest.approx(0.0)
+    assert values(found, "vpin")[-1] == pytest.approx(1.0)
+
+
+def test_confidence_grows_with_the_window() -> None:
+    found = feed(small(), (trade(1.0, 10.0, at_ms=i * 100) for i in range(4)))
+    confidences = [one.confidence for one in found if one.name == "trade_imbalance"]
+    assert confidences == pytest.approx([0.5, 1.0])
+
+
+def test_a_trade_is_split_over_buckets() -> None:
+    """10 + 10 fill the first bucket of 20; the mean trade sizes the next ones.
+
+    After trades of 10, 5 and 45 the mean is (0.9801*10 + 0.99*5 + 45) / 2.9701 = 20.1176, so the
+    first bucket takes 5 of the 45, the second one (40.2353) the other 40 but isn't full.
+    """
+    events = [trade(1.0, 10.0, buy=False), trade(1.0, 5.0, buy=False), trade(1.0, 45.0)]
+    indicator = small()
+    found = feed(indicator, events)
+    assert values(found, "trade_imbalance") == pytest.approx([(5 - 15) / 20])
+    more = feed(indicator, [trade(1.0, 1.0, buy=True, at_ms=100)])
+    assert values(more, "trade_imbalance") == pytest.approx([(-10 + 40.2353) / 60.2353], abs=1e-4)
+
+
+@given(SIDES)
+def test_equal_trades_give_the_textbook_batch_formula(sides: list[bool]) -> None:
+    buckets, size = 3, 4
+    events = (trade(1.0, 7.0, buy=b, at_ms=i * 100) for i, b in enumerate(sides))
+    found = feed(small(buckets, size), events)
+    signs = [1 if b else -1 for b in sides]
+    nets = [sum(signs[i : i + size]) for i in range(0, len(signs) - size + 1, size)]
+    expected = [
+        sum(map(abs, nets[max(0, i - buckets + 1) : i + 1])) / (min(buckets, i + 1) * size)
+        for i in range(len(nets))
+    ]
+    assert values(found, "vpin") == pytest.approx(expected, abs=1e-6)
+
+
+@given(TRADES, st.sampled_from([2.0**-20, 2.0**10, 2.0**30]))
+def test_scale_of_quantity_does_not_matter(trades: list[tuple[float, bool]], scale: float) -> None:
+    def run(factor: float) -> list[float]:
+        events = (trade(1.0, q * factor, buy=b, at_ms=i * 100) for i, (q, b) in enumerate(trades))
+        return [one.value for one in feed(small(), events)]
+
+    assert run(scale) == run(1.0)
+
+
+@given(TRADES)
+def test_bounds_and_symmetry(trades: list[tuple[float, bool]]) -> None:
+    def run(*, flip: bool) -> tuple[list[float], list[float]]:
+        events = (trade(1.0, q, buy=b != flip, at_ms=i * 100) for i, (q, b) in enumerate(trades))
+        found = feed(small(3, 5), events)
+        return values(found, "trade_imbalance"), values(found, "vpin")
+
+    imbalance, vpin = run(flip=False)
+    mirrored, same = run(flip=True)
+    assert vpin == same
+    assert imbalance == [-value for value in mirrored]
+    assert all(
+        abs(i) <= v + 1e-12 and 0.0 <= v <= 1.0 for i, v in zip(imbalance, vpin, strict=True)
+    )
+
+
+def test_gigantic_trades_do_not_stall_and_swamp_the_window() -> None:
+    giants = [trade(1e7, 1e7, buy=False, at_ms=i * 100) for i in (1, 2)]
+    found = feed(small(20, 2), [trade(1.0, 1e-6), *giants])
+    assert values(found, "trade_imbalance") == pytest.approx([0.0, -1.0])

@@ -1,0 +1,260 @@
+"""What holds for every indicator: bad input, order, pacing, bounds, determinism, memory."""
+
+import gc
+import importlib
+import math
+import random
+import sys
+from collections.abc import Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import NamedTuple, Protocol
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from indicator_events import Indicator, book, feed, funding, signal, trade
+
+from desk.events import Event, Signal
+
+
+class Kind(NamedTuple):
+    """An indicator's module, class and the stream it reads."""
+
+    module: str
+    name: str
+    stream: str
+
+
+KINDS = (
+    Kind("aggressor", "Aggressor", "trades"),
+    Kind("momentum", "Momentum", "trades"),
+    Kind("mean_reversion", "MeanReversion", "trades"),
+    Kind("volatility", "Volatility", "trades"),
+    Kind("liquidity", "Liquidity", "books"),
+    Kind("order_flow", "OrderFlow", "books"),
+    Kind("whale_watch", "WhaleWatch", "trades"),
+    Kind("correlation", "Correlation", "trades"),
+    Kind("regime", "Regime", "trades"),
+    Kind("funding", "Funding", "funding"),
+    Kind("risk", "Risk", "trades"),
+    Kind("signal_fusion", "SignalFusion", "signals"),
+)
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module)
+
+
+class IndicatorClass(Protocol):
+    """The class side of an indicator."""
+
+    streams: tuple[str, ...]
+
+    def from_env(self, environ: Mapping[str, str]) -> Indicator:
+        """Build from environment variables."""
+
+
+def indicator_class(kind: Kind) -> IndicatorClass:
+    found: IndicatorClass = getattr(importlib.import_module(kind.module), kind.name)
+    return found
+
+
+def build(kind: Kind) -> Indicator:
+    return indicator_class(kind).from_env({})
+
+
+def random_event(stream: str, rng: random.Random, at_ms: int, symbol: str) -> Event:
+    price = 100.0 * math.exp(rng.gauss(0.0, 0.01))
+    match stream:
+        case "trades":
+            size = math.exp(rng.gauss(0.0, 1.5))
+            return trade(price, size, buy=rng.random() < 0.5, at_ms=at_ms, symbol=symbol)
+        case "books":
+            bids = [(price - 0.01 * (i + 1), rng.expovariate(1.0) + 0.01) for i in range(10)]
+            asks = [(price + 0.01 * (i + 1), rng.expovariate(1.0) + 0.01) for i in range(10)]
+            return book(bids, asks, at_ms=at_ms, symbol=symbol)
+        case "funding":
+            return funding(rng.gauss(0.0, 1e-4), mark=price, at_ms=at_ms, symbol=symbol)
+        case _:
+            service = rng.choice(("aggressor", "momentum", "regime"))
+            direction = rng.choice((-1, 0, 1))
+            return signal(direction, rng.random(), service=service, at_ms=at_ms, symbol=symbol)
+
+
+def random_events(
+    stream: str, count: int, *, symbols: int = 3, step_ms: int = 100, start: int = 0
+) -> Iterator[Event]:
+    rng = random.Random(start + 1)
+    for i in range(start, start + count):
+        yield random_event(stream, rng, i * step_ms, f"S{i % symbols}")
+
+
+WRONG = (0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324)
+WILD = st.sampled_from(WRONG) | st.floats() | st.floats(1e-3, 1e6)
+TIMES = st.integers(-(10**6), 10**6) | st.sampled_from([-(2**62), 2**62])
+WILD_EVENTS = st.one_of(
+    st.builds(lambda p, q, b, t: trade(p, q, buy=b, at_ms=t), WILD, WILD, st.booleans(), TIMES),
+    st.builds(
+        lambda b, a, t: book(b, a, at_ms=t),
+        st.lists(st.tuples(WILD, WILD), max_size=3),
+        st.lists(st.tuples(WILD, WILD), max_size=3),
+        TIMES,
+    ),
+    st.builds(lambda r, m, i, t: funding(r, mark=m, index=i, at_ms=t), WILD, WILD, WILD, TIMES),
+    st.builds(lambda d, c, t: signal(d, c, at_ms=t), st.integers(-2, 2), WILD, TIMES),
+)
+
+
+def assert_sound(found: Signal) -> None:
+    assert math.isfinite(found.value), found
+    assert found.direction in {-1, 0, 1}, found
+    assert 0.0 <= found.confidence <= 1.0, found
+
+
+@each_kind
+@settings(max_examples=60)
+@given(events=st.lists(WILD_EVENTS, max_size=60))
+def test_wild_events_never_raise_nor_give_unsound_signals(kind: Kind, events: list[Event]) -> None:
+    indicator = build(kind)
+    for found in feed(indicator, events):
+        assert_sound(found)
+
+
+@each_kind
+def test_bad_events_change_nothing(kind: Kind) -> None:
+    """A stream with unusable events in between gives the signals of the stream without them."""
+    clean = list(random_events(kind.stream, 3_000))
+    bad: list[Event] = []
+    for value in WRONG:
+        bad += [trade(value, 1.0, at_ms=10**9), book([(value, 1.0)], [(100.0, 1.0)], at_ms=10**9)]
+        bad += [funding(0.0, mark=value, at_ms=10**9), signal(7, 0.5, at_ms=10**9)]
+    for value in (value for value in WRONG if not 0.0 <= value <= 1.0):
+        bad.append(signal(1, value, at_ms=10**9))
+    dirty = [event for i, one in enumerate(clean) for event in (bad[i % len(bad)], one)]
+    expected = feed(build(kind), clean)
+    assert expected != []
+    assert feed(build(kind), dirty) == expected
+
+
+@each_kind
+def test_an_older_event_changes_nothing(kind: Kind) -> None:
+    first = signal(1, 0.5, symbol="S0")
+    clean = [first, *random_events(kind.stream, 3_000, symbols=1)]
+    late = random_event(kind.stream, random.Random(5), -(10**9), "S0")
+    stale = [*clean[:2], *(event for one in clean[2:] for event in (late, one))]
+    assert feed(build(kind), stale) == feed(build(kind), clean)
+
+
+@each_kind
+def test_deterministic(kind: Kind) -> None:
+    runs = [feed(build(kind), random_events(kind.stream, 2_000)) for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+@each_kind
+def test_signals_name_their_service_and_are_sound(kind: Kind) -> None:
+    found = feed(build(kind), random_events(kind.stream, 5_000))
+    assert {one.service for one in found} == {kind.module.replace("_", "-")}
+    for one in found:
+        assert_sound(one)
+
+
+@each_kind
+def test_one_reading_at_most_has_a_direction(kind: Kind) -> None:
+    """Otherwise the fusion would count one service's opinion twice."""
+    found = feed(build(kind), random_events(kind.stream, 20_000, step_ms=500))
+    assert len({one.name for one in found if one.direction}) <= 1
+
+
+@each_kind
+def test_output_is_paced(kind: Kind) -> None:
+    """Two minutes of 100 events/s give at most one signal of a name, symbol and 100 ms."""
+    found = feed(build(kind), random_events(kind.stream, 12_000, step_ms=10))
+    latest: dict[tuple[str, str], int] = {}
+    for one in found:
+        key = (one.name, one.symbol)
+        assert one.time_ms - latest.get(key, 0) >= 100
+        latest[key] = one.time_ms
+    assert 0 < len(found) < 0.1 * 12_000
+
+
+@each_kind
+def test_other_streams_are_ignored(kind: Kind) -> None:
+    streams = {"trades", "books", "funding", "signals"} - {kind.stream}
+    events = [event for s in sorted(streams) for event in random_events(s, 500)]
+    assert indicator_class(kind).streams == (kind.stream,)
+    assert feed(build(kind), events) == []
+
+
+def state_bytes(root: object) -> int:
+    """Return the size of everything reachable from an indicator but code and classes."""
+    seen: set[int] = set()
+    todo, total = [root], 0
+    while todo:
+        item = todo.pop()
+        if id(item) in seen or isinstance(item, type | ModuleType):
+            continue
+        seen.add(id(item))
+        total += sys.getsizeof(item)
+        if isinstance(item, FunctionType):
+            todo.extend(item.__closure__ or ())
+        else:
+            todo.extend(gc.get_referents(item))
+    return total
+
+
+@each_kind
+def test_memory_stays_bounded_over_a_long_stream(kind: Kind) -> None:
+    """Once the longest window (8 hours of funding) is full, more events need no more memory."""
+    indicator = build(kind)
+    feed(indicator, random_events(kind.stream, 6_000, symbols=2, step_ms=5_000))
+    full = state_bytes(indicator)
+    feed(indicator, random_events(kind.stream, 18_000, symbols=2, step_ms=5_000, start=6_000))
+    assert state_bytes(indicator) <= full * 1.1
+    assert full < 200_000
+
+
+@each_kind
+def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
+    """Ever new symbols, each silent an hour later, never need more than the cap's worth."""
+    indicator = build(kind)
+    hour_ms = 3_600_000
+    feed(indicator, random_events(kind.stream, 1_000, symbols=1_000, step_ms=hour_ms))
+    some = state_bytes(indicator)
+    feed(
+        indicator,
+        random_events(kind.stream, 3_000, symbols=4_000, step_ms=hour_ms, start=1_000),
+    )
+    assert state_bytes(indicator) <= some * 1.2 + 5_000
+
+
+@each_kind
+@pytest.mark.parametrize("text", ["0", "-5", "many", "nan", "1e9"])
+def test_a_bad_setting_is_refused_by_name(kind: Kind, text: str) -> None:
+    name = f"{kind.module.upper()}_INTERVAL_MS"
+    with pytest.raises(ValueError, match=f"^{name}='{text}' is not a whole number from 100 to"):
+        indicator_class(kind).from_env({name: text})
+
+
+@each_kind
+def test_main_runs_the_service(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(kind.module)
+    started: list[tuple[str, str, str]] = []
+
+    def run(name: str, indicator: object, *, output: str = "signals") -> int:
+        started.append((name, type(indicator).__name__, output))
+        return 7
+
+    monkeypatch.setattr(module, "run", run)
+    output = "fused" if kind.module == "signal_fusion" else "signals"
+    assert module.main() == 7
+    assert started == [(kind.module.replace("_", "-"), kind.name, output)]
+
+
+@each_kind
+def test_main_refuses_a_bad_setting_with_one_line(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"{kind.module.upper()}_SYMBOL_LIMIT", "lots")
+    assert importlib.import_module(kind.module).main() == 2
+    printed = capfd.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    assert len(lines) == 1
+    assert f"{kind.module.upper()}_SYMBOL_LIMIT='lots' is not a whole number from" in lines[0]

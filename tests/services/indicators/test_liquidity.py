@@ -1,0 +1,92 @@
+"""Spread and depth."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from indicator_events import book, directions, feed, values
+
+from liquidity import Liquidity, depth_imbalance, relative_spread_bps
+
+AMOUNT = st.floats(1e-6, 1e6)
+LEVELS = st.lists(st.tuples(AMOUNT, AMOUNT), min_size=1, max_size=12)
+
+
+def liquidity(**settings: str) -> Liquidity:
+    base = {"LIQUIDITY_INTERVAL_MS": "100", "LIQUIDITY_WARMUP_BOOKS": "1"}
+    return Liquidity.from_env(base | {f"LIQUIDITY_{k}": v for k, v in settings.items()})
+
+
+def test_spread_by_hand() -> None:
+    """(101 - 99) / 100 = 2 % = 200 basis points."""
+    assert relative_spread_bps(book([(99.0, 1.0)], [(101.0, 1.0)])) == pytest.approx(200.0)
+
+
+def test_depth_by_hand() -> None:
+    """Bids 3 + 4, asks 2 + 1: (7 - 3) / 10; the best level alone: (3 - 2) / 5."""
+    levels = book([(99.0, 3.0), (98.0, 4.0)], [(101.0, 2.0), (102.0, 1.0)])
+    assert depth_imbalance(levels, 10) == pytest.approx(0.4)
+    assert depth_imbalance(levels, 1) == pytest.approx(0.2)
+
+
+def test_smoothed_imbalance_by_hand() -> None:
+    """Imbalances 1/2 then -1/2 at decay 1/2: (1/4 * 1/2 - 1/2 * 1/2) / (3/4) = -1/6."""
+    books = [
+        book([(99.0, 3.0)], [(101.0, 1.0)]),
+        book([(99.0, 1.0)], [(101.0, 3.0)], at_ms=100),
+    ]
+    found = feed(liquidity(DEPTH_DECAY="0.5"), books)
+    assert values(found, "depth_imbalance") == pytest.approx([0.5, -1 / 6])
+    assert directions(found, "depth_imbalance") == [1, 0]
+    assert directions(found, "relative_spread_bps") == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("bids", "asks"),
+    [
+        ([], [(101.0, 1.0)]),
+        ([(99.0, 1.0)], []),
+        ([(102.0, 1.0)], [(101.0, 1.0)]),
+        ([(99.0, 0.0)], [(101.0, 1.0)]),
+        ([(99.0, 1.0)], [(float("nan"), 1.0)]),
+        ([(99.0, float("inf"))], [(101.0, 1.0)]),
+    ],
+)
+def test_unusable_books_are_skipped(
+    bids: list[tuple[float, float]], asks: list[tuple[float, float]]
+) -> None:
+    indicator = liquidity()
+    assert feed(indicator, [book(bids, asks, at_ms=10**9)]) == []
+    assert feed(indicator, [book([(99.0, 1.0)], [(101.0, 1.0)])]) != []
+
+
+@given(LEVELS, LEVELS)
+def test_imbalance_is_bounded_and_mirrors(
+    bids: list[tuple[float, float]], asks: list[tuple[float, float]]
+) -> None:
+    imbalance = depth_imbalance(book(bids, asks), 10)
+    mirrored = depth_imbalance(book(asks, bids), 10)
+    assert imbalance is not None
+    assert mirrored is not None
+    assert -1.0 <= imbalance <= 1.0
+    assert mirrored == -imbalance
+
+
+@given(st.floats(1.0, 1e5), st.floats(0.0, 0.5), st.floats(0.0, 0.5), st.sampled_from([0.5, 64.0]))
+def test_spread_grows_with_the_ask_and_ignores_scale(
+    bid: float, gap: float, more: float, scale: float
+) -> None:
+    def spread(ask: float, factor: float = 1.0) -> float:
+        found = relative_spread_bps(book([(bid * factor, 1.0)], [(ask * factor, 1.0)]))
+        assert found is not None
+        return found
+
+    near, far = bid * (1 + gap), bid * (1 + gap + more)
+    assert 0.0 <= spread(near) <= spread(far)
+    assert spread(near, scale) == spread(near)
+
+
+def test_a_sudden_wide_spread_signals_at_once() -> None:
+    usual = [book([(99.0, 1.0)], [(101.0, 1.0)], at_ms=i * 10) for i in range(100)]
+    wide = book([(90.0, 1.0)], [(110.0, 1.0)], at_ms=1_500)
+    found = feed(liquidity(INTERVAL_MS="10000"), [*usual, wide])
+    assert values(found, "relative_spread_bps") == pytest.approx([200.0, 2_000.0])

@@ -1,0 +1,109 @@
+"""Value at risk, expected shortfall, drawdown, position limit."""
+
+import itertools
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from indicator_events import directions, feed_closes, values
+
+from desk.series import SettingError
+from risk import Risk, tail_losses
+
+RETURNS = st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=100)
+CLOSES = st.lists(st.floats(1.0, 1e5), min_size=3, max_size=40)
+
+
+def risk(**settings: str) -> Risk:
+    base = {"RISK_INTERVAL_MS": "100", "RISK_WARMUP_BARS": "2", "RISK_HORIZON_BARS": "1"}
+    return Risk.from_env(base | {f"RISK_{k}": v for k, v in settings.items()})
+
+
+def test_tail_by_hand() -> None:
+    """Eight returns, tail 1/4: the two worst are -5 % and -3 %: VaR 3 %, ES 4 %."""
+    ordered = array("d", [-0.05, -0.03, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04])
+    assert tail_losses(ordered, 0.25) == pytest.approx((0.03, 0.04))
+
+
+def test_gains_are_no_losses() -> None:
+    assert tail_losses(array("d", [0.01, 0.02]), 0.5) == (0.0, 0.0)
+
+
+@given(RETURNS, st.sampled_from([0.01, 0.05, 0.25, 0.5]))
+def test_tail_properties(returns: list[float], tail: float) -> None:
+    ordered = array("d", sorted(returns))
+    at_risk, shortfall = tail_losses(ordered, tail)
+    assert 0.0 <= at_risk <= shortfall + 1e-12
+    wider_var, wider_es = tail_losses(ordered, min(0.5, tail * 2))
+    assert wider_var <= at_risk
+    assert wider_es <= shortfall + 1e-12
+    doubled = tail_losses(array("d", [2 * r for r in ordered]), tail)
+    assert doubled == pytest.approx((2 * at_risk, 2 * shortfall))
+
+
+def test_signals_by_hand() -> None:
+    """Closes 100, 90, 99, 49.5: returns -10 %, +10 %, -50 %; tail 1/2 of 3 is the one worst.
+
+    ES = VaR = 0.5, drawdown = 1 - 49.5/100, limit = budget 1 % / 0.5.
+    """
+    found = feed_closes(risk(TAIL="0.5"), [100.0, 90.0, 99.0, 49.5])[-4:]
+    assert [one.name for one in found] == [
+        "value_at_risk",
+        "expected_shortfall",
+        "drawdown",
+        "position_limit",
+    ]
+    assert [one.value for one in found] == pytest.approx([0.5, 0.5, 0.505, 0.02])
+    assert directions(found, "drawdown") == [-1]
+
+
+def test_horizon_scales_by_the_root_of_time() -> None:
+    closes = [100.0, 90.0, 99.0]
+    one = values(feed_closes(risk(), closes), "expected_shortfall")
+    nine = values(feed_closes(risk(HORIZON_BARS="9"), closes), "expected_shortfall")
+    assert nine == pytest.approx([3 * value for value in one])
+
+
+def test_no_more_than_everything_can_be_lost() -> None:
+    found = feed_closes(risk(HORIZON_BARS="9"), [100.0, 50.0, 60.0])
+    assert values(found, "expected_shortfall") == [1.0]
+    assert values(found, "value_at_risk") == [1.0]
+
+
+def test_peak_leaves_with_the_window() -> None:
+    closes = [100.0] + [50.0] * 10
+    drawdowns = values(feed_closes(risk(WINDOW="10"), closes), "drawdown")
+    assert drawdowns == pytest.approx([0.5] * 9)
+    drawdowns = values(feed_closes(risk(WINDOW="10"), [*closes, 50.0]), "drawdown")
+    assert drawdowns[-1] == 0.0
+
+
+@given(CLOSES)
+def test_equals_the_batch_formula_over_the_window(closes: list[float]) -> None:
+    found = feed_closes(risk(WINDOW="10", TAIL="0.2"), closes)
+    returns = sorted([b / a - 1.0 for a, b in itertools.pairwise(closes)][-10:])
+    worst = returns[: max(1, len(returns) // 5)]
+    expected = min(1.0, max(0.0, -sum(worst) / len(worst)))
+    assert values(found, "expected_shortfall")[-1] == pytest.approx(expected)
+    peak = max(closes[-11:])
+    assert values(found, "drawdown")[-1] == pytest.approx(1.0 - closes[-1] / peak)
+
+
+@given(CLOSES, st.sampled_from([0.25, 1024.0]))
+def test_bounds_and_scale(closes: list[float], scale: float) -> None:
+    found = feed_closes(risk(), closes)
+    assert all(0.0 <= one.value <= 1.0 for one in found)
+    scaled = feed_closes(risk(), [close * scale for close in closes])
+    assert [one.value for one in scaled] == [one.value for one in found]
+
+
+def test_rising_price_allows_a_full_position() -> None:
+    found = feed_closes(risk(), [100.0, 101.0, 102.0, 103.0])
+    assert set(values(found, "position_limit")) == {1.0}
+    assert set(directions(found, "drawdown")) == {0}
+
+
+def test_warm_up_must_fit_the_window() -> None:
+    with pytest.raises(SettingError, match=r"WARMUP_BARS \(30\) exceeds WINDOW \(10\)"):
+        risk(WINDOW="10", WARMUP_BARS="30")
