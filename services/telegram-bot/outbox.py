@@ -1,0 +1,79 @@
+"""Which fused signals become messages, and which message is next.
+
+One message waits per symbol, always the newest: when sending is slow, old opinions are of no use.
+The same opinion about a symbol is not repeated within half an hour.
+"""
+
+from typing import NamedTuple
+
+from desk.events import Signal
+from desk.streams import Entry
+
+REPEAT_SECONDS = 1_800
+STALE_MS = 600_000
+MOST_SYMBOLS = 1_000
+ARROWS = {1: "▲ up", -1: "▼ down", 0: "■ no direction"}
+
+
+class Message(NamedTuple):
+    """A signal on its way to the chat, and the stream entry it came from."""
+
+    signal: Signal
+    entry: Entry
+
+    @property
+    def text(self) -> str:
+        """What the chat reads."""
+        signal = self.signal
+        arrow = ARROWS[signal.direction]
+        return f"{signal.symbol} {arrow}, confidence {signal.confidence:.0%}"
+
+
+class Outbox:
+    """Messages that wait, oldest symbol first."""
+
+    def __init__(self, least_confidence: float) -> None:
+        self._least_confidence = least_confidence
+        self._waiting: dict[str, Message] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def clear(self) -> None:
+        """Forget what waits; its entries will be read again."""
+        self._waiting.clear()
+
+    def offer(self, message: Message, said: int) -> list[Entry]:
+        """Take a signal, knowing the direction last said; return the entries done with.
+
+        Those are the signal's own if it is not worth a message, and one it takes the place of.
+        """
+        symbol = message.signal.symbol
+        older = self._waiting.pop(symbol, None)
+        done = [older.entry] if older else []
+        if self._is_news(message.signal, said) and len(self._waiting) < MOST_SYMBOLS:
+            self._waiting[symbol] = message
+        else:
+            done.append(message.entry)
+        return done
+
+    def next(self, now_ms: int) -> tuple[Message | None, list[Entry]]:
+        """Return the message to send next, and the entries of those too old to be sent."""
+        stale = [
+            message
+            for message in self._waiting.values()
+            if now_ms - message.entry.position[0] > STALE_MS
+        ]
+        for message in stale:
+            del self._waiting[message.signal.symbol]
+        first = next(iter(self._waiting.values()), None)
+        return first, [message.entry for message in stale]
+
+    def remove(self, message: Message) -> None:
+        """Take out a message that was sent or refused."""
+        self._waiting.pop(message.signal.symbol, None)
+
+    def _is_news(self, signal: Signal, said: int) -> bool:
+        if signal.direction == said:
+            return False
+        return signal.direction == 0 or signal.confidence >= self._least_confidence
