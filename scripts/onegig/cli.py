@@ -13,8 +13,8 @@ from onegig import __version__, pipeline
 from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
 from onegig.model.codec import D, from_json, to_json
 from onegig.model.images import ImagesReport
-from onegig.model.memory import MemoryReport
 from onegig.model.measured import Skipped
+from onegig.model.memory import MemoryReport
 from onegig.model.verdict import Report, State
 from onegig.pipeline import Options
 from onegig.progress import choose_progress

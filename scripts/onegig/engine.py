@@ -29,7 +29,7 @@ def connect() -> Iterator[DockerClient]:
             raise EngineError(
                 f"Docker Engine {version} is too old: onegig needs {OLDEST_ENGINE} or later",
                 command="docker version",
-                advice="upgrade the engine; scripts/check installs one on Debian and Ubuntu as root",
+                advice="upgrade the engine, or run scripts/check as root on Debian or Ubuntu",
             )
         yield client
     finally:

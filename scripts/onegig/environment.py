@@ -35,7 +35,8 @@ def read_environment(client: DockerClient, images: Iterable[str]) -> Environment
 
 def _runner() -> str:
     """GitHub names its runner images in ImageOS and ImageVersion."""
-    name, version = os.environ.get("ImageOS"), os.environ.get("ImageVersion")
+    name = os.environ.get("ImageOS")  # noqa: SIM112 - as GitHub writes it
+    version = os.environ.get("ImageVersion")  # noqa: SIM112
     return f"{name} {version}" if name and version else "local"
 
 

@@ -53,7 +53,7 @@ def identity(pid: int | None = None) -> str:
 
 def is_alive(owner: str, created: float) -> bool:
     """Whether the run of that owner may still be going; `created` is in seconds since the epoch."""
-    host, pid, started = (owner.rsplit(":", 2) + ["", ""])[:3]
+    host, pid, started = [*owner.rsplit(":", 2), "", ""][:3]
     if host != socket.gethostname():
         return time.time() - created < FOREIGN_AGE_SECONDS
     try:

@@ -134,7 +134,11 @@ def inspect(
     with progress.step(f"inspect {len(users)} images") as say:
         try:
             inspection = inspect_images(
-                users, engine=Engine(client), cache=open_cache(), environment=environment, progress=say
+                users,
+                engine=Engine(client),
+                cache=open_cache(),
+                environment=environment,
+                progress=say,
             )
         except InspectError as error:
             return Unknown(reason=error.message)
@@ -187,7 +191,7 @@ def _commit(directory: Path) -> str:
 def _terminable() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the run as Ctrl-C does: through every clean-up."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     kept = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, signal.SIGHUP)}

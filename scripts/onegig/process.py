@@ -36,7 +36,7 @@ class CommandError(OnegigError):
 
     def __init__(self, argv: Sequence[str], code: int, output: str, reason: str) -> None:
         super().__init__(
-            f"{os.path.basename(argv[0])} {reason}",
+            f"{Path(argv[0]).name} {reason}",
             command=shlex.join(argv),
             detail=tail(output),
         )

@@ -26,7 +26,7 @@ class Quiet:
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
         """Nothing to show."""
-        yield lambda text: None
+        yield lambda _text: None
 
 
 class Plain:

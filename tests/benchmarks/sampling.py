@@ -24,7 +24,9 @@ from onegig.process import run
 def stack_of(count: int, image: str, directory: str) -> Stack:
     """A project of `count` sleeping containers."""
     names = [f"service-{number:02}" for number in range(count)]
-    services = {name: {"image": image, "command": ["sleep", "3600"], "init": True} for name in names}
+    services = {
+        name: {"image": image, "command": ["sleep", "3600"], "init": True} for name in names
+    }
     return Stack(
         name="benchmark",
         directory=directory,

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from small_image import SMALL_IMAGE
-
 from onegig.engine import connect
 from onegig.model.stack import Service, Stack
+from small_image import SMALL_IMAGE
 
 
 @pytest.fixture(scope="session")

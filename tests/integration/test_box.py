@@ -108,10 +108,15 @@ def test_how_services_fail(client: DockerClient, make_stack: MakeStack) -> None:
 def test_load_reaches_the_stack_and_is_not_charged_to_it(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
-    wait = "until echo hello | nc -w 1 10.200.0.1 7777; do sleep 0.1; done; touch /tmp/ready; sleep 600"
+    reach = "until echo hello | nc -w 1 10.200.0.1 7777; do sleep 0.1; done"
+    wait = f"{reach}; touch /tmp/ready; sleep 600"
     service = {
         "command": ["sh", "-c", wait],
-        "healthcheck": {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60},
+        "healthcheck": {
+            "test": ["CMD", "test", "-f", "/tmp/ready"],
+            "interval": "1s",
+            "retries": 60,
+        },
         "init": True,
     }
     heavy = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); nc -lk -p 7777 >/dev/null"
@@ -165,9 +170,8 @@ if __name__ == "__main__":
     from onegig.engine import connect
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from small_image import SMALL_IMAGE
-
     from onegig.model.stack import Service
+    from small_image import SMALL_IMAGE
 
     one = Service(
         name="one",

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 
-
 import psutil
 import pytest
 

@@ -13,7 +13,7 @@ from onegig.model.stack import Stack
 from onegig.owned import Run
 from onegig.process import CommandError, run, tail
 
-CA_SECRET = "ca"  # Dockerfiles may mount it where a build reaches its index through a private CA
+CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
 _STEP = re.compile(r"#\d+ \[(?P<step>[^\]]+)\] (?P<text>.+)")
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)

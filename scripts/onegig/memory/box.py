@@ -162,7 +162,7 @@ def _stop(place: Place, child: subprocess.Popen[bytes], name: str, *, in_order: 
 def _load(images: Sequence[str], box: Box) -> None:
     """Copy images from the outer engine into the box's, shared layers once."""
     saver = spawn(["docker", "save", *images])
-    assert saver.stdout is not None
+    assert saver.stdout is not None  # noqa: S101 - spawn makes a pipe
     try:
         run(
             ["docker", "load", "--quiet"],

@@ -72,7 +72,7 @@ def apply_load(
             network_mode=f"container:{box.container}",
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": "size=64m"},
+            tmpfs={"/tmp": "size=64m"},  # noqa: S108 - in the container
             restart_policy={"Name": "always"},
         )
     except DockerException as error:

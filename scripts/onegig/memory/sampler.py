@@ -189,9 +189,10 @@ class Sampler:
 
 
 class KernelLog:
-    """OOM kills as the kernel reports them: the only record that names the victim's cgroup
+    """OOM kills as the kernel reports them.
 
-    and outlives it. Empty where /dev/kmsg cannot be read; the counters then say how many.
+    The only record that names the victim's cgroup and outlives it. Empty where /dev/kmsg cannot be
+    read; the counters then say how many.
     """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
@@ -220,7 +221,7 @@ class KernelLog:
 def read_memory(pid: int) -> tuple[int, int] | None:
     """(RSS, PSS) in bytes; (0, 0) for a process that ended; None when it may not be read."""
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:
+        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:  # noqa: PTH123
             words = rollup.read().split(maxsplit=12)
     except (FileNotFoundError, ProcessLookupError):
         return 0, 0
@@ -258,7 +259,7 @@ def main() -> int:
     while True:
         try:
             line = json.dumps(asdict(sampler.read()), separators=(",", ":"))
-            print(line, flush=True)
+            print(line, flush=True)  # noqa: T201 - its output
         except (FileNotFoundError, BrokenPipeError):
             return 0
         due = max(due + 1 / options.hz, time.monotonic())

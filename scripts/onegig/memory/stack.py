@@ -111,10 +111,11 @@ def start_stack(
 
 def list_containers(client: DockerClient) -> tuple[Container, ...]:
     """Every container of the box, by service name."""
-    found = []
-    for summary in client.api.containers(all=True):
-        if SERVICE_LABEL in summary["Labels"]:
-            found.append(_container(client.api.inspect_container(summary["Id"])))
+    found = [
+        _container(client.api.inspect_container(summary["Id"]))
+        for summary in client.api.containers(all=True)
+        if SERVICE_LABEL in summary["Labels"]
+    ]
     return tuple(sorted(found, key=lambda container: (container.service, container.container_id)))
 
 

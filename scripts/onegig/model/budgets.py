@@ -95,6 +95,6 @@ class Budgets:
         return dict(self.services).get(name, ServiceBudget())
 
     def where(self, key: str) -> str:
-        """ "budgets.yml:12" for a key that was written, "default" for one that was not."""
+        """Where a key was written ("budgets.yml:12"), or "default" for one that was not."""
         line = dict(self.lines).get(key)
         return f"{self.path}:{line}" if line else "default"

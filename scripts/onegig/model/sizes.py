@@ -1,8 +1,9 @@
 """Sizes and times as people write them, and back.
 
 Inside onegig a size is an integer number of bytes. Two conventions exist outside and both are kept:
-memory follows the kernel and the cloud catalogues (a 1 GB machine is "1,024 MB": 1 MB = 2**20 bytes),
-images and disks follow `docker image ls` (1 MB = 10**6 bytes). KiB, MiB and GiB are binary everywhere.
+memory follows the kernel and the cloud catalogues (a 1 GB machine is "1,024 MB": 1 MB = 2**20
+bytes), images and disks follow `docker image ls` (1 MB = 10**6 bytes). KiB, MiB and GiB are binary
+everywhere.
 """
 
 import re
@@ -22,7 +23,7 @@ class Convention(Enum):
         return int(self.value) ** 2
 
 
-_SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?)(i?)(b?)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)\s*", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -39,12 +40,12 @@ def parse_size(text: str | int, convention: Convention) -> int:
         return text
     match = _SIZE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        digits = re.match(r"\s*\d+", str(text))
-        example = f"{digits[0].strip()}MB" if digits else "90MB"
+        digits = re.match(r"\s*(\d+(?:\.\d+)?)(?![.,\d])", str(text))
+        example = f"{digits[1]}MB" if digits else "90MB"
         raise ValueError(f"{text!r} is not a size (write {example})")
     number, prefix, binary, _ = match.groups()
     base = 1024 if binary else convention.value
-    return round(float(number.replace(",", ".")) * float(base) ** _POWERS[prefix.lower()])
+    return round(float(number) * float(base) ** _POWERS[prefix.lower()])
 
 
 def parse_seconds(text: str | int | float) -> float:
@@ -92,7 +93,7 @@ def mb_down(value_bytes: int, convention: Convention = Convention.MEMORY) -> int
 def format_mb(
     value_bytes: int, convention: Convention = Convention.MEMORY, *, down: bool = False
 ) -> str:
-    """ "1,024 MB"; one decimal below 10 MB, so that small services stay distinguishable."""
+    """Write "1,024 MB"; one decimal below 10 MB, so that small services stay distinguishable."""
     rounding = floor if down else ceil
     mb = value_bytes / convention.mb
     if 0 < abs(mb) < 10:

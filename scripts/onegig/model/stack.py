@@ -21,7 +21,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stack:
-    """A compose project. `directory` is absolute; `config_json` is `docker compose config`'s output."""
+    """A compose project. `config_json` is `docker compose config`'s output."""
 
     name: str
     directory: str

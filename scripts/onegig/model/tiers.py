@@ -14,7 +14,7 @@ GB = 1000**3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
-    """One row. MemTotal is what `free` shows on the machine: as sold, minus the kernel's reserve."""
+    """One row. MemTotal is what the machine shows: as sold, minus the kernel's reserve."""
 
     name: str
     memory_bytes: int
@@ -52,11 +52,9 @@ def _tier(name: str, row: dict[str, object]) -> Tier:
 
     disk = row.get("disk_gb")
     price = row.get("usd_per_month")
-    memory = mib("memory_mib")
-    assert memory is not None, f"tiers.toml: {name} has no memory_mib"
     return Tier(
         name=name,
-        memory_bytes=memory,
+        memory_bytes=int(str(row["memory_mib"])) * MIB,
         memtotal_bytes=mib("memtotal_mib"),
         disk_bytes=int(disk) * GB if isinstance(disk, (int, float)) else None,
         usd_per_month=float(price) if isinstance(price, (int, float)) else None,

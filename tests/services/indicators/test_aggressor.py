@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed, trade, values
 
 from aggressor import Aggressor
+from indicator_events import directions, feed, trade, values
 
 SIDES = st.lists(st.booleans(), min_size=1, max_size=120)
 TRADES = st.lists(st.tuples(st.floats(0.01, 1e4), st.booleans()), min_size=1, max_size=120)

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from indicator_events import Indicator, book, feed, funding, signal, trade
 
 from desk.events import Event, Signal
+from indicator_events import Indicator, book, feed, funding, signal, trade
 
 
 class Kind(NamedTuple):

@@ -5,10 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import feed, trade, values
 
 from correlation import Correlation, Pair
 from desk.series import Gate
+from indicator_events import feed, trade, values
 
 RETURNS = st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_size=1, max_size=60)
 

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed, values
-from indicator_events import funding as update
 
 from funding import Funding
+from indicator_events import directions, feed, values
+from indicator_events import funding as update
 
 
 def indicator(**settings: str) -> Funding:

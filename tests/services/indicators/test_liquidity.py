@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import book, directions, feed, values
 
+from indicator_events import book, directions, feed, values
 from liquidity import Liquidity, depth_imbalance, relative_spread_bps
 
 AMOUNT = st.floats(1e-6, 1e6)

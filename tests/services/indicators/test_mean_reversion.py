@@ -6,10 +6,10 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed_closes, values
-from mean_reversion import MeanReversion, RollingMoments
 
 from desk.series import SettingError
+from indicator_events import directions, feed_closes, values
+from mean_reversion import MeanReversion, RollingMoments
 
 ITEMS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=120)
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=4, max_size=60)

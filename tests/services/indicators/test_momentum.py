@@ -5,9 +5,9 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed_closes, values
 
 from desk.series import SettingError
+from indicator_events import directions, feed_closes, values
 from momentum import Macd, Momentum, WilderRsi
 
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=2, max_size=80)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from indicator_events import book, directions, feed, values
 from order_flow import OrderFlow, Quote, flow
 

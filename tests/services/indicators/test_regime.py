@@ -5,9 +5,9 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed_closes, values
 
 from desk.series import SettingError
+from indicator_events import directions, feed_closes, values
 from regime import EfficiencyRatio, Regime
 
 CLOSES = st.lists(st.integers(1, 10_000).map(float), min_size=1, max_size=60)

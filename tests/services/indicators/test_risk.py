@@ -6,9 +6,9 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed_closes, values
 
 from desk.series import SettingError
+from indicator_events import directions, feed_closes, values
 from risk import Risk, tail_losses
 
 RETURNS = st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=100)

@@ -5,10 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed, signal, values
-from signal_fusion import SignalFusion, log_odds
 
 from desk.events import Signal
+from indicator_events import directions, feed, signal, values
+from signal_fusion import SignalFusion, log_odds
 
 SERVICES = ("aggressor", "momentum", "regime", "order-flow", "funding")
 OPINIONS = st.lists(

@@ -6,9 +6,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import feed, feed_closes, trade, values
 
 from desk.series import SettingError
+from indicator_events import feed, feed_closes, trade, values
 from volatility import Volatility
 
 SECONDS_PER_YEAR = 365 * 86_400

@@ -7,10 +7,10 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from indicator_events import directions, feed, trade, values
-from whale_watch import WhaleWatch, median, median_deviation
 
 from desk.series import SettingError
+from indicator_events import directions, feed, trade, values
+from whale_watch import WhaleWatch, median, median_deviation
 
 NUMBERS = st.lists(st.integers(-1_000, 1_000).map(float), min_size=1, max_size=60)
 

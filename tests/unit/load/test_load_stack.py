@@ -197,3 +197,15 @@ def test_no_compose_at_all_is_no_mistake_of_the_file(project: Path, output: str,
     error = refused(output, code)
     assert isinstance(error, EngineError)
     assert "compose plugin" in error.advice
+
+
+def test_of_several_files_compose_does_not_say_which_it_means(project: Path) -> None:
+    (project / "more.yml").write_text("services: {web: {image: x}}")
+    files = (Path("compose.yml"), Path("more.yml"))
+    with pytest.raises(ConfigError) as caught:
+        load_stack(files, run=failing("yaml: line 4: mapping values are not allowed\n"))
+    assert caught.value.detail == "compose.yml: yaml: line 4: mapping values are not allowed"
+    assert caught.value.message == "compose cannot read compose.yml, more.yml"
+    with pytest.raises(ConfigError) as caught:
+        load_stack(files, run=failing("services.web.image must be a string\n"))
+    assert caught.value.detail == "more.yml:1: services.web.image must be a string"

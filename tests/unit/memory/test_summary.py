@@ -1,4 +1,4 @@
-"""From passes to report: the peak of the window is one pass, and its parts add up to the headline."""
+"""From passes to report: the peak is one pass, and its parts add up to the headline."""
 
 import pytest
 from hypothesis import given

@@ -1,0 +1,1 @@
+"""Reports and budgets in, one verdict out. Pure: no effects, no clock."""

@@ -1,0 +1,137 @@
+"""Memory judged: the total against the limit, and beside it the tier's real machine."""
+
+from collections.abc import Iterator
+
+from onegig.judge.service_checks import check_services
+from onegig.judge.totals import Total, consumption
+from onegig.judge.words import compare, memory, percent, reason
+from onegig.model.budgets import Budgets, Metric
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.tiers import Tier
+from onegig.model.verdict import Check, State, Unit
+
+NOISE_SHARE = 0.01  # of the limit: what two runs of the same stack may differ by
+
+
+def check_memory(
+    budgets: Budgets, report: MemoryReport, total: Total, tier: Tier | None
+) -> Iterator[Check]:
+    """Every check of a stack that was measured."""
+    yield _total(budgets, report, total)
+    if tier:
+        yield check_tier(total, tier)
+    yield from check_services(budgets, report)
+    for why in filter(None, (*report.incomplete, total.doubt)):
+        yield gap("memory", "Memory measured in full", why)
+
+
+def missing_memory(budgets: Budgets, missing: Missing) -> Check:
+    """The one check of a stack that was not measured."""
+    return Check(
+        id="memory.total",
+        subject="stack",
+        title="Memory of the stack",
+        unit=Unit.MEMORY,
+        value=missing,
+        limit=budgets.memory.limit_bytes,
+        state=State.INCOMPLETE,
+        message=reason(missing, "memory", "measured"),
+        where=budgets.where("memory.limit"),
+    )
+
+
+def check_tier(total: Total, tier: Tier) -> Check:
+    """The same stack on the tier's real machine: what its own system leaves. WARN at worst."""
+    needed = system_on(tier, total) + total.engine_bytes + total.stack_bytes
+    most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
+    figures = compare(needed, most)
+    if tier.memtotal_bytes is None:
+        message = (
+            f"what {tier.name} really has (MemTotal) is not confirmed; "
+            f"of the memory as sold: {figures.of}, {figures.room}"
+        )
+    else:
+        system = f"its OS takes {memory(system_on(tier, total))}"
+        message = (
+            f"{tier.name} really has {figures.limit:,} MB, {system}: {figures.of}, {figures.room}"
+        )
+    return Check(
+        id="memory.tier",
+        subject="stack",
+        title=f"Memory on {tier.name}",
+        unit=Unit.MEMORY,
+        value=needed,
+        limit=tier.memtotal_bytes,
+        blocking=False,
+        state=State.GO if needed <= most else State.WARN,
+        message=message,
+        where="tiers.toml",
+    )
+
+
+def system_on(tier: Tier, total: Total) -> int:
+    """What the idle operating system takes on the tier; the budget's assumption if not known."""
+    return total.system_bytes if tier.os_idle_bytes is None else tier.os_idle_bytes
+
+
+def _total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
+    limit = budgets.memory.limit_bytes
+    state, remark = _judge_total(budgets, report, total)
+    figures = compare(total.bytes, limit)
+    message = f"{figures.of}, {figures.room}{remark}"
+    if report.box.cap_bytes != limit:
+        message += f" (measured in a box of {memory(report.box.cap_bytes)})"
+    return Check(
+        id="memory.total",
+        subject="stack",
+        title="Memory of the stack",
+        unit=Unit.MEMORY,
+        value=total.bytes,
+        limit=limit,
+        state=state,
+        message=message,
+        where=budgets.where("memory.limit"),
+    )
+
+
+def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
+    """The state, and what to say behind the figures.
+
+    Over the limit is a NO-GO; only a hair's breadth, as much as two runs may differ by, that not
+    every sample of the window was over is a WARN, which says so.
+    """
+    limit, wanted = budgets.memory.limit_bytes, budgets.memory.headroom_share
+    over = total.bytes - limit
+    if over <= 0:
+        if -over < limit * wanted:
+            return State.WARN, f", less than the {percent(wanted)} asked for"
+        return State.GO, ""
+    if not isinstance(total.spread, Missing):
+        low, high = total.spread
+        if low <= limit and over <= limit * NOISE_SHARE:
+            window = f"{memory(low)} to {memory(high)}"
+            return State.WARN, f", within noise (samples from {window}): measure again"
+    biggest = _biggest(report, budgets.memory.metric)
+    return State.NO_GO, f"; {biggest}" if biggest else ""
+
+
+def _biggest(report: MemoryReport, metric: Metric) -> str:
+    if not report.services:
+        return ""
+    service = max(report.services, key=lambda one: consumption(one, metric))
+    return f"{service.name} takes {memory(consumption(service, metric))}"
+
+
+def gap(subject: str, title: str, message: str) -> Check:
+    """Something that was not measured as it should have been."""
+    return Check(
+        id="measure.complete",
+        subject=subject,
+        title=title,
+        unit=Unit.COUNT,
+        value=1,
+        limit=0,
+        state=State.INCOMPLETE,
+        message=message,
+    )

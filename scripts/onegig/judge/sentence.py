@@ -1,0 +1,60 @@
+"""The verdict in one sentence: the figures and, where it is not a GO, the first cause."""
+
+from onegig.judge.words import compare
+from onegig.model.measured import Missing
+from onegig.model.verdict import Check, State
+
+_FIRST = (  # which failing check a reader must know of first
+    "memory.total",
+    "service.state",
+    "service.memory",
+    "service.image",
+    "images.total",
+    "disk.total",
+    "measure.complete",
+    "memory.tier",
+    "image.efficiency",
+    "image.wasted",
+    "image.user_wasted",
+)
+_REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
+
+
+def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
+    """Such as "GO: 612 of 1,024 MB, 412 MB (40 %) to spare"; always says how memory stands."""
+    total = next(check for check in checks if check.id == "memory.total")
+    causes = _causes(state, checks)
+    if not causes or causes[0] == total.message:
+        parts = [total.message, _more(state, len(causes) - 1)]
+    elif state is State.WARN:
+        parts = [total.message, causes[0], _more(state, len(causes) - 1)]
+    else:
+        parts = [causes[0], _more(state, len(causes) - 1), _memory(total)]
+    return f"{state}: {'; '.join(part for part in parts if part)}"
+
+
+def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
+    """What makes the verdict what it is, each once, the first to know of first."""
+    if state is State.GO:
+        return []
+    order = {identity: place for place, identity in enumerate(_FIRST)}
+    found = [check for check in checks if check.state is state]
+    found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
+    return list(dict.fromkeys(check.message for check in found))
+
+
+def _room(check: Check) -> float:
+    """What is left as a share of the limit: the worst of a kind comes first."""
+    return check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
+
+
+def _more(state: State, count: int) -> str:
+    if count <= 0:
+        return ""
+    return f"{count:,} more {_REST[state]}{'s' if count > 1 else ''}"
+
+
+def _memory(total: Check) -> str:
+    if isinstance(total.value, Missing) or total.limit is None:
+        return "memory was not measured"
+    return f"memory {compare(int(total.value), int(total.limit)).of}"

@@ -1,0 +1,81 @@
+"""The headline: what the stack, the engine and the system take together, by the metric chosen."""
+
+from dataclasses import dataclass
+
+from onegig.model.budgets import MemoryBudget, Metric
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport, Sample, ServiceMemory
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """system + engine + stack = total, at the peak of the window; `spread` is its range."""
+
+    system_bytes: int
+    engine_bytes: int
+    stack_bytes: int
+    spread: tuple[int, int] | Missing
+    doubt: str = ""  # why the total may be too low
+
+    @property
+    def bytes(self) -> int:
+        """The headline."""
+        return self.system_bytes + self.engine_bytes + self.stack_bytes
+
+
+def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
+    """The total by `budget.metric`.
+
+    rss and pss add the services to the engine's PSS, charged is what the kernel counts for the
+    whole box. The system's share is assumed in all three: `system_overhead`.
+    """
+    samples = _samples(memory, budget.metric)
+    measured = max(_at_the_peak(memory, budget.metric), *samples, 0)
+    engine = min(memory.engine_pss_bytes, measured)
+    system = budget.system_overhead_bytes
+    spread: tuple[int, int] | Missing = Unknown(reason="no samples by this metric")
+    if samples:
+        spread = (min(samples) + system, measured + system)
+    return Total(
+        system_bytes=system,
+        engine_bytes=engine,
+        stack_bytes=measured - engine,
+        spread=spread,
+        doubt=_doubt(memory, budget.metric),
+    )
+
+
+def consumption(service: ServiceMemory, metric: Metric) -> int:
+    """A service's share of the headline."""
+    if metric is Metric.PSS:
+        return service.pss_bytes
+    return service.working_set_bytes if metric is Metric.CHARGED else service.rss_bytes
+
+
+def _at_the_peak(memory: MemoryReport, metric: Metric) -> int:
+    if metric is Metric.CHARGED:
+        return memory.box.charged_bytes
+    services = sum(consumption(service, metric) for service in memory.services)
+    return services + memory.engine_pss_bytes
+
+
+def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
+    """The window by `metric`; empty when it was measured by another and cannot be converted."""
+    if memory.window.metric == metric:
+        return tuple(sample.total_bytes for sample in memory.samples)
+    convert = {Metric.RSS: _rss, Metric.CHARGED: _charged}.get(metric)
+    return tuple(map(convert, memory.samples)) if convert else ()
+
+
+def _rss(sample: Sample) -> int:
+    return sample.engine_bytes + sum(sample.service_rss_bytes)
+
+
+def _charged(sample: Sample) -> int:
+    return sample.charged_bytes
+
+
+def _doubt(memory: MemoryReport, metric: Metric) -> str:
+    if metric is not Metric.PSS or memory.window.metric == metric:
+        return ""
+    return f"measured at the peak of {memory.window.metric}; the peak of pss may be higher"

@@ -1,0 +1,75 @@
+"""`judge`: reports and budgets in, the verdict out."""
+
+from collections.abc import Iterator
+
+from onegig.judge.image_checks import check_images, missing_images
+from onegig.judge.memory_checks import check_memory, gap, missing_memory
+from onegig.judge.sentence import make_sentence
+from onegig.judge.totals import Total, add_up
+from onegig.judge.waterfall import waterfalls
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.tiers import Tier
+from onegig.model.verdict import Check, State, Verdict
+
+WORST_FIRST = (State.NO_GO, State.INCOMPLETE, State.WARN, State.GO)
+
+
+def judge(
+    budgets: Budgets,
+    images: ImagesReport | Missing,
+    memory: MemoryReport | Missing,
+    tier: Tier | None,
+) -> Verdict:
+    """The verdict over what was measured; what is missing makes it INCOMPLETE, never better."""
+    total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
+    checks = tuple(_checks(budgets, images, memory, tier))
+    found = {check.state for check in checks}
+    state = next(state for state in WORST_FIRST if state in found)
+    return Verdict(
+        state=state,
+        sentence=make_sentence(state, checks),
+        total_bytes=total.bytes if isinstance(total, Total) else total,
+        limit_bytes=budgets.memory.limit_bytes,
+        metric=budgets.memory.metric.value,
+        spread_bytes=total.spread if isinstance(total, Total) else total,
+        checks=checks,
+        waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),
+        incomplete=_incomplete(checks),
+    )
+
+
+def _checks(
+    budgets: Budgets,
+    images: ImagesReport | Missing,
+    memory: MemoryReport | Missing,
+    tier: Tier | None,
+) -> Iterator[Check]:
+    if isinstance(memory, Missing):
+        yield missing_memory(budgets, memory)
+    else:
+        yield from check_memory(budgets, memory, add_up(memory, budgets.memory), tier)
+    if isinstance(images, Missing):
+        yield from missing_images(budgets, images)
+    else:
+        yield from check_images(budgets, images)
+    if not isinstance(memory, Missing) and not isinstance(images, Missing):
+        yield from _halves(images, memory)
+
+
+def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:
+    """Services that only one of the two reports knows: the reports are not of one stack."""
+    inspected = {name for image in images.images for name in image.services}
+    measured = {service.name for service in memory.services}
+    for name in sorted(measured - inspected):
+        yield gap(name, "Image inspected", f"the image of {name} was not inspected")
+    for name in sorted(inspected - measured):
+        yield gap(name, "Memory measured", f"the memory of {name} was not measured")
+
+
+def _incomplete(checks: tuple[Check, ...]) -> tuple[str, ...]:
+    """What is missing, each reason once."""
+    missing = (check.message for check in checks if check.state is State.INCOMPLETE)
+    return tuple(dict.fromkeys(missing))

@@ -1,0 +1,229 @@
+"""Images: sizes, the sum, the disk and dive's rules, each at its boundary."""
+
+from dataclasses import replace
+
+import pytest
+
+from factories import MB, SERVICES, make_images, make_memory, make_service
+from judging import BUDGETS, Judge, checks, is_missing
+from onegig.model.budgets import Budgets, ImagesBudget, ServiceBudget
+from onegig.model.images import Dive, ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.verdict import State
+
+NAMES = ("redis", "web")
+
+
+def report(size: int, **changes: object) -> ImagesReport:
+    """Two images of `size` bytes."""
+    made = make_images(NAMES)
+    images = tuple(replace(image, size_bytes=size) for image in made.images)
+    return replace(made, images=images, **changes)  # type: ignore[arg-type]
+
+
+def budgets(**limits: object) -> Budgets:
+    """Limits for images, each written on line 7."""
+    images = replace(ImagesBudget(min_efficiency=None), **limits)  # type: ignore[arg-type]
+    return replace(BUDGETS, images=images, lines=tuple((f"images.{key}", 7) for key in RULES))
+
+
+RULES = ("total", "each", "min_efficiency", "max_wasted", "max_user_wasted")
+MEMORY = make_memory([make_service(name, 10) for name in NAMES])
+
+
+@pytest.mark.parametrize(("over", "state"), [(0, State.GO), (1, State.NO_GO)])
+def test_each_image_against_the_limit_for_all(judged: Judge, over: int, state: State) -> None:
+    verdict = judged(
+        budgets=budgets(each_bytes=110 * MB), images=report(110 * MB + over), memory=MEMORY
+    )
+    assert verdict.state is state
+    found = checks(verdict, "service.image")
+    assert [(check.subject, check.where) for check in found] == [
+        ("redis", "budgets.yml:7"),
+        ("web", "budgets.yml:7"),
+    ]
+
+
+def test_a_services_own_limit_goes_before_the_common_one(judged: Judge) -> None:
+    own = (("redis", ServiceBudget(image_bytes=99 * MB)),)
+    lines = (("services.redis.image", 45),)
+    limits = replace(budgets(each_bytes=110 * MB), services=own, lines=lines)
+    verdict = judged(budgets=limits, images=report(100 * MB), memory=MEMORY)
+    assert verdict.sentence == (
+        "NO-GO: the image of redis takes 100 of 99 MB, 1 MB (2 %) over; memory 273 of 1,024 MB"
+    )
+    assert [check.state for check in checks(verdict, "service.image")] == [State.NO_GO, State.GO]
+    assert checks(verdict, "service.image")[0].where == "budgets.yml:45"
+
+
+def test_the_largest_offender_is_named_first(judged: Judge) -> None:
+    images = make_images(NAMES)
+    sizes = (120 * MB, 707 * MB)
+    images = replace(
+        images,
+        images=tuple(
+            replace(one, size_bytes=size) for one, size in zip(images.images, sizes, strict=True)
+        ),
+    )
+    verdict = judged(budgets=budgets(each_bytes=110 * MB), images=images, memory=MEMORY)
+    assert verdict.sentence.startswith("NO-GO: the image of web takes 707 of 110 MB")
+    assert "1 more failure" in verdict.sentence
+
+
+def test_one_image_of_many_services_is_judged_for_each(judged: Judge) -> None:
+    made = make_images(["web"])
+    images = replace(made, images=(replace(made.images[0], services=NAMES),))
+    own = (("redis", ServiceBudget(image_bytes=1)), ("web", ServiceBudget(image_bytes=99 * MB)))
+    verdict = judged(budgets=replace(BUDGETS, services=own), images=images, memory=MEMORY)
+    assert [(check.subject, check.state) for check in checks(verdict, "service.image")] == [
+        ("redis", State.NO_GO),
+        ("web", State.GO),
+    ]
+
+
+@pytest.mark.parametrize(("over", "state"), [(0, State.GO), (1, State.NO_GO)])
+def test_all_images_added_up(judged: Judge, over: int, state: State) -> None:
+    verdict = judged(images=report(MB, total_bytes=1900 * MB + over), memory=MEMORY)
+    (check,) = checks(verdict, "images.total")
+    assert (verdict.state, check.state, check.where) == (state, state, "default")
+
+
+@pytest.mark.parametrize(("over", "state"), [(0, State.GO), (1, State.NO_GO)])
+def test_the_disk(judged: Judge, over: int, state: State) -> None:
+    verdict = judged(images=report(MB, disk_bytes=30_000 * MB + over), memory=MEMORY)
+    (check,) = checks(verdict, "disk.total")
+    assert (verdict.state, check.state) == (state, state)
+    assert "logs, volumes" in check.message
+
+
+def dived(dive: Dive | Missing) -> ImagesReport:
+    """One image, of which dive says this."""
+    made = make_images(["web"])
+    return replace(made, images=(replace(made.images[0], dive=dive),))
+
+
+def dive(**changes: object) -> Dive:
+    known = make_images(["web"]).images[0].dive
+    assert isinstance(known, Dive)
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+ONE = make_memory([make_service("web", 10)])
+CASES = [
+    ("image.efficiency", {"min_efficiency": 0.9}, dive(efficiency=0.9), State.GO, "is 90 % eff"),
+    (
+        "image.efficiency",
+        {"min_efficiency": 0.9},
+        dive(efficiency=0.8999),
+        State.NO_GO,
+        "the image of web is 89 % efficient, at least 90 % wanted; most is lost in /etc/apk/world",
+    ),
+    (
+        "image.efficiency",
+        {"min_efficiency": 0.905},
+        dive(efficiency=0.907),
+        State.GO,
+        "is 90.7 % efficient, at least 90.5 % wanted",
+    ),
+    (
+        "image.wasted",
+        {"max_wasted_bytes": 20 * MB},
+        dive(wasted_bytes=20 * MB),
+        State.GO,
+        "wastes 20 of 20 MB",
+    ),
+    (
+        "image.wasted",
+        {"max_wasted_bytes": 20 * MB},
+        dive(wasted_bytes=20 * MB + 1),
+        State.NO_GO,
+        "wastes 21 of 20 MB, 1 MB (5 %) over",
+    ),
+    (
+        "image.user_wasted",
+        {"max_user_wasted_share": 0.1},
+        dive(user_wasted_share=0.1),
+        State.GO,
+        "wastes 10 % of what it adds, at most 10 % wanted",
+    ),
+    (
+        "image.user_wasted",
+        {"max_user_wasted_share": 0.1},
+        dive(user_wasted_share=0.1001),
+        State.NO_GO,
+        "wastes 11 % of what it adds, at most 10 % wanted",
+    ),
+]
+
+
+@pytest.mark.parametrize(("identity", "limit", "found", "state", "message"), CASES)
+def test_dives_rules(
+    judged: Judge,
+    identity: str,
+    limit: dict[str, object],
+    found: Dive,
+    state: State,
+    message: str,
+) -> None:
+    verdict = judged(budgets=budgets(**limit), images=dived(found), memory=ONE)
+    (check,) = checks(verdict, identity)
+    assert (verdict.state, check.state) == (state, state)
+    assert message in check.message
+
+
+def test_a_rule_nobody_wrote_only_warns(judged: Judge) -> None:
+    verdict = judged(budgets=BUDGETS, images=dived(dive(efficiency=0.5)), memory=ONE)
+    assert verdict.state is State.WARN
+    assert verdict.sentence == (
+        "WARN: 263 of 1,024 MB, 761 MB (74 %) to spare; "
+        "the image of web is 50 % efficient, at least 90 % wanted; most is lost in /etc/apk/world"
+    )
+
+
+@pytest.mark.parametrize("missing", [Unknown(reason="dive crashed"), Skipped(reason="--no-dive")])
+def test_an_image_dive_could_not_read(judged: Judge, missing: Unknown | Skipped) -> None:
+    written = budgets(min_efficiency=0.9)
+    assert judged(budgets=BUDGETS, images=dived(missing), memory=ONE).state is State.WARN
+    verdict = judged(budgets=written, images=dived(missing), memory=ONE)
+    assert verdict.state is State.INCOMPLETE
+    assert missing.reason in verdict.sentence
+    (check,) = checks(verdict, "image.efficiency")
+    assert is_missing(check.value)
+
+
+def test_no_rule_no_check(judged: Judge) -> None:
+    verdict = judged(budgets=budgets(), images=dived(Unknown(reason="no dive")), memory=ONE)
+    assert verdict.state is State.GO
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (Unknown(reason="no layer"), "images could not be inspected: no layer"),
+        (Skipped(reason="no --images"), "images were not inspected: no --images"),
+    ],
+)
+def test_images_nobody_inspected(judged: Judge, missing: Unknown | Skipped, message: str) -> None:
+    verdict = judged(images=missing)
+    assert verdict.state is State.INCOMPLETE
+    assert verdict.sentence == f"INCOMPLETE: {message}; memory 460 of 1,024 MB"
+    assert verdict.incomplete == (message,)
+
+
+def test_reports_that_are_not_of_one_stack(judged: Judge) -> None:
+    names = [name for name in SERVICES if name != "risk"]
+    verdict = judged(images=make_images([*names, "extra"]))
+    assert verdict.state is State.INCOMPLETE
+    assert verdict.incomplete == (
+        "the image of risk was not inspected",
+        "the memory of extra was not measured",
+    )
+
+
+def test_an_image_without_services_is_judged_by_its_own_name(judged: Judge) -> None:
+    made = make_images(["web"])
+    single = replace(made.images[0], services=())
+    images = replace(made, images=(single,))
+    verdict = judged(budgets=budgets(each_bytes=1), images=images, memory=Skipped(reason="x"))
+    assert verdict.sentence.startswith("NO-GO: the image of crypto-desk/web:latest takes ")
+    assert verdict.sentence.endswith("memory was not measured")

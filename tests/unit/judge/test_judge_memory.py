@@ -1,0 +1,237 @@
+"""The headline: every state at its boundary, by every metric, and what the sentence says of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from factories import MEMTOTAL, SERVICES, make_images
+from judging import BUDGETS, MIB, Judge, checks, is_missing, limits, measured, samples, service
+from onegig.judge.verdict import judge
+from onegig.model.budgets import Metric
+from onegig.model.measured import Skipped, Unknown
+from onegig.model.tiers import find_tier
+from onegig.model.verdict import State, Verdict
+
+LIMIT = 1000 * MIB
+
+
+def total(value: int, *, spread: tuple[int, ...] = (), headroom: float = 0.1) -> Verdict:
+    """The verdict on one service with `value` bytes, of a limit of 1,000 MB."""
+    memory = measured([service("web", value)], totals=spread)
+    memory = replace(memory, box=replace(memory.box, cap_bytes=LIMIT))
+    return judge(limits(LIMIT, headroom_share=headroom), make_images(["web"]), memory, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "state", "sentence"),
+    [
+        (0, State.GO, "GO: 0 of 1,000 MB, 1,000 MB (100 %) to spare"),
+        (588 * MIB, State.GO, "GO: 588 of 1,000 MB, 412 MB (41 %) to spare"),
+        (900 * MIB, State.GO, "GO: 900 of 1,000 MB, 100 MB (10 %) to spare"),
+        (
+            900 * MIB + 1,
+            State.WARN,
+            "WARN: 901 of 1,000 MB, 99 MB (9 %) to spare, less than the 10 % asked for",
+        ),
+        (
+            LIMIT,
+            State.WARN,
+            "WARN: 1,000 of 1,000 MB, 0 MB (0 %) to spare, less than the 10 % asked for",
+        ),
+        (LIMIT + 1, State.NO_GO, "NO-GO: 1,001 of 1,000 MB, 1 MB (1 %) over; web takes 1,001 MB"),
+        (
+            1286 * MIB,
+            State.NO_GO,
+            "NO-GO: 1,286 of 1,000 MB, 286 MB (29 %) over; web takes 1,286 MB",
+        ),
+    ],
+)
+def test_the_total_against_the_limit(value: int, state: State, sentence: str) -> None:
+    verdict = total(value)
+    assert (verdict.state, verdict.sentence) == (state, sentence)
+    assert verdict.total_bytes == value
+
+
+def test_without_headroom_exactly_the_limit_is_a_go() -> None:
+    assert total(LIMIT, headroom=0).state is State.GO
+    assert total(LIMIT + 1, headroom=0).state is State.NO_GO
+
+
+@pytest.mark.parametrize(
+    ("spread", "state"),
+    [
+        ((995, 1005), State.WARN),  # a hair's breadth over, and not in every sample
+        ((1000, 1010), State.WARN),
+        ((1001, 1005), State.NO_GO),  # over in every sample
+        ((995, 1011), State.NO_GO),  # no hair's breadth: 1 % of the limit is 10 MB
+        ((400, 1500), State.NO_GO),  # a stack that really needs 1,500 MB at times
+        ((905, 1000), State.WARN),  # within the limit, inside the headroom
+    ],
+)
+def test_the_limit_inside_the_spread(spread: tuple[int, int], state: State) -> None:
+    low, high = spread
+    verdict = total(high * MIB, spread=(low * MIB, high * MIB))
+    assert verdict.state is state
+    assert verdict.spread_bytes == (low * MIB, high * MIB)
+    noise = f"within noise (samples from {low:,} MB to {high:,} MB): measure again"
+    assert (noise in verdict.sentence) == (state is State.WARN and high > 1000)
+
+
+def test_an_overshoot_never_reads_as_spare() -> None:
+    verdict = total(1005 * MIB, spread=(995 * MIB, 1005 * MIB))
+    assert "5 MB (1 %) over, within noise" in verdict.sentence
+
+
+def test_the_total_is_services_engine_and_overhead(judged: Judge) -> None:
+    verdict = judged()
+    assert verdict.state is State.GO
+    assert verdict.sentence == "GO: 460 of 1,024 MB, 564 MB (55 %) to spare"
+    assert not is_missing(verdict.spread_bytes)
+
+
+@pytest.mark.parametrize(
+    ("metric", "megabytes"),
+    [(Metric.RSS, 30 + 100 + 5), (Metric.PSS, 20 + 100 + 5), (Metric.CHARGED, 118 + 5)],
+)
+def test_the_total_by_metric(metric: Metric, megabytes: int) -> None:
+    web = service("web", 30 * MIB, pss_bytes=20 * MIB, working_set_bytes=18 * MIB)
+    memory = measured([web], engine=100 * MIB)
+    memory = replace(memory, window=replace(memory.window, metric=metric))
+    budgets = limits(LIMIT, metric=metric, system_overhead_bytes=5 * MIB)
+    verdict = judge(budgets, make_images(["web"]), memory, None)
+    assert verdict.total_bytes == megabytes * MIB
+    assert verdict.metric == metric
+
+
+def test_another_metric_than_was_measured_uses_the_samples() -> None:
+    memory = replace(measured([service("web", 30 * MIB)]), samples=samples([10 * MIB, 70 * MIB]))
+    memory = replace(memory, window=replace(memory.window, metric="pss"))
+    for metric in (Metric.RSS, Metric.CHARGED):
+        verdict = judge(limits(LIMIT, metric=metric), make_images(["web"]), memory, None)
+        assert verdict.total_bytes == 70 * MIB
+        assert verdict.spread_bytes == (10 * MIB, 70 * MIB)
+
+
+def test_pss_cannot_be_had_from_a_window_of_rss() -> None:
+    memory = measured([service("web", 30 * MIB)], totals=[30 * MIB])
+    budgets = limits(LIMIT, metric=Metric.PSS)
+    verdict = judge(budgets, make_images(["web"]), memory, None)
+    assert verdict.state is State.INCOMPLETE
+    assert "the peak of pss may be higher" in verdict.sentence
+    assert is_missing(verdict.spread_bytes)
+
+
+def test_a_sum_below_the_highest_sample_does_not_lower_the_total() -> None:
+    memory = measured([service("web", 30 * MIB)], totals=[50 * MIB])
+    assert judge(limits(LIMIT), make_images(["web"]), memory, None).total_bytes == 50 * MIB
+
+
+def test_a_box_of_another_size_is_said(judged: Judge) -> None:
+    verdict = judged(budgets=replace(BUDGETS, memory=limits(LIMIT).memory))
+    assert verdict.sentence.endswith("(measured in a box of 1,024 MB)")
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        (
+            Unknown(reason="the box did not\ncome up"),
+            "INCOMPLETE: memory could not be measured: the box did not come up",
+        ),
+        (
+            Skipped(reason="no --memory was given"),
+            "INCOMPLETE: memory was not measured: no --memory was given",
+        ),
+    ],
+)
+def test_no_memory_is_incomplete(judged: Judge, missing: Unknown | Skipped, sentence: str) -> None:
+    verdict = judged(memory=missing)
+    assert (verdict.state, verdict.sentence) == (State.INCOMPLETE, sentence)
+    assert verdict.incomplete == (sentence.removeprefix("INCOMPLETE: "),)
+    assert verdict.total_bytes == verdict.spread_bytes == missing
+    assert verdict.waterfalls == ()
+
+
+def test_gaps_in_the_measurement_are_incomplete_but_do_not_hide_a_no_go() -> None:
+    gap = "only 60 of 150 samples could be taken in time"
+    for value, state in ((500 * MIB, State.INCOMPLETE), (1500 * MIB, State.NO_GO)):
+        memory = replace(measured([service("web", value)]), incomplete=(gap,))
+        verdict = judge(limits(LIMIT), make_images(["web"]), memory, None)
+        assert verdict.state is state
+        assert verdict.incomplete == (gap,)
+    assert verdict.sentence.startswith("NO-GO: 1,500 of 1,000 MB")
+
+
+def test_a_service_over_its_own_limit(judged: Judge) -> None:
+    text = (("services.risk.memory", 58),)
+    own = replace(BUDGETS.service("risk"), memory_bytes=10 * MIB)
+    verdict = judged(budgets=replace(BUDGETS, services=(("risk", own),), lines=text))
+    (check,) = checks(verdict, "service.memory")
+    assert verdict.state is State.NO_GO
+    assert verdict.sentence == (
+        "NO-GO: risk takes 14 of 10 MB, 4 MB (40 %) over; memory 460 of 1,024 MB"
+    )
+    assert (check.subject, check.where) == ("risk", "budgets.yml:58")
+
+
+@pytest.mark.parametrize(("highest", "state"), [(24, State.GO), (25, State.NO_GO)])
+def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
+    own = replace(BUDGETS.service(""), memory_bytes=24 * MIB)
+    budgets = replace(limits(LIMIT), services=(("web", own),))
+    web = service("web", 20 * MIB, rss_max_bytes=highest * MIB)
+    assert judge(budgets, make_images(["web"]), measured([web]), None).state is state
+
+
+def test_a_tier_that_fits(judged: Judge) -> None:
+    verdict = judged(tier=find_tier("aws-t2-micro"))
+    (check,) = checks(verdict, "memory.tier")
+    assert (check.state, check.blocking, check.limit) == (State.GO, False, MEMTOTAL)
+    assert check.message == (
+        "aws-t2-micro really has 949 MB, its OS takes 185 MB: 565 of 949 MB, 384 MB (40 %) to spare"
+    )
+
+
+def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
+    tier = find_tier("aws-t2-micro")
+    for value, state in ((764, State.GO), (765, State.WARN), (900, State.WARN)):
+        memory = measured([service("web", value * MIB)])
+        verdict = judge(limits(1024 * MIB), make_images(["web"]), memory, tier)
+        (check,) = checks(verdict, "memory.tier")
+        assert (check.state, verdict.state) == (state, state)
+    assert verdict.sentence == (
+        "WARN: 900 of 1,024 MB, 124 MB (12 %) to spare; aws-t2-micro really has 949 MB, "
+        "its OS takes 185 MB: 1,085 of 949 MB, 136 MB (15 %) over"
+    )
+
+
+def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:
+    verdict = judged(tier=find_tier("gcp-e2-micro"))
+    (check,) = checks(verdict, "memory.tier")
+    assert (check.state, check.limit) == (State.GO, None)
+    assert "is not confirmed" in check.message
+    assert len(SERVICES) == len(checks(verdict, "service.state"))
+
+
+def test_where_the_memory_goes() -> None:
+    memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
+    budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
+    verdict = judge(budgets, make_images(["web"]), memory, find_tier("aws-t2-micro"))
+    falls = [
+        (fall.machine, [(step.name, step.bytes // MIB) for step in fall.steps])
+        for fall in verdict.waterfalls
+    ]
+    rest = [("engine", 100), ("stack", 300)]
+    assert falls == [
+        ("the budget's 1,024 MB", [("kernel and OS", 80), *rest]),
+        ("aws-t2-micro", [("kernel", 1024 - 949), ("OS", 185), *rest]),
+    ]
+    assert [fall.headroom_bytes // MIB for fall in verdict.waterfalls] == [544, 949 - 585]
+
+
+def test_where_the_memory_goes_on_a_tier_known_by_its_price_only() -> None:
+    memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
+    budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
+    verdict = judge(budgets, make_images(["web"]), memory, find_tier("gcp-e2-micro"))
+    kernel, system, *_ = verdict.waterfalls[1].steps
+    assert (kernel.bytes, kernel.note) == (0, "not confirmed")
+    assert (system.bytes, system.note) == (80 * MIB, "assumed: memory.system_overhead")

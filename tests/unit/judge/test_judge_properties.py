@@ -1,0 +1,164 @@
+"""What must hold for any figures: more bytes never help, bars add up, words match the verdict."""
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factories import make_images
+from judging import SEVERITY, limits, measured, service
+from onegig.judge.verdict import judge
+from onegig.judge.words import compare, percent_beside
+from onegig.model.budgets import Budgets, ImagesBudget, Metric, ServiceBudget
+from onegig.model.images import Dive, ImagesReport
+from onegig.model.memory import MemoryReport
+from onegig.model.sizes import Convention
+from onegig.model.tiers import catalogue
+from onegig.model.verdict import State, Unit
+
+MIB = 1024**2
+NAMES = ("a", "b")
+sizes = st.integers(min_value=0, max_value=2000 * MIB)
+extra = st.integers(min_value=0, max_value=500 * MIB)
+tiers = st.sampled_from([None, *catalogue().values()])
+
+
+@st.composite
+def all_budgets(draw: st.DrawFn) -> Budgets:
+    made = limits(
+        draw(st.integers(min_value=1, max_value=1500 * MIB)),
+        metric=draw(st.sampled_from(Metric)),
+        headroom_share=draw(st.floats(min_value=0, max_value=1)),
+        system_overhead_bytes=draw(sizes),
+    )
+    own = ServiceBudget(memory_bytes=draw(sizes), image_bytes=draw(sizes))
+    images = ImagesBudget(total_bytes=draw(sizes), max_wasted_bytes=draw(sizes))
+    lines = draw(st.sampled_from([(), (("images.max_wasted", 3),)]))
+    return replace(made, images=images, disk_bytes=draw(sizes), services=(("a", own),), lines=lines)
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> MemoryReport:
+    services = [service(name, draw(sizes)) for name in NAMES]
+    made = measured(services, engine=draw(sizes), totals=draw(st.lists(sizes, max_size=4)))
+    metric = draw(st.sampled_from(Metric))
+    box = replace(made.box, charged_bytes=draw(sizes))
+    return replace(made, box=box, window=replace(made.window, metric=metric.value))
+
+
+@st.composite
+def inspections(draw: st.DrawFn) -> ImagesReport:
+    made = make_images(NAMES)
+    images = tuple(replace(one, size_bytes=draw(sizes)) for one in made.images)
+    return replace(made, images=images, total_bytes=draw(sizes), disk_bytes=draw(sizes))
+
+
+def with_more_memory(report: MemoryReport, more: int) -> MemoryReport:
+    """The first service takes `more`, by every metric and in every sample."""
+    first, *rest = report.services
+    grown = service(first.name, first.rss_bytes + more)
+    samples = tuple(
+        replace(
+            one,
+            total_bytes=one.total_bytes + more,
+            charged_bytes=one.charged_bytes + more,
+            service_rss_bytes=tuple(rss + more for rss in one.service_rss_bytes),
+        )
+        for one in report.samples
+    )
+    box = replace(report.box, charged_bytes=report.box.charged_bytes + more)
+    return replace(report, services=(grown, *rest), samples=samples, box=box)
+
+
+def with_more_images(report: ImagesReport, more: int) -> ImagesReport:
+    """The first image grows by `more`, all of it waste."""
+    first, *rest = report.images
+    assert isinstance(first.dive, Dive)
+    worse = replace(first.dive, wasted_bytes=first.dive.wasted_bytes + more)
+    grown = replace(first, size_bytes=first.size_bytes + more, dive=worse)
+    return replace(
+        report,
+        images=(grown, *rest),
+        total_bytes=report.total_bytes + more,
+        disk_bytes=report.disk_bytes + more,
+    )
+
+
+@given(all_budgets(), inspections(), memories(), tiers, extra)
+def test_more_bytes_never_improve_the_verdict(
+    budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object, more: int
+) -> None:
+    before = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    for heavier in (
+        judge(budgets, images, with_more_memory(memory, more), tier),  # type: ignore[arg-type]
+        judge(budgets, with_more_images(images, more), memory, tier),  # type: ignore[arg-type]
+    ):
+        assert SEVERITY[heavier.state] >= SEVERITY[before.state]
+        for old, new in zip(before.checks, heavier.checks, strict=True):
+            assert SEVERITY[new.state] >= SEVERITY[old.state], new.id
+
+
+@given(all_budgets(), inspections(), memories(), tiers)
+def test_waterfalls_add_up(
+    budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object
+) -> None:
+    verdict = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    assert len(verdict.waterfalls) == (1 if tier is None else 2)
+    for fall in verdict.waterfalls:
+        assert fall.sold_bytes == sum(step.bytes for step in fall.steps) + fall.headroom_bytes
+        assert all(step.bytes >= 0 for step in fall.steps)
+    assert isinstance(verdict.total_bytes, int)
+    assert verdict.waterfalls[0].headroom_bytes == verdict.limit_bytes - verdict.total_bytes
+
+
+@given(all_budgets(), inspections(), memories(), tiers)
+def test_the_worst_check_decides_and_the_words_say_so(
+    budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object
+) -> None:
+    verdict = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    assert SEVERITY[verdict.state] == max(SEVERITY[check.state] for check in verdict.checks)
+    assert verdict.sentence.startswith(f"{verdict.state}: ")
+    for check in verdict.checks:
+        room = check.headroom
+        if check.unit in (Unit.MEMORY, Unit.STORAGE) and room is not None:
+            assert (" over" in check.message) == (room < 0), check
+            assert (" to spare" in check.message) == (room >= 0), check
+            assert room >= 0 or check.state is not State.GO
+
+
+@given(
+    st.integers(min_value=0, max_value=2**50),
+    st.integers(min_value=1, max_value=2**50),
+    st.sampled_from(Convention),
+)
+def test_printed_figures_tell_the_truth(value: int, limit: int, convention: Convention) -> None:
+    shown = compare(value, limit, convention)
+    unit = convention.mb if shown.unit == "MB" else 1
+    assert shown.used * unit >= value
+    assert shown.limit * unit <= limit
+    assert (shown.used > shown.limit) == (value > limit)
+    numbers = re.findall(r"[\d,]+(?:\.\d+)?", f"{shown.of} {shown.room}")
+    used, most, room = (float(number.replace(",", "")) for number in numbers[:3])
+    assert abs(abs(most - used) - room) < 1e-3 * max(1, room)
+
+
+@given(st.integers(min_value=0, max_value=2**40), st.integers(min_value=-3, max_value=3))
+def test_figures_next_to_the_limit(limit: int, away: int) -> None:
+    value = max(0, limit + away)
+    shown = compare(value, max(1, limit))
+    assert (shown.used > shown.limit) == (value > max(1, limit))
+
+
+@given(
+    value=st.floats(min_value=0, max_value=1),
+    limit=st.floats(min_value=0, max_value=1),
+    at_most=st.booleans(),
+)
+def test_a_broken_rule_never_prints_as_kept(value: float, limit: float, *, at_most: bool) -> None:
+    shown = float(percent_beside(value, limit, at_most=at_most).removesuffix(" %"))
+    bound = float(percent_beside(limit, limit, at_most=at_most).removesuffix(" %"))
+    if at_most:
+        assert (shown > bound) == (value > limit)
+    else:
+        assert (shown < bound) == (value < limit)
