@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from desk.log import info, warn
-from exchange import format_event
-from replay import replay
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
 from wsproto.utilities import ProtocolError
+
+from desk.log import info, warn
+from exchange import format_event
+from replay import replay
 
 DEFAULT_SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT,XRPUSDT"
 BATCH_SECONDS = 0.02

@@ -12,7 +12,7 @@ from desk.streams import Entry
 REPEAT_SECONDS = 1_800
 STALE_MS = 600_000
 MOST_SYMBOLS = 1_000
-ARROWS = {1: "▲ up", -1: "▼ down", 0: "■ no direction"}
+WORDS = {1: "▲ up", -1: "▼ down", 0: "■ no direction any more"}
 
 
 class Message(NamedTuple):
@@ -25,8 +25,8 @@ class Message(NamedTuple):
     def text(self) -> str:
         """What the chat reads."""
         signal = self.signal
-        arrow = ARROWS[signal.direction]
-        return f"{signal.symbol} {arrow}, confidence {signal.confidence:.0%}"
+        words = f"{signal.symbol} {WORDS[signal.direction]}"
+        return f"{words}, confidence {signal.confidence:.0%}" if signal.direction else words
 
 
 class Outbox:

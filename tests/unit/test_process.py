@@ -52,7 +52,9 @@ def test_undecodable_output_is_kept() -> None:
 def test_children_die_with_a_killed_parent() -> None:
     code = (
         "from onegig.process import spawn; import sys, time\n"
-        "child = spawn([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "sleeper = 'import time; print(1, flush=True); time.sleep(60)'\n"
+        "child = spawn([sys.executable, '-c', sleeper])\n"
+        "child.stdout.readline()  # from here on it is tethered\n"
         "print(child.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
