@@ -47,19 +47,19 @@ checksum() { # FILE...: one SHA-256 over all of them, in order
     cat -- "$@" | if has sha256sum; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
 }
 
-logged() { # TITLE COMMAND...: output kept back, shown only when the command fails
-    local title=$1 log code=0
+logged() ( # TITLE COMMAND...: output kept back, shown only when the command fails
+    title=$1 code=0
     shift
     log=$(mktemp "${TMPDIR:-/tmp}/onegig-setup.XXXXXX")
+    trap 'rm -f "$log"' EXIT
     "$@" >"$log" 2>&1 </dev/null || code=$?
     if [ "$code" != 0 ]; then
         printf '%s\n' "--- $title: $*" >&2
         tail -n 40 "$log" >&2
         printf '%s\n' "--- ended with status $code" >&2
     fi
-    rm -f "$log"
-    return "$code"
-}
+    exit "$code"
+)
 
 with_lock() { # FILE COMMAND...: one at a time on this machine, where the system has flock
     local file=$1

@@ -1,0 +1,17 @@
+"""Renderers: a Report in, a document out. Pure; registered by name.
+
+To add one, write a module with `render(report) -> str` and name it here.
+"""
+
+from collections.abc import Callable, Mapping
+
+from onegig.model.codec import to_json
+from onegig.model.verdict import Report
+from onegig.report import html, markdown, terminal
+
+RENDERERS: Mapping[str, Callable[[Report], str]] = {
+    "terminal": terminal.render,
+    "json": to_json,
+    "markdown": markdown.render,
+    "html": html.render,
+}

@@ -1,0 +1,72 @@
+"""Names and messages from outside made harmless before they enter a document.
+
+A service's name, a path or a log line may come from a stranger's pull request. `plain` takes out
+what no document should carry (escape sequences, control and invisible characters); `markdown`,
+`code` and `fence` then keep GitHub from reading markup, mentions, references, links or HTML into
+it. Jinja2 does the same for HTML, on top of `plain`.
+"""
+
+import re
+import unicodedata
+from html import escape as escape_html
+
+_ANSI = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system command: titles, hyperlinks
+    r"|[\x1b\x9b][\[()#;?]*[0-9;:?]*[ -/]*[@-~]?"  # control sequence
+)
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$&])")
+_APART = "\u200b"  # zero width space: what GitHub's own filters do not look across
+_REFERENCES = re.compile(
+    r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=\bgh-)(?=\d)|(?<=:)(?=[\w+-]*[a-z+][\w+-]*:)|(?<=\bwww)(?=\.)|(?<=:)(?=//)",
+    re.IGNORECASE,
+)
+
+
+def plain(text: str, limit: int = 2000) -> str:
+    """One line of visible characters; longer text is cut at `limit` with an ellipsis."""
+    flat = re.sub(r"\s", " ", _ANSI.sub("", text[: 4 * limit]))
+    shown = "".join(char for char in flat if unicodedata.category(char) not in _INVISIBLE)
+    seen = re.sub(" +", " ", shown).strip()
+    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+
+
+def lines(text: str, limit: int = 20) -> tuple[str, ...]:
+    """The last `limit` lines of a log, each made plain, indentation kept."""
+    kept = text.rstrip().splitlines()[-limit:]
+    return tuple(" " * _indent(line) + plain(line, 300) for line in kept)
+
+
+def markdown(text: str, limit: int = 500) -> str:
+    """Prose for GitHub-flavoured Markdown: reads as it is written, links and pings nobody."""
+    return _MARKUP.sub(r"\\\1", _REFERENCES.sub(_APART, plain(text, limit)))
+
+
+def code(text: str) -> str:
+    """A code span; inside one GitHub reads neither markup nor mentions. Safe in a table cell."""
+    content = plain(text, 200).replace("|", "¦") or " "
+    ticks = "`" * (1 + max(map(len, re.findall("`+", content)), default=0))
+    pad = " " if "`" in content else ""
+    return f"{ticks}{pad}{content}{pad}{ticks}"
+
+
+def html(text: str) -> str:
+    """Text inside an HTML block of a Markdown document."""
+    return escape_html(_REFERENCES.sub(_APART, plain(text)), quote=True)
+
+
+def fence(content: tuple[str, ...], language: str = "") -> str:
+    """A fenced block that its content cannot close."""
+    text = "\n".join(content)
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def ascii_label(text: str, limit: int) -> str:
+    """A label for a plot: the plot's font has no other characters."""
+    visible = plain(text, limit)
+    return "".join(char if " " <= char <= "~" or char == "…" else "?" for char in visible)
+
+
+def _indent(line: str) -> int:
+    return min(40, len(line) - len(line.lstrip(" ")))

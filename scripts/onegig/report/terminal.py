@@ -1,0 +1,242 @@
+"""The report for a terminal: the verdict first, then why, then every figure behind it."""
+
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import EnginePart, MemoryReport, ServiceMemory
+from onegig.model.sizes import Convention
+from onegig.model.verdict import Report, State, Waterfall
+from onegig.report import facts, view, words
+from onegig.report.bars import draw, scale, waterfall_bars
+from onegig.report.escape import lines, plain
+
+SERVICES_SHOWN = 40
+LOGS_SHOWN = 3
+PROBLEMS_SHOWN = 30
+NUMBERS = ("RSS", "PSS", "working", "limit", "image")
+COLORS = {
+    State.GO: "green",
+    State.WARN: "yellow",
+    State.NO_GO: "red",
+    State.INCOMPLETE: "magenta",
+}
+_BAR_COLORS = {"sold": "bright_black", "taken": "cyan", "free": "green", "over": "red"}
+
+
+def render(report: Report, *, width: int = 80, color: bool = False) -> str:
+    """The report as text no line of which is wider than `width`."""
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        height=1000,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        force_jupyter=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in _parts(report, width):
+        console.print(part, soft_wrap=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
+
+
+def _parts(report: Report, width: int) -> list[RenderableType]:
+    parts = [_verdict(report), *_problems(report)]
+    if view.service_rows(report):
+        parts.append(_services(report, width))
+    if isinstance(report.memory, MemoryReport):
+        parts.append(_box(report.memory))
+    parts += [_waterfall(one, width) for one in report.verdict.waterfalls]
+    parts += [_limits(report), _images(report.images), _footer(report)]
+    return parts
+
+
+def _verdict(report: Report) -> RenderableType:
+    under = [facts.heading(report), facts.total_line(report)]
+    return Group(_sentence(report), *(Text(plain(line), "dim") for line in under if line))
+
+
+def _sentence(report: Report) -> Text:
+    state = report.verdict.state
+    text = Text(f"{words.SYMBOLS[state]} {plain(report.verdict.sentence)}", "bold")
+    text.stylize(f"bold {COLORS[state]}", 0, len(words.SYMBOLS[state]) + 1 + len(state.value))
+    return text
+
+
+def _problems(report: Report) -> list[RenderableType]:
+    """Failing checks with cause and place, then what could not be measured."""
+    problems = view.problems(report.verdict)
+    rows = [_problem(problem) for problem in problems[:PROBLEMS_SHOWN]]
+    if len(problems) > PROBLEMS_SHOWN:
+        rows.append((Text("…"), Text(f"and {len(problems) - PROBLEMS_SHOWN:,} more", "dim")))
+    reasons = [
+        (Text("?", COLORS[State.INCOMPLETE]), Text(plain(reason)))
+        for reason in view.incomplete_reasons(report)
+    ]
+    parts: list[RenderableType] = []
+    if rows:
+        parts.append(_section(view.failing_title(view.failing(report.verdict)), _listed(rows)))
+    if reasons:
+        parts.append(_section("Not measured besides" if rows else "Not measured", _listed(reasons)))
+    return parts + [_log(service) for service in view.failed_with_log(report)[:LOGS_SHOWN]]
+
+
+def _log(service: ServiceMemory) -> RenderableType:
+    tail = Text("\n".join(lines(service.log_tail, 8)), "dim", no_wrap=True, overflow="ellipsis")
+    return _section(f"Last lines of {plain(service.name)}", tail)
+
+
+def _problem(problem: view.Problem) -> tuple[Text, Text]:
+    state = problem.check.state
+    text = Text(plain(problem.check.message))
+    if problem.place:
+        text.append(f" ({plain(problem.place)})", "dim")
+    return Text(words.SYMBOLS[state], COLORS[state]), text.append(problem.rest)
+
+
+def _listed(rows: list[tuple[Text, Text]]) -> Table:
+    table = _grid()
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    for mark, text in rows:
+        table.add_row(mark, text)
+    return table
+
+
+def _services(report: Report, width: int) -> RenderableType:
+    rows = view.service_rows(report)
+    shown = [row for row in rows if row.state is not State.GO]
+    shown += [row for row in rows if row.state is State.GO][: max(0, SERVICES_SHOWN - len(shown))]
+    measured = isinstance(report.memory, MemoryReport)
+    parts: list[RenderableType] = [_services_table(shown, width - 2, measured=measured)]
+    rest = rows[len(shown) :]
+    if rest:
+        together = words.memory(sum(row.rss for row in rest))
+        more = f"and {words.plural(len(rest), 'smaller service')} within their limits, {together}"
+        parts.append(Text(more, "dim"))
+    return _section(f"{words.plural(len(rows), 'service')} (MB)", Group(*parts))
+
+
+def _services_table(rows: list[view.ServiceRow], width: int, *, measured: bool) -> Table:
+    heads = NUMBERS if measured else NUMBERS[-1:]
+    cells = [_figures(row)[-len(heads) :] for row in rows]
+    room = width - sum(max(map(len, (h, *c))) + 2 for h, *c in zip(heads, *cells, strict=True))
+    marked = any(row.state is not State.GO for row in rows)
+    names = [_name(row, marked=marked) for row in rows]
+    widest = min(max(map(len, (*names, "service"))), max(8, room - 16))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("service", no_wrap=True, overflow="ellipsis", width=widest)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("state" if measured else "", no_wrap=True, max_width=room - widest - 2)
+    for row, name, figures in zip(rows, names, cells, strict=True):
+        style = "" if row.state is State.GO else COLORS[row.state]
+        state = words.service_state(row.memory) if row.memory else ""
+        table.add_row(Text(name, style), *map(Text, figures), Text(state, style))
+    return table
+
+
+def _name(row: view.ServiceRow, *, marked: bool) -> str:
+    mark = " " if row.state is State.GO else words.SYMBOLS[row.state]
+    return f"{mark} {plain(row.name)}" if marked else plain(row.name)
+
+
+def _figures(row: view.ServiceRow) -> list[str]:
+    memory, image = row.memory, row.image
+    return [
+        words.tenths(memory.rss_bytes if memory else None),
+        words.tenths(memory.pss_bytes if memory else None),
+        words.tenths(memory.working_set_bytes if memory else None),
+        words.tenths(row.memory_limit_bytes, down=True),
+        words.tenths(image.size_bytes if image else None, Convention.STORAGE),
+    ]
+
+
+def _box(memory: MemoryReport) -> RenderableType:
+    parts = ", ".join(map(_part, memory.engine))
+    table = _grid()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("engine", f"{words.memory(memory.engine_pss_bytes)} PSS: {plain(parts)}")
+    table.add_row("box", plain(facts.box_line(memory)))
+    return _section("Engine and box", table)
+
+
+def _part(part: EnginePart) -> str:
+    count = f" {part.processes}{words.TIMES}" if part.processes > 1 else ""
+    return f"{part.name}{count} {words.memory(part.pss_bytes)}"
+
+
+def _waterfall(waterfall: Waterfall, width: int) -> RenderableType:
+    bars = waterfall_bars(waterfall)
+    labels = [plain(bar.label, 24) for bar in bars]
+    values = [words.memory(bar.value_bytes, down=bar.kind in ("sold", "free")) for bar in bars]
+    pad, number = max(map(len, labels)), max(map(len, values))
+    room = max(10, min(60, width - pad - number - 6))
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for bar, label, value in zip(bars, labels, values, strict=True):
+        text.append(f"{label:<{pad}}  {value:>{number}}  ")
+        text.append(draw(bar, scale(bars), room) + "\n", _BAR_COLORS[bar.kind])
+    text.rstrip()
+    return _section(f"Where the memory goes: {plain(waterfall.machine)}", text)
+
+
+def _limits(report: Report) -> RenderableType:
+    rows = view.summary(report.verdict)
+    if not rows:
+        return Text()
+    table = _grid()
+    table.add_column(width=1)
+    table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
+    for _ in range(3):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_row("", Text(), *(Text(head, "dim") for head in ("now", "limit", "headroom")))
+    for row in rows:
+        table.add_row(*_limit(row))
+    table.expand = True
+    return _section("Limits", table)
+
+
+def _limit(row: view.SummaryRow) -> tuple[Text, ...]:
+    check = row.check
+    missing = isinstance(check.value, Missing)
+    return (
+        Text(words.SYMBOLS[check.state], COLORS[check.state]),
+        Text(plain(view.summary_title(row))),
+        Text("not measured" if missing else words.check_value(check)),
+        Text(words.check_limit(check)),
+        Text(words.check_headroom(check), "" if check.state is State.GO else COLORS[check.state]),
+    )
+
+
+def _images(images: ImagesReport | Missing) -> RenderableType:
+    line = words.missing(images) if isinstance(images, Missing) else facts.images_line(images)
+    return _section("Images", Text(plain(line)))
+
+
+def _footer(report: Report) -> RenderableType:
+    parts: list[RenderableType] = []
+    environment = facts.environment_line(report)
+    if environment:
+        parts.append(_section("Measured on", Text(plain(environment), "dim")))
+    parts.append(_section("Reproduce", Text(plain(report.reproduce), "bold")))
+    return Group(*parts, Text(), _sentence(report))
+
+
+def _section(title: str, body: RenderableType) -> RenderableType:
+    return Group(Text(), Text(title, "bold"), Padding(body, (0, 0, 0, 2)))
+
+
+def _grid() -> Table:
+    return Table.grid(padding=(0, 2, 0, 0))

@@ -1,0 +1,154 @@
+"""Numbers and states as words, the same in every renderer.
+
+Usage is rounded up, limits and headroom are rounded down, shares away from their limit: a failure
+never prints as a pass.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from onegig.judge.words import Comparison, compare
+from onegig.model.measured import Missing
+from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.sizes import Convention, format_mb
+from onegig.model.verdict import Check, State, Unit
+
+DASH = "\u2013"  # where a cell has nothing to say
+TIMES = "\u00d7"
+SYMBOLS = {State.GO: "✓", State.WARN: "!", State.NO_GO: "✗", State.INCOMPLETE: "?"}
+METRICS = {"rss": "RSS", "pss": "PSS", "charged": "charged"}
+_GB = 1000**3
+_CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
+
+
+def memory(value_bytes: int, *, down: bool = False) -> str:
+    """Bytes of memory as "612 MB" (1 MB = 2**20 bytes)."""
+    return format_mb(value_bytes, Convention.MEMORY, down=down)
+
+
+def storage(value_bytes: int, *, down: bool = False) -> str:
+    """Bytes on disk as "43 MB", from 10,000 MB on as "29.9 GB" (1 MB = 10**6 bytes)."""
+    if abs(value_bytes) < 10 * _GB:
+        return format_mb(value_bytes, Convention.STORAGE, down=down)
+    return f"{_rounded(Decimal(value_bytes) / _GB, down=down)} GB"
+
+
+def tenths(
+    value_bytes: int | None, convention: Convention = Convention.MEMORY, *, down: bool = False
+) -> str:
+    """MB with one decimal and no unit, for columns of figures; a dash for None."""
+    if value_bytes is None:
+        return DASH
+    exact = Decimal(value_bytes) / convention.mb
+    return f"{exact.quantize(Decimal('0.1'), ROUND_FLOOR if down else ROUND_CEILING):,}"
+
+
+def percent(share: float, *, down: bool = False) -> str:
+    """A share of 1 as "89.9 %": rounded up, or down for what must not be too small."""
+    return f"{_rounded(Decimal(str(share)) * 100, down=down)} %"
+
+
+def seconds(value: float) -> str:
+    """A duration as "15 s" or "0.25 s"."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+
+
+def missing(value: Missing) -> str:
+    """What stands in place of a number that is not there."""
+    return f"not measured: {value.reason}"
+
+
+def memory_or_missing(value: int | Missing) -> str:
+    """Bytes of memory, or why there are none."""
+    return memory(value) if isinstance(value, int) else missing(value)
+
+
+def check_value(check: Check) -> str:
+    """What was measured, in the check's unit."""
+    if not isinstance(check.value, (int, float)):
+        return missing(check.value)
+    beside = _beside(check)
+    if beside:
+        return f"{beside.used:,} {beside.unit}"
+    return _amount(check.value, check.unit, down=not check.at_most)
+
+
+def check_limit(check: Check) -> str:
+    """The limit, in the check's unit; a dash where there is none."""
+    if check.limit is None:
+        return DASH
+    beside = _beside(check)
+    if beside:
+        return f"{beside.limit:,} {beside.unit}"
+    bound = "" if check.at_most else "≥ "
+    return bound + _amount(check.limit, check.unit, down=check.at_most)
+
+
+def check_headroom(check: Check) -> str:
+    """What is left up to the limit, or "12 MB over" ("3.1 points under" for limits from below).
+
+    Sizes are the difference of the two printed ones, as in the verdict's sentence.
+    """
+    room = check.headroom
+    if room is None:
+        return DASH
+    beside = _beside(check)
+    if beside:
+        text = f"{abs(beside.limit - beside.used):,} {beside.unit}"
+    else:
+        text = _amount(abs(room), check.unit, down=room >= 0)
+    if check.unit is Unit.SHARE:
+        text = text.replace(" %", " points")
+    beyond = "over" if check.at_most else "under"
+    return f"{text} {beyond}" if room < 0 else text
+
+
+def _beside(check: Check) -> Comparison | None:
+    """A size and its limit with as few decimals as tell the truth; None for what is no size."""
+    convention = _CONVENTIONS.get(check.unit)
+    if convention is None or check.limit is None or not isinstance(check.value, (int, float)):
+        return None
+    if max(check.limit, check.value) >= 10 * _GB and check.unit is Unit.STORAGE:
+        return None
+    return compare(int(check.value), int(check.limit), convention)
+
+
+def headroom(value_bytes: int) -> str:
+    """Memory left, or "286 MB over"."""
+    return memory(value_bytes, down=True) if value_bytes >= 0 else f"{memory(-value_bytes)} over"
+
+
+def service_state(service: ServiceMemory) -> str:
+    """How a service ended, with its restarts and OOM kills."""
+    words = {ServiceState.OOM_KILLED: "OOM-killed", ServiceState.NOT_STARTED: "not started"}
+    text = words.get(service.state, service.state.value)
+    if service.oom_kills > 1:
+        text += f" {service.oom_kills}{TIMES}"
+    if service.restarts:
+        text += f", {plural(service.restarts, 'restart')}"
+    return text
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun, as "1 service" or "15 services"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def joined(*parts: str) -> str:
+    """The parts that are not empty, set apart by middle dots."""
+    return " · ".join(part for part in parts if part)
+
+
+def _amount(value: float, unit: Unit, *, down: bool) -> str:
+    if unit is Unit.SHARE:
+        return percent(value, down=down)
+    if unit is Unit.MEMORY:
+        return memory(int(value), down=down)
+    if unit is Unit.STORAGE:
+        return storage(int(value), down=down)
+    return f"{_rounded(Decimal(str(value)), down=down)}"
+
+
+def _rounded(value: Decimal, *, down: bool) -> str:
+    """One decimal, none where it is zero."""
+    exact = value.quantize(Decimal("0.1"), ROUND_FLOOR if down else ROUND_CEILING)
+    return f"{exact:,.1f}".removesuffix(".0")

@@ -1,0 +1,46 @@
+"""What every test may ask for: whole reports, and documents kept to compare with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factories import REPORTS
+from onegig.model.verdict import Report
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-goldens",
+        action="store_true",
+        help="write what the tests found over the documents kept in tests/golden",
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a document with the one kept under tests/golden; write it with --update-goldens."""
+
+    def compare(name: str, found: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-goldens"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(found, encoding="utf-8")
+        assert path.exists(), f"{path} is not there: run pytest --update-goldens and read it"
+        assert found == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture(params=tuple(REPORTS))
+def scenario(request: pytest.FixtureRequest) -> str:
+    """The name of each kind of report in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def report(scenario: str) -> Report:
+    """Each kind of report in turn."""
+    return REPORTS[scenario]()

@@ -1,0 +1,117 @@
+"""Rounding: whatever is over its limit reads as over it, wherever it is printed."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factories import MB, MIB, make_check, make_service
+from onegig.model.measured import Skipped, Unknown
+from onegig.model.memory import ServiceState
+from onegig.model.verdict import Unit
+from onegig.report import words
+
+sizes = st.integers(0, 64 * 1000**3)
+
+
+def first_number(text: str) -> Decimal:
+    found = re.search(r"[\d,]+(?:\.\d+)?", text)
+    assert found
+    number = Decimal(found[0].replace(",", ""))
+    return number * 1000 if "GB" in text else number
+
+
+@given(value=sizes, limit=sizes, unit=st.sampled_from([Unit.MEMORY, Unit.STORAGE]))
+def test_printed_sizes_tell_the_truth(value: int, limit: int, unit: Unit) -> None:
+    check = make_check("x", "x", unit=unit, value=value, limit=limit)
+    room = words.check_headroom(check)
+    assert room.endswith("over") == (value > limit)
+    if value > limit:
+        printed = first_number(words.check_value(check)), first_number(words.check_limit(check))
+        assert printed[0] > printed[1]
+        assert first_number(room) > 0
+
+
+@given(value=st.floats(0, 1), limit=st.decimals(0, 1, places=3))
+def test_printed_shares_tell_the_truth(value: float, limit: Decimal) -> None:
+    check = make_check("x", "x", unit=Unit.SHARE, value=value, limit=float(limit), at_most=False)
+    if value < float(limit):
+        assert words.check_headroom(check).endswith("points under")
+        assert first_number(words.check_value(check)) < first_number(words.check_limit(check))
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "printed"),
+    [
+        (612 * MIB, 1024 * MIB, ("612 MB", "1,024 MB", "412 MB")),
+        (1310 * MIB - 5, 1024 * MIB, ("1,310 MB", "1,024 MB", "286 MB over")),
+        (1024 * MIB, 1024 * MIB, ("1,024 MB", "1,024 MB", "0 MB")),
+        (1024 * MIB + 1, 1024 * MIB, ("1,025 MB", "1,024 MB", "1 MB over")),
+        (5 * MIB, None, ("5.0 MB", words.DASH, words.DASH)),
+    ],
+)
+def test_memory_checks(value: int, limit: int | None, printed: tuple[str, ...]) -> None:
+    check = make_check("x", "x", value=value, limit=limit)
+    found = words.check_value(check), words.check_limit(check), words.check_headroom(check)
+    assert found == printed
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "printed"),
+    [
+        (33 * MB, 30_000 * MB, ("33 MB", "30 GB", "29.9 GB")),
+        (31_040 * MB, 30_000 * MB, ("31.1 GB", "30 GB", "1,040 MB over")),
+        (43 * MB, 1_900 * MB, ("43 MB", "1,900 MB", "1,857 MB")),
+    ],
+)
+def test_storage_checks(value: int, limit: int, printed: tuple[str, ...]) -> None:
+    check = make_check("x", "x", unit=Unit.STORAGE, value=value, limit=limit)
+    found = words.check_value(check), words.check_limit(check), words.check_headroom(check)
+    assert found == printed
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "limit", "printed"),
+    [
+        ("at least", 0.9862, 0.9, ("98.6 %", "≥ 90 %", "8.6 points")),
+        ("at least", 0.89999, 0.9, ("89.9 %", "≥ 90 %", "0.1 points under")),
+        ("at most", 0.07, 0.1, ("7 %", "10 %", "3 points")),
+        ("at most", 0.1001, 0.1, ("10.1 %", "10 %", "0.1 points over")),
+    ],
+)
+def test_share_checks(bound: str, value: float, limit: float, printed: tuple[str, ...]) -> None:
+    at_most = bound == "at most"
+    check = make_check("x", "x", unit=Unit.SHARE, value=value, limit=limit, at_most=at_most)
+    found = words.check_value(check), words.check_limit(check), words.check_headroom(check)
+    assert found == printed
+
+
+@pytest.mark.parametrize("kind", [Unknown, Skipped])
+def test_missing_values_say_why(kind: type[Unknown]) -> None:
+    check = make_check("x", "x", value=kind(reason="no engine"), limit=1.0)
+    assert words.check_value(check) == "not measured: no engine"
+    assert words.check_headroom(check) == words.DASH
+
+
+def test_headroom_that_is_missing_reads_as_over() -> None:
+    assert words.headroom(12 * MIB + 1) == "12 MB"
+    assert words.headroom(-12 * MIB - 1) == "13 MB over"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "healthy"),
+        ({"restarts": 1}, "healthy, 1 restart"),
+        ({"state": ServiceState.OOM_KILLED, "oom_kills": 1}, "OOM-killed"),
+        (
+            {"state": ServiceState.OOM_KILLED, "oom_kills": 3, "restarts": 3},
+            f"OOM-killed 3{words.TIMES}, 3 restarts",
+        ),
+        ({"state": ServiceState.NOT_STARTED}, "not started"),
+    ],
+)
+def test_service_states(changes: dict[str, object], text: str) -> None:
+    assert words.service_state(make_service("web", 1.0, **changes)) == text
