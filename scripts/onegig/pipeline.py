@@ -118,9 +118,7 @@ def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
 def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
     """Build every image of the stack that has a build section."""
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
-        built = build_images(stack, current, say=say, environment=load_environment(budgets))
-        if built.steps:
-            say(f"{built.cached_steps} of {built.steps} steps unchanged")
+        build_images(stack, current, say=say, environment=load_environment(budgets))
 
 
 def inspect(

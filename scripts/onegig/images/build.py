@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +14,50 @@ from onegig.process import CommandError, run, tail
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
-_STEP = re.compile(r"#\d+ \[(?P<step>[^\]]+)\] (?P<text>.+)")
+MAX_WIDTH = 100
+_STEP = re.compile(r"#(?P<number>\d+) (?P<text>\[(?!.*\binternal\b)[^\]]+ \d+/\d+\] .+)")
+_OUTPUT = re.compile(r"#(?P<number>\d+) \d+\.\d+ ")  # a line that a step printed
+_CACHED = re.compile(r"^#\d+ CACHED$", re.MULTILINE)
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Built:
-    """What bake was asked for and how much of it was done already."""
+class Steps:
+    """Reads bake's progress; says which steps really run, once each."""
 
-    services: tuple[str, ...]
-    cached_steps: int
-    steps: int
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._texts: dict[str, str] = {}
+        self.seen = 0
+
+    def read(self, line: str) -> None:
+        """One line of `--progress plain`."""
+        if match := _STEP.match(line):
+            self.seen += match["number"] not in self._texts
+            self._texts[match["number"]] = match["text"]
+        elif match := _OUTPUT.match(line):
+            text = self._texts.pop(match["number"], "")
+            if text:
+                self._texts[match["number"]] = ""
+                self._say(text[:MAX_WIDTH])
 
 
 def build_images(
     stack: Stack, run_: Run, *, say: Callable[[str], None], environment: Mapping[str, str]
-) -> Built:
+) -> None:
     """Build every service that has a build section, under the names compose gives its images.
 
     Raises BuildError naming the service that failed, with the tail of its own log.
     """
     services = [service for service in stack.services if service.builds]
     if not services:
-        return Built(services=(), cached_steps=0, steps=0)
+        return
     images = {_target(service.name): service.image for service in services}
     plan = _plan(stack, run_, images)
     definition = run_.directory / "bake.json"
     definition.write_text(json.dumps(plan))
-    steps: dict[str, None] = {}
+    steps = Steps(say)
     command = ["docker", "buildx", "bake", "--progress", "plain", "--file", str(definition)]
     try:
         done = run(
@@ -52,15 +65,11 @@ def build_images(
             cwd=Path(stack.directory),
             env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
             timeout_seconds=TIMEOUT_SECONDS,
-            on_line=lambda line: _progress(line, steps, say),
+            on_line=steps.read,
         )
     except CommandError as error:
         raise _build_error(error, list(images)) from error
-    return Built(
-        services=tuple(service.name for service in services),
-        cached_steps=len(re.findall(r"^#\d+ CACHED$", done.stderr, re.MULTILINE)),
-        steps=len(steps),
-    )
+    say(f"{len(_CACHED.findall(done.stderr))} of {steps.seen} steps unchanged")
 
 
 def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> dict[str, Any]:
@@ -101,13 +110,6 @@ def _ca_bundle() -> str | None:
 def _target(service: str) -> str:
     """bake's name for a compose service."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
-
-
-def _progress(line: str, steps: dict[str, None], say: Callable[[str], None]) -> None:
-    match = _STEP.match(line)
-    if match and "internal" not in match["step"].split() and line not in steps:
-        steps[line] = None
-        say(f"[{match['step']}] {match['text']}"[:100])
 
 
 def _build_error(error: CommandError, targets: list[str]) -> BuildError:
