@@ -103,7 +103,7 @@ engine_packages() {
             fail "this distribution has no compose and buildx that are new enough" \
                 "install an engine yourself: https://docs.docker.com/engine/install/"
         add_trixie
-        apt_update
+        apt_update anew
         TARGET='-t trixie'
     fi
     PACKAGES="docker.io $PLUGINS"

@@ -3,6 +3,8 @@
 
 # shellcheck source=scripts/setup/engine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
+# shellcheck source=scripts/setup/browser.sh
+. "$(dirname "${BASH_SOURCE[0]}")/browser.sh"
 # shellcheck source=scripts/setup/venv.sh
 . "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
 

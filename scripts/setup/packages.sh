@@ -12,18 +12,25 @@ distribution() { # "debian", "ubuntu", ... or nothing
     (. /etc/os-release 2>/dev/null && printf '%s' "${ID:-}") || :
 }
 
-apt_update() {
+APT_LISTS=/var/lib/apt/lists
+
+apt_update() { # [anew]: lists a few minutes old will do, unless sources have changed
+    if [ "${1:-}" != anew ] && [ -n "$(find "$APT_LISTS" -maxdepth 0 -mmin -10 2>/dev/null)" ] &&
+        compgen -G "$APT_LISTS/*Release" >/dev/null; then
+        return
+    fi
     say "reading the package lists"
     logged "package lists" apt-get -qq update ||
         fail "the package lists could not be read" "mend 'apt-get update', then run this again"
 }
 
 apt_install() { # PACKAGE-OR-OPTION...: without a question, without recommended extras
-    say "installing $*"
+    local names=${*##*/} # a package's file by the package's name
+    say "installing $names"
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l logged "installation" apt-get -y -qq \
         --no-install-recommends -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 \
         install "$@" ||
-        fail "the packages could not be installed: $*" \
+        fail "the packages could not be installed: $names" \
             "mend 'apt-get install --no-install-recommends $*', then run this again"
 }
 

@@ -12,7 +12,8 @@ FUNDING = "funding"
 SIGNALS = "signals"
 FUSED = "fused"
 
-# About 15 MB of Redis when all are full: minutes of a busy market, far more than a restart takes.
+# About 10 MB of Redis when all are full (52 bytes a trade, 350 a book of ten levels, 96 a signal):
+# minutes of a busy market, far more than a restart takes.
 KEPT: Mapping[str, int] = {
     TRADES: 50_000,
     BOOKS: 10_000,

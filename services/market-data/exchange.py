@@ -73,7 +73,7 @@ def _trade(data: dict[str, Any]) -> Trade:
         symbol=_symbol(data["s"]),
         price=_positive(data["p"]),
         quantity=_positive(data["q"]),
-        taker_is_buyer=not data["m"],
+        taker_is_buyer=not _flag(data["m"]),
         time_ms=_whole(data["T"]),
         id=_whole(data["t"] if data["e"] == "trade" else data["a"]),
     )
@@ -103,6 +103,12 @@ def _symbol(value: object) -> str:
     if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= 32:
         return value.upper()
     raise BadMessage(f"{value!r} is not a symbol")
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise BadMessage(f"{value!r} is neither true nor false")
 
 
 def _finite(value: object) -> float:

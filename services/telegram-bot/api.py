@@ -40,6 +40,10 @@ class Api:
         kind = http.client.HTTPConnection if is_plain else http.client.HTTPSConnection
         self._connection = kind(host, timeout=TIMEOUT_SECONDS)
 
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        self._connection.close()
+
     def call(self, method: str, arguments: Mapping[str, Any], wait_seconds: float = 0.0) -> Any:
         """Call a method; return its result. Raises TelegramError."""
         try:

@@ -8,9 +8,9 @@ import gc
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from bot_settings import BotSettings, read_settings
 from desk.backoff import Backoff
 from desk.consumer import BATCH, Consumer
 from desk.counters import Counters
@@ -27,21 +27,10 @@ from outbox import MOST_SYMBOLS, REPEAT_SECONDS, Message, Outbox
 from status import read_status
 
 SERVICE = "telegram-bot"
-DEFAULT_URL = "https://api.telegram.org"
 WAIT_MS = 1_000
 BUSY_WAIT_MS = 100
 HOUSEKEEPING_SECONDS = 5.0
-LEAST_CONFIDENCE = 0.3
 LONGEST_WORD = 4_096
-
-
-class BotSettings(NamedTuple):
-    """Where messages go; without a token nowhere."""
-
-    url: str
-    token: str
-    chat: int
-    least_confidence: float
 
 
 class Sender(Protocol):
@@ -50,33 +39,6 @@ class Sender(Protocol):
     def send(self, chat: int, text: str) -> float:
         """Send a text; return the seconds to hold back, 0 when it was taken or refused for good."""
         ...
-
-
-def read_settings(environ: Mapping[str, str]) -> BotSettings:
-    """Read TELEGRAM_*; raises ValueError. An absent or empty token file means no token."""
-    path = environ.get("TELEGRAM_TOKEN_FILE", "")
-    try:
-        token = _read_token(path) if path else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the token file {path} can't be read: {error}") from error
-    chat = environ.get("TELEGRAM_CHAT_ID", "").strip()
-    if token and not chat.removeprefix("-").isdecimal():
-        raise ValueError(f"TELEGRAM_CHAT_ID={chat!r} is not a chat's number; a token needs one")
-    confidence = environ.get("TELEGRAM_LEAST_CONFIDENCE") or str(LEAST_CONFIDENCE)
-    return BotSettings(
-        url=environ.get("TELEGRAM_API_URL") or DEFAULT_URL,
-        token=token,
-        chat=int(chat) if chat.removeprefix("-").isdecimal() else 0,
-        least_confidence=float(confidence),
-    )
-
-
-def _read_token(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:  # noqa: PTH123 - pathlib costs 1 MiB
-            return file.read().strip()
-    except FileNotFoundError:
-        return ""
 
 
 class LogSender:

@@ -9,13 +9,10 @@ import pytest
 
 SERVICES = Path(__file__).parents[2] / "services"
 FOLDERS = ("", "market-data", "telegram-bot", "runtime")
-sys.path[:0] = [
-    path for path in (str(SERVICES / name) for name in FOLDERS) if path not in sys.path
-]
-
-from running import RedisServer, ServiceProcess  # noqa: E402 - the path is only now complete
+sys.path[:0] = [path for path in (str(SERVICES / name) for name in FOLDERS) if path not in sys.path]
 
 from desk.redis import Redis  # noqa: E402
+from running import RedisServer, ServiceProcess  # noqa: E402 - the path is only now complete
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ _STEP = re.compile(r"#(?P<number>\d+) (?P<text>\[(?!.*\binternal\b)[^\]]+ \d+/\d
 _OUTPUT = re.compile(r"#(?P<number>\d+) \d+\.\d+ ")  # a line that a step printed
 _CACHED = re.compile(r"^#\d+ CACHED$", re.MULTILINE)
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
+_NO_BASE = re.compile(r"load metadata for (?P<base>\S+?):?$", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
@@ -114,6 +115,15 @@ def _target(service: str) -> str:
 
 def _build_error(error: CommandError, targets: list[str]) -> BuildError:
     """The service whose step failed, that step's own log, and the Dockerfile's line."""
+    base = _NO_BASE.search(error.output, error.output.rfind("\n------\n > "))
+    if base:
+        return BuildError(
+            f"the base image {base['base']} could not be had",
+            command=f"docker pull {base['base']}",
+            advice="does a registry answer? scripts/check assembles the reference stack's bases "
+            "where none does",
+            detail=tail(error.output, 1),
+        )
     excerpt = _EXCERPT.search(error.output)
     detail = error.output[excerpt.start() :] if excerpt else error.output
     named = _FAILED.search(error.output) or _STEP_OF.match(excerpt["text"] if excerpt else "")

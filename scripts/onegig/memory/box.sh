@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Entry of the box: a fresh Docker Engine from the host's own programs, alone in its container.
 #
 # The container sees the host's root read-only at /host and has a volume at /host/mnt. It makes the

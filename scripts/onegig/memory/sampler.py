@@ -16,7 +16,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from onegig.memory.cgroup import (
@@ -96,11 +96,9 @@ class Sampler:
         self.kernel_log = kernel_log
         self.box_name = "/" + str(box.relative_to(hierarchy.root))
         self._slow_due = 0.0
-        self._engine: dict[str, Usage] = {}
-        self._engine_unreadable = 0
+        self._engine: dict[int, tuple[str, tuple[int, int]]] = {}  # what was read this second
         self._marks: dict[Path, Marks] = {}
         self._parts: dict[Path, tuple[Path, ...]] = {}  # a container's cgroups
-        self._kinds: dict[int, str] = {}
         self._own: set[int] = set()  # processes of containers that have become themselves
 
     def read(self) -> Pass:
@@ -110,9 +108,8 @@ class Sampler:
             self._slow_due = started + SLOW_SECONDS
             self._marks.clear()
             self._parts.clear()
-            self._engine, self._engine_unreadable = self._read_engine()
-        engine = {kind: replace(usage) for kind, usage in self._engine.items()}
-        unreadable = self._engine_unreadable
+            self._engine.clear()
+        engine, unreadable = self._read_engine()
         containers: dict[str, Container] = {}
         for name in children(self.box / "docker"):
             try:
@@ -153,14 +150,18 @@ class Sampler:
         return Container(usage=usage, account=self._account(cgroup)), failed
 
     def _read_engine(self) -> tuple[dict[str, Usage], int]:
+        """Processes that are new or short-lived are read now, the others once a second."""
         kinds: dict[str, Usage] = {}
         failed = 0
         for pid in self._engine_pids():
-            memory = read_memory(pid)
+            known = self._engine.get(pid)
+            kind, memory = known or (self._kind(pid), read_memory(pid))
             if memory is None:
                 failed += 1
             elif memory[0]:
-                kinds.setdefault(self._kind(pid), Usage()).add(*memory)
+                kinds.setdefault(kind, Usage()).add(*memory)
+                if kind != RUNC:
+                    self._engine[pid] = kind, memory
         return kinds, failed
 
     def _engine_pids(self) -> Iterator[int]:
@@ -171,13 +172,8 @@ class Sampler:
                     yield from processes(part)
 
     def _kind(self, pid: int) -> str:
-        kind = self._kinds.get(pid)
-        if kind is None:
-            name = read_name(pid)
-            kind = RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
-            if name in KINDS:
-                self._kinds[pid] = kind
-        return kind
+        name = read_name(pid)
+        return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
 
     def _is_runc(self, pid: int) -> bool:
         if pid in self._own:
