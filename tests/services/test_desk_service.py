@@ -1,0 +1,233 @@
+"""Services as processes: nothing lost, quick to stop, healthy only when they work."""
+
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from desk.events import Trade
+from desk.redis import Redis
+from desk.streams import SIGNALS, TRADES, add
+from running import SERVICES, STAND_INS, RedisServer, ServiceProcess, eventually
+
+ECHO = STAND_INS / "echo.py"
+AGGRESSOR = SERVICES / "aggressor" / "aggressor.py"
+Launch = Callable[..., ServiceProcess]
+
+
+def publish(redis: Redis, numbers: range, symbol: str = "BTCUSDT") -> None:
+    start_ms = int(time.time() * 1000)
+    commands = [
+        add(
+            TRADES,
+            Trade(
+                symbol=symbol,
+                price=100.0 + number % 7,
+                quantity=1.0,
+                taker_is_buyer=bool(number % 3),
+                time_ms=start_ms + number,
+                id=number,
+            ),
+        )
+        for number in numbers
+    ]
+    redis.pipeline(commands)
+
+
+def echoed(redis: Redis) -> list[int]:
+    """Return the numbers of the trades that were answered, in order."""
+    found = []
+    for _, flat in redis.call("XRANGE", SIGNALS, "-", "+"):
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        found.append(int(float(fields[b"value"])))
+    return found
+
+
+def counters(redis: Redis, name: str = "echo") -> dict[str, int]:
+    flat = redis.call("HGETALL", f"stats:{name}")
+    return {key.decode(): int(value) for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def has_echoed(redis: Redis, more_than: int) -> bool:
+    return len(echoed(redis)) > more_than
+
+
+def pending(redis: Redis, group: str = "echo") -> Any:
+    return redis.call("XPENDING", TRADES, group)[0]
+
+
+def test_an_intelligence_service_publishes_signals_and_acknowledges(
+    redis: Redis, launch: Launch
+) -> None:
+    publish(redis, range(2_000))
+    launch(AGGRESSOR)
+    eventually(lambda: redis.call("XLEN", SIGNALS) > 0)
+    eventually(lambda: pending(redis, "aggressor") == 0)
+    _, flat = redis.call("XREVRANGE", SIGNALS, "+", "-", "COUNT", 1)[0]
+    assert dict(zip(flat[::2], flat[1::2], strict=True))[b"service"] == b"aggressor"
+
+
+def test_every_trade_is_answered_once_though_the_service_is_killed_again_and_again(
+    redis: Redis, launch: Launch
+) -> None:
+    total = 0
+    for round_number in range(4):
+        service = launch(ECHO)
+        for _ in range(10):
+            publish(redis, range(total, total + 300))
+            total += 300
+        eventually(partial(has_echoed, redis, round_number * 2_000))
+        service.kill()
+    launch(ECHO)
+    eventually(lambda: len(echoed(redis)) >= total)
+    assert echoed(redis) == list(range(total))
+    eventually(lambda: pending(redis) == 0)
+
+
+def test_the_service_outlives_redis_and_goes_on(
+    redis: Redis, redis_server: RedisServer, launch: Launch
+) -> None:
+    service = launch(ECHO)
+    publish(redis, range(10))
+    eventually(lambda: len(echoed(redis)) == 10)
+    redis_server.kill()
+    redis.close()
+    service.says("trying again")
+    eventually(lambda: not service.is_healthy())
+    redis_server.start()
+    publish(redis, range(100, 120))
+    eventually(lambda: redis.call("XLEN", SIGNALS) == 20)
+    assert echoed(redis) == list(range(100, 120))
+    eventually(service.is_healthy)
+    assert service.process.poll() is None
+
+
+def test_a_redis_that_hung_for_a_while_loses_nothing(
+    redis: Redis, redis_server: RedisServer, launch: Launch
+) -> None:
+    service = launch(ECHO)
+    publish(redis, range(10))
+    eventually(lambda: len(echoed(redis)) == 10)
+    redis_server.send_signal(signal.SIGSTOP)
+    service.says("the connection broke")
+    redis_server.send_signal(signal.SIGCONT)
+    publish(redis, range(10, 20))
+    eventually(lambda: len(echoed(redis)) >= 20)
+    assert sorted(set(echoed(redis))) == list(range(20))
+
+
+def test_a_vanished_group_is_created_again(redis: Redis, launch: Launch) -> None:
+    launch(ECHO)
+    publish(redis, range(5))
+    eventually(lambda: len(echoed(redis)) == 5)
+    redis.call("DEL", TRADES)
+    publish(redis, range(5, 8))
+    eventually(lambda: len(echoed(redis)) == 8)
+    assert echoed(redis) == list(range(8))
+
+
+def test_refused_writes_are_made_up_for(redis: Redis, launch: Launch) -> None:
+    redis.call("SET", SIGNALS, "not a stream")
+    publish(redis, range(5))
+    service = launch(ECHO)
+    service.says("WRONGTYPE")
+    assert not service.is_healthy()
+    redis.call("DEL", SIGNALS)
+    eventually(lambda: redis.call("XLEN", SIGNALS) == 5)
+    assert echoed(redis) == list(range(5))
+    eventually(lambda: pending(redis) == 0)
+
+
+def test_poison_is_counted_acknowledged_and_skipped(redis: Redis, launch: Launch) -> None:
+    publish(redis, range(1))
+    redis.call("XADD", TRADES, "*", "symbol", "BTCUSDT", "price", "NaN")
+    redis.call("XADD", TRADES, "*", "nonsense", b"\xff\x00")
+    publish(redis, range(1, 2), symbol="FAILS")
+    publish(redis, range(2, 3))
+    service = launch(ECHO)
+    eventually(lambda: echoed(redis) == [0, 2])
+    eventually(lambda: pending(redis) == 0)
+    eventually(lambda: counters(redis).get("bad") == 2)
+    assert counters(redis)["failed"] == 1
+    assert counters(redis)["processed"] == 2
+    assert "price" in service.output
+    assert "asked to fail" in service.output
+    assert 0 < redis.call("TTL", "stats:echo") <= 60
+
+
+def test_it_stops_at_once_while_waiting(redis: Redis, launch: Launch) -> None:
+    service = launch(ECHO)
+    eventually(service.is_healthy)
+    assert service.stop(within_seconds=2.0) == 0
+    service.says("echo stops")
+
+
+def test_it_stops_at_once_under_load(redis: Redis, launch: Launch) -> None:
+    publish(redis, range(20_000))
+    service = launch(ECHO)
+    eventually(lambda: redis.call("XLEN", SIGNALS) > 0)
+    assert service.stop(within_seconds=2.0) == 0
+    launch(ECHO)
+    eventually(lambda: redis.call("XLEN", SIGNALS) >= 20_000)
+    assert echoed(redis) == list(range(20_000))
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_it_stops_at_once_without_redis(
+    redis_server: RedisServer, launch: Launch, number: int
+) -> None:
+    service = launch(ECHO)
+    eventually(service.is_healthy)
+    if number == signal.SIGKILL:
+        redis_server.kill()
+    else:
+        redis_server.send_signal(number)
+    service.says("trying again")
+    assert service.stop(within_seconds=2.0) == 0
+
+
+def test_it_is_not_healthy_before_it_reached_redis(
+    redis_server: RedisServer, launch: Launch
+) -> None:
+    redis_server.kill()
+    service = launch(ECHO)
+    service.says("cannot connect")
+    assert not service.is_healthy()
+    redis_server.start()
+    eventually(service.is_healthy)
+
+
+def test_a_service_switched_off_is_healthy_idles_in_a_shell_and_stops(
+    redis: Redis, launch: Launch
+) -> None:
+    publish(redis, range(3))
+    service = launch(ECHO, FEATURES="momentum, risk")
+    eventually(service.is_healthy)
+    assert service.health[1] == "disabled"
+    assert redis.call("EXISTS", SIGNALS) == 0
+    assert service.stop(within_seconds=2.0) == 0
+
+
+@pytest.mark.parametrize("features", ["all", "", "echo", "momentum,echo", " echo "])
+def test_a_service_switched_on_works(redis: Redis, launch: Launch, features: str) -> None:
+    publish(redis, range(3))
+    launch(ECHO, FEATURES=features)
+    eventually(lambda: len(echoed(redis)) == 3)
+
+
+def test_an_address_that_is_none_ends_it_with_a_reason(launch: Launch) -> None:
+    service = launch(ECHO, REDIS_ADDRESS="redis:zero")
+    assert service.process.wait(timeout=20) == 2
+    assert "REDIS_ADDRESS" in service.output
+
+
+def test_entries_a_dead_consumer_left_are_processed(redis: Redis, launch: Launch) -> None:
+    publish(redis, range(6))
+    redis.call("XGROUP", "CREATE", TRADES, "echo", "0")
+    redis.call("XREADGROUP", "GROUP", "echo", "that-one", "COUNT", 4, "STREAMS", TRADES, ">")
+    launch(ECHO, ABANDONED_MS="-1")
+    eventually(lambda: sorted(echoed(redis)) == list(range(6)))
+    eventually(lambda: pending(redis) == 0)
