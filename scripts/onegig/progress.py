@@ -13,7 +13,9 @@ Say = Callable[[str], None]
 
 
 class Progress(Protocol):
-    """What long-running steps report to."""
+    """What long-running steps report to; `color` says whether its user wants colours."""
+
+    color: bool
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
@@ -22,6 +24,9 @@ class Progress(Protocol):
 
 class Quiet:
     """Says nothing."""
+
+    def __init__(self, *, color: bool) -> None:
+        self.color = color
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
@@ -32,7 +37,8 @@ class Quiet:
 class Plain:
     """One line for every change, with the seconds since the start: for logs and CI."""
 
-    def __init__(self, write: Callable[[str], object] = sys.stderr.write) -> None:
+    def __init__(self, *, color: bool, write: Callable[[str], object] = sys.stderr.write) -> None:
+        self.color = color
         self._write = write
         self._started = time.monotonic()
 
@@ -52,7 +58,8 @@ class Plain:
 class Live:
     """A spinner with the latest word; finished steps stay as one line each."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, *, color: bool, console: Console) -> None:
+        self.color = color
         self._console = console
 
     @contextmanager
@@ -71,6 +78,8 @@ class Live:
 def choose_progress(*, quiet: bool, color: bool) -> Progress:
     """The kind that suits where standard error goes."""
     if quiet:
-        return Quiet()
+        return Quiet(color=color)
     console = Console(stderr=True, no_color=not color)
-    return Live(console) if console.is_terminal else Plain()
+    if console.is_terminal:
+        return Live(color=color, console=console)
+    return Plain(color=color)

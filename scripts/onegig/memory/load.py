@@ -53,16 +53,25 @@ def apply_load(
     if load is None:
         yield RunningLoad()
         return
+    started = time.time()
+    container = _start(client, load, stack, box, run_)
+    description = f"{load.service}: {' '.join(load.command)}"
+    try:
+        yield RunningLoad(description=description, container=container, started=started)
+    finally:
+        with suppress(DockerException):
+            container.remove(force=True, v=True)
+
+
+def _start(client: DockerClient, load: Load, stack: Stack, box: Box, run_: Run) -> Container:
     image = next((s.image for s in stack.services if s.name == load.service), None)
     if image is None:
         raise ConfigError(
             f"load.service: the stack has no service {load.service!r}",
             advice=f"services: {', '.join(s.name for s in stack.services)}",
         )
-    command = " ".join(load.command)
-    started = time.time()
     try:
-        container = client.containers.run(
+        return client.containers.run(
             image,
             list(load.command),
             entrypoint=[],
@@ -78,13 +87,6 @@ def apply_load(
     except DockerException as error:
         raise BootError(
             f"the load could not be started: {error}",
-            command=command,
+            command=" ".join(load.command),
             advice="load.command in budgets.yml runs in the image of load.service",
         ) from error
-    try:
-        yield RunningLoad(
-            description=f"{load.service}: {command}", container=container, started=started
-        )
-    finally:
-        with suppress(DockerException):
-            container.remove(force=True, v=True)

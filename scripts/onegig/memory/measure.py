@@ -59,15 +59,7 @@ def measure(
         opened, closed = _wait(budgets, say)
         box.lift_cap(client)
         seen = _observe(box, watch, opened, closed)
-        window = Window(
-            metric=budgets.memory.metric,
-            settle_seconds=budgets.measure.settle_seconds,
-            seconds=budgets.measure.window_seconds,
-            hz=budgets.measure.hz,
-            samples=len(seen.window),
-            boot_seconds=round(boot_seconds, 1),
-            load=load.description,
-        )
+        window = _window(budgets, seen, boot_seconds, load.description)
         gaps = _gaps(seen, stack, window.hz * window.seconds)
         problems = tuple(filter(None, (load.problem(), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
@@ -82,6 +74,18 @@ def _wait(budgets: Budgets, say: Callable[[str], None]) -> tuple[float, float]:
     opened = time.monotonic()
     time.sleep(plan.window_seconds)
     return opened, time.monotonic()
+
+
+def _window(budgets: Budgets, seen: Observation, boot_seconds: float, load: str) -> Window:
+    return Window(
+        metric=budgets.memory.metric,
+        settle_seconds=budgets.measure.settle_seconds,
+        seconds=budgets.measure.window_seconds,
+        hz=budgets.measure.hz,
+        samples=len(seen.window),
+        boot_seconds=round(boot_seconds, 1),
+        load=load,
+    )
 
 
 def _observe(box: Box, watch: Watch, opened: float, closed: float) -> Observation:

@@ -60,9 +60,10 @@ class Container:
         )
 
     @property
-    def failed(self) -> bool:
-        """Beyond hope: waiting longer would not help."""
-        return self.state is ServiceState.CRASHED or self.health == "unhealthy"
+    def settled(self) -> bool:
+        """Ready, or beyond hope: once compose has given up, waiting longer would not help."""
+        hopeless = (ServiceState.CRASHED, ServiceState.NOT_STARTED)
+        return self.ready or self.state in hopeless or self.health == "unhealthy"
 
 
 def start_stack(
@@ -94,14 +95,13 @@ def start_stack(
             except (DockerException, RequestException):
                 say("the engine inside the box does not answer")
                 continue
-            ready = sum(container.ready for container in containers)
-            text = f"{ready}/{_expected(stack)} services ready"
+            text = f"{sum(one.ready for one in containers)}/{_expected(stack)} services ready"
             if text != last:
                 say(text)
                 last = text
             if ended and not containers:
                 raise _nothing_started(log)
-            if ended and all(c.ready or c.failed or _waits(c) for c in containers):
+            if ended and all(one.settled for one in containers):
                 break
             time.sleep(POLL_SECONDS)
     finally:
@@ -178,11 +178,6 @@ def _container(inspected: dict[str, Any]) -> Container:
 
 def _expected(stack: Stack) -> int:
     return sum(service.replicas for service in stack.services)
-
-
-def _waits(container: Container) -> bool:
-    """Created but never started, because compose has given up on something it depends on."""
-    return container.state is ServiceState.NOT_STARTED
 
 
 def _nothing_started(log: Path) -> BootError:

@@ -1,0 +1,74 @@
+"""Where results go: files, standard output, and errors with what to do next."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from onegig.errors import ConfigError, ExitCode, OnegigError
+from onegig.model.codec import D, from_json
+from onegig.model.measured import Skipped
+from onegig.model.verdict import Report, State
+from onegig.report import RENDERERS
+from onegig.report.terminal import render as render_terminal
+
+FILES = {"json": "report.json", "markdown": "comment.md", "html": "report.html"}
+EXITS = {
+    State.GO: ExitCode.OK,
+    State.WARN: ExitCode.OK,
+    State.NO_GO: ExitCode.NO_GO,
+    State.INCOMPLETE: ExitCode.INCOMPLETE,
+}
+NARROWEST, WIDEST = 60, 120
+
+
+def write_report(report: Report, directory: Path) -> None:
+    """Write report.json, comment.md and report.html into one folder."""
+    for form, name in FILES.items():
+        write_file(directory / name, RENDERERS[form](report))
+
+
+def show_report(report: Report, *, color: bool) -> None:
+    """Print the report for the terminal it goes to."""
+    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
+    show_color = color and sys.stdout.isatty()
+    text = render_terminal(report, width=width, color=show_color)
+    click.echo(text, color=show_color)
+
+
+def print_or_write(text: str, path: Path | None) -> None:
+    """Write to the file that was asked for, or print."""
+    if path:
+        write_file(path, text)
+    else:
+        click.echo(text, nl=False)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file and the folders above it; ConfigError when that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", advice="choose another place"
+        ) from error
+
+
+def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:
+    """A document from a file; Skipped when no file was given."""
+    if path is None:
+        return Skipped(reason=f"no {option} was given")
+    return from_json(kind, path.read_bytes(), str(path))
+
+
+def print_error(error: OnegigError) -> None:
+    """Say what happened, which command failed and what to do next, after that command's output."""
+    if error.detail:
+        click.echo(error.detail, err=True)
+    click.echo(f"onegig: {error.message}", err=True)
+    if error.command:
+        click.echo(f"  command: {error.command}", err=True)
+    if error.advice:
+        click.echo(f"  next: {error.advice}", err=True)
