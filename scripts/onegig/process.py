@@ -19,6 +19,7 @@ from typing import IO
 from onegig.errors import OnegigError
 
 TAIL_LINES = 30
+PIPE_SECONDS = 5.0  # for what a killed child's own children still hold open
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,11 +74,10 @@ def run(
         kill(child)
         text = "".join(output + errors)
         raise CommandError(argv, -1, text, f"took longer than {timeout_seconds:g} s") from None
-    except BaseException:
+    finally:
         kill(child)
-        raise
-    reader.join()
-    writer.join()
+        reader.join(timeout=PIPE_SECONDS)
+        writer.join(timeout=PIPE_SECONDS)
     done = Completed(argv=tuple(argv), code=code, stdout="".join(output), stderr="".join(errors))
     if check and code != 0:
         raise CommandError(argv, code, done.stderr or done.stdout, f"failed with code {code}")
@@ -110,10 +110,19 @@ def spawn(
 
 
 def kill(child: subprocess.Popen[bytes]) -> None:
-    """End a child at once and reap it."""
+    """End a child at once and reap it; what it printed can still be read."""
     with suppress(ProcessLookupError):
         child.kill()
     child.wait()
+
+
+def close(child: subprocess.Popen[bytes]) -> None:
+    """End a child and let go of its pipes."""
+    kill(child)
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:

@@ -55,6 +55,9 @@ no_engine() {
     if [ "$(uname -s)" != Linux ]; then
         fail "no Docker Engine answers" "start Docker Desktop (or another engine), then run this again"
     fi
+    ! is_root ||
+        fail "no Docker Engine answers, and this system has no apt-get to install one with" \
+            "install or start one: https://docs.docker.com/engine/install/"
     fail "no Docker Engine answers, and this user can neither start nor install one" \
         "as root: scripts/setup/engine.sh (installs one on Debian and Ubuntu, once)" \
         "or start or install one yourself: https://docs.docker.com/engine/install/"

@@ -61,8 +61,8 @@ def machine(client: DockerClient) -> Callable[[], set[str]]:
         found |= {f"volume {one.name}" for one in client.volumes.list()}
         found |= {f"network {one.name}" for one in client.networks.list()}
         found |= {f"image {tag}" for one in client.images.list() for tag in one.tags}
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
-        found |= {f"mount {line.split()[1]}" for line in mounts}
+        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        found |= {f"mount {path}" for path in mounts if "docker" in path or "onegig" in path}
         for root, _, _ in os.walk("/sys/fs/cgroup"):
             if "docker" in root:
                 found.add(f"cgroup {root}")

@@ -19,7 +19,7 @@ from requests import RequestException
 from onegig.errors import BootError
 from onegig.memory.nesting import Nesting, Place, ways
 from onegig.owned import Run
-from onegig.process import kill, run, spawn, tail
+from onegig.process import close, run, spawn, tail
 
 READY_SECONDS = 60.0
 ROOM_BYTES = 8 * 1024**3
@@ -154,7 +154,7 @@ def _stop(place: Place, child: subprocess.Popen[bytes], name: str, *, in_order: 
         place.client.api.kill(name)
     with suppress(subprocess.TimeoutExpired):
         child.wait(timeout=STOP_SECONDS)
-    kill(child)
+    close(child)
     with suppress(DockerException):
         place.client.api.remove_container(name, force=True, v=True)
 
@@ -179,4 +179,4 @@ def _load(images: Sequence[str], box: Box) -> None:
                 detail=tail(error),
             )
     finally:
-        kill(saver)
+        close(saver)

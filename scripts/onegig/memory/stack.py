@@ -16,7 +16,7 @@ from onegig.memory.box import Box
 from onegig.model.memory import ServiceState
 from onegig.model.stack import Service, Stack
 from onegig.owned import Run
-from onegig.process import kill, spawn, tail
+from onegig.process import close, spawn, tail
 
 CRASH_LOOP_RESTARTS = 3
 POLL_SECONDS = 0.25
@@ -105,7 +105,7 @@ def start_stack(
                 break
             time.sleep(POLL_SECONDS)
     finally:
-        kill(child)
+        close(child)
     return time.monotonic() - started
 
 

@@ -19,7 +19,7 @@ from onegig.memory.cgroup import Account, Pressure
 from onegig.memory.nesting import ENTRY_FOLDERS, HostPrograms
 from onegig.memory.sampler import Container, Pass, Usage
 from onegig.owned import Run
-from onegig.process import kill, spawn, tail
+from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
 PYTHON = os.environ.get(
@@ -54,7 +54,8 @@ def watch_box(box: Box, run_: Run, hz: float) -> Iterator[Watch]:
         yield watch
     finally:
         kill(child)
-        reader.join(timeout=5)
+        reader.join()
+        close(child)
 
 
 def parse_pass(line: str | bytes) -> Pass:
