@@ -114,7 +114,11 @@ install_tools() {
     has qemu-img || missing+=(qemu-utils)
     has debugfs || missing+=(e2fsprogs)
     [ -f "$DEBIAN_KEYRING" ] || missing+=(debian-archive-keyring)
-    [ ${#missing[@]} = 0 ] || { apt_update && apt_install "${missing[@]}"; }
+    [ ${#missing[@]} != 0 ] || return 0
+    # beside an engine of Debian 13 the C library is Debian 13's, and so must its headers be
+    [ ! -f "$TRIXIE_SOURCES" ] || missing=(-t trixie "${missing[@]}")
+    apt_update
+    apt_install "${missing[@]}"
 }
 
 # Sources and headers of Debian 13, verified by apt against its signatures, with an apt state of
