@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 3600
 MAX_WIDTH = 100
 _STEP = re.compile(r"#(?P<number>\d+) (?P<text>\[(?!.*\binternal\b)[^\]]+ \d+/\d+\] .+)")
 _OUTPUT = re.compile(r"#(?P<number>\d+) \d+\.\d+ ")  # a line that a step printed
-_CACHED = re.compile(r"^#\d+ CACHED$", re.MULTILINE)
+_CACHED = re.compile(r"#(?P<number>\d+) CACHED")
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
 _NO_BASE = re.compile(r"load metadata for (?P<base>\S+?):?$", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
@@ -30,18 +30,20 @@ class Steps:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._texts: dict[str, str] = {}
-        self.seen = 0
+        self._cached: set[str] = set()
+
+    def __str__(self) -> str:
+        return f"{len(self._cached)} of {len(self._texts)} steps unchanged"
 
     def read(self, line: str) -> None:
         """One line of `--progress plain`."""
         if match := _STEP.match(line):
-            self.seen += match["number"] not in self._texts
-            self._texts[match["number"]] = match["text"]
-        elif match := _OUTPUT.match(line):
-            text = self._texts.pop(match["number"], "")
-            if text:
-                self._texts[match["number"]] = ""
-                self._say(text[:MAX_WIDTH])
+            self._texts.setdefault(match["number"], match["text"])
+        elif (match := _CACHED.match(line)) and match["number"] in self._texts:
+            self._cached.add(match["number"])
+        elif (match := _OUTPUT.match(line)) and self._texts.get(match["number"]):
+            self._say(self._texts[match["number"]][:MAX_WIDTH])
+            self._texts[match["number"]] = ""
 
 
 def build_images(
@@ -61,7 +63,7 @@ def build_images(
     steps = Steps(say)
     command = ["docker", "buildx", "bake", "--progress", "plain", "--file", str(definition)]
     try:
-        done = run(
+        run(
             command,
             cwd=Path(stack.directory),
             env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
@@ -70,7 +72,7 @@ def build_images(
         )
     except CommandError as error:
         raise _build_error(error, list(images)) from error
-    say(f"{len(_CACHED.findall(done.stderr))} of {steps.seen} steps unchanged")
+    say(str(steps))
 
 
 def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> dict[str, Any]:
