@@ -8,9 +8,9 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from desk.events import Signal
+from desk.events import Event, Signal, Trade
 
 SMALLEST_AMOUNT = 1e-15
 LARGEST_AMOUNT = 1e15
@@ -200,6 +200,24 @@ class Bars:
         self.elapsed = 1 if self._closed is None else completed - self._closed
         self._closed = completed
         return close
+
+
+class HasBars(Protocol):
+    """State of a symbol whose indicator works on time bars."""
+
+    bars: Bars
+
+
+BarState = TypeVar("BarState", bound=HasBars)
+
+
+def completed_bar(symbols: Symbols[BarState], event: Event) -> tuple[Trade, BarState, float] | None:
+    """Return the trade, its symbol's state and the close of the bar that it completed, if any."""
+    if not isinstance(event, Trade) or not is_amount(event.price):
+        return None
+    state = symbols.at(event.symbol, event.time_ms)
+    close = state.bars.add(event.price, event.time_ms) if state else None
+    return None if state is None or close is None else (event, state, close)
 
 
 class Ewma:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import ClassVar
 
-from desk.events import Event, Signal, Trade
+from desk.events import Event, Signal
 from desk.log import warn
-from desk.series import Bars, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.series import Bars, Gate, SettingError, Settings, Symbols, completed_bar, sign, signals
 from desk.service import run
 
 SERVICE = "mean-reversion"
@@ -111,12 +111,10 @@ class MeanReversion:
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
-        if not isinstance(event, Trade) or not is_amount(event.price):
+        completed = completed_bar(self._symbols, event)
+        if completed is None:
             return ()
-        series = self._symbols.at(event.symbol, event.time_ms)
-        close = series.bars.add(event.price, event.time_ms) if series else None
-        if series is None or close is None:
-            return ()
+        trade, series, close = completed
         window = series.window
         window.add(close)
         deviation = window.deviation
@@ -124,13 +122,13 @@ class MeanReversion:
             return ()
         z_score = (close - window.mean) / deviation
         direction = -sign(z_score, self._bands)
-        if not series.gate.opens(direction, event.time_ms):
+        if not series.gate.opens(direction, trade.time_ms):
             return ()
         confidence = abs(z_score) / sqrt(self._length - 1)
         return signals(
             SERVICE,
-            event.symbol,
-            event.time_ms,
+            trade.symbol,
+            trade.time_ms,
             ("z_score", z_score, direction, confidence),
             ("percent_b", 0.5 + z_score / (2.0 * self._bands), 0, confidence),
         )

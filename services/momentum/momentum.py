@@ -4,9 +4,19 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from desk.events import Event, Signal, Trade
+from desk.events import Event, Signal
 from desk.log import warn
-from desk.series import Bars, Ewma, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.series import (
+    Bars,
+    Ewma,
+    Gate,
+    SettingError,
+    Settings,
+    Symbols,
+    completed_bar,
+    sign,
+    signals,
+)
 from desk.service import run
 
 SERVICE = "momentum"
@@ -121,12 +131,10 @@ class Momentum:
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
-        if not isinstance(event, Trade) or not is_amount(event.price):
+        completed = completed_bar(self._symbols, event)
+        if completed is None:
             return ()
-        series = self._symbols.at(event.symbol, event.time_ms)
-        close = series.bars.add(event.price, event.time_ms) if series else None
-        if series is None or close is None:
-            return ()
+        trade, series, close = completed
         series.macd.add(close)
         series.rsi.add(close)
         rsi = series.rsi.value
@@ -136,13 +144,13 @@ class Momentum:
         direction = sign(rsi - 50.0, self._band)
         if direction * histogram <= 0.0:
             direction = 0
-        if not series.gate.opens(direction, event.time_ms):
+        if not series.gate.opens(direction, trade.time_ms):
             return ()
         confidence = abs(rsi - 50.0) / 50.0
         return signals(
             SERVICE,
-            event.symbol,
-            event.time_ms,
+            trade.symbol,
+            trade.time_ms,
             ("macd_bps", 10_000.0 * histogram / close, direction, confidence),
             ("rsi", rsi, 0, confidence),
         )

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from desk.events import Event, Signal, Trade
+from desk.events import Event, Signal
 from desk.log import warn
-from desk.series import Bars, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.series import Bars, Gate, SettingError, Settings, Symbols, completed_bar, sign, signals
 from desk.service import run
 
 SERVICE = "regime"
@@ -80,12 +80,10 @@ class Regime:
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
-        if not isinstance(event, Trade) or not is_amount(event.price):
+        completed = completed_bar(self._symbols, event)
+        if completed is None:
             return ()
-        series = self._symbols.at(event.symbol, event.time_ms)
-        close = series.bars.add(event.price, event.time_ms) if series else None
-        if series is None or close is None:
-            return ()
+        trade, series, close = completed
         series.ratio.add(close)
         ratio = series.ratio.value
         if ratio is None:
@@ -93,14 +91,14 @@ class Regime:
         entered = sign(ratio, self._enter)
         stays = series.trend != 0 and sign(ratio, self._leave) == series.trend
         series.trend = entered or (series.trend if stays else 0)
-        if not series.gate.opens(series.trend, event.time_ms):
+        if not series.gate.opens(series.trend, trade.time_ms):
             return ()
         efficiency = abs(ratio)
         confidence = efficiency if series.trend else 1.0 - efficiency
         return signals(
             SERVICE,
-            event.symbol,
-            event.time_ms,
+            trade.symbol,
+            trade.time_ms,
             ("efficiency_ratio", efficiency, series.trend, confidence),
         )
 

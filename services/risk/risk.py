@@ -16,7 +16,7 @@ from desk.series import (
     Settings,
     SortedWindow,
     Symbols,
-    is_amount,
+    completed_bar,
     signals,
 )
 from desk.service import run
@@ -96,20 +96,18 @@ class Risk:
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
-        if not isinstance(event, Trade) or not is_amount(event.price):
+        completed = completed_bar(self._symbols, event)
+        if completed is None:
             return ()
-        series = self._symbols.at(event.symbol, event.time_ms)
-        close = series.bars.add(event.price, event.time_ms) if series else None
-        if series is None or close is None:
-            return ()
+        trade, series, close = completed
         series.add(close)
         if len(series.returns) < self._warmup:
             return ()
         drawdown = series.drawdown
         direction = -1 if drawdown >= self._drawdown_limit else 0
-        if not series.gate.opens(direction, event.time_ms):
+        if not series.gate.opens(direction, trade.time_ms):
             return ()
-        return self._signals(event, series.returns.ordered, drawdown, direction)
+        return self._signals(trade, series.returns.ordered, drawdown, direction)
 
     def _signals(
         self, event: Trade, returns: "array[float]", drawdown: float, direction: int

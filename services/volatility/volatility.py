@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from math import log, sqrt
 from typing import ClassVar
 
-from desk.events import Event, Signal, Trade
+from desk.events import Event, Signal
 from desk.log import warn
 from desk.series import (
     DAY_MS,
@@ -15,7 +15,7 @@ from desk.series import (
     SettingError,
     Settings,
     Symbols,
-    is_amount,
+    completed_bar,
     signals,
 )
 from desk.service import run
@@ -78,24 +78,22 @@ class Volatility:
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
-        if not isinstance(event, Trade) or not is_amount(event.price):
+        completed = completed_bar(self._symbols, event)
+        if completed is None:
             return ()
-        series = self._symbols.at(event.symbol, event.time_ms)
-        close = series.bars.add(event.price, event.time_ms) if series else None
-        if series is None or close is None:
-            return ()
+        trade, series, close = completed
         series.add(close)
         if series.fast.weight < self._least_weight * (1.0 - 1e-9):
             return ()
         ratio = self._ratio(series)
-        if not series.gate.opens(self._state(ratio), event.time_ms):
+        if not series.gate.opens(self._state(ratio), trade.time_ms):
             return ()
         annual = sqrt(series.fast.value * self._bars_per_year)
         weight = series.fast.weight
         return signals(
             SERVICE,
-            event.symbol,
-            event.time_ms,
+            trade.symbol,
+            trade.time_ms,
             ("annualised_volatility", annual, 0, weight),
             ("volatility_ratio", ratio, 0, weight),
         )
