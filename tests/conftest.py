@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from factories import REPORTS
 from onegig.model.verdict import Report
+from scenarios import REPORTS
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from factories import REPORTS, make_hostile
 from onegig.report import html
+from scenarios import REPORTS, make_hostile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

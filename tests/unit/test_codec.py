@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from factories import make_go
 from onegig.errors import ConfigError
 from onegig.model.codec import DOCUMENTS, from_json, json_schema, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.verdict import Report
+from scenarios import make_go
 
 SCHEMAS = Path(__file__).parents[2] / "scripts" / "onegig" / "schemas"
 

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from factories import HOSTILE, make_hostile
 from onegig.report import escape as safe
 from onegig.report import markdown
+from scenarios import HOSTILE, make_hostile
 
 APART = "\u200b"
 PINGS = re.compile(r"@\w|#\d|\bgh-\d|:[a-z+][\w+-]*:|\bwww\.|://", re.IGNORECASE)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from factories import HOSTILE, MIB, SERVICES, make_images, make_memory, make_service
+from factories import MIB, SERVICES, make_images, make_memory, make_service
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ImagesBudget, MemoryBudget, Metric, ServiceBudget
 from onegig.model.images import ImagesReport
@@ -15,6 +15,7 @@ from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.tiers import catalogue
 from onegig.model.verdict import Report, State
 from onegig.report import RENDERERS
+from scenarios import HOSTILE
 
 BUDGETS = Budgets(
     path="budgets.yml",

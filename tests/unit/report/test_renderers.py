@@ -10,20 +10,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.cells import cell_len
 
-from factories import (
-    REPORTS,
-    make_check,
-    make_go,
-    make_hostile,
-    make_images,
-    make_many,
-    make_memory,
-    make_report,
-    make_service,
-)
+from factories import make_check, make_images, make_memory, make_report, make_service
 from onegig.model.codec import from_json
 from onegig.model.verdict import Report, State
 from onegig.report import RENDERERS, markdown, terminal
+from scenarios import REPORTS, make_go, make_hostile, make_many
 
 SUFFIXES = {"terminal": "txt", "markdown": "md", "html": "html"}
 COMMENT_LIMIT = 65_536  # characters, GitHub's

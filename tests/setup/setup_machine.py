@@ -1,0 +1,71 @@
+"""The set-up scripts run for real, against stand-ins for docker, apt and the rest of a machine."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+# What a machine of these tests is told apart from the real one by.
+UNSET = ("ALPINE_IMAGE", "PYTHON_IMAGE", "VALKEY_IMAGE", "DOCKER_HOST", "ONEGIG_QUIET")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A copy of the project beside a folder of programs that come first on PATH."""
+
+    root: Path
+
+    @property
+    def project(self) -> Path:
+        """The checkout; its path has a space."""
+        return self.root / "a project"
+
+    @property
+    def state(self) -> Path:
+        """What set-up remembers."""
+        return self.project / ".onegig"
+
+    def program(self, name: str, script: str) -> None:
+        """A program of this name; every call of it is noted first."""
+        path = self.root / "bin" / name
+        calls = self.root / "calls"
+        path.write_text(f'#!/bin/bash\necho "{name} $*" >>"{calls}"\n{script}\n')
+        path.chmod(0o755)
+
+    def calls(self, start: str = "") -> list[str]:
+        """The calls of those programs that start so."""
+        calls = self.root / "calls"
+        lines = calls.read_text().splitlines() if calls.exists() else []
+        return [line for line in lines if line.startswith(start)]
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """The real one with this machine's programs, home and cache."""
+        kept = {key: value for key, value in os.environ.items() if key not in UNSET}
+        return {
+            **kept,
+            "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(self.root / "home"),
+            "XDG_CACHE_HOME": str(self.root / "cache"),
+            "TMPDIR": str(self.root / "tmp"),
+            **extra,
+        }
+
+    def run(self, *command: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project."""
+        return subprocess.run(
+            [str(word) for word in command],
+            cwd=self.project,
+            env=self.environment(**extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def source(self, script: str, body: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run lines of bash after sourcing one of the set-up scripts."""
+        return self.run(
+            "bash", "-c", f'set -euo pipefail; . "scripts/setup/{script}"\n{body}', **extra
+        )

@@ -1,0 +1,135 @@
+"""scripts/check, scripts/test and .ci/run as their users call them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from setup_machine import PROJECT, Machine
+
+NOBODY = 65534
+# As any user who is not root; root runs the same as nobody.
+UNPRIVILEGED = (
+    ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    if os.geteuid() == 0
+    else ()
+)
+
+
+@pytest.fixture
+def given_to_nobody(machine: Machine) -> Machine:
+    """The project belongs to the user who runs it."""
+    if UNPRIVILEGED:
+        for path in (machine.root, *machine.root.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    return machine
+
+
+@pytest.mark.parametrize("launcher", ["scripts/check", "scripts/test"])
+def test_no_engine_and_no_root(given_to_nobody: Machine, launcher: str) -> None:
+    result = given_to_nobody.run(
+        *UNPRIVILEGED, launcher, DOCKER_HOST=f"unix://{given_to_nobody.root}/none.sock"
+    )
+    assert result.returncode == 3, result.stderr
+    assert result.stdout == ""
+    assert "no Docker Engine answers at DOCKER_HOST=unix://" in result.stderr
+    assert "next: start that engine" in result.stderr
+
+
+def test_no_docker_at_all_and_no_root(given_to_nobody: Machine) -> None:
+    given_to_nobody.program("docker", "exit 127")
+    script = given_to_nobody.project / "scripts/setup/engine.sh"
+    script.write_text(script.read_text().replace("/var/run/docker.sock", "/nowhere/docker.sock"))
+    result = given_to_nobody.run(*UNPRIVILEGED, "scripts/check")
+    assert result.returncode == 3
+    assert "as root: scripts/setup/engine.sh" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/var/run/docker.sock").exists(), reason="no engine's socket here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user outside its group")
+def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
+    result = given_to_nobody.run(*UNPRIVILEGED, "scripts/check")
+    assert result.returncode == 3
+    assert "this user may not talk to the Docker Engine" in result.stderr
+    assert "sudo usermod -aG docker " in result.stderr
+
+
+def launch(machine: Machine, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """scripts/check on a machine where all is set up and onegig prints its arguments."""
+    machine.program("docker", "case $1 in version) echo 26.1.5 ;; *) echo 2.26.1 2.26.1 ;; esac")
+    tools = machine.project / ".venv/bin"
+    tools.mkdir(parents=True)
+    shutil.copy(shutil.which("true") or "", tools / "python")
+    (tools / "onegig").write_text('#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\nexit 4\n')
+    (tools / "onegig").chmod(0o755)
+    machine.source("venv.sh", 'printf "%s" "$(mark_of runtime)" >"$VENV/.onegig-runtime"')
+    return subprocess.run(
+        [machine.project / "scripts/check", *arguments],
+        cwd=folder,
+        env=machine.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_check_hands_over_arguments_and_exit_status(machine: Machine) -> None:
+    result = launch(machine, "--json", "--tier", "a b", folder=machine.project)
+    assert result.stdout.splitlines() == ["official", "check", "--json", "--tier", "a b"]
+    assert (result.returncode, result.stderr) == (4, "")
+
+
+def test_check_from_another_folder_judges_the_project(machine: Machine) -> None:
+    result = launch(machine, "--json", folder=machine.root)
+    project = machine.project
+    assert result.stdout.splitlines()[2:] == [
+        *("--budgets", f"{project}/budgets.yml"),
+        *("--report", f"{project}/report"),
+        "--json",
+    ]
+
+
+def test_paths_given_from_another_folder_are_the_callers(machine: Machine) -> None:
+    result = launch(machine, "--budgets=mine.yml", "--report", "here", folder=machine.root)
+    assert result.stdout.splitlines()[2:] == ["--budgets=mine.yml", "--report", "here"]
+
+
+def test_check_through_a_link(machine: Machine) -> None:
+    launch(machine, folder=machine.project)
+    link = machine.root / "bin/fits"
+    link.symlink_to(machine.project / "scripts/check")
+    assert machine.run(link).stdout.splitlines() == ["official", "check"]
+
+
+def test_help_needs_no_engine(machine: Machine) -> None:
+    launch(machine, folder=machine.project)
+    machine.program("docker", "exit 1")
+    result = machine.run("scripts/check", "--help")
+    assert result.stdout.splitlines()[1:] == ["check", "--help"]
+
+
+def test_help_of_the_tests(machine: Machine) -> None:
+    result = machine.run("scripts/test", "--help")
+    assert result.returncode == 0
+    assert "Arguments go to pytest: scripts/test -k verdict." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("tests", "check", "status"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 4, 4), (3, 1, 3)]
+)
+def test_ci_fails_when_either_does(tmp_path: Path, tests: int, check: int, status: int) -> None:
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "scripts").mkdir()
+    for name, code in (("scripts/test", tests), ("scripts/check", check)):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho ran {name}\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    shutil.copy(PROJECT / ".ci/run", tmp_path / ".ci/run")
+    result = subprocess.run(
+        [tmp_path / ".ci/run"], cwd="/", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == status
+    assert "ran scripts/test\nran scripts/check\n" in result.stdout
+    assert f"scripts/check: exit status {check}" in result.stdout
