@@ -41,7 +41,7 @@ def _runner() -> str:
 
 
 def _bases(client: DockerClient, images: Iterable[str]) -> str:
-    wanted = set(images)
+    wanted = {name if ":" in name.rpartition("/")[2] else f"{name}:latest" for name in images}
     found = {
         (image.labels or {}).get(BASE_LABEL, FROM_REGISTRY)
         for image in client.images.list()

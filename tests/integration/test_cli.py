@@ -172,3 +172,13 @@ def test_wrong_usage_and_help(cli: Cli) -> None:
     shown = cli("check", "--help")
     assert shown.returncode == 0
     assert "INCOMPLETE" in shown.stdout
+
+
+def test_the_report_says_where_the_bases_came_from(cli: Cli, project: Path) -> None:
+    (project / "Dockerfile").write_text(f'{DOCKERFILE}LABEL onegig.base="assembled locally"\n')
+    (project / "compose.yml").write_text(compose().replace("    image: onegig-cli-test/web\n", ""))
+    assert cli("build").returncode == 0
+    done = cli("inspect", "--json", "--quiet")
+    report = json.loads(done.stdout)
+    assert report["environment"]["bases"] == "assembled locally"
+    assert report["images"][0]["base"] == "assembled locally"
