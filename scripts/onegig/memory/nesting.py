@@ -22,7 +22,10 @@ REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
 USEFUL = ("docker-proxy", "docker-init")
 SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/libexec/docker")
 ENTRY_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
-DIND_IMAGE = os.environ.get("ONEGIG_DIND_IMAGE", "docker:28.5.2-dind")
+DIND_IMAGE = os.environ.get(
+    "ONEGIG_DIND_IMAGE",
+    "docker:28.5.2-dind@sha256:2a232a42256f70d78e3cc5d2b5d6b3276710a0de0596c145f627ecfae90282ac",
+)
 DIND_PORT = 2376
 CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\

@@ -22,9 +22,10 @@ from onegig.owned import Run
 from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
-PYTHON = os.environ.get(
-    "PYTHON_IMAGE", "python:3.13-alpine"
-)  # where the host's own is out of reach
+PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
+    "PYTHON_IMAGE",
+    "python:3.13-alpine@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
+)
 
 
 @dataclass(slots=True)
