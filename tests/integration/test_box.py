@@ -1,11 +1,13 @@
 """The box on a real engine: what it measures, how services fare in it, and that nothing stays."""
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,30 @@ def test_how_services_fail(client: DockerClient, make_stack: MakeStack) -> None:
     assert states["waiting"].state is ServiceState.NOT_STARTED
 
 
+def test_what_keeps_compose_from_starting_a_service_is_told(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    stack = make_stack(
+        {"stuck": {**hold(1), "volumes": ["/no/such/folder:/data"]}, "fine": hold(1)}
+    )
+    report = observe(client, stack)
+    assert report.services[0].state in (ServiceState.NOT_STARTED, ServiceState.CRASHED)
+    told = "\n".join((*report.incomplete, report.services[0].log_tail))
+    assert "/no/such/folder" in told
+
+
+def test_networks_and_volumes_from_outside_are_made_in_the_box(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    stack = make_stack({"one": {**hold(1), "networks": ["shared"], "volumes": ["kept:/data"]}})
+    config = json.loads(stack.config_json)
+    config["networks"] = {"shared": {"external": True, "name": "company-net"}}
+    config["volumes"] = {"kept": {"external": True, "name": "company-data"}}
+    report = observe(client, replace(stack, config_json=json.dumps(config)))
+    assert report.services[0].state is ServiceState.HEALTHY
+    assert not client.networks.list(names=["company-net"])
+
+
 def test_load_reaches_the_stack_and_is_not_charged_to_it(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
@@ -165,8 +191,6 @@ def test_killed_runs_are_cleaned_up_by_the_next(
 
 
 if __name__ == "__main__":
-    import json
-
     from onegig.engine import connect
 
     sys.path.insert(0, str(Path(__file__).parents[1]))

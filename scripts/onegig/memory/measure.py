@@ -10,7 +10,7 @@ from requests import RequestException
 from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
 from onegig.memory.load import apply_load
-from onegig.memory.stack import list_containers, read_log, start_stack
+from onegig.memory.stack import Start, list_containers, read_log, start_stack
 from onegig.memory.summary import (
     Observation,
     summarise_box,
@@ -21,7 +21,7 @@ from onegig.memory.summary import (
 from onegig.memory.watch import Watch, watch_box
 from onegig.model.budgets import Budgets
 from onegig.model.environment import Environment
-from onegig.model.memory import MemoryReport, Window
+from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.stack import Stack
 from onegig.owned import Run
 
@@ -48,7 +48,7 @@ def measure(
         watch_box(box, run_, budgets.measure.hz) as watch,
         apply_load(client, budgets.load, stack, box, run_) as load,
     ):
-        boot_seconds = start_stack(
+        start = start_stack(
             stack,
             box,
             run_,
@@ -59,9 +59,9 @@ def measure(
         opened, closed = _wait(budgets, say)
         box.lift_cap(client)
         seen = _observe(box, watch, opened, closed)
-        window = _window(budgets, seen, boot_seconds, load.description)
+        window = _window(budgets, seen, start.seconds, load.description)
         gaps = _gaps(seen, stack, window.hz * window.seconds)
-        problems = tuple(filter(None, (load.problem(), *gaps)))
+        problems = tuple(filter(None, (load.problem(), *_never_started(seen, start), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
 
 
@@ -104,6 +104,14 @@ def _observe(box: Box, watch: Watch, opened: float, closed: float) -> Observatio
     return Observation(
         passes=watch.between(0, closed), window=window, containers=containers, logs=logs
     )
+
+
+def _never_started(seen: Observation, start: Start) -> list[str]:
+    """Why compose left services out, where none of them says so itself."""
+    waiting = [c.service for c in seen.containers if c.state is ServiceState.NOT_STARTED]
+    if not waiting or not start.problem:
+        return []
+    return [f"{', '.join(waiting)} not started: {start.problem}"]
 
 
 def _gaps(seen: Observation, stack: Stack, expected: float) -> list[str]:

@@ -66,6 +66,14 @@ class Container:
         return self.ready or self.state in hopeless or self.health == "unhealthy"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """How starting the stack went; `problem` is compose's own last word when it gave up."""
+
+    seconds: float  # until all services were ready, or the wait was over
+    problem: str = ""
+
+
 def start_stack(
     stack: Stack,
     box: Box,
@@ -74,13 +82,14 @@ def start_stack(
     environment: Mapping[str, str],
     timeout_seconds: float,
     say: Callable[[str], None],
-) -> float:
-    """Start every service in dependency order; return the seconds until all were ready.
+) -> Start:
+    """Start every service in dependency order and wait until all are ready.
 
     Services that crash or never turn healthy end the wait but are no error: the caller reads their
     states afterwards. Raises BootError when compose could not create a single container.
     """
     started = time.monotonic()
+    _create_externals(stack, box)
     log = run_.directory / "up.log"
     with log.open("wb") as output:
         child = spawn(
@@ -106,7 +115,19 @@ def start_stack(
             time.sleep(POLL_SECONDS)
     finally:
         close(child)
-    return time.monotonic() - started
+    words = tail(log.read_text(errors="replace"), 1) if child.returncode else ""
+    return Start(seconds=time.monotonic() - started, problem=words)
+
+
+def _create_externals(stack: Stack, box: Box) -> None:
+    """Networks and volumes that the project expects to exist, empty ones inside the box."""
+    config: dict[str, Any] = json.loads(stack.config_json)
+    for network in (config.get("networks") or {}).values():
+        if network and network.get("external"):
+            box.client.networks.create(network["name"], driver="bridge")
+    for volume in (config.get("volumes") or {}).values():
+        if volume and volume.get("external"):
+            box.client.volumes.create(volume["name"])
 
 
 def list_containers(client: DockerClient) -> tuple[Container, ...]:
