@@ -27,6 +27,7 @@ DIND_IMAGE = os.environ.get(
     "docker:28.5.2-dind@sha256:2a232a42256f70d78e3cc5d2b5d6b3276710a0de0596c145f627ecfae90282ac",
 )
 DIND_PORT = 2376
+DIND_API = "1.44"  # asking for the version would come before the certificates are settled
 CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\
 dockerd-entrypoint.sh --bip 10.200.0.1/24 --default-address-pool base=10.201.0.0/16,size=24 \
@@ -164,7 +165,7 @@ class Dind:
             "DOCKER_TLS_VERIFY": "1",
             "DOCKER_CERT_PATH": str(client_certificates),
         }
-        return _answering(f"https://{address}", tls), environment
+        return _answering(f"https://{address}", tls, DIND_API), environment
 
 
 def ways(place: Place) -> tuple[Nesting, ...]:
@@ -200,8 +201,9 @@ def import_empty_image(client: DockerClient, run: Run) -> None:
     )
 
 
-def _answering(url: str, tls: TLSConfig | None) -> DockerClient:
+def _answering(url: str, tls: TLSConfig | None, version: str = "auto") -> DockerClient:
     """A client whose engine answers; DockerException or OSError while it does not."""
-    client = DockerClient(base_url=url, version="auto", timeout=CALL_SECONDS, tls=tls or False)
+    client = DockerClient(base_url=url, version=version, timeout=CALL_SECONDS, tls=tls or False)
+    client.api.trust_env = False  # requests would let REQUESTS_CA_BUNDLE overrule our certificates
     client.ping()
     return client
