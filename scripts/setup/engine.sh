@@ -118,8 +118,10 @@ start_engine() {
     if [ -d /run/systemd/system ]; then
         say "starting the Docker Engine (systemctl start docker)"
         logged "start" systemctl start docker || :
-    elif ! pgrep -x dockerd >/dev/null 2>&1; then
+    elif ! pgrep -r R,S,D -x dockerd >/dev/null 2>&1; then
         say "starting the Docker Engine (dockerd, log in $ENGINE_LOG)"
+        # left by an engine that was killed: its number may belong to another process, or a dead one
+        rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
         setsid dockerd >"$ENGINE_LOG" 2>&1 </dev/null &
     fi
     local end=$((SECONDS + START_SECONDS))
