@@ -88,12 +88,6 @@ def box_cgroup(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
     return cgroup.parent if hierarchy.version == 2 and cgroup.name in LEAVES else cgroup
 
 
-def read_account(cgroup: Path, version: int) -> Account:
-    """The account as of now. Raises FileNotFoundError once the cgroup is gone."""
-    marks = read_marks(cgroup, version)
-    return read_usage(cgroup, version, marks)
-
-
 def read_marks(cgroup: Path, version: int) -> Marks:
     """The high-water mark and the kills: they only grow, and need not be read at every pass."""
     if version == 1:
@@ -109,7 +103,7 @@ def read_marks(cgroup: Path, version: int) -> Marks:
 
 
 def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
-    """The account as of now, with marks read before."""
+    """The account as of now, with marks read before; FileNotFoundError once the cgroup is gone."""
     stat = _read(cgroup, "memory.stat")
     if version == 1:
         usage = int(_read(cgroup, "memory.usage_in_bytes"))

@@ -12,8 +12,9 @@ from onegig.memory.cgroup import (
     cgroup_of,
     find_hierarchy,
     processes,
-    read_account,
+    read_marks,
     read_pressure,
+    read_usage,
     walk,
 )
 
@@ -25,6 +26,10 @@ cgroup /sys/fs/cgroup/cpu cgroup rw,relatime,cpu 0 0
 cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
 """
 UNIFIED = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate 0 0\n"
+
+
+def read_account(cgroup: Path, version: int) -> Account:
+    return read_usage(cgroup, version, read_marks(cgroup, version))
 
 
 def test_version_1_wins_where_it_holds_the_memory_controller() -> None:
