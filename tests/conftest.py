@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.model.verdict import Report
+from onegig.model.report import Report
 from scenarios import REPORTS
 
 GOLDEN = Path(__file__).parent / "golden"

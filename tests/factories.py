@@ -20,7 +20,8 @@ from onegig.model.memory import (
     Stall,
     Window,
 )
-from onegig.model.verdict import Check, Report, State, Step, Unit, Verdict, Waterfall
+from onegig.model.report import Report
+from onegig.model.verdict import Check, State, Step, Unit, Verdict, Waterfall
 
 MIB = 1024**2
 MB = 1000**2

@@ -19,7 +19,8 @@ from onegig.model.measured import Unknown
 from onegig.model.memory import (
     ServiceState,
 )
-from onegig.model.verdict import Report, State, Unit
+from onegig.model.report import Report
+from onegig.model.verdict import State, Unit
 
 
 def make_go() -> Report:

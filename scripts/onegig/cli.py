@@ -11,7 +11,7 @@ from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
-from onegig.model.verdict import Report
+from onegig.model.report import Report
 from onegig.options import (
     EXISTING_FILE,
     SOME_FILE,

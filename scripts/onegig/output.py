@@ -9,7 +9,8 @@ import click
 from onegig.errors import ConfigError, ExitCode, OnegigError
 from onegig.model.codec import D, from_json
 from onegig.model.measured import Skipped
-from onegig.model.verdict import Report, State
+from onegig.model.report import Report
+from onegig.model.verdict import State
 from onegig.report import RENDERERS
 from onegig.report.terminal import render as render_terminal
 

@@ -30,9 +30,9 @@ from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
-from onegig.model.verdict import Report
 from onegig.owned import Run, new_run, remove_leftovers, remove_run
 from onegig.process import CommandError, run
 from onegig.progress import Progress

@@ -5,6 +5,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 # shellcheck source=scripts/setup/browser.sh
 . "$(dirname "${BASH_SOURCE[0]}")/browser.sh"
+# shellcheck source=scripts/setup/npm.sh
+. "$(dirname "${BASH_SOURCE[0]}")/npm.sh"
 # shellcheck source=scripts/setup/redis.sh
 . "$(dirname "${BASH_SOURCE[0]}")/redis.sh"
 # shellcheck source=scripts/setup/venv.sh

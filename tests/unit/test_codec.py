@@ -11,7 +11,7 @@ from onegig.errors import ConfigError
 from onegig.model.codec import DOCUMENTS, from_json, json_schema, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
-from onegig.model.verdict import Report
+from onegig.model.report import Report
 from scenarios import make_go
 
 SCHEMAS = Path(__file__).parents[2] / "scripts" / "onegig" / "schemas"

@@ -1,6 +1,7 @@
 """budgets.yml as data: limits with the mission's defaults, and where each was written."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from onegig.model.sizes import Convention, parse_size
@@ -61,6 +62,7 @@ class Measure:
     window_seconds: float = 15.0
     hz: float = 10.0
     healthy_timeout_seconds: float = 120.0
+    repeats: int = 1  # windows taken one after the other; the highest counts, all are shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +70,32 @@ class Load:
     """A load applied from outside the box, in its network: a command run from one service's image.
 
     `environment` is set while compose reads the stack, so that a stack can be pointed at the load.
+    "{rate}" in `command` stands for `rate`.
     """
 
     service: str
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    rate: float | None = None  # what the command makes of it: messages a second, say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiver:
+    """A failing check that is let pass for a while; the day of `expires` is its last."""
+
+    metric: str  # a check's id: "memory.total", "image.efficiency"
+    subject: str | None  # the service or image; None: every one
+    reason: str
+    owner: str
+    expires: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shards:
+    """When images are built and inspected by several machines at once."""
+
+    start: int = 30  # images from which on it is worth it
+    most: int = 10  # machines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +111,8 @@ class Budgets:
     measure: Measure = field(default_factory=Measure)
     load: Load | None = None
     services: tuple[tuple[str, ServiceBudget], ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    shards: Shards = field(default_factory=Shards)
     lines: tuple[tuple[str, int], ...] = ()
 
     def service(self, name: str) -> ServiceBudget:

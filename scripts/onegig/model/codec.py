@@ -8,16 +8,20 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from onegig.errors import ConfigError
+from onegig.model.baseline import BASELINE_SCHEMA, Baseline
 from onegig.model.images import IMAGES_SCHEMA, ImagesReport
 from onegig.model.memory import MEMORY_SCHEMA, MemoryReport
-from onegig.model.verdict import REPORT_SCHEMA, Report
+from onegig.model.report import REPORT_SCHEMA, Report
+from onegig.model.run import RUN_SCHEMA, RunReport
 
-Document = ImagesReport | MemoryReport | Report
-D = TypeVar("D", ImagesReport, MemoryReport, Report)
+Document = ImagesReport | MemoryReport | Report | RunReport | Baseline
+D = TypeVar("D", ImagesReport, MemoryReport, Report, RunReport, Baseline)
 DOCUMENTS: dict[str, type[Any]] = {
     IMAGES_SCHEMA: ImagesReport,
     MEMORY_SCHEMA: MemoryReport,
     REPORT_SCHEMA: Report,
+    RUN_SCHEMA: RunReport,
+    BASELINE_SCHEMA: Baseline,
 }
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}
 

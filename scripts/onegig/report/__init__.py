@@ -6,7 +6,7 @@ To add one, write a module with `render(report) -> str` and name it here.
 from collections.abc import Callable, Mapping
 
 from onegig.model.codec import to_json
-from onegig.model.verdict import Report
+from onegig.model.report import Report
 from onegig.report import html, markdown, terminal
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {

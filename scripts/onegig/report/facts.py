@@ -3,7 +3,7 @@
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
-from onegig.model.verdict import Report
+from onegig.model.report import Report
 from onegig.report import words
 
 

@@ -7,8 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Report, State
+from onegig.model.verdict import State
 from onegig.report import facts, view, words
 from onegig.report.bands import Band, memory_bands, thinned
 from onegig.report.bars import waterfall_bars

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Report, State, Waterfall
+from onegig.model.verdict import State, Waterfall
 from onegig.report import facts, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.escape import code, fence, html, lines, markdown, plain

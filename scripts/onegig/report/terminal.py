@@ -10,8 +10,9 @@ from rich.text import Text
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart, MemoryReport, ServiceMemory
+from onegig.model.report import Report
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Report, State, Waterfall
+from onegig.model.verdict import State, Waterfall
 from onegig.report import facts, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.escape import lines, plain

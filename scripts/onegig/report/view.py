@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
-from onegig.model.verdict import Check, Report, State, Verdict
+from onegig.model.report import Report
+from onegig.model.verdict import Check, State, Verdict
 
 SEVERITY = {State.NO_GO: 0, State.INCOMPLETE: 1, State.WARN: 2, State.GO: 3}
 ALIKE = 3  # warnings of one kind that are listed

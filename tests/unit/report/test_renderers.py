@@ -12,7 +12,8 @@ from rich.cells import cell_len
 
 from factories import make_check, make_images, make_memory, make_report, make_service
 from onegig.model.codec import from_json
-from onegig.model.verdict import Report, State
+from onegig.model.report import Report
+from onegig.model.verdict import State
 from onegig.report import RENDERERS, markdown, terminal
 from scenarios import REPORTS, make_go, make_hostile, make_many
 

@@ -1,0 +1,47 @@
+"""The numbers of one commit of the default branch, small enough for one line of history.jsonl."""
+
+from dataclasses import dataclass
+
+from onegig.model.environment import Environment
+from onegig.model.measured import Missing
+from onegig.model.verdict import State
+
+BASELINE_SCHEMA = "onegig/baseline/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One check of that commit, by the id and subject of `Check`."""
+
+    id: str
+    subject: str
+    value: float | Missing
+    limit: float | None
+    state: State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceNumbers:
+    """One service of that commit."""
+
+    name: str
+    memory_bytes: int | Missing  # by `Baseline.metric`
+    image_bytes: int | Missing
+    cost_seconds: float | None = None  # building its image from nothing, when that last happened
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """What later commits are compared with. Sums are in bytes."""
+
+    schema: str = BASELINE_SCHEMA
+    commit: str
+    created: str  # ISO 8601, UTC
+    state: State
+    metric: str
+    total_bytes: int | Missing
+    limit_bytes: int
+    spread_bytes: tuple[int, int] | Missing
+    marks: tuple[Mark, ...]
+    services: tuple[ServiceNumbers, ...]
+    environment: Environment | Missing
