@@ -17,7 +17,7 @@ from docker import DockerClient
 
 from onegig.engine import connect
 from onegig.environment import read_environment
-from onegig.errors import InspectError, MeasureError
+from onegig.errors import InspectError, MeasureError, OnegigError
 from onegig.images.build import build_images
 from onegig.images.cache import open_cache
 from onegig.images.inspect import inspect_images
@@ -61,15 +61,41 @@ class Options:
         return shlex.join(words)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """A check as far as it went: what was measured before an error stays in the report."""
+
+    report: Report
+    stack: Stack | None  # None: it could not be read
+    error: OnegigError | None
+
+
 def check(options: Options, progress: Progress) -> Report:
     """The whole question, answered. Raises OnegigError where it cannot even be asked."""
-    with progress.step("read budgets and stack"):
-        budgets, stack = load(options)
-    with session(progress) as (client, current):
-        build(stack, budgets, current, progress)
-        images = inspect(client, stack.users_by_image, stack.name, progress)
-        memory = measure_stack(client, stack, budgets, current, progress)
-    return judge_reports(options, budgets, images, memory)
+    made = attempt(options, progress)
+    if made.error:
+        raise made.error
+    return made.report
+
+
+def attempt(options: Options, progress: Progress) -> Attempt:
+    """The whole question; an error ends it but takes nothing away from what is known by then."""
+    budgets, stack = Budgets(path=str(options.budgets), compose=""), None
+    images: ImagesReport | Missing | None = None
+    memory: MemoryReport | Missing | None = None
+    error: OnegigError | None = None
+    try:
+        with progress.step("read budgets and stack"):
+            budgets, stack = load(options)
+        with session(progress) as (client, current):
+            build(stack, budgets, current, progress)
+            images = inspect(client, stack.users_by_image, stack.name, progress)
+            memory = measure_stack(client, stack, budgets, current, progress)
+    except OnegigError as caught:
+        error = caught
+    missing = Unknown(reason=error.message if error else "")
+    report = judge_reports(options, budgets, images or missing, memory or missing)
+    return Attempt(report=report, stack=stack, error=error)
 
 
 def load(options: Options) -> tuple[Budgets, Stack]:
