@@ -68,3 +68,46 @@ class InspectError(OnegigError):
 
 class MeasureError(OnegigError):
     """The stack ran but could not be measured."""
+
+
+class HistoryError(OnegigError):
+    """The history of earlier runs cannot be read; it is never written over."""
+
+
+class ArtifactError(OnegigError):
+    """What a run left to be published cannot be trusted to mean anything; nothing of it is used."""
+
+
+class PublishError(OnegigError):
+    """The data branch could not be read or written, or is not ours."""
+
+
+class GithubError(OnegigError):
+    """GitHub did not do what was asked.
+
+    `status` is that of HTTP, 0 when no answer came at all. `reason` is GitHub's own message and
+    `errors` what it says about single fields, both without control characters. A POST that ends
+    with status 0 or 500 and above may have been carried out all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        reason: str = "",
+        errors: tuple[str, ...] = (),
+        command: str = "",
+        advice: str = "",
+        detail: str = "",
+    ) -> None:
+        super().__init__(message, command=command, advice=advice, detail=detail)
+        self.status = status
+        self.reason = reason
+        self.errors = errors
+
+
+class GithubPermissionError(GithubError):
+    """The token lacks a permission; the advice is the YAML that grants it."""
+
+    exit_code = ExitCode.CONFIG

@@ -1,0 +1,1 @@
+"""What leaves the machine: the gate's artifact, the comment, the check, the data branch."""
