@@ -3,7 +3,7 @@
 Any step can be replayed from a file: what one step writes, the next reads back equal.
 """
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,6 +23,7 @@ DOCUMENTS: dict[str, type[Any]] = {
     RUN_SCHEMA: RunReport,
     BASELINE_SCHEMA: Baseline,
 }
+MANY_PROBLEMS = 1000
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}
 
 
@@ -31,19 +32,24 @@ def to_json(document: Document) -> str:
     return _ADAPTERS[type(document)].dump_json(document, indent=1).decode() + "\n"
 
 
-def from_json(kind: type[D], text: str | bytes, source: str) -> D:
-    """The document in `text`; ConfigError names `source` and every value that does not fit."""
+def to_line(document: Document) -> str:
+    """The document as JSON on one line, newline at the end: for files of one document a line."""
+    return _ADAPTERS[type(document)].dump_json(document).decode() + "\n"
+
+
+def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = False) -> D:
+    """The document in `text`; ConfigError names `source` and every value that does not fit.
+
+    `strict` allows no key that the model lacks and no "1" for 1: what a stranger wrote.
+    """
+    extra: Literal["forbid"] | None = "forbid" if strict else None
     try:
-        document: D = _ADAPTERS[kind].validate_json(text)
+        document: D = _ADAPTERS[kind].validate_json(text, strict=strict or None, extra=extra)
     except ValidationError as error:
-        problems = "\n".join(
-            f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}"
-            for item in error.errors()[:20]
-        )
         raise ConfigError(
             f"{source} is not a {kind.__name__} of this version of onegig",
             advice="write it again with this version of onegig",
-            detail=problems,
+            detail=_problems(error),
         ) from error
     expected = next(schema for schema, known in DOCUMENTS.items() if known is kind)
     if document.schema != expected:
@@ -52,6 +58,16 @@ def from_json(kind: type[D], text: str | bytes, source: str) -> D:
             advice="write it again with this version of onegig",
         )
     return document
+
+
+def _problems(error: ValidationError) -> str:
+    """The first values that do not fit; only how many where listing them costs too much."""
+    if error.error_count() > MANY_PROBLEMS:
+        return f"{error.error_count():,} values do not fit"
+    return "\n".join(
+        f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}"
+        for item in error.errors()[:20]
+    )
 
 
 def json_schema(kind: type[Any]) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""The history of the default branch: nothing is lost, nothing unreadable is taken for empty."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histories import commit, entry, incomplete
+from onegig.errors import ExitCode, HistoryError
+from onegig.model.baseline import Baseline, ServiceNumbers
+from onegig.model.codec import to_json, to_line
+from onegig.model.verdict import State
+from onegig.publish.history import (
+    MOST_BYTES,
+    MOST_ENTRIES,
+    add,
+    nearest,
+    newest_complete,
+    parse_history,
+    write_history,
+)
+
+LINE = to_line(entry(1))
+
+
+def numbers(history: tuple[Baseline, ...]) -> list[int]:
+    return [int(one.commit, 16) for one in history]
+
+
+def with_cost(number: int, **seconds: float | None) -> Baseline:
+    services = tuple(
+        ServiceNumbers(name=name, memory_bytes=1, image_bytes=1, cost_seconds=cost)
+        for name, cost in seconds.items()
+    )
+    return entry(number, services=services)
+
+
+def test_empty_text_is_an_empty_history() -> None:
+    assert parse_history("") == ()
+
+
+def test_what_is_written_reads_back_equal_one_entry_a_line() -> None:
+    history = (entry(1), incomplete(2), entry(3))
+    text = write_history(history)
+    assert text.count("\n") == 3
+    assert parse_history(text) == history
+
+
+def test_text_that_json_does_not_break_does_not_break_a_line() -> None:
+    history = (entry(1, metric="a\u2028b\x85c\nd"),)
+    assert parse_history(write_history(history)) == history
+
+
+def test_last_newline_may_be_missing() -> None:
+    assert parse_history(LINE.removesuffix("\n")) == (entry(1),)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("\n", "Invalid JSON"),
+        ("<<<<<<< HEAD\n", "Invalid JSON"),
+        (LINE[:100] + "\n", "Invalid JSON"),
+        ("[]\n", "Input should be"),
+        (LINE.replace('"GO"', '"FINE"'), "state"),
+        (LINE.replace('"metric"', '"later":1,"metric"'), "later: Unexpected keyword argument"),
+        (LINE.replace("onegig/baseline/1", "onegig/baseline/9"), "this version reads"),
+        (LINE.replace(commit(1), "main"), "commit: 'main' is not 40 hex digits"),
+        (LINE.replace("2026-11-23T20:01:00+00:00", "yesterday"), "Invalid isoformat"),
+        (LINE.replace("2026-11-23T20:01:00+00:00", "2026-11-23T20:01:00"), "has no time zone"),
+        (to_json(entry(2)), "Invalid JSON"),
+    ],
+)
+def test_a_line_that_is_no_entry_is_named(bad: str, said: str) -> None:
+    with pytest.raises(HistoryError, match="line 2 of the history cannot be read") as caught:
+        parse_history(LINE + bad + to_line(entry(3)))
+    assert said in caught.value.detail
+    assert "delete the file" in caught.value.advice
+    assert caught.value.exit_code is ExitCode.INCOMPLETE
+
+
+def test_later_line_of_one_commit_wins() -> None:
+    text = to_line(entry(1, 500)) + to_line(entry(2)) + to_line(entry(1, 700))
+    assert parse_history(text) == (entry(1, 700), entry(2))
+
+
+def test_entries_are_put_in_order_of_time_whatever_the_notation() -> None:
+    late = entry(3, created="2026-11-23T21:01:30+01:00")  # between the first two minutes
+    text = to_line(entry(2)) + to_line(late) + to_line(entry(1))
+    assert numbers(parse_history(text)) == [1, 3, 2]
+
+
+def test_run_that_finishes_late_takes_its_place() -> None:
+    assert numbers(add((entry(1), entry(3)), entry(2))) == [1, 2, 3]
+
+
+def test_measuring_again_replaces() -> None:
+    assert add((entry(1, 500), entry(2)), entry(1, 700)) == (entry(1, 700), entry(2))
+
+
+def test_oldest_entries_make_room() -> None:
+    history = tuple(map(entry, range(1, MOST_ENTRIES + 1)))
+    assert numbers(add(history, entry(MOST_ENTRIES + 1))) == list(range(2, MOST_ENTRIES + 2))
+    assert add(history, entry(0)) == history
+
+
+def test_oldest_entries_make_room_when_lines_are_long() -> None:
+    size = len(to_line(entry(1)))
+    history = add((entry(1), entry(2), entry(3)), entry(4), most_bytes=2 * size)
+    assert numbers(history) == [3, 4]
+
+
+def test_newest_entry_is_kept_however_long() -> None:
+    assert add((entry(1),), entry(2), most_bytes=10) == (entry(2),)
+
+
+def test_history_of_the_largest_stacks_stays_small() -> None:
+    marks = entry(1).marks * 2_000
+    history: tuple[Baseline, ...] = ()
+    for number in range(30):
+        history = add(history, entry(number, marks=marks))
+    assert 10 < len(history) < 30
+    assert len(write_history(history).encode()) <= MOST_BYTES
+
+
+def test_costs_of_images_that_were_not_built_are_carried_over() -> None:
+    history = add((), with_cost(1, web=40.0, redis=2.0))
+    history = add(history, with_cost(2, web=None, redis=3.0, new=None))
+    history = add(history, with_cost(3, web=None, redis=None, new=None))
+    costs = {service.name: service.cost_seconds for service in history[-1].services}
+    assert costs == {"web": 40.0, "redis": 3.0, "new": None}
+
+
+def test_costs_are_not_carried_back() -> None:
+    history = add((with_cost(2, web=40.0),), with_cost(1, web=None))
+    assert history[0].services[0].cost_seconds is None
+
+
+def test_what_could_not_be_read_back_is_not_written() -> None:
+    mark = replace(entry(1).marks[0], value=float("nan"))
+    with pytest.raises(HistoryError):
+        write_history((entry(1, marks=(mark,)),))
+
+
+def test_nearest_is_the_first_commit_with_numbers() -> None:
+    history = (entry(1), entry(2), incomplete(3))
+    commits = [commit(number) for number in (4, 3, 2, 1)]
+    assert nearest(history, commits) == (entry(2), 2)
+    assert nearest(history, commits[2:]) == (entry(2), 0)
+
+
+def test_nothing_near() -> None:
+    assert nearest((entry(1), incomplete(2)), [commit(2)]) is None
+    assert nearest((), []) is None
+
+
+def test_newest_complete_is_not_the_one_that_was_not_measured() -> None:
+    only_images = replace(incomplete(4), state=State.NO_GO)
+    assert newest_complete((entry(1), entry(2), incomplete(3), only_images)) == entry(2)
+    assert newest_complete((incomplete(1),)) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.booleans(), st.integers(1, 2000)), max_size=30))
+def test_any_sequence_of_runs_gives_a_sound_history(runs: list[tuple[int, bool, int]]) -> None:
+    history: tuple[Baseline, ...] = ()
+    for number, measured, total_mb in runs:
+        history = add(history, entry(number, total_mb) if measured else incomplete(number), most=8)
+        history = parse_history(write_history(history))
+    last = {number: (measured, total_mb) for number, measured, total_mb in runs}
+    assert numbers(history) == sorted(set(numbers(history)))
+    assert len(history) <= 8
+    for one in history:
+        measured, total_mb = last[int(one.commit, 16)]
+        assert one == (
+            entry(int(one.commit, 16), total_mb) if measured else incomplete(int(one.commit, 16))
+        )
