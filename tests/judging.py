@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import date
 
 from factories import make_memory, make_service
 from onegig.model.budgets import Budgets, MemoryBudget
@@ -10,6 +11,7 @@ from onegig.model.memory import EnginePart, MemoryReport, Sample, ServiceMemory
 from onegig.model.verdict import Check, State, Verdict
 
 MIB = 1024**2
+TODAY = date(2026, 11, 23)
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml")
 Judge = Callable[..., Verdict]
 SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}

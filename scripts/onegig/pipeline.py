@@ -193,11 +193,12 @@ def judge_reports(
     """The verdict over what was measured."""
     tier = find_tier(budgets.tier) if budgets.tier else None
     names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
+    now = datetime.now(UTC)
     return Report(
         stack=names[0] if names else options.budgets.resolve().parent.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now.isoformat(timespec="seconds"),
         commit=_commit(options.budgets.parent),
-        verdict=judge(budgets, images, memory, tier),
+        verdict=judge(budgets, images, memory, tier, today=now.date()),
         images=images,
         memory=memory,
         reproduce=options.reproduce,

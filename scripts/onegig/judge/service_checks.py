@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from onegig.judge.totals import consumption
+from onegig.judge.totals import own_peak
 from onegig.judge.words import compare, last_line, memory, times
-from onegig.model.budgets import Budgets, Metric
+from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.verdict import Check, State, Unit
@@ -30,7 +30,7 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
         limit = budgets.service(service.name).memory_bytes
         if limit is None:
             continue
-        value = _highest(service, budgets.memory.metric)
+        value = own_peak(service, budgets.memory.metric)
         figures = compare(value, limit)
         yield Check(
             id="service.memory",
@@ -43,12 +43,6 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
             message=f"{service.name} takes {figures.of}, {figures.room}",
             where=budgets.where(f"services.{service.name}.memory"),
         )
-
-
-def _highest(service: ServiceMemory, metric: Metric) -> int:
-    """A service is held to its own peak where it is known, not to that of the stack."""
-    now = consumption(service, metric)
-    return max(now, service.rss_max_bytes) if metric is Metric.RSS else now
 
 
 def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:

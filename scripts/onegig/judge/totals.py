@@ -52,6 +52,12 @@ def consumption(service: ServiceMemory, metric: Metric) -> int:
     return service.working_set_bytes if metric is Metric.CHARGED else service.rss_bytes
 
 
+def own_peak(service: ServiceMemory, metric: Metric) -> int:
+    """A service is held to its own peak where it is known, not to that of the stack."""
+    now = consumption(service, metric)
+    return max(now, service.rss_max_bytes) if metric is Metric.RSS else now
+
+
 def _at_the_peak(memory: MemoryReport, metric: Metric) -> int:
     if metric is Metric.CHARGED:
         return memory.box.charged_bytes

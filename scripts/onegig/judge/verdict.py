@@ -1,6 +1,7 @@
 """`judge`: reports and budgets in, the verdict out."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
@@ -22,8 +23,13 @@ def judge(
     images: ImagesReport | Missing,
     memory: MemoryReport | Missing,
     tier: Tier | None,
+    *,
+    today: date,
 ) -> Verdict:
-    """The verdict over what was measured; what is missing makes it INCOMPLETE, never better."""
+    """The verdict over what was measured; what is missing makes it INCOMPLETE, never better.
+
+    `today` (UTC) decides which waivers are still in force.
+    """
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
     checks = tuple(_checks(budgets, images, memory, tier))
     found = {check.state for check in checks}

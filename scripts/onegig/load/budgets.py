@@ -6,7 +6,7 @@ lists everything, each line starting with the place: `budgets.yml:12: services.r
 
 from pathlib import Path
 
-from onegig.load.document import Document, read_document
+from onegig.load.document import Document, parse_document, read_document
 from onegig.load.mistakes import Problem, dotted, mistakes
 from onegig.load.nearest import did_you_mean
 from onegig.load.structure import check_structure
@@ -24,6 +24,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import catalogue
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+COMPOSE = "compose.yml"
 ENOUGH_SAMPLES = 2
 DEFAULTS = Budgets(path="", compose="")
 
@@ -33,13 +34,25 @@ def load_budgets(path: Path) -> Budgets:
 
     Raises ConfigError: the file is missing or unreadable, or has mistakes (all are listed).
     """
-    document = read_document(path)
+    return _checked(read_document(path), compose=_beside(path))
+
+
+def parse_budgets(name: str, text: bytes) -> Budgets:
+    """The same for a file's content, wherever it comes from; `name` is what messages call it.
+
+    Raises ConfigError as `load_budgets` does. Without a folder to look into, a compose file that
+    is not named is "compose.yml".
+    """
+    return _checked(parse_document(name, text), compose=COMPOSE)
+
+
+def _checked(document: Document, *, compose: str) -> Budgets:
     values = Values(document)
-    budgets = _budgets(path, document, values)
+    budgets = _budgets(document, values, compose)
     _check_sense(budgets, values)
     problems = _merge(list(document.problems), values.problems, check_structure(document))
     if problems:
-        raise mistakes(str(path), problems)
+        raise mistakes(document.path, problems)
     return budgets
 
 
@@ -64,12 +77,12 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
         raise mistakes(budgets.path, problems, advice=advice)
 
 
-def _budgets(path: Path, document: Document, values: Values) -> Budgets:
+def _budgets(document: Document, values: Values, beside: str) -> Budgets:
     tier = values.raw(("tier",))
     compose = values.raw(("compose",))
     return Budgets(
-        path=str(path),
-        compose=compose if isinstance(compose, str) else _beside(path),
+        path=document.path,
+        compose=compose if isinstance(compose, str) else beside,
         tier=tier if isinstance(tier, str) else None,
         memory=_memory(values),
         disk_bytes=values.read(("disk", "limit"), positive(storage_size), DEFAULTS.disk_bytes),
@@ -83,7 +96,7 @@ def _budgets(path: Path, document: Document, values: Values) -> Budgets:
 
 def _beside(path: Path) -> str:
     found = (name for name in COMPOSE_NAMES if (path.parent / name).is_file())
-    return next(found, "compose.yml")
+    return next(found, COMPOSE)
 
 
 def _memory(values: Values) -> MemoryBudget:

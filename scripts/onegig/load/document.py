@@ -49,51 +49,59 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """The file as a mapping; ConfigError when it is missing, no text, no YAML or no mapping."""
-    node = _compose(str(path), _read(path))
+    return parse_document(str(path), _read(path))
+
+
+def parse_document(name: str, data: bytes) -> Document:
+    """The same for a file's content; `name` is what it is called in messages."""
+    node = _compose(name, _decode(name, data))
     walk = Walk()
     try:
         value = walk.value(node, ()) if node is not None else None
     except (TooMuchError, RecursionError):
-        raise _too_much(str(path)) from None
+        raise _too_much(name) from None
     if value is None:
-        raise ConfigError(f"{path} is empty", advice=EXAMPLE)
+        raise ConfigError(f"{name} is empty", advice=EXAMPLE)
     if not isinstance(value, dict):
         raise mistakes(
-            str(path),
+            name,
             [Problem(line=1, message=f"should be a mapping of keys, not {kind_of(value)}")],
             advice=EXAMPLE,
         )
-    return Document(path=str(path), value=value, marks=walk.marks, problems=tuple(walk.problems))
+    return Document(path=name, value=value, marks=walk.marks, problems=tuple(walk.problems))
 
 
 def read_lines(path: Path) -> Mapping[Key, Mark]:
     """Where each key of any YAML file stands; nothing for a file that cannot be read as YAML."""
     walk = Walk()
     with suppress(ConfigError, TooMuchError, RecursionError):
-        node = _compose(str(path), _read(path))
+        node = _compose(str(path), _decode(str(path), _read(path)))
         if node is not None:
             walk.value(node, ())
     return walk.marks
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", advice=EXAMPLE) from None
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", advice="it should be a readable file"
         ) from None
+
+
+def _decode(name: str, data: bytes) -> str:
     if len(data) > MAX_BYTES:
-        raise _too_much(str(path))
+        raise _too_much(name)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as UTF-8"
-        raise mistakes(str(path), [Problem(line=line, message=message)]) from None
+        raise mistakes(name, [Problem(line=line, message=message)]) from None
 
 
 def _compose(path: str, text: str) -> yaml.Node | None:

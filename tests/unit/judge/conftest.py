@@ -1,7 +1,7 @@
 import pytest
 
 from factories import SERVICES, make_images, make_memory, make_service
-from judging import BUDGETS, Judge
+from judging import BUDGETS, TODAY, Judge
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
@@ -28,6 +28,7 @@ def judged() -> Judge:
             make_images(SERVICES) if images is None else images,
             make_memory(services) if memory is None else memory,
             tier,
+            today=TODAY,
         )
 
     return verdict

@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from factories import MEMTOTAL, SERVICES, make_images
-from judging import BUDGETS, MIB, Judge, checks, is_missing, limits, measured, samples, service
+from judging import (
+    BUDGETS,
+    MIB,
+    TODAY,
+    Judge,
+    checks,
+    is_missing,
+    limits,
+    measured,
+    samples,
+    service,
+)
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
@@ -19,7 +30,9 @@ def total(value: int, *, spread: tuple[int, ...] = (), headroom: float = 0.1) ->
     """The verdict on one service with `value` bytes, of a limit of 1,000 MB."""
     memory = measured([service("web", value)], totals=spread)
     memory = replace(memory, box=replace(memory.box, cap_bytes=LIMIT))
-    return judge(limits(LIMIT, headroom_share=headroom), make_images(["web"]), memory, None)
+    return judge(
+        limits(LIMIT, headroom_share=headroom), make_images(["web"]), memory, None, today=TODAY
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +111,7 @@ def test_the_total_by_metric(metric: Metric, megabytes: int) -> None:
     memory = measured([web], engine=100 * MIB)
     memory = replace(memory, window=replace(memory.window, metric=metric))
     budgets = limits(LIMIT, metric=metric, system_overhead_bytes=5 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, None)
+    verdict = judge(budgets, make_images(["web"]), memory, None, today=TODAY)
     assert verdict.total_bytes == megabytes * MIB
     assert verdict.metric == metric
 
@@ -107,7 +120,9 @@ def test_another_metric_than_was_measured_uses_the_samples() -> None:
     memory = replace(measured([service("web", 30 * MIB)]), samples=samples([10 * MIB, 70 * MIB]))
     memory = replace(memory, window=replace(memory.window, metric="pss"))
     for metric in (Metric.RSS, Metric.CHARGED):
-        verdict = judge(limits(LIMIT, metric=metric), make_images(["web"]), memory, None)
+        verdict = judge(
+            limits(LIMIT, metric=metric), make_images(["web"]), memory, None, today=TODAY
+        )
         assert verdict.total_bytes == 70 * MIB
         assert verdict.spread_bytes == (10 * MIB, 70 * MIB)
 
@@ -115,7 +130,7 @@ def test_another_metric_than_was_measured_uses_the_samples() -> None:
 def test_pss_cannot_be_had_from_a_window_of_rss() -> None:
     memory = measured([service("web", 30 * MIB)], totals=[30 * MIB])
     budgets = limits(LIMIT, metric=Metric.PSS)
-    verdict = judge(budgets, make_images(["web"]), memory, None)
+    verdict = judge(budgets, make_images(["web"]), memory, None, today=TODAY)
     assert verdict.state is State.INCOMPLETE
     assert "the peak of pss may be higher" in verdict.sentence
     assert is_missing(verdict.spread_bytes)
@@ -123,7 +138,10 @@ def test_pss_cannot_be_had_from_a_window_of_rss() -> None:
 
 def test_a_sum_below_the_highest_sample_does_not_lower_the_total() -> None:
     memory = measured([service("web", 30 * MIB)], totals=[50 * MIB])
-    assert judge(limits(LIMIT), make_images(["web"]), memory, None).total_bytes == 50 * MIB
+    assert (
+        judge(limits(LIMIT), make_images(["web"]), memory, None, today=TODAY).total_bytes
+        == 50 * MIB
+    )
 
 
 def test_a_box_of_another_size_is_said(judged: Judge) -> None:
@@ -156,7 +174,7 @@ def test_gaps_in_the_measurement_are_incomplete_but_do_not_hide_a_no_go() -> Non
     gap = "only 60 of 150 samples could be taken in time"
     for value, state in ((500 * MIB, State.INCOMPLETE), (1500 * MIB, State.NO_GO)):
         memory = replace(measured([service("web", value)]), incomplete=(gap,))
-        verdict = judge(limits(LIMIT), make_images(["web"]), memory, None)
+        verdict = judge(limits(LIMIT), make_images(["web"]), memory, None, today=TODAY)
         assert verdict.state is state
         assert verdict.incomplete == (gap,)
     assert verdict.sentence.startswith("NO-GO: 1,500 of 1,000 MB")
@@ -179,7 +197,7 @@ def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
     own = replace(BUDGETS.service(""), memory_bytes=24 * MIB)
     budgets = replace(limits(LIMIT), services=(("web", own),))
     web = service("web", 20 * MIB, rss_max_bytes=highest * MIB)
-    assert judge(budgets, make_images(["web"]), measured([web]), None).state is state
+    assert judge(budgets, make_images(["web"]), measured([web]), None, today=TODAY).state is state
 
 
 def test_a_tier_that_fits(judged: Judge) -> None:
@@ -195,7 +213,7 @@ def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     tier = find_tier("aws-t2-micro")
     for value, state in ((764, State.GO), (765, State.WARN), (900, State.WARN)):
         memory = measured([service("web", value * MIB)])
-        verdict = judge(limits(1024 * MIB), make_images(["web"]), memory, tier)
+        verdict = judge(limits(1024 * MIB), make_images(["web"]), memory, tier, today=TODAY)
         (check,) = checks(verdict, "memory.tier")
         assert (check.state, verdict.state) == (state, state)
     assert verdict.sentence == (
@@ -215,7 +233,7 @@ def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:
 def test_where_the_memory_goes() -> None:
     memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
     budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, find_tier("aws-t2-micro"))
+    verdict = judge(budgets, make_images(["web"]), memory, find_tier("aws-t2-micro"), today=TODAY)
     falls = [
         (fall.machine, [(step.name, step.bytes // MIB) for step in fall.steps])
         for fall in verdict.waterfalls
@@ -231,7 +249,7 @@ def test_where_the_memory_goes() -> None:
 def test_where_the_memory_goes_on_a_tier_known_by_its_price_only() -> None:
     memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
     budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, find_tier("gcp-e2-micro"))
+    verdict = judge(budgets, make_images(["web"]), memory, find_tier("gcp-e2-micro"), today=TODAY)
     kernel, system, *_ = verdict.waterfalls[1].steps
     assert (kernel.bytes, kernel.note) == (0, "not confirmed")
     assert (system.bytes, system.note) == (80 * MIB, "assumed: memory.system_overhead")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import make_images
-from judging import SEVERITY, limits, measured, service
+from judging import SEVERITY, TODAY, limits, measured, service
 from onegig.judge.verdict import judge
 from onegig.judge.words import compare, percent_beside
 from onegig.model.budgets import Budgets, ImagesBudget, Metric, ServiceBudget
@@ -89,10 +89,10 @@ def with_more_images(report: ImagesReport, more: int) -> ImagesReport:
 def test_more_bytes_never_improve_the_verdict(
     budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object, more: int
 ) -> None:
-    before = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    before = judge(budgets, images, memory, tier, today=TODAY)  # type: ignore[arg-type]
     for heavier in (
-        judge(budgets, images, with_more_memory(memory, more), tier),  # type: ignore[arg-type]
-        judge(budgets, with_more_images(images, more), memory, tier),  # type: ignore[arg-type]
+        judge(budgets, images, with_more_memory(memory, more), tier, today=TODAY),  # type: ignore[arg-type]
+        judge(budgets, with_more_images(images, more), memory, tier, today=TODAY),  # type: ignore[arg-type]
     ):
         assert SEVERITY[heavier.state] >= SEVERITY[before.state]
         for old, new in zip(before.checks, heavier.checks, strict=True):
@@ -103,7 +103,7 @@ def test_more_bytes_never_improve_the_verdict(
 def test_waterfalls_add_up(
     budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object
 ) -> None:
-    verdict = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    verdict = judge(budgets, images, memory, tier, today=TODAY)  # type: ignore[arg-type]
     assert len(verdict.waterfalls) == (1 if tier is None else 2)
     for fall in verdict.waterfalls:
         assert fall.sold_bytes == sum(step.bytes for step in fall.steps) + fall.headroom_bytes
@@ -116,7 +116,7 @@ def test_waterfalls_add_up(
 def test_the_worst_check_decides_and_the_words_say_so(
     budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object
 ) -> None:
-    verdict = judge(budgets, images, memory, tier)  # type: ignore[arg-type]
+    verdict = judge(budgets, images, memory, tier, today=TODAY)  # type: ignore[arg-type]
     assert SEVERITY[verdict.state] == max(SEVERITY[check.state] for check in verdict.checks)
     assert verdict.sentence.startswith(f"{verdict.state}: ")
     for check in verdict.checks:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from factories import make_images
-from judging import MIB, checks, limits, measured, service
+from judging import MIB, TODAY, checks, limits, measured, service
 from onegig.judge.verdict import judge
 from onegig.model.measured import Unknown
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
@@ -16,7 +16,9 @@ LIMIT = 1024 * MIB
 
 def verdict_on(*services: ServiceMemory, **changes: object) -> Verdict:
     memory: MemoryReport = replace(measured(services), **changes)  # type: ignore[arg-type]
-    return judge(limits(LIMIT), make_images([one.name for one in services]), memory, None)
+    return judge(
+        limits(LIMIT), make_images([one.name for one in services]), memory, None, today=TODAY
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from factories import MIB, SERVICES, make_images, make_memory, make_service
+from judging import TODAY
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ImagesBudget, MemoryBudget, Metric, ServiceBudget
 from onegig.model.images import ImagesReport
@@ -39,7 +40,7 @@ def judged(
         stack="crypto-desk",
         created="2026-11-23T20:44:00+00:00",
         commit="",
-        verdict=judge(budgets, images, memory, catalogue()[tier]),
+        verdict=judge(budgets, images, memory, catalogue()[tier], today=TODAY),
         images=images,
         memory=memory,
         reproduce="onegig check",

@@ -1,0 +1,157 @@
+"""A report beside a baseline: what changed, what is new, what failed before.
+
+Changes smaller than the noise floor (`noise`) are none. What can't be compared, because it was
+measured in another way or on one side only, is CHANGED with the reason and never inherited.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from onegig.judge.differences import differences
+from onegig.judge.noise import differs
+from onegig.judge.service_deltas import compare_services
+from onegig.judge.words import memory
+from onegig.model.baseline import Baseline, Mark
+from onegig.model.measured import Missing, Skipped
+from onegig.model.report import Report
+from onegig.model.review import Change, Comparison, Delta
+from onegig.model.verdict import Check, State, Unit
+
+SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}
+NOT_THERE = Skipped(reason="not in the baseline")
+
+_TOTALS = ("memory.total", "memory.tier")
+_OF_MEMORY = ("memory.", "service.memory", "service.state")
+_OF_IMAGES = ("image.", "images.", "disk.", "service.image")
+_Line = TypeVar("_Line", Check, Mark)
+
+
+def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
+    """The report beside the baseline, which is `behind` commits older than it should be."""
+    return Comparison(
+        commit=baseline.commit,
+        created=baseline.created,
+        behind=behind,
+        state=baseline.state,
+        total_bytes=_other_total(report, baseline) or baseline.total_bytes,
+        deltas=(*_deltas(report, baseline), *_removed(report, baseline)),
+        services=compare_services(report, baseline),
+        differences=differences(report, baseline),
+    )
+
+
+def _deltas(report: Report, baseline: Baseline) -> Iterator[Delta]:
+    """One for every check of the report, in its order."""
+    marks = dict(_numbered(baseline.marks))
+    for key, check in _numbered(report.verdict.checks):
+        mark = marks.get(key)
+        yield _new(check, baseline) if mark is None else _delta(check, mark, report, baseline)
+
+
+def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delta:
+    other = _incomparable(check, mark, report, baseline)
+    return Delta(
+        id=check.id,
+        subject=check.subject,
+        change=_change(check, mark) if other is None else Change.CHANGED,
+        before=mark.value if other is None else other,
+        inherited=other is None and _inherited(check, mark),
+    )
+
+
+def _new(check: Check, baseline: Baseline) -> Delta:
+    """A check without a mark: new, unless the baseline's run did not get as far."""
+    gap = _gap(check.id, baseline.marks)
+    return Delta(
+        id=check.id,
+        subject=check.subject,
+        change=Change.SAME if gap else Change.NEW,
+        before=gap or NOT_THERE,
+    )
+
+
+def _removed(report: Report, baseline: Baseline) -> Iterator[Delta]:
+    """One for every mark without a check, unless the report's run did not get as far."""
+    found = {key for key, _ in _numbered(report.verdict.checks)}
+    for key, mark in _numbered(baseline.marks):
+        if key not in found and not _gap(mark.id, report.verdict.checks):
+            yield Delta(id=mark.id, subject=mark.subject, change=Change.REMOVED, before=mark.value)
+
+
+def _numbered(lines: Sequence[_Line]) -> Iterator[tuple[tuple[str, str, int], _Line]]:
+    """Each with its id and subject, and which of several of that name it is."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        name = (line.id, line.subject)
+        yield (line.id, line.subject, seen[name]), line
+        seen[name] += 1
+
+
+def _gap(identity: str, lines: Sequence[Check] | Sequence[Mark]) -> Missing | None:
+    """Why a run can't know of this check: the half of the report that it belongs to is missing."""
+    total = ""
+    if identity.startswith(_OF_MEMORY):
+        total = "memory.total"
+    elif identity.startswith(_OF_IMAGES):
+        total = "images.total"
+    values = [line.value for line in lines if line.id == total]
+    return next((value for value in values if isinstance(value, Missing)), None)
+
+
+def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
+    """Why the two totals are not of one kind."""
+    now = report.verdict
+    if baseline.metric != now.metric:
+        return Skipped(reason=f"the baseline adds up {baseline.metric}, not {now.metric}")
+    if baseline.limit_bytes != now.limit_bytes:
+        boxes = f"{memory(baseline.limit_bytes)}, not {memory(now.limit_bytes)}"
+        return Skipped(reason=f"the baseline was measured against a limit of {boxes}")
+    return None
+
+
+def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Skipped | None:
+    """Why a check's value is of another kind than the mark's."""
+    if check.id in _TOTALS:
+        other = _other_total(report, baseline)
+        if other is None and check.id == "memory.tier" and check.limit != mark.limit:
+            return Skipped(reason="the baseline was judged for another machine")
+        return other
+    if check.id == "service.memory" and baseline.metric != report.verdict.metric:
+        return _other_total(report, baseline)
+    return None
+
+
+def _change(check: Check, mark: Mark) -> Change:
+    """How often something happened depends on the run: of counts only the state is compared."""
+    now, before = check.value, mark.value
+    if check.unit is Unit.COUNT:
+        changed = check.state is not mark.state
+    elif isinstance(now, Missing) or isinstance(before, Missing):
+        changed = isinstance(now, Missing) is not isinstance(before, Missing)
+    else:
+        changed = differs(check.unit, now, before)
+    return Change.CHANGED if changed else Change.SAME
+
+
+def _inherited(check: Check, mark: Mark) -> bool:
+    """Whether a failure was there before, at least as bad as it is now but for noise."""
+    if check.state is State.GO or not _failed(check, mark):
+        return False
+    now, before = check.value, mark.value
+    if isinstance(now, Missing) or isinstance(before, Missing):
+        return isinstance(now, Missing) and isinstance(before, Missing)
+    worse = now > before if check.at_most else now < before
+    return not worse or check.unit is Unit.COUNT or not differs(check.unit, now, before)
+
+
+def _failed(check: Check, mark: Mark) -> bool:
+    """As the baseline was judged then, or as it would be judged by what holds now.
+
+    The second covers limits that were tightened and waivers that have expired since.
+    """
+    if SEVERITY[mark.state] >= SEVERITY[check.state]:
+        return True
+    if check.unit is Unit.COUNT or check.limit is None or isinstance(mark.value, Missing):
+        return False
+    return mark.value > check.limit if check.at_most else mark.value < check.limit
