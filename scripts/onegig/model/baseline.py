@@ -45,3 +45,8 @@ class Baseline:
     marks: tuple[Mark, ...]
     services: tuple[ServiceNumbers, ...]
     environment: Environment | Missing
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it can be compared with: where something is missing, the total may be too low."""
+        return self.state is not State.INCOMPLETE and isinstance(self.total_bytes, int)

@@ -14,7 +14,6 @@ from datetime import datetime
 from onegig.errors import ConfigError, HistoryError
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json, to_line
-from onegig.model.verdict import State
 
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
@@ -67,19 +66,14 @@ def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseli
 
     `commits` starts with the one to compare with, its ancestors follow.
     """
-    complete = {entry.commit: entry for entry in history if is_complete(entry)}
+    complete = {entry.commit: entry for entry in history if entry.is_complete}
     found = ((complete[one], behind) for behind, one in enumerate(commits) if one in complete)
     return next(found, None)
 
 
 def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
     """The last entry that others can be compared with."""
-    return max(filter(is_complete, history), key=_place, default=None)
-
-
-def is_complete(entry: Baseline) -> bool:
-    """Whether everything was measured: half of the numbers may be too low."""
-    return entry.state is not State.INCOMPLETE and isinstance(entry.total_bytes, int)
+    return max((one for one in history if one.is_complete), key=_place, default=None)
 
 
 def _entry(line: str, number: int) -> Baseline:

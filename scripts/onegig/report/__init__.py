@@ -1,17 +1,22 @@
 """Renderers: a Report in, a document out. Pure; registered by name.
 
-To add one, write a module with `render(report) -> str` and name it here.
+To add one, write a module with `render(report) -> str` and name it here. BADGES are no documents:
+they say the headline and nothing else.
 """
 
 from collections.abc import Callable, Mapping
 
 from onegig.model.codec import to_json
 from onegig.model.report import Report
-from onegig.report import html, markdown, terminal
+from onegig.report import badge, html, markdown, terminal
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "terminal": terminal.render,
     "json": to_json,
     "markdown": markdown.render,
     "html": html.render,
+}
+BADGES: Mapping[str, Callable[[Report], str]] = {
+    "badge": badge.render,
+    "badge-json": badge.render_json,
 }

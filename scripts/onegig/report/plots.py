@@ -96,7 +96,7 @@ def _draw_memory(
     bands: Sequence[Band], seconds: Sequence[float], limit_bytes: int, width: int
 ) -> "Figure":
     height = 320 if width > PHONE else 260
-    figure, axes = _figure(width, height, left=46, right=10, top=28, bottom=38)
+    figure, axes = new_figure(width, height, left=46, right=10, top=28, bottom=38)
     values = [[value / _MIB for value in band.values] for band in bands]
     colors = [_band_color(band) for band in bands]
     axes.stackplot(seconds, values, colors=colors, edgecolor=COLORS["paper"], linewidth=0.6)
@@ -104,8 +104,8 @@ def _draw_memory(
     highest = max([limit, *(sum(at) for at in zip(*values, strict=True))])
     axes.axhline(limit, color=COLORS["paper"], lw=4)
     axes.axhline(limit, color=COLORS["over"], lw=1.75, ls=(0, (5, 3)))
-    _above(axes, 0, "MB", COLORS["soft"])
-    _above(
+    above(axes, 0, "MB", COLORS["soft"])
+    above(
         axes,
         1,
         f"{words.DASH} {words.DASH} limit {words.memory(limit_bytes, down=True)}",
@@ -121,7 +121,7 @@ def _draw_memory(
     return figure
 
 
-def _above(axes: "Axes", x: int, text: str, color: str) -> None:
+def above(axes: "Axes", x: int, text: str, color: str) -> None:
     """A note over the left (0) or right (1) end of the axes."""
     axes.annotate(
         text,
@@ -133,6 +133,7 @@ def _above(axes: "Axes", x: int, text: str, color: str) -> None:
         color=color,
         fontsize=12,
         fontweight="bold" if x else "normal",
+        parse_math=False,
     )
 
 
@@ -153,7 +154,7 @@ def _rows_figure(
     """Axes for horizontal bars: names on the left, figures in a column on the right."""
     left = min(0.42 * width, 16 + 7.8 * max(13, *map(len, labels)))
     right = 12 + 7.8 * max(map(len, values))
-    figure, axes = _figure(width, row * len(labels) + 4, left=left, right=right, top=2, bottom=2)
+    figure, axes = new_figure(width, row * len(labels) + 4, left=left, right=right, top=2, bottom=2)
     axes.set_xlim(0, widest or 1)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.axis("off")
@@ -176,7 +177,7 @@ def _rows_figure(
     return figure, axes
 
 
-def _figure(
+def new_figure(
     width: int, height: int, *, left: float, right: float, top: float, bottom: float
 ) -> "tuple[Figure, Axes]":
     """A figure of one unit per pixel (SVG has 72 to the inch) with margins in pixels."""

@@ -17,7 +17,7 @@ SERIES = tuple(f"#fd00{number:02x}" for number in range(1, 8))
 _PROPERTIES = {color: f"var(--{role})" for role, color in COLORS.items()} | {
     color: f"var(--c{number})" for number, color in enumerate(SERIES, start=1)
 }
-_SVG = "http://www.w3.org/2000/svg"
+SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _FAMILY = re.compile(r"\s*font-family: [^;]+;?")
 _LONG = re.compile(r"-?\d+\.\d{2,}")
@@ -30,7 +30,7 @@ def to_svg(figure: "Figure", key: str, title: str, description: str, kind: str) 
     out = StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    ET.register_namespace("", _SVG)
+    ET.register_namespace("", SVG)
     ET.register_namespace("xlink", _XLINK)
     root = ET.fromstring(out.getvalue())  # noqa: S314  # matplotlib's own output
     _strip(root)
@@ -44,7 +44,7 @@ def _strip(root: ET.Element) -> None:
     """Drop metadata and matplotlib's page-wide style sheet."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
@@ -86,6 +86,6 @@ def _describe(root: ET.Element, key: str, title: str, description: str, kind: st
     root.set("role", "img")
     root.set("aria-labelledby", f"{key}-title {key}-desc")
     for place, (name, text) in enumerate((("title", title), ("desc", description))):
-        element = ET.Element(f"{{{_SVG}}}{name}", {"id": f"{key}-{name}"})
+        element = ET.Element(f"{{{SVG}}}{name}", {"id": f"{key}-{name}"})
         element.text = plain(text, 4000)
         root.insert(place, element)

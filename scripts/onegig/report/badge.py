@@ -1,0 +1,139 @@
+"""The badge: the headline in one glance, as an SVG of its own and for shields.io's endpoint.
+
+It is green only for a GO with a number. The drawing is that of shields.io's flat style, so that it
+fits in with the badges beside it: by the layout and the widths of npm's badge-maker 6.
+"""
+
+import json
+from dataclasses import dataclass
+from html import escape
+
+from onegig.model.measured import Missing
+from onegig.model.report import Report
+from onegig.model.sizes import mb_down, mb_up
+from onegig.model.verdict import State
+from onegig.report.escape import plain
+
+LABEL = "memory"
+UNKNOWN = "unknown"
+# shields.io's names and what it draws for them
+COLORS = {"brightgreen": "#4b0", "yellow": "#d8b800", "red": "#dd4343", "lightgrey": "#939393"}
+_BY_STATE = {State.GO: "brightgreen", State.WARN: "yellow", State.NO_GO: "red"}
+_PADDING = 5
+# Verdana at 11 px, in hundredths of a pixel; what is not here is taken for as wide as "m".
+_WIDTHS = {
+    295: "'", 302: "il", 379: "j", 387: " f", 400: ",.·", 433: "!t", 463: "I", 469: "r",
+    500: "()-/:;J[\\]|", 505: '"', 573: "cs", 578: "z", 600: "?", 612: "L", 632: "F",
+    651: "kvxy", 655: "e", 661: "a", 663: "P", 668: "o", 677: "Y", 678: "T", 685: "bdgpq",
+    696: "Ehnu", 698: "{}", 699: "$*0123456789_`", 752: "ASV", 754: "BXZ", 762: "K", 765: "R",
+    768: "C", 799: "&", 805: "U", 823: "N", 827: "H", 848: "D", 853: "G", 866: "OQ",
+    900: "#+<=>^w~…", 927: "M", 1070: "m", 1088: "W", 1100: "@", 1184: "%",
+}  # fmt: skip
+_WIDTH_OF = {char: width for width, chars in _WIDTHS.items() for char in chars}
+_WIDEST_LETTER = 1070
+_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img"'
+    ' aria-label="{title}"><title>{title}</title>'
+    '<filter id="blur"><feGaussianBlur stdDeviation="16"/></filter>'
+    '<linearGradient id="s" x2="0" y2="100%"><stop offset="0" stop-color="#bbb"'
+    ' stop-opacity=".1"/><stop offset="1" stop-opacity=".1"/></linearGradient>'
+    '<clipPath id="r"><rect width="{width}" height="20" rx="3"/></clipPath>'
+    '<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#555"/>'
+    '<rect x="{left}" width="{right}" height="20" fill="{color}"/>'
+    '<rect width="{width}" height="20" fill="url(#s)"/></g>'
+    '<g fill="#fff" text-anchor="middle" font-family="Verdana,Geneva,DejaVu Sans,sans-serif"'
+    ' text-rendering="geometricPrecision" font-size="110">{texts}</g></svg>\n'
+)
+_TEXT = (
+    '<g transform="scale(.1)"><g aria-hidden="true" fill="#010101">'
+    '<text x="{x}" y="150" fill-opacity=".8" filter="url(#blur)" textLength="{length}">{text}'
+    "</text>"
+    '<text x="{x}" y="150" fill-opacity=".3" textLength="{length}">{text}</text></g>'
+    '<text x="{x}" y="140" textLength="{length}">{text}</text></g>'
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Badge:
+    """What a badge says. `color` is one of COLORS."""
+
+    label: str = LABEL
+    message: str
+    color: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether shields.io must not let a reader of the page choose another colour."""
+        return self.color in ("red", "lightgrey")
+
+
+def make_badge(state: State, total_bytes: int | Missing, limit_bytes: int) -> Badge:
+    """The badge of a verdict. Any state but GO is said in words, too, not only by its colour."""
+    if state is State.INCOMPLETE:
+        return Badge(message=UNKNOWN, color="lightgrey")
+    word = "" if state is State.GO else f" · {state.value}"
+    if isinstance(total_bytes, Missing):
+        color = "red" if state is State.NO_GO else "lightgrey"
+        return Badge(message=UNKNOWN + word, color=color)
+    numbers = f"{mb_up(total_bytes):,} / {mb_down(limit_bytes):,} MB"
+    over = total_bytes > limit_bytes  # red also where a waiver lets it pass
+    return Badge(message=numbers + word, color="red" if over else _BY_STATE[state])
+
+
+def unknown_badge() -> Badge:
+    """The badge before anything was measured."""
+    return Badge(message=UNKNOWN, color="lightgrey")
+
+
+def render(report: Report) -> str:
+    """The badge of a report as SVG."""
+    return to_svg(_of(report))
+
+
+def render_json(report: Report) -> str:
+    """The badge of a report for shields.io's endpoint."""
+    return to_endpoint(_of(report))
+
+
+def to_svg(badge: Badge) -> str:
+    """The badge as an SVG, for `<img>`."""
+    label, message = plain(badge.label, 100), plain(badge.message, 100)
+    label_width, message_width = _text_width(label), _text_width(message)
+    left, right = label_width + 2 * _PADDING, message_width + 2 * _PADDING
+    texts = _text(label, label_width, 1) + _text(message, message_width, left - 1)
+    return _SVG.format(
+        title=escape(f"{label}: {message}"),
+        width=left + right,
+        left=left,
+        right=right,
+        color=COLORS[badge.color],
+        texts=texts,
+    )
+
+
+def to_endpoint(badge: Badge) -> str:
+    """The badge as https://shields.io/badges/endpoint-badge reads it."""
+    document = {
+        "schemaVersion": 1,
+        "label": badge.label,
+        "message": badge.message,
+        "color": badge.color,
+        "isError": badge.is_error,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _of(report: Report) -> Badge:
+    verdict = report.verdict
+    return make_badge(verdict.state, verdict.total_bytes, verdict.limit_bytes)
+
+
+def _text(text: str, width: int, start: int) -> str:
+    """A text and its shadow, drawn ten times too large and scaled: sharper in old browsers."""
+    x = 10 * (start + _PADDING) + 5 * width
+    return _TEXT.format(x=x, length=10 * width, text=escape(text))
+
+
+def _text_width(text: str) -> int:
+    """Whole pixels, made odd: the middle of the text then lies on the pixel grid."""
+    return sum(_WIDTH_OF.get(char, _WIDEST_LETTER) for char in text) // 100 | 1
