@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from onegig.judge.differences import differences
+from onegig.judge.halves import missing_half
 from onegig.judge.noise import differs
 from onegig.judge.service_deltas import compare_services
 from onegig.judge.words import memory
@@ -22,8 +23,6 @@ SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}
 NOT_THERE = Skipped(reason="not in the baseline")
 
 _TOTALS = ("memory.total", "memory.tier")
-_OF_MEMORY = ("memory.", "service.memory", "service.state")
-_OF_IMAGES = ("image.", "images.", "disk.", "service.image")
 _Line = TypeVar("_Line", Check, Mark)
 
 
@@ -62,7 +61,7 @@ def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delt
 
 def _new(check: Check, baseline: Baseline) -> Delta:
     """A check without a mark: new, unless the baseline's run did not get as far."""
-    gap = _gap(check.id, baseline.marks)
+    gap = missing_half(check.id, baseline.marks)
     return Delta(
         id=check.id,
         subject=check.subject,
@@ -75,7 +74,7 @@ def _removed(report: Report, baseline: Baseline) -> Iterator[Delta]:
     """One for every mark without a check, unless the report's run did not get as far."""
     found = {key for key, _ in _numbered(report.verdict.checks)}
     for key, mark in _numbered(baseline.marks):
-        if key not in found and not _gap(mark.id, report.verdict.checks):
+        if key not in found and not missing_half(mark.id, report.verdict.checks):
             yield Delta(id=mark.id, subject=mark.subject, change=Change.REMOVED, before=mark.value)
 
 
@@ -86,17 +85,6 @@ def _numbered(lines: Sequence[_Line]) -> Iterator[tuple[tuple[str, str, int], _L
         name = (line.id, line.subject)
         yield (line.id, line.subject, seen[name]), line
         seen[name] += 1
-
-
-def _gap(identity: str, lines: Sequence[Check] | Sequence[Mark]) -> Missing | None:
-    """Why a run can't know of this check: the half of the report that it belongs to is missing."""
-    total = ""
-    if identity.startswith(_OF_MEMORY):
-        total = "memory.total"
-    elif identity.startswith(_OF_IMAGES):
-        total = "images.total"
-    values = [line.value for line in lines if line.id == total]
-    return next((value for value in values if isinstance(value, Missing)), None)
 
 
 def _other_total(report: Report, baseline: Baseline) -> Skipped | None:

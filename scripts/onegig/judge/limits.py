@@ -1,9 +1,112 @@
-"""What a change of budgets.yml changes in the limits, each in words and with its direction."""
+"""What a change of budgets.yml changes in the limits, each in words and with its direction.
 
-from onegig.model.budgets import Budgets
+"Looser" means that it may let more pass. Where no direction can be told (another load, another
+compose file) it may, so that a reviewer looks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import zip_longest
+
+from onegig.judge.rules import NONE, RULES, Rule, memory_text, raised, storage_text
+from onegig.judge.words import one_line
+from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.review import LimitChange
+
+_EFFICIENCY = "images.min_efficiency"
+_SERVICE_MEMORY = Rule(key="", field="", write=memory_text, looser=raised)
+_SERVICE_IMAGE = Rule(key="", field="", write=storage_text, looser=raised)
 
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
-    """Every line that changes what is judged or how it is measured, in the order of the file."""
-    return ()
+    """Everything that changes what is judged or how it is measured, in the order of the file."""
+    found = [*_values(old, new), *_waivers(old, new), *_services(old, new)]
+    return tuple(_shown(change) for change in found)
+
+
+def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+    load_came_or_went = (old.load is None) is not (new.load is None)
+    if load_came_or_went:
+        texts = _load(old.load), _load(new.load)
+        yield LimitChange(key="load", old=texts[0], new=texts[1], looser=new.load is None)
+    for rule in RULES:
+        if rule.key == _EFFICIENCY:
+            yield from _efficiency(rule, old, new)
+        elif not (load_came_or_went and rule.key.startswith("load.")):
+            yield from _value(rule, rule.key, rule.value(old), rule.value(new))
+
+
+def _value(rule: Rule, key: str, old: object, new: object) -> Iterator[LimitChange]:
+    if old != new:
+        before, after = rule.texts(old, new)
+        yield LimitChange(key=key, old=before, new=after, looser=rule.looser(old, new))
+
+
+def _efficiency(rule: Rule, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+    """Written it blocks, by default it only warns: leaving the line out lets more pass."""
+    before, after = _blocks(rule, old), _blocks(rule, new)
+    if before is after:
+        yield from _value(rule, rule.key, rule.value(old), rule.value(new))
+    else:
+        texts = (_beside_default(rule, old), _beside_default(rule, new))
+        yield LimitChange(key=rule.key, old=texts[0], new=texts[1], looser=before)
+
+
+def _blocks(rule: Rule, budgets: Budgets) -> bool:
+    return rule.value(budgets) is not None and budgets.where(rule.key) != "default"
+
+
+def _beside_default(rule: Rule, budgets: Budgets) -> str:
+    value = rule.value(budgets)
+    if value is None:
+        return NONE
+    return f"{rule.write(value)}{'' if _blocks(rule, budgets) else ' (only warns)'}"
+
+
+def _load(load: Load | None) -> str:
+    return NONE if load is None else f"{load.service}: {' '.join(load.words)}"
+
+
+def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+    for name in dict.fromkeys(name for name, _ in (*old.services, *new.services)):
+        before, after = old.service(name), new.service(name)
+        yield from _value(
+            _SERVICE_MEMORY, f"services.{name}.memory", before.memory_bytes, after.memory_bytes
+        )
+        images = before.image_bytes, after.image_bytes
+        for change in _value(_SERVICE_IMAGE, f"services.{name}.image", *images):
+            # without a limit of its own, images.each holds
+            held = [
+                limits.images.each_bytes if own is None else own
+                for limits, own in zip((old, new), images, strict=True)
+            ]
+            yield replace(change, looser=held[0] != held[1] and raised(*held))
+
+
+def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+    """Pairs by what is waived; one that is new, or holds for longer, lets more pass."""
+    names = dict.fromkeys((one.metric, one.subject) for one in (*old.waivers, *new.waivers))
+    for name in names:
+        before, after = (
+            [one for one in budgets.waivers if (one.metric, one.subject) == name]
+            for budgets in (old, new)
+        )
+        for was, now in zip_longest(before, after):
+            if was != now:
+                longer = now is not None and (was is None or now.expires > was.expires)
+                yield LimitChange(key="waivers", old=_waiver(was), new=_waiver(now), looser=longer)
+
+
+def _waiver(waiver: Waiver | None) -> str:
+    if waiver is None:
+        return NONE
+    subject = f" of {waiver.subject}" if waiver.subject else ""
+    terms = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
+    return f"{waiver.metric}{subject} {terms}"
+
+
+def _shown(change: LimitChange) -> LimitChange:
+    """On one line, whatever the file contains."""
+    return replace(
+        change, key=one_line(change.key), old=one_line(change.old), new=one_line(change.new)
+    )

@@ -2,21 +2,8 @@
 
 from onegig.judge.words import compare
 from onegig.model.measured import Missing
-from onegig.model.verdict import Check, State
+from onegig.model.verdict import CHECK_IDS, Check, State
 
-_FIRST = (  # which failing check a reader must know of first
-    "memory.total",
-    "service.state",
-    "service.memory",
-    "service.image",
-    "images.total",
-    "disk.total",
-    "measure.complete",
-    "memory.tier",
-    "image.efficiency",
-    "image.wasted",
-    "image.user_wasted",
-)
 _REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
 
 
@@ -37,7 +24,7 @@ def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
     """What makes the verdict what it is, each once, the first to know of first."""
     if state is State.GO:
         return []
-    order = {identity: place for place, identity in enumerate(_FIRST)}
+    order = {identity: place for place, identity in enumerate(CHECK_IDS)}
     found = [check for check in checks if check.state is state]
     found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
     return list(dict.fromkeys(check.message for check in found))

@@ -7,6 +7,7 @@ from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
 from onegig.judge.sentence import make_sentence
 from onegig.judge.totals import Total, add_up
+from onegig.judge.waivers import apply_waivers, waiver_notes
 from onegig.judge.waterfall import waterfalls
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
@@ -31,9 +32,10 @@ def judge(
     `today` (UTC) decides which waivers are still in force.
     """
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
-    checks = tuple(_checks(budgets, images, memory, tier))
-    found = {check.state for check in checks}
-    state = next(state for state in WORST_FIRST if state in found)
+    found = tuple(_checks(budgets, images, memory, tier))
+    checks = apply_waivers(found, budgets.waivers, today)
+    states = {check.state for check in checks}
+    state = next(state for state in WORST_FIRST if state in states)
     return Verdict(
         state=state,
         sentence=make_sentence(state, checks),
@@ -44,6 +46,7 @@ def judge(
         checks=checks,
         waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),
         incomplete=_incomplete(checks),
+        notes=waiver_notes(found, budgets.waivers, today),
     )
 
 

@@ -4,14 +4,27 @@ Nothing stops at the first mistake: structure, values and names are all checked,
 lists everything, each line starting with the place: `budgets.yml:12: services.redis.memory: ...`.
 """
 
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from onegig.load.document import Document, parse_document, read_document
-from onegig.load.mistakes import Problem, dotted, mistakes
+from onegig.load.mistakes import Key, Problem, dotted, mistakes
 from onegig.load.nearest import did_you_mean
 from onegig.load.structure import check_structure
-from onegig.load.values import Values, memory_size, number, positive, seconds, share, storage_size
+from onegig.load.values import (
+    Values,
+    memory_size,
+    number,
+    positive,
+    seconds,
+    share,
+    storage_size,
+    whole,
+)
+from onegig.load.waivers import read_waivers
 from onegig.model.budgets import (
+    RATE,
     Budgets,
     ImagesBudget,
     Load,
@@ -19,6 +32,7 @@ from onegig.model.budgets import (
     MemoryBudget,
     Metric,
     ServiceBudget,
+    Shards,
 )
 from onegig.model.stack import Stack
 from onegig.model.tiers import catalogue
@@ -26,6 +40,7 @@ from onegig.model.tiers import catalogue
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 COMPOSE = "compose.yml"
 ENOUGH_SAMPLES = 2
+WHOLE = "stack"  # the subject of checks that are of no single service
 DEFAULTS = Budgets(path="", compose="")
 
 
@@ -46,9 +61,19 @@ def parse_budgets(name: str, text: bytes) -> Budgets:
     return _checked(parse_document(name, text), compose=COMPOSE)
 
 
+def _named(budgets: Budgets, stack: Stack) -> Iterator[tuple[Key, str]]:
+    """Every service that budgets.yml speaks of. A waiver may also be of an image, or of all."""
+    yield from ((("services", name), name) for name, _ in budgets.services)
+    if budgets.load:
+        yield ("load", "service"), budgets.load.service
+    for index, waiver in enumerate(budgets.waivers):
+        if waiver.subject and waiver.subject not in (WHOLE, *stack.images):
+            yield ("waivers", index, "subject"), waiver.subject
+
+
 def _checked(document: Document, *, compose: str) -> Budgets:
     values = Values(document)
-    budgets = _budgets(document, values, compose)
+    budgets = _budgets(document, values, compose, datetime.now(UTC).date())
     _check_sense(budgets, values)
     problems = _merge(list(document.problems), values.problems, check_structure(document))
     if problems:
@@ -60,16 +85,13 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
     """ConfigError when budgets.yml speaks of services that the compose file does not have."""
     names = tuple(service.name for service in stack.services)
     lines = dict(budgets.lines)
-    wanted = [(("services", name), name) for name, _ in budgets.services]
-    if budgets.load:
-        wanted.append((("load", "service"), budgets.load.service))
     problems = [
         Problem(
             line=lines.get(dotted(key), 1),
             key=key,
             message=f"the stack has no service {name!r}{did_you_mean(name, names)}",
         )
-        for key, name in wanted
+        for key, name in _named(budgets, stack)
         if name not in names
     ]
     if problems:
@@ -77,7 +99,7 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
         raise mistakes(budgets.path, problems, advice=advice)
 
 
-def _budgets(document: Document, values: Values, beside: str) -> Budgets:
+def _budgets(document: Document, values: Values, beside: str, today: date) -> Budgets:
     tier = values.raw(("tier",))
     compose = values.raw(("compose",))
     return Budgets(
@@ -90,6 +112,8 @@ def _budgets(document: Document, values: Values, beside: str) -> Budgets:
         measure=_measure(values),
         load=_load(values),
         services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
+        waivers=read_waivers(values, today),
+        shards=_shards(values),
         lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
     )
 
@@ -138,6 +162,7 @@ def _measure(values: Values) -> Measure:
         healthy_timeout_seconds=values.read(
             ("measure", "healthy_timeout"), positive(seconds), default.healthy_timeout_seconds
         ),
+        repeats=values.read(("measure", "repeats"), positive(whole), default.repeats),
     )
 
 
@@ -150,6 +175,15 @@ def _load(values: Values) -> Load | None:
         service=service,
         command=tuple(values.text(("load", "command", i)) for i in range(len(command))),
         environment=tuple((name, values.text(("load", "environment", name))) for name in variables),
+        rate=values.read(("load", "rate"), number, None),
+    )
+
+
+def _shards(values: Values) -> Shards:
+    default = DEFAULTS.shards
+    return Shards(
+        start=values.read(("shards", "start"), positive(whole), default.start),
+        most=values.read(("shards", "most"), positive(whole), default.most),
     )
 
 
@@ -168,6 +202,10 @@ def _check_sense(budgets: Budgets, values: Values) -> None:
     if measure.hz > 0 and measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
         message = f"holds less than two samples at {measure.hz:g} a second; make it longer"
         values.problem(("measure", "window"), message)
+    if budgets.load and budgets.load.rate is None and budgets.load.takes_rate:
+        values.problem(("load", "command"), f"has {RATE} but load.rate is not set")
+    if budgets.load and budgets.load.rate is not None and not budgets.load.takes_rate:
+        values.problem(("load", "rate"), f"is used nowhere: put {RATE} into load.command")
     if budgets.tier and budgets.tier not in catalogue():
         hint = did_you_mean(budgets.tier, catalogue()) or f" (known: {', '.join(catalogue())})"
         values.problem(("tier",), f"no tier is called {budgets.tier!r}{hint}")

@@ -6,6 +6,7 @@ thousands separator), `90` (bytes or MB), `10` as a share (10 % or tenfold).
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from onegig.load.document import Document
@@ -18,6 +19,7 @@ Parse = Callable[[str], V]
 SMALLEST_BARE_BYTES = 1_000_000  # fewer bytes than this without a unit are meant as something else
 DAY_SECONDS = 86_400
 
+_WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
 _BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
 _NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
 _THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])\s*[a-zA-Z]*\s*")
@@ -45,10 +47,15 @@ class Values:
         """The plain value of a key, None where it is not written."""
         value: Any = self._document.value
         for part in key:
-            if not isinstance(value, dict) or part not in value:
+            places = range(len(value)) if isinstance(value, list) else value
+            if not isinstance(value, (dict, list)) or part not in places:
                 return None
             value = value[part]
         return value
+
+    def written(self, key: Key) -> str:
+        """The text at a key; "" where it is not written or no text."""
+        return self.text(key).strip() if isinstance(self.raw(key), str) else ""
 
     def mapping(self, key: Key) -> dict[str, Any]:
         """The entries under a key; none where it is not a mapping."""
@@ -110,6 +117,21 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number (write 10)") from None
+
+
+def whole(text: str) -> int:
+    """A whole number of things. ValueError for anything else."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a whole number (write 3)")
+    return int(text)
+
+
+def day(text: str) -> date:
+    """A day. ValueError says how to write it."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date (write 2026-12-31)") from None
 
 
 def _size(text: str, convention: Convention) -> int:

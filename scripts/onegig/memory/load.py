@@ -55,7 +55,7 @@ def apply_load(
         return
     started = time.time()
     container = _start(client, load, stack, box, run_)
-    description = f"{load.service}: {' '.join(load.command)}"
+    description = f"{load.service}: {' '.join(load.words)}"
     try:
         yield RunningLoad(description=description, container=container, started=started)
     finally:
@@ -73,7 +73,7 @@ def _start(client: DockerClient, load: Load, stack: Stack, box: Box, run_: Run) 
     try:
         return client.containers.run(
             image,
-            list(load.command),
+            list(load.words),
             entrypoint=[],
             detach=True,
             name=f"{run_.name}-load",
@@ -87,6 +87,6 @@ def _start(client: DockerClient, load: Load, stack: Stack, box: Box, run_: Run) 
     except DockerException as error:
         raise BootError(
             f"the load could not be started: {error}",
-            command=" ".join(load.command),
+            command=" ".join(load.words),
             advice="load.command in budgets.yml runs in the image of load.service",
         ) from error

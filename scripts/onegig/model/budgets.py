@@ -7,6 +7,7 @@ from enum import StrEnum
 from onegig.model.sizes import Convention, parse_size
 
 BUDGETS_VERSION = 1
+RATE = "{rate}"
 
 
 class Metric(StrEnum):
@@ -77,6 +78,19 @@ class Load:
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     rate: float | None = None  # what the command makes of it: messages a second, say
+
+    @property
+    def takes_rate(self) -> bool:
+        """Whether the command has a place for the rate."""
+        return any(RATE in word for word in self.command)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command as it is run."""
+        if self.rate is None:
+            return self.command
+        rate = int(self.rate) if self.rate.is_integer() else self.rate
+        return tuple(word.replace(RATE, str(rate)) for word in self.command)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,13 +24,26 @@ class Unit(StrEnum):
     COUNT = "count"
 
 
+CHECK_IDS = (  # every kind of check there is, the one to read of first first; stable
+    "memory.total",
+    "service.state",
+    "service.memory",
+    "service.image",
+    "images.total",
+    "disk.total",
+    "measure.complete",
+    "memory.tier",
+    "image.efficiency",
+    "image.wasted",
+    "image.user_wasted",
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
     """One limit and what was measured against it.
 
-    `id` is stable: "memory.total", "memory.tier", "disk.total", "images.total", "service.memory",
-    "service.image", "service.state", "image.efficiency", "image.wasted", "image.user_wasted",
-    "measure.complete". `at_most` is False for limits from below (efficiency). `blocking` is False
+    `id` is one of CHECK_IDS. `at_most` is False for limits from below (efficiency). `blocking` is False
     for facts shown beside the user's own limit (the tier's real MemTotal).
     """
 
@@ -87,3 +100,4 @@ class Verdict:
     checks: tuple[Check, ...]
     waterfalls: tuple[Waterfall, ...]  # the budget's own machine first, then the tier's
     incomplete: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what changes nothing, but should be known: unused waivers

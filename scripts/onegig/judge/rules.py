@@ -1,0 +1,148 @@
+"""Every single value of budgets.yml: what a person calls it, writes for it, and what is looser."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from onegig.judge.words import percent
+from onegig.model.budgets import Budgets, Metric
+from onegig.model.sizes import Convention, format_mb
+from onegig.model.tiers import catalogue
+
+NONE = "none"
+_GB = 1000**3
+_METRICS = (Metric.RSS, Metric.PSS, Metric.CHARGED)  # each counts less than the one before
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One value. None stands for one that was left out and has no default: no limit."""
+
+    key: str  # in budgets.yml
+    field: str  # in Budgets, dotted
+    write: Callable[[Any], str]
+    looser: Callable[[Any, Any], bool]  # whether the second lets more pass than the first
+
+    def value(self, budgets: Budgets) -> Any:
+        """What the budgets say; None also where what it is part of is left out."""
+        value: Any = budgets
+        for name in self.field.split("."):
+            value = getattr(value, name, None)
+        return value
+
+    def texts(self, old: Any, new: Any) -> tuple[str, str]:
+        """Both as a person writes them; exactly, where rounding hides the difference."""
+        pair = _text(self.write, old), _text(self.write, new)
+        return pair if pair[0] != pair[1] else (_text(_exact, old), _text(_exact, new))
+
+
+def memory_text(value_bytes: int) -> str:
+    """A limit of memory: "1,024 MB"."""
+    return format_mb(value_bytes, Convention.MEMORY, down=True)
+
+
+def storage_text(value_bytes: int) -> str:
+    """A limit of images or disk: "1,900 MB", "30 GB"."""
+    if value_bytes < 10 * _GB:
+        return format_mb(value_bytes, Convention.STORAGE, down=True)
+    return f"{value_bytes / _GB:g} GB"
+
+
+def raised(old: float | None, new: float | None) -> bool:
+    """What limits from above is looser when it is higher, or gone."""
+    return new is None or (old is not None and new > old)
+
+
+def lowered(old: float | None, new: float | None) -> bool:
+    """What asks for at least so much is looser when it asks for less, or nothing."""
+    return new is None or (old is not None and new < old)
+
+
+def _either(_old: Any, _new: Any) -> bool:
+    """No direction can be told: it may let more pass."""
+    return True
+
+
+def _neither(_old: Any, _new: Any) -> bool:
+    return False
+
+
+def _metric(old: Metric, new: Metric) -> bool:
+    return _METRICS.index(new) > _METRICS.index(old)
+
+
+def _tier(old: str | None, new: str | None) -> bool:
+    return raised(_room(old), _room(new))
+
+
+def _room(name: str | None) -> float | None:
+    """What a tier leaves to engine and stack; None without one, and where that is not confirmed."""
+    tier = catalogue().get(name or "")
+    if tier is None or tier.memtotal_bytes is None:
+        return None
+    return tier.memtotal_bytes - (tier.os_idle_bytes or 0)
+
+
+def _counted(noun: str) -> Callable[[int], str]:
+    return lambda count: f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s"
+
+
+def _number(value: float) -> str:
+    return f"{int(value) if float(value).is_integer() else value:,}"
+
+
+def _words(command: tuple[str, ...]) -> str:
+    return " ".join(command)
+
+
+def _variables(variables: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in variables) or NONE
+
+
+def _text(write: Callable[[Any], str], value: Any) -> str:
+    return NONE if value is None else write(value)
+
+
+def _exact(value: Any) -> str:
+    return f"{value:,} bytes" if isinstance(value, int) else str(value)
+
+
+def _rule(
+    key: str,
+    field: str,
+    write: Callable[[Any], str],
+    looser: Callable[[Any, Any], bool],
+) -> Rule:
+    return Rule(key=key, field=field, write=write, looser=looser)
+
+
+RULES = (
+    _rule("compose", "compose", str, _either),
+    _rule("tier", "tier", str, _tier),
+    _rule("memory.limit", "memory.limit_bytes", memory_text, raised),
+    _rule("memory.metric", "memory.metric", str, _metric),
+    _rule("memory.headroom", "memory.headroom_share", percent, lowered),
+    _rule("memory.system_overhead", "memory.system_overhead_bytes", memory_text, lowered),
+    _rule("disk.limit", "disk_bytes", storage_text, raised),
+    _rule("images.total", "images.total_bytes", storage_text, raised),
+    _rule("images.each", "images.each_bytes", storage_text, raised),
+    _rule("images.min_efficiency", "images.min_efficiency", percent, lowered),
+    _rule("images.max_wasted", "images.max_wasted_bytes", storage_text, raised),
+    _rule("images.max_user_wasted", "images.max_user_wasted_share", percent, raised),
+    # less is seen of what grows when it is shorter, less of the start when it is longer
+    _rule("measure.settle", "measure.settle_seconds", _seconds, _either),
+    _rule("measure.window", "measure.window_seconds", _seconds, lowered),
+    _rule("measure.hz", "measure.hz", lambda hz: f"{hz:g} Hz", lowered),
+    _rule("measure.healthy_timeout", "measure.healthy_timeout_seconds", _seconds, raised),
+    _rule("measure.repeats", "measure.repeats", _counted("window"), lowered),
+    _rule("load.service", "load.service", str, _either),
+    _rule("load.command", "load.command", _words, _either),
+    _rule("load.environment", "load.environment", _variables, _either),
+    _rule("load.rate", "load.rate", _number, lowered),
+    _rule("shards.start", "shards.start", _counted("image"), _neither),
+    _rule("shards.most", "shards.most", _counted("machine"), _neither),
+)

@@ -1,0 +1,86 @@
+"""Waivers: failures that are let pass for a while, by somebody's name and for a reason.
+
+A waiver holds until and including its last day (UTC). What it covers is still shown and never
+better than a WARN; what could not be measured can't be waived.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from onegig.judge.halves import missing_half
+from onegig.judge.words import one_line
+from onegig.model.budgets import Waiver
+from onegig.model.verdict import Check, State
+
+SOON_DAYS = 14  # a waiver that ends within these is announced
+
+
+def apply_waivers(
+    checks: Sequence[Check], waivers: Sequence[Waiver], today: date
+) -> tuple[Check, ...]:
+    """The checks with every waiver that is in force honoured, and told of where it is not."""
+    return tuple(_waived(check, waivers, today) for check in checks)
+
+
+def waiver_notes(
+    checks: Sequence[Check], waivers: Sequence[Waiver], today: date
+) -> tuple[str, ...]:
+    """Which waivers end soon, and which are not needed any more."""
+    return tuple(_notes(checks, waivers, today))
+
+
+def _waived(check: Check, waivers: Sequence[Waiver], today: date) -> Check:
+    own = [waiver for waiver in waivers if _covers(waiver, check)]
+    if check.state is State.GO or not own:
+        return check
+    waiver = max(own, key=lambda one: one.expires)
+    if check.state is State.INCOMPLETE:
+        return _told(check, "not waived: what was not measured cannot be")
+    if waiver.expires < today:
+        expired = f"the waiver by {_owner(waiver)} expired on {waiver.expires}"
+        return _told(check, expired)
+    told = _told(check, f"waived until {waiver.expires}")
+    return replace(told, state=State.WARN, waived=_terms(waiver, today))
+
+
+def _notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: date) -> Iterator[str]:
+    for waiver in waivers:
+        covered = [check for check in checks if _covers(waiver, check)]
+        name = f"the waiver of {_what(waiver)} by {_owner(waiver)}"
+        if all(check.state is State.GO for check in covered):
+            if not missing_half(waiver.metric, checks):
+                yield f"{name} is unused: nothing it covers fails"
+        elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
+            yield f"{name} ends on {waiver.expires}{_left(waiver, today)}"
+
+
+def _covers(waiver: Waiver, check: Check) -> bool:
+    return waiver.metric == check.id and waiver.subject in (None, check.subject)
+
+
+def _told(check: Check, remark: str) -> Check:
+    return replace(check, message=f"{check.message}; {remark}")
+
+
+def _terms(waiver: Waiver, today: date) -> str:
+    """Such as "until 2026-12-31 by @ops: the fix is on its way"."""
+    left = _left(waiver, today)
+    return f"until {waiver.expires}{left} by {_owner(waiver)}: {one_line(waiver.reason)}"
+
+
+def _left(waiver: Waiver, today: date) -> str:
+    """How long a waiver still holds, where that is not long."""
+    days = (waiver.expires - today).days
+    if days > SOON_DAYS:
+        return ""
+    return f" ({days} day{'s' if days > 1 else ''} left)" if days else " (its last day)"
+
+
+def _what(waiver: Waiver) -> str:
+    subject = f" of {one_line(waiver.subject)}" if waiver.subject else ""
+    return f"{waiver.metric}{subject}"
+
+
+def _owner(waiver: Waiver) -> str:
+    return one_line(waiver.owner)
