@@ -37,6 +37,14 @@ WINDOW = (
         "--window", type=click.FloatRange(min=0, min_open=True), help="Seconds to measure."
     ),
     click.option("--settle", type=click.FloatRange(min=0), help="Seconds to wait before that."),
+    click.option(
+        "--repeats", type=click.IntRange(1, 20), help="Windows to measure; the highest counts."
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(min=0, min_open=True),
+        help="What {rate} in load.command stands for.",
+    ),
 )
 PROGRESS = (
     click.option("--quiet", is_flag=True, help="No progress on standard error."),
@@ -57,6 +65,8 @@ def project_options(command: Command) -> Command:
             tier=tier,
             window_seconds=others.pop("window", None),
             settle_seconds=others.pop("settle", None),
+            repeats=others.pop("repeats", None),
+            rate=others.pop("rate", None),
         )
         return command(options=options, **others)
 
@@ -64,7 +74,7 @@ def project_options(command: Command) -> Command:
 
 
 def window_options(command: Command) -> Command:
-    """Let a command with `options` choose the window, too."""
+    """Let a command with `options` choose the windows and the load, too."""
     return _decorated(command, WINDOW)
 
 

@@ -17,7 +17,7 @@ from docker import DockerClient
 
 from onegig.engine import connect
 from onegig.environment import read_environment
-from onegig.errors import InspectError, MeasureError, OnegigError
+from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
 from onegig.images.build import build_images
 from onegig.images.cache import open_cache
 from onegig.images.inspect import inspect_images
@@ -26,11 +26,12 @@ from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
 from onegig.load.stack import load_stack
 from onegig.memory.measure import measure
-from onegig.model.budgets import Budgets
+from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.sizes import plain_number
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
 from onegig.owned import Run, new_run, remove_leftovers, remove_run
@@ -47,6 +48,8 @@ class Options:
     tier: str | None = None
     window_seconds: float | None = None
     settle_seconds: float | None = None
+    repeats: int | None = None
+    rate: float | None = None
 
     @property
     def reproduce(self) -> str:
@@ -58,6 +61,14 @@ class Options:
             words += ["--compose", str(path)]
         if self.tier:
             words += ["--tier", self.tier]
+        for name, value in (
+            ("--window", self.window_seconds),
+            ("--settle", self.settle_seconds),
+            ("--repeats", self.repeats),
+            ("--rate", self.rate),
+        ):
+            if value is not None:
+                words += [name, plain_number(value)]
         return shlex.join(words)
 
 
@@ -110,15 +121,36 @@ def load(options: Options) -> tuple[Budgets, Stack]:
 def load_limits(options: Options) -> Budgets:
     """budgets.yml with the command line's overrides; ConfigError names every mistake."""
     budgets = load_budgets(options.budgets)
-    plan = budgets.measure
-    if options.window_seconds is not None:
-        plan = replace(plan, window_seconds=options.window_seconds)
-    if options.settle_seconds is not None:
-        plan = replace(plan, settle_seconds=options.settle_seconds)
-    budgets = replace(budgets, tier=options.tier or budgets.tier, measure=plan)
+    budgets = replace(
+        budgets,
+        tier=options.tier or budgets.tier,
+        measure=_planned(budgets.measure, options),
+        load=_at_rate(budgets.load, options.rate),
+    )
     if budgets.tier:
         find_tier(budgets.tier)
     return budgets
+
+
+def _planned(plan: Measure, options: Options) -> Measure:
+    window, settle = options.window_seconds, options.settle_seconds
+    return replace(
+        plan,
+        window_seconds=plan.window_seconds if window is None else window,
+        settle_seconds=plan.settle_seconds if settle is None else settle,
+        repeats=options.repeats or plan.repeats,
+    )
+
+
+def _at_rate(given: Load | None, rate: float | None) -> Load | None:
+    if rate is None:
+        return given
+    if given is None or not given.takes_rate:
+        raise ConfigError(
+            "--rate has nothing to set",
+            advice=f"put {RATE} into load.command of budgets.yml, where the load takes its rate",
+        )
+    return replace(given, rate=rate)
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:

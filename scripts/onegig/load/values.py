@@ -47,10 +47,7 @@ class Values:
         """The plain value of a key, None where it is not written."""
         value: Any = self._document.value
         for part in key:
-            places = range(len(value)) if isinstance(value, list) else value
-            if not isinstance(value, (dict, list)) or part not in places:
-                return None
-            value = value[part]
+            value = value[part] if _has(value, part) else None
         return value
 
     def written(self, key: Key) -> str:
@@ -69,6 +66,12 @@ class Values:
     def problem(self, key: Key, message: str) -> None:
         """Note a mistake at a key."""
         self.problems.append(Problem(line=self._document.line(key), key=key, message=message))
+
+
+def _has(value: Any, part: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
 
 
 def memory_size(text: str) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from onegig.model.sizes import Convention, parse_size
+from onegig.model.sizes import Convention, parse_size, plain_number
 
 BUDGETS_VERSION = 1
 RATE = "{rate}"
@@ -89,8 +89,8 @@ class Load:
         """The command as it is run."""
         if self.rate is None:
             return self.command
-        rate = int(self.rate) if self.rate.is_integer() else self.rate
-        return tuple(word.replace(RATE, str(rate)) for word in self.command)
+        rate = plain_number(self.rate)
+        return tuple(word.replace(RATE, rate) for word in self.command)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

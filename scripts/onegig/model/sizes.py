@@ -80,6 +80,11 @@ def parse_fraction(text: str | int | float) -> float:
     return share
 
 
+def plain_number(value: float) -> str:
+    """Such as "200" or "2.5", never "2e+02": to be read by a program again."""
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
 def mb_up(value_bytes: int, convention: Convention = Convention.MEMORY) -> int:
     """Whole MB, rounded up: a usage that is over its limit never prints as within it."""
     return ceil(value_bytes / convention.mb)

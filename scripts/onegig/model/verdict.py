@@ -43,8 +43,8 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
 class Check:
     """One limit and what was measured against it.
 
-    `id` is one of CHECK_IDS. `at_most` is False for limits from below (efficiency). `blocking` is False
-    for facts shown beside the user's own limit (the tier's real MemTotal).
+    `id` is one of CHECK_IDS. `at_most` is False for limits from below (efficiency). `blocking` is
+    False for facts shown beside the user's own limit (the tier's real MemTotal).
     """
 
     id: str
