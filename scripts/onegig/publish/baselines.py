@@ -1,0 +1,55 @@
+"""What a commit is compared with: the nearest ancestor whose numbers the data branch has."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from onegig.errors import GithubError, HistoryError
+from onegig.model.baseline import Baseline
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.publish.client import Client
+from onegig.publish.history import MOST_BYTES, nearest, parse_history
+
+DATA_BRANCH = "onegig-data"
+HISTORY = "history.jsonl"
+MOST_COMMITS = 200  # looked at, from the compared one back
+RAW = "application/vnd.github.raw+json"
+GONE = (404, 410)
+
+
+def find_baseline(
+    client: Client, base_sha: str, branch: str, *, data_branch: str = DATA_BRANCH
+) -> tuple[Baseline, int] | Missing:
+    """The baseline for a change on top of `base_sha`, and how many commits it is behind that one.
+
+    `branch` is what `base_sha` is a commit of. Skipped where there is none yet, Unknown where it
+    could not be read: no error stops a report.
+    """
+    try:
+        text = client.download(
+            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=data_branch
+        )
+        history = parse_history(text.decode("utf-8"))
+        commits = list(_back_from(client, base_sha)) if history else []
+    except GithubError as error:
+        if error.status in GONE:
+            return _none_yet(branch)
+        return Unknown(reason=f"the baseline could not be read: {error.message}")
+    except (HistoryError, UnicodeDecodeError) as error:
+        told = error.message if isinstance(error, HistoryError) else "it is not UTF-8 text"
+        return Unknown(reason=f"the history on {data_branch} could not be read: {told}")
+    if not history:
+        return _none_yet(branch)
+    return nearest(history, commits) or Skipped(
+        reason=f"no baseline: none of the last {len(commits)} commits up to {base_sha[:12]} "
+        f"was measured on {branch}"
+    )
+
+
+def _back_from(client: Client, commit: str) -> Iterator[str]:
+    """The commit, then its ancestors, newest first."""
+    listed = client.pages("commits", most=MOST_COMMITS, sha=commit)
+    return (str(one["sha"]) for one in islice(listed, MOST_COMMITS))
+
+
+def _none_yet(branch: str) -> Skipped:
+    return Skipped(reason=f"no baseline yet: onegig has not run on {branch}")
