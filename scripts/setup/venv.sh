@@ -11,7 +11,7 @@ SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$SETUP/packages.sh"
 
 VENV=$ROOT/.venv
-PYTHONS="python3.13 python3.12 python3.11 python3 python3.14"
+PYTHONS=${ONEGIG_PYTHON:-python3.13 python3.12 python3.11 python3 python3.14} # the first that will do
 SUITABLE='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
 
 ensure_venv() { # runtime | dev

@@ -1,0 +1,105 @@
+"""gate.yml run for real: the jobs' results, and what they leave behind."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import events
+from act import Act, Ran
+from forge import BUDGETS, FILES, Pull
+
+pytestmark = pytest.mark.engine
+
+SHARDS = "shards: {start: 2, most: 2}\n"
+BROKEN = FILES["Dockerfile"] + "RUN echo compiling && no-such-tool\n"
+ALL_NUMBERS = {"run.json", "images.json", "memory.json"}
+REPORT = {"comment.md", "report.html", "report.json"}
+
+
+def gate(act: Act, files: Mapping[str, str], *, branch: str = "change") -> tuple[Ran, Pull]:
+    """The gate's run for a pull request with these files."""
+    pull = act.forge.open_pull(files, branch=branch)
+    return act.run("gate.yml", "pull_request", events.pull_request(pull), pull.merge_sha), pull
+
+
+def document(ran: Ran, artifact: str, name: str) -> Any:
+    """A JSON file of an artifact."""
+    return json.loads(ran.artifact(artifact)[name])
+
+
+def test_a_stack_that_fits(act: Act) -> None:
+    canary = act.root / "canary"
+    hostile = f"a`touch${{IFS}}{canary}`$(touch${{IFS}}{canary});touch${{IFS}}{canary}"
+    ran, pull = gate(act, {"hello.txt": "hi\n"}, branch=hostile)
+    assert ran.jobs == {"plan": "success", "gate": "success"}, ran.log
+    assert set(ran.artifact("onegig-numbers")) == ALL_NUMBERS
+    assert set(ran.artifact("onegig-report")) == REPORT
+    run = document(ran, "onegig-numbers", "run.json")
+    assert run["event"] == "pull_request"
+    assert run["head_sha"] == pull.head_sha
+    assert run["measured_sha"] == pull.merge_sha
+    assert run["base_sha"] == pull.base_sha
+    assert run["failure"] is None
+    assert document(ran, "onegig-report", "report.json")["verdict"]["state"] == "GO"
+    assert "GO:" in ran.summary
+    assert not canary.exists()
+
+
+def test_a_stack_that_does_not_fit(act: Act) -> None:
+    ran, _ = gate(act, {"budgets.yml": BUDGETS.replace("512MB", "40MB")})
+    assert ran.jobs == {"plan": "success", "gate": "failure"}, ran.log
+    assert set(ran.artifact("onegig-numbers")) == ALL_NUMBERS
+    assert set(ran.artifact("onegig-report")) == REPORT
+    assert "NO-GO:" in ran.summary
+    assert "::error" in ran.log
+
+
+def test_an_image_that_does_not_build(act: Act) -> None:
+    ran, _ = gate(act, {"Dockerfile": BROKEN})
+    assert ran.jobs == {"plan": "success", "gate": "failure"}, ran.log
+    assert set(ran.artifact("onegig-numbers")) == {"run.json"}
+    assert set(ran.artifact("onegig-report")) == REPORT
+    failure = document(ran, "onegig-numbers", "run.json")["failure"]
+    assert failure["exit_code"] == 3
+    assert failure["place"] == "Dockerfile:3"
+    assert "no-such-tool: not found" in failure["detail"]
+    assert "INCOMPLETE" in ran.summary
+
+
+def test_budgets_that_cannot_be_read_fail_the_plan_and_the_gate_tells_why(act: Act) -> None:
+    ran, _ = gate(act, {"budgets.yml": "version: 1\nmemory: {limit: 90X}\n"})
+    assert ran.jobs == {"plan": "failure", "gate": "failure"}, ran.log
+    failure = document(ran, "onegig-numbers", "run.json")["failure"]
+    assert failure["exit_code"] == 2
+    assert "INCOMPLETE" in ran.summary
+
+
+def test_a_push_is_compared_with_the_commit_before(act: Act) -> None:
+    before, after = act.forge.push({"hello.txt": "hi\n"})
+    ran = act.run("gate.yml", "push", events.push(before, after), after)
+    assert ran.jobs == {"plan": "success", "gate": "success"}, ran.log
+    run = document(ran, "onegig-numbers", "run.json")
+    assert (run["event"], run["head_sha"], run["base_sha"]) == ("push", after, before)
+
+
+def test_many_images_are_shared_out_and_their_numbers_put_together(act: Act) -> None:
+    ran, _ = gate(act, {"budgets.yml": BUDGETS + SHARDS})
+    assert ran.jobs == {"plan": "success", "images": "success", "gate": "success"}, ran.log
+    assert sorted(path.stem for path in ran.artifacts.iterdir() if "images" in path.stem) == [
+        "onegig-images-1",
+        "onegig-images-2",
+    ]
+    images = document(ran, "onegig-numbers", "images.json")["images"]
+    assert sorted(image["reference"] for image in images) == [
+        "onegig-workflow-test/idle",
+        "onegig-workflow-test/web",
+    ]
+
+
+def test_the_gate_answers_when_a_shard_fails(act: Act) -> None:
+    ran, _ = gate(act, {"budgets.yml": BUDGETS + SHARDS, "Dockerfile": BROKEN})
+    assert ran.jobs == {"plan": "success", "images": "failure", "gate": "failure"}, ran.log
+    assert document(ran, "onegig-numbers", "run.json")["failure"]["exit_code"] == 3
+    assert "INCOMPLETE" in ran.summary

@@ -1,0 +1,222 @@
+"""What the workflows promise and act cannot run: read from the YAML."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from forge import PROJECT
+from onegig.model.tiers import catalogue
+from onegig.publish.runs import ENDED, WORKFLOW
+
+WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
+ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]
+FILES = [*WORKFLOWS.values(), *ACTIONS]
+# The only actions of others that are used, each at a commit that was looked up with its tag.
+PINS = {
+    "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
+    "actions/download-artifact": ("v8.0.1", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c"),
+    "actions/github-script": ("v8.0.0", "ed597411d8f924073f98dfc5c65a23a2325f34cd"),
+    "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
+    "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
+    "docker/setup-buildx-action": ("v4.3.0", "37fe631027851001ddb9b187196cc803df7f5f0e"),
+}
+READS = {"contents": "read"}
+PERMISSIONS = {
+    ("gate.yml", "plan"): READS,
+    ("gate.yml", "images"): READS,
+    ("gate.yml", "gate"): READS,
+    ("comment.yml", "comment"): {
+        "actions": "read",
+        "checks": "write",
+        "contents": "read",
+        "pull-requests": "write",
+    },
+    ("comment.yml", "data"): {"actions": "read", "contents": "write"},
+    ("full-stack.yml", "measure"): READS,
+    ("tests.yml", "tests"): READS,
+}
+Yaml = dict[str, Any]
+
+
+def read(path: Path) -> Yaml:
+    """A file whose key `on` is no word for true."""
+    document: Yaml = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
+    return document
+
+
+def jobs() -> Iterator[tuple[str, str, Yaml]]:
+    for name, path in WORKFLOWS.items():
+        for job, content in read(path)["jobs"].items():
+            yield name, job, content
+
+
+def steps(path: Path) -> Iterator[Yaml]:
+    document = read(path)
+    parts = document["jobs"].values() if "jobs" in document else [document["runs"]]
+    for part in parts:
+        yield from part["steps"]
+
+
+def step(workflow: str, start: str) -> Yaml:
+    """The only step of a workflow that uses or runs what starts so."""
+    found = steps(WORKFLOWS[workflow])
+    (one,) = (s for s in found if s.get("uses", s.get("run", "")).startswith(start))
+    return one
+
+
+def test_every_job_has_just_the_permissions_it_needs() -> None:
+    assert {(name, job): content["permissions"] for name, job, content in jobs()} == PERMISSIONS
+    assert all(read(path)["permissions"] == {} for path in WORKFLOWS.values())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_expression_becomes_part_of_a_script(path: Path) -> None:
+    for one in steps(path):
+        assert "${{" not in one.get("run", "")
+        assert "${{" not in one.get("with", {}).get("script", "")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_actions_of_others_are_pinned_and_their_comments_are_true(path: Path) -> None:
+    used = re.findall(r"uses: (?!\$/)(\S+?)@(\S+)(?: # (\S+))?$", path.read_text(), re.MULTILINE)
+    assert len(used) == len([one for one in steps(path) if one.get("uses", "$")[0] != "$"])
+    for name, commit, tag in used:
+        assert (tag, commit) == PINS[name]
+
+
+def test_every_pin_is_used() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    assert [name for name in PINS if f"uses: {name}@" not in text] == []
+
+
+def test_only_the_trusted_half_starts_by_itself_after_other_peoples_runs() -> None:
+    triggers = {name: set(read(path)["on"]) for name, path in WORKFLOWS.items()}
+    assert triggers == {
+        "comment.yml": {"workflow_run"},
+        "full-stack.yml": {"workflow_dispatch", "schedule"},
+        "gate.yml": {"pull_request", "merge_group", "push"},
+        "tests.yml": {"pull_request", "merge_group", "push"},
+    }
+
+
+def test_the_required_check_is_never_left_out() -> None:
+    gate = read(WORKFLOWS["gate.yml"])
+    for event in gate["on"].values():
+        assert not {"paths", "paths-ignore"} & set(event or ())
+    job = gate["jobs"]["gate"]
+    assert set(job["needs"]) == set(gate["jobs"]) - {"gate"}
+    assert job["if"] == "${{ !cancelled() }}"
+    assert {"opened", "synchronize", "reopened"} <= set(gate["on"]["pull_request"]["types"])
+
+
+@pytest.mark.parametrize("name", ["gate.yml", "tests.yml"])
+def test_only_a_pull_requests_older_runs_are_cancelled(name: str) -> None:
+    assert read(WORKFLOWS[name])["concurrency"] == {
+        "group": f"{name.removesuffix('.yml')}"
+        "-${{ github.event.pull_request.number || github.sha }}",
+        "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
+    }
+
+
+def test_comments_of_a_branch_come_one_after_the_other_and_so_do_pushes_of_data() -> None:
+    trusted = read(WORKFLOWS["comment.yml"])["jobs"]
+    run = "github.event.workflow_run"
+    assert trusted["comment"]["concurrency"] == {
+        "group": f"comment-${{{{ {run}.head_repository.id }}}}-${{{{ {run}.head_branch }}}}",
+        "cancel-in-progress": "false",
+    }
+    assert trusted["data"]["concurrency"] == {
+        "group": "data",
+        "cancel-in-progress": "false",
+        "queue": "max",
+    }
+
+
+def test_no_checkout_leaves_the_token_behind() -> None:
+    checkouts = [
+        one["with"]
+        for path in WORKFLOWS.values()
+        for one in steps(path)
+        if one.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert {with_["persist-credentials"] for with_ in checkouts} == {"false"}
+
+
+def test_the_trusted_half_checks_out_the_default_branch_only() -> None:
+    used = [one for one in steps(WORKFLOWS["comment.yml"]) if "uses" in one]
+    # without a ref, workflow_run means the default branch
+    assert [one["with"] for one in used] == [{"persist-credentials": "false"}] * 2
+    assert all(one["uses"].startswith("actions/checkout@") for one in used)
+
+
+def test_the_trusted_half_waits_for_the_gate() -> None:
+    gate, comment = read(WORKFLOWS["gate.yml"]), read(WORKFLOWS["comment.yml"])
+    assert comment["on"]["workflow_run"] == {"workflows": [gate["name"]], "types": ["completed"]}
+    assert str(WORKFLOWS["gate.yml"].relative_to(PROJECT)) == WORKFLOW
+    for job in comment["jobs"].values():
+        assert f"github.event.workflow.path == '{WORKFLOW}'" in job["if"]
+    conclusions = re.search(r"fromJSON\('(.*)'\)", comment["jobs"]["comment"]["if"])
+    assert conclusions
+    assert json.loads(conclusions[1]) == list(ENDED)
+
+
+def test_every_job_and_its_longest_step_have_an_end() -> None:
+    for name, job, content in jobs():
+        minutes = int(content["timeout-minutes"])
+        assert minutes <= 210, (name, job)
+        for one in content["steps"]:
+            assert int(one.get("timeout-minutes", 0)) < minutes, (name, job)
+
+
+def test_a_check_that_takes_too_long_still_leaves_its_numbers() -> None:
+    for workflow in ("gate.yml", "full-stack.yml"):
+        assert "timeout-minutes" in step(workflow, "scripts/check")
+        uploads = [
+            one
+            for one in steps(WORKFLOWS[workflow])
+            if one.get("with", {}).get("path") in {"numbers", "report"}
+        ]
+        assert uploads
+        assert all(one["if"] == "${{ !cancelled() }}" for one in uploads)
+
+
+def test_the_token_goes_to_onegig_only() -> None:
+    for path in FILES:
+        holders = [one for one in steps(path) if "GITHUB_TOKEN" in one.get("env", {})]
+        for one in holders:
+            assert one["env"]["GITHUB_TOKEN"] == "${{ github.token }}"
+            assert one["run"].split()[0] in {".venv/bin/onegig", "scripts/check"}
+        text = path.read_text()
+        assert text.count("github.token") == len(holders)
+        assert "secrets." not in text
+
+
+def test_the_long_look_offers_the_tiers_that_there_are() -> None:
+    inputs = read(WORKFLOWS["full-stack.yml"])["on"]["workflow_dispatch"]["inputs"]
+    default, *offered = inputs["tier"]["options"]
+    assert default == inputs["tier"]["default"]
+    assert offered == list(catalogue())
+
+
+def test_the_long_look_fits_into_its_job() -> None:
+    document = read(WORKFLOWS["full-stack.yml"])
+    inputs = document["on"]["workflow_dispatch"]["inputs"]
+    most = max(map(int, inputs["minutes"]["options"])) * max(map(int, inputs["repeats"]["options"]))
+    assert most < int(step("full-stack.yml", "scripts/check")["timeout-minutes"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_scripts_in_the_yaml_are_sound(path: Path) -> None:
+    for one in steps(path):
+        if "run" in one:
+            command = ["shellcheck", "--shell=bash", "-"]
+            done = subprocess.run(
+                command, input=one["run"], capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, done.stdout
