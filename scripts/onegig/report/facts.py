@@ -1,10 +1,13 @@
 """What a run was, each in one line: how it was measured, where, and its totals."""
 
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.review import Comparison, Review
 from onegig.report import words
+
+DIFFERENCES = 5  # that are named
 
 
 def total_line(report: Report) -> str:
@@ -78,6 +81,66 @@ def heading(report: Report) -> str:
     """Stack, commit and time."""
     return words.joined(
         report.stack,
-        f"commit {report.commit[:10]}" if report.commit else "",
+        _commit(report),
         f"{report.created[:16].replace('T', ' ')} UTC",
     )
+
+
+def _commit(report: Report) -> str:
+    sha = report.review.head_sha if report.review else report.commit
+    return f"commit {_short(sha)}" if sha else ""
+
+
+def compared_line(report: Report) -> str:
+    """What was measured on top of which commit and beside whose numbers; who is how far behind."""
+    review = report.review
+    if review is None:
+        return ""
+    return words.joined(_compared(report, review), _branch(review))
+
+
+def differences_line(report: Report) -> str:
+    """What else is not as it was when the baseline was measured."""
+    review = report.review
+    if review is None or isinstance(review.comparison, Missing) or _nothing(report):
+        return ""
+    found = review.comparison.differences
+    rest = len(found) - DIFFERENCES
+    more = (f"{rest:,} more",) if rest > 0 else ()
+    told = "; ".join((*found[:DIFFERENCES], *more))
+    return f"unlike the baseline: {told}" if told else ""
+
+
+def _nothing(report: Report) -> bool:
+    return isinstance(report.memory, Missing) and isinstance(report.images, Missing)
+
+
+def _compared(report: Report, review: Review) -> str:
+    """A pull request is measured as merged into the branch, and compared with what it goes into."""
+    found = None if _nothing(report) else review.comparison
+    merged = bool(review.base_sha) and report.commit not in ("", review.head_sha)
+    parts = [f"merged into {_base(review)}"] if merged else []
+    other = "it" if merged else _base(review)
+    if isinstance(found, Comparison):
+        behind = words.plural(found.behind, "commit")
+        back = f"the baseline of {_short(found.commit)}, {behind} behind " if found.behind else ""
+        parts.append(f"compared with {back}{other}")
+    return " and ".join(parts)
+
+
+def _branch(review: Review) -> str:
+    behind, base = review.branch_behind, review.base_branch
+    if isinstance(behind, Unknown):
+        return f"how far this branch is behind {base} is not known: {behind.reason}"
+    if isinstance(behind, Skipped):
+        return ""
+    return f"this branch is {words.plural(behind, 'commit')} behind {base}" if behind else ""
+
+
+def _base(review: Review) -> str:
+    at = f" at {_short(review.base_sha)}" if review.base_sha else ""
+    return f"{review.base_branch}{at}"
+
+
+def _short(sha: str) -> str:
+    return sha[:10]

@@ -10,7 +10,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.verdict import State
-from onegig.report import facts, view, words
+from onegig.report import changes, facts, view, words
 from onegig.report.bands import Band, memory_bands, thinned
 from onegig.report.bars import waterfall_bars
 from onegig.report.escape import lines, plain
@@ -50,6 +50,7 @@ def _templates() -> Environment:
         "words": words,
         "view": view,
         "facts": facts,
+        "changes": changes,
         "is_missing": lambda value: isinstance(value, Missing),
         "waterfall_bars": waterfall_bars,
         "image_name": image_name,

@@ -13,7 +13,7 @@ from onegig.model.memory import EnginePart, MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.verdict import State, Waterfall
-from onegig.report import facts, view, words
+from onegig.report import changes, facts, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.escape import lines, plain
 
@@ -49,11 +49,19 @@ def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     )
     for part in _parts(report, width):
         console.print(part, soft_wrap=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
+    return "\n".join(map(_line, out.getvalue().splitlines())).strip("\n") + "\n"
+
+
+def _line(line: str) -> str:
+    """A line that GitHub's runner, which reads what a job prints, takes for no command of its."""
+    start = len(line) - len(line.lstrip())
+    if line.startswith("::", start):
+        line = f"{line[:start]}¦{line[start + 1 :]}"
+    return line.replace("##[", "##¦").rstrip()
 
 
 def _parts(report: Report, width: int) -> list[RenderableType]:
-    parts = [_verdict(report), *_problems(report)]
+    parts = [_verdict(report), *_failure(report), *_problems(report), *_notes(report)]
     if view.service_rows(report):
         parts.append(_services(report, width))
     if isinstance(report.memory, MemoryReport):
@@ -64,7 +72,13 @@ def _parts(report: Report, width: int) -> list[RenderableType]:
 
 
 def _verdict(report: Report) -> RenderableType:
-    under = [facts.heading(report), facts.total_line(report)]
+    under = [
+        changes.nothing_added(report),
+        facts.heading(report),
+        facts.compared_line(report),
+        facts.differences_line(report),
+        facts.total_line(report),
+    ]
     return Group(_sentence(report), *(Text(plain(line), "dim") for line in under if line))
 
 
@@ -75,9 +89,37 @@ def _sentence(report: Report) -> Text:
     return text
 
 
+def _failure(report: Report) -> list[RenderableType]:
+    """The step that failed and left gaps."""
+    found = report.failure
+    if found is None:
+        return []
+    table = _grid()
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    where = f" ({found.place})" if found.place else ""
+    for head, text in (
+        ("what", f"{found.message}{where}"),
+        ("command", found.command),
+        ("next", found.advice),
+    ):
+        if text:
+            table.add_row(head, Text(plain(text)))
+    parts: list[RenderableType] = [table]
+    if found.detail.strip():
+        parts.append(_tail(found.detail))
+    return [_section("What failed", Group(*parts))]
+
+
+def _notes(report: Report) -> list[RenderableType]:
+    """Waivers that end soon, or that nothing needs any more."""
+    rows = [(Text("·"), Text(plain(note))) for note in report.verdict.notes[:PROBLEMS_SHOWN]]
+    return [_section("Waivers", _listed(rows))] if rows else []
+
+
 def _problems(report: Report) -> list[RenderableType]:
     """Failing checks with cause and place, then what could not be measured."""
-    problems = view.problems(report.verdict)
+    problems = view.problems(report)
     rows = [_problem(problem) for problem in problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
         rows.append((Text("…"), Text(f"and {len(problems) - PROBLEMS_SHOWN:,} more", "dim")))
@@ -94,15 +136,20 @@ def _problems(report: Report) -> list[RenderableType]:
 
 
 def _log(service: ServiceMemory) -> RenderableType:
-    tail = Text("\n".join(lines(service.log_tail, 8)), "dim", no_wrap=True, overflow="ellipsis")
-    return _section(f"Last lines of {plain(service.name)}", tail)
+    return _section(f"Last lines of {plain(service.name)}", _tail(service.log_tail))
+
+
+def _tail(log: str) -> Text:
+    return Text("\n".join(lines(log, 8)), "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _problem(problem: view.Problem) -> tuple[Text, Text]:
     state = problem.check.state
-    text = Text(plain(problem.check.message))
+    text = Text(plain(problem.message))
     if problem.place:
         text.append(f" ({plain(problem.place)})", "dim")
+    if problem.remark:
+        text.append(f" · {plain(problem.remark)}")
     return Text(words.SYMBOLS[state], COLORS[state]), text.append(problem.rest)
 
 
@@ -197,28 +244,35 @@ def _limits(report: Report) -> RenderableType:
     rows = view.summary(report.verdict)
     if not rows:
         return Text()
+    heads = ["now", "limit", "headroom"]
+    cells = [_limit(row) for row in rows]
+    if changes.comparison(report):
+        found = changes.deltas(report)
+        heads.insert(1, f"vs {plain(changes.branch(report), 12)}")
+        for row, line in zip(rows, cells, strict=True):
+            line.insert(3, Text(changes.check_cell(row.check, found)))
     table = _grid()
     table.add_column(width=1)
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
-    for _ in range(3):
+    for _ in heads:
         table.add_column(justify="right", no_wrap=True)
-    table.add_row("", Text(), *(Text(head, "dim") for head in ("now", "limit", "headroom")))
-    for row in rows:
-        table.add_row(*_limit(row))
+    table.add_row("", Text(), *(Text(head, "dim") for head in heads))
+    for line in cells:
+        table.add_row(*line)
     table.expand = True
     return _section("Limits", table)
 
 
-def _limit(row: view.SummaryRow) -> tuple[Text, ...]:
+def _limit(row: view.SummaryRow) -> list[Text]:
     check = row.check
     missing = isinstance(check.value, Missing)
-    return (
+    return [
         Text(words.SYMBOLS[check.state], COLORS[check.state]),
         Text(plain(view.summary_title(row))),
         Text("not measured" if missing else words.check_value(check)),
         Text(words.check_limit(check)),
         Text(words.check_headroom(check), "" if check.state is State.GO else COLORS[check.state]),
-    )
+    ]
 
 
 def _images(images: ImagesReport | Missing) -> RenderableType:

@@ -1,5 +1,6 @@
 """What the renderers show, picked and ordered once: failures and the largest first."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,9 +9,11 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.verdict import Check, State, Verdict
+from onegig.report import changes
 
 SEVERITY = {State.NO_GO: 0, State.INCOMPLETE: 1, State.WARN: 2, State.GO: 3}
 ALIKE = 3  # warnings of one kind that are listed
+_WAIVED = re.compile(r"; waived until [\d-]+$")
 _SUMMARY = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
     "memory.tier",
@@ -20,6 +23,7 @@ _SUMMARY = (  # one row each, in this order; of many subjects the one with the l
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",
+    "image.vulnerabilities",
     "disk.total",
 )
 
@@ -43,10 +47,19 @@ class ServiceRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """A failing check with its place; `more` of its kind are left out after it."""
+    """A failing check with its place; `more` of its kind are left out after it.
+
+    `remark` says why it is let pass or that it is not new.
+    """
 
     check: Check
+    remark: str = ""
     more: int = 0
+
+    @property
+    def message(self) -> str:
+        """What is so; that it is waived is said by the remark, in full."""
+        return _WAIVED.sub("", self.check.message) if self.check.waived else self.check.message
 
     @property
     def place(self) -> str:
@@ -83,18 +96,30 @@ def failing(verdict: Verdict) -> tuple[Check, ...]:
     return tuple({check.message: check for check in reversed(bad)}.values())[::-1]
 
 
-def problems(verdict: Verdict) -> tuple[Problem, ...]:
-    """Failing checks as they are listed: every failure, of other kinds the worst few."""
-    kinds: dict[tuple[State, str], list[Check]] = {}
-    for check in failing(verdict):
-        kinds.setdefault((check.state, check.id), []).append(check)
-    found = []
-    for (state, _), checks in kinds.items():
-        shown = len(checks) if state is State.NO_GO or len(checks) <= ALIKE + 1 else ALIKE
-        found += [Problem(check=check) for check in checks[:shown]]
+def problems(report: Report) -> tuple[Problem, ...]:
+    """Failing checks as they are listed: every failure, of other kinds the worst few.
+
+    Those that the baseline had, too, come after the others of their state.
+    """
+    old = changes.inherited(report)
+    kinds: dict[tuple[int, bool, str], list[Check]] = {}
+    for check in failing(report.verdict):
+        known = (check.id, check.subject) in old
+        kinds.setdefault((SEVERITY[check.state], known, check.id), []).append(check)
+    found: list[Problem] = []
+    for (severity, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
+        listed = severity == SEVERITY[State.NO_GO] or len(checks) <= ALIKE + 1
+        shown = len(checks) if listed else ALIKE
+        old_here = f"inherited: {changes.branch(report)} fails it, too" if known else ""
+        found += [Problem(check=one, remark=_remark(one, old_here)) for one in checks[:shown]]
         if checks[shown:]:
             found[-1] = replace(found[-1], more=len(checks) - shown)
     return tuple(found)
+
+
+def _remark(check: Check, inherited: str) -> str:
+    waived = f"waived {check.waived}" if check.waived else ""
+    return "; ".join(filter(None, (waived, inherited)))
 
 
 def failing_title(checks: Sequence[Check]) -> str:

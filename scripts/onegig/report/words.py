@@ -14,9 +14,12 @@ from onegig.model.verdict import Check, State, Unit
 
 DASH = "\u2013"  # where a cell has nothing to say
 TIMES = "\u00d7"
+MINUS = "\u2212"
+SAME = "same"
 SYMBOLS = {State.GO: "✓", State.WARN: "!", State.NO_GO: "✗", State.INCOMPLETE: "?"}
 METRICS = {"rss": "RSS", "pss": "PSS", "charged": "charged"}
 _GB = 1000**3
+_ONE, _TENTH = Decimal(1), Decimal("0.1")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
 
 
@@ -40,6 +43,21 @@ def tenths(
         return DASH
     exact = Decimal(value_bytes) / convention.mb
     return f"{exact.quantize(Decimal('0.1'), ROUND_FLOOR if down else ROUND_CEILING):,}"
+
+
+def tenths_change(
+    now_bytes: int, before_bytes: int, convention: Convention = Convention.MEMORY
+) -> str:
+    """The difference of two columns of `tenths`, as "+1.2", or "same"."""
+    step = _TENTH * convention.mb
+    now, before = (_steps(value, step, down=False) for value in (now_bytes, before_bytes))
+    return signed((now - before) * _TENTH, places=_TENTH) if now != before else SAME
+
+
+def signed(difference: Decimal, unit: str = "", *, places: Decimal = _ONE) -> str:
+    """A difference as "+12 MB", "\u22123 MB" or "±0 MB", to as many `places` as 1 or 0.1 has."""
+    sign = "+" if difference > 0 else MINUS if difference else "±"
+    return f"{sign}{abs(difference.quantize(places)):,} {unit}".rstrip()
 
 
 def percent(share: float, *, down: bool = False) -> str:
@@ -100,6 +118,37 @@ def check_headroom(check: Check) -> str:
         text = text.replace(" %", " points")
     beyond = "over" if check.at_most else "under"
     return f"{text} {beyond}" if room < 0 else text
+
+
+def check_change(check: Check, before: float) -> str:
+    """What changed since `before`: the difference of the two as printed, "+12 MB"."""
+    if not isinstance(check.value, (int, float)):
+        return DASH
+    step, printed, unit = _grain(check, check.value)
+    now, then = (_steps(one, step, down=not check.at_most) for one in (check.value, before))
+    difference = (now - then) * printed
+    whole = unit != "MB" and not difference % 1
+    return signed(difference, unit, places=_ONE if whole else printed)
+
+
+def _grain(check: Check, value: float) -> tuple[Decimal, Decimal, str]:
+    """The last digit of a printed value: in the check's own unit, as printed, and its name."""
+    beside, convention = _beside(check), _CONVENTIONS.get(check.unit)
+    if beside and convention:
+        printed = Decimal(1).scaleb(int(beside.used.as_tuple().exponent))
+        return (printed * convention.mb if beside.unit == "MB" else printed), printed, beside.unit
+    if check.unit is Unit.STORAGE and abs(value) >= 10 * _GB:
+        return _TENTH * _GB, _TENTH, "GB"
+    if convention:
+        printed = _TENTH if abs(value) < 10 * convention.mb else Decimal(1)
+        return printed * convention.mb, printed, "MB"
+    return (_TENTH / 100, _TENTH, "points") if check.unit is Unit.SHARE else (_TENTH, _TENTH, "")
+
+
+def _steps(value: float, step: Decimal, *, down: bool) -> Decimal:
+    """How many whole steps a printed value has."""
+    exact = Decimal(str(value)) / step
+    return exact.to_integral_value(ROUND_FLOOR if down else ROUND_CEILING)
 
 
 def _beside(check: Check) -> Comparison | None:

@@ -108,7 +108,7 @@ def test_hostile_report_makes_a_harmless_comment() -> None:
     outside_code = re.sub(r"<(code|pre)\b.*?</\1>", "", rendered, flags=re.DOTALL)
     assert not PINGS.findall(unescape(outside_code))
     assert rendered.count("<details>") == rendered.count("</details>")
-    assert rendered.count("<!--") == 1
+    assert "<!--" not in rendered
 
 
 def test_hostile_names_are_still_readable() -> None:

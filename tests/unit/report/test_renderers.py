@@ -18,7 +18,7 @@ from onegig.report import RENDERERS, markdown, terminal
 from scenarios import REPORTS, make_go, make_hostile, make_many
 
 SUFFIXES = {"terminal": "txt", "markdown": "md", "html": "html"}
-COMMENT_LIMIT = 65_536  # characters, GitHub's
+COMMENT_LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
 DOCUMENTS = [  # the page of 150 services is too long to be read as a change
     (name, scenario)
     for name in SUFFIXES
@@ -74,7 +74,7 @@ def test_document_is_clean_text(name: str, scenario: str) -> None:
 
 @pytest.mark.parametrize("name", ["terminal", "markdown"])
 def test_verdict_comes_first(name: str, scenario: str, report: Report) -> None:
-    lines = render(name, REPORTS[scenario]).replace(markdown.MARKER + "\n", "").splitlines()
+    lines = render(name, REPORTS[scenario]).splitlines()
     assert report.verdict.state.value in lines[0]
 
 
@@ -172,10 +172,6 @@ def test_comment_of_endless_parts_keeps_its_verdict() -> None:
     assert "GO: 460 of 1,024 MB" in text
     assert "too long for a comment" in text
     assert report.reproduce in text
-
-
-def test_comment_starts_with_its_marker(scenario: str) -> None:
-    assert render("markdown", REPORTS[scenario]).startswith("<!-- onegig -->\n### ")
 
 
 def test_page_needs_nothing_else(scenario: str) -> None:

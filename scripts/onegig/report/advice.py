@@ -1,0 +1,199 @@
+"""What to do about a NO-GO: for each failure its concrete cause, the worst offenders first."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from onegig.judge.service_checks import FULL_SHARE
+from onegig.model.images import Dive, Image, Layer
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.report import Report
+from onegig.model.verdict import Check, State
+from onegig.report import changes, view, words
+
+MOST = 6  # steps
+ALIKE = 2  # steps of one kind
+NAMED = 2  # services named as a cause
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One thing to do. `quoted` is an instruction or a path that ends the sentence."""
+
+    text: str
+    quoted: str = ""
+    place: str = ""  # where the limit is written
+
+
+def steps(report: Report) -> tuple[Step, ...]:
+    """A handful of steps, those for failures that are new first; none unless it is a NO-GO."""
+    kinds: Counter[str] = Counter()
+    found: dict[str, Step] = {}
+    for problem in view.problems(report):
+        check = problem.check
+        make = _MAKERS.get(check.id)
+        if check.state is not State.NO_GO or make is None or kinds[check.id] >= ALIKE:
+            continue
+        step = make(report, check)
+        if step:
+            kinds[check.id] += 1
+            found.setdefault(step.text, step)
+    return tuple(found.values())[:MOST]
+
+
+def _total(report: Report, check: Check) -> Step:
+    return Step(text=f"Free {_over(check)}: {_memory_cause(report)}", place=view.place(check))
+
+
+def _memory_cause(report: Report) -> str:
+    """Who grew against the baseline; without one, or when nobody did, who is the largest."""
+    grown = changes.grown_memory(report)
+    if grown:
+        told = (_grew(one, one.name, words.memory, report) for one in grown[:NAMED])
+        return ", ".join(told)
+    rows = sorted(view.service_rows(report), key=lambda row: -row.rss)[: NAMED + 1]
+    largest = ", ".join(f"{row.name} ({words.memory(row.rss)})" for row in rows if row.memory)
+    nobody = changes.comparison(report) and f"no service grew against {changes.branch(report)}; "
+    return f"{nobody or ''}the largest are {largest}"
+
+
+def _grew(one: changes.Grown, who: str, size: Callable[[int], str], report: Report) -> str:
+    if one.before is None:
+        return f"{who} is new and takes {size(one.now)}"
+    before = size(one.before).removesuffix(" MB")
+    return f"{who} grew from {before} to {size(one.now)} against {changes.branch(report)}"
+
+
+def _service(report: Report, check: Check) -> Step:
+    since = _since(changes.grown_memory(report), words.memory, report, check)
+    text = f"Bring {check.subject} down by {_over(check)}{since}"
+    return Step(text=text, place=view.place(check))
+
+
+def _since(
+    grown: Iterable[changes.Grown], size: Callable[[int], str], report: Report, check: Check
+) -> str:
+    """How the check's subject grew, if it did."""
+    found = (one for one in grown if one.name == check.subject)
+    return "".join(f": {_grew(one, 'it', size, report)}" for one in found)
+
+
+def _state(report: Report, check: Check) -> Step | None:
+    """For what was killed: by which limit. For what crashed or stayed ill: where to look."""
+    memory, name = report.memory, check.subject
+    service = _service_named(memory, name) if isinstance(memory, MemoryReport) else None
+    if service is None or not isinstance(memory, MemoryReport):
+        return None
+    if service.state is ServiceState.OOM_KILLED or service.oom_kills:
+        return _killed(memory, service, check)
+    if service.state is ServiceState.NOT_STARTED:
+        return None
+    look = "its last lines are below" if service.log_tail.strip() else "it left no log"
+    return Step(text=f"Mend {name}, which {_ended(service)}: {look}")
+
+
+def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
+    peak = memory.box.peak_bytes
+    used = memory.box.peak_anon_bytes if isinstance(peak, Missing) else peak
+    if used < memory.box.cap_bytes * FULL_SHARE:
+        text = f"Make {service.name} smaller or its own limit larger: it was killed by that limit"
+        return Step(text=text, place=view.place(check))
+    largest = max(memory.services, key=lambda one: one.rss_max_bytes)
+    took = words.memory(largest.rss_max_bytes)
+    full = f"when the machine was full ({words.memory(memory.box.cap_bytes, down=True)})"
+    if largest is service:
+        return Step(text=f"Make {service.name} smaller: it took {took} and was killed {full}")
+    text = f"Make {largest.name} smaller: it took {took} {full} and {service.name} was killed"
+    return Step(text=text)
+
+
+def _ended(service: ServiceMemory) -> str:
+    return "crashed" if service.state is ServiceState.CRASHED else "never turned healthy"
+
+
+def _service_named(memory: MemoryReport, name: str) -> ServiceMemory | None:
+    return next((one for one in memory.services if one.name == name), None)
+
+
+def _image(report: Report, check: Check) -> Step | None:
+    """Which layer of the image is to blame, and how the image grew."""
+    image = _image_of(report, check.subject)
+    if image is None:
+        return None
+    text = f"Make the image of {check.subject} smaller by {_over(check)}"
+    since = _since(changes.grown_images(report), words.storage, report, check)
+    return _with_layer(report, image, text + since, check)
+
+
+def _images(report: Report, check: Check) -> Step | None:
+    """The image that grew most, else the largest, and its layer."""
+    grown = changes.grown_images(report)
+    text = f"Take {_over(check)} off the images"
+    if grown:
+        image = _image_of(report, grown[0].name)
+        one = grown[0]
+        text += f": {_grew(one, f'that of {one.name}', words.storage, report)}"
+    else:
+        image = max(_images_of(report), key=lambda one: one.size_bytes, default=None)
+        text += f": the largest is that of {_user(image)}" if image else ""
+    return _with_layer(report, image, text, check) if image else None
+
+
+def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
+    layer = _largest_layer(report, image)
+    if layer is None:
+        return Step(text=text, place=view.place(check))
+    size = words.storage(layer.size_bytes)
+    text = f"{text}; its largest layer takes {size}:"
+    return Step(text=text, quoted=layer.instruction, place=view.place(check))
+
+
+def _largest_layer(report: Report, image: Image) -> Layer | None:
+    """Of the layers that only this image has; of all where it has none of its own."""
+    uses = Counter(layer.chain_id for one in _images_of(report) for layer in one.layers)
+    own = [layer for layer in image.layers if uses[layer.chain_id] == 1]
+    return max(own or image.layers, key=lambda layer: layer.size_bytes, default=None)
+
+
+def _wasted(report: Report, check: Check) -> Step | None:
+    image = _image_of(report, check.subject)
+    if image is None or not isinstance(image.dive, Dive) or not image.dive.worst:
+        return None
+    worst = image.dive.worst[0]
+    size = words.storage(worst.bytes)
+    text = f"Write each file of the image of {check.subject} once: {worst.copies:,} copies, {size},"
+    return Step(text=f"{text} of", quoted=worst.path, place=view.place(check))
+
+
+def _images_of(report: Report) -> tuple[Image, ...]:
+    return () if isinstance(report.images, Missing) else report.images.images
+
+
+def _image_of(report: Report, subject: str) -> Image | None:
+    """The image a check speaks of: of a service, or by its reference."""
+    found: Iterator[Image] = (
+        one for one in _images_of(report) if subject in (*one.services, one.reference)
+    )
+    return next(found, None)
+
+
+def _user(image: Image) -> str:
+    return image.services[0] if image.services else image.reference
+
+
+def _over(check: Check) -> str:
+    return words.check_headroom(check).removesuffix(" over")
+
+
+_MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
+    "memory.total": _total,
+    "service.memory": _service,
+    "service.state": _state,
+    "service.image": _image,
+    "images.total": _images,
+    "disk.total": _images,
+    "image.efficiency": _wasted,
+    "image.wasted": _wasted,
+    "image.user_wasted": _wasted,
+}

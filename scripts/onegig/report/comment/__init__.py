@@ -1,0 +1,1 @@
+"""The parts of the pull-request comment, each a function from a report to Markdown."""

@@ -1,0 +1,60 @@
+"""What a reviewer must know before trusting the figures: one box above them, none as a rule."""
+
+from onegig.model.report import Report
+from onegig.model.review import LimitChange, Review
+from onegig.report import words
+from onegig.report.comment.room import Room
+from onegig.report.comment.syntax import alert, bullets, paragraphs
+from onegig.report.escape import code, markdown
+
+
+def banner(report: Report, room: Room) -> str:
+    """Changed limits, changed ways of measuring, numbers of a fork's own job."""
+    review = report.review
+    if review is None:
+        return ""
+    body = paragraphs(
+        (_limits(review, room.limits), _measuring(review, room.files), _self_reported(review))
+    )
+    return alert("WARNING" if _distorts(review) else "NOTE", body) if body else ""
+
+
+def _distorts(review: Review) -> bool:
+    """Whether the pull request may look better than it is."""
+    changes = review.limit_changes
+    unread = bool(review.proposed) and not changes
+    return bool(review.measuring_changes) or unread or any(one.looser for one in changes)
+
+
+def _limits(review: Review, shown: int) -> str:
+    changes = review.limit_changes
+    if not changes and not review.proposed:
+        return ""
+    order = sorted(changes, key=lambda one: not one.looser)
+    branch = code(review.base_branch)
+    proposed = f" By the proposed ones: {markdown(review.proposed)}" if review.proposed else ""
+    lead = f"**This pull request changes limits.** Judged by those of {branch}.{proposed}"
+    return paragraphs((lead, bullets([_change(one) for one in order], shown)))
+
+
+def _change(change: LimitChange) -> str:
+    looser = " (looser)" if change.looser else ""
+    return f"{code(change.key)}: {markdown(change.old, 200)} → {markdown(change.new, 200)}{looser}"
+
+
+def _measuring(review: Review, shown: int) -> str:
+    files = review.measuring_changes
+    if not files:
+        return ""
+    rest = f" and {words.plural(len(files) - shown, 'other')}" if len(files) > shown else ""
+    return (
+        "**This pull request changes how it is measured:** "
+        f"{', '.join(map(code, files[:shown]))}{rest}. "
+        "Its numbers may not be comparable."
+    )
+
+
+def _self_reported(review: Review) -> str:
+    if not review.self_reported:
+        return ""
+    return f"**Self-reported:** measured by a job of {code(review.self_reported)}."

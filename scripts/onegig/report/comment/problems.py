@@ -1,0 +1,93 @@
+"""What is wrong and what to do about it: what stopped the run, what fails, the last words."""
+
+from onegig.model.report import Report
+from onegig.model.run import Failure
+from onegig.model.verdict import Check, State
+from onegig.report import view
+from onegig.report.advice import Step, steps
+from onegig.report.comment.room import Room
+from onegig.report.comment.syntax import ICONS, alert, bullets, folded, opened, paragraphs, titled
+from onegig.report.escape import code, fence, html, lines, markdown, plain
+
+OPEN = 8  # failures that are listed without a click
+
+
+def failure(report: Report) -> str:
+    """The step that failed and left gaps: never to be overlooked."""
+    found = report.failure
+    if found is None:
+        return ""
+    where = f" ({code(found.place)})" if found.place else ""
+    told = alert(
+        "CAUTION", paragraphs((f"**{markdown(found.message)}**{where}", markdown(found.advice)))
+    )
+    return paragraphs((told, _output(found)))
+
+
+def _output(found: Failure) -> str:
+    parts = (
+        fence((plain(found.command),), "sh") if found.command else "",
+        fence(lines(found.detail, 40), "text") if found.detail.strip() else "",
+    )
+    title = "The command that failed and its last lines" if found.command else "Its last lines"
+    return folded(title, paragraphs(parts)) if any(parts) else ""
+
+
+def wrong(report: Report, room: Room) -> str:
+    """Every failing check with its place; what the branch fails, too, after what is new."""
+    listed = [one for one in view.problems(report) if not _is_told(one.check, report.failure)]
+    title = view.failing_title([one.check for one in listed])
+    first, rest = opened([_problem(one) for one in listed], OPEN)
+    more = bullets(rest, room.problems)
+    folded_rest = folded(f"{len(rest):,} more", more) if rest else ""
+    return paragraphs((titled(title, bullets(first, len(first))), folded_rest))
+
+
+def not_measured(report: Report, room: Room) -> str:
+    """What could not be measured, as far as no failing check says so."""
+    reasons = [
+        f"{ICONS[State.INCOMPLETE]} {markdown(one)}" for one in view.incomplete_reasons(report)
+    ]
+    return titled("Not measured", bullets(reasons, room.problems))
+
+
+def notes(report: Report, room: Room) -> str:
+    """Waivers that end soon, or that nothing needs any more."""
+    told = [markdown(note) for note in report.verdict.notes]
+    return titled("Waivers", bullets(told, room.limits))
+
+
+def todo(report: Report) -> str:
+    """The steps out of a NO-GO."""
+    found = [_step(step) for step in steps(report)]
+    return titled("What to do", bullets(found, len(found)))
+
+
+def logs(report: Report, room: Room) -> str:
+    """The last lines of services that failed, folded."""
+    return paragraphs(
+        [
+            folded(f"Last lines of {html(one.name)}", fence(lines(one.log_tail), "text"))
+            for one in view.failed_with_log(report)[: room.logs]
+        ]
+    )
+
+
+def _is_told(check: Check, found: Failure | None) -> bool:
+    """Whether a gap only repeats what the failed step says."""
+    if found is None or check.state is not State.INCOMPLETE:
+        return False
+    return check.message.endswith(f": {found.message}")
+
+
+def _problem(problem: view.Problem) -> str:
+    check = problem.check
+    where = f" ({code(problem.place)})" if problem.place else ""
+    remark = f" · _{markdown(problem.remark)}_" if problem.remark else ""
+    return f"{ICONS[check.state]} {markdown(problem.message)}{where}{remark}{problem.rest}"
+
+
+def _step(step: Step) -> str:
+    quoted = f" {code(step.quoted)}" if step.quoted else ""
+    place = f" (limit: {code(step.place)})" if step.place else ""
+    return f"{markdown(step.text)}{quoted}{place}"
