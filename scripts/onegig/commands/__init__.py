@@ -1,0 +1,1 @@
+"""Commands that speak to GitHub, a module each: parse, build options, call one function."""

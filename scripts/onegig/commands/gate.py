@@ -1,0 +1,75 @@
+"""`check --github`: the check's results where a job of GitHub Actions shows and keeps them."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import requests
+
+from onegig.errors import GithubError
+from onegig.model.baseline import Baseline
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.output import EXITS, print_error, show_report, write_report
+from onegig.pipeline import Options
+from onegig.progress import Progress
+from onegig.publish.baselines import find_baseline
+from onegig.publish.client import Client
+from onegig.publish.clock import SystemClock
+from onegig.publish.gate import run_gate, write_numbers
+from onegig.publish.job import Job, read_job
+from onegig.report import annotations, markdown
+
+
+def check_as_job(options: Options, progress: Progress, directory: Path, numbers: Path) -> int:
+    """Check as a job; the exit code is the check's, or that of the error that ended it."""
+    job = read_job(os.environ)
+    with _quoted():
+        gate = run_gate(options, progress, job, lambda *base: _baseline(job, *base))
+        write_report(gate.report, directory)
+        write_numbers(gate, numbers)
+        if gate.error:
+            print_error(gate.error)
+        show_report(gate.report, color=progress.color)
+    remarks = annotations.annotations(gate.report, gate.places)
+    click.echo(annotations.render(remarks), nl=False)
+    _append(job.summary, markdown.render(gate.report))
+    _append(job.output, f"verdict={gate.report.verdict.state}\n")
+    return int(gate.error.exit_code if gate.error else EXITS[gate.report.verdict.state])
+
+
+def _baseline(job: Job, commit: str, branch: str) -> tuple[Baseline, int] | Missing:
+    """The numbers to compare with; that GitHub does not give them is no reason to fail."""
+    if not job.token:
+        return Skipped(reason="no GITHUB_TOKEN to read the numbers of an earlier commit with")
+    with requests.Session() as session:
+        client = Client(
+            api_url=job.api_url,
+            repository=job.repository,
+            token=job.token,
+            session=session,
+            clock=SystemClock(),
+        )
+        try:
+            return find_baseline(client, commit, branch)
+        except GithubError as error:
+            return Unknown(reason=error.message)
+
+
+@contextmanager
+def _quoted() -> Iterator[None]:
+    """Keep GitHub from taking a line of somebody's log for a command of ours."""
+    token = secrets.token_hex(16)
+    click.echo(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        click.echo(f"\n::{token}::")
+
+
+def _append(path: Path | None, text: str) -> None:
+    if path:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)

@@ -1,0 +1,172 @@
+"""Which commits a job measured and compares with, from real checkouts; errors as data."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.errors import BuildError, ConfigError
+from onegig.model.run import RunReport
+from onegig.model.stack import Service, Stack
+from onegig.pipeline import Options
+from onegig.publish.gate import NO_COMMIT, describe, read_claim
+from onegig.publish.job import Job, read_job
+
+Git = Callable[..., str]
+OPTIONS = Options()
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """A repository to work in, with main and a branch that was merged into it as GitHub does."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    call("init", "--quiet", "--initial-branch=main")
+    call("commit", "--quiet", "--allow-empty", "--message=one")
+    call("checkout", "--quiet", "-b", "work")
+    call("commit", "--quiet", "--allow-empty", "--message=work")
+    call("checkout", "--quiet", "main")
+    call("commit", "--quiet", "--allow-empty", "--message=two")
+    call("merge", "--quiet", "--no-ff", "--message=merge", "work")
+    return call
+
+
+def job(name: str, **event: Any) -> Job:
+    return Job(event_name=name, event=event, repository="owner/stack")
+
+
+def pull_request(head: str) -> Job:
+    return job("pull_request", pull_request={"head": {"sha": head}, "base": {"ref": "main"}})
+
+
+def claim(one: Job) -> RunReport:
+    return read_claim(one, OPTIONS, None)
+
+
+def test_a_merge_ref_is_compared_with_its_first_parent(git: Git) -> None:
+    found = claim(pull_request(git("rev-parse", "work")))
+    assert found.measured_sha == git("rev-parse", "HEAD")
+    assert found.head_sha == git("rev-parse", "work")
+    assert found.base_sha == git("rev-parse", "HEAD^1")
+
+
+def test_a_shallow_checkout_of_the_merge_ref_is_enough(git: Git, tmp_path: Path) -> None:
+    git("clone", "--quiet", "--depth=2", f"file://{tmp_path}", "shallow")
+    options = Options(budgets=Path("shallow/budgets.yml"))
+    found = read_claim(pull_request(git("rev-parse", "work")), options, None)
+    assert found.base_sha == git("rev-parse", "HEAD^1")
+
+
+def test_a_checkout_of_the_head_itself_claims_no_base(git: Git) -> None:
+    git("checkout", "--quiet", "work")
+    found = claim(pull_request(git("rev-parse", "work")))
+    assert found.measured_sha == found.head_sha
+    assert found.base_sha == ""
+
+
+def test_a_merge_of_something_else_claims_no_base(git: Git) -> None:
+    assert claim(pull_request("f" * 40)).base_sha == ""
+
+
+def test_a_push_is_compared_with_what_was_there_before(git: Git) -> None:
+    before = git("rev-parse", "HEAD^1")
+    assert claim(job("push", before=before)).base_sha == before
+    assert claim(job("push", before=NO_COMMIT)).base_sha == ""
+
+
+def test_a_merge_group_is_compared_with_its_base(git: Git) -> None:
+    group = {"base_sha": "a" * 40, "base_ref": "refs/heads/main"}
+    assert claim(job("merge_group", merge_group=group)).base_sha == "a" * 40
+    assert job("merge_group", merge_group=group).base_branch == "main"
+
+
+@pytest.mark.parametrize("name", ["workflow_dispatch", "schedule"])
+def test_other_runs_are_compared_with_their_own_commit(git: Git, name: str) -> None:
+    assert claim(job(name)).base_sha == git("rev-parse", "HEAD")
+
+
+def test_outside_a_checkout_nothing_is_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = claim(job("schedule"))
+    assert (found.measured_sha, found.base_sha) == ("", "")
+
+
+def stack(dockerfile: str | None, directory: Path) -> Stack:
+    service = Service(
+        name="web",
+        image="web",
+        builds=True,
+        dockerfile=dockerfile,
+        replicas=1,
+        has_healthcheck=False,
+        depends_on=(),
+        optional=False,
+        criticality="",
+        memory_limit_bytes=None,
+    )
+    return Stack(
+        name="s", directory=str(directory), files=(), services=(service,), config_json="{}"
+    )
+
+
+def test_a_failed_build_names_the_line_from_the_repositorys_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = BuildError(
+        "the image of web could not be built",
+        command="docker buildx bake web",
+        advice="mend it",
+        detail="ERROR: process failed\nDockerfile:2\n-----\n   2 | >>> RUN false",
+    )
+    failure = describe(error, stack("web/Dockerfile", tmp_path / "services"))
+    assert failure.place == "services/web/Dockerfile:2"
+    assert failure.exit_code == 3
+    assert (failure.message, failure.command) == (error.message, error.command)
+
+
+def test_a_mistake_in_budgets_names_its_line() -> None:
+    error = ConfigError("b", detail="budgets.yml:3: memory.limit: '90X' is not a size\nx.yml:9: y")
+    assert describe(error, None).place == "budgets.yml:3"
+
+
+def test_an_error_without_a_line_has_no_place() -> None:
+    assert describe(ConfigError("no", detail="at 12:30: nothing"), None).place == ""
+
+
+def test_the_job_is_read_from_its_environment(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps({"repository": {"default_branch": "trunk"}}))
+    environment = {
+        "GITHUB_EVENT_NAME": "schedule",
+        "GITHUB_EVENT_PATH": str(path),
+        "GITHUB_REPOSITORY": "owner/stack",
+        "GITHUB_RUN_ID": "7",
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    found = read_job(environment)
+    assert found.base_branch == "trunk"
+    assert found.run_url == "https://github.com/owner/stack/actions/runs/7"
+    assert found.summary == tmp_path / "summary.md"
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "none", "GITHUB_REPOSITORY": "a/b"}],
+)
+def test_outside_github_the_option_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_job(environment)
+    assert caught.value.advice
