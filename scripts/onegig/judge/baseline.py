@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from onegig.judge.totals import own_peak
+from onegig.judge.totals import own_ranges
 from onegig.model.baseline import Baseline, Mark, ServiceNumbers
 from onegig.model.budgets import Metric
 from onegig.model.environment import Environment
@@ -61,8 +61,8 @@ def environment_of(report: Report) -> Environment | Missing:
 def _memory(report: Report) -> dict[str, int]:
     if not isinstance(report.memory, MemoryReport):
         return {}
-    metric = Metric(report.verdict.metric)
-    return {service.name: own_peak(service, metric) for service in report.memory.services}
+    ranges = own_ranges(report.memory, Metric(report.verdict.metric))
+    return {name: highest for name, (_, highest) in ranges.items()}
 
 
 def _images(report: Report) -> dict[str, int]:

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from onegig.judge.service_checks import check_services
 from onegig.judge.totals import Total, consumption
-from onegig.judge.words import compare, memory, percent, reason
+from onegig.judge.windows import is_noise
+from onegig.judge.words import compare, listed, memory, percent, reason, span
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, State, Unit
 
-NOISE_SHARE = 0.01  # of the limit: what two runs of the same stack may differ by
+FEW_WINDOWS = 5  # that a sentence can list
 
 
 def check_memory(
@@ -98,8 +99,8 @@ def _total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
     """The state, and what to say behind the figures.
 
-    Over the limit is a NO-GO; only a hair's breadth, as much as two runs may differ by, that not
-    every sample of the window was over is a WARN, which says so.
+    Over the limit is a NO-GO; only a hair's breadth, as much as two windows may differ by, that not
+    every sample was over is a WARN, which says so.
     """
     limit, wanted = budgets.memory.limit_bytes, budgets.memory.headroom_share
     over = total.bytes - limit
@@ -107,13 +108,19 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
         if -over < limit * wanted:
             return State.WARN, f", less than the {percent(wanted)} asked for"
         return State.GO, ""
-    if not isinstance(total.spread, Missing):
-        low, high = total.spread
-        if low <= limit and over <= limit * NOISE_SHARE:
-            window = f"{memory(low)} to {memory(high)}"
-            return State.WARN, f", within noise (samples from {window}): measure again"
+    if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
+        return State.WARN, f", within noise {_seen(total.peaks, total.spread)}"
     biggest = _biggest(report, budgets.memory.metric)
     return State.NO_GO, f"; {biggest}" if biggest else ""
+
+
+def _seen(peaks: tuple[int, ...], spread: tuple[int, int]) -> str:
+    """What was measured, where it does not decide; the rest is up to the reader."""
+    if len(peaks) > FEW_WINDOWS:
+        return f"({len(peaks)} windows peaked at {span(min(peaks), max(peaks))})"
+    if len(peaks) > 1:
+        return f"(windows peaked at {listed(peaks)})"
+    return f"(samples from {span(*spread)}): measure again"
 
 
 def _biggest(report: MemoryReport, metric: Metric) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from onegig.judge.totals import own_peak
-from onegig.judge.words import compare, last_line, memory, times
+from onegig.judge.totals import own_ranges
+from onegig.judge.windows import is_noise
+from onegig.judge.words import compare, last_line, memory, span, times
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
@@ -26,22 +27,25 @@ def check_services(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
 
 
 def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    for service in report.services:
-        limit = budgets.service(service.name).memory_bytes
+    """Over the limit is a NO-GO, within noise of it a WARN, as for the total."""
+    for name, (low, value) in own_ranges(report, budgets.memory.metric).items():
+        limit = budgets.service(name).memory_bytes
         if limit is None:
             continue
-        value = own_peak(service, budgets.memory.metric)
         figures = compare(value, limit)
+        state, remark = State.GO if value <= limit else State.NO_GO, ""
+        if is_noise(low, value, limit):
+            state, remark = State.WARN, f", within noise ({span(low, value)})"
         yield Check(
             id="service.memory",
-            subject=service.name,
-            title=f"Memory of {service.name}",
+            subject=name,
+            title=f"Memory of {name}",
             unit=Unit.MEMORY,
             value=value,
             limit=limit,
-            state=State.GO if value <= limit else State.NO_GO,
-            message=f"{service.name} takes {figures.of}, {figures.room}",
-            where=budgets.where(f"services.{service.name}.memory"),
+            state=state,
+            message=f"{name} takes {figures.of}, {figures.room}{remark}",
+            where=budgets.where(f"services.{name}.memory"),
         )
 
 

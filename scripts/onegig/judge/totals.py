@@ -4,17 +4,22 @@ from dataclasses import dataclass
 
 from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, Sample, ServiceMemory
+from onegig.model.memory import MemoryReport, Sample, ServiceMemory, WindowTotals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Total:
-    """system + engine + stack = total, at the peak of the window; `spread` is its range."""
+    """system + engine + stack = total, at the highest peak; `spread` is its range over all windows.
+
+    `peaks` are those of each window, in the order they were taken; none for a metric that was not
+    the one measured by.
+    """
 
     system_bytes: int
     engine_bytes: int
     stack_bytes: int
     spread: tuple[int, int] | Missing
+    peaks: tuple[int, ...] = ()
     doubt: str = ""  # why the total may be too low
 
     @property
@@ -29,7 +34,12 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
     rss and pss add the services to the engine's PSS, charged is what the kernel counts for the
     whole box. The system's share is assumed in all three: `system_overhead`.
     """
-    samples = _samples(memory, budget.metric)
+    windows = _windows(memory, budget.metric)
+    samples = (
+        *_samples(memory, budget.metric),
+        *(one.low_bytes for one in windows),
+        *(one.high_bytes for one in windows),
+    )
     measured = max(_at_the_peak(memory, budget.metric), *samples, 0)
     engine = min(memory.engine_pss_bytes, measured)
     system = budget.system_overhead_bytes
@@ -41,6 +51,7 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
         engine_bytes=engine,
         stack_bytes=measured - engine,
         spread=spread,
+        peaks=tuple(one.high_bytes + system for one in windows),
         doubt=_doubt(memory, budget.metric),
     )
 
@@ -52,10 +63,25 @@ def consumption(service: ServiceMemory, metric: Metric) -> int:
     return service.working_set_bytes if metric is Metric.CHARGED else service.rss_bytes
 
 
-def own_peak(service: ServiceMemory, metric: Metric) -> int:
-    """A service is held to its own peak where it is known, not to that of the stack."""
-    now = consumption(service, metric)
-    return max(now, service.rss_max_bytes) if metric is Metric.RSS else now
+def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int]]:
+    """The least and the most each service took, by name.
+
+    A service is held to its own peak where it is known, not to that of the stack.
+    """
+    windows = _windows(memory, metric)
+    ranges = {}
+    for place, service in enumerate(memory.services):
+        now = consumption(service, metric)
+        known = [window.services[place] for window in windows if place < len(window.services)]
+        if metric is Metric.RSS:
+            known.append((service.rss_min_bytes, service.rss_max_bytes))
+        lows, highs = zip((now, now), *known, strict=True)
+        ranges[service.name] = min(lows), max(highs)
+    return ranges
+
+
+def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
+    return memory.windows if memory.window.metric == metric else ()
 
 
 def _at_the_peak(memory: MemoryReport, metric: Metric) -> int:

@@ -9,6 +9,7 @@ from onegig.judge.sentence import make_sentence
 from onegig.judge.totals import Total, add_up
 from onegig.judge.waivers import apply_waivers, waiver_notes
 from onegig.judge.waterfall import waterfalls
+from onegig.judge.windows import rise
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
@@ -46,7 +47,7 @@ def judge(
         checks=checks,
         waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),
         incomplete=_incomplete(checks),
-        notes=waiver_notes(found, budgets.waivers, today),
+        notes=(*_rise(budgets, memory), *waiver_notes(found, budgets.waivers, today)),
     )
 
 
@@ -66,6 +67,11 @@ def _checks(
         yield from check_images(budgets, images)
     if not isinstance(memory, Missing) and not isinstance(images, Missing):
         yield from _halves(images, memory)
+
+
+def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:
+    if not isinstance(memory, Missing) and memory.window.metric == budgets.memory.metric:
+        yield from filter(None, [rise(memory.windows, budgets.memory.system_overhead_bytes)])
 
 
 def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:

@@ -5,6 +5,7 @@ numbers, so that a reader can check the sum. Where whole MB would tell the oppos
 decimals are added until they do not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -56,6 +57,18 @@ def compare(value: int, limit: int, convention: Convention = Convention.MEMORY) 
 def memory(value_bytes: int) -> str:
     """A usage of memory, rounded up: "712 MB"."""
     return format_mb(value_bytes, Convention.MEMORY)
+
+
+def span(low: int, high: int) -> str:
+    """A range of memory: "1,019 to 1,026 MB"."""
+    return f"{memory(low).removesuffix(' MB')} to {memory(high)}"
+
+
+def listed(values: Sequence[int]) -> str:
+    """Several usages of memory: "1,019, 1,026 and 1,023 MB"."""
+    *first, last = [memory(value) for value in values]
+    few = ", ".join(text.removesuffix(" MB") for text in first)
+    return f"{few} and {last}" if few else last
 
 
 def percent(share: float) -> str:

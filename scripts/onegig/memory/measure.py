@@ -10,16 +10,19 @@ from requests import RequestException
 from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
 from onegig.memory.load import apply_load
-from onegig.memory.stack import Start, list_containers, read_log, start_stack
+from onegig.memory.sampler import Pass
+from onegig.memory.stack import Container, Start, list_containers, read_log, start_stack
 from onegig.memory.summary import (
     Observation,
     summarise_box,
     summarise_engine,
     summarise_samples,
     summarise_services,
+    summarise_windows,
 )
 from onegig.memory.watch import Watch, watch_box
-from onegig.model.budgets import Budgets
+from onegig.memory.windows import take_windows
+from onegig.model.budgets import Budgets, Measure
 from onegig.model.environment import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.stack import Stack
@@ -56,24 +59,19 @@ def measure(
             timeout_seconds=budgets.measure.healthy_timeout_seconds,
             say=say,
         )
-        opened, closed = _wait(budgets, say)
+        _settle(budgets, say)
+        windows = take_windows(watch, budgets, stack, _containers(box), say)
         box.lift_cap(client)
-        seen = _observe(box, watch, opened, closed)
+        seen = _observe(box, watch, windows)
         window = _window(budgets, seen, start.seconds, load.description)
-        gaps = _gaps(seen, stack, window.hz * window.seconds)
+        gaps = _gaps(seen, stack, budgets.measure)
         problems = tuple(filter(None, (load.problem(), *_never_started(seen, start), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
 
 
-def _wait(budgets: Budgets, say: Callable[[str], None]) -> tuple[float, float]:
-    """Let the stack settle, then let the window pass: when it opened and closed."""
-    plan = budgets.measure
-    say(f"settling for {plan.settle_seconds:g} s")
-    time.sleep(plan.settle_seconds)
-    say(f"measuring for {plan.window_seconds:g} s at {plan.hz:g} Hz")
-    opened = time.monotonic()
-    time.sleep(plan.window_seconds)
-    return opened, time.monotonic()
+def _settle(budgets: Budgets, say: Callable[[str], None]) -> None:
+    say(f"settling for {budgets.measure.settle_seconds:g} s")
+    time.sleep(budgets.measure.settle_seconds)
 
 
 def _window(budgets: Budgets, seen: Observation, boot_seconds: float, load: str) -> Window:
@@ -82,28 +80,38 @@ def _window(budgets: Budgets, seen: Observation, boot_seconds: float, load: str)
         settle_seconds=budgets.measure.settle_seconds,
         seconds=budgets.measure.window_seconds,
         hz=budgets.measure.hz,
-        samples=len(seen.window),
+        samples=len(seen.window(budgets.memory.metric)),
         boot_seconds=round(boot_seconds, 1),
         load=load,
     )
 
 
-def _observe(box: Box, watch: Watch, opened: float, closed: float) -> Observation:
-    window = watch.between(opened, closed)
-    if not window:
+def _observe(box: Box, watch: Watch, windows: tuple[tuple[Pass, ...], ...]) -> Observation:
+    if not windows:
         raise MeasureError(
             "the box was gone before it could be measured",
             advice="the box's own log:",
             detail=box.log.read_text(errors="replace"),
         )
+    containers = _containers(box)
     try:
-        containers = list_containers(box.client)
         logs = {c.service: read_log(box.client, c) for c in containers if not c.ready}
     except (DockerException, RequestException):
         containers, logs = (), {}
     return Observation(
-        passes=watch.between(0, closed), window=window, containers=containers, logs=logs
+        passes=watch.between(0, windows[-1][-1].time),
+        windows=windows,
+        containers=containers,
+        logs=logs,
     )
+
+
+def _containers(box: Box) -> tuple[Container, ...]:
+    """Those of the stack; none when the engine inside the box does not answer."""
+    try:
+        return list_containers(box.client)
+    except (DockerException, RequestException):
+        return ()
 
 
 def _never_started(seen: Observation, start: Start) -> list[str]:
@@ -114,14 +122,18 @@ def _never_started(seen: Observation, start: Start) -> list[str]:
     return [f"{', '.join(waiting)} not started: {start.problem}"]
 
 
-def _gaps(seen: Observation, stack: Stack, expected: float) -> list[str]:
+def _gaps(seen: Observation, stack: Stack, plan: Measure) -> list[str]:
     """What makes the numbers less than whole."""
     gaps = []
     if not seen.containers and stack.services:
         gaps.append("the engine inside the box stopped answering")
-    if len(seen.window) < expected * ENOUGH_PASSES:
-        gaps.append(f"only {len(seen.window)} of {expected:.0f} samples could be taken in time")
-    unreadable = max(one.unreadable for one in seen.window)
+    if len(seen.windows) < plan.repeats:
+        gaps.append(f"the box was gone after {len(seen.windows)} of {plan.repeats} windows")
+    expected = plan.hz * plan.window_seconds
+    fewest = min(len(window) for window in seen.windows)
+    if fewest < expected * ENOUGH_PASSES:
+        gaps.append(f"only {fewest} of {expected:.0f} samples could be taken in time")
+    unreadable = max(one.unreadable for window in seen.windows for one in window)
     if unreadable:
         gaps.append(f"the memory of {unreadable} processes could not be read")
     return gaps
@@ -146,4 +158,5 @@ def _report(
         samples=summarise_samples(seen, stack, metric),
         incomplete=problems,
         stack=stack.name,
+        windows=summarise_windows(seen.windows, seen.containers, stack, metric),
     )

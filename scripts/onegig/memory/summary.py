@@ -1,26 +1,35 @@
 """From the sampler's passes to a MemoryReport: pure arithmetic, the headline included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 from onegig.memory.sampler import Pass
 from onegig.memory.stack import Container, state_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import Box, EnginePart, Sample, ServiceMemory, Stall
+from onegig.model.memory import Box, EnginePart, Sample, ServiceMemory, Stall, WindowTotals
 from onegig.model.stack import Service, Stack
 
+MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are
 ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "runc", "other")
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """What was seen: every pass since the box came up, those of the window, and the end states."""
+    """What was seen: every pass since the box came up, those of each window, and the end states."""
 
     passes: tuple[Pass, ...]
-    window: tuple[Pass, ...]
+    windows: tuple[tuple[Pass, ...], ...]  # in the order they were taken, none empty
     containers: tuple[Container, ...]
     logs: Mapping[str, str]  # by service, for those that failed
+
+    def window(self, metric: Metric) -> tuple[Pass, ...]:
+        """The one with the highest total: the one that counts."""
+        return max(self.windows, key=lambda window: total_of(peak_pass(window, metric), metric))
 
 
 def total_of(one: Pass, metric: Metric) -> int:
@@ -45,14 +54,14 @@ def summarise_services(
     seen: Observation, stack: Stack, metric: Metric
 ) -> tuple[ServiceMemory, ...]:
     """Every service of the stack at the peak of the window, in the stack's order."""
-    peak = peak_pass(seen.window, metric)
+    peak = peak_pass(seen.window(metric), metric)
     kills = _oom_kills(seen)
     return tuple(_service(service, seen, peak, kills) for service in stack.services)
 
 
 def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...]:
     """The engine's processes by kind at the peak of the window."""
-    engine = peak_pass(seen.window, metric).engine
+    engine = peak_pass(seen.window(metric), metric).engine
     return tuple(
         EnginePart(
             name=kind,
@@ -67,7 +76,7 @@ def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...
 
 def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metric) -> Box:
     """The box as a whole at the peak of the window, with its high-water marks since it came up."""
-    peak = peak_pass(seen.window, metric)
+    peak = peak_pass(seen.window(metric), metric)
     usages = [container.usage for container in peak.containers.values()]
     marks = [one.box.peak for one in seen.passes if one.box.peak is not None]
     return Box(
@@ -80,14 +89,15 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
         oom_kills=sum(_oom_kills(seen).values()) or max(one.box.oom_kills for one in seen.passes),
-        stall=_stall(seen.window),
+        stall=_stall(seen.window(metric)),
     )
 
 
 def summarise_samples(seen: Observation, stack: Stack, metric: Metric) -> tuple[Sample, ...]:
-    """One sample per pass of the window."""
+    """The passes of the window that counts, MOST_SAMPLES of them at most."""
     ids = {service.name: _ids(service, seen.containers) for service in stack.services}
-    start = seen.window[0].time
+    window = seen.window(metric)
+    start = window[0].time
     return tuple(
         Sample(
             offset_seconds=round(one.time - start, 3),
@@ -96,8 +106,50 @@ def summarise_samples(seen: Observation, stack: Stack, metric: Metric) -> tuple[
             engine_bytes=sum(usage.pss for usage in one.engine.values()),
             service_rss_bytes=tuple(_rss(one, ids[service.name]) for service in stack.services),
         )
-        for one in seen.window
+        for one in thinned(window, lambda one: total_of(one, metric))
     )
+
+
+def summarise_windows(
+    windows: Sequence[Sequence[Pass]],
+    containers: Sequence[Container],
+    stack: Stack,
+    metric: Metric,
+) -> tuple[WindowTotals, ...]:
+    """Every window by itself: its totals and what its services took, by the metric."""
+    ids = [_ids(service, containers) for service in stack.services]
+    return tuple(_window_totals(window, windows[0][0].time, ids, metric) for window in windows)
+
+
+def thinned(values: Sequence[V], height: Callable[[V], int]) -> tuple[V, ...]:
+    """At most MOST_SAMPLES of them: of each stretch the highest, so that no peak is lost."""
+    if len(values) <= MOST_SAMPLES:
+        return tuple(values)
+    edges = [at * len(values) // MOST_SAMPLES for at in range(MOST_SAMPLES + 1)]
+    return tuple(max(values[low:high], key=height) for low, high in pairwise(edges))
+
+
+def _window_totals(
+    window: Sequence[Pass], start: float, ids: Sequence[Sequence[str]], metric: Metric
+) -> WindowTotals:
+    totals = [total_of(one, metric) for one in window]
+    services = [[_share(one, own, metric) for one in window] for own in ids]
+    return WindowTotals(
+        offset_seconds=round(window[0].time - start, 3),
+        samples=len(window),
+        low_bytes=min(totals),
+        high_bytes=max(totals),
+        totals=thinned(totals, int),
+        services=tuple((min(values), max(values)) for values in services),
+    )
+
+
+def _share(one: Pass, ids: Sequence[str], metric: Metric) -> int:
+    """What a service's containers add to the total."""
+    own = [one.containers[container] for container in ids if container in one.containers]
+    if metric is Metric.CHARGED:
+        return sum(container.account.working_set for container in own)
+    return sum(c.usage.pss if metric is Metric.PSS else c.usage.rss for c in own)
 
 
 def _service(
@@ -108,7 +160,7 @@ def _service(
     own = [container for container in seen.containers if container.container_id in ids]
     now = [peak.containers[one] for one in ids if one in peak.containers]
     marks = [_mark(seen.passes, one) for one in ids]
-    over_window = [_rss(one, ids) for one in seen.window]
+    over_windows = [_rss(one, ids) for window in seen.windows for one in window]
     known = [mark for mark in marks if mark is not None]
     return ServiceMemory(
         name=service.name,
@@ -119,8 +171,8 @@ def _service(
         anon_bytes=sum(one.account.anon for one in now),
         file_bytes=sum(one.account.file for one in now),
         peak_bytes=sum(known) if known else Unknown(reason="never seen running"),
-        rss_min_bytes=min(over_window),
-        rss_max_bytes=max(over_window),
+        rss_min_bytes=min(over_windows),
+        rss_max_bytes=max(over_windows),
         processes=sum(one.usage.processes for one in now),
         restarts=sum(container.restarts for container in own),
         oom_kills=oom_kills,

@@ -69,7 +69,10 @@ def parse_pass(line: str | bytes) -> Pass:
         pressure=Pressure(**raw["pressure"]) if raw["pressure"] else None,
         engine={kind: Usage(**usage) for kind, usage in raw["engine"].items()},
         containers={
-            container_id: Container(usage=Usage(**one["usage"]), account=Account(**one["account"]))
+            # one string for all passes: an hour of them is a third smaller in memory
+            sys.intern(container_id): Container(
+                usage=Usage(**one["usage"]), account=Account(**one["account"])
+            )
             for container_id, one in raw["containers"].items()
         },
         unreadable=raw["unreadable"],

@@ -37,7 +37,7 @@ class ServiceMemory:
     anon_bytes: int
     file_bytes: int
     peak_bytes: int | Missing
-    rss_min_bytes: int  # over the window
+    rss_min_bytes: int  # over all windows
     rss_max_bytes: int
     processes: int
     restarts: int
@@ -106,8 +106,28 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WindowTotals:
+    """One of the windows, by the chosen metric and without the system overhead.
+
+    `totals` has every sample of it, thinned as MemoryReport.samples is; low and high are exact.
+    """
+
+    offset_seconds: float  # since the first window opened
+    samples: int  # as they were taken
+    low_bytes: int
+    high_bytes: int
+    totals: tuple[int, ...]
+    services: tuple[tuple[int, int], ...]  # lowest, highest; in the order of MemoryReport.services
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryReport:
-    """Everything `measure` learned; `incomplete` lists what it could not, with reasons."""
+    """Everything `measure` learned; `incomplete` lists what it could not, with reasons.
+
+    Several windows may have been taken one after the other: all figures are those of the one with
+    the highest total, `windows` has the totals of each in turn. Of a long window `samples` keeps a
+    few thousand, of each stretch of time the one with the highest total.
+    """
 
     schema: str = MEMORY_SCHEMA
     environment: Environment
@@ -118,6 +138,7 @@ class MemoryReport:
     samples: tuple[Sample, ...]
     incomplete: tuple[str, ...] = ()
     stack: str = ""  # the compose project
+    windows: tuple[WindowTotals, ...] = ()
 
     @property
     def engine_pss_bytes(self) -> int:

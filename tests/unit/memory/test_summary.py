@@ -88,7 +88,7 @@ STACK = Stack(
 def observed(*passes: Pass, **containers: object) -> Observation:
     return Observation(
         passes=passes,
-        window=passes,
+        windows=(passes,),
         containers=(container("a"), container("b", **containers)),
         logs={},
     )
