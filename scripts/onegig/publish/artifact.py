@@ -77,7 +77,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             _check_entries(entries)
-            return {entry.filename: _inflate(archive, entry) for entry in entries}
+            return {entry.orig_filename: _inflate(archive, entry) for entry in entries}
     except ArtifactError:
         raise
     except Exception as error:  # zipfile has a dozen ways to stumble over what is not a zip
@@ -114,7 +114,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise _refusal("it has a file twice")
     for entry in entries:
         for problem in _doubt_entry(entry):
-            raise _refusal(f"{entry.filename} {problem}")
+            raise _refusal(f"{entry.orig_filename} {problem}")
 
 
 def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
@@ -125,8 +125,8 @@ def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
         yield "is encrypted"
     if entry.compress_type not in _METHODS:
         yield "is compressed in a way that artifacts are not"
-    if entry.file_size > MOST_FILE_BYTES[entry.filename]:
-        yield f"is larger than {MOST_FILE_BYTES[entry.filename]:,} bytes"
+    if entry.file_size > MOST_FILE_BYTES[entry.orig_filename]:
+        yield f"is larger than {MOST_FILE_BYTES[entry.orig_filename]:,} bytes"
     if entry.file_size > max(MIN_RATIO_BYTES, MOST_RATIO * entry.compress_size):
         yield f"unpacks to more than {MOST_RATIO} times its size"
 
@@ -136,7 +136,7 @@ def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise _refusal(f"{entry.filename} is not as long as its directory says")
+        raise _refusal(f"{entry.orig_filename} is not as long as its directory says")
     return content
 
 

@@ -63,8 +63,8 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield f"has more than {MOST_SERVICES:,} services"
     if len(report.samples) > MOST_SAMPLES:
         yield f"has more than {MOST_SAMPLES:,} samples"
-    if max(len(report.engine), len(report.incomplete)) > MOST_PARTS:
-        yield f"has more than {MOST_PARTS} engine parts or gaps"
+    if max(len(report.engine), len(report.incomplete), len(report.windows)) > MOST_PARTS:
+        yield f"has more than {MOST_PARTS} engine parts, windows or gaps"
     yield from _names("service", [service.name for service in report.services])
     yield from _names("part of the engine", [part.name for part in report.engine])
     if report.window.metric not in tuple(Metric):
@@ -73,6 +73,7 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield from _doubt_service(service)
     if any(len(one.service_rss_bytes) != len(report.services) for one in report.samples):
         yield "has a sample that is not one number for every service"
+    yield from _doubt_windows(report)
     yield from _doubt_sums(report)
 
 
@@ -95,6 +96,17 @@ def _doubt_image(image: Image) -> Iterator[str]:
 def _doubt_service(service: ServiceMemory) -> Iterator[str]:
     if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
         yield "has a service whose rss_bytes lies outside of its own range"
+
+
+def _doubt_windows(report: MemoryReport) -> Iterator[str]:
+    for window in report.windows:
+        if len(window.totals) > MOST_SAMPLES:
+            yield f"has a window of more than {MOST_SAMPLES:,} samples"
+        if len(window.services) != len(report.services):
+            yield "has a window that is not one range for every service"
+        for low, high in ((window.low_bytes, window.high_bytes), *window.services):
+            if low > high:
+                yield "has a range whose lowest is above its highest"
 
 
 def _doubt_sums(report: MemoryReport) -> Iterator[str]:

@@ -1,0 +1,103 @@
+"""`onegig comment`: the trusted half of the gate, in a job that `workflow_run` starts."""
+
+import os
+from dataclasses import fields
+
+import click
+import requests
+
+from onegig.errors import ConfigError, OnegigError
+from onegig.publish.client import Client
+from onegig.publish.clock import SystemClock
+from onegig.publish.comment import check_key
+from onegig.publish.job import Job, read_job
+from onegig.publish.poster import Outcome, Settings, post
+from onegig.report.escape import markdown, plain
+
+DEFAULTS = Settings()
+
+
+@click.command()
+@click.option(
+    "--workflow",
+    default=DEFAULTS.workflow,
+    show_default=True,
+    help="The file of the workflow whose runs to tell of.",
+)
+@click.option(
+    "--budgets",
+    default=DEFAULTS.budgets,
+    show_default=True,
+    help="The budgets file's path in the repository; the base branch's is read.",
+)
+@click.option(
+    "--measuring",
+    multiple=True,
+    default=DEFAULTS.measuring,
+    show_default=True,
+    help="What decides how is measured: a file, or a folder with / at its end; may be repeated.",
+)
+@click.option(
+    "--key",
+    default=DEFAULTS.key,
+    show_default=True,
+    help="Tells comments apart where a repository has several stacks.",
+)
+@click.option(
+    "--check", default=DEFAULTS.check, show_default=True, help="The name of the check to set."
+)
+@click.option(
+    "--artifact",
+    default=DEFAULTS.artifact,
+    show_default=True,
+    help="The name of the artifact that holds the numbers.",
+)
+@click.option(
+    "--author",
+    default=DEFAULTS.author,
+    show_default=True,
+    help="The login that GITHUB_TOKEN writes as.",
+)
+def comment(**options: str | tuple[str, ...]) -> None:
+    """Tell a pull request what the gate's run for it found; in a job on workflow_run.
+
+    Reads the run's artifact as data, judges it by the base branch's budgets, writes one comment and
+    sets a check on the head commit. Checks out and runs nothing of the pull request. A verdict, of
+    whatever kind, that could be told is a success.
+    """
+    chosen = {field.name: options[field.name] for field in fields(Settings)}
+    settings = Settings(**chosen)  # type: ignore[arg-type]  # click has made each what it is
+    check_key(settings.key)
+    job = read_job(os.environ)
+    try:
+        outcome = _post(job, settings)
+    except OnegigError as error:
+        _summarise(job, f"**onegig**: {markdown(error.message)}\n")
+        raise
+    for line in outcome.lines:
+        click.echo(f"onegig: {plain(line)}")
+    _summarise(job, outcome.summary)
+
+
+def _post(job: Job, settings: Settings) -> Outcome:
+    if not job.token:
+        raise ConfigError(
+            "GITHUB_TOKEN is not set", advice="env:\n      GITHUB_TOKEN: ${{ github.token }}"
+        )
+    clock = SystemClock()
+    with requests.Session() as session:
+        client = Client(
+            api_url=job.api_url,
+            repository=job.repository,
+            token=job.token,
+            session=session,
+            clock=clock,
+            tell=lambda text: click.echo(f"onegig: {plain(text)}", err=True),
+        )
+        return post(client, job.event, settings, clock)
+
+
+def _summarise(job: Job, text: str) -> None:
+    if job.summary:
+        with job.summary.open("a", encoding="utf-8") as file:
+            file.write(text)
