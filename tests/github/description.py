@@ -19,7 +19,7 @@ IS_THERE = FILE.exists()
 REASON = "tests/npm/node_modules is not there: scripts/test installs it (npm ci in tests/npm)"
 HOST = "https://api.github.com"
 JSON = "application/json"
-ANYWHERE = ("401", "403", "404", "409", "410", "429", "500", "502", "503")  # described or not
+ANYWHERE = ("401", "403", "404", "409", "410", "429", "500", "502", "503")  # the same everywhere
 
 Operation = tuple[str, str]  # such as ("get", "/repos/{owner}/{repo}/pulls")
 
@@ -124,7 +124,7 @@ def _cut(whole: dict[str, Any], operations: Sequence[Operation]) -> dict[str, An
     for method, template in operations:
         operation = deepcopy(whole["paths"][template][method])
         for status in ANYWHERE:
-            operation["responses"].setdefault(status, {"$ref": "#/components/responses/not_found"})
+            operation["responses"][status] = {"$ref": "#/components/responses/not_found"}
         paths.setdefault(template, {})[method] = operation
     components: dict[str, Any] = {}
     waiting: list[Any] = [paths]

@@ -13,6 +13,7 @@ from github.state import State
 from github.wire import Request, Response
 
 LEVELS = ("none", "read", "write", "admin")
+ACCEPTED = ("*/*", JSON, "application/vnd.github")
 MOST_PER_PAGE = 100
 LEFT = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999"}
 
@@ -59,6 +60,8 @@ class Respond:
     def _manners(self, request: Request) -> str:
         if not request.headers.get("user-agent"):
             return "a request needs a User-Agent"
+        if not request.headers.get("accept", "*/*").startswith(ACCEPTED):
+            return f"GitHub answers 415 to Accept: {request.headers['accept']}"
         if request.body and not request.headers.get("content-type", "").startswith(JSON):
             return f"a body needs Content-Type: {JSON}"
         return ""

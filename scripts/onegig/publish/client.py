@@ -16,6 +16,7 @@ import requests
 from onegig.errors import ConfigError, GithubError
 from onegig.load.mistakes import visible
 from onegig.publish.answer import (
+    JSON,
     NEXT,
     NOT_CHANGED,
     STATUS_PAGE,
@@ -28,7 +29,7 @@ from onegig.publish.clock import Clock
 from onegig.publish.patience import MOST_ATTEMPTS, MOST_SECONDS, pause_seconds
 from onegig.publish.transport import NoAnswerError, Transport
 
-BINARY = "application/octet-stream"
+REPOSITORY = r"(?!\.+/)[\w.-]+/(?!\.+$)[\w.-]+"
 PER_PAGE = 100
 WRITE_SPACING_SECONDS = 1.0
 MOST_REMEMBERED = 100  # answers kept for conditional requests
@@ -55,7 +56,7 @@ class Client:
         jitter: Callable[[], float] = random.random,
         tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
+        if not re.fullmatch(REPOSITORY, repository, re.ASCII):
             raise ConfigError(
                 f"{visible(repository)!r} is no repository", advice="write owner/name"
             )
@@ -98,7 +99,7 @@ class Client:
             )
 
     def download(
-        self, path: str, *, accept: str = BINARY, most_bytes: int, **parameters: str | int
+        self, path: str, *, accept: str = JSON, most_bytes: int, **parameters: str | int
     ) -> bytes:
         """The bytes at `path`, at most `most_bytes`; other hosts are asked without the token."""
         request = self._request("GET", path, parameters)

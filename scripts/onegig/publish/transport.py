@@ -9,7 +9,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from onegig import __version__
 from onegig.errors import ConfigError, GithubError
-from onegig.publish.answer import STATUS_PAGE, Answer, Request
+from onegig.publish.answer import MOST_JSON_BYTES, STATUS_PAGE, Answer, Request
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 CHUNK_BYTES = 65_536
@@ -116,12 +116,12 @@ class Transport:
 
 def _read(request: Request, response: requests.Response) -> bytes:
     parts: list[bytes] = []
-    length = 0
+    length, most = 0, request.most_bytes if response.ok else MOST_JSON_BYTES
     for part in response.iter_content(CHUNK_BYTES):
         length += len(part)
-        if length > request.most_bytes:
+        if length > most:
             raise GithubError(
-                f"the answer is larger than {request.most_bytes:,} bytes",
+                f"the answer is larger than {most:,} bytes",
                 status=response.status_code,
                 command=str(request),
                 advice="nothing that onegig reads is as large: is this what it should be?",

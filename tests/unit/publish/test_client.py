@@ -1,0 +1,220 @@
+"""The client against a GitHub that is well: reads, pages, downloads and writes."""
+
+import re
+
+import pytest
+import requests
+
+from github.fixtures import CountingClock
+from github.stand_in import StandIn
+from onegig import __version__
+from onegig.errors import ConfigError, ExitCode, GithubError
+from onegig.publish.client import Client
+from onegig.publish.clock import SystemClock
+
+
+def test_get_reads_the_repository_and_what_is_below(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull(title="Smaller images")
+    assert client.get("")["full_name"] == stand_in.state.repository
+    assert client.get(f"pulls/{pull.number}")["title"] == "Smaller images"
+    assert [one["number"] for one in client.get("pulls", state="open")] == [pull.number]
+
+
+def test_requests_say_who_asks_and_what_they_understand(client: Client, stand_in: StandIn) -> None:
+    client.get("")
+    headers = stand_in.log[-1].headers
+    assert headers["accept"] == "application/vnd.github+json"
+    assert headers["x-github-api-version"] == "2022-11-28"
+    assert headers["user-agent"] == f"onegig/{__version__}"
+    assert headers["authorization"] == f"Bearer {stand_in.state.token}"
+
+
+def test_without_a_token_nothing_is_sent_in_its_place(
+    stand_in: StandIn, clock: CountingClock, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with requests.Session() as session:
+        _client(stand_in, clock, session, token="").get("")
+    assert "authorization" not in stand_in.log[-1].headers
+
+
+def test_unchanged_answers_are_not_sent_again(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull(title="Before")
+    first = client.get(f"pulls/{pull.number}")
+    first["title"] = "changed by its reader"
+    assert client.get(f"pulls/{pull.number}")["title"] == "Before"
+    assert "if-none-match" in stand_in.log[-1].headers
+    pull.title = "After"
+    assert client.get(f"pulls/{pull.number}")["title"] == "After"
+    assert client.get(f"pulls/{pull.number}")["title"] == "After"
+
+
+def test_parameters_are_part_of_what_is_remembered(client: Client, stand_in: StandIn) -> None:
+    stand_in.state.pull(state="closed")
+    assert len(client.get("pulls", state="closed")) == 1
+    assert client.get("pulls", state="open") == []
+
+
+def test_pages_go_through_all_of_them(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull()
+    for number in range(250):
+        stand_in.state.comment(pull.number, str(number))
+    path = f"issues/{pull.number}/comments"
+    assert [one["body"] for one in client.pages(path)] == [str(one) for one in range(250)]
+    assert len(stand_in.log) == 3
+    assert stand_in.log[1].path.startswith("/repositories/")  # as GitHub's links do
+    assert len(list(client.pages(path))) == 250  # also when nothing has changed
+
+
+def test_pages_stop_where_they_were_told_to(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull()
+    for number in range(30):
+        stand_in.state.comment(pull.number, str(number))
+    found = client.pages(f"issues/{pull.number}/comments", most=15, per_page=10)
+    assert [one["body"] for one in found] == [str(one) for one in range(15)]
+    assert len(stand_in.log) == 2
+
+
+def test_pages_of_a_list_inside_an_object(client: Client, stand_in: StandIn) -> None:
+    run = stand_in.state.run(stand_in.state.pull())
+    for number in range(3):
+        stand_in.state.artifact(run, f"shard-{number}", b"PK")
+    found = client.pages(f"actions/runs/{run.id}/artifacts", key="artifacts", per_page=2)
+    assert [one["name"] for one in found] == ["shard-0", "shard-1", "shard-2"]
+
+
+@pytest.mark.parametrize("key", ["", "artefacts"])
+def test_pages_of_something_else_are_an_error(client: Client, stand_in: StandIn, key: str) -> None:
+    run = stand_in.state.run(stand_in.state.pull())
+    with pytest.raises(GithubError, match="no list") as caught:
+        list(client.pages(f"actions/runs/{run.id}/artifacts", key=key))
+    assert caught.value.command == f"GET /repos/octo/stack/actions/runs/{run.id}/artifacts"
+
+
+def test_download_follows_to_the_storage_without_the_token(
+    client: Client, stand_in: StandIn
+) -> None:
+    run = stand_in.state.run(stand_in.state.pull())
+    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK" * 50_000)
+    path = f"actions/artifacts/{artifact.id}/zip"
+    assert client.download(path, most_bytes=100_000) == b"PK" * 50_000
+    assert len(stand_in.storage_log) == 1
+    assert "authorization" not in stand_in.storage_log[0].headers
+
+
+def test_download_of_a_file_as_it_is(client: Client, stand_in: StandIn) -> None:
+    text = "version: 1 # für alle\n"
+    sha = stand_in.state.commit({"budgets.yml": text}, branch="main")
+    raw = "application/vnd.github.raw+json"
+    found = client.download("contents/budgets.yml", accept=raw, most_bytes=100, ref=sha)
+    assert found == text.encode()
+
+
+def test_download_stops_at_its_limit(client: Client, stand_in: StandIn) -> None:
+    run = stand_in.state.run(stand_in.state.pull())
+    artifact = stand_in.state.artifact(run, "onegig-numbers", bytes(200_000))
+    with pytest.raises(GithubError, match="larger than 100,000 bytes"):
+        client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=100_000)
+    assert len(stand_in.storage_log) == 1
+
+
+def test_json_is_bounded_too(client: Client, stand_in: StandIn) -> None:
+    stand_in.fail("GET", status=200, body={"long": "x" * 20_000_000})
+    with pytest.raises(GithubError, match="larger than 20,000,000 bytes"):
+        client.get("")
+
+
+def test_writes_answer_with_what_became_of_them(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull()
+    made = client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
+    client.send("PATCH", f"issues/comments/{made['id']}", {"body": "NO-GO"})
+    assert stand_in.state.comments[made["id"]].body == "NO-GO"
+    assert client.send("DELETE", f"issues/comments/{made['id']}") is None
+    assert stand_in.state.comments == {}
+
+
+def test_writes_are_a_second_apart(client: Client, stand_in: StandIn, clock: CountingClock) -> None:
+    pull = stand_in.state.pull()
+    for text in ("one", "two", "three"):
+        client.get("pulls")
+        client.send("POST", f"issues/{pull.number}/comments", {"body": text})
+    assert clock.slept == [1.0, 1.0]
+    clock.sleep(0.75)
+    client.send("POST", f"issues/{pull.number}/comments", {"body": "four"})
+    assert clock.slept[3:] == [0.25]
+
+
+def test_a_renamed_repository_is_still_read(client: Client, stand_in: StandIn) -> None:
+    moved = f"{stand_in.url}/repos/octo/stack/pulls?state=closed"
+    stand_in.fail("GET", "pulls", status=301, headers={"Location": moved})
+    stand_in.state.pull(state="closed")
+    assert len(client.get("pulls")) == 1
+
+
+def test_a_write_does_not_follow(client: Client, stand_in: StandIn) -> None:
+    stand_in.fail("POST", status=307, headers={"Location": f"{stand_in.url}/repos/octo/stack"})
+    with pytest.raises(GithubError, match="307") as caught:
+        client.send("POST", "issues/7/comments", {"body": "GO"})
+    assert "renamed or moved" in caught.value.advice
+    assert len(stand_in.log) == 1
+
+
+@pytest.mark.parametrize("path", ["../../user", "pulls/%2e%2e/x", "pulls?state=all", "a b", "a#b"])
+def test_paths_stay_below_the_repository(client: Client, stand_in: StandIn, path: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(path)):
+        client.get(path)
+    assert stand_in.log == []
+
+
+@pytest.mark.parametrize("name", ["stack", "octo/stack/pulls", "octo/..", "../octo", "o/s?x=", ""])
+def test_repository_is_an_owner_and_a_name(
+    stand_in: StandIn, clock: CountingClock, name: str
+) -> None:
+    with requests.Session() as session, pytest.raises(ConfigError, match="no repository"):
+        _client(stand_in, clock, session, repository=name)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.github.com",
+        "ftp://api.github.com",
+        "api.github.com",
+        "",
+        "https://",
+        "https://[::1",
+        "https://me:word@api.github.com",
+        "https://api.github.com?x=1",
+    ],
+)
+def test_the_token_goes_nowhere_unsafe(stand_in: StandIn, clock: CountingClock, url: str) -> None:
+    with requests.Session() as session, pytest.raises(ConfigError) as caught:
+        _client(stand_in, clock, session, api_url=url)
+    assert caught.value.exit_code == ExitCode.CONFIG
+    assert "word" not in str(caught.value)
+
+
+def test_own_server_of_a_company_may_have_a_path(stand_in: StandIn, clock: CountingClock) -> None:
+    with requests.Session() as session:
+        client = _client(stand_in, clock, session, api_url="https://git.example/api/v3/")
+    assert repr(client) == "Client('octo/stack', Transport('https://git.example/api/v3'))"
+
+
+def test_system_clock_passes() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    clock.sleep(0.001)
+    assert clock.now() > before > 1_700_000_000
+
+
+def _client(
+    stand_in: StandIn, clock: CountingClock, session: requests.Session, **changes: str
+) -> Client:
+    given = {
+        "api_url": stand_in.url,
+        "repository": stand_in.state.repository,
+        "token": stand_in.state.token,
+        **changes,
+    }
+    return Client(session=session, clock=clock, **given)
