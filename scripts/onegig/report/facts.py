@@ -11,7 +11,7 @@ DIFFERENCES = 5  # that are named
 
 
 def total_line(report: Report) -> str:
-    """How the headline was come by, with its range over the window."""
+    """How the headline was come by, with its range over all windows."""
     verdict, memory = report.verdict, report.memory
     if isinstance(verdict.total_bytes, Missing) or not isinstance(memory, MemoryReport):
         return ""
@@ -21,8 +21,9 @@ def total_line(report: Report) -> str:
     if not isinstance(verdict.spread_bytes, Missing):
         low, high = map(words.memory, verdict.spread_bytes)
         spread = f" ({low.removesuffix(' MB')} to {high})"
+    several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
     return words.joined(
-        f"{metric} at the peak of {words.seconds(window.seconds)}{spread}",
+        f"{metric} at the peak of {several}{words.seconds(window.seconds)}{spread}",
         f"{words.plural(window.samples, 'sample')} at {window.hz:g} Hz",
         f"load: {window.load}" if window.load else "no load",
     )

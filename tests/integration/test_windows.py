@@ -1,0 +1,85 @@
+"""Windows on a real engine: as many as planned, and more where a limit lies within the swing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from judging import TODAY, checks
+from onegig.environment import read_environment
+from onegig.judge.verdict import judge
+from onegig.judge.windows import rise
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets, Measure, MemoryBudget, ServiceBudget
+from onegig.model.codec import from_json, to_json
+from onegig.model.measured import Skipped
+from onegig.model.memory import MemoryReport
+from onegig.model.stack import Stack
+from onegig.owned import new_run
+
+pytestmark = pytest.mark.engine
+
+MIB = 1024**2
+MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
+FILL = "$(head -c {bytes} /dev/zero | tr '\\0' x)"
+SWING = f"while :; do x={FILL.format(bytes=40 * MIB)}; sleep 0.6; x=; sleep 0.6; done"
+GROW = f'while :; do x="$x{FILL.format(bytes=4 * MIB)}"; sleep 0.4; done'
+
+
+def shell(command: str) -> dict[str, Any]:
+    return {"command": ["sh", "-c", command.replace("$", "$$")], "init": True}
+
+
+def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:
+    own = None if own_limit_mib is None else own_limit_mib * MIB
+    return Budgets(
+        path="budgets.yml",
+        compose="compose.yml",
+        memory=MemoryBudget(limit_bytes=640 * MIB),
+        measure=Measure(settle_seconds=0.5, window_seconds=2, repeats=repeats),
+        services=(("one", ServiceBudget(memory_bytes=own)),),
+    )
+
+
+def observe(client: DockerClient, stack: Stack, budgets: Budgets) -> tuple[MemoryReport, list[str]]:
+    told: list[str] = []
+    with new_run() as run:
+        environment = read_environment(client, stack.images)
+        return measure(client, stack, budgets, environment, run, told.append), told
+
+
+def test_memory_that_grows_from_window_to_window(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    report, told = observe(client, make_stack({"one": shell(GROW)}), plan(repeats=3))
+    assert report.incomplete == ()
+    first, second, third = report.windows
+    assert 2 <= second.offset_seconds < third.offset_seconds
+    assert first.high_bytes < third.high_bytes == max(one.total_bytes for one in report.samples)
+    assert report.window.samples == third.samples
+    assert report.services[0].rss_min_bytes <= first.services[0][0]
+    assert rise(report.windows, 0).startswith("memory rose from window to window (")
+    assert "measuring window 3 of 3 for 2 s at 10 Hz" in told
+    assert from_json(MemoryReport, to_json(report), "memory.json") == report
+
+
+def test_a_limit_within_the_swing_is_measured_again_and_still_exceeded(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    budgets = plan(repeats=1, own_limit_mib=20)
+    report, told = observe(client, make_stack({"one": shell(SWING)}), budgets)
+    assert len(report.windows) == 3
+    low, high = zip(*(window.services[0] for window in report.windows), strict=True)
+    assert min(low) < 20 * MIB < 40 * MIB < max(high)
+    assert any(text.startswith("one took ") and "measuring again" in text for text in told)
+    verdict = judge(budgets, Skipped(reason="not asked for"), report, None, today=TODAY)
+    (own,) = checks(verdict, "service.memory")
+    assert (own.state, own.value) == ("NO-GO", max(high))
+
+
+def test_a_limit_far_away_is_measured_once(client: DockerClient, make_stack: MakeStack) -> None:
+    budgets = plan(repeats=1, own_limit_mib=200)
+    report, _ = observe(client, make_stack({"one": shell("sleep 600")}), budgets)
+    assert len(report.windows) == 1
+    assert rise(report.windows, 0) == ""
