@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 from zipfile import ZipFile
 
@@ -71,8 +72,7 @@ class Act:
         self, workflow: str, event: str, payload: Mapping[str, Any], sha: str, **settings: str
     ) -> Ran:
         """Run a workflow for an event whose GITHUB_SHA is `sha`."""
-        artifacts = self.root / "artifacts"
-        artifacts.mkdir(exist_ok=True)
+        artifacts = Path(mkdtemp(prefix="artifacts-", dir=self.root))
         path = self.root / "event.json"
         path.write_text(json.dumps(payload))
         settings = {

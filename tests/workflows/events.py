@@ -10,22 +10,21 @@ import pytest
 from forge import MAIN, PROJECT, Pull
 from github.bodies import repository_id
 from github.state import REPOSITORY
+from onegig.publish.runs import WORKFLOW
 
 EXAMPLES = PROJECT / "tests/npm/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
-FORK = "mallory/stack"
-GATE = ".github/workflows/gate.yml"
 Payload = dict[str, Any]
 
 
-def pull_request(pull: Pull, *, fork: bool = False) -> Payload:
+def pull_request(pull: Pull) -> Payload:
     """A push to a pull request's branch."""
     payload = example("pull_request", "synchronize")
     payload["number"] = payload["pull_request"]["number"] = pull.number
     head, base = payload["pull_request"]["head"], payload["pull_request"]["base"]
     head |= {"ref": pull.branch, "sha": pull.head_sha}
     base |= {"ref": MAIN, "sha": pull.base_sha}
-    head["repo"] |= repository(fork=fork)
-    base["repo"] |= repository()
+    head["repo"] |= _repository()
+    base["repo"] |= _repository()
     return payload
 
 
@@ -40,41 +39,30 @@ def workflow_dispatch(**inputs: str) -> Payload:
     return example("workflow_dispatch") | {"ref": f"refs/heads/{MAIN}", "inputs": inputs}
 
 
-def workflow_run(
-    event: str, *, branch: str, sha: str, run_id: int, conclusion: str, fork: bool = False
-) -> Payload:
-    """The end of a run of gate.yml."""
-    payload = example("workflow_run", "completed")
-    payload["workflow"] |= {"name": "gate", "path": GATE}
-    run = payload["workflow_run"]
-    run |= {"id": run_id, "name": "gate", "path": GATE, "event": event, "conclusion": conclusion}
-    run |= {"head_branch": branch, "head_sha": sha, "pull_requests": []}
-    run["head_commit"]["id"] = sha
-    run["head_repository"] |= repository(fork=fork)
-    run["repository"] |= repository()
+def workflow_run(payload: Payload) -> Payload:
+    """A payload of the run's end, with what only the YAML reads."""
+    payload["workflow"] |= {"name": "gate", "path": WORKFLOW}
+    payload["repository"]["default_branch"] = MAIN
     return payload
-
-
-def repository(*, fork: bool = False) -> Payload:
-    """What names a repository: this one, or somebody's fork of it."""
-    full_name = FORK if fork else REPOSITORY
-    owner, name = full_name.split("/")
-    return {
-        "id": repository_id(full_name),
-        "name": name,
-        "full_name": full_name,
-        "default_branch": MAIN,
-        "fork": fork,
-        "owner": {"login": owner, "id": 2 if fork else 1, "type": "User"},
-    }
 
 
 def example(event: str, action: str | None = None) -> Payload:
     """The first of GitHub's examples of an event, in this repository."""
     found = next(one for one in _examples()[event] if one.get("action") == action)
     payload: Payload = json.loads(json.dumps(found))
-    payload["repository"] |= repository()
+    payload["repository"] |= _repository()
     return payload
+
+
+def _repository() -> Payload:
+    owner, name = REPOSITORY.split("/")
+    return {
+        "id": repository_id(REPOSITORY),
+        "name": name,
+        "full_name": REPOSITORY,
+        "default_branch": MAIN,
+        "owner": {"login": owner, "id": 1, "type": "User"},
+    }
 
 
 @cache

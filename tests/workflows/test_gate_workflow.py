@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,16 @@ import pytest
 import events
 from act import Act, Ran
 from forge import BUDGETS, FILES, Pull
+from github.stand_in import StandIn
+from onegig.judge.baseline import make_baseline
+from onegig.model.baseline import ServiceNumbers
+from onegig.model.codec import to_json
+from onegig.publish.baselines import DATA_BRANCH
+from scenarios import REPORTS
 
 pytestmark = pytest.mark.engine
 
-SHARDS = "shards: {start: 2, most: 2}\n"
+MINUTES = 3.0  # that main says each image takes to build: worth a machine of its own
 BROKEN = FILES["Dockerfile"] + "RUN echo compiling && no-such-tool\n"
 ALL_NUMBERS = {"run.json", "images.json", "memory.json"}
 REPORT = {"comment.md", "report.html", "report.json"}
@@ -22,6 +29,18 @@ def gate(act: Act, files: Mapping[str, str], *, branch: str = "change") -> tuple
     """The gate's run for a pull request with these files."""
     pull = act.forge.open_pull(files, branch=branch)
     return act.run("gate.yml", "pull_request", events.pull_request(pull), pull.merge_sha), pull
+
+
+def share_out(act: Act, github: StandIn, **files: str) -> Ran:
+    """The gate's run where budgets.yml and main's numbers ask for several machines."""
+    services = tuple(
+        ServiceNumbers(name=name, memory_bytes=1, image_bytes=1, cost_seconds=60 * MINUTES)
+        for name in ("idle", "web")
+    )
+    baseline = replace(make_baseline(REPORTS["go"](), {}), services=services)
+    github.state.commit({"baseline.json": to_json(baseline)}, branch=DATA_BRANCH)
+    budgets = BUDGETS + "shards: {start: 2, most: 2}\n"
+    return gate(act, {"budgets.yml": budgets, **files})[0]
 
 
 def document(ran: Ran, artifact: str, name: str) -> Any:
@@ -48,7 +67,7 @@ def test_a_stack_that_fits(act: Act) -> None:
 
 
 def test_a_stack_that_does_not_fit(act: Act) -> None:
-    ran, _ = gate(act, {"budgets.yml": BUDGETS.replace("512MB", "40MB")})
+    ran, _ = gate(act, {"budgets.yml": BUDGETS.replace("512MB", "100MB")})
     assert ran.jobs == {"plan": "success", "gate": "failure"}, ran.log
     assert set(ran.artifact("onegig-numbers")) == ALL_NUMBERS
     assert set(ran.artifact("onegig-report")) == REPORT
@@ -84,8 +103,10 @@ def test_a_push_is_compared_with_the_commit_before(act: Act) -> None:
     assert (run["event"], run["head_sha"], run["base_sha"]) == ("push", after, before)
 
 
-def test_many_images_are_shared_out_and_their_numbers_put_together(act: Act) -> None:
-    ran, _ = gate(act, {"budgets.yml": BUDGETS + SHARDS})
+def test_many_images_are_shared_out_and_their_numbers_put_together(
+    act: Act, github: StandIn
+) -> None:
+    ran = share_out(act, github)
     assert ran.jobs == {"plan": "success", "images": "success", "gate": "success"}, ran.log
     assert sorted(path.stem for path in ran.artifacts.iterdir() if "images" in path.stem) == [
         "onegig-images-1",
@@ -98,8 +119,8 @@ def test_many_images_are_shared_out_and_their_numbers_put_together(act: Act) -> 
     ]
 
 
-def test_the_gate_answers_when_a_shard_fails(act: Act) -> None:
-    ran, _ = gate(act, {"budgets.yml": BUDGETS + SHARDS, "Dockerfile": BROKEN})
+def test_the_gate_answers_when_a_shard_fails(act: Act, github: StandIn) -> None:
+    ran = share_out(act, github, Dockerfile=BROKEN)
     assert ran.jobs == {"plan": "success", "images": "failure", "gate": "failure"}, ran.log
     assert document(ran, "onegig-numbers", "run.json")["failure"]["exit_code"] == 3
     assert "INCOMPLETE" in ran.summary
