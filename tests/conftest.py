@@ -4,9 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from onegig.model.report import Report
 from scenarios import REPORTS
+
+settings.register_profile("onegig", deadline=None)  # a busy machine is no failure
+settings.load_profile("onegig")
 
 GOLDEN = Path(__file__).parent / "golden"
 
