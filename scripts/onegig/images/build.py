@@ -3,79 +3,115 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from onegig.errors import BuildError
+from onegig.images.builder import CACHE_SERVICE, Builder, cache_options, choose_builder
+from onegig.images.steps import Steps
 from onegig.model.stack import Stack
 from onegig.owned import Run
 from onegig.process import CommandError, run, tail
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
-MAX_WIDTH = 100
-_STEP = re.compile(r"#(?P<number>\d+) (?P<text>\[(?!.*\binternal\b)[^\]]+ \d+/\d+\] .+)")
-_OUTPUT = re.compile(r"#(?P<number>\d+) \d+\.\d+ ")  # a line that a step printed
-_CACHED = re.compile(r"#(?P<number>\d+) CACHED")
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
 _NO_BASE = re.compile(r"load metadata for (?P<base>\S+?):?$", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
+_FAILED_STEP = re.compile(r"^ > \[[^\]]*\d+/\d+\] ", re.MULTILINE)
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
-
-class Steps:
-    """Reads bake's progress; says which steps really run, once each."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._texts: dict[str, str] = {}
-        self._cached: set[str] = set()
-
-    def __str__(self) -> str:
-        return f"{len(self._cached)} of {len(self._texts)} steps unchanged"
-
-    def read(self, line: str) -> None:
-        """One line of `--progress plain`."""
-        if match := _STEP.match(line):
-            self._texts.setdefault(match["number"], match["text"])
-        elif (match := _CACHED.match(line)) and match["number"] in self._texts:
-            self._cached.add(match["number"])
-        elif (match := _OUTPUT.match(line)) and self._texts.get(match["number"]):
-            self._say(self._texts[match["number"]][:MAX_WIDTH])
-            self._texts[match["number"]] = ""
+Say = Callable[[str], None]
+Plan = dict[str, Any]
 
 
 def build_images(
-    stack: Stack, run_: Run, *, say: Callable[[str], None], environment: Mapping[str, str]
-) -> None:
+    stack: Stack, run_: Run, *, say: Say, environment: Mapping[str, str]
+) -> dict[str, float]:
     """Build every service that has a build section, under the names compose gives its images.
 
-    Raises BuildError naming the service that failed, with the tail of its own log.
+    Returns the seconds that building took, by image, for those that were built from nothing. Raises
+    BuildError naming the service that failed, with the tail of its own log.
     """
     services = [service for service in stack.services if service.builds]
     if not services:
-        return
+        return {}
     images = {_target(service.name): service.image for service in services}
+    builder = choose_builder(os.environ)
+    if builder.remark:
+        say(builder.remark)
+    bake = partial(_bake, stack, run_, say, builder, environment)
     plan = _plan(stack, run_, images)
-    definition = run_.directory / "bake.json"
-    definition.write_text(json.dumps(plan))
-    steps = Steps(say)
-    command = ["docker", "buildx", "bake", "--progress", "plain", "--file", str(definition)]
     try:
-        run(
-            command,
-            cwd=Path(stack.directory),
-            env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
-            timeout_seconds=TIMEOUT_SECONDS,
-            on_line=steps.read,
-        )
+        seconds = _bake_cached(bake, plan, stack.name, say) if builder.cache else bake(plan)
     except CommandError as error:
         raise _build_error(error, list(images)) from error
+    return {images[target]: took for target, took in seconds.items() if target in images}
+
+
+def image_ids(references: Iterable[str]) -> dict[str, str]:
+    """The ids that the engine gives to images just built; {} where it does not tell."""
+    names = list(references)
+    command = ["docker", "image", "inspect", "--format", "{{.Id}}", *names]
+    try:
+        found = run(command).stdout.split() if names else []
+    except CommandError:
+        return {}
+    return dict(zip(names, found, strict=True))
+
+
+def with_cache(plan: Plan, stack: str) -> Plan:
+    """The same definition, with GitHub's build cache for every target."""
+    targets = {}
+    for name, target in plan["target"].items():
+        added = cache_options(f"{stack}-{name}")
+        targets[name] = target | {key: [*target.get(key, []), *added[key]] for key in added}
+    return plan | {"target": targets}
+
+
+def _bake_cached(
+    bake: Callable[[Plan], dict[str, float]], plan: Plan, stack: str, say: Say
+) -> dict[str, float]:
+    """Build with the cache; where that fails for another reason than a step, without it."""
+    try:
+        return bake(with_cache(plan, stack))
+    except CommandError as error:
+        if _FAILED_STEP.search(error.output) or _NO_BASE.search(error.output):
+            raise
+        say(f"the build with GitHub's cache failed, so once more without it: {error.message}")
+        return bake(plan)
+
+
+def _bake(
+    stack: Stack, run_: Run, say: Say, builder: Builder, environment: Mapping[str, str], plan: Plan
+) -> dict[str, float]:
+    """Run bake; the seconds of each target that it built from nothing."""
+    definition = run_.directory / "bake.json"
+    definition.write_text(json.dumps(plan))
+    steps = Steps(say, {name: _dockerfile(target) for name, target in plan["target"].items()})
+    command = ["docker", "buildx", "bake", *builder.arguments, "--progress", "plain"]
+    started = time.monotonic()
+    run(
+        [*command, "--file", str(definition)],
+        cwd=Path(stack.directory),
+        env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0", **CACHE_SERVICE},
+        timeout_seconds=TIMEOUT_SECONDS,
+        on_line=steps.read,
+    )
     say(str(steps))
+    return steps.shares(time.monotonic() - started)
 
 
-def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> dict[str, Any]:
+def _dockerfile(target: Mapping[str, Any]) -> str:
+    """What two targets have in common that are built from one Dockerfile."""
+    keys = ("context", "dockerfile", "dockerfile-inline")
+    return json.dumps([target.get(key, "") for key in keys])
+
+
+def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> Plan:
     """Bake's own reading of the compose project, with tags, output and the CA secret settled."""
     compose = run_.directory / "build.compose.yml"
     compose.touch(mode=0o600)
@@ -90,7 +126,7 @@ def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> dict[str, Any]:
             advice="`docker buildx bake --print` shows the same",
             detail=error.detail,
         ) from error
-    plan: dict[str, Any] = json.loads(printed.stdout)
+    plan: Plan = json.loads(printed.stdout)
     authority = _ca_bundle()
     for name, target in plan["target"].items():
         if name in images:

@@ -1,6 +1,6 @@
 """Results kept by image id and diff_id, so that what did not change costs nothing.
 
-One small JSON file per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect. A file
+Small JSON files per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect. A file
 that is damaged, of another version of onegig or dive, or of another kind counts as absent and is
 written anew. The cache never fails a run: where nothing can be written, nothing is kept.
 """
@@ -53,6 +53,15 @@ class Cache:
             )
         except _MALFORMED:
             return None
+
+    def build_seconds(self, image_id: str) -> float | None:
+        """What building exactly this image took, None when that is not known."""
+        seconds = self._load("build", image_id).get("seconds")
+        return float(seconds) if isinstance(seconds, (int, float)) else None
+
+    def keep_build(self, image_id: str, seconds: float) -> None:
+        """Keep what building an image took."""
+        self._store("build", image_id, {"seconds": seconds})
 
     def keep_image(self, image_id: str, record: ImageRecord, dive_version: str) -> None:
         """Keep an image's record."""

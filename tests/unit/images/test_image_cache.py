@@ -130,3 +130,11 @@ def test_the_cache_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch, tmp_path
     open_cache().keep_layer(DIFF_ID, BYTES)
     found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
     assert found == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}
+
+
+def test_what_a_build_took_is_kept_by_image(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.build_seconds("sha256:1") is None
+    cache.keep_build("sha256:1", 12.5)
+    assert Cache(tmp_path).build_seconds("sha256:1") == 12.5
+    assert cache.build_seconds("sha256:2") is None

@@ -1,0 +1,91 @@
+"""What is read from logs of real builds: three targets, two of them of one Dockerfile."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from onegig.images.steps import Steps
+
+LOGS = Path(__file__).parents[2] / "golden" / "build"
+FILES = {"web": "Dockerfile", "jobs": "Dockerfile", "cache": "other/Dockerfile"}
+
+
+def read(name: str, *targets: str) -> tuple[Steps, list[str]]:
+    return replay((LOGS / f"{name}.log").read_text().splitlines(), *targets)
+
+
+def replay(lines: Sequence[str], *targets: str) -> tuple[Steps, list[str]]:
+    said: list[str] = []
+    steps = Steps(said.append, {target: FILES[target] for target in targets or FILES})
+    for line in lines:
+        steps.read(line)
+    return steps, said
+
+
+def test_a_step_of_two_targets_counts_for_each_in_half() -> None:
+    """1.6 s for both, 0.9 s for each of them alone, 0.6 s for the third."""
+    steps, said = read("from-nothing")
+    assert steps.shares(100) == {"web": 1.7, "jobs": 1.7, "cache": 0.6}
+    assert said == ["[cache 2/3] RUN sleep 0.3 && echo internal"]
+
+
+def test_steps_beside_one_another_add_up_to_the_time_they_took_together() -> None:
+    steps, _ = read("from-nothing")
+    assert steps.shares(2) == {"web": 0.85, "jobs": 0.85, "cache": 0.3}
+
+
+@pytest.mark.parametrize("log", ["cached", "partly"])
+def test_what_came_out_of_a_cache_in_part_has_no_cost(log: str) -> None:
+    steps, said = read(log)
+    assert steps.shares(100) == {}
+    assert said == []
+
+
+def test_a_single_target_is_not_named_in_the_log() -> None:
+    steps, said = read("single", "cache")
+    assert steps.shares(100) == {"cache": 0.4}
+    assert said == ["[2/3] RUN sleep 0.3 && echo internal"]
+
+
+def test_a_step_that_others_have_too_may_come_to_them_as_cached() -> None:
+    """As bake shows it for what differs in nothing but the copy of the context it read."""
+    steps, _ = replay(
+        [
+            "#7 [web 2/3] COPY lib /lib",
+            "#7 DONE 1.0s",
+            "#8 [web 3/3] RUN make web",
+            "#8 DONE 2.0s",
+            "#9 [jobs 2/3] COPY lib /lib",
+            "#9 CACHED",
+            "#10 [jobs 3/3] RUN make jobs",
+            "#10 DONE 3.0s",
+            "#11 [cache 2/3] COPY lib /lib",
+            "#11 CACHED",
+        ]
+    )
+    assert steps.shares(100) == {"web": 2.5, "jobs": 3.5}
+
+
+def test_trouble_with_the_cache_is_told_once() -> None:
+    """Errors as issues of BuildKit quote them; an address may hold a signature."""
+    steps, said = replay(
+        [
+            "#2 [web] importing cache manifest from gha:13498275",
+            '#2 ERROR: Post "https://results.example/twirp/x?sig=secret": dial tcp: i/o timeout',
+            "#4 [web 2/2] COPY hello.txt /hello.txt",
+            "#4 DONE 0.2s",
+            "#6 exporting to GitHub Actions Cache",
+            "#6 preparing build cache for export 607.5s done",
+            "#6 ERROR: maximum timeout reached",
+        ]
+    )
+    (line,) = said
+    assert line.startswith("GitHub's build cache fails, the build goes on: ")
+    assert line.endswith('Post "https://results.example/twirp/x": dial tcp: i/o timeout')
+    assert steps.shares(100) == {"web": 0.2}
+
+
+def test_an_error_of_a_step_is_no_trouble_with_the_cache() -> None:
+    _, said = replay(["#7 [web 2/3] RUN false", "#7 ERROR: process did not complete: exit code: 1"])
+    assert said == []
