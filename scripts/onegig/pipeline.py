@@ -6,7 +6,7 @@ Each function is one arrow of the design, takes its input as data and can be run
 
 import shlex
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,15 +18,16 @@ from docker import DockerClient
 from onegig.engine import connect
 from onegig.environment import read_environment
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
-from onegig.images.build import build_images
+from onegig.images.build import build_images, image_ids
 from onegig.images.cache import open_cache
-from onegig.images.inspect import inspect_images
+from onegig.images.inspected import inspect_others
 from onegig.images.source import Engine
 from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
-from onegig.load.stack import load_stack
+from onegig.load.stack import load_stack, part_of
 from onegig.memory.measure import measure
 from onegig.model.budgets import RATE, Budgets, Load, Measure
+from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
@@ -50,6 +51,8 @@ class Options:
     settle_seconds: float | None = None
     repeats: int | None = None
     rate: float | None = None
+    services: tuple[str, ...] = ()  # only these services' images; (): all
+    inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
 
     @property
     def reproduce(self) -> str:
@@ -98,9 +101,10 @@ def attempt(options: Options, progress: Progress) -> Attempt:
     try:
         with progress.step("read budgets and stack"):
             budgets, stack = load(options)
+            inspected = [from_json(ImagesReport, p.read_bytes(), str(p)) for p in options.inspected]
         with session(progress) as (client, current):
             build(stack, budgets, current, progress)
-            images = inspect(client, stack.users_by_image, stack.name, progress)
+            images = inspect(client, stack.users_by_image, stack.name, progress, inspected)
             memory = measure_stack(client, stack, budgets, current, progress)
     except OnegigError as caught:
         error = caught
@@ -115,7 +119,7 @@ def load(options: Options) -> tuple[Budgets, Stack]:
     files = options.compose or (options.budgets.parent / budgets.compose,)
     stack = load_stack(tuple(files), env=load_environment(budgets))
     check_against(budgets, stack)
-    return budgets, stack
+    return budgets, part_of(stack, options.services) if options.services else stack
 
 
 def load_limits(options: Options) -> Budgets:
@@ -176,20 +180,29 @@ def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
 def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
     """Build every image of the stack that has a build section."""
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
-        build_images(stack, current, say=say, environment=load_environment(budgets))
+        seconds = build_images(stack, current, say=say, environment=load_environment(budgets))
+        cache = open_cache()
+        for image, image_id in image_ids(seconds).items():
+            cache.keep_build(image_id, seconds[image])
 
 
 def inspect(
-    client: DockerClient, users: Mapping[str, tuple[str, ...]], stack: str, progress: Progress
+    client: DockerClient,
+    users: Mapping[str, tuple[str, ...]],
+    stack: str,
+    progress: Progress,
+    inspected: Sequence[ImagesReport] = (),
 ) -> ImagesReport | Missing:
     """What is in the images; Unknown with the reason when some could not be read.
 
-    `users` maps each image to the services that run it.
+    `users` maps each image to the services that run it. What `inspected` knows of the very same
+    images is not found out again.
     """
     environment = read_environment(client, users)
     with progress.step(f"inspect {len(users)} images") as say:
         try:
-            inspection = inspect_images(
+            inspection = inspect_others(
+                inspected,
                 users,
                 engine=Engine(client),
                 cache=open_cache(),

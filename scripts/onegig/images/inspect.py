@@ -8,10 +8,10 @@ from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.records import ImageRecord
-from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.images.sharing import add_up
 from onegig.images.source import EngineImage, ImageSource
 from onegig.model.environment import Environment
-from onegig.model.images import Image, ImagesReport
+from onegig.model.images import NOT_BUILT, Image, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.sizes import Convention, format_mb
 
@@ -58,7 +58,13 @@ def inspect_images(
                 progress(_summary(image, outcome))
         cache.prune()
     known = [(image, records[image.image_id]) for image in images if image.image_id in records]
-    report = _report(known, services_by_image, environment)
+    report = add_up(
+        [
+            _image(image, record, services_by_image[image.reference], cache)
+            for image, record in known
+        ],
+        environment,
+    )
     return Inspection(report=report, problems=tuple(problems))
 
 
@@ -89,27 +95,11 @@ def _recall(
     return records
 
 
-def _report(
-    known: Sequence[tuple[EngineImage, ImageRecord]],
-    services_by_image: Mapping[str, tuple[str, ...]],
-    environment: Environment,
-) -> ImagesReport:
-    stack = [record.layers for _, record in known]
-    users = users_by_chain(stack)
-    images = tuple(
-        _image(image, record, services_by_image[image.reference], own_bytes(record.layers, users))
-        for image, record in known
-    )
-    return ImagesReport(
-        environment=environment,
-        images=images,
-        total_bytes=sum(image.size_bytes * max(1, len(image.services)) for image in images),
-        disk_bytes=disk_bytes(stack),
-    )
-
-
-def _image(image: EngineImage, record: ImageRecord, services: tuple[str, ...], own: int) -> Image:
+def _image(
+    image: EngineImage, record: ImageRecord, services: tuple[str, ...], cache: Cache
+) -> Image:
     size_bytes = sum(layer.size_bytes for layer in record.layers)
+    seconds = cache.build_seconds(image.image_id)
     return Image(
         reference=image.reference,
         image_id=image.image_id,
@@ -117,11 +107,12 @@ def _image(image: EngineImage, record: ImageRecord, services: tuple[str, ...], o
         architecture=image.architecture,
         size_bytes=size_bytes,
         compressed_bytes=sum(layer.compressed_bytes for layer in record.layers),
-        own_bytes=own,
-        shared_bytes=size_bytes - own,
+        own_bytes=size_bytes,  # until the others are known
+        shared_bytes=0,
         base=dict(image.labels).get(BASE_LABEL, FROM_REGISTRY),
         layers=record.layers,
         dive=record.dive,
+        build_seconds=NOT_BUILT if seconds is None else seconds,
     )
 
 

@@ -6,8 +6,10 @@ everything below is equal too; equal diff_ids alone are unpacked twice.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from onegig.model.images import Layer
+from onegig.model.environment import Environment
+from onegig.model.images import Image, ImagesReport, Layer
 
 Layers = Sequence[Layer]
 
@@ -26,3 +28,19 @@ def disk_bytes(stack: Iterable[Layers]) -> int:
     """Bytes of the whole stack with every shared layer counted once."""
     sizes = {layer.chain_id: layer.size_bytes for layers in stack for layer in layers}
     return sum(sizes.values())
+
+
+def add_up(images: Sequence[Image], environment: Environment, stack: str = "") -> ImagesReport:
+    """The images as one report, with what each has alone and shares, and the sums."""
+    users = users_by_chain(image.layers for image in images)
+    return ImagesReport(
+        environment=environment,
+        images=tuple(_shared(image, own_bytes(image.layers, users)) for image in images),
+        total_bytes=sum(image.size_bytes * max(1, len(image.services)) for image in images),
+        disk_bytes=disk_bytes(image.layers for image in images),
+        stack=stack,
+    )
+
+
+def _shared(image: Image, own: int) -> Image:
+    return replace(image, own_bytes=own, shared_bytes=image.size_bytes - own)

@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from onegig.errors import ConfigError
 from onegig.load.compose_errors import explain, is_missing
+from onegig.load.nearest import did_you_mean
 from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed, run
 
@@ -53,6 +55,23 @@ def load_stack(
         services=services,
         config_json=done.stdout,
     )
+
+
+def part_of(stack: Stack, names: Collection[str]) -> Stack:
+    """The stack as if it had only these services, and those that run one of their images, too.
+
+    Raises ConfigError for a name that is no service's.
+    """
+    known = {service.name: service for service in stack.services}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"{stack.name} has no service {name}{did_you_mean(name, known)}",
+                advice=f"its services are {', '.join(known)}",
+            )
+    images = {known[name].image for name in names}
+    services = tuple(service for service in stack.services if service.image in images)
+    return replace(stack, services=services)
 
 
 def _services(config: Config, directory: Path) -> tuple[Service, ...]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from onegig.model.environment import Environment
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 
 IMAGES_SCHEMA = "onegig/images/1"
+NOT_BUILT = Skipped(reason="not built from nothing here")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +46,12 @@ class Dive:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """One image; `services` are those of the stack that run it."""
+    """One image; `services` are those of the stack that run it.
+
+    `build_seconds` is the image's part of the time that the build took in which it was made from
+    nothing; steps that several images share count for each of them in part. It may be carried over
+    from an earlier build of this very image: one that came out of a cache costs nothing.
+    """
 
     reference: str
     image_id: str
@@ -58,6 +64,7 @@ class Image:
     base: str  # "official" or what the image's `onegig.base` label says
     layers: tuple[Layer, ...]
     dive: Dive | Missing
+    build_seconds: float | Missing = NOT_BUILT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

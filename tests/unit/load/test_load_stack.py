@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onegig.errors import ConfigError, EngineError, OnegigError
-from onegig.load.stack import load_stack
+from onegig.load.stack import load_stack, part_of
 from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed
 
@@ -209,3 +209,20 @@ def test_of_several_files_compose_does_not_say_which_it_means(project: Path) -> 
     with pytest.raises(ConfigError) as caught:
         load_stack(files, run=failing("services.web.image must be a string\n"))
     assert caught.value.detail == "more.yml:1: services.web.image must be a string"
+
+
+def test_a_part_of_a_stack_keeps_whoever_runs_the_same_image(load: Load) -> None:
+    stack = load(
+        {
+            "web": {"image": "shop"},
+            "cache": {"image": "redis:8"},
+            "jobs": {"image": "shop", "depends_on": {"cache": {}}},
+        }
+    )
+    assert part_of(stack, ["jobs"]).users_by_image == {"shop": ("web", "jobs")}
+    assert part_of(stack, ["cache", "web"]) == stack
+
+
+def test_a_part_that_is_no_part(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"demo has no service wep \(did you mean web\?\)"):
+        part_of(load({"web": {"image": "shop"}}), ["wep"])

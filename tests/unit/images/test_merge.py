@@ -1,0 +1,187 @@
+"""Reports of several machines as one: equal to what one machine would have found."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factories import make_environment, make_images
+from onegig.errors import InspectError
+from onegig.images.cache import Cache
+from onegig.images.inspect import inspect_images
+from onegig.images.inspected import inspect_others
+from onegig.images.merge import merge_images
+from onegig.images.sharing import add_up
+from onegig.model.environment import Environment
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Unknown
+
+NAMES = ("web", "jobs", "cache", "queue")
+USERS = {"shop/web:1": ("web", "web-2"), "shop/jobs:1": ("jobs",), "redis:8": (), "mail:1": ("m",)}
+
+
+def partitions(items: Sequence[str]) -> Iterator[list[list[str]]]:
+    """Every way to put things into groups."""
+    if not items:
+        yield []
+        return
+    for rest in partitions(items[1:]):
+        yield [[items[0]], *rest]
+        for place, group in enumerate(rest):
+            yield [*rest[:place], [items[0], *group], *rest[place + 1 :]]
+
+
+@pytest.fixture
+def inspect(
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    no_dive: Unknown,
+    environment: Environment,
+    tmp_path: Any,
+) -> Callable[[Mapping[str, tuple[str, ...]]], ImagesReport]:
+    """Inspect images of which some share one layer, some two, some none."""
+    base, tools = [("bin/sh", b"s" * 4000)], [("bin/tool", b"t" * 900)]
+    engine = make_engine(
+        images={
+            "shop/web:1": make_image(base, tools, [("srv/web", b"w" * 100)]),
+            "shop/jobs:1": make_image(base, tools, [("srv/jobs", b"j" * 20)]),
+            "redis:8": make_image([("bin/redis", b"r" * 700)]),
+            "mail:1": make_image(base, [("bin/mail", b"m" * 300)]),
+        }
+    )
+    cache = Cache(tmp_path / "cache")
+    cache.keep_build(engine.images["mail:1"].image_id, 12.5)
+
+    def look(users: Mapping[str, tuple[str, ...]]) -> ImagesReport:
+        found = inspect_images(
+            users,
+            engine=engine,
+            cache=cache,
+            environment=environment,
+            progress=lambda _line: None,
+            program=no_dive,
+        )
+        assert found.problems == ()
+        return replace(found.report, stack="shop")
+
+    return look
+
+
+def test_any_split_merged_equals_inspecting_all_at_once(
+    inspect: Callable[[Mapping[str, tuple[str, ...]]], ImagesReport],
+) -> None:
+    whole = inspect(USERS)
+    assert (whole.total_bytes, whole.disk_bytes) == (5000 * 2 + 4920 + 700 + 4300, 6020)
+    splits = list(partitions(tuple(USERS)))
+    assert len(splits) == 15
+    for split in splits:
+        parts = [inspect({name: USERS[name] for name in group}) for group in split]
+        assert merge_images(parts, order=tuple(USERS)) == whole
+        assert merge_images(parts[::-1], order=tuple(USERS)) == whole
+
+
+@given(
+    groups=st.lists(st.lists(st.sampled_from(NAMES), unique=True), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_merging_takes_no_notice_of_order_and_of_what_is_told_twice(
+    groups: list[list[str]], data: st.DataObject
+) -> None:
+    reports = [make_images(group) for group in groups]
+    order = [f"crypto-desk/{name}:latest" for name in NAMES]
+    merged = merge_images(reports, order)
+    again = [*data.draw(st.permutations(reports)), data.draw(st.sampled_from(reports))]
+    assert merge_images(again, order) == merged
+    assert merged == add_up(merged.images, merged.environment, merged.stack)
+    assert {one.services[0] for one in merged.images} == {name for one in groups for name in one}
+
+
+def test_one_name_for_two_images_is_an_error_that_names_both() -> None:
+    one, another = make_images(["web"]), make_images(["web"], own_mb=0.5)
+    with pytest.raises(InspectError) as caught:
+        merge_images([one, another])
+    assert "crypto-desk/web:latest is two images" in caught.value.message
+    for report in (one, another):
+        assert report.images[0].image_id in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("architecture", "aarch64"), ("onegig_version", "0.2.0")]
+)
+def test_reports_that_count_otherwise_do_not_belong_together(name: str, value: str) -> None:
+    one = make_images(["web"])
+    changed: Any = {name: value}
+    another = replace(make_images(["jobs"]), environment=replace(one.environment, **changed))
+    with pytest.raises(InspectError, match=f"'{value}' in another"):
+        merge_images([one, another])
+
+
+def test_reports_of_two_stacks_do_not_belong_together() -> None:
+    with pytest.raises(InspectError, match="the stack is 'crypto-desk' in one and 'shop'"):
+        merge_images([make_images(["web"]), replace(make_images(["jobs"]), stack="shop")])
+
+
+def test_what_else_differs_between_machines_stays_visible() -> None:
+    one = make_images(["web"])
+    other = replace(
+        one.environment, engine_version="29.0.1", bases="assembled locally, official", cpus=2
+    )
+    found = merge_images([one, replace(make_images(["jobs"]), environment=other)]).environment
+    assert (found.engine_version, found.bases) == ("28.0.4, 29.0.1", "assembled locally, official")
+    assert found.cpus == 2
+    assert merge_images([one, one]).environment == make_environment()
+
+
+def test_nothing_to_merge_is_an_error() -> None:
+    with pytest.raises(InspectError, match="no reports"):
+        merge_images([])
+
+
+def test_a_cost_known_to_one_report_is_kept() -> None:
+    plain = make_images(["web"])
+    costly = replace(plain, images=(replace(plain.images[0], build_seconds=3.5),))
+    for reports in ([plain, costly], [costly, plain]):
+        assert merge_images(reports).images[0].build_seconds == 3.5
+
+
+def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    environment: Environment,
+    tmp_path: Any,
+) -> None:
+    images = {name: make_image([("bin/sh", name.encode() * 99)]) for name in NAMES}
+    users = {name: (name,) for name in NAMES}
+    said: list[str] = []
+
+    def look(engine: Any, reports: Sequence[ImagesReport], cache: str) -> ImagesReport:
+        found = inspect_others(
+            reports,
+            users,
+            engine=engine,
+            cache=Cache(tmp_path / cache),
+            environment=environment,
+            progress=said.append,
+        )
+        assert found.problems == ()
+        return found.report
+
+    first = make_engine(images=images)
+    whole = look(first, (), "first")
+    shards = [
+        replace(add_up(part, whole.environment), stack="shop")
+        for part in (whole.images[:2], whole.images[2:3])
+    ]
+    said.clear()
+    second = make_engine(images=images | {"jobs": make_image([("bin/sh", b"changed")])})
+    found = look(second, shards, "second")
+    ids = {second.images[name].image_id for name in ("jobs", "queue")}
+    assert [set(one) for one in second.saves] == [ids]
+    assert said[0] == "jobs: not the image that was inspected elsewhere, so inspected here"
+    assert [image.reference for image in found.images] == list(NAMES)
+    assert found.images[0] == whole.images[0]
+    assert found.images[1].image_id == second.images["jobs"].image_id
+    assert found == replace(look(second, (), "second"), stack="shop")
