@@ -1,0 +1,181 @@
+"""Which machine builds and inspects which images, by what they cost when last built. Pure.
+
+Longest processing time first: the dearest image goes to the machine with the least to do. The
+busiest machine then has at most 4/3 - 1/(3m) times the work it has in the best distribution over m
+machines (R. L. Graham, Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969).
+
+Images of one Dockerfile share layers, which every machine that builds any of them has to build: one
+image of the reference stack took 3.0 s, all fifteen together 8.3 s. So a distribution that keeps
+such images together is taken where it, too, is within 4/3 of what any must take.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapreplace
+from statistics import median
+
+from onegig.model.baseline import Baseline
+from onegig.model.budgets import Shards
+from onegig.model.stack import Service, Stack
+
+MATRIX_JOBS = 256  # most jobs of a matrix: docs.github.com/actions/reference/limits
+START_SECONDS = 60.0  # until a machine is there, has the commit, Python and a builder
+IMAGE_SECONDS = 20.0  # an image's cost where none is known
+SLACK_STEPS = 100  # between the least possible work of the busiest machine and 4/3 of it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """What is known of services' images: seconds to build them, else at least their size."""
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    bytes: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One image: its services stay together, and it is better off beside others of its file."""
+
+    image: str
+    services: tuple[str, ...]
+    file: str  # the Dockerfile; an image that is pulled is alone
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """What one machine builds and inspects."""
+
+    name: str
+    services: tuple[str, ...]
+
+
+def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]:
+    """The stack's services over machines, each service once; () where one machine does it as well.
+
+    That is so below `shards.start` images, and where a second machine would spend more time on
+    starting than on images. The order of services makes no difference.
+    """
+    jobs = make_jobs(stack, costs)
+    most = min(shards.most, MATRIX_JOBS, len(jobs))
+    most = min(most, int(sum(job.seconds for job in jobs) // START_SECONDS))
+    if len(jobs) < shards.start or most < 2:
+        return ()
+    parts = balance(jobs, most)
+    if len(parts) < 2:
+        return ()
+    services = [sorted(name for job in part for name in job.services) for part in parts]
+    return tuple(
+        Shard(name=str(number), services=tuple(names))
+        for number, names in enumerate(services, start=1)
+    )
+
+
+def costs_of(baseline: Baseline) -> Costs:
+    """What an earlier run knew."""
+    return Costs(
+        seconds={
+            one.name: one.cost_seconds for one in baseline.services if one.cost_seconds is not None
+        },
+        bytes={
+            one.name: one.image_bytes
+            for one in baseline.services
+            if isinstance(one.image_bytes, int)
+        },
+    )
+
+
+def make_jobs(stack: Stack, costs: Costs) -> tuple[Job, ...]:
+    """The stack's images with their costs; an unknown one costs as much as the median."""
+    services: defaultdict[str, list[Service]] = defaultdict(list)
+    for service in sorted(stack.services, key=lambda service: service.name):
+        services[service.image].append(service)
+    known = _known(services, costs.seconds)
+    if not known:
+        known = _scaled(_known(services, costs.bytes))
+    usual = median(known.values()) if known else IMAGE_SECONDS
+    return tuple(
+        Job(
+            image=image,
+            services=tuple(one.name for one in users),
+            file=users[0].dockerfile or f"image {image}",
+            seconds=known.get(image, usual),
+        )
+        for image, users in sorted(services.items())
+    )
+
+
+def balance(jobs: Sequence[Job], most: int) -> tuple[tuple[Job, ...], ...]:
+    """The jobs in at most `most` parts, none of them empty, the one with the most work first.
+
+    No more parts than make the busiest one less busy: one image that costs as much as all others
+    needs two.
+    """
+    ways = [_longest_first(jobs, count) for count in range(1, min(most, len(jobs)) + 1)]
+    best = min(ways, key=lambda parts: (max(map(_work, parts)), len(parts)))
+    least = max(_work(jobs) / len(ways), max(job.seconds for job in jobs))
+    together = _together(jobs, len(best), least)
+    parts = together if together and _builds(together) < _builds(best) else best
+    return tuple(sorted(parts, key=lambda part: (-_work(part), part[0].image)))
+
+
+def _longest_first(jobs: Iterable[Job], count: int) -> list[tuple[Job, ...]]:
+    parts: list[list[Job]] = [[] for _ in range(count)]
+    busy = [(0.0, 0, place) for place in range(count)]  # seconds, jobs, place in `parts`
+    for job in sorted(jobs, key=lambda job: (-job.seconds, job.image)):
+        seconds, number, place = busy[0]
+        parts[place].append(job)
+        heapreplace(busy, (seconds + job.seconds, number + 1, place))
+    return [tuple(part) for part in parts]
+
+
+def _together(jobs: Sequence[Job], count: int, least: float) -> list[tuple[Job, ...]]:
+    """The jobs file by file, cut into at most `count` parts; [] where they would be too uneven.
+
+    `least` is what the busiest machine has to do in any distribution.
+    """
+    ordered = sorted(jobs, key=lambda job: (job.file, -job.seconds, job.image))
+    for step in range(SLACK_STEPS + 1):
+        parts = _filled(ordered, least * (1 + step / SLACK_STEPS / 3))
+        if len(parts) <= count:
+            return parts
+    return []
+
+
+def _filled(jobs: Iterable[Job], seconds: float) -> list[tuple[Job, ...]]:
+    """The jobs in their order, as many in each part as fit into the time."""
+    parts: list[list[Job]] = [[]]
+    for job in jobs:
+        if parts[-1] and _work(parts[-1]) + job.seconds > seconds:
+            parts.append([])
+        parts[-1].append(job)
+    return [tuple(part) for part in parts]
+
+
+def _builds(parts: Iterable[Sequence[Job]]) -> int:
+    """How many times a machine begins with a Dockerfile."""
+    return sum(len({job.file for job in part}) for part in parts)
+
+
+def _work(jobs: Iterable[Job]) -> float:
+    return sum(job.seconds for job in jobs)
+
+
+def _known(
+    services: Mapping[str, Sequence[Service]], values: Mapping[str, float]
+) -> dict[str, float]:
+    """The values by image: the highest that a service of it has."""
+    return {
+        image: max(values[one.name] for one in users if one.name in values)
+        for image, users in services.items()
+        if any(one.name in values for one in users)
+    }
+
+
+def _scaled(sizes: Mapping[str, float]) -> dict[str, float]:
+    """Sizes as if they were seconds: an image of the mean size costs the usual time."""
+    total = sum(sizes.values())
+    if not total:
+        return {}
+    return {image: IMAGE_SECONDS * size * len(sizes) / total for image, size in sizes.items()}
