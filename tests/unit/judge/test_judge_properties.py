@@ -6,58 +6,21 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import make_images
-from judging import SEVERITY, TODAY, limits, measured, service
+from judging import SEVERITY, TODAY, service
 from onegig.judge.verdict import judge
 from onegig.judge.words import compare, percent_beside
-from onegig.model.budgets import Budgets, ImagesBudget, Metric, ServiceBudget
+from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.tiers import catalogue
 from onegig.model.verdict import State, Unit
-
-MIB = 1024**2
-NAMES = ("a", "b")
-sizes = st.integers(min_value=0, max_value=2000 * MIB)
-extra = st.integers(min_value=0, max_value=500 * MIB)
-tiers = st.sampled_from([None, *catalogue().values()])
-
-
-@st.composite
-def all_budgets(draw: st.DrawFn) -> Budgets:
-    made = limits(
-        draw(st.integers(min_value=1, max_value=1500 * MIB)),
-        metric=draw(st.sampled_from(Metric)),
-        headroom_share=draw(st.floats(min_value=0, max_value=1)),
-        system_overhead_bytes=draw(sizes),
-    )
-    own = ServiceBudget(memory_bytes=draw(sizes), image_bytes=draw(sizes))
-    images = ImagesBudget(total_bytes=draw(sizes), max_wasted_bytes=draw(sizes))
-    lines = draw(st.sampled_from([(), (("images.max_wasted", 3),)]))
-    return replace(made, images=images, disk_bytes=draw(sizes), services=(("a", own),), lines=lines)
-
-
-@st.composite
-def memories(draw: st.DrawFn) -> MemoryReport:
-    services = [service(name, draw(sizes)) for name in NAMES]
-    made = measured(services, engine=draw(sizes), totals=draw(st.lists(sizes, max_size=4)))
-    metric = draw(st.sampled_from(Metric))
-    box = replace(made.box, charged_bytes=draw(sizes))
-    return replace(made, box=box, window=replace(made.window, metric=metric.value))
-
-
-@st.composite
-def inspections(draw: st.DrawFn) -> ImagesReport:
-    made = make_images(NAMES)
-    images = tuple(replace(one, size_bytes=draw(sizes)) for one in made.images)
-    return replace(made, images=images, total_bytes=draw(sizes), disk_bytes=draw(sizes))
+from strategies import all_budgets, extra, inspections, memories, tiers
 
 
 def with_more_memory(report: MemoryReport, more: int) -> MemoryReport:
     """The first service takes `more`, by every metric and in every sample."""
     first, *rest = report.services
-    grown = service(first.name, first.rss_bytes + more)
+    grown = service(first.name, first.rss_bytes + more, state=first.state)
     samples = tuple(
         replace(
             one,
@@ -68,7 +31,16 @@ def with_more_memory(report: MemoryReport, more: int) -> MemoryReport:
         for one in report.samples
     )
     box = replace(report.box, charged_bytes=report.box.charged_bytes + more)
-    return replace(report, services=(grown, *rest), samples=samples, box=box)
+    windows = tuple(
+        replace(
+            one,
+            low_bytes=one.low_bytes + more,
+            high_bytes=one.high_bytes + more,
+            services=((one.services[0][0] + more, one.services[0][1] + more), *one.services[1:]),
+        )
+        for one in report.windows
+    )
+    return replace(report, services=(grown, *rest), samples=samples, box=box, windows=windows)
 
 
 def with_more_images(report: ImagesReport, more: int) -> ImagesReport:
