@@ -1,0 +1,191 @@
+"""Several windows: when one more is needed, what they say together, and whether memory rises."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from factories import make_images
+from judging import MIB, TODAY, checks, limits, measured, service
+from onegig.judge.verdict import judge
+from onegig.judge.windows import doubt
+from onegig.model.budgets import Budgets, Metric, ServiceBudget
+from onegig.model.memory import MemoryReport, WindowTotals
+from onegig.model.verdict import State, Verdict
+
+LIMIT = 1000 * MIB
+OWN = 100 * MIB
+BUDGETS = replace(
+    limits(LIMIT, system_overhead_bytes=80 * MIB),
+    services=(("web", ServiceBudget(memory_bytes=OWN)),),
+)
+Range = tuple[int, int]
+
+
+def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTotals:
+    """A window whose total, without the system's 80 MB, and services had these MiB."""
+    low, high = total
+    return WindowTotals(
+        offset_seconds=0,
+        samples=2,
+        low_bytes=low * MIB,
+        high_bytes=high * MIB,
+        totals=(low * MIB, high * MIB),
+        services=tuple((a * MIB, b * MIB) for a, b in (web, db)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("windows", "why"),
+    [
+        ([window((300, 320))], ""),
+        ([window((900, 909))], ""),  # 989 MB: 1.1 % below
+        ([window((900, 910))], "the total came to 980 to 990 MB, too close to its limit"),
+        ([window((910, 930))], "the total came to 990 to 1,010 MB, too close to its limit"),
+        ([window((921, 930))], "the total came to 1,001 to 1,010 MB, too close to its limit"),
+        ([window((921, 931))], ""),  # over in every sample, and by more than noise
+        ([window((320, 1420))], "the total came to 400 to 1,500 MB, too close to its limit"),
+        (
+            [window((850, 880)), window((921, 940))],
+            "the total came to 930 to 1,020 MB, too close to its limit",
+        ),
+        ([window((300, 320), web=(90, 98))], ""),
+        ([window((300, 320), web=(90, 99))], "web took 90 to 99 MB, too close to its limit"),
+        ([window((300, 320), web=(5, 400))], "web took 5.0 to 400 MB, too close to its limit"),
+        ([window((300, 320), web=(150, 160))], ""),
+        ([window((300, 320), db=(99, 101))], ""),  # it has no limit
+    ],
+)
+def test_one_more_window_is_needed(windows: Sequence[WindowTotals], why: str) -> None:
+    assert doubt(BUDGETS, ["web", "db"], windows) == why
+
+
+def report(*windows: WindowTotals) -> MemoryReport:
+    """What `measure` makes of these windows: the figures are those of the highest."""
+    top = max(windows, key=lambda one: one.high_bytes)
+    services = [
+        service(
+            name,
+            top.services[place][1],
+            rss_min_bytes=min(one.services[place][0] for one in windows),
+            rss_max_bytes=max(one.services[place][1] for one in windows),
+        )
+        for place, name in enumerate(("web", "db"))
+    ]
+    made = measured(services, totals=top.totals)
+    return replace(made, windows=windows, box=replace(made.box, cap_bytes=LIMIT))
+
+
+def verdict_on(*windows: WindowTotals, budgets: Budgets = BUDGETS) -> Verdict:
+    return judge(budgets, make_images(["web", "db"]), report(*windows), None, today=TODAY)
+
+
+def test_the_spread_covers_all_windows() -> None:
+    verdict = verdict_on(window((500, 540)), window((450, 510)))
+    assert verdict.spread_bytes == (530 * MIB, 620 * MIB)
+    assert verdict.total_bytes == 620 * MIB
+
+
+@pytest.mark.parametrize(
+    ("windows", "state", "message"),
+    [
+        (
+            (window((900, 912)), window((915, 925)), window((905, 918))),
+            State.WARN,
+            (
+                "1,005 of 1,000 MB, 5 MB (1 %) over, "
+                "within noise (windows peaked at 992, 1,005 and 998 MB)"
+            ),
+        ),
+        (
+            (window((915, 925)),),
+            State.WARN,
+            (
+                "1,005 of 1,000 MB, 5 MB (1 %) over, "
+                "within noise (samples from 995 to 1,005 MB): measure again"
+            ),
+        ),
+        (
+            tuple(window((910, 915 + i)) for i in range(7)),
+            State.WARN,
+            (
+                "1,001 of 1,000 MB, 1 MB (1 %) over, "
+                "within noise (7 windows peaked at 995 to 1,001 MB)"
+            ),
+        ),
+        (
+            (window((921, 922)), window((921, 925))),
+            State.NO_GO,
+            "1,005 of 1,000 MB, 5 MB (1 %) over; web takes 10 MB",
+        ),
+        (
+            (window((320, 330)), window((320, 1420)), window((320, 340))),
+            State.NO_GO,
+            "1,500 of 1,000 MB, 500 MB (50 %) over; web takes 10 MB",
+        ),
+    ],
+)
+def test_the_limit_among_several_windows(
+    windows: tuple[WindowTotals, ...], state: State, message: str
+) -> None:
+    (total,) = checks(verdict_on(*windows), "memory.total")
+    assert (total.state, total.message) == (state, message)
+
+
+@pytest.mark.parametrize(
+    ("web", "state", "message"),
+    [
+        ((90, 100), State.GO, "web takes 100 of 100 MB, 0 MB (0 %) to spare"),
+        (
+            (95, 101),
+            State.WARN,
+            "web takes 101 of 100 MB, 1 MB (1 %) over, within noise (95 to 101 MB)",
+        ),
+        ((101, 101), State.NO_GO, "web takes 101 of 100 MB, 1 MB (1 %) over"),
+        ((95, 102), State.NO_GO, "web takes 102 of 100 MB, 2 MB (2 %) over"),
+        ((5, 400), State.NO_GO, "web takes 400 of 100 MB, 300 MB (300 %) over"),
+    ],
+)
+def test_a_services_own_limit(web: Range, state: State, message: str) -> None:
+    (own,) = checks(verdict_on(window((500, 540), web=web)), "service.memory")
+    assert (own.state, own.message) == (state, message)
+
+
+def test_a_service_is_held_to_its_highest_window_by_every_metric() -> None:
+    pss = replace(BUDGETS, memory=replace(BUDGETS.memory, metric=Metric.PSS))
+    windows = (window((500, 540), web=(10, 20)), window((500, 510), web=(90, 150)))
+    made = report(*windows)
+    made = replace(made, window=replace(made.window, metric="pss"))
+    verdict = judge(pss, make_images(["web", "db"]), made, None, today=TODAY)
+    assert checks(verdict, "service.memory")[0].value == 150 * MIB
+
+
+def test_windows_by_another_metric_say_nothing() -> None:
+    charged = replace(BUDGETS, memory=replace(BUDGETS.memory, metric=Metric.CHARGED))
+    verdict = verdict_on(window((1, 2)), window((800, 1500)), budgets=charged)
+    assert checks(verdict, "memory.total")[0].message.find("windows") == -1
+    assert verdict.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("totals", "told"),
+    [
+        (
+            [(400, 414), (410, 425), (420, 437)],
+            (
+                (
+                    "memory rose from window to window (494, 505 and 517 MB): "
+                    "a leak, or caches that still fill"
+                ),
+            ),
+        ),
+        ([(400, 414), (410, 425)], ()),  # two points are no trend
+        ([(400, 414), (420, 437), (410, 425)], ()),
+        ([(400, 414), (400, 425), (400, 437)], ()),  # it always comes back
+        ([(400, 414), (401, 415), (402, 416)], ()),  # noise
+    ],
+)
+def test_memory_that_rises_is_noted(totals: list[Range], told: tuple[str, ...]) -> None:
+    verdict = verdict_on(*(window(total) for total in totals))
+    assert verdict.notes == told
+    assert verdict.state is State.GO
