@@ -21,6 +21,7 @@ EXAMPLE = """write one beside the compose file, for example:
 """
 
 _HINTS = (
+    ("character '@'", "a value that begins with @ needs quotes"),
     ("cannot start any token", "a tab? indent with spaces"),
     ("mapping values are not allowed", "a wrong indent, or a value with ': ' that needs quotes"),
     ("could not find expected ':'", "a key needs ': ' after it"),

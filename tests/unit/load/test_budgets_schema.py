@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from onegig.load.budgets import load_budgets
 from onegig.load.values import memory_size, seconds, share
+from onegig.model.verdict import CHECK_IDS
 
 Write = Callable[[str | bytes], Path]
 SCHEMA: dict[str, Any] = json.loads(
@@ -28,6 +29,9 @@ def keys(schema: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, 
     extra = schema.get("additionalProperties")
     if isinstance(extra, dict):
         yield from keys(extra, f"{at}*.")
+    if "items" in schema:
+        yield f"{at}[]", schema["items"]
+        yield from keys(schema["items"], f"{at}[].")
 
 
 def test_it_is_a_schema_and_describes_every_key() -> None:
@@ -48,7 +52,13 @@ def test_its_defaults_are_those_of_the_program(write: Write) -> None:
     assert written.memory == nothing.memory
     assert written.images == nothing.images
     assert written.measure == nothing.measure
+    assert written.shards == nothing.shards
     assert written.disk_bytes == nothing.disk_bytes
+
+
+def test_every_check_can_be_waived_but_what_was_not_measured() -> None:
+    waiver = SCHEMA["properties"]["waivers"]["items"]["properties"]
+    assert set(waiver["metric"]["enum"]) == set(CHECK_IDS) - {"measure.complete"}
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, load_budgets
+from onegig.load.budgets import check_against, load_budgets, parse_budgets
 from onegig.load.values import memory_size, seconds, share
-from onegig.model.budgets import Budgets, Load, Metric, ServiceBudget
+from onegig.model.budgets import Budgets, Load, Metric, ServiceBudget, Shards, Waiver
 from onegig.model.stack import Service, Stack
 
 MIB = 1024**2
@@ -41,16 +42,18 @@ tier: gcp-e2-micro
 memory: {limit: 2GB, metric: pss, headroom: 12.5%, system_overhead: 100MiB}
 disk: {limit: 64GB}
 images: {total: 1.5GB, each: 110MB, min_efficiency: 0.95, max_wasted: 0, max_user_wasted: 10%}
-measure: {settle: 500ms, window: 1m, hz: 2.5, healthy_timeout: 90}
+measure: {settle: 500ms, window: 1m, hz: 2.5, healthy_timeout: 90, repeats: 3}
 load:
   service: web
-  command: [python, -m, load, --rate, 200, --at, 15:30, --fast, true, --mode, 010]
+  command: [python, -m, load, "--rate={rate}", --top, 200, --at, 15:30, --fast, true, --mode, 010]
+  rate: 1500000
   environment: {PORT: 9400, DEBUG: yes, EMPTY: ""}
 services:
   redis:
     memory: 90MB
     image: 99 mb
   web: {}
+shards: {start: 8, most: 4}
 """)
     )
     assert budgets.memory.limit_bytes == 2048 * MIB
@@ -67,17 +70,21 @@ services:
     assert budgets.measure.window_seconds == 60
     assert budgets.measure.hz == 2.5
     assert budgets.measure.healthy_timeout_seconds == 90
+    assert budgets.measure.repeats == 3
+    assert budgets.shards == Shards(start=8, most=4)
     assert budgets.load == Load(
         service="web",
         command=(
-            *("python", "-m", "load", "--rate", "200", "--at", "15:30"),
+            *("python", "-m", "load", "--rate={rate}", "--top", "200", "--at", "15:30"),
             *("--fast", "true", "--mode", "010"),
         ),
         environment=(("PORT", "9400"), ("DEBUG", "yes"), ("EMPTY", "")),
+        rate=1_500_000,
     )
+    assert budgets.load.words[3:6] == ("--rate=1500000", "--top", "200")
     assert budgets.service("redis") == ServiceBudget(memory_bytes=90 * MIB, image_bytes=99_000_000)
     assert budgets.service("web") == ServiceBudget()
-    assert budgets.where("services.redis.image") == "budgets.yml:15"
+    assert budgets.where("services.redis.image") == "budgets.yml:16"
     assert budgets.where("memory.headroom") == "budgets.yml:4"
 
 
@@ -161,6 +168,26 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("memory: !gb 1", "1: memory: the tag !gb has no meaning here"),
         ("? [a]\n: b", "1: a key should be a name, not a list"),
         ("<<: 3", "1: << should name a mapping, not '3'"),
+        ("measure: {repeats: 0}", "1: measure.repeats: 0 should be more than nothing"),
+        ("measure: {repeats: 99}", "1: measure.repeats: 99 should be at most 20"),
+        ("measure: {repeats: 1.5}", "1: measure.repeats: '1.5' is not a whole number (write 3)"),
+        ("shards: {most: 300}", "1: shards.most: 300 should be at most 256"),
+        (
+            "load: {service: a, command: [b, '{rate}']}",
+            "1: load.command: has {rate} but load.rate is not set",
+        ),
+        (
+            "load:\n  service: a\n  command: [b]\n  rate: 5",
+            "4: load.rate: is used nowhere: put {rate} into load.command",
+        ),
+        (
+            "load: {service: a, command: [b, '{rate}'], rate: fast}",
+            "1: load.rate: 'fast' is not a number (write 10)",
+        ),
+        (
+            "load: {service: a, command: [b, '{rate}'], rate: 0}",
+            "1: load.rate: 0 should be more than 0",
+        ),
         ("- a", "1: should be a mapping of keys, not a list"),
         ("1024MB", "1: should be a mapping of keys, not '1024MB'"),
     ],
@@ -180,6 +207,10 @@ def test_control_characters_cannot_reach_the_terminal(write: Write) -> None:
     [
         ("memory: {limit: 1GB", "expected ',' or '}', but got '<stream end>'"),
         ("memory:\n\tlimit: 1GB", "cannot start any token (a tab? indent with spaces)"),
+        (
+            "waivers:\n  - owner: @ops",
+            "2:12: found character '@' that cannot start any token (a value that begins with @",
+        ),
         ("a: b: c", "1:5: mapping values are not allowed here"),
         ("version: 1\n---\nversion: 1\n", "one document only"),
         ("tier: 'x", "a quote that is not closed"),
@@ -219,6 +250,88 @@ def test_a_missing_file_is_answered_with_an_example_that_works(write: Write) -> 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_budgets(tmp_path)
+
+
+WAIVER = """\
+waivers:
+  - metric: image.efficiency
+    subject: web
+    reason: "#12"
+    owner: "@ops"
+    expires: {expires}
+"""
+
+
+def expiring(days: int) -> str:
+    """A waiver whose last day is so many days from now."""
+    return WAIVER.format(expires=datetime.now(UTC).date() + timedelta(days=days))
+
+
+def test_waivers(write: Write) -> None:
+    text = expiring(-500) + expiring(300).replace("    subject: web\n", "").split("\n", 1)[1]
+    one, every = load_budgets(write(text)).waivers
+    last = datetime.now(UTC).date() - timedelta(days=500)
+    assert one == Waiver(
+        metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=last
+    )
+    assert every.subject is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            "image.efficiency",
+            "image.eficiency",
+            "2: waivers[0].metric: 'image.eficiency' is not one of ",
+        ),
+        ("image.efficiency", "measure.complete", "2: waivers[0].metric: 'measure.complete' is not"),
+        ('    reason: "#12"\n', "", "2: waivers[0]: lacks reason (write {metric: service.memory, "),
+        ('    owner: "@ops"\n', "", "2: waivers[0]: lacks owner (write {metric: service.memory, "),
+        ('"@ops"', '" "', "5: waivers[0].owner: is empty"),
+        ('"@ops"', "42", "5: waivers[0].owner: should be text, not the number 42 (write '@ops')"),
+        ("    owner:", "    ownr:", "5: waivers[0]: unknown key 'ownr' (did you mean owner?)"),
+    ],
+)
+def test_mistakes_in_waivers(write: Write, old: str, new: str, line: str) -> None:
+    lines = told(write(expiring(9).replace(old, new)))
+    assert any(each.startswith(f"budgets.yml:{line}") for each in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("expires", "message"),
+    [
+        ("31.12.2026", "'31.12.2026' is not a date (write 2026-12-31)"),
+        ("2026-02-30", "'2026-02-30' is not a date (write 2026-12-31)"),
+        ("2999-01-01", "2999-01-01 is more than a year away; waive for less"),
+        ("[]", "should be text, not a list (write '2026-12-31')"),
+    ],
+)
+def test_the_end_of_a_waiver(write: Write, expires: str, message: str) -> None:
+    assert told(write(WAIVER.format(expires=expires))) == [
+        f"budgets.yml:6: waivers[0].expires: {message}"
+    ]
+
+
+def test_a_waiver_written_twice(write: Write) -> None:
+    assert told(write(expiring(9) + expiring(10).split("\n", 1)[1])) == [
+        "budgets.yml:7: waivers[1]: image.efficiency of web is already waived by waivers[0]"
+    ]
+
+
+@pytest.mark.parametrize("text", ["waivers: []", "version: 1"])
+def test_no_waivers(write: Write, text: str) -> None:
+    assert load_budgets(write(text)).waivers == ()
+
+
+def test_a_files_content_is_read_as_the_file_is(write: Write) -> None:
+    text = "memory: {limit: 2GB}\n"
+    assert parse_budgets("budgets.yml", text.encode()) == load_budgets(write(text))
+    with pytest.raises(ConfigError) as caught:
+        parse_budgets("owner/repo's budgets.yml", b"memory: {limit: 90}")
+    assert caught.value.detail.startswith("owner/repo's budgets.yml:1: memory.limit: 90 has no")
+    with pytest.raises(ConfigError, match="too large"):
+        parse_budgets("budgets.yml", b"#" * 1_000_001)
 
 
 def bomb(levels: int) -> str:
@@ -306,6 +419,17 @@ def test_services_the_stack_does_not_have(write: Write) -> None:
     ]
     assert caught.value.advice == "services of compose.yml: web, redis"
     check_against(budgets, stack("web", "wbe", "reddis", "zzz"))
+
+
+def test_a_waiver_of_a_service_the_stack_does_not_have(write: Write) -> None:
+    budgets = load_budgets(write(expiring(9)))
+    check_against(budgets, stack("web"))
+    check_against(load_budgets(write(expiring(9).replace("web", "stack"))), stack("redis"))
+    with pytest.raises(ConfigError) as caught:
+        check_against(budgets, stack("webb"))
+    assert caught.value.detail == (
+        "budgets.yml:3: waivers[0].subject: the stack has no service 'web' (did you mean webb?)"
+    )
 
 
 @given(st.integers(min_value=1, max_value=10**9), st.sampled_from(["", " "]))

@@ -1,10 +1,11 @@
 """The project's own budgets.yml: the mission's figures, and names that the stack really has."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
-from onegig.load.budgets import load_budgets
+from onegig.load.budgets import load_budgets, parse_budgets
 from onegig.model.budgets import Budgets
 from onegig.model.tiers import find_tier
 
@@ -37,3 +38,17 @@ def test_its_names_are_those_of_the_compose_file() -> None:
     assert {name for name, _ in budgets.services} == set(compose["services"])
     assert budgets.load
     assert budgets.load.service in compose["services"]
+    assert budgets.load.words[-2:] == ("--rate", "200")
+
+
+def test_it_waives_nothing() -> None:
+    assert load_budgets(ROOT / "budgets.yml").waivers == ()
+
+
+def test_its_example_of_a_waiver_can_be_used() -> None:
+    lines = (ROOT / "budgets.yml").read_text().splitlines()
+    start = lines.index("# waivers:")
+    example = [line.removeprefix("# ") for line in lines[start : start + 6]]
+    text = "\n".join(example).replace("2026-12-31", str(datetime.now(UTC).date()))
+    (waiver,) = parse_budgets("example.yml", text.encode()).waivers
+    assert (waiver.metric, waiver.subject) == ("service.memory", "redis-coordinator")
