@@ -7,6 +7,7 @@ everywhere.
 """
 
 import re
+from decimal import Decimal
 from enum import Enum
 from math import ceil, floor
 
@@ -82,7 +83,9 @@ def parse_fraction(text: str | int | float) -> float:
 
 def plain_number(value: float) -> str:
     """Such as "200" or "2.5", never "2e+02": to be read by a program again."""
-    return str(int(value)) if float(value).is_integer() else str(value)
+    exact = Decimal(str(value))
+    whole = exact.to_integral_value()
+    return f"{whole if whole == exact else exact:f}"
 
 
 def mb_up(value_bytes: int, convention: Convention = Convention.MEMORY) -> int:

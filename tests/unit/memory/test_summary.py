@@ -9,12 +9,14 @@ from onegig.memory.sampler import Container as Seen
 from onegig.memory.sampler import Pass, Usage
 from onegig.memory.stack import Container
 from onegig.memory.summary import (
+    MOST_SAMPLES,
     Observation,
     peak_pass,
     summarise_box,
     summarise_engine,
     summarise_samples,
     summarise_services,
+    summarise_windows,
     total_of,
 )
 from onegig.model.budgets import Metric
@@ -180,3 +182,57 @@ def test_parts_add_up_to_the_highest_total(rows: list[tuple[int, int]], metric: 
         engine = sum(part.pss_bytes for part in summarise_engine(seen, metric))
         assert sum(one.rss_bytes for one in services) + engine == highest
     assert all(len(sample.service_rss_bytes) == 2 for sample in samples)
+
+
+def in_windows(*windows: tuple[Pass, ...]) -> Observation:
+    passes = tuple(one for window in windows for one in window)
+    containers = (container("a"), container("b"))
+    return Observation(passes=passes, windows=windows, containers=containers, logs={})
+
+
+def test_the_highest_window_counts_and_every_one_is_kept() -> None:
+    low = (one_pass(10, {"id-a": 2 * MIB}), one_pass(11, {"id-a": 5 * MIB, "id-b": MIB}))
+    high = (one_pass(20, {"id-a": 9 * MIB}), one_pass(21, {"id-a": 8 * MIB}))
+    last = (one_pass(30, {"id-a": 7 * MIB}),)
+    seen = in_windows(low, high, last)
+    a, b = summarise_services(seen, STACK, Metric.RSS)
+    assert (a.rss_bytes, a.rss_min_bytes, a.rss_max_bytes) == (9 * MIB, 2 * MIB, 9 * MIB)
+    assert (b.rss_bytes, b.rss_max_bytes) == (0, MIB)
+    samples = summarise_samples(seen, STACK, Metric.RSS)
+    assert [one.offset_seconds for one in samples] == [0, 1]
+    windows = summarise_windows(seen.windows, seen.containers, STACK, Metric.RSS)
+    engine = 92 * MIB
+    assert [(one.offset_seconds, one.samples) for one in windows] == [(0, 2), (10, 2), (20, 1)]
+    assert [(one.low_bytes - engine, one.high_bytes - engine) for one in windows] == [
+        (2 * MIB, 6 * MIB),
+        (8 * MIB, 9 * MIB),
+        (7 * MIB, 7 * MIB),
+    ]
+    assert windows[0].totals == (engine + 2 * MIB, engine + 6 * MIB)
+    assert windows[0].services == ((2 * MIB, 5 * MIB), (0, MIB))
+
+
+@pytest.mark.parametrize(
+    ("metric", "share"), [(Metric.RSS, 8), (Metric.PSS, 4), (Metric.CHARGED, 8)]
+)
+def test_services_of_a_window_by_the_metric(metric: Metric, share: int) -> None:
+    seen = in_windows((one_pass(0, {"id-a": 8 * MIB}),))
+    (window,) = summarise_windows(seen.windows, seen.containers, STACK, metric)
+    assert window.services[0] == (share * MIB, share * MIB)
+
+
+def test_a_long_window_is_thinned_without_losing_a_peak() -> None:
+    hour = tuple(
+        one_pass(at / 10, {"id-a": MIB + 1000 * (at % 7), "id-b": 90 * MIB * (at == 20_011)})
+        for at in range(36_000)
+    )
+    seen = in_windows(hour)
+    samples = summarise_samples(seen, STACK, Metric.RSS)
+    assert len(samples) == MOST_SAMPLES
+    assert max(one.total_bytes for one in samples) == total_of(hour[20_011], Metric.RSS)
+    offsets = [one.offset_seconds for one in samples]
+    assert offsets == sorted(set(offsets))
+    (window,) = summarise_windows(seen.windows, seen.containers, STACK, Metric.RSS)
+    assert (window.samples, len(window.totals)) == (36_000, MOST_SAMPLES)
+    assert window.low_bytes == total_of(hour[0], Metric.RSS)
+    assert window.high_bytes == max(window.totals)

@@ -1,0 +1,101 @@
+"""What the command line overrides, and the command that gives the same numbers again."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onegig.errors import ConfigError
+from onegig.options import project_options, window_options
+from onegig.pipeline import Options, load_limits
+
+LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}\n"
+
+
+@pytest.fixture
+def budgets(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "budgets.yml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def parsed(words: list[str]) -> Options:
+    """The options that a command is given for these words."""
+    found = []
+
+    @click.command()
+    @project_options
+    @window_options
+    def command(*, options: Options) -> None:
+        found.append(options)
+
+    result = CliRunner().invoke(command, words)
+    assert result.exit_code == 0, result.output
+    return found[0]
+
+
+def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
+    return st.none() | values
+
+
+@given(
+    window=some(st.floats(min_value=0.001, max_value=86_400)),
+    settle=some(st.floats(min_value=0, max_value=86_400)),
+    repeats=some(st.integers(min_value=1, max_value=20)),
+    rate=some(st.floats(min_value=0.001, max_value=1e12)),
+    tier=st.none() | st.just("aws-t2-micro"),
+)
+def test_the_command_to_reproduce_is_read_back_as_the_same_options(
+    window: float | None,
+    settle: float | None,
+    repeats: int | None,
+    rate: float | None,
+    tier: str | None,
+) -> None:
+    options = Options(
+        budgets=Path("my folder/budgets.yml"),
+        compose=(Path("a.yml"), Path("b.yml")),
+        tier=tier,
+        window_seconds=window,
+        settle_seconds=settle,
+        repeats=repeats,
+        rate=rate,
+    )
+    program, command, *words = shlex.split(options.reproduce)
+    assert (program, command) == ("onegig", "check")
+    assert parsed(words) == options
+
+
+def test_what_was_not_asked_for_is_not_in_the_command() -> None:
+    assert Options().reproduce == "onegig check"
+    assert replace(Options(), repeats=3, rate=500).reproduce == (
+        "onegig check --repeats 3 --rate 500"
+    )
+
+
+def test_options_go_before_the_file(budgets: Callable[[str], Path]) -> None:
+    path = budgets(f"measure: {{window: 15s, settle: 5s, repeats: 2}}\n{LOAD}")
+    plain = load_limits(Options(budgets=path))
+    assert (plain.measure.repeats, plain.load and plain.load.words) == (2, ("load", "200"))
+    over = load_limits(
+        Options(budgets=path, window_seconds=90, settle_seconds=0, repeats=4, rate=2.5)
+    )
+    assert over.measure == replace(plain.measure, window_seconds=90, settle_seconds=0, repeats=4)
+    assert over.load
+    assert over.load.words == ("load", "2.5")
+
+
+@pytest.mark.parametrize("text", ["version: 1", "load: {service: web, command: [load]}"])
+def test_a_rate_that_nothing_takes(budgets: Callable[[str], Path], text: str) -> None:
+    with pytest.raises(ConfigError, match="--rate has nothing to set") as caught:
+        load_limits(Options(budgets=budgets(text), rate=5))
+    assert "{rate}" in caught.value.advice
