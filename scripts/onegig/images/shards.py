@@ -54,15 +54,15 @@ class Shard:
 def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]:
     """The stack's services over machines, each service once; () where one machine does it as well.
 
-    That is so below `shards.start` images, and where a second machine would spend more time on
-    starting than on images. The order of services makes no difference.
+    That is so below `shards.start` images, and where the images are known to take less time than
+    starting another machine. The order of services makes no difference.
     """
     jobs = make_jobs(stack, costs)
-    most = min(shards.most, MATRIX_JOBS, len(jobs))
-    most = min(most, int(sum(job.seconds for job in jobs) // START_SECONDS))
-    if len(jobs) < shards.start or most < 2:
-        return ()
-    parts = balance(jobs, most)
+    worth = int(sum(job.seconds for job in jobs) // START_SECONDS)
+    if not costs.seconds:
+        worth = max(worth, 2)  # a guess is no reason against what was asked for
+    most = min(shards.most, MATRIX_JOBS, len(jobs), worth)
+    parts = balance(jobs, most) if len(jobs) >= shards.start and most > 1 else ()
     if len(parts) < 2:
         return ()
     services = [sorted(name for job in part for name in job.services) for part in parts]

@@ -147,6 +147,11 @@ def test_images_that_cost_next_to_nothing_are_not_worth_a_second_machine() -> No
     assert len(plan_shards(stack(*services), some, Shards())) == 2
 
 
+def test_few_images_of_unknown_cost_get_the_machines_asked_for() -> None:
+    found = plan_shards(stack(service("a"), service("b")), Costs(), Shards(start=2, most=5))
+    assert [shard.services for shard in found] == [("a",), ("b",)]
+
+
 def test_a_service_without_a_known_cost_costs_the_median() -> None:
     services = [service(name, dockerfile=f"{name}/Dockerfile") for name in "abcd"]
     known = Costs(seconds={"a": 100, "b": 200, "c": 900}, bytes={"d": 10**9})
