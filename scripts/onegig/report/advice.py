@@ -43,7 +43,7 @@ def steps(report: Report) -> tuple[Step, ...]:
 
 
 def _total(report: Report, check: Check) -> Step:
-    return Step(text=f"Free {_over(check)}: {_memory_cause(report)}", place=view.place(check))
+    return Step(text=f"Free {_over(check)}: {_memory_cause(report)}", place=_place(check))
 
 
 def _memory_cause(report: Report) -> str:
@@ -68,7 +68,7 @@ def _grew(one: changes.Grown, who: str, size: Callable[[int], str], report: Repo
 def _service(report: Report, check: Check) -> Step:
     since = _since(changes.grown_memory(report), words.memory, report, check)
     text = f"Bring {check.subject} down by {_over(check)}{since}"
-    return Step(text=text, place=view.place(check))
+    return Step(text=text, place=_place(check))
 
 
 def _since(
@@ -98,7 +98,7 @@ def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
     used = memory.box.peak_anon_bytes if isinstance(peak, Missing) else peak
     if used < memory.box.cap_bytes * FULL_SHARE:
         text = f"Make {service.name} smaller or its own limit larger: it was killed by that limit"
-        return Step(text=text, place=view.place(check))
+        return Step(text=text, place=_place(check))
     largest = max(memory.services, key=lambda one: one.rss_max_bytes)
     took = words.memory(largest.rss_max_bytes)
     full = f"when the machine was full ({words.memory(memory.box.cap_bytes, down=True)})"
@@ -143,10 +143,10 @@ def _images(report: Report, check: Check) -> Step | None:
 def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
     layer = _largest_layer(report, image)
     if layer is None:
-        return Step(text=text, place=view.place(check))
+        return Step(text=text, place=_place(check))
     size = words.storage(layer.size_bytes)
     text = f"{text}; its largest layer takes {size}:"
-    return Step(text=text, quoted=layer.instruction, place=view.place(check))
+    return Step(text=text, quoted=layer.instruction, place=_place(check))
 
 
 def _largest_layer(report: Report, image: Image) -> Layer | None:
@@ -163,7 +163,7 @@ def _wasted(report: Report, check: Check) -> Step | None:
     worst = image.dive.worst[0]
     size = words.storage(worst.bytes)
     text = f"Write each file of the image of {check.subject} once: {worst.copies:,} copies, {size},"
-    return Step(text=f"{text} of", quoted=worst.path, place=view.place(check))
+    return Step(text=f"{text} of", quoted=worst.path, place=_place(check))
 
 
 def _images_of(report: Report) -> tuple[Image, ...]:
@@ -180,6 +180,11 @@ def _image_of(report: Report, subject: str) -> Image | None:
 
 def _user(image: Image) -> str:
     return image.services[0] if image.services else image.reference
+
+
+def _place(check: Check) -> str:
+    """A default limit is written nowhere."""
+    return "" if check.where == "default" else check.where
 
 
 def _over(check: Check) -> str:

@@ -16,6 +16,7 @@ _ANSI = re.compile(
 )
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$&])")
+_BLOCK = re.compile(r"^(\d*)([-+#=:.)])")  # at a line's start: a list, a heading, a rule
 _APART = "\u200b"  # zero width space: what GitHub's own filters do not look across
 _REFERENCES = re.compile(
     r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=\bgh-)(?=\d)|(?<=:)(?=[\w+-]*[a-z+][\w+-]*:)|(?<=\bwww)(?=\.)|(?<=:)(?=//)",
@@ -39,7 +40,8 @@ def lines(text: str, limit: int = 20) -> tuple[str, ...]:
 
 def markdown(text: str, limit: int = 500) -> str:
     """Prose for GitHub-flavoured Markdown: reads as it is written, links and pings nobody."""
-    return _MARKUP.sub(r"\\\1", _REFERENCES.sub(_APART, plain(text, limit)))
+    inline = _MARKUP.sub(r"\\\1", _REFERENCES.sub(_APART, plain(text, limit)))
+    return _BLOCK.sub(r"\1\\\2", inline)
 
 
 def code(text: str) -> str:

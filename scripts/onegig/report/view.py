@@ -53,6 +53,7 @@ class Problem:
     """
 
     check: Check
+    inherited: bool = False
     remark: str = ""
     more: int = 0
 
@@ -110,8 +111,10 @@ def problems(report: Report) -> tuple[Problem, ...]:
     for (severity, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
         listed = severity == SEVERITY[State.NO_GO] or len(checks) <= ALIKE + 1
         shown = len(checks) if listed else ALIKE
-        old_here = f"inherited: {changes.branch(report)} fails it, too" if known else ""
-        found += [Problem(check=one, remark=_remark(one, old_here)) for one in checks[:shown]]
+        why = f"inherited: {changes.branch(report)} fails it, too" if known else ""
+        found += [
+            Problem(check=one, inherited=known, remark=_remark(one, why)) for one in checks[:shown]
+        ]
         if checks[shown:]:
             found[-1] = replace(found[-1], more=len(checks) - shown)
     return tuple(found)

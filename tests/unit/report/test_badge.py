@@ -3,13 +3,17 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import MIB
+from onegig.cli import main
+from onegig.model.codec import to_json
 from onegig.model.measured import Missing, Unknown
 from onegig.model.verdict import State
 from onegig.report import BADGES
@@ -108,3 +112,11 @@ def test_text_of_any_length_fits_its_half() -> None:
         assert int(label.get("width", "")) + int(half.get("width", "")) == int(
             root.get("width", "")
         )
+
+
+@pytest.mark.parametrize("form", BADGES)
+def test_badge_from_a_report_that_was_kept(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(to_json(make_go()))
+    done = CliRunner().invoke(main, ["render", str(path), "--format", form])
+    assert (done.exit_code, done.output) == (0, BADGES[form](make_go()))

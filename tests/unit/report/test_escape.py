@@ -56,6 +56,16 @@ def test_markdown_renders_as_the_text_itself(text: str) -> None:
 
 
 @given(hostile)
+@example("- item")
+@example("# heading")
+@example("1) one")
+@example("--- ")
+def test_markdown_starts_no_block(text: str) -> None:
+    tokens = [token.type for token in github.parse(f"{safe.markdown(text)}\n{safe.markdown(text)}")]
+    assert tokens in ([], ["paragraph_open", "inline", "paragraph_close"])
+
+
+@given(hostile)
 @example("@user #1 gh-2 :tada: www.evil.example https://evil.example")
 def test_markdown_pings_and_links_nobody(text: str) -> None:
     assert not PINGS.findall(unescape(github.renderInline(safe.markdown(text))))

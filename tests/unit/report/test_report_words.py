@@ -88,6 +88,41 @@ def test_share_checks(bound: str, value: float, limit: float, printed: tuple[str
     assert found == printed
 
 
+@pytest.mark.parametrize(
+    ("unit", "before", "value", "limit", "printed"),
+    [
+        (Unit.MEMORY, 460 * MIB, 472 * MIB, 1024 * MIB, "+12 MB"),
+        (Unit.MEMORY, 460 * MIB + 1, 472 * MIB, 1024 * MIB, "+11 MB"),
+        (Unit.MEMORY, 472 * MIB, 460 * MIB, 1024 * MIB, f"{words.MINUS}12 MB"),
+        (Unit.MEMORY, 460 * MIB - 1, 460 * MIB, 1024 * MIB, "±0 MB"),
+        (Unit.MEMORY, 5 * MIB, 8 * MIB, None, "+3.0 MB"),
+        (Unit.MEMORY, 1 * MIB, 1025 * MIB + 1, 1024 * MIB, "+1,025 MB"),
+        (Unit.STORAGE, 33 * MB, 34 * MB, 30_000 * MB, "+1 MB"),
+        (Unit.STORAGE, 10_000 * MB, 31_040 * MB, 30_000 * MB, "+21.1 GB"),
+        (Unit.SHARE, 0.99, 0.9862, 0.9, f"{words.MINUS}0.4 points"),
+        (Unit.SHARE, 0.99, 0.96, 0.9, f"{words.MINUS}3 points"),
+        (Unit.COUNT, 2, 5, 0, "+3"),
+    ],
+)
+def test_changes(unit: Unit, before: float, value: float, limit: float, printed: str) -> None:
+    at_most = unit is not Unit.SHARE
+    check = make_check("x", "x", unit=unit, value=value, limit=limit, at_most=at_most)
+    assert words.check_change(check, before) == printed
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "printed"),
+    [
+        (12 * MIB, 13 * MIB, "+1.0"),
+        (13 * MIB, 12 * MIB + 1, f"{words.MINUS}0.9"),
+        (12 * MIB - 1, 12 * MIB, words.SAME),
+        (0, 1500 * MIB, "+1,500.0"),
+    ],
+)
+def test_changes_in_columns(before: int, now: int, printed: str) -> None:
+    assert words.tenths_change(now, before) == printed
+
+
 @pytest.mark.parametrize("kind", [Unknown, Skipped])
 def test_missing_values_say_why(kind: type[Unknown]) -> None:
     check = make_check("x", "x", value=kind(reason="no engine"), limit=1.0)

@@ -10,6 +10,7 @@ from onegig.report.comment.syntax import ICONS, alert, bullets, folded, opened, 
 from onegig.report.escape import code, fence, html, lines, markdown, plain
 
 OPEN = 8  # failures that are listed without a click
+OPEN_INHERITED = 3  # of those that the branch has, too, where there are new ones
 
 
 def failure(report: Report) -> str:
@@ -37,7 +38,9 @@ def wrong(report: Report, room: Room) -> str:
     """Every failing check with its place; what the branch fails, too, after what is new."""
     listed = [one for one in view.problems(report) if not _is_told(one.check, report.failure)]
     title = view.failing_title([one.check for one in listed])
-    first, rest = opened([_problem(one) for one in listed], OPEN)
+    new = sum(not one.inherited for one in listed)
+    most = min(OPEN, new + OPEN_INHERITED) if new else OPEN
+    first, rest = opened([_problem(one) for one in listed], most)
     more = bullets(rest, room.problems)
     folded_rest = folded(f"{len(rest):,} more", more) if rest else ""
     return paragraphs((titled(title, bullets(first, len(first))), folded_rest))

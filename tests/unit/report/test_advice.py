@@ -1,0 +1,156 @@
+"""What to do: each kind of failure names its own cause, in a handful of steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from factories import LOG, MIB, SERVICES, make_images, make_memory, make_service
+from onegig.load.budgets import parse_budgets
+from onegig.model.measured import Unknown
+from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.report import Report
+from onegig.model.verdict import State
+from onegig.report.advice import MOST, Step, steps
+from reviews import BUDGETS, judged, make_many, review, run, stack, with_layer
+
+TORCH = "RUN pip install torch"
+
+
+def with_service(service: ServiceMemory, peak_mib: int = 1024) -> Report:
+    """A run in which one service fared badly, in a box that was as full as said."""
+    memory = make_memory([service, *stack(without=[service.name])])
+    return judged(
+        replace(memory, box=replace(memory.box, peak_bytes=peak_mib * MIB)), make_images(SERVICES)
+    )
+
+
+def killed(name: str, rss_mib: float = 20.0) -> ServiceMemory:
+    return make_service(name, rss_mib, state=ServiceState.OOM_KILLED, oom_kills=1)
+
+
+def large_images(limit: bytes) -> Report:
+    budgets = parse_budgets("budgets.yml", b"version: 1\nimages:\n  " + limit)
+    images = with_layer(make_images(SERVICES), "risk", TORCH, 200.0)
+    return judged(make_memory(stack()), images, budgets)
+
+
+CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
+    "killed by its own limit": (
+        lambda: with_service(killed("risk"), peak_mib=400),
+        Step(
+            text="Make risk smaller or its own limit larger: it was killed by that limit",
+            place="services/compose.yml",
+        ),
+    ),
+    "killed for another's hunger": (
+        lambda: with_service(killed("risk")),
+        Step(
+            text="Make market-data smaller: it took 22 MB when the machine was full (1,024 MB) "
+            "and risk was killed"
+        ),
+    ),
+    "crashed": (
+        lambda: with_service(make_service("risk", 1.0, state=ServiceState.CRASHED, log_tail=LOG)),
+        Step(text="Mend risk, which crashed: its last lines are below"),
+    ),
+    "ill without a word": (
+        lambda: with_service(make_service("risk", 1.0, state=ServiceState.UNHEALTHY)),
+        Step(text="Mend risk, which never turned healthy: it left no log"),
+    ),
+    "a service over its limit": (
+        lambda: run(stack({"aggressor": 31.7})),
+        Step(text="Bring aggressor down by 8 MB", place="budgets.yml:13"),
+    ),
+    "a new service over the machine": (
+        lambda: review(run(stack({"giant": 700.0}))),
+        Step(text="Free 136 MB: giant is new and takes 700 MB", place="budgets.yml:5"),
+    ),
+    "too much without a baseline": (
+        lambda: run(stack({"risk": 600.0, "regime": 90.0})),
+        Step(
+            text="Free 99 MB: the largest are risk (600 MB), regime (90 MB), market-data (22 MB)",
+            place="budgets.yml:5",
+        ),
+    ),
+    "too much as before": (
+        lambda: review(run(stack({"risk": 700.0})), run(stack({"risk": 700.0}))),
+        Step(
+            text="Free 122 MB: no service grew against main; the largest are risk (700 MB), "
+            "market-data (22 MB), correlation (15 MB)",
+            place="budgets.yml:5",
+        ),
+    ),
+    "an image": (
+        lambda: large_images(b"each: 110MB"),
+        Step(
+            text="Make the image of risk smaller by 115 MB; its largest layer takes 200 MB:",
+            quoted=TORCH,
+            place="budgets.yml:3",
+        ),
+    ),
+    "all images": (
+        lambda: large_images(b"total: 400MB"),
+        Step(
+            text="Take 168 MB off the images: the largest is that of risk; "
+            "its largest layer takes 200 MB:",
+            quoted=TORCH,
+            place="budgets.yml:3",
+        ),
+    ),
+    "all images against main": (
+        lambda: review(large_images(b"total: 400MB")),
+        Step(
+            text="Take 168 MB off the images: that of risk grew from 25 to 225 MB against main; "
+            "its largest layer takes 200 MB:",
+            quoted=TORCH,
+            place="budgets.yml:3",
+        ),
+    ),
+    "files written twice": (
+        lambda: large_images(b"min_efficiency: 99%"),
+        Step(
+            text="Write each file of the image of redis-coordinator once: 2 copies, 0.2 MB, of",
+            quoted="/etc/apk/world",
+            place="budgets.yml:3",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_first_step_names_the_cause(case: str) -> None:
+    make, step = CASES[case]
+    report = make()
+    assert report.verdict.state is State.NO_GO
+    assert steps(report)[0] == step
+
+
+def test_what_was_never_started_is_left_to_its_cause() -> None:
+    waiting = make_service("risk", 0.0, state=ServiceState.NOT_STARTED)
+    assert steps(with_service(waiting)) == ()
+
+
+@pytest.mark.parametrize("count", [150, 2000])
+def test_steps_are_a_handful(count: int) -> None:
+    found = steps(make_many(count))
+    assert 1 <= len(found) <= MOST
+    assert len({step.text for step in found}) == len(found)
+
+
+def test_new_failures_come_first() -> None:
+    sizes = {"momentum": 40.0}
+    report = review(run(stack({**sizes, "aggressor": 25.1})), run(stack(sizes)))
+    assert [step.text.split()[1] for step in steps(report)] == ["aggressor", "momentum"]
+
+
+@pytest.mark.parametrize(("rss_mib", "state"), [(13.0, State.GO), (500.0, State.WARN)])
+def test_what_is_no_no_go_needs_nothing_done(rss_mib: float, state: State) -> None:
+    report = run(stack({"risk": rss_mib}))
+    assert report.verdict.state is state
+    assert steps(report) == ()
+
+
+def test_a_run_without_numbers_gives_no_steps() -> None:
+    gap = Unknown(reason="no engine")
+    assert steps(judged(gap, gap, BUDGETS)) == ()
