@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import reviews
 from onegig.report import html
 from scenarios import REPORTS, make_hostile
 
@@ -20,7 +21,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-MAKERS = {**REPORTS, "hostile": make_hostile}
+MAKERS = {
+    **REPORTS,
+    "hostile": make_hostile,
+    "compared": reviews.make_waived,
+    "compared-hostile": reviews.make_hostile,
+}
 SIZES = {"phone": 360, "desk": 1200}
 TEXT_CONTRAST, PLOT_CONTRAST = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11 (level AA)
 STATES = ("go", "warn", "no-go", "incomplete")
