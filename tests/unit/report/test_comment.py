@@ -6,32 +6,27 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-import github_markdown
 from factories import MIB, make_check
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.report import Report
 from onegig.model.review import Change, Comparison, LimitChange
 from onegig.model.verdict import State, Unit
 from onegig.report import html, markdown, terminal
-from onegig.report.escape import plain
 from onegig.report.words import DASH, MINUS
 from reviews import (
     BASE,
     HEAD,
-    LIMITS,
     MAIN,
     NO_BASELINE,
     OLDER,
     REVIEWS,
-    RUN_URL,
     make_behind,
     make_build_failed,
     make_from_fork,
     make_go,
-    make_hostile,
     make_inherited,
     make_limits_changed,
     make_many,
@@ -43,17 +38,8 @@ from reviews import (
     run,
     stack,
 )
-from scenarios import HOSTILE
 
 LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
-KNOWN = {"h3", "table", "thead", "tbody", "tr", "th", "td", "p", "strong", "em", "ul", "li", "br"}
-KNOWN |= {"code", "pre", "details", "summary", "a", "div"}
-names = st.lists(
-    st.text(max_size=60) | st.text(alphabet="`*_[]()<>!|~$&@#:/\\.-+=^ab1 \n\x1b", max_size=60),
-    min_size=6,
-    max_size=8,
-    unique_by=plain,
-).filter(lambda texts: all(map(plain, texts)))
 
 
 @cache
@@ -107,79 +93,6 @@ def test_every_row_has_its_limit(scenario: str) -> None:
         assert re.search(r"\d", cells["limit"])
 
 
-@cache
-def tame_tags(count: int) -> list[github_markdown.Tag]:
-    """What a comment consists of when every name is harmless."""
-    tame = [f"name-{at}" for at in range(count)]
-    return sorted(github_markdown.read(markdown.render(make_hostile(tame))).tags)
-
-
-@settings(deadline=None)
-@given(names)
-def test_names_change_no_tag(texts: list[str]) -> None:
-    page = github_markdown.read(markdown.render(make_hostile(texts)))
-    assert sorted(page.tags) == tame_tags(len(texts))
-
-
-@settings(deadline=None)
-@given(names)
-def test_names_ping_and_link_nobody(texts: list[str]) -> None:
-    text = markdown.render(make_hostile(texts))
-    assert github_markdown.pings(text) == []
-    assert github_markdown.read(text).links == []
-    assert not re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e-\u200f\u202a-\u202e]", text)
-
-
-def test_hostile_names_make_a_harmless_comment() -> None:
-    page = github_markdown.read(comment(make_hostile))
-    assert {tag for tag, _ in page.tags} <= KNOWN
-    assert page.links == []
-    assert github_markdown.pings(comment(make_hostile)) == []
-
-
-def test_only_the_run_is_linked(scenario: str) -> None:
-    links = github_markdown.read(comment(REVIEWS[scenario])).links
-    assert links == ([] if scenario == "hostile" else [RUN_URL])
-
-
-@pytest.mark.parametrize(
-    ("url", "linked"),
-    [
-        (RUN_URL, True),
-        (f"{RUN_URL}/attempts/2", True),
-        (RUN_URL.replace("github.com", "octo.ghe.com"), True),
-        (RUN_URL.replace("https", "http"), False),
-        (RUN_URL.replace("github.com", "github.com.evil.example"), False),
-        (RUN_URL.replace("github.com", "github.com@evil.example"), False),
-        (f"{RUN_URL}) [x](https://evil.example", False),
-        ("javascript:alert(1)", False),
-    ],
-)
-def test_a_run_is_linked_only_on_github(url: str, linked: bool) -> None:
-    text = markdown.render(review(run(stack()), run_url=url))
-    assert github_markdown.read(text).links == ([url] if linked else [])
-    assert url in text
-
-
-@pytest.mark.parametrize("make", [make_hostile])
-def test_hostile_names_reach_neither_terminal_nor_runner(make: Callable[[], Report]) -> None:
-    report = make()
-    for width in (60, 100):
-        text = terminal.render(report, width=width)
-        assert not re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]", text)
-        assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
-        assert "##[" not in text
-
-
-@pytest.mark.parametrize("start", ["::error file=x::y", "##[error]y", "a ##[warning]z"])
-def test_a_log_gives_the_runner_no_command(start: str) -> None:
-    report = make_build_failed()
-    assert report.failure is not None
-    text = terminal.render(replace(report, failure=replace(report.failure, detail=start)))
-    assert not re.findall(r"^\s*::|##\[", text, re.MULTILINE)
-    assert start[-1] in text
-
-
 @pytest.mark.parametrize("render", [markdown.render, terminal.render, html.render])
 def test_a_failure_is_told_in_every_form(render: Callable[[Report], str]) -> None:
     text = re.sub(r"\s+", " ", render(make_build_failed()))
@@ -206,14 +119,6 @@ def test_nothing_measured_is_no_calm_comment() -> None:
     assert "> [!CAUTION]" in text
     assert "✅" not in text
     assert "compared with" not in text
-
-
-def test_a_failure_can_hide_no_failing_check() -> None:
-    report = make_some_inherited()
-    failed = make_build_failed().failure
-    assert failed is not None
-    text = markdown.render(replace(report, failure=replace(failed, message="takes")))
-    assert "- ❌ aggressor takes 32 of 24 MB" in text
 
 
 def test_without_baseline_numbers_are_absolute_and_one_line_says_why() -> None:
@@ -380,22 +285,3 @@ def test_large_stacks_fit_worst_first_and_say_what_is_cut(count: int) -> None:
     assert sum(map(len, rows)) > 500 or sum(map(len, rows)) == count
     assert rows[0][0] == rows[-1][0] == "❌ "
     assert rows[-1] == sorted(rows[-1], reverse=True)
-
-
-def test_a_banner_cannot_be_flooded_away() -> None:
-    flood = tuple(f"{at}" + "`*@a|<" * 2000 for at in range(40))
-    text = markdown.render(make_hostile(flood))
-    assert len(text) <= LIMIT
-    assert "**This pull request changes limits.**" in text
-    assert "**Self-reported:**" in text
-    assert text.count("<details>") == text.count("</details>")
-
-
-def test_limits_of_the_scenarios_are_written_where_they_are_said_to_be() -> None:
-    assert LIMITS.splitlines()[4].strip() == b"limit: 1024MB"
-
-
-def test_hostile_names_are_still_readable() -> None:
-    shown = re.sub("[\u200b]", "", github_markdown.read(comment(make_hostile)).text)
-    for name in HOSTILE:
-        assert plain(name)[:12].replace("|", "¦") in shown.replace("|", "¦")
