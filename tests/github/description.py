@@ -134,7 +134,7 @@ def _cut(whole: dict[str, Any], operations: Sequence[Operation]) -> dict[str, An
             if name not in components.setdefault(section, {}):
                 components[section][name] = whole["components"][section][name]
                 waiting.append(components[section][name])
-    return _without_discriminators(
+    return _mended(
         {
             **{key: whole[key] for key in ("openapi", "info")},
             "servers": [{"url": HOST}],
@@ -144,16 +144,19 @@ def _cut(whole: dict[str, Any], operations: Sequence[Operation]) -> dict[str, An
     )
 
 
-def _without_discriminators(node: Any) -> Any:
-    """One of GitHub's asks a list for a property; the alternatives beside them say all they do."""
+def _mended(node: Any) -> Any:
+    """Without two slips: a list asked for a property, and null missing where it is a choice."""
     if isinstance(node, dict):
-        return {
-            key: _without_discriminators(value)
+        kept = {
+            key: _mended(value)
             for key, value in node.items()
             if key != "discriminator" or "propertyName" not in value
         }
+        if kept.get("nullable") is True and isinstance(kept.get("enum"), list):
+            kept["enum"] = [*kept["enum"], None]
+        return kept
     if isinstance(node, list):
-        return [_without_discriminators(value) for value in node]
+        return [_mended(value) for value in node]
     return node
 
 

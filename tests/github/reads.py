@@ -232,7 +232,9 @@ def actions_permissions(call: Call) -> Reply:
     """`allowed_actions` is only told where Actions may run at all."""
     actions = call.state.actions
     allowed = {"allowed_actions": actions.allowed} if actions.enabled else {}
-    return Reply(body={"enabled": actions.enabled, "sha_pinning_required": False, **allowed})
+    return Reply(
+        body={"enabled": actions.enabled, "sha_pinning_required": actions.sha_pinning, **allowed}
+    )
 
 
 @route("get", "/actions/permissions/workflow", needs="administration=read")
@@ -257,6 +259,23 @@ def fork_approval(call: Call) -> Reply:
     if call.state.private:
         return NOT_FOUND
     return Reply(body={"approval_policy": call.state.actions.fork_approval})
+
+
+@route("get", "/actions/permissions/fork-pr-workflows-private-repos", needs="administration=read")
+def private_forks(call: Call) -> Reply:
+    """Public repositories have no such settings."""
+    if not call.state.private:
+        return NOT_FOUND
+    settings = dict.fromkeys(
+        (
+            "run_workflows_from_fork_pull_requests",
+            "send_write_tokens_to_workflows",
+            "send_secrets_and_variables",
+            "require_approval_for_fork_pr_workflows",
+        ),
+        False,
+    )
+    return Reply(body={**settings, **call.state.actions.private_forks})
 
 
 @route("get", "/git/ref/{ref}", needs="contents=read")

@@ -94,9 +94,11 @@ class Actions:
             "patterns_allowed": [],
         }
     )
+    sha_pinning: bool = False
     default_permissions: str = "read"
     may_approve: bool = False
     fork_approval: str = "first_time_contributors"
+    private_forks: dict[str, bool] = field(default_factory=dict)
     disabled_workflows: tuple[str, ...] = ()  # paths
 
 

@@ -1,0 +1,113 @@
+"""`onegig doctor`: before first use, what keeps the gate from working and what to change."""
+
+import os
+from pathlib import Path
+
+import click
+import requests
+
+from onegig.errors import GithubError
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.process import CommandError, run
+from onegig.publish.baselines import DATA_BRANCH
+from onegig.publish.checkout import read_checkout, repository_of
+from onegig.publish.client import Client
+from onegig.publish.clock import SystemClock
+from onegig.publish.doctor import examine, exit_code
+from onegig.publish.doctor_data import DATA_FILES
+from onegig.publish.findings import render
+from onegig.publish.hosted import Hosted, read_hosted
+from onegig.publish.job import API_URL
+from onegig.publish.runs import WORKFLOW
+from onegig.report.escape import plain
+
+EPILOG = """\b
+Exit codes:
+  0  nothing keeps the gate from working
+  2  something must be changed
+  4  GitHub could not be asked
+"""
+ANONYMOUS = (
+    "without a token, so settings cannot be seen: GITHUB_TOKEN=$(gh auth token) onegig doctor"
+)
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--repository", help="owner/name on GitHub. Default: GITHUB_REPOSITORY, or that of `origin`."
+)
+@click.option(
+    "--budgets", default="budgets.yml", show_default=True, help="The budgets file of the gate."
+)
+@click.option("--gate", default=WORKFLOW, show_default=True, help="The workflow that measures.")
+@click.option(
+    "--comment",
+    default=".github/workflows/comment.yml",
+    show_default=True,
+    help="The workflow that tells the pull request.",
+)
+@click.option(
+    "--data-branch", default=DATA_BRANCH, show_default=True, help="The branch with the numbers."
+)
+@click.option("--offline", is_flag=True, help="Look at the checkout only.")
+def doctor(
+    *,
+    repository: str | None,
+    budgets: str,
+    gate: str,
+    comment: str,
+    data_branch: str,
+    offline: bool,
+) -> None:
+    """Check, before first use, what the gate needs, and say what to change.
+
+    Looks at the workflows, their permissions, the required check, the path of pull requests from
+    forks, the data branch and the budgets. Only reads. The token is GITHUB_TOKEN or GH_TOKEN; an
+    administrator's sees most, and what it may not see is marked with a question mark.
+    """
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+    checkout = read_checkout(_root(), gate, comment, budgets)
+    name = repository or os.environ.get("GITHUB_REPOSITORY") or _origin()
+    hosted: Hosted | Missing
+    if offline:
+        hosted = Skipped(reason="--offline was given")
+    elif not name:
+        hosted = Unknown(reason="no repository is known: give --repository owner/name")
+    else:
+        hosted = _hosted(name, token, (gate, comment), data_branch)
+    sections = examine(checkout, hosted)
+    remark = f" ({ANONYMOUS})" if name and not token and not offline else ""
+    click.echo(render(f"onegig doctor: {name or 'this checkout'}{remark}", sections), nl=False)
+    click.get_current_context().exit(exit_code(sections, hosted))
+
+
+def _hosted(name: str, token: str, workflows: tuple[str, ...], branch: str) -> Hosted | Unknown:
+    with requests.Session() as session:
+        client = Client(
+            api_url=os.environ.get("GITHUB_API_URL") or API_URL,
+            repository=name,
+            token=token,
+            session=session,
+            clock=SystemClock(),
+            tell=lambda text: click.echo(f"onegig: {plain(text)}", err=True),
+        )
+        try:
+            return read_hosted(client, workflows, branch, DATA_FILES)
+        except GithubError as error:
+            return Unknown(reason=f"{error.message}; {error.advice}")
+
+
+def _root() -> Path:
+    return Path(_git("rev-parse", "--show-toplevel") or ".")
+
+
+def _origin() -> str:
+    return repository_of(_git("remote", "get-url", "origin"))
+
+
+def _git(*arguments: str) -> str:
+    """What git prints; "" where there is none, or no repository."""
+    try:
+        return run(["git", *arguments]).stdout.strip()
+    except CommandError:
+        return ""

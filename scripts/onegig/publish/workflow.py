@@ -1,0 +1,141 @@
+"""A workflow file as far as the gate depends on it; it is read as data and never run."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onegig.errors import ConfigError
+from onegig.load.document import parse_document
+
+LEVELS = ("none", "read", "write")
+ALL = "*"  # in permissions: what is not named
+
+Permissions = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSteps:
+    """One job. `permissions` are its own, or the workflow's; None: the repository's default."""
+
+    id: str
+    name: str
+    permissions: Permissions | None
+    needs: tuple[str, ...]
+    condition: str
+    has_matrix: bool
+    steps: tuple[Mapping[str, Any], ...]
+
+    @property
+    def runs_after_failures(self) -> bool:
+        """Whether it runs when a job that it needs has failed."""
+        return not self.needs or runs_anyway(self.condition)
+
+    def level(self, permission: str, default: str = "none") -> str:
+        """What its token may do: "none", "read" or "write"."""
+        if self.permissions is None:
+            return default
+        return self.permissions.get(permission, self.permissions.get(ALL, "none"))
+
+    def writes(self) -> tuple[str, ...]:
+        """The permissions it has to write."""
+        given = self.permissions or {}
+        return tuple(name for name, level in given.items() if level == "write")
+
+    def runs(self, pattern: str) -> bool:
+        """Whether a step's script has it."""
+        return any(re.search(pattern, str(step.get("run", ""))) for step in self.steps)
+
+    def used(self, action: str) -> tuple[Mapping[str, Any], ...]:
+        """The steps that use an action, whichever version of it."""
+        return tuple(
+            step for step in self.steps if str(step.get("uses", "")).startswith(f"{action}@")
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workflow:
+    """One workflow. `triggers` are its events with their filters."""
+
+    path: str
+    name: str
+    triggers: Mapping[str, Mapping[str, Any]]
+    jobs: tuple[JobSteps, ...]
+
+    def job(self, pattern: str, fallback: str = "") -> JobSteps | None:
+        """The job that runs something, or the one of that id."""
+        runs = (job for job in self.jobs if job.runs(pattern))
+        named = (job for job in self.jobs if job.id == fallback)
+        return next(runs, None) or next(named, None)
+
+    def actions(self) -> tuple[str, ...]:
+        """The actions of other repositories that it uses, as written."""
+        used = {str(step.get("uses", "")) for job in self.jobs for step in job.steps}
+        return tuple(sorted(one for one in used if re.match(r"[\w-]+/.*@", one)))
+
+
+def runs_anyway(condition: str) -> bool:
+    """Whether an `if:` holds also after failures."""
+    return bool(re.search(r"!\s*cancelled\(\)|always\(\)", condition))
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them, as GitHub takes either."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def parse_workflow(path: str, text: str) -> Workflow:
+    """The workflow in a file's text; ConfigError where it is none."""
+    document = parse_document(path, text.encode())
+    if document.problems:
+        problem = document.problems[0]
+        raise ConfigError(f"{path}:{problem.line}: {problem.message}", advice="correct the file")
+    value = document.value
+    jobs = _mapping(value.get("jobs"))
+    permissions = _permissions(value.get("permissions"))
+    return Workflow(
+        path=path,
+        name=str(value.get("name") or path),
+        triggers=_triggers(value.get("on")),
+        jobs=tuple(_job(name, _mapping(job), permissions) for name, job in jobs.items()),
+    )
+
+
+def _job(name: str, job: Mapping[str, Any], outer: Permissions | None) -> JobSteps:
+    steps = job.get("steps")
+    return JobSteps(
+        id=str(name),
+        name=str(job.get("name") or name),
+        permissions=_permissions(job["permissions"]) if "permissions" in job else outer,
+        needs=texts(job.get("needs")),
+        condition=str(job.get("if", "")),
+        has_matrix="matrix" in _mapping(job.get("strategy")),
+        steps=tuple(_mapping(step) for step in steps) if isinstance(steps, list) else (),
+    )
+
+
+def _permissions(value: Any) -> Permissions | None:
+    if isinstance(value, str):
+        return {ALL: value.removesuffix("-all")}
+    if isinstance(value, Mapping):
+        return {str(name): str(level) for name, level in value.items()}
+    return None
+
+
+def _triggers(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    if isinstance(value, str):
+        return {value: {}}
+    if isinstance(value, list):
+        return {str(name): {} for name in value}
+    return dict(_filters(_mapping(value)))
+
+
+def _filters(value: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, filters in value.items():
+        yield str(name), _mapping(filters)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,321 @@
+"""Each thing that `onegig doctor` knows, one at a time."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from github.stand_in import StandIn
+from github.state import CheckRun, State
+from onegig.cli import main
+from onegig.model.measured import Skipped
+from onegig.publish.checkout import read_checkout
+from onegig.publish.data_files import Kept, write_files
+from onegig.publish.doctor import examine
+from onegig.publish.findings import Mark, count
+
+ROOT = Path(__file__).parents[3]
+GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"
+SHA = "0" * 40
+FILES = {
+    "budgets.yml": "version: 1\n",
+    GATE: f"""\
+name: gate
+on:
+  pull_request:
+  push: {{branches: [main]}}
+permissions: {{}}
+jobs:
+  build: {{steps: []}}
+  gate:
+    needs: [build]
+    if: always()
+    permissions: {{contents: read}}
+    steps:
+      - uses: actions/checkout@{SHA}
+      - run: |
+          scripts/check --github
+      - uses: actions/upload-artifact@{SHA}
+        if: ${{{{ !cancelled() }}}}
+        with: {{name: onegig-numbers, path: numbers}}
+""",
+    COMMENT: f"""\
+name: comment
+on: {{workflow_run: {{workflows: [gate], types: [completed]}}}}
+permissions: {{actions: read}}
+jobs:
+  comment:
+    permissions: {{actions: read, checks: write, contents: read, pull-requests: write}}
+    steps:
+      - uses: actions/checkout@{SHA}
+      - run: onegig comment
+  data:
+    permissions: {{actions: read, contents: write}}
+    steps: [{{run: onegig publish}}]
+""",
+}
+
+Examine = Callable[..., str]
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """What it says of FILES after a change of one of them."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(path: str = "", old: str = "", new: str = "") -> str:
+        for name, text in FILES.items():
+            changed = text.replace(old, new) if name == path else text
+            assert changed != text or name != path
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(changed)
+        arguments = ["doctor", "--offline"]
+        return CliRunner().invoke(main, arguments, catch_exceptions=False).stdout
+
+    return call
+
+
+@pytest.fixture
+def online(stand_in: StandIn, offline: Examine) -> Callable[[], str]:
+    """What it says of FILES and the stand-in's settings."""
+    offline()
+    stand_in.state.commit(FILES, branch="main")
+
+    def call() -> str:
+        environment = {"GITHUB_API_URL": stand_in.url, "GITHUB_TOKEN": stand_in.state.token}
+        arguments = ["doctor", "--repository", stand_in.state.repository]
+        return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False).stdout
+
+    return call
+
+
+def test_own_workflows_are_well() -> None:
+    checkout = read_checkout(ROOT, GATE, COMMENT, "budgets.yml")
+    sections = examine(checkout, Skipped(reason="not here"))
+    assert (count(sections, Mark.MUST), count(sections, Mark.SHOULD)) == (0, 0)
+
+
+def test_small_ones_are_well(offline: Examine) -> None:
+    assert "must" not in offline() + "should"
+    assert "✗" not in offline()
+    assert "!" not in offline()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "finding"),
+    [
+        (GATE, FILES[GATE], "jobs: [", "✗ .github/workflows/gate.yml is no workflow"),
+        (GATE, FILES[GATE], "a: 1\na: 2\n", "✗ .github/workflows/gate.yml is no workflow"),
+        (GATE, "pull_request:", "workflow_dispatch:", "✗ .* does not run on pull requests"),
+        (GATE, "pull_request:", "pull_request: {paths-ignore: [x]}", r"✗ .*\(`paths-ignore:`\)"),
+        (GATE, "  push: {branches: [main]}\n", "", "! .* does not run on pushes to main"),
+        (GATE, "pull_request:", "pull_request_target:", "✗ .* runs on pull_request_target"),
+        (GATE, "if: always()", "if: success()", "✗ the job gate needs build and is skipped"),
+        (GATE, "onegig-numbers", "numbers", "✗ the job gate does not upload onegig-numbers"),
+        (GATE, "!cancelled()", "success()", "✗ .* uploads onegig-numbers only when all went well"),
+        (GATE, "{contents: read}", "{contents: write}", "✗ the job gate of .* may write contents"),
+        (GATE, "{contents: read}", "write-all", "✗ the job gate of .* may write everything"),
+        (GATE, "permissions: {}\n", "", "! .* does not say what its token may do"),
+        (GATE, "scripts/check --github", "echo", "✓ the job gate uploads"),
+        (GATE, "  gate:\n", "  verdict:\n", "✓ the job verdict uploads"),
+        (COMMENT, "[gate]", "[checks]", '✗ .* waits for the workflow "checks"'),
+        (COMMENT, "[gate]", "[]", '✗ .* waits for the workflow "none"'),
+        (COMMENT, "workflow_run", "push", "✗ .* does not run when the gate has ended"),
+        (COMMENT, "onegig comment", "echo", "✗ no job of .* runs `onegig comment`"),
+        (COMMENT, "onegig publish", "echo", "! no job of .* runs `onegig publish`"),
+        (COMMENT, "checks: write", "checks: read", "✗ the job comment of .* lacks checks: write"),
+        (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
+        (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "✗ the job data"),
+        (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "lacks contents"),
+        (
+            COMMENT,
+            "{actions: read, contents: write}",
+            "write-all",
+            "✓ the job data of .* has actions: read, contents: write",
+        ),
+        (
+            COMMENT,
+            f"actions/checkout@{SHA}",
+            f"actions/checkout@{SHA}\n        with: {{ref: '${{{{ github.head_ref }}}}'}}",
+            "✗ the job comment of .* checks out the pull request",
+        ),
+        ("budgets.yml", "version: 1", "versoin: 1", "✗ budgets.yml has 1 mistake"),
+    ],
+)
+def test_files(offline: Examine, path: str, old: str, new: str, finding: str) -> None:
+    assert re.search(finding, offline(path, old, new))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        "jobs: 3\non: 7",
+        "on: [push, {a: b}]\njobs: {gate: 3, 7: {steps: [a, 3, {run: {}}]}}",
+        "on:\n  push: 3\n  workflow_run: {workflows: 7}\npermissions: 7",
+        "jobs: {gate: {needs: {a: b}, steps: {a: b}, strategy: 3, permissions: [a]}}",
+        "jobs: {a: {steps: [{run: onegig comment}, {uses: actions/checkout@v4, with: 3}]}}",
+        "on: workflow_run\njobs: {a: {permissions: {checks: 7}, steps: [{run: onegig comment}]}}",
+        "\x00",
+        "a: &a [*a]",
+    ],
+)
+@pytest.mark.parametrize("path", [GATE, COMMENT])
+def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, text: str) -> None:
+    assert "✗" in offline(path, FILES[path], text)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda one: setattr(one, "archived", True), "✗ octo/stack is archived"),
+        (lambda one: setattr(one.actions, "enabled", False), "✗ Actions are switched off"),
+        (lambda one: setattr(one.actions, "allowed", "local_only"), "✗ .* does not allow"),
+        (
+            lambda one: setattr(one.actions, "allowed", "selected"),
+            "✓ Actions are switched on, and those used here are allowed",
+        ),
+        (
+            lambda one: setattr(one.actions, "disabled_workflows", (COMMENT,)),
+            "✗ .github/workflows/comment.yml is switched off\n *gh workflow enable comment.yml ",
+        ),
+        (
+            lambda one: setattr(one.actions, "default_permissions", "write"),
+            "! by default, tokens of workflows may write",
+        ),
+        (
+            lambda one: setattr(one.actions, "fork_approval", "all_external_contributors"),
+            "✓ first runs of everybody without write access wait",
+        ),
+        (
+            lambda one: one.required_checks.update(main=("gate",)),
+            "✓ main requires the check gate",
+        ),
+        (
+            lambda one: one.required_checks.update(main=("gate / gate",)),
+            "✗ .* is written as pages show it: gate / gate.*\n *require gate instead",
+        ),
+        (
+            lambda one: one.required_checks.update(main=("onegig",)),
+            "✓ main requires the check onegig, which `onegig comment` sets",
+        ),
+        (
+            lambda one: one.required_checks.update(main=("gate", "codecov")),
+            "! the required check codecov is set by no workflow here",
+        ),
+        (
+            lambda one: one.rules.update(main=[{"type": "merge_queue"}]),
+            "✗ there is a merge queue, and .* does not run for it",
+        ),
+        (
+            lambda one: one.rules.update({"onegig-data": [{"type": "creation"}]}),
+            "✗ a ruleset forbids creating branches on onegig-data.*\n.*settings/rules/42",
+        ),
+    ],
+)
+def test_settings(
+    stand_in: StandIn,
+    online: Callable[[], str],
+    change: Callable[[State], None],
+    finding: str,
+) -> None:
+    change(stand_in.state)
+    assert re.search(finding, online())
+
+
+@pytest.mark.parametrize(
+    ("action", "patterns", "finding"),
+    [
+        ("docker/setup-buildx-action@v4", [], "✗ .* does not allow .*: docker/setup-buildx-action"),
+        ("docker/setup-buildx-action@v4", ["docker/*"], "those used here are allowed"),
+        ("octo/of-their-own@v1", [], "those used here are allowed"),
+    ],
+)
+def test_selected_actions(
+    stand_in: StandIn,
+    offline: Examine,
+    online: Callable[[], str],
+    action: str,
+    patterns: list[str],
+    finding: str,
+) -> None:
+    offline(GATE, f"actions/checkout@{SHA}", action)
+    stand_in.state.actions.allowed = "selected"
+    stand_in.state.actions.selected["patterns_allowed"] = patterns
+    assert re.search(finding, online())
+
+
+def test_actions_to_be_pinned(
+    stand_in: StandIn, offline: Examine, online: Callable[[], str]
+) -> None:
+    stand_in.state.actions.sha_pinning = True
+    assert "wants actions pinned" not in online()
+    offline(COMMENT, f"checkout@{SHA}", "checkout@v7")
+    assert "these are not: actions/checkout@v7\n" in online()
+
+
+@pytest.mark.parametrize(
+    ("settings", "finding"),
+    [
+        ({}, "! workflows do not run for forks"),
+        ({"run_workflows_from_fork_pull_requests": True}, "✓ workflows run for forks"),
+        (
+            {
+                "run_workflows_from_fork_pull_requests": True,
+                "send_write_tokens_to_workflows": True,
+            },
+            "✗ runs of forks get a token that may write",
+        ),
+    ],
+)
+def test_forks_of_a_private_repository(
+    stand_in: StandIn, online: Callable[[], str], settings: dict[str, bool], finding: str
+) -> None:
+    stand_in.state.private = True
+    stand_in.state.actions.private_forks = settings
+    assert finding in online()
+
+
+@pytest.mark.parametrize("name", ["legs (3.11)", "legs"])
+def test_checks_of_a_matrix_are_known(
+    stand_in: StandIn, offline: Examine, online: Callable[[], str], name: str
+) -> None:
+    offline(COMMENT, "  data:\n", "  legs: {strategy: {matrix: {python: [1]}}}\n  data:\n")
+    stand_in.state.required_checks["main"] = (name,)
+    assert f"the required check {name} is set by no workflow" not in online()
+
+
+def test_a_check_that_an_app_sets_is_known(stand_in: StandIn, online: Callable[[], str]) -> None:
+    state = stand_in.state
+    state.required_checks["main"] = ("gate", "codecov")
+    state.check_runs[1] = CheckRun(id=1, head_sha=state.branches["main"], name="codecov")
+    assert "codecov" not in online()
+
+
+@pytest.mark.parametrize("line", ["name: ${{ github.ref }}", "strategy: {matrix: {a: [1]}}"])
+def test_a_gate_without_a_constant_name(
+    offline: Examine, online: Callable[[], str], line: str
+) -> None:
+    offline(GATE, "  gate:\n", f"  gate:\n    {line}\n")
+    assert "✗ the job gate sets no check of one constant name" in online()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}\n", '{"schema": "onegig/baseline/1"}\n'])
+def test_a_history_that_cannot_be_read(
+    stand_in: StandIn, online: Callable[[], str], text: str
+) -> None:
+    state = stand_in.state
+    files = {**write_files(Kept(), "", "onegig-data"), "history.jsonl": text}
+    state.branches["onegig-data"] = state.commit(files, message="numbers")
+    assert re.search("✗ onegig-data cannot be used: .*(history|not an entry|line 1)", online())
+
+
+def test_a_branch_that_was_seeded(stand_in: StandIn, online: Callable[[], str]) -> None:
+    files = write_files(Kept(), "", "onegig-data")
+    state = stand_in.state
+    state.branches["onegig-data"] = state.commit(files, message="numbers")
+    assert "✓ onegig-data is there and waits for its first numbers" in online()
