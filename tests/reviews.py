@@ -160,7 +160,7 @@ def make_build_failed() -> Report:
     failure = Failure(
         message="the image of market-data could not be built",
         command="docker buildx bake market-data",
-        advice="the failing step's own log is above; mend its Dockerfile and run again",
+        advice="mend the Dockerfile at the failing step and run again",
         detail="Dockerfile:12\n--------------------\n  12 | >>> RUN apk add ta-lib\n"
         "ERROR: unable to select packages:\n  ta-lib (no such package)",
         exit_code=3,

@@ -171,6 +171,6 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
     return BuildError(
         f"the image of {target} could not be built" if target else "the build failed",
         command=f"docker buildx bake {target}".strip(),
-        advice="the failing step's own log is above; mend its Dockerfile and run again",
+        advice="mend the Dockerfile at the failing step and run again",
         detail=tail(detail),
     )
