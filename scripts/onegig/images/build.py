@@ -18,6 +18,11 @@ from onegig.process import CommandError, run, tail
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
+SETTINGS = {
+    "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+    # In containerd's store the statement on how an image was made gives it another id every time.
+    "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+}
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
 _NO_BASE = re.compile(r"load metadata for (?P<base>\S+?):?$", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
@@ -75,13 +80,16 @@ def with_cache(plan: Plan, stack: str) -> Plan:
 def _bake_cached(
     bake: Callable[[Plan], dict[str, float]], plan: Plan, stack: str, say: Say
 ) -> dict[str, float]:
-    """Build with the cache; where that fails for another reason than a step, without it."""
+    """Build with the cache; where that fails for another reason than a step, without it.
+
+    BuildKit goes on without a cache that is out of reach, but not with a token it can't read.
+    """
     try:
         return bake(with_cache(plan, stack))
     except CommandError as error:
         if _FAILED_STEP.search(error.output) or _NO_BASE.search(error.output):
             raise
-        say(f"the build with GitHub's cache failed, so once more without it: {error.message}")
+        say(f"once more without GitHub's cache: {tail(error.output, 1)}")
         return bake(plan)
 
 
@@ -97,7 +105,7 @@ def _bake(
     run(
         [*command, "--file", str(definition)],
         cwd=Path(stack.directory),
-        env={**environment, "BUILDX_BAKE_ENTITLEMENTS_FS": "0", **CACHE_SERVICE},
+        env={**environment, **SETTINGS, **CACHE_SERVICE},
         timeout_seconds=TIMEOUT_SECONDS,
         on_line=steps.read,
     )
