@@ -21,6 +21,7 @@ from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
 from onegig.images.build import build_images, image_ids
 from onegig.images.cache import open_cache
 from onegig.images.inspected import inspect_others
+from onegig.images.pull import absent_images, pull_images
 from onegig.images.source import Engine
 from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
@@ -178,12 +179,16 @@ def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
 
 
 def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
-    """Build every image of the stack that has a build section."""
+    """Build every image of the stack that has a build section; pull those that the engine lacks."""
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
         seconds = build_images(stack, current, say=say, environment=load_environment(budgets))
         cache = open_cache()
         for image, image_id in image_ids(seconds).items():
             cache.keep_build(image_id, seconds[image])
+    absent = absent_images(stack)
+    if absent:
+        with progress.step(f"pull {len(absent)} images") as say:
+            pull_images(absent, say)
 
 
 def inspect(

@@ -27,7 +27,7 @@ class ServiceNumbers:
     name: str
     memory_bytes: int | Missing  # by `Baseline.metric`
     image_bytes: int | Missing
-    cost_seconds: float | None = None  # building its image from nothing, when that last happened
+    cost_seconds: float | None = None  # Image.build_seconds, when last built from nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

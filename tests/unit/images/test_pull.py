@@ -1,0 +1,65 @@
+"""Images from a registry, with a stand-in for docker: only those that are missing are pulled."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from onegig.errors import BuildError
+from onegig.images.pull import absent_images, pull_images
+from onegig.model.stack import Service, Stack
+
+DOCKER = """\
+#!/bin/sh
+for image; do :; done
+case "$1 $image" in
+"image mail:1") echo sha256:1 ;;
+"image"*) exit 1 ;;
+"pull cache:1") echo "$image" >>"{folder}/pulled" ;;
+*) echo "denied: $image" >&2; exit 1 ;;
+esac
+"""
+SERVICE = Service(
+    name="",
+    image="",
+    builds=False,
+    dockerfile=None,
+    replicas=1,
+    has_healthcheck=False,
+    depends_on=(),
+    optional=False,
+    criticality="",
+    memory_limit_bytes=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that has mail:1, and a registry that gives cache:1."""
+    path = tmp_path / "docker"
+    path.write_text(DOCKER.format(folder=tmp_path))
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+def stack(**images: bool) -> Stack:
+    services = [
+        replace(SERVICE, name=name, image=f"{name.rstrip('_')}:1", builds=builds)
+        for name, builds in images.items()
+    ]
+    return Stack(name="shop", directory="/", files=(), services=tuple(services), config_json="")
+
+
+def test_what_is_built_or_there_already_is_not_pulled(tmp_path: Path) -> None:
+    shop = stack(web=True, web_=False, mail=False, cache=False)
+    said: list[str] = []
+    pull_images(absent_images(shop), said.append)
+    assert said == ["cache:1"]
+    assert (tmp_path / "pulled").read_text() == "cache:1\n"
+
+
+def test_one_that_cannot_be_had_is_named_with_what_the_registry_said() -> None:
+    with pytest.raises(BuildError, match="the image queue:1 could not be pulled") as caught:
+        pull_images(absent_images(stack(queue=False)), lambda _line: None)
+    assert caught.value.detail == "denied: queue:1"
