@@ -101,8 +101,11 @@ def serve(root: Path) -> Iterator[Server]:
             if server.status or authorization != f"basic {credential}":
                 self.send_response(server.status or 401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
-                self.send_header("Content-Length", "0")
+                told = f"you sent {authorization} for {TOKEN}".encode()  # which git repeats
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(told)))
                 self.end_headers()
+                self.wfile.write(told)
                 return
             self._backend()
 

@@ -158,9 +158,8 @@ class Plumbing:
 def _environment(target: Target) -> dict[str, str]:
     """Everything git needs to know, whatever the machine's configuration says."""
     settings = [("gc.auto", "0")]
-    server = target.server_url.rstrip("/") + "/"
-    if target.token and target.remote.startswith(server):
-        key = f"http.{server}.extraheader"
+    if target.token:
+        key = f"http.{target.server_url.rstrip('/')}/.extraheader"  # git sends it there only
         header = f"AUTHORIZATION: basic {_credential(target.token)}"
         settings += [(key, ""), (key, header)]  # "" forgets headers from elsewhere: two are refused
     environment = {

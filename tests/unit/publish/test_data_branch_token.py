@@ -88,9 +88,11 @@ def test_server_whose_name_only_begins_the_same_does_not_see_the_token(
 
 
 @pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "could not read Username"), (403, "you sent basic *** for ***")]
+)
 def test_missing_permission_is_told_with_the_yaml_that_grants_it(
-    remote: Remote, tmp_path: Path, status: int
+    remote: Remote, tmp_path: Path, status: int, said: str
 ) -> None:
     clock = Sleeps()
     with serve(tmp_path) as server:
@@ -100,6 +102,7 @@ def test_missing_permission_is_told_with_the_yaml_that_grants_it(
     assert "contents: write" in caught.value.advice
     assert caught.value.exit_code is ExitCode.CONFIG
     assert clock.count == 0
+    assert said in caught.value.detail
     assert TOKEN not in all_text(caught.value)
     assert CREDENTIAL not in all_text(caught.value)
 
