@@ -7,6 +7,11 @@ from typing import Any
 import click
 
 from onegig import __version__, pipeline
+from onegig.commands.comment import comment
+from onegig.commands.doctor import doctor
+from onegig.commands.gate import check_as_job
+from onegig.commands.publish import publish_command
+from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
@@ -17,6 +22,7 @@ from onegig.options import (
     SOME_FILE,
     progress_options,
     project_options,
+    service_options,
     window_options,
 )
 from onegig.output import (
@@ -30,7 +36,7 @@ from onegig.output import (
 )
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report import RENDERERS
+from onegig.report import BADGES, RENDERERS
 from onegig.report.images import render_images
 
 EXIT_CODES = """\b
@@ -90,8 +96,38 @@ def main() -> None:
     help="Folder for report.json, comment.md and report.html.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def check(*, options: Options, progress: Progress, directory: Path, as_json: bool) -> None:
+@click.option(
+    "--github",
+    is_flag=True,
+    help="As a job of GitHub Actions: compare with the base, write its summary and annotations.",
+)
+@click.option(
+    "--numbers",
+    type=SOME_FILE,
+    default=Path("numbers"),
+    show_default=True,
+    help="With --github: folder for what `onegig comment` reads.",
+)
+@click.option(
+    "--inspected",
+    type=EXISTING_FILE,
+    multiple=True,
+    help="JSON of an `onegig inspect` elsewhere: the same images are not inspected again; may be "
+    "repeated.",
+)
+def check(
+    *,
+    options: Options,
+    progress: Progress,
+    directory: Path,
+    as_json: bool,
+    github: bool,
+    numbers: Path,
+) -> None:
     """Build, inspect, boot, measure and judge the whole stack."""
+    if github:
+        code = check_as_job(options, progress, directory, numbers)
+        click.get_current_context().exit(code)
     report = pipeline.check(options, progress)
     with progress.step(f"write {directory}/report.html, report.json and comment.md"):
         write_report(report, directory)
@@ -104,9 +140,15 @@ def check(*, options: Options, progress: Progress, directory: Path, as_json: boo
 
 @main.command()
 @project_options
+@service_options
 @progress_options
 def build(*, options: Options, progress: Progress) -> None:
-    """Build the image of every service that has a build section."""
+    """Build the image of every service that has a build section; pull others that are missing.
+
+    In a job of GitHub Actions that passes ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL on, layers
+    are read from and kept in GitHub's build cache, if buildx's builder can: one of the driver
+    docker-container, or the engine's own with containerd's image store. No build fails for it.
+    """
     budgets, stack = pipeline.load(options)
     with pipeline.session(progress) as (_, current):
         pipeline.build(stack, budgets, current, progress)
@@ -114,6 +156,7 @@ def build(*, options: Options, progress: Progress) -> None:
 
 @main.command()
 @project_options
+@service_options
 @progress_options
 @click.option("--image", help="A single image instead of the stack's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -127,6 +170,8 @@ def inspect(
     output: Path | None,
 ) -> None:
     """Account for the bytes of the stack's images."""
+    if image and options.services:
+        raise click.UsageError("--image and --service exclude each other")
     users: dict[str, tuple[str, ...]] = {image: ()} if image else {}
     name = ""
     if not image:
@@ -180,7 +225,7 @@ def judge(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(tuple(RENDERERS)),
+    type=click.Choice((*RENDERERS, *BADGES)),
     default="terminal",
     show_default=True,
     help="What to render.",
@@ -189,8 +234,13 @@ def judge(
 def render(*, report: Path, form: str, output: Path | None) -> None:
     """Render a report.json again, without measuring anything."""
     document = from_json(Report, report.read_bytes(), str(report))
-    print_or_write(RENDERERS[form](document), output)
+    print_or_write({**RENDERERS, **BADGES}[form](document), output)
 
+
+main.add_command(comment)
+main.add_command(shards)
+main.add_command(publish_command)
+main.add_command(doctor)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from onegig.load.values import positive, seconds
 from onegig.pipeline import Options
 from onegig.progress import choose_progress
 
@@ -15,6 +16,25 @@ Command = Callable[..., Any]
 SOME_FILE = click.Path(path_type=Path)
 EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 DEFAULT_BUDGETS = Options().budgets
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as in budgets.yml (15s, 10m) or as a plain number."""
+
+    name = "duration"
+
+    def __init__(self, read: Callable[[str], float]) -> None:
+        self._read = read
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The seconds; a usage error says how to write them."""
+        try:
+            return self._read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
 
 PROJECT = (
     click.option(
@@ -34,9 +54,9 @@ PROJECT = (
 )
 WINDOW = (
     click.option(
-        "--window", type=click.FloatRange(min=0, min_open=True), help="Seconds to measure."
+        "--window", type=Duration(positive(seconds)), help="How long to measure: 90s, 10m."
     ),
-    click.option("--settle", type=click.FloatRange(min=0), help="Seconds to wait before that."),
+    click.option("--settle", type=Duration(seconds), help="How long to wait before that."),
     click.option(
         "--repeats", type=click.IntRange(1, 20), help="Windows to measure; the highest counts."
     ),
@@ -44,6 +64,14 @@ WINDOW = (
         "--rate",
         type=click.FloatRange(min=0, min_open=True),
         help="What {rate} in load.command stands for.",
+    ),
+)
+SERVICES = (
+    click.option(
+        "--service",
+        "services",
+        multiple=True,
+        help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
     ),
 )
 PROGRESS = (
@@ -67,6 +95,8 @@ def project_options(command: Command) -> Command:
             settle_seconds=others.pop("settle", None),
             repeats=others.pop("repeats", None),
             rate=others.pop("rate", None),
+            services=others.pop("services", ()),
+            inspected=others.pop("inspected", ()),
         )
         return command(options=options, **others)
 
@@ -76,6 +106,11 @@ def project_options(command: Command) -> Command:
 def window_options(command: Command) -> Command:
     """Let a command with `options` choose the windows and the load, too."""
     return _decorated(command, WINDOW)
+
+
+def service_options(command: Command) -> Command:
+    """Let a command with `options` choose a part of the stack's images."""
+    return _decorated(command, SERVICES)
 
 
 def progress_options(command: Command) -> Command:
