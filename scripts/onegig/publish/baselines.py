@@ -1,7 +1,6 @@
 """What a commit is compared with: the nearest ancestor whose numbers the data branch has."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 from onegig.errors import GithubError, HistoryError
 from onegig.model.baseline import Baseline
@@ -25,31 +24,36 @@ def find_baseline(
     could not be read: no error stops a report.
     """
     try:
-        text = client.download(
-            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=data_branch
-        )
-        history = parse_history(text.decode("utf-8"))
+        history = _read_history(client, data_branch)
         commits = list(_back_from(client, base_sha)) if history else []
     except GithubError as error:
-        if error.status in GONE:
-            return _none_yet(branch)
         return Unknown(reason=f"the baseline could not be read: {error.message}")
-    except (HistoryError, UnicodeDecodeError) as error:
-        told = error.message if isinstance(error, HistoryError) else "it is not UTF-8 text"
-        return Unknown(reason=f"the history on {data_branch} could not be read: {told}")
+    except HistoryError as error:
+        return Unknown(reason=f"the history on {data_branch} could not be read: {error.message}")
     if not history:
-        return _none_yet(branch)
+        return Skipped(reason=f"no baseline yet: onegig has not run on {branch}")
     return nearest(history, commits) or Skipped(
         reason=f"no baseline: none of the last {len(commits)} commits up to {base_sha[:12]} "
         f"was measured on {branch}"
     )
 
 
+def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
+    """Everything measured so far; nothing where there is no branch or file yet."""
+    try:
+        text = client.download(
+            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=data_branch
+        )
+        return parse_history(text.decode("utf-8"))
+    except GithubError as error:
+        if error.status in GONE:
+            return ()
+        raise
+    except UnicodeDecodeError as error:
+        raise HistoryError("it is not UTF-8 text") from error
+
+
 def _back_from(client: Client, commit: str) -> Iterator[str]:
     """The commit, then its ancestors, newest first."""
     listed = client.pages("commits", most=MOST_COMMITS, sha=commit)
-    return (str(one["sha"]) for one in islice(listed, MOST_COMMITS))
-
-
-def _none_yet(branch: str) -> Skipped:
-    return Skipped(reason=f"no baseline yet: onegig has not run on {branch}")
+    return (str(one["sha"]) for one in listed)
