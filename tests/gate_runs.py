@@ -1,0 +1,199 @@
+"""A pull request whose gate has run, on the stand-in: what the trusted half finds."""
+
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from factories import SERVICES, make_images, make_memory, make_service
+from github.bodies import repository_id
+from github.description import NPM
+from github.stand_in import StandIn
+from github.state import Pull, Run, State
+from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.model.codec import to_json
+from onegig.model.images import Image, ImagesReport
+from onegig.model.memory import MemoryReport
+from onegig.model.run import RunReport
+
+FORK = "mallory/stack"
+EXAMPLES = NPM / "@octokit/webhooks-examples/api.github.com/index.json"
+STARTED = "2020-01-10T14:00:00Z"  # before the stand-in's artifacts were made
+BUDGETS = "version: 1\nmemory: {limit: 1024MB}\n"
+REGULAR = stat.S_IFREG | 0o644
+
+
+@dataclass(kw_only=True, slots=True)
+class Scene:
+    """One pull request and the run of its gate."""
+
+    stand_in: StandIn
+    pull: Pull
+    run: Run
+    base: str  # the commit it was measured on top of
+    merge: str
+
+    @property
+    def state(self) -> State:
+        return self.stand_in.state
+
+    def claim(self, **changes: Any) -> RunReport:
+        """run.json as an honest gate writes it, but for `changes`."""
+        run = RunReport(
+            event="pull_request",
+            head_sha=self.run.head_sha,
+            measured_sha=self.merge,
+            base_sha=self.base,
+            onegig_version="0.1.0",
+            reproduce="onegig check --tier aws-t2-micro",
+        )
+        return replace(run, **changes)
+
+    def upload(self, content: bytes | None = None, **claims: Any) -> None:
+        """The artifact of the run; without content an honest GO."""
+        data = zipped(self.claim(**claims)) if content is None else content
+        self.state.artifact(self.run, "onegig-numbers", data)
+
+    def event(self, number: int = 7, **changes: Any) -> dict[str, Any]:
+        """The payload of `workflow_run`; `number` is the run's, `changes` are of the run."""
+        return event(self.state, self.run, run_number=number, **changes)
+
+    def bodies(self) -> list[str]:
+        """All comments of the pull request."""
+        return [one.body for one in self.state.comments.values() if one.issue == self.pull.number]
+
+    def checks(self) -> list[tuple[str, str | None]]:
+        """Names and conclusions of the checks of the head."""
+        runs = self.state.check_runs.values()
+        return [(one.name, one.conclusion) for one in runs if one.head_sha == self.run.head_sha]
+
+    def check_text(self) -> str:
+        """Title and summary of the one check."""
+        (check,) = self.state.check_runs.values()
+        return f"{check.output['title']}\n{check.output['summary']}"
+
+    def push(self, message: str = "Another") -> str:
+        """A new head of the pull request."""
+        self.pull.head_sha = self.state.commit(parents=(self.pull.head_sha,), message=message)
+        return self.pull.head_sha
+
+
+def open_scene(
+    stand_in: StandIn,
+    *,
+    head_repository: str = FORK,
+    files: Mapping[str, str] | None = None,
+    changed: Mapping[str, str] | None = None,
+    **run: Any,
+) -> Scene:
+    """A pull request into main; `files` are the head's, `changed` what GitHub says changes."""
+    state = stand_in.state
+    base = state.commit({"budgets.yml": BUDGETS}, branch="main", message="Budgets")
+    head = state.commit(dict(files or {}), parents=(base,), message="The change")
+    merge = state.commit(dict(files or {}), parents=(base, head), message="Merge")
+    pull = state.pull(
+        base_sha=base,
+        head_sha=head,
+        head_repository=head_repository,
+        files=dict(changed or dict.fromkeys(files or ("app.py",), "modified")),
+    )
+    return Scene(stand_in=stand_in, pull=pull, run=state.run(pull, **run), base=base, merge=merge)
+
+
+def event(state: State, run: Run, **changes: Any) -> dict[str, Any]:
+    """GitHub's own example of the payload, about this run."""
+    payload = deepcopy(_example())
+    here = {"id": repository_id(state.repository), "full_name": state.repository}
+    home = run.head_repository
+    payload["workflow_run"] |= {
+        "id": run.id,
+        "run_number": 7,
+        "run_attempt": run.attempt,
+        "run_started_at": STARTED,
+        "event": run.event,
+        "path": run.path,
+        "conclusion": run.conclusion,
+        "head_sha": run.head_sha,
+        "head_branch": run.head_branch,
+        "head_repository": home and {"id": repository_id(home), "full_name": home},
+        "repository": here,
+        "pull_requests": [],
+        "html_url": f"https://github.com/{state.repository}/actions/runs/{run.id}",
+        **changes,
+    }
+    payload["repository"] |= here
+    return payload
+
+
+@cache
+def _example() -> dict[str, Any]:
+    hooks = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    examples = next(hook["examples"] for hook in hooks if hook["name"] == "workflow_run")
+    example: dict[str, Any] = next(
+        one
+        for one in examples
+        if one["action"] == "completed" and one["workflow_run"]["conclusion"] == "success"
+    )
+    return example
+
+
+def make_honest_images() -> ImagesReport:
+    """The factory's images, each with a layer of its own and with sums that fit."""
+    report = make_images(SERVICES)
+    images = [_own_layer(image) for image in report.images]
+    users = users_by_chain([image.layers for image in images])
+    summed = []
+    for image in images:
+        own = own_bytes(image.layers, users)
+        compressed = sum(layer.compressed_bytes for layer in image.layers)
+        summed.append(
+            replace(
+                image,
+                own_bytes=own,
+                shared_bytes=image.size_bytes - own,
+                compressed_bytes=compressed,
+            )
+        )
+    disk = disk_bytes([image.layers for image in images])
+    return replace(report, images=tuple(summed), disk_bytes=disk)
+
+
+def make_honest_memory(rss_mib: float | None = None) -> MemoryReport:
+    """The factory's stack; `rss_mib` is what every service takes."""
+    return make_memory([make_service(name, rss_mib or rss) for name, rss in SERVICES.items()])
+
+
+def zipped(
+    run: RunReport, images: ImagesReport | None = None, memory: MemoryReport | None = None
+) -> bytes:
+    """An artifact with all three files."""
+    return zip_files(
+        {
+            "run.json": to_json(run),
+            "images.json": to_json(images or make_honest_images()),
+            "memory.json": to_json(memory or make_honest_memory()),
+        }
+    )
+
+
+def zip_files(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip as upload-artifact makes it."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = REGULAR << 16
+            archive.writestr(entry, content)
+    return target.getvalue()
+
+
+def _own_layer(image: Image) -> Image:
+    chain = f"sha256:{sha256(image.reference.encode()).hexdigest()}"
+    return replace(image, layers=(*image.layers[:-1], replace(image.layers[-1], chain_id=chain)))
