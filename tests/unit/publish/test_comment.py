@@ -1,0 +1,236 @@
+"""The one comment of a pull request, on a stand-in that keeps it."""
+
+import pytest
+
+from github.stand_in import StandIn
+from github.state import State
+from onegig.errors import ConfigError, GithubError, GithubPermissionError
+from onegig.publish.client import Client
+from onegig.publish.comment import (
+    AUTHOR,
+    Marker,
+    NotPosted,
+    Posted,
+    check_key,
+    parse_marker,
+    upsert,
+)
+
+HEAD = "f" * 40
+
+
+def marker(number: int = 5, attempt: int = 1, key: str = "default") -> Marker:
+    return Marker(key=key, order=(number, attempt), head_sha=HEAD)
+
+
+@pytest.fixture
+def pull(stand_in: StandIn) -> int:
+    return stand_in.state.pull().number
+
+
+@pytest.fixture
+def state(stand_in: StandIn) -> State:
+    return stand_in.state
+
+
+def write(client: Client, pull: int, text: str = "GO\n", mark: Marker | None = None) -> str:
+    """What became of it."""
+    outcome = upsert(client, pull, mark or marker(), text, "shorter\n")
+    return outcome.action if isinstance(outcome, Posted) else outcome.reason
+
+
+def bodies(state: State) -> list[str]:
+    return [comment.body for comment in state.comments.values()]
+
+
+def test_the_marker_is_the_first_line(client: Client, state: State, pull: int) -> None:
+    assert write(client, pull) == "created"
+    assert bodies(state) == [f"<!-- onegig:default run=5.1 head={HEAD} -->\nGO\n"]
+    assert state.comments[max(state.comments)].login == AUTHOR
+
+
+def test_it_is_edited_in_place(client: Client, state: State, pull: int) -> None:
+    write(client, pull)
+    (first,) = state.comments
+    assert write(client, pull, "NO-GO\n", marker(6)) == "updated"
+    assert list(state.comments) == [first]
+    assert bodies(state) == [f"{marker(6)}\nNO-GO\n"]
+
+
+def test_the_same_again_writes_nothing(
+    stand_in: StandIn, client: Client, state: State, pull: int
+) -> None:
+    write(client, pull)
+    (comment,) = state.comments.values()
+    comment.body = comment.body.replace("\n", "\r\n").rstrip()  # as a web page sends it back
+    assert write(client, pull) == "unchanged"
+    assert stand_in.asked("PATCH") == []
+
+
+@pytest.mark.parametrize("late", [(5, 1), (5, 2), (6, 1)])
+def test_an_older_run_leaves_a_newer_comment_alone(
+    client: Client, state: State, pull: int, late: tuple[int, int]
+) -> None:
+    write(client, pull, "new\n", marker(6, 2))
+    assert "a newer run (6, attempt 2)" in write(client, pull, "old\n", marker(*late))
+    assert bodies(state) == [f"{marker(6, 2)}\nnew\n"]
+
+
+def test_runs_are_ordered_by_number_not_by_text(client: Client, state: State, pull: int) -> None:
+    write(client, pull, "9th\n", marker(9))
+    assert write(client, pull, "10th\n", marker(10)) == "updated"
+
+
+def test_each_key_has_its_own_comment(client: Client, state: State, pull: int) -> None:
+    write(client, pull)
+    assert write(client, pull, mark=marker(3, key="other-stack")) == "created"
+    assert len(bodies(state)) == 2
+
+
+def test_a_minimised_comment_is_left_alone(client: Client, state: State, pull: int) -> None:
+    hidden = state.comment(pull, f"{marker(4)}\nGO\n", minimized=True)
+    assert write(client, pull) == "created"
+    assert write(client, pull, "WARN\n", marker(6)) == "updated"
+    assert hidden.body == f"{marker(4)}\nGO\n"
+    assert len(bodies(state)) == 2
+
+
+def test_hiding_a_newer_comment_brings_no_older_one(
+    client: Client, state: State, pull: int
+) -> None:
+    state.comment(pull, f"{marker(9)}\nGO\n", minimized=True)
+    assert "newer run" in write(client, pull)
+
+
+@pytest.mark.parametrize("login", ["mallory", "github-actions", "dependabot[bot]"])
+def test_the_marker_of_somebody_else_means_nothing(
+    client: Client, state: State, pull: int, login: str
+) -> None:
+    forged = state.comment(pull, f"{marker(10**9)}\nGO, trust me\n", login=login)
+    assert write(client, pull) == "created"
+    assert forged.body.endswith("trust me\n")
+
+
+@pytest.mark.parametrize(
+    "start", ["> ", "Look:\n", " ", "<!-- onegig -->", f"<!-- onegig:default run=5.1 head={HEAD}"]
+)
+def test_a_comment_that_quotes_the_marker_is_not_ours(
+    client: Client, state: State, pull: int, start: str
+) -> None:
+    state.comment(pull, f"{start}{marker(9)}\n")
+    assert write(client, pull) == "created"
+
+
+def test_all_pages_are_looked_through(client: Client, state: State, pull: int) -> None:
+    for number in range(250):
+        state.comment(pull, f"Comment {number}", login="octocat")
+    ours = state.comment(pull, f"{marker(1)}\nold\n")
+    assert write(client, pull) == "updated"
+    assert ours.body == f"{marker()}\nGO\n"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_comment_deleted_meanwhile_is_made_anew(
+    stand_in: StandIn, client: Client, state: State, pull: int, status: int
+) -> None:
+    state.comment(pull, f"{marker(1)}\nold\n")
+    stand_in.fail("PATCH", "/issues/comments/", status=status)
+    assert write(client, pull) == "created"
+
+
+def test_of_two_comments_of_ours_the_newest_is_edited(
+    client: Client, state: State, pull: int
+) -> None:
+    for number in (3, 1):
+        state.comment(pull, f"{marker(number)}\nold\n")
+    write(client, pull)
+    assert sorted(bodies(state)) == sorted([f"{marker()}\nGO\n", f"{marker(1)}\nold\n"])
+
+
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_comment_whose_answer_got_lost_is_found_again(
+    stand_in: StandIn, client: Client, state: State, pull: int, status: int
+) -> None:
+    stand_in.fail("POST", "/comments$", status=status, applied=True)
+    assert write(client, pull) == "unchanged"
+    assert len(bodies(state)) == 1
+
+
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_comment_that_never_arrived_is_sent_again(
+    stand_in: StandIn, client: Client, state: State, pull: int, status: int
+) -> None:
+    stand_in.fail("POST", "/comments$", status=status)
+    assert write(client, pull) == "created"
+    assert len(bodies(state)) == 1
+
+
+def test_it_is_not_tried_for_ever(
+    stand_in: StandIn, client: Client, state: State, pull: int
+) -> None:
+    stand_in.fail("POST", "/comments$", status=502, times=9)
+    with pytest.raises(GithubError, match="502"):
+        write(client, pull)
+    assert len(stand_in.asked("POST")) == 2
+    assert bodies(state) == []
+
+
+def test_what_is_too_long_becomes_shorter(client: Client, state: State, pull: int) -> None:
+    write(client, pull, "x" * 65_536)
+    assert bodies(state) == [f"{marker()}\nshorter\n"]
+    assert write(client, pull, "y" * 65_536, marker(6)) == "updated"
+    assert bodies(state) == [f"{marker(6)}\nshorter\n"]
+
+
+def test_what_just_fits_is_written(client: Client, state: State, pull: int) -> None:
+    text = "x" * (65_536 - len(f"{marker()}\n"))
+    write(client, pull, text)
+    assert bodies(state) == [f"{marker()}\n{text}"]
+
+
+def test_a_locked_conversation_is_told(client: Client, state: State, pull: int) -> None:
+    state.pulls[pull].locked = True
+    outcome = upsert(client, pull, marker(), "GO\n", "GO\n")
+    assert isinstance(outcome, NotPosted)
+    assert "is locked" in outcome.reason
+
+
+def test_a_missing_permission_comes_with_the_yaml(client: Client, state: State, pull: int) -> None:
+    state.permissions = {"pull_requests": "read"}
+    with pytest.raises(GithubPermissionError) as caught:
+        write(client, pull)
+    assert "permissions:\n      pull-requests: write" in caught.value.advice
+
+
+def test_another_author_edits_its_own(client: Client, state: State, pull: int) -> None:
+    state.login = "onegig[bot]"
+    state.comment(pull, f"{marker(4)}\nof the default token\n")
+    outcomes = [
+        upsert(client, pull, marker(number), "GO\n", "", author="onegig[bot]") for number in (5, 6)
+    ]
+    assert [one.action for one in outcomes if isinstance(one, Posted)] == ["created", "updated"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"<!-- onegig:default run=5 head={HEAD} -->",
+        "<!-- onegig:default run=5.1 head=main -->",
+        f"<!-- onegig:a b run=5.1 head={HEAD} -->",
+        f"<!-- onegig:default run=-5.1 head={HEAD} -->",
+        f"<!-- onegig:default run={'9' * 5000}.1 head={HEAD} -->",
+        "",
+    ],
+)
+def test_what_is_no_marker(line: str) -> None:
+    assert parse_marker(line) is None
+
+
+def test_a_marker_reads_back() -> None:
+    assert parse_marker(f"{marker(7, 3, 'a.b-c_d')}\nGO") == marker(7, 3, "a.b-c_d")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "-->", "a\n", "ü", "x" * 61])
+def test_keys_that_would_not_be_found_again(key: str) -> None:
+    with pytest.raises(ConfigError, match="is no key"):
+        check_key(key)
