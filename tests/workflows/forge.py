@@ -14,23 +14,31 @@ PROJECT = Path(__file__).parents[2]
 PARTS = ("scripts", ".github", "action.yml", "pyproject.toml", ".gitignore")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 MAIN = "main"
-BUDGETS = """\
+
+
+def budgets(each: str = "1GB") -> str:
+    """Limits that the small services keep, `each` being that of an image."""
+    return f"""\
 version: 1
-memory: {limit: 512MB}
-images: {min_efficiency: 50%}
-measure: {settle: 300ms, window: 1s, healthy_timeout: 20s}
+memory: {{limit: 512MB}}
+images: {{min_efficiency: 50%, each: {each}}}
+measure: {{settle: 300ms, window: 1s, healthy_timeout: 20s}}
 """
+
+
 FILES = {
-    "budgets.yml": BUDGETS,
-    "compose.yml": """\
+    "budgets.yml": budgets(),
+    "compose.yml": f"""\
 name: onegig-workflow-test
 services:
-  web: {build: ., image: onegig-workflow-test/web, init: true, command: [sleep, "3600"]}
-  idle: {build: ., image: onegig-workflow-test/idle, init: true, command: [sleep, "3600"]}
+  web: {{build: ., image: onegig-workflow-test/web, init: true, command: [sleep, "3600"]}}
+  idle: {{image: "{SMALL_IMAGE}", init: true, command: [sleep, "3600"]}}
 """,
     "Dockerfile": f"FROM {SMALL_IMAGE}\nCOPY hello.txt /hello.txt\n",
     "hello.txt": "hello\n",
 }
+# What act does not know yet, and what means the same to it.
+NEWER = {"uses: $/": "uses: ./", "      queue: max\n": ""}
 NAMES = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -74,8 +82,11 @@ class Forge:
                 shutil.copytree(source, target, ignore=LEFT_OUT)
             else:
                 shutil.copy2(source, target)
-        for path in (self.tree / ".github").rglob("*.yml"):  # act does not know $/ yet
-            path.write_text(path.read_text().replace("uses: $/", "uses: ./"))
+        for path in (self.tree / ".github").rglob("*.yml"):
+            text = path.read_text()
+            for newer, older in NEWER.items():
+                text = text.replace(newer, older)
+            path.write_text(text)
         git = self.git
         git("init", "--quiet", "--initial-branch", MAIN)
         git("init", "--quiet", "--bare", "--initial-branch", MAIN, str(self.bare))
@@ -101,6 +112,7 @@ class Forge:
     def commit(self, files: Mapping[str, str]) -> str:
         """Commit files on top of what is checked out; the commit's SHA."""
         for name, text in files.items():
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / name).write_text(text)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "change")

@@ -187,7 +187,7 @@ def test_a_check_that_takes_too_long_still_leaves_its_numbers() -> None:
 
 
 def test_the_token_goes_to_onegig_only() -> None:
-    for path in FILES:
+    for path in WORKFLOWS.values():
         holders = [one for one in steps(path) if "GITHUB_TOKEN" in one.get("env", {})]
         for one in holders:
             assert one["env"]["GITHUB_TOKEN"] == "${{ github.token }}"
