@@ -32,7 +32,7 @@ from onegig.publish.transport import NoAnswerError, Transport
 REPOSITORY = r"(?!\.+/)[\w.-]+/(?!\.+$)[\w.-]+"
 PER_PAGE = 100
 WRITE_SPACING_SECONDS = 1.0
-MOST_REMEMBERED = 100  # answers kept for conditional requests
+MOST_REMEMBERED, MOST_REMEMBERED_BYTES = 100, 1_000_000  # answers kept to ask whether they changed
 
 Parameters = Mapping[str, str | int]
 
@@ -126,7 +126,7 @@ class Client:
         answer = self._ask(replace(request, etag=known.headers["etag"]) if known else request)
         if known and answer.status == NOT_CHANGED:
             answer = known
-        if "etag" in answer.headers:
+        if "etag" in answer.headers and len(answer.body) <= MOST_REMEMBERED_BYTES:
             self._known[name] = answer
         if len(self._known) > MOST_REMEMBERED:
             self._known.pop(next(iter(self._known)))

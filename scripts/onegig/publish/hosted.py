@@ -17,7 +17,6 @@ from onegig.publish.history import MOST_BYTES
 MOST_FILE_BYTES = 1_000_000
 NOT_READABLE = (401, 403, 404)
 GONE = 404
-UNPROTECTED = "Branch not protected"
 T = TypeVar("T")
 
 
@@ -155,8 +154,6 @@ def _protection(client: Client, branch: str) -> tuple[Required, ...]:
     except GithubError as error:
         if error.status not in NOT_READABLE:
             raise
-        if error.reason == UNPROTECTED:
-            return ()
         protection = client.get(path).get("protection") or {}
     checks = protection.get("required_status_checks") or {}
     known = {str(one["context"]): one.get("app_id") for one in checks.get("checks", [])}

@@ -50,6 +50,15 @@ def test_unchanged_answers_are_not_sent_again(client: Client, stand_in: StandIn)
     assert client.get(f"pulls/{pull.number}")["title"] == "After"
 
 
+def test_long_answers_are_not_kept(client: Client, stand_in: StandIn) -> None:
+    pull = stand_in.state.pull()
+    for _ in range(20):
+        stand_in.state.comment(pull.number, "x" * 60_000)
+    for _ in range(2):
+        assert len(client.get(f"issues/{pull.number}/comments")) == 20
+    assert "if-none-match" not in stand_in.log[-1].headers
+
+
 def test_parameters_are_part_of_what_is_remembered(client: Client, stand_in: StandIn) -> None:
     stand_in.state.pull(state="closed")
     assert len(client.get("pulls", state="closed")) == 1
