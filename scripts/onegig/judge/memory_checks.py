@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 from onegig.judge.service_checks import check_services
 from onegig.judge.totals import Total, consumption
-from onegig.judge.windows import is_noise
+from onegig.judge.windows import FEW_WINDOWS, is_noise
 from onegig.judge.words import compare, listed, memory, percent, reason, span
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, State, Unit
-
-FEW_WINDOWS = 5  # that a sentence can list
 
 
 def check_memory(

@@ -69,12 +69,14 @@ def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int
     A service is held to its own peak where it is known, not to that of the stack.
     """
     windows = _windows(memory, metric)
-    ranges = {}
+    ranges: dict[str, tuple[int, int]] = {}
     for place, service in enumerate(memory.services):
         now = consumption(service, metric)
         known = [window.services[place] for window in windows if place < len(window.services)]
         if metric is Metric.RSS:
             known.append((service.rss_min_bytes, service.rss_max_bytes))
+        if service.name in ranges:  # replicas that a foreign report lists by themselves
+            known.append(ranges[service.name])
         lows, highs = zip((now, now), *known, strict=True)
         ranges[service.name] = min(lows), max(highs)
     return ranges

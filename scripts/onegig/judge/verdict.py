@@ -70,8 +70,12 @@ def _checks(
 
 
 def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:
-    if not isinstance(memory, Missing) and memory.window.metric == budgets.memory.metric:
-        yield from filter(None, [rise(memory.windows, budgets.memory.system_overhead_bytes)])
+    if isinstance(memory, Missing) or memory.window.metric != budgets.memory.metric:
+        return
+    names = [service.name for service in memory.services]
+    told = rise(memory.windows, names, budgets.memory.system_overhead_bytes)
+    if told:
+        yield told
 
 
 def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:

@@ -7,13 +7,14 @@ tell on which side the stack is: more are taken, and the limit is not loosened.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from onegig.judge.words import listed, span
+from onegig.judge.words import listed, memory, span
 from onegig.model.budgets import Budgets
 from onegig.model.memory import WindowTotals
 
 NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
 MORE_WINDOWS = 2  # taken beyond those planned, at most
 ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
+FEW_WINDOWS = 5  # that a sentence can list
 
 
 def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]) -> str:
@@ -24,21 +25,31 @@ def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTot
     return next(_doubts(budgets, services, windows), "")
 
 
-def rise(windows: Sequence[WindowTotals], system_bytes: int) -> str:
+def rise(windows: Sequence[WindowTotals], services: Sequence[str], system_bytes: int) -> str:
     """What to say of memory that grew from window to window; "" where it did not.
 
-    Low and high must both grow every time, and by more than noise in the end.
+    The least that each window took must grow every time, and by more than noise in the end: peaks
+    depend on what happens to overlap in them.
     """
-    highs = [window.high_bytes + system_bytes for window in windows]
-    if len(windows) < ENOUGH_TO_RISE or highs[-1] - highs[0] <= NOISE_SHARE * highs[-1]:
+    lows = [window.low_bytes + system_bytes for window in windows]
+    if len(lows) < ENOUGH_TO_RISE or lows[-1] - lows[0] <= NOISE_SHARE * lows[-1]:
         return ""
-    grew = (
-        before.low_bytes < after.low_bytes and before.high_bytes < after.high_bytes
-        for before, after in pairwise(windows)
-    )
-    if not all(grew):
+    if not all(before < after for before, after in pairwise(lows)):
         return ""
-    return f"memory rose from window to window ({listed(highs)}): a leak, or caches that still fill"
+    few = listed(lows) if len(lows) <= FEW_WINDOWS else f"{span(lows[0], lows[-1])}"
+    told = f"memory rose from window to window (at least {few})"
+    return f"{told}{_most(windows, services)}: a leak, or caches that still fill"
+
+
+def _most(windows: Sequence[WindowTotals], services: Sequence[str]) -> str:
+    """The service that grew most, where it can be told."""
+    first, last = (window.services for window in (windows[0], windows[-1]))
+    grew = [
+        (after[0] - before[0], name)
+        for before, after, name in zip(first, last, services, strict=False)
+    ]
+    grown, name = max(grew, default=(0, ""))
+    return f", {name} by {memory(grown)}" if grown > 0 else ""
 
 
 def _doubts(
