@@ -130,8 +130,9 @@ def test_incomplete_second_run_of_the_baseline_leaves_its_numbers(remote: Remote
 
 def test_measuring_the_baseline_again_replaces_it(remote: Remote) -> None:
     publish(remote, entry(1, 600))
-    publish(remote, entry(1, 620))
-    assert baseline(remote) == entry(1, 620)
+    again = entry(1, 620, created="2026-11-23T19:00:00+00:00")
+    publish(remote, again)
+    assert baseline(remote) == again
 
 
 def test_older_run_that_finishes_late_replaces_nothing_newer(remote: Remote) -> None:
