@@ -49,7 +49,7 @@ def judge_run(report: Report, run_conclusion: str) -> Opinion:
     title = report.verdict.sentence
     if failures and report.verdict.state not in _FAILING:
         title = f"{failures[0]}; by its numbers {title}"
-    elif doubts:
+    elif doubts and not failures:
         title += f" ({doubts[0]})"
     lines = [markdown(report.verdict.sentence)]
     lines += [f"- {markdown(text)}" for text in _first([*failures, *doubts])]

@@ -16,8 +16,7 @@ from onegig.publish.pulls import Pull, contains
 
 UNKNOWN_COMMIT = (404, 422)
 NOT_VERIFIED = (
-    "compared with the merge base, because the commit that the run says it was measured on top of "
-    "could not be verified"
+    "what it was measured on top of could not be verified, so it is compared with the merge base"
 )
 
 
@@ -45,8 +44,8 @@ def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
     return claim.base_sha if parents == [claim.base_sha, head_sha] else ""
 
 
-def find_compared(client: Client, pull: Pull, base_sha: str) -> Compared:
-    """What to compare with; `base_sha` as `measured_on` gives it."""
+def find_compared(client: Client, pull: Pull, base_sha: str, *, is_claimed: bool) -> Compared:
+    """What to compare with; `base_sha` as `measured_on` gives it of a run that claims one."""
     try:
         path = f"compare/{quote(pull.base_branch, safe='')}...{pull.head_sha}"
         facts = client.get(path, per_page=1)
@@ -61,5 +60,5 @@ def find_compared(client: Client, pull: Pull, base_sha: str) -> Compared:
         base_sha=base_sha if is_verified else merge_base,
         merge_base=merge_base,
         branch_behind=int(facts["behind_by"]),
-        doubt="" if is_verified else NOT_VERIFIED,
+        doubt=NOT_VERIFIED if is_claimed and not is_verified else "",
     )

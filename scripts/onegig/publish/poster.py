@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from onegig.errors import GithubError, GithubPermissionError, OnegigError
 from onegig.model.report import Report
+from onegig.publish.artifact import Numbers
 from onegig.publish.changes import MEASURING
 from onegig.publish.checks import NAME, Opinion, judge_run, refuse, set_check
 from onegig.publish.client import Client
@@ -80,8 +81,9 @@ def _look(
     if isinstance(pulls, Stale | Ambiguous):
         return pulls
     numbers = fetch_numbers(client, run, settings.artifact)
-    claim = getattr(numbers, "run", None)
-    base_sha = measured_on(client, claim, run.head_sha) if claim else ""
+    base_sha = ""
+    if isinstance(numbers, Numbers):
+        base_sha = measured_on(client, numbers.run, run.head_sha)
     pull = choose(client, pulls, base_sha)
     if isinstance(pull, Ambiguous):
         return pull

@@ -7,6 +7,7 @@ confirms it. Budgets, changed files and how far the branch lags behind come from
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from onegig.errors import ExitCode
 from onegig.judge.compare import compare
@@ -20,6 +21,7 @@ from onegig.model.review import Comparison, Review
 from onegig.model.run import Failure, RunReport
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import State, Verdict
+from onegig.pipeline import Options
 from onegig.publish.artifact import Numbers
 from onegig.publish.baselines import find_baseline
 from onegig.publish.changes import Changes, find_changes
@@ -29,7 +31,6 @@ from onegig.publish.limits import Edit, read_budgets, read_edit
 from onegig.publish.pulls import Pull
 from onegig.publish.runs import SUCCESS, GateRun
 
-REPRODUCE = "onegig check"
 _COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
 _PASSING = (State.GO, State.WARN)
 
@@ -50,6 +51,16 @@ class Measured:
         return cls(claim=numbers.run, images=numbers.images, memory=numbers.memory)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    """What GitHub says, whatever the run does."""
+
+    budgets: Budgets  # of the base branch
+    compared: Compared
+    changes: Changes
+    edit: Edit | None
+
+
 def make_report(
     client: Client,
     run: GateRun,
@@ -66,22 +77,11 @@ def make_report(
     Raises GithubError, and ConfigError when the base branch's own budgets have mistakes.
     """
     measured = Measured.of(numbers)
-    budgets = read_budgets(client, budgets_path, pull.base_branch)
-    compared = find_compared(client, pull, base_sha)
-    changes = find_changes(client, pull.number)
-    edit = _find_edit(client, budgets_path, changes, compared, pull)
-    verdict = _judge(budgets, measured, now)
-    proposed = _proposed(budgets_path, edit, measured, now)
-    report = Report(
-        stack=_stack(measured) or run.repository.name.partition("/")[2],
-        created=now.astimezone(UTC).isoformat(timespec="seconds"),
-        commit=measured.claim.measured_sha if measured.claim and base_sha else run.head_sha,
-        verdict=verdict,
-        images=measured.images,
-        memory=measured.memory,
-        reproduce=_reproduce(measured.claim),
-        failure=_failure(run, measured, verdict, proposed),
-    )
+    facts = _look_up(client, pull, measured, base_sha, budgets_path)
+    edit, compared = facts.edit, facts.compared
+    is_verified = bool(base_sha) and compared.base_sha == base_sha
+    merge = measured.claim.measured_sha if measured.claim and is_verified else ""
+    report = replace(_judged(run, measured, facts.budgets, now), commit=merge or run.head_sha)
     review = Review(
         head_sha=run.head_sha,
         base_sha=compared.base_sha,
@@ -89,21 +89,37 @@ def make_report(
         branch_behind=compared.branch_behind,
         comparison=_comparison(client, report, compared, pull.base_branch),
         limit_changes=edit.changes if edit else (),
-        proposed=proposed,
+        proposed=_proposed(budgets_path, edit, measured, now),
         self_reported=run.fork,
-        measuring_changes=changes.below(measuring),
+        measuring_changes=facts.changes.below(measuring),
         run_url=run.url,
     )
-    return replace(report, review=review)
+    failure = _failure(run, measured, report.verdict, review.proposed)
+    return replace(report, failure=failure, review=review)
 
 
-def _find_edit(
-    client: Client, path: str, changes: Changes, compared: Compared, pull: Pull
-) -> Edit | None:
-    if not changes.may_have(path):
-        return None
-    old_ref = compared.merge_base or pull.base_branch
-    return read_edit(client, path, old_ref=old_ref, new_ref=pull.head_sha)
+def _look_up(client: Client, pull: Pull, measured: Measured, base_sha: str, path: str) -> _Facts:
+    budgets = read_budgets(client, path, pull.base_branch)
+    compared = find_compared(client, pull, base_sha, is_claimed=measured.claim is not None)
+    changes = find_changes(client, pull.number)
+    edit = None
+    if changes.may_have(path):
+        old_ref = compared.merge_base or pull.base_branch
+        edit = read_edit(client, path, old_ref=old_ref, new_ref=pull.head_sha)
+    return _Facts(budgets=budgets, compared=compared, changes=changes, edit=edit)
+
+
+def _judged(run: GateRun, measured: Measured, budgets: Budgets, now: datetime) -> Report:
+    """The report as it is without a pull request."""
+    return Report(
+        stack=_stack(measured) or run.repository.name.partition("/")[2],
+        created=now.astimezone(UTC).isoformat(timespec="seconds"),
+        commit=run.head_sha,
+        verdict=_judge(budgets, measured, now),
+        images=measured.images,
+        memory=measured.memory,
+        reproduce=_reproduce(measured.claim, budgets.path),
+    )
 
 
 def _judge(budgets: Budgets, measured: Measured, now: datetime) -> Verdict:
@@ -128,8 +144,7 @@ def _comparison(
         return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
     found = find_baseline(client, compared.base_sha, branch)
     if isinstance(found, Missing):
-        doubt = f" ({compared.doubt})" if compared.doubt else ""
-        return replace(found, reason=f"{found.reason}{doubt}")
+        return found
     comparison = compare(report, *found)
     if not compared.doubt:
         return comparison
@@ -160,7 +175,8 @@ def _stack(measured: Measured) -> str:
     return next(filter(None, names), "")
 
 
-def _reproduce(claim: RunReport | None) -> str:
+def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
     """The run's command if it is one of ours: a reader is going to paste it into a shell."""
-    command = claim.reproduce if claim else ""
-    return command if _COMMAND.fullmatch(command) else REPRODUCE
+    if claim and _COMMAND.fullmatch(claim.reproduce):
+        return claim.reproduce
+    return Options(budgets=Path(budgets_path)).reproduce

