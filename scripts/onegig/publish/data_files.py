@@ -30,7 +30,7 @@ _README = """\
 | `badge.json` | the same for [shields.io](https://shields.io/badges/endpoint-badge) |
 | `trend.svg` | memory over the commits; one that could not be measured is a gap |
 | `history.jsonl` | all numbers, a commit a line, oldest first; the oldest make room for new ones |
-| `baseline.json` | the newest commit that was measured completely: INCOMPLETE runs leave it as it is |
+| `baseline.json` | the newest complete commit: what was only measured in part leaves it as it is |
 
 To show them elsewhere (the second needs a public repository):
 
