@@ -7,7 +7,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 # What a machine of these tests is told apart from the real one by.
-UNSET = ("ALPINE_IMAGE", "PYTHON_IMAGE", "VALKEY_IMAGE", "DOCKER_HOST", "ONEGIG_QUIET")
+UNSET = ("ALPINE_IMAGE", "PYTHON_IMAGE", "VALKEY_IMAGE", "DOCKER_HOST")
+UNSET += ("ONEGIG_PYTHON", "ONEGIG_QUIET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,13 @@ def test_the_newest_suitable_python_is_taken(machine: Machine) -> None:
     assert result.stdout == "python3.12\n"
 
 
+def test_a_python_that_is_asked_for_is_taken(machine: Machine) -> None:
+    for name in ("python3.13", "python3.11"):
+        machine.program(name, "exit 0")
+    result = machine.source("venv.sh", 'find_python; echo "$python"', ONEGIG_PYTHON="python3.11")
+    assert result.stdout == "python3.11\n"
+
+
 def test_no_suitable_python_and_no_root(machine: Machine) -> None:
     for name in ("python3.14", "python3.13", "python3.12", "python3.11", "python3"):
         machine.program(name, "exit 1")
