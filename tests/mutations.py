@@ -139,6 +139,7 @@ def _texts(files: dict[str, str], name: str) -> Iterator[tuple[str, bytes]]:
         "deep": "[" * 100_000 + "]" * 100_000,
         "deep under a key": '{"extra": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + f", {inner}",
         "a million values": '{"extra": [' + "0," * 1_000_000 + f"0], {inner}",
+        "a lot of objects": '{"extra": [' + "{}," * 100_001 + f"{{}}], {inner}",
         "a lone surrogate": text.replace("0.1.0", "\\ud800", 1),
         "a long string": text.replace("0.1.0", "v" * 100_000, 1),
     }

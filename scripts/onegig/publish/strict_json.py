@@ -11,6 +11,7 @@ MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is lar
 MOST_DIGITS = 24
 MOST_CHARACTERS = 65_536  # of one string: a log's tail
 MOST_VALUES = 500_000  # two thousand services at 15 s of 10 Hz are 300,000
+MOST_OBJECTS = 100_000  # each may be wrong in many ways, and every one is noted
 
 
 class StrictJsonError(ValueError):
@@ -19,8 +20,9 @@ class StrictJsonError(ValueError):
 
 def parse_strictly(text: bytes) -> dict[str, Any]:
     """The object in `text`, its numbers between 0 and MOST_NUMBER; StrictJsonError otherwise."""
-    if text.count(b",") > MOST_VALUES:
-        raise StrictJsonError(f"has more than {MOST_VALUES:,} values")
+    for sign, what, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
+        if text.count(sign) > most:
+            raise StrictJsonError(f"has more than {most:,} {what}")
     try:
         value = json.loads(
             text.decode("utf-8"),
