@@ -1,12 +1,16 @@
-"""What `inspect` says of images: bytes by layer, what is shared, dive's opinion."""
+"""What `inspect` says of images: bytes by layer and cause, what is shared, others' opinions."""
 
 from dataclasses import dataclass
 
+from onegig.model.accounting import Accounting, Duplicate
 from onegig.model.environment import Environment
 from onegig.model.measured import Missing, Skipped
+from onegig.model.scan import Scan
 
 IMAGES_SCHEMA = "onegig/images/1"
 NOT_BUILT = Skipped(reason="not built from nothing here")
+NOT_ACCOUNTED = Skipped(reason="not accounted for")
+NOT_SCANNED = Skipped(reason="not scanned")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +69,16 @@ class Image:
     layers: tuple[Layer, ...]
     dive: Dive | Missing
     build_seconds: float | Missing = NOT_BUILT
+    accounting: Accounting | Missing = NOT_ACCOUNTED
+    scan: Scan | Missing = NOT_SCANNED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImagesReport:
-    """All images of a stack. `disk_bytes` counts every shared layer once."""
+    """All images of a stack. `disk_bytes` counts every shared layer once.
+
+    `duplicates` are those that one machine saw: images that others inspected may add to them.
+    """
 
     schema: str = IMAGES_SCHEMA
     environment: Environment
@@ -77,3 +86,4 @@ class ImagesReport:
     total_bytes: int  # sum of size_bytes over services: what 15 unrelated images would take
     disk_bytes: int
     stack: str = ""  # the compose project, "" for a single image
+    duplicates: tuple[Duplicate, ...] = ()  # what wastes most first
