@@ -18,7 +18,7 @@ from onegig.progress import Progress
 from onegig.publish.baselines import find_baseline
 from onegig.publish.client import Client
 from onegig.publish.clock import SystemClock
-from onegig.publish.gate import run_gate, write_numbers
+from onegig.publish.gate import announce, run_gate, write_numbers
 from onegig.publish.job import Job, read_job
 from onegig.report import annotations, markdown
 
@@ -27,6 +27,7 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
     """Check as a job; the exit code is the check's, or that of the error that ended it."""
     job = read_job(os.environ)
     with _quoted():
+        announce(job, options, numbers)
         gate = run_gate(options, progress, job, lambda *base: _baseline(job, *base))
         write_report(gate.report, directory)
         write_numbers(gate, numbers)

@@ -44,7 +44,7 @@ def build_images(
     services = [service for service in stack.services if service.builds]
     if not services:
         return {}
-    images = {_target(service.name): service.image for service in services}
+    images = {target_of(service.name): service.image for service in services}
     builder = choose_builder(os.environ)
     if builder.remark:
         say(builder.remark)
@@ -154,7 +154,7 @@ def _ca_bundle() -> str | None:
     return None
 
 
-def _target(service: str) -> str:
+def target_of(service: str) -> str:
     """bake's name for a compose service."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
 

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from onegig.errors import BuildError, ConfigError
+from onegig.model.codec import from_json
 from onegig.model.run import RunReport
 from onegig.model.stack import Service, Stack
 from onegig.pipeline import Options
-from onegig.publish.gate import NO_COMMIT, describe, read_claim
+from onegig.publish.blame import describe
+from onegig.publish.claim import CUT_SHORT, NO_COMMIT, read_claim
+from onegig.publish.gate import announce
 from onegig.publish.job import Job, read_job
 
 Git = Callable[..., str]
@@ -133,6 +136,23 @@ def test_a_failed_build_names_the_line_from_the_repositorys_root(
     assert failure.place == "services/web/Dockerfile:2"
     assert failure.exit_code == 3
     assert (failure.message, failure.command) == (error.message, error.command)
+
+
+def test_a_failed_step_is_found_where_the_builder_shows_no_excerpt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Dockerfile").write_text("FROM alpine\nRUN true\nRUN apk add ta-lib\n")
+    error = BuildError("no", detail="------\n > [web 3/3] RUN apk add ta-lib:\n0.3 ERROR\n------")
+    assert describe(error, stack("web/Dockerfile", tmp_path)).place == "web/Dockerfile:3"
+
+
+def test_a_job_that_is_cut_short_has_said_so_before(git: Git, tmp_path: Path) -> None:
+    announce(job("schedule"), OPTIONS, tmp_path / "numbers")
+    left = from_json(RunReport, (tmp_path / "numbers" / "run.json").read_bytes(), "run.json")
+    assert left.failure == CUT_SHORT
+    assert left.measured_sha == git("rev-parse", "HEAD")
 
 
 def test_a_mistake_in_budgets_names_its_line() -> None:
