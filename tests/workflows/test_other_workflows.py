@@ -90,3 +90,22 @@ def test_the_action_checks_somebody_elses_stack(
     assert ran.jobs == {"check": result}, ran.log
     assert f"verdict: {verdict}" in ran.log.splitlines()
     assert set(ran.artifact("report")) == {"comment.md", "report.html", "report.json"}
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("comment", "on: workflow_run"),
+        ("publish", "on: workflow_run"),
+        ("check --help; touch canary", "command should be check, comment or publish"),
+    ],
+)
+def test_the_action_runs_the_trusted_half_and_nothing_else(
+    act: Act, command: str, told: str
+) -> None:
+    workflow = OTHER_STACK.replace("budgets: limits/budgets.yml", f'command: "{command}"')
+    before, after = act.forge.push({".github/workflows/other.yml": workflow})
+    ran = act.run("other.yml", "push", events.push(before, after), after)
+    assert ran.jobs == {"check": "failure"}, ran.log
+    assert told in ran.log
+    assert not list(act.root.rglob("canary"))
