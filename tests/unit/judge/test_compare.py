@@ -180,6 +180,39 @@ def test_introduced_and_inherited(before: int, now: int, *, inherited: bool) -> 
     assert delta(comparison, "service.memory", "redis").inherited is inherited
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "limit", "inherited"),
+    [
+        (0.80, 0.80, 0.9, True),
+        (0.80, 0.798, 0.9, True),  # worse by noise
+        (0.80, 0.70, 0.9, False),
+        (0.70, 0.80, 0.9, True),
+        (0.95, 0.80, 0.9, False),
+        (0.80, 0.80, 0.7, True),  # the baseline's limit was lower: by this one it fails, too
+        (0.95, 0.80, 0.7, False),
+    ],
+)
+def test_a_limit_from_below(before: float, now: float, limit: float, *, inherited: bool) -> None:
+    """`limit` is the baseline's; now 90 % are asked for."""
+    was, is_now = efficient(before, limit), efficient(now, 0.9)
+    assert delta(beside(is_now, was), "image.efficiency", "web").inherited is inherited
+
+
+def efficient(share: float, limit: float) -> Report:
+    """One image that dive finds so efficient, with a limit that blocks."""
+    made = make_images(["web"])
+    dive = replace(made.images[0].dive, efficiency=share)  # type: ignore[type-var]
+    images = replace(made, images=(replace(made.images[0], dive=dive),))
+    budgets = replace(
+        REDIS,
+        images=replace(REDIS.images, min_efficiency=limit),
+        lines=(("images.min_efficiency", 3),),
+    )
+    memory = measured([service("web", 5 * MIB)])
+    verdict = judge(budgets, images, memory, None, today=TODAY)
+    return replace(judged(budgets, memory, ["web"]), images=images, verdict=verdict)
+
+
 def test_a_service_that_crashed_before_is_inherited_and_one_that_crashes_now_is_not() -> None:
     well, ill = report({"web": 5}), report({"web": 5}, web=ServiceState.CRASHED)
     often = replace_restarts(ill, 40)

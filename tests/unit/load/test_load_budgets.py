@@ -313,6 +313,12 @@ def test_the_end_of_a_waiver(write: Write, expires: str, message: str) -> None:
     ]
 
 
+def test_a_waiver_may_last_a_year(write: Write) -> None:
+    assert load_budgets(write(expiring(366))).waivers
+    (line,) = told(write(expiring(368)))  # midnight may pass in between
+    assert line.endswith("is more than a year away; waive for less")
+
+
 def test_a_waiver_written_twice(write: Write) -> None:
     assert told(write(expiring(9) + expiring(10).split("\n", 1)[1])) == [
         "budgets.yml:7: waivers[1]: image.efficiency of web is already waived by waivers[0]"
