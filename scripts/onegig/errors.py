@@ -66,6 +66,12 @@ class InspectError(OnegigError):
     """An image could not be read."""
 
 
+class AccountError(OnegigError):
+    """The bytes of an image do not add up: a bug of ours, never a number that is shown."""
+
+    exit_code = ExitCode.BUG
+
+
 class MeasureError(OnegigError):
     """The stack ran but could not be measured."""
 
