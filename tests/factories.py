@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from accounts import with_accounts
 from onegig.model.environment import Environment
 from onegig.model.images import Dive, Image, ImagesReport, Layer, WastedFile
 from onegig.model.measured import Missing
@@ -135,13 +136,14 @@ def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryR
 def make_images(names: Iterable[str], own_mb: float = 0.4) -> ImagesReport:
     images = tuple(_image(name, own_mb) for name in names)
     shared = round(sum(size for size, _ in BASE_LAYERS) * MB)
-    return ImagesReport(
+    report = ImagesReport(
         environment=make_environment(),
         images=images,
         total_bytes=sum(image.size_bytes for image in images),
         disk_bytes=shared + sum(image.own_bytes for image in images),
         stack="crypto-desk",
     )
+    return with_accounts(report)
 
 
 def make_check(identity: str, subject: str, **changes: object) -> Check:

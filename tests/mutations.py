@@ -17,6 +17,16 @@ from onegig.model.codec import to_json
 from onegig.model.run import RunReport
 
 FILES = ("run.json", "images.json", "memory.json")
+FINDING = {
+    "kind": "vulnerability",
+    "id": "CVE-2026-1234",
+    "severity": "HIGH",
+    "target": "musl",
+    "installed": "",
+    "fixed": "",
+    "title": "",
+}
+PARITY = {"efficiency": 1, "wasted_bytes": 0, "user_wasted_share": 0}
 Document = dict[str, Any]
 Change = Callable[[Document], None]
 
@@ -33,7 +43,7 @@ def mutations(claim: RunReport) -> dict[str, bytes]:
     spoiled |= _names(files)
     for name in FILES:
         spoiled |= {f"{name}: {what}": data for what, data in _texts(files, name)}
-    for what, name, change in (*_shapes(), *_numbers()):
+    for what, name, change in (*_shapes(), *_numbers(), *_accounts()):
         spoiled[f"{name}: {what}"] = zip_files({**files, name: _changed(files[name], change)})
     return spoiled
 
@@ -176,6 +186,19 @@ def _shapes() -> Iterator[tuple[str, str, Change]]:
     yield "dive of null", "images.json", _image(dive=None)
     yield "layers of null", "images.json", _image(layers=None)
     yield "an unknown key of an image", "images.json", _image(extra={})
+    yield "an account of null", "images.json", _image(accounting=None)
+    yield (
+        "a missing account without a reason",
+        "images.json",
+        _image(accounting={"kind": "skipped"}),
+    )
+    yield "a cause nobody knows", "images.json", _item("parts", cause="magic")
+    yield "a fate nobody knows", "images.json", _item("dead", fate="asleep")
+    yield "a fix of text", "images.json", _account(fixes=["buy a disk"])
+    yield "a layer of text", "images.json", _item("fixes", layer="1")
+    yield "a severity nobody knows", "images.json", _scan(findings=[{**FINDING, "severity": "BAD"}])
+    yield "a database of a number", "images.json", _scan(database=20261123)
+    yield "duplicates of an object", "images.json", lambda one: one.update(duplicates={})
 
 
 def _numbers() -> Iterator[tuple[str, str, Change]]:
@@ -248,6 +271,49 @@ def _numbers() -> Iterator[tuple[str, str, Change]]:
     )
 
 
+def _accounts() -> Iterator[tuple[str, str, Change]]:
+    """Accounts, scans and duplicates that cannot be true."""
+    changes = {
+        "live bytes that are too few": _account(live_bytes=1),
+        "dead bytes that are too many": _account(deleted_bytes=1),
+        "parts that are too few": _account(parts=[]),
+        "a part of other bytes": _item("parts", bytes=9),
+        "a part of a layer that is not there": _item("parts", layers=[4]),
+        "a part of one layer twice": _item("parts", layers=[0, 0]),
+        "a part of a long name": _item("parts", name="x" * 20_001),
+        "too many parts": _longer("parts", 20_000, bytes=0),
+        "too many losses": _longer("dead", 20_001, bytes=0, largest=[]),
+        "too many fixes": _longer("fixes", 501),
+        "a loss that is none": _item("dead", fate="live"),
+        "a loss of another fate": _item("dead", fate="overwritten"),
+        "a loss of a layer that is not there": _item("dead", layer=4, killer=4),
+        "a loss to a layer that is not there": _item("dead", killer=4),
+        "a loss to a layer below": _item("dead", layer=3),
+        "a loss of no files with a path": _item("dead", files=0),
+        "a loss that is less than its path": _item("dead", bytes=1),
+        "a loss of six paths": _item(
+            "dead", largest=[{"path": f"/{i}", "bytes": 1} for i in range(6)]
+        ),
+        "a loss of a long path": _item("dead", largest=[{"path": "/" * 20_001, "bytes": 1}]),
+        "a fix of more than there is": _item("fixes", bytes=2**40),
+        "a fix of a layer that is not there": _item("fixes", layer=4),
+        "a fix without end": _item("fixes", text="x" * 20_001),
+        "more to eliminate than there is": _account(eliminable_bytes=2**40),
+        "a parity of 101 %": _account(parity={**PARITY, "efficiency": 1.01}),
+        "a remark without end": _account(remark="x" * 20_001),
+        "too many findings": _scan(findings=[FINDING] * 20_001),
+        "too many scanners": _scan(scanners=["vuln"] * 6),
+        "a finding without end": _scan(findings=[{**FINDING, "title": "x" * 20_001}]),
+        "a duplicate of one copy": _duplicate(copies=1, wasted_bytes=0),
+        "a duplicate that wastes more": _duplicate(wasted_bytes=9),
+        "a duplicate in six places": _duplicate(places=["a: /b"] * 6),
+        "a duplicate in a long place": _duplicate(places=["x" * 20_001]),
+        "too many duplicates": lambda one: one.update(duplicates=one["duplicates"] * 1_001),
+    }
+    for what, change in changes.items():
+        yield what, "images.json", change
+
+
 def _box(**values: Any) -> Change:
     return lambda one: one["box"].update(values)
 
@@ -258,6 +324,33 @@ def _service(**values: Any) -> Change:
 
 def _image(**values: Any) -> Change:
     return lambda one: one["images"][0].update(values)
+
+
+def _account(**values: Any) -> Change:
+    return lambda one: one["images"][0]["accounting"].update(values)
+
+
+def _item(kind: str, **values: Any) -> Change:
+    """The first part, loss or fix of the first image."""
+    return lambda one: one["images"][0]["accounting"][kind][0].update(values)
+
+
+def _longer(kind: str, count: int, **values: Any) -> Change:
+    """So many more of them, as the first is but for `values`."""
+
+    def change(one: Document) -> None:
+        items = one["images"][0]["accounting"][kind]
+        items += [{**items[0], **values}] * count
+
+    return change
+
+
+def _scan(**values: Any) -> Change:
+    return lambda one: one["images"][0]["scan"].update(values)
+
+
+def _duplicate(**values: Any) -> Change:
+    return lambda one: one["duplicates"][0].update(values)
 
 
 def _window(**values: Any) -> Change:

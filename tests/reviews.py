@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from accounts import with_top_layer
 from factories import LOG, MB, SERVICES, make_images, make_memory, make_service
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.verdict import judge
 from onegig.load.budgets import parse_budgets
+from onegig.model.accounting import Accounting
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -121,8 +123,12 @@ def with_layer(
     )
 
     def grown(image: Image) -> Image:
+        account, at = image.accounting, len(image.layers)
+        if isinstance(account, Accounting):
+            account = with_top_layer(account, at, size, instruction)
         return replace(
             image,
+            accounting=account,
             layers=(*image.layers, layer),
             size_bytes=image.size_bytes + size,
             own_bytes=image.own_bytes + size,

@@ -1,19 +1,22 @@
 """One report of a stack whose images several machines inspected. Pure.
 
 What an image has alone and what it shares depends on all the others, so it is worked out anew.
+Duplicates can't be: contents that two machines have one copy each of are in neither report.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from onegig.errors import InspectError
 from onegig.images.sharing import add_up
+from onegig.model.accounting import Duplicate
 from onegig.model.environment import Environment
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
 
 ALIKE = ("onegig_version", "architecture")  # what bytes can only be compared with equal ones of
+T = TypeVar("T")
 
 
 def merge_images(reports: Sequence[ImagesReport], order: Sequence[str] = ()) -> ImagesReport:
@@ -33,7 +36,8 @@ def merge_images(reports: Sequence[ImagesReport], order: Sequence[str] = ()) -> 
     places = {reference: place for place, reference in enumerate(order)}
     ordered = sorted(images.values(), key=lambda image: places.get(image.reference, len(places)))
     environment = _environment([report.environment for report in reports])
-    return add_up(ordered, environment, first.stack)
+    merged = add_up(ordered, environment, first.stack)
+    return replace(merged, duplicates=_duplicates(reports))
 
 
 def reusable(
@@ -67,8 +71,17 @@ def _check_alike(first: ImagesReport, other: ImagesReport) -> None:
             )
 
 
+def _duplicates(reports: Iterable[ImagesReport]) -> tuple[Duplicate, ...]:
+    """Those of all reports; one that several have, in layers they share, counts once."""
+    found: dict[tuple[int, frozenset[str]], Duplicate] = {}
+    for one in (one for report in reports for one in report.duplicates):
+        key = one.bytes, frozenset(place.rpartition(": ")[2] for place in one.places)
+        found[key] = max(found.get(key, one), one, key=lambda known: (known.copies, known.places))
+    return tuple(sorted(found.values(), key=lambda one: (-one.wasted_bytes, one.places)))
+
+
 def _same(one: Image, another: Image) -> Image:
-    """An image that two reports have: whichever says more of what building it took."""
+    """An image that two reports have: of each part whichever says more."""
     if one.image_id != another.image_id:
         raise InspectError(
             f"{one.reference} is two images: {one.image_id} in one report and "
@@ -77,8 +90,17 @@ def _same(one: Image, another: Image) -> Image:
             "image together)",
         )
     services = tuple(dict.fromkeys(one.services + another.services))
-    told = another if isinstance(one.build_seconds, Missing) else one
-    return replace(one, services=services, build_seconds=told.build_seconds)
+    return replace(
+        one,
+        services=services,
+        build_seconds=_told(one.build_seconds, another.build_seconds),
+        accounting=_told(one.accounting, another.accounting),
+        scan=_told(one.scan, another.scan),
+    )
+
+
+def _told(one: T | Missing, another: T | Missing) -> T | Missing:
+    return another if isinstance(one, Missing) else one
 
 
 def _environment(environments: Sequence[Environment]) -> Environment:

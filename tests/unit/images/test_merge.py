@@ -15,8 +15,9 @@ from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
 from onegig.images.merge import merge_images
 from onegig.images.sharing import add_up
+from onegig.model.accounting import Duplicate
 from onegig.model.environment import Environment
-from onegig.model.images import ImagesReport
+from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, ImagesReport
 from onegig.model.measured import Unknown
 
 NAMES = ("web", "jobs", "cache", "queue")
@@ -95,8 +96,32 @@ def test_merging_takes_no_notice_of_order_and_of_what_is_told_twice(
     merged = merge_images(reports, order)
     again = [*data.draw(st.permutations(reports)), data.draw(st.sampled_from(reports))]
     assert merge_images(again, order) == merged
-    assert merged == add_up(merged.images, merged.environment, merged.stack)
+    summed = add_up(merged.images, merged.environment, merged.stack)
+    assert replace(merged, duplicates=()) == summed
     assert {one.services[0] for one in merged.images} == {name for one in groups for name in one}
+
+
+def test_duplicates_of_layers_that_reports_share_count_once() -> None:
+    def duplicate(size: int, *places: str) -> Duplicate:
+        wasted = size * (len(places) - 1)
+        return Duplicate(bytes=size, copies=len(places), wasted_bytes=wasted, places=places)
+
+    web, jobs = make_images(["web"]), make_images(["jobs"])
+    in_base = duplicate(70, "web: /bin/a", "web: /bin/b")
+    larger = duplicate(500, "jobs: /srv/x", "jobs: /srv/y")
+    web = replace(web, duplicates=(in_base,))
+    jobs = replace(jobs, duplicates=(larger, duplicate(70, "jobs: /bin/a", "jobs: /bin/b")))
+    assert merge_images([web, jobs]).duplicates == (larger, in_base)
+
+
+def test_an_image_told_twice_keeps_the_account_and_the_scan_of_either() -> None:
+    told = make_images(["web"])
+    (image,) = told.images
+    bare = replace(image, accounting=NOT_ACCOUNTED, scan=NOT_SCANNED)
+    for pair in ((bare, image), (image, bare)):
+        merged = merge_images([replace(told, images=(one,)) for one in pair])
+        assert merged.images[0].accounting == image.accounting
+        assert merged.images[0].scan == image.scan
 
 
 def test_one_name_for_two_images_is_an_error_that_names_both() -> None:
