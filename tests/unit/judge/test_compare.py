@@ -116,9 +116,10 @@ def test_a_baseline_keeps_the_numbers_and_fits_a_line(one: Report, costs: dict[s
 @pytest.mark.parametrize(
     ("before", "now", "change"),
     [
-        (500, 526, Change.SAME),  # 5 % of 526 MB
-        (500, 527, Change.CHANGED),
-        (527, 500, Change.CHANGED),
+        (500, 515, Change.SAME),  # 3 % of 515 MB
+        (500, 516, Change.CHANGED),
+        (516, 500, Change.CHANGED),
+        (9000, 9040, Change.CHANGED),
         (10, 11, Change.SAME),
         (10, 12, Change.CHANGED),
     ],
@@ -133,7 +134,8 @@ def test_less_than_the_noise_is_no_change(before: int, now: int, change: Change)
     ("unit", "value", "floor"),
     [
         (Unit.MEMORY, 0, MIB),
-        (Unit.MEMORY, 500 * MIB, 25 * MIB),
+        (Unit.MEMORY, 500 * MIB, 15 * MIB),
+        (Unit.MEMORY, 9000 * MIB, 32 * MIB),
         (Unit.STORAGE, 10**6, 10**5),
         (Unit.STORAGE, 10**9, 5 * 10**6),
         (Unit.SHARE, 0.9, 0.005),
