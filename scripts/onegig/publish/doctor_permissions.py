@@ -4,18 +4,18 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from onegig.model.measured import Missing, Unknown
+from onegig.publish.action import COMMENT, EXAMPLES, PUBLISH, job_of
 from onegig.publish.checkout import Checkout
-from onegig.publish.doctor_workflows import RUNS_COMMENT, RUNS_DATA
 from onegig.publish.findings import Finding, good, must, should, unknown
 from onegig.publish.hosted import ActionsPolicy, Hosted
 from onegig.publish.workflow import ALL, LEVELS, JobSteps, Workflow
 
 NEEDED = (
     (
-        RUNS_COMMENT,
+        COMMENT,
         {"actions": "read", "checks": "write", "contents": "read", "pull-requests": "write"},
     ),
-    (RUNS_DATA, {"actions": "read", "contents": "write"}),
+    (PUBLISH, {"actions": "read", "contents": "write"}),
 )
 OF_GITHUB = ("actions/", "github/")
 
@@ -26,15 +26,15 @@ def permissions(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
     comment = checkout.workflows.get(checkout.comment)
     if gate:
         yield from _read_only(gate, hosted)
-    for pattern, needed in NEEDED:
-        job = comment.job(pattern) if comment else None
+    for command, needed in NEEDED:
+        job = job_of(comment, command) if comment else None
         if comment and job:
             yield _granted(comment, job, needed, _default_level(hosted))
-        elif comment and pattern == RUNS_DATA:
+        elif comment and command == PUBLISH:
             yield should(
                 f"no job of {comment.path} runs `onegig publish`: nothing to compare with, and no "
                 "badge",
-                "take over the job `data` from onegig's own comment.yml",
+                f"take over the job `data` from {EXAMPLES.format('comment.yml')}",
             )
     if hosted:
         yield _default(hosted)

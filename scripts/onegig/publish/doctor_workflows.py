@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Any
 
 from onegig.model.measured import Skipped, Unknown
+from onegig.publish.action import CHECK, COMMENT, EXAMPLES, job_of, placeholders
 from onegig.publish.checkout import Checkout
 from onegig.publish.findings import Finding, good, must, should, unknown
 from onegig.publish.hosted import Hosted
 from onegig.publish.numbers import ARTIFACT
-from onegig.publish.workflow import JobSteps, Workflow, runs_anyway, texts
+from onegig.publish.workflow import JobSteps, Workflow, inputs, runs_anyway, texts
 
 GATE_JOB = "gate"
-RUNS_GATE = r"(scripts/check|\bonegig check)\b.*--github"
-RUNS_COMMENT = r"\bonegig comment\b"
-RUNS_DATA = r"\bonegig publish\b"
 UPLOAD = "actions/upload-artifact"
 CHECKOUT = "actions/checkout"
 FILTERS = ("paths", "paths-ignore")
@@ -22,11 +19,13 @@ FILTERS = ("paths", "paths-ignore")
 
 def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
     """Findings about gate.yml and comment.yml, each alone and together."""
-    for path in (checkout.gate, checkout.comment):
+    for path, example in ((checkout.gate, "gate.yml"), (checkout.comment, "comment.yml")):
         if path in checkout.problems:
             yield must(f"{path} is no workflow: {checkout.problems[path]}", "correct it")
         elif path not in checkout.workflows:
-            yield must(f"{path} is not there", f"copy it from onegig's own repository to {path}")
+            yield must(f"{path} is not there", f"copy {EXAMPLES.format(example)} to {path}")
+        else:
+            yield from _filled_in(checkout.workflows[path])
     gate = checkout.workflows.get(checkout.gate)
     comment = checkout.workflows.get(checkout.comment)
     if gate:
@@ -39,7 +38,16 @@ def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
 
 def gate_job(gate: Workflow) -> JobSteps | None:
     """The job whose result is the verdict."""
-    return gate.job(RUNS_GATE, GATE_JOB)
+    return job_of(gate, CHECK, GATE_JOB)
+
+
+def _filled_in(workflow: Workflow) -> Iterator[Finding]:
+    if left := placeholders(workflow):
+        yield must(
+            f"{workflow.path} does not say which onegig it uses: {', '.join(left)}",
+            "in place of OWNER write the account that has onegig, in place of the zeros the commit "
+            "of a tag, and the tag after #:\ngh api repos/OWNER/onegig/commits/TAG --jq .sha",
+        )
 
 
 def _gate(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
@@ -53,7 +61,7 @@ def _gate(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
     if job is None:
         yield must(
             f"{gate.path} has no job that runs the gate",
-            f"add a job `{GATE_JOB}` with the step\n\n- run: scripts/check --github",
+            f"take over the job `{GATE_JOB}` from {EXAMPLES.format('gate.yml')}",
         )
         return
     if not job.runs_after_failures:
@@ -90,7 +98,7 @@ def _gate_triggers(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
 
 
 def _upload(job: JobSteps) -> Iterator[Finding]:
-    steps = [one for one in job.used(UPLOAD) if _with(one).get("name") == ARTIFACT]
+    steps = [one for one in job.used(UPLOAD) if inputs(one).get("name") == ARTIFACT]
     step = f"- if: ${{{{ !cancelled() }}}}\n  uses: {UPLOAD}@...\n  with:\n    name: {ARTIFACT}"
     if not steps:
         yield must(
@@ -120,10 +128,11 @@ def _comment(comment: Workflow, gate: Workflow | None) -> Iterator[Finding]:
         )
     else:
         yield good(f'{comment.path} follows the workflow "{name}"')
-    job = comment.job(RUNS_COMMENT)
+    job = job_of(comment, COMMENT)
     if job is None:
         yield must(
-            f"no job of {comment.path} runs `onegig comment`", "- run: .venv/bin/onegig comment"
+            f"no job of {comment.path} runs `onegig comment`",
+            f"take over the job `comment` from {EXAMPLES.format('comment.yml')}",
         )
     elif "conclusion == 'success'" in job.condition:
         yield must(
@@ -132,7 +141,7 @@ def _comment(comment: Workflow, gate: Workflow | None) -> Iterator[Finding]:
             "github.event.workflow_run.conclusion)",
         )
     for one in comment.jobs:
-        if any("head" in str(_with(step).get("ref", "")) for step in one.used(CHECKOUT)):
+        if any("head" in str(inputs(step).get("ref", "")) for step in one.used(CHECKOUT)):
             yield must(
                 f"the job {one.id} of {comment.path} checks out the pull request: strangers' code "
                 "with your token",
@@ -174,8 +183,3 @@ def _enabled(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
             yield must(
                 f"{path} is switched off", f"gh workflow enable {file} --repo {hosted.repository}"
             )
-
-
-def _with(step: Any) -> Any:
-    inputs = step.get("with")
-    return inputs if isinstance(inputs, dict) else {}

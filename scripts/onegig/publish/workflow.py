@@ -42,10 +42,6 @@ class JobSteps:
         given = self.permissions or {}
         return tuple(name for name, level in given.items() if level == "write")
 
-    def runs(self, pattern: str) -> bool:
-        """Whether a step's script has it."""
-        return any(re.search(pattern, str(step.get("run", ""))) for step in self.steps)
-
     def used(self, action: str) -> tuple[Mapping[str, Any], ...]:
         """The steps that use an action, whichever version of it."""
         return tuple(
@@ -62,16 +58,15 @@ class Workflow:
     triggers: Mapping[str, Mapping[str, Any]]
     jobs: tuple[JobSteps, ...]
 
-    def job(self, pattern: str, fallback: str = "") -> JobSteps | None:
-        """The job that runs something, or the one of that id."""
-        runs = (job for job in self.jobs if job.runs(pattern))
-        named = (job for job in self.jobs if job.id == fallback)
-        return next(runs, None) or next(named, None)
-
     def actions(self) -> tuple[str, ...]:
         """The actions of other repositories that it uses, as written."""
         used = {str(step.get("uses", "")) for job in self.jobs for step in job.steps}
         return tuple(sorted(one for one in used if re.match(r"[\w-]+/.*@", one)))
+
+
+def inputs(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a step gives the action that it uses."""
+    return _mapping(step.get("with"))
 
 
 def runs_anyway(condition: str) -> bool:

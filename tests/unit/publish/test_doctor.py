@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from examples import EXAMPLES, filled_in
 from github.stand_in import StandIn
 from github.state import State
 from histories import entry
@@ -138,6 +139,26 @@ def test_what_the_token_may_not_see_is_never_said_to_be_well(
 def test_offline(checkout: Path, run: Run, golden: Callable[[str, str], None]) -> None:
     result = run("--offline")
     golden("doctor/offline.txt", result.stdout)
+    assert result.exit_code == 0
+
+
+def test_examples_as_they_were_copied(
+    checkout: Path, run: Run, golden: Callable[[str, str], None]
+) -> None:
+    for name, path in EXAMPLES.items():
+        (checkout / GATE).with_name(name).write_text(path.read_text())
+    result = run("--offline")
+    golden("doctor/examples.txt", result.stdout)
+    assert result.exit_code == 2
+
+
+def test_examples_that_are_filled_in_are_well(
+    checkout: Path, run: Run, golden: Callable[[str, str], None]
+) -> None:
+    for name in EXAMPLES:
+        (checkout / GATE).with_name(name).write_text(filled_in(name))
+    result = run("--offline")
+    golden("doctor/offline.txt", result.stdout)  # as with onegig's own
     assert result.exit_code == 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from examples import COMMIT, OWNER, TAG, filled_in
 from github.stand_in import StandIn
 from github.state import CheckRun, State
 from onegig.cli import main
@@ -19,6 +20,7 @@ from onegig.publish.findings import Mark, count
 ROOT = Path(__file__).parents[3]
 GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"
 SHA = "0" * 40
+ACTION = f"uses: {OWNER}/onegig@{COMMIT} # {TAG}\n"
 FILES = {
     "budgets.yml": "version: 1\n",
     GATE: f"""\
@@ -146,6 +148,60 @@ def test_small_ones_are_well(offline: Examine) -> None:
 )
 def test_files(offline: Examine, path: str, old: str, new: str, finding: str) -> None:
     assert re.search(finding, offline(path, old, new))
+
+
+@pytest.mark.parametrize(
+    ("uses", "finding"),
+    [
+        ("./", "✓ the job verdict uploads"),
+        ("$/", "✓ the job verdict uploads"),
+        ("some-one/Onegig@v1", "✓ the job verdict uploads"),
+        (f"a/onegig@{COMMIT} # v1\n        with: {{command: check}}", "✓ the job verdict uploads"),
+        ("./\n        with: {command: comment}", "✗ .* has no job that runs the gate"),
+        ("./.github/actions/onegig", "✗ .* has no job that runs the gate"),
+        ("a/onegig/.github/actions/builder@v1", "✗ .* has no job that runs the gate"),
+        ("a/not-onegig@v1", "✗ .* has no job that runs the gate"),
+        ("onegig/actions@v1", "✗ .* has no job that runs the gate"),
+    ],
+)
+def test_a_job_that_uses_the_action_is_the_gates(offline: Examine, uses: str, finding: str) -> None:
+    gate = filled_in("gate.yml").replace("  gate: # the", "  verdict: # the")
+    assert re.search(finding, offline(GATE, FILES[GATE], gate.replace(ACTION, f"uses: {uses}\n")))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "finding"),
+    [
+        (GATE, "name: onegig-numbers", "name: x", "✗ the job gate does not upload onegig-numbers"),
+        (GATE, "!cancelled()", "success()", "✗ .* uploads onegig-numbers only when all went well"),
+        (GATE, "contents: read", "contents: write", "✗ the job gate of .* may write contents"),
+        (COMMENT, "command: comment", "command: x", "✗ no job of .* runs `onegig comment`"),
+        (COMMENT, "command: publish", "command: check", "! no job of .* runs `onegig publish`"),
+        (COMMENT, "checks: write", "checks: read", "✗ the job comment of .* lacks checks: write"),
+        (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
+    ],
+)
+def test_jobs_that_use_the_action_are_looked_at_as_others_are(
+    offline: Examine, path: str, old: str, new: str, finding: str
+) -> None:
+    text = filled_in(Path(path).name)
+    assert re.search(finding, offline(path, FILES[path], text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("uses", "named"),
+    [
+        (f"OWNER/onegig@{SHA}", True),
+        (f"OWNER/onegig@{COMMIT}", True),
+        (f"octo/onegig@{SHA}", True),
+        (f"octo/onegig/.github/actions/builder@{SHA}", True),
+        (f"octo/onegig@{COMMIT}", False),
+        (f"octo/another@{SHA}", False),
+    ],
+)
+def test_what_is_still_to_be_filled_in(offline: Examine, uses: str, named: bool) -> None:
+    found = offline(GATE, f"actions/checkout@{SHA}", uses)
+    assert (f"✗ {GATE} does not say which onegig it uses: {uses}\n" in found) == named
 
 
 @pytest.mark.parametrize(
