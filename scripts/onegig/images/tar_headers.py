@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from onegig.images.archive import members
+
 BLOCK = tarfile.BLOCKSIZE
 REGULAR = tarfile.REGTYPE
 DIRECTORY = tarfile.DIRTYPE
@@ -65,7 +67,7 @@ def headers(tar: IO[bytes]) -> Iterator[Header]:
             yield header
             continue
         archive = _open_at(tar, offset)
-        for member in _members(archive):
+        for member in members(archive):
             _expect(end, archive.offset)
             yield _told(member)
             if not archive.pax_headers:  # no global header, which would hold for all that follow
@@ -178,12 +180,6 @@ def blocks(size: int) -> int:
 def _open_at(tar: IO[bytes], offset: int) -> tarfile.TarFile:
     tar.seek(offset)
     return tarfile.open(fileobj=tar, mode="r:", encoding="utf-8", errors="surrogateescape")
-
-
-def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    while (member := archive.next()) is not None:
-        yield member
-        archive.members = []  # tarfile keeps all headers otherwise
 
 
 def _told(member: tarfile.TarInfo) -> Header:
