@@ -28,10 +28,11 @@ DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredLayer:
-    """A layer's tar, uncompressed, in the spool."""
+    """A layer's tar, uncompressed, in the spool; `compressed_bytes` of it where it came so."""
 
     diff_id: str
     path: Path
+    compressed_bytes: int | None = None
 
 
 class Spool:
@@ -86,7 +87,7 @@ class Spool:
     ) -> None:
         layer = open_layer(content)
         if layer is not None:
-            self._store(layer)
+            self._store(layer, None if layer is content else member.size)
         elif member.size <= DOCUMENT_LIMIT_BYTES:
             raw = content.read()
             if _is_json(raw):
@@ -94,7 +95,7 @@ class Spool:
                 names[member.name] = digest
                 documents[digest] = raw
 
-    def _store(self, content: IO[bytes]) -> None:
+    def _store(self, content: IO[bytes], compressed_bytes: int | None) -> None:
         digest = hashlib.sha256()
         with NamedTemporaryFile(dir=self._directory, delete=False) as file:
             while chunk := content.read(CHUNK_BYTES):
@@ -105,7 +106,9 @@ class Spool:
             Path(file.name).unlink()
             return
         path = Path(file.name).rename(self._directory / f"{digest.hexdigest()}.tar")
-        self.layers[diff_id] = StoredLayer(diff_id=diff_id, path=path)
+        self.layers[diff_id] = StoredLayer(
+            diff_id=diff_id, path=path, compressed_bytes=compressed_bytes
+        )
         self._on_layer(self.layers[diff_id])
 
 
@@ -114,19 +117,6 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (member := archive.next()) is not None:
         yield member
         archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all headers otherwise
-
-
-def layer_members(layer: StoredLayer) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Every entry of a layer with the tar it can be read from, in one pass.
-
-    Raises InspectError when the layer is no tar.
-    """
-    try:
-        with tarfile.open(layer.path, mode="r:") as archive:
-            for member in members(archive):
-                yield archive, member
-    except FAULTS as error:
-        raise InspectError(f"layer {layer.diff_id} is not a readable tar: {error}") from error
 
 
 def write_docker_archive(

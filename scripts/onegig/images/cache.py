@@ -1,8 +1,9 @@
 """Results kept by image id and diff_id, so that what did not change costs nothing.
 
-Small JSON files per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect. A file
-that is damaged, of another version of onegig or dive, or of another kind counts as absent and is
-written anew. The cache never fails a run: where nothing can be written, nothing is kept.
+Small JSON files per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect, and each
+layer's index beside them. A file that is damaged, of another version of onegig or dive, or of
+another kind counts as absent and is written anew. The cache never fails a run: where nothing can be
+written, nothing is kept.
 """
 
 import json
@@ -14,14 +15,21 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from onegig.images.records import ImageRecord, LayerRecord
-from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
-from onegig.model.measured import Unknown
+from pydantic import TypeAdapter
 
-SCHEMA = f"{IMAGES_SCHEMA}/cache/1"
+from onegig.images.index import LayerIndex
+from onegig.images.index_codec import decode, encode
+from onegig.images.records import ImageRecord, LayerRecord
+from onegig.model.accounting import Accounting, Duplicate
+from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
+from onegig.model.measured import Missing, Unknown
+
+SCHEMA = f"{IMAGES_SCHEMA}/cache/2"
 UNUSED_DAYS = 30
 _DAY_SECONDS = 24 * 3600
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+_ACCOUNTING: TypeAdapter[Accounting | Missing] = TypeAdapter(Accounting | Missing)
+_DUPLICATES: TypeAdapter[tuple[Duplicate, ...]] = TypeAdapter(tuple[Duplicate, ...])
 
 
 class Cache:
@@ -54,6 +62,32 @@ class Cache:
         except _MALFORMED:
             return None
 
+    def index(self, diff_id: str) -> LayerIndex | None:
+        """What the layer says, None when that is not known."""
+        path = self._path("index", diff_id, ".zst")
+        try:
+            index = decode(path.read_bytes())
+            os.utime(path)
+        except (OSError, ValueError):
+            return None
+        return index if index.diff_id == diff_id else None
+
+    def keep_index(self, index: LayerIndex) -> None:
+        """Keep what a layer says."""
+        self._write(self._path("index", index.diff_id, ".zst"), encode(index))
+
+    def duplicates(self, stack: str) -> tuple[Duplicate, ...] | None:
+        """What a stack, named by the digest of its images, holds more than once."""
+        entry = self._load("duplicates", stack)
+        try:
+            return _DUPLICATES.validate_python(entry["duplicates"])
+        except _MALFORMED:
+            return None
+
+    def keep_duplicates(self, stack: str, duplicates: tuple[Duplicate, ...]) -> None:
+        """Keep what a stack holds more than once."""
+        self._store("duplicates", stack, {"duplicates": [asdict(one) for one in duplicates]})
+
     def build_seconds(self, image_id: str) -> float | None:
         """What building exactly this image took, None when that is not known."""
         seconds = self._load("build", image_id).get("seconds")
@@ -79,8 +113,8 @@ class Cache:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def _path(self, kind: str, digest: str) -> Path:
-        return self._directory / f"{kind}-{digest.removeprefix('sha256:')}.json"
+    def _path(self, kind: str, digest: str, suffix: str = ".json") -> Path:
+        return self._directory / f"{kind}-{digest.removeprefix('sha256:')}{suffix}"
 
     def _load(self, kind: str, digest: str) -> dict[str, Any]:
         path = self._path(kind, digest)
@@ -97,11 +131,14 @@ class Cache:
 
     def _store(self, kind: str, digest: str, fields: dict[str, Any]) -> None:
         text = json.dumps({"schema": SCHEMA, "digest": digest, **fields})
+        self._write(self._path(kind, digest), text.encode())
+
+    def _write(self, path: Path, content: bytes) -> None:
         with suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile("w", dir=self._directory, delete=False) as file:
-                file.write(text)
-            Path(file.name).replace(self._path(kind, digest))
+            with NamedTemporaryFile(dir=self._directory, delete=False) as file:
+                file.write(content)
+            Path(file.name).replace(path)
 
 
 def open_cache() -> Cache:
@@ -113,7 +150,9 @@ def open_cache() -> Cache:
 
 def _image_record(entry: dict[str, Any]) -> ImageRecord:
     return ImageRecord(
-        layers=tuple(_layer(layer) for layer in entry["layers"]), dive=_dive(entry["dive"])
+        layers=tuple(_layer(layer) for layer in entry["layers"]),
+        dive=_dive(entry["dive"]),
+        accounting=_ACCOUNTING.validate_python(entry["accounting"]),
     )
 
 

@@ -1,17 +1,22 @@
-"""Images that no cache knows: saved as one stream, each layer measured once, dive run on each."""
+"""Images that no cache knows: saved as one stream, each layer read once, dive run on each."""
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
 from onegig.errors import InspectError
 from onegig.images import dive
+from onegig.images.accounted import account_for
 from onegig.images.archive import Spool, StoredLayer, write_docker_archive
 from onegig.images.cache import Cache
-from onegig.images.layers import layers_of, measure_layer
+from onegig.images.index import LayerIndex
+from onegig.images.index_layer import index_layer
+from onegig.images.layers import compressed_bytes, layers_of
 from onegig.images.manifests import ArchivedImage
 from onegig.images.records import ImageRecord, LayerRecord
 from onegig.images.source import EngineImage, ImageSource
@@ -20,6 +25,7 @@ from onegig.model.measured import Unknown
 from onegig.owned import new_run
 
 THREADS_PER_CPU = 2
+PATIENCE = 10  # nice value of the threads that compress
 
 Outcome = ImageRecord | InspectError
 
@@ -36,8 +42,8 @@ def examine(
     An image that fails takes no other with it. Layers are unpacked into a run's folder, so that
     they do not outlive even a killed run for long. Raises EngineError when the engine is gone.
     """
-    with new_run() as run, _pool() as pool:
-        bench = _Bench(cache, pool, run.directory)
+    with new_run() as run, _pool() as pool, _patient_pool() as patient:
+        bench = _Bench(cache, pool, patient, run.directory)
         refused = _save(images, source, bench.spool)
         waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
         for image in images:
@@ -56,12 +62,23 @@ def examine(
 
 
 class _Bench:
-    """A spool whose layers are measured in a pool while the next ones still arrive."""
+    """A spool whose layers are read in a pool while the next ones still arrive.
 
-    def __init__(self, cache: Cache, pool: ThreadPoolExecutor, directory: Path) -> None:
+    Compressing them takes ten times as long as all the rest, so it yields to it.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        pool: ThreadPoolExecutor,
+        patient: ThreadPoolExecutor,
+        directory: Path,
+    ) -> None:
         self._cache = cache
         self._pool = pool
+        self._patient = patient
         self._directory = directory
+        self._indexing: dict[str, Future[LayerIndex]] = {}
         self._measuring: dict[str, Future[LayerRecord]] = {}
         self.spool = Spool(directory, self._start)
 
@@ -78,22 +95,36 @@ class _Bench:
     def record(
         self, image: EngineImage, archived: ArchivedImage, opinion: Dive | Unknown
     ) -> Outcome:
-        """Everything about an image, once its layers are measured."""
+        """Everything about an image, once its layers are read and compressed."""
         try:
+            indexes = [self._indexing[diff_id].result() for diff_id in image.diff_ids]
+            accounting = account_for(indexes, archived)
             measured = {diff_id: self._measuring[diff_id].result() for diff_id in image.diff_ids}
         except InspectError as error:
             return error
         return ImageRecord(
-            layers=layers_of(image.diff_ids, archived.history, measured), dive=opinion
+            layers=layers_of(image.diff_ids, archived.history, measured),
+            dive=opinion,
+            accounting=accounting,
         )
 
     def _start(self, layer: StoredLayer) -> None:
-        self._measuring[layer.diff_id] = self._pool.submit(self._measure, layer)
+        self._indexing[layer.diff_id] = self._pool.submit(self._index, layer)
+        self._measuring[layer.diff_id] = self._patient.submit(self._measure, layer)
+
+    def _index(self, layer: StoredLayer) -> LayerIndex:
+        index = self._cache.index(layer.diff_id)
+        if index is None:
+            index = index_layer(layer)
+            self._cache.keep_index(index)
+        return index
 
     def _measure(self, layer: StoredLayer) -> LayerRecord:
         measured = self._cache.layer(layer.diff_id)
         if measured is None:
-            measured = measure_layer(layer)
+            compressed = layer.compressed_bytes or compressed_bytes(layer.path)
+            size = self._indexing[layer.diff_id].result().size_bytes
+            measured = LayerRecord(size_bytes=size, compressed_bytes=compressed)
             self._cache.keep_layer(layer.diff_id, measured)
         return measured
 
@@ -143,10 +174,22 @@ def _is_lasting(opinion: Dive | Unknown, program: dive.Program | Unknown) -> boo
     return isinstance(opinion, Dive) or isinstance(program, Unknown)
 
 
+def _step_back() -> None:
+    """Let every other thread of the machine go first, as nice(1) does."""
+    if sys.platform == "linux":  # elsewhere the number would name a process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENCE)
+
+
+def _patient_pool() -> AbstractContextManager[ThreadPoolExecutor]:
+    return _pool(1, _step_back)
+
+
 @contextmanager
-def _pool() -> Iterator[ThreadPoolExecutor]:
+def _pool(
+    per_cpu: int = THREADS_PER_CPU, begin: Callable[[], None] | None = None
+) -> Iterator[ThreadPoolExecutor]:
     """A pool that, when its user gives up, does not begin what still waits."""
-    pool = ThreadPoolExecutor(THREADS_PER_CPU * (os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(per_cpu * (os.cpu_count() or 1), initializer=begin)
     try:
         yield pool
     finally:

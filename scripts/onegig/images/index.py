@@ -49,5 +49,12 @@ class LayerIndex:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of its regular files: Layer.size_bytes."""
+        """Bytes of its regular files: Layer.size_bytes. A hard link adds nothing.
+
+        This is the engine's own count (`docker history`, `docker image inspect`) for layers it
+        built. For layers it pulled, loaded or imported it walks the unpacked folder instead and
+        adds the length of every symbolic link's target: 4,894 bytes for Alpine's 300 busybox links.
+        The same layer must not change its size with the way it came, so the targets stay out here.
+        The containerd image store reports disk blocks plus compressed blobs, which is neither.
+        """
         return sum(entry.size for entry in self.entries)

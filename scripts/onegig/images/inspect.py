@@ -112,6 +112,7 @@ def _image(
         base=dict(image.labels).get(BASE_LABEL, FROM_REGISTRY),
         layers=record.layers,
         dive=record.dive,
+        accounting=record.accounting,
         build_seconds=NOT_BUILT if seconds is None else seconds,
     )
 

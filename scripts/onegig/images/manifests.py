@@ -29,6 +29,11 @@ class ArchivedImage:
         """The config's history, oldest first, with entries that made no layer."""
         return tuple(json.loads(self.config).get("history") or ())
 
+    @property
+    def workdir(self) -> str:
+        """The config's working directory, "" when it names none."""
+        return str((json.loads(self.config).get("config") or {}).get("WorkingDir") or "")
+
 
 def images_of(
     names: Mapping[str, str], documents: Mapping[str, bytes]

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from onegig.model.images import Dive, Layer
-from onegig.model.measured import Unknown
+from onegig.model.accounting import Accounting
+from onegig.model.images import NOT_ACCOUNTED, Dive, Layer
+from onegig.model.measured import Missing, Unknown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +17,8 @@ class LayerRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageRecord:
-    """An image's layers and dive's numbers, kept by image id."""
+    """An image's layers, the account of its bytes and dive's numbers, kept by image id."""
 
     layers: tuple[Layer, ...]
     dive: Dive | Unknown
+    accounting: Accounting | Missing = NOT_ACCOUNTED

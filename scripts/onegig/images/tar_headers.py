@@ -116,6 +116,8 @@ def _extension(
     if records is None:
         return None
     names = {key: text for key, text in records.items() if key in ("path", "linkpath")}
+    if "\0" in "".join(names.values()):
+        return None
     size = records.get("size")
     if size is not None and not size.isdecimal():
         return None
@@ -183,6 +185,8 @@ def _open_at(tar: IO[bytes], offset: int) -> tarfile.TarFile:
 
 
 def _told(member: tarfile.TarInfo) -> Header:
+    if "\0" in member.name + member.linkname:  # only PAX can say it, no file system can have it
+        raise tarfile.ReadError("a name with a NUL")
     pieces: Sequence[tuple[int, int]] | None = getattr(member, "sparse", None)
     return Header(
         name=member.name,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from onegig.errors import InspectError
 from onegig.images.archive import StoredLayer
-from onegig.images.layers import chain_ids, content_bytes, instructions, measure_layer
+from onegig.images.index_layer import index_layer
+from onegig.images.layers import chain_ids, compressed_bytes, instructions
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_only_content_of_regular_files_counts(
         entry("caf\udce9", tarfile.REGTYPE, b"1"),
         form=form,
     )
-    assert content_bytes(stored(raw)) == 13
+    assert index_layer(stored(raw)).size_bytes == 13
 
 
 def test_a_sparse_file_counts_as_long_as_it_reads(
@@ -69,12 +70,13 @@ def test_a_sparse_file_counts_as_long_as_it_reads(
     command = ["tar", "--sparse", "-cC", str(tmp_path), "sparse"]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     assert len(raw) < 100_000
-    assert content_bytes(stored(raw)) == 1_000_000
+    assert index_layer(stored(raw)).size_bytes == 1_000_000
 
 
 def test_an_empty_layer_has_no_content(stored: Callable[[bytes], StoredLayer]) -> None:
-    measured = measure_layer(stored(bytes(1024)))
-    assert (measured.size_bytes, measured.compressed_bytes) == (0, 29)
+    layer = stored(bytes(1024))
+    assert index_layer(layer).size_bytes == 0
+    assert compressed_bytes(layer.path) == 29
 
 
 @given(content=st.binary(max_size=3000), copies=st.integers(0, 700))
@@ -84,9 +86,18 @@ def test_compressed_size_is_that_of_gzip(
     raw = tar_of(entry("data", tarfile.REGTYPE, content * copies))
     path = tmp_path_factory.mktemp("layer") / "layer.tar"
     path.write_bytes(raw)
-    measured = measure_layer(StoredLayer(diff_id="sha256:0", path=path))
-    assert measured.compressed_bytes == len(gzip.compress(raw, compresslevel=6))
-    assert measured.size_bytes == len(content) * copies
+    assert compressed_bytes(path) == len(gzip.compress(raw, compresslevel=6))
+
+
+def test_a_long_layer_is_compressed_in_pieces_without_losing_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece still sees the end of the one before it."""
+    monkeypatch.setattr("onegig.images.layers.PIECE_BYTES", 100_000)
+    raw = b"".join(b"%d lines of a layer\n" % (number % 4999) for number in range(30_000))
+    path = tmp_path / "layer.tar"
+    path.write_bytes(raw)
+    assert compressed_bytes(path) == pytest.approx(len(gzip.compress(raw, 6)), rel=0.01)
 
 
 @pytest.mark.parametrize("raw", [b"no tar at all" * 100, b"\x01" * 2000])
@@ -94,7 +105,7 @@ def test_a_layer_that_is_no_tar_is_an_error(
     raw: bytes, stored: Callable[[bytes], StoredLayer]
 ) -> None:
     with pytest.raises(InspectError, match="not a readable tar"):
-        measure_layer(stored(raw))
+        index_layer(stored(raw))
 
 
 def test_a_chain_id_names_a_layer_with_all_below_it() -> None:
