@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from onegig.judge.contents import contents_of
 from onegig.judge.totals import own_ranges
 from onegig.model.baseline import Baseline, Mark, ServiceNumbers
 from onegig.model.budgets import Metric
@@ -32,6 +33,7 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         ),
         services=service_numbers(report, costs),
         environment=environment_of(report),
+        contents=contents_of(report.images),
     )
 
 

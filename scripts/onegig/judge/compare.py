@@ -11,6 +11,7 @@ from typing import TypeVar
 from onegig.judge.differences import differences
 from onegig.judge.halves import missing_half
 from onegig.judge.noise import differs
+from onegig.judge.scan_deltas import scan_delta
 from onegig.judge.service_deltas import compare_services
 from onegig.judge.words import memory
 from onegig.model.baseline import Baseline, Mark
@@ -45,7 +46,10 @@ def _deltas(report: Report, baseline: Baseline) -> Iterator[Delta]:
     marks = dict(_numbered(baseline.marks))
     for key, check in _numbered(report.verdict.checks):
         mark = marks.get(key)
-        yield _new(check, baseline) if mark is None else _delta(check, mark, report, baseline)
+        found = scan_delta(check, mark, report, baseline)
+        if found is None:
+            found = _delta(check, mark, report, baseline) if mark else _new(check, baseline)
+        yield found
 
 
 def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delta:

@@ -13,7 +13,12 @@ from onegig.judge.words import one_line
 from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.review import LimitChange
 
-_EFFICIENCY = "images.min_efficiency"
+_BLOCK_WHEN_WRITTEN = (
+    "images.min_efficiency",
+    "scan.vulnerabilities",
+    "scan.secrets",
+    "scan.misconfigurations",
+)
 _SERVICE_MEMORY = Rule(key="", field="", write=memory_text, looser=raised)
 _SERVICE_IMAGE = Rule(key="", field="", write=storage_text, looser=raised)
 
@@ -30,8 +35,8 @@ def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
         texts = _load(old.load), _load(new.load)
         yield LimitChange(key="load", old=texts[0], new=texts[1], looser=new.load is None)
     for rule in RULES:
-        if rule.key == _EFFICIENCY:
-            yield from _efficiency(rule, old, new)
+        if rule.key in _BLOCK_WHEN_WRITTEN:
+            yield from _blocking(rule, old, new)
         elif not (load_came_or_went and rule.key.startswith("load.")):
             yield from _value(rule, rule.key, rule.value(old), rule.value(new))
 
@@ -42,7 +47,7 @@ def _value(rule: Rule, key: str, old: object, new: object) -> Iterator[LimitChan
         yield LimitChange(key=key, old=before, new=after, looser=rule.looser(old, new))
 
 
-def _efficiency(rule: Rule, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+def _blocking(rule: Rule, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Written it blocks, by default it only warns: leaving the line out lets more pass."""
     before, after = _blocks(rule, old), _blocks(rule, new)
     if before is after:
@@ -85,11 +90,10 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Pairs by what is waived; one that is new, or holds for longer, lets more pass."""
-    names = dict.fromkeys((one.metric, one.subject) for one in (*old.waivers, *new.waivers))
+    names = dict.fromkeys(map(_name, (*old.waivers, *new.waivers)))
     for name in names:
         before, after = (
-            [one for one in budgets.waivers if (one.metric, one.subject) == name]
-            for budgets in (old, new)
+            [one for one in budgets.waivers if _name(one) == name] for budgets in (old, new)
         )
         for was, now in zip_longest(before, after):
             if was != now:
@@ -97,12 +101,17 @@ def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
                 yield LimitChange(key="waivers", old=_waiver(was), new=_waiver(now), looser=longer)
 
 
+def _name(waiver: Waiver) -> tuple[str, str | None, str | None]:
+    return waiver.metric, waiver.subject, waiver.id
+
+
 def _waiver(waiver: Waiver | None) -> str:
     if waiver is None:
         return NONE
     subject = f" of {waiver.subject}" if waiver.subject else ""
     terms = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
-    return f"{waiver.metric}{subject} {terms}"
+    finding = f" {waiver.id}" if waiver.id else ""
+    return f"{waiver.metric}{finding}{subject} {terms}"
 
 
 def _shown(change: LimitChange) -> LimitChange:

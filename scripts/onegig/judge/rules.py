@@ -6,6 +6,7 @@ from typing import Any
 
 from onegig.judge.words import percent
 from onegig.model.budgets import Budgets, Metric
+from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb
 from onegig.model.tiers import catalogue
 
@@ -71,6 +72,14 @@ def _metric(old: Metric, new: Metric) -> bool:
     return _METRICS.index(new) > _METRICS.index(old)
 
 
+def _severity(old: Severity, new: Severity) -> bool:
+    return tuple(Severity).index(new) > tuple(Severity).index(old)
+
+
+def _switched_on(old: object, new: object) -> bool:
+    return bool(new) and not old
+
+
 def _tier(old: str | None, new: str | None) -> bool:
     return raised(_room(old), _room(new))
 
@@ -85,6 +94,10 @@ def _room(name: str | None) -> float | None:
 
 def _counted(noun: str) -> Callable[[int], str]:
     return lambda count: f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - the value itself
+    return "yes" if value else "no"
 
 
 def _seconds(value: float) -> str:
@@ -133,6 +146,11 @@ RULES = (
     _rule("images.min_efficiency", "images.min_efficiency", percent, lowered),
     _rule("images.max_wasted", "images.max_wasted_bytes", storage_text, raised),
     _rule("images.max_user_wasted", "images.max_user_wasted_share", percent, raised),
+    _rule("scan.severity", "scan.severity", str, _severity),
+    _rule("scan.ignore_unfixed", "scan.ignore_unfixed", _yes, _switched_on),
+    _rule("scan.vulnerabilities", "scan.vulnerabilities", _number, raised),
+    _rule("scan.secrets", "scan.secrets", _number, raised),
+    _rule("scan.misconfigurations", "scan.misconfigurations", _number, raised),
     # less is seen of what grows when it is shorter, less of the start when it is longer
     _rule("measure.settle", "measure.settle_seconds", _seconds, _either),
     _rule("measure.window", "measure.window_seconds", _seconds, lowered),

@@ -5,11 +5,13 @@ from datetime import date
 
 from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
+from onegig.judge.scan_checks import check_scan
 from onegig.judge.sentence import make_sentence
 from onegig.judge.totals import Total, add_up
 from onegig.judge.waivers import apply_waivers, waiver_notes
 from onegig.judge.waterfall import waterfalls
 from onegig.judge.windows import rise
+from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
@@ -27,13 +29,16 @@ def judge(
     tier: Tier | None,
     *,
     today: date,
+    main: Baseline | None = None,
 ) -> Verdict:
     """The verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
-    `today` (UTC) decides which waivers are still in force.
+    `today` (UTC) decides which waivers are still in force. `main` is what a pull request goes on
+    top of: of what trivy finds only that blocks which it does not have.
     """
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
-    found = tuple(_checks(budgets, images, memory, tier))
+    scans = () if isinstance(images, Missing) else _scans(budgets, images, today, main)
+    found = (*_checks(budgets, images, memory, tier), *scans)
     checks = apply_waivers(found, budgets.waivers, today)
     states = {check.state for check in checks}
     state = next(state for state in WORST_FIRST if state in states)
@@ -67,6 +72,13 @@ def _checks(
         yield from check_images(budgets, images)
     if not isinstance(memory, Missing) and not isinstance(images, Missing):
         yield from _halves(images, memory)
+
+
+def _scans(
+    budgets: Budgets, images: ImagesReport, today: date, main: Baseline | None
+) -> Iterator[Check]:
+    for image in images.images:
+        yield from check_scan(budgets, image, today=today, main=main)
 
 
 def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:

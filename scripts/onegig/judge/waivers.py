@@ -1,7 +1,8 @@
 """Waivers: failures that are let pass for a while, by somebody's name and for a reason.
 
 A waiver holds until and including its last day (UTC). What it covers is still shown and never
-better than a WARN; what could not be measured can't be waived.
+better than a WARN; what could not be measured can't be waived. Waivers of single findings are
+honoured where findings are counted (scan_checks).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from datetime import date
 from onegig.judge.halves import missing_half
 from onegig.judge.words import one_line
 from onegig.model.budgets import Waiver
+from onegig.model.measured import Missing
 from onegig.model.verdict import Check, State
 
 SOON_DAYS = 14  # a waiver that ends within these is announced
@@ -41,29 +43,50 @@ def _waived(check: Check, waivers: Sequence[Waiver], today: date) -> Check:
         expired = f"the waiver by {_owner(waiver)} expired on {waiver.expires}"
         return _told(check, expired)
     told = _told(check, f"waived until {waiver.expires}")
-    return replace(told, state=State.WARN, waived=_terms(waiver, today))
+    return replace(told, state=State.WARN, waived=terms(waiver, today))
 
 
 def _notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: date) -> Iterator[str]:
     for waiver in waivers:
-        covered = [check for check in checks if _covers(waiver, check)]
+        covered = list(_covered(waiver, checks))
         name = f"the waiver of {_what(waiver)} by {_owner(waiver)}"
         if all(check.state is State.GO for check in covered):
-            if not missing_half(waiver.metric, checks):
+            if not missing_half(waiver.metric, checks) and not _unscanned(waiver, checks):
                 yield f"{name} is unused: nothing it covers fails"
         elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
             yield f"{name} ends on {waiver.expires}{_left(waiver, today)}"
 
 
 def _covers(waiver: Waiver, check: Check) -> bool:
+    return waiver.id is None and _is_about(waiver, check)
+
+
+def _covered(waiver: Waiver, checks: Sequence[Check]) -> Iterator[Check]:
+    """The checks that a waiver is about; with an id only where that was found."""
+    for check in checks:
+        if _is_about(waiver, check) and (waiver.id is None or _has(check, waiver.id)):
+            yield check
+
+
+def _is_about(waiver: Waiver, check: Check) -> bool:
     return waiver.metric == check.id and waiver.subject in (None, check.subject)
+
+
+def _has(check: Check, identity: str) -> bool:
+    return any(told.startswith(f"{identity} in ") for told in check.findings)
+
+
+def _unscanned(waiver: Waiver, checks: Sequence[Check]) -> bool:
+    """Whether it can't be told that a finding is gone, because nobody looked for it."""
+    about = [check for check in checks if _is_about(waiver, check)]
+    return bool(waiver.id) and all(isinstance(check.value, Missing) for check in about)
 
 
 def _told(check: Check, remark: str) -> Check:
     return replace(check, message=f"{check.message}; {remark}")
 
 
-def _terms(waiver: Waiver, today: date) -> str:
+def terms(waiver: Waiver, today: date) -> str:
     """Such as "until 2026-12-31 by @ops: the fix is on its way"."""
     left = _left(waiver, today)
     return f"until {waiver.expires}{left} by {_owner(waiver)}: {one_line(waiver.reason)}"
@@ -79,7 +102,8 @@ def _left(waiver: Waiver, today: date) -> str:
 
 def _what(waiver: Waiver) -> str:
     subject = f" of {one_line(waiver.subject)}" if waiver.subject else ""
-    return f"{waiver.metric}{subject}"
+    finding = f" {one_line(waiver.id)}" if waiver.id else ""
+    return f"{waiver.metric}{finding}{subject}"
 
 
 def _owner(waiver: Waiver) -> str:

@@ -15,6 +15,7 @@ from onegig.load.structure import check_structure
 from onegig.load.values import (
     Values,
     memory_size,
+    most_or_any,
     number,
     positive,
     seconds,
@@ -31,9 +32,11 @@ from onegig.model.budgets import (
     Measure,
     MemoryBudget,
     Metric,
+    ScanBudget,
     ServiceBudget,
     Shards,
 )
+from onegig.model.scan import Severity
 from onegig.model.stack import Stack
 from onegig.model.tiers import catalogue
 
@@ -109,6 +112,7 @@ def _budgets(document: Document, values: Values, beside: str, today: date) -> Bu
         memory=_memory(values),
         disk_bytes=values.read(("disk", "limit"), positive(storage_size), DEFAULTS.disk_bytes),
         images=_images(values),
+        scan=_scan(values),
         measure=_measure(values),
         load=_load(values),
         services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
@@ -147,6 +151,23 @@ def _images(values: Values) -> ImagesBudget:
         ),
         max_user_wasted_share=values.read(
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
+        ),
+    )
+
+
+def _scan(values: Values) -> ScanBudget:
+    default = DEFAULTS.scan
+    severity = values.written(("scan", "severity"))
+    ignore = values.raw(("scan", "ignore_unfixed"))
+    return ScanBudget(
+        severity=Severity(severity) if severity in tuple(Severity) else default.severity,
+        ignore_unfixed=ignore if isinstance(ignore, bool) else default.ignore_unfixed,
+        vulnerabilities=values.read(
+            ("scan", "vulnerabilities"), most_or_any, default.vulnerabilities
+        ),
+        secrets=values.read(("scan", "secrets"), most_or_any, default.secrets),
+        misconfigurations=values.read(
+            ("scan", "misconfigurations"), most_or_any, default.misconfigurations
         ),
     )
 

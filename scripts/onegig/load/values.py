@@ -129,6 +129,15 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def most_or_any(text: str) -> int | None:
+    """How many there may be; None for "any". ValueError for anything else."""
+    if text.strip() == "any":
+        return None
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a whole number (write 0, or any)")
+    return int(text)
+
+
 def day(text: str) -> date:
     """A day. ValueError says how to write it."""
     try:

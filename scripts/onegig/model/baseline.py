@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from onegig.model.environment import Environment
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 from onegig.model.verdict import State
 
 BASELINE_SCHEMA = "onegig/baseline/1"
+NO_CONTENTS = Skipped(reason="what is in the images was not kept")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,19 @@ class ServiceNumbers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """What the images of just these services have in common.
+
+    `findings` are secrets and misconfigurations. Vulnerabilities are not kept: a later database
+    knows more of them, and finds in the same package of the same version the same.
+    """
+
+    services: tuple[str, ...]
+    packages: tuple[str, ...]  # "openssl 3.5.1-r0"
+    findings: tuple[str, ...]  # as `Check.findings` has them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
     """What later commits are compared with. Sums are in bytes."""
 
@@ -45,6 +59,7 @@ class Baseline:
     marks: tuple[Mark, ...]
     services: tuple[ServiceNumbers, ...]
     environment: Environment | Missing
+    contents: tuple[Contents, ...] | Missing = NO_CONTENTS
 
     @property
     def is_complete(self) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, parse_size, plain_number
 
 BUDGETS_VERSION = 1
@@ -45,6 +46,17 @@ class ImagesBudget:
     min_efficiency: float | None = 0.90
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanBudget:
+    """What trivy may find in an image: how many of each kind; None: any number."""
+
+    severity: Severity = Severity.HIGH  # findings below it do not count
+    ignore_unfixed: bool = True  # nor do vulnerabilities that no version mends yet
+    vulnerabilities: int | None = 0
+    secrets: int | None = 0
+    misconfigurations: int | None = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +111,7 @@ class Waiver:
 
     metric: str  # a check's id: "memory.total", "image.efficiency"
     subject: str | None  # the service or image; None: every one
+    id: str | None = None  # a single finding of a scan: "CVE-2026-1234"; None: all that fails
     reason: str
     owner: str
     expires: date
@@ -122,6 +135,7 @@ class Budgets:
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     disk_bytes: int = _storage("30GB")
     images: ImagesBudget = field(default_factory=ImagesBudget)
+    scan: ScanBudget = field(default_factory=ScanBudget)
     measure: Measure = field(default_factory=Measure)
     load: Load | None = None
     services: tuple[tuple[str, ServiceBudget], ...] = ()

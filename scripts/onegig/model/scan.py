@@ -38,10 +38,19 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """Something installed, by the name and version that findings give."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """One image. `vulnerabilities` is Skipped where no database was there: that is not "none"."""
+    """One image. Where `database` is missing, vulnerabilities were not looked for: not "none"."""
 
     trivy_version: str
     findings: tuple[Finding, ...]
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
+    packages: tuple[Package, ...] = ()  # each name and version once

@@ -33,6 +33,9 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
     "disk.total",
     "measure.complete",
     "memory.tier",
+    "image.secrets",
+    "image.vulnerabilities",
+    "image.misconfigurations",
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",
@@ -58,6 +61,7 @@ class Check:
     state: State
     message: str  # one sentence: what is so, and for failures why
     where: str = ""  # "budgets.yml:12", "default", "compose.yml"
+    findings: tuple[str, ...] = ()  # what was counted: "CVE-2026-1234 in openssl 3.5.1"
     waived: str = ""  # "until 2026-12-31 by @ops: the fix is on its way"; only for what fails
 
     @property

@@ -1,0 +1,107 @@
+"""What images contain, as far as a later run needs it to tell what it brings from what was there.
+
+A scan depends on the image and on the day: trivy's database grows. Both sides of a pull request are
+judged by one database nevertheless: a vulnerability is found in a package of some version, and the
+baseline has the packages. What the newer database says of a package that both sides have in the
+same version, it says of both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from onegig.judge.words import one_line
+from onegig.model.baseline import NO_CONTENTS, Baseline, Contents
+from onegig.model.images import Image, ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.scan import Finding, FindingKind, Package, Scan
+
+MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
+
+
+class Known:
+    """What one service's image contained in the baseline."""
+
+    def __init__(self, contents: Iterable[Contents]) -> None:
+        parts = tuple(contents)
+        self._packages = {name for part in parts for name in part.packages}
+        self._findings = {name for part in parts for name in part.findings}
+
+    def has(self, finding: Finding) -> bool:
+        """Whether the finding is so of the baseline's image, too."""
+        if finding.kind is FindingKind.VULNERABILITY:
+            return _package(finding.target, finding.installed) in self._packages
+        return told(finding) in self._findings
+
+
+def told(finding: Finding) -> str:
+    """A finding in one line: "CVE-2026-1234 in openssl 3.5.1-r0", "github-pat in /app/.env"."""
+    if finding.kind is FindingKind.VULNERABILITY:
+        return f"{one_line(finding.id)} in {_package(finding.target, finding.installed)}"
+    return f"{one_line(finding.id)} in {one_line(finding.target)}"
+
+
+def known_of(image: Image, baseline: Baseline | None) -> Known | Missing:
+    """What the baseline knows of the services that run an image."""
+    if baseline is None:
+        return Skipped(reason="there is no baseline")
+    if isinstance(baseline.contents, Missing):
+        return baseline.contents
+    parts = [part for part in baseline.contents if set(image.services) & set(part.services)]
+    if not parts:
+        return Skipped(reason="the baseline does not have it, or did not scan it")
+    return Known(parts)
+
+
+def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missing:
+    """The stack's packages and findings, each once with the services whose images have it.
+
+    A service that was not scanned is in none of the parts; one that has nothing is in an empty one.
+    """
+    if isinstance(report, Missing):
+        return NO_CONTENTS
+    scans = {name: image.scan for image in report.images for name in image.services}
+    scanned = {name: scan for name, scan in scans.items() if isinstance(scan, Scan)}
+    if not scanned:
+        return Skipped(reason="no image was scanned")
+    packages = _users({name: map(_told_package, scan.packages) for name, scan in scanned.items()})
+    findings = _users({name: _kept(scan.findings) for name, scan in scanned.items()})
+    if len(packages) + len(findings) > MOST_ITEMS:
+        return Unknown(reason=f"there are more than {MOST_ITEMS:,} packages and findings")
+    return _parts(tuple(scanned), packages, findings)
+
+
+def _parts(
+    services: Sequence[str],
+    packages: Mapping[str, tuple[str, ...]],
+    findings: Mapping[str, tuple[str, ...]],
+) -> tuple[Contents, ...]:
+    alone = [(name,) for name in services]
+    groups = dict.fromkeys([*packages.values(), *findings.values(), *alone])
+    return tuple(
+        Contents(
+            services=group,
+            packages=tuple(sorted(name for name, users in packages.items() if users == group)),
+            findings=tuple(sorted(name for name, users in findings.items() if users == group)),
+        )
+        for group in sorted(groups)
+    )
+
+
+def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """The services that have each item."""
+    users: dict[str, list[str]] = {}
+    for service, names in items.items():
+        for name in dict.fromkeys(names):
+            users.setdefault(name, []).append(service)
+    return {name: tuple(services) for name, services in users.items()}
+
+
+def _kept(findings: Iterable[Finding]) -> Iterable[str]:
+    return (told(one) for one in findings if one.kind is not FindingKind.VULNERABILITY)
+
+
+def _told_package(package: Package) -> str:
+    return _package(package.name, package.version)
+
+
+def _package(name: str, version: str) -> str:
+    return one_line(f"{name} {version}")

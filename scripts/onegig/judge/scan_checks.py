@@ -1,0 +1,228 @@
+"""What trivy found in an image, judged by `scan` of budgets.yml.
+
+A limit that the user wrote blocks when it is passed; a default only warns. What the baseline's
+image has, too, is inherited and never blocks. What was not looked for is never "none": where it was
+left out (no trivy, no database) a written limit warns, and a default has no check, the report says
+"not scanned"; where a scan failed, a written limit is INCOMPLETE and a default warns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from onegig.judge.contents import Known, known_of, told
+from onegig.judge.finding_waivers import FindingWaivers
+from onegig.judge.waivers import terms
+from onegig.judge.words import one_line
+from onegig.model.baseline import Baseline
+from onegig.model.budgets import Budgets, ScanBudget, Waiver
+from onegig.model.images import Image
+from onegig.model.measured import Missing, Skipped
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.model.verdict import Check, State, Unit
+
+SHOWN = 2  # findings in a message
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+_DATE_LENGTH = len("2026-11-24")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rule:
+    """The limit of one kind of findings."""
+
+    kind: FindingKind
+    name: str
+    noun: str
+    limit: int
+    policy: ScanBudget
+    where: str
+
+    @property
+    def id(self) -> str:
+        """The check's."""
+        return f"image.{self.name}"
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody wrote it."""
+        return self.where == "default"
+
+    def counts(self, finding: Finding) -> bool:
+        """Whether a finding is of its kind and grave enough."""
+        if finding.kind is not self.kind:
+            return False
+        if self.policy.ignore_unfixed and self._is_vulnerabilities and not finding.fixed:
+            return False
+        return _RANKS[finding.severity] >= _RANKS[self.policy.severity]
+
+    def words(self, count: int) -> str:
+        """Such as "3 fixable vulnerabilities of severity HIGH or above"."""
+        fixable = "fixable " if self._is_vulnerabilities and self.policy.ignore_unfixed else ""
+        grave = self.policy.severity.value
+        above = "" if self.policy.severity is Severity.CRITICAL else " or above"
+        number = f"{count:,}" if count else "no"
+        noun = self.name if count > 1 else self.noun
+        return f"{number} {fixable}{noun} of severity {grave}{above}"
+
+    @property
+    def _is_vulnerabilities(self) -> bool:
+        return self.kind is FindingKind.VULNERABILITY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What counts in one image, the gravest first, and what of it is let pass."""
+
+    all: tuple[Finding, ...]
+    waived: dict[Finding, Waiver]
+    expired: tuple[Waiver, ...]
+    inherited: frozenset[Finding]
+
+    @property
+    def unwaived(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.all if one not in self.waived)
+
+    @property
+    def introduced(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.unwaived if one not in self.inherited)
+
+
+def check_scan(
+    budgets: Budgets, image: Image, *, today: date, main: Baseline | None
+) -> Iterator[Check]:
+    """A check for each kind that has a limit; `main` is the baseline of what it is on top of."""
+    subject = image.services[0] if len(image.services) == 1 else image.reference
+    known = known_of(image, main)
+    for rule in _rules(budgets):
+        missing = _missing(image.scan, rule.kind)
+        if isinstance(image.scan, Scan) and missing is None:
+            waivers = FindingWaivers(budgets.waivers, rule.id, subject, today)
+            found = _found(rule, image.scan, waivers, known)
+            yield _judged(rule, subject, found, image.scan, today)
+        elif missing and not (rule.is_default and isinstance(missing, Skipped)):
+            yield _gap(rule, subject, missing)
+
+
+def _rules(budgets: Budgets) -> Iterator[_Rule]:
+    scan = budgets.scan
+    for kind, name, noun, limit in (
+        (FindingKind.SECRET, "secrets", "secret", scan.secrets),
+        (FindingKind.VULNERABILITY, "vulnerabilities", "vulnerability", scan.vulnerabilities),
+        (
+            FindingKind.MISCONFIGURATION,
+            "misconfigurations",
+            "misconfiguration",
+            scan.misconfigurations,
+        ),
+    ):
+        if limit is not None:
+            where = budgets.where(f"scan.{name}")
+            yield _Rule(kind=kind, name=name, noun=noun, limit=limit, policy=scan, where=where)
+
+
+def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
+    """Why findings of that kind were not looked for; None where they were."""
+    if isinstance(scan, Missing):
+        return scan
+    if kind is FindingKind.VULNERABILITY and isinstance(scan.database, Missing):
+        return scan.database
+    return None
+
+
+def _found(rule: _Rule, scan: Scan, waivers: FindingWaivers, known: Known | Missing) -> _Found:
+    counted = sorted(filter(rule.counts, scan.findings), key=lambda one: -_RANKS[one.severity])
+    inherited = [] if isinstance(known, Missing) else [one for one in counted if known.has(one)]
+    in_force = {one: waivers.in_force(one.id) for one in counted}
+    expired = dict.fromkeys(waivers.expired(one.id) for one in counted)
+    return _Found(
+        all=tuple(counted),
+        waived={one: waiver for one, waiver in in_force.items() if waiver},
+        expired=tuple(waiver for waiver in expired if waiver),
+        inherited=frozenset(inherited),
+    )
+
+
+def _judged(rule: _Rule, subject: str, found: _Found, scan: Scan, today: date) -> Check:
+    state, remarks, waived = _state(rule, found)
+    parts = [f"the image of {subject} has {_words(rule, found)}", *remarks]
+    if rule.kind is FindingKind.VULNERABILITY:
+        parts.append(f"database of {str(scan.database)[:_DATE_LENGTH]}")
+    return _check(
+        rule,
+        subject,
+        value=len(found.all),
+        state=state,
+        message="; ".join(parts),
+        findings=tuple(told(one) for one in found.all),
+        waived="; ".join(terms(one, today) for one in waived),
+    )
+
+
+def _state(rule: _Rule, found: _Found) -> tuple[State, list[str], tuple[Waiver, ...]]:
+    """The state, what it is due to, and the waivers without which it would be worse."""
+    if len(found.all) <= rule.limit:
+        return State.GO, [], ()
+    remarks = [f"{len(found.waived):,} of them waived"] if found.waived else []
+    if len(found.unwaived) <= rule.limit:
+        return State.WARN, remarks, tuple(dict.fromkeys(found.waived.values()))
+    remarks += [
+        f"the waiver of {one_line(one.id or '')} expired on {one.expires}" for one in found.expired
+    ]
+    if not found.introduced:
+        return State.WARN, [*remarks, "inherited: the baseline has the same"], ()
+    if found.inherited:
+        remarks.append(f"{len(found.introduced):,} of them new")
+    return State.WARN if rule.is_default else State.NO_GO, remarks, ()
+
+
+def _words(rule: _Rule, found: _Found) -> str:
+    """How many, how many may be, and the first ones to look at: those that block."""
+    text = rule.words(len(found.all))
+    if len(found.all) <= rule.limit:
+        return text
+    allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
+    listed = found.introduced or found.all
+    shown = [_shown(one) for one in listed[:SHOWN]]
+    more = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
+    return f"{text}, {allowed}: {', '.join(shown)}{more}"
+
+
+def _shown(finding: Finding) -> str:
+    fixed = f" (mended in {one_line(finding.fixed)})" if finding.fixed else ""
+    return f"{told(finding)}{fixed}"
+
+
+def _gap(rule: _Rule, subject: str, missing: Missing) -> Check:
+    """What was left out reads the same for every image, so that it is told once."""
+    if isinstance(missing, Skipped):
+        state, message = State.WARN, f"images were not scanned for {rule.name}"
+    else:
+        state = State.WARN if rule.is_default else State.INCOMPLETE
+        message = f"the image of {subject} could not be scanned for {rule.name}"
+    message = f"{message}: {one_line(missing.reason)}"
+    return _check(rule, subject, value=missing, state=state, message=message)
+
+
+def _check(
+    rule: _Rule,
+    subject: str,
+    *,
+    value: int | Missing,
+    state: State,
+    message: str,
+    findings: tuple[str, ...] = (),
+    waived: str = "",
+) -> Check:
+    return Check(
+        id=rule.id,
+        subject=subject,
+        title=f"{rule.name.capitalize()} of {subject}",
+        unit=Unit.COUNT,
+        value=value,
+        limit=rule.limit,
+        state=state,
+        message=message,
+        where=rule.where,
+        findings=findings,
+        waived=waived,
+    )
