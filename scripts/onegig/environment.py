@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterable
 from typing import Any
 
+import psutil
 from docker import DockerClient
 
 from onegig import __version__
@@ -30,6 +31,24 @@ def read_environment(client: DockerClient, images: Iterable[str]) -> Environment
         storage_driver=info.get("Driver", "unknown"),
         runner=_runner(),
         bases=_bases(client, images),
+    )
+
+
+def without_engine(bases: str) -> Environment:
+    """The environment of images read from an archive: no engine has a part in it."""
+    return Environment(
+        onegig_version=__version__,
+        os=platform.platform(),
+        kernel=platform.release(),
+        architecture=platform.machine(),
+        cpus=os.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        engine_version="none",
+        cgroup_version=1,
+        cgroup_driver="none",
+        storage_driver="archive",
+        runner=_runner(),
+        bases=bases,
     )
 
 

@@ -69,11 +69,11 @@ class Spool:
             if image_id in image.digests and image.diff_ids == diff_ids:
                 break
         else:
-            raise InspectError(f"image {image_id} is not in what the engine saved")
+            raise InspectError(f"image {image_id} is not in the archive")
         missing = [diff_id for diff_id in diff_ids if diff_id not in self.layers]
         if missing:
             raise InspectError(
-                f"layer {missing[0]} is not in what the engine saved, or is damaged",
+                f"layer {missing[0]} is not in the archive, or is damaged",
                 advice="build or pull the image again",
             )
         return image
@@ -92,7 +92,7 @@ class Spool:
             raw = content.read()
             if _is_json(raw):
                 digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-                names[member.name] = digest
+                names[member.name.removeprefix("./")] = digest
                 documents[digest] = raw
 
     def _store(self, content: IO[bytes], compressed_bytes: int | None) -> None:
@@ -157,7 +157,6 @@ def _unreadable(error: Exception, directory: Path) -> InspectError:
             advice="free some space there, or set TMPDIR to a folder with room for the images",
         )
     return InspectError(
-        f"the stream of images from the engine is damaged: {error}",
-        command="docker save",
-        advice="see the engine's log, then build or pull the images again",
+        f"the archive of images is damaged: {error}",
+        advice="if it comes from the engine, see its log; build, pull or save the images again",
     )

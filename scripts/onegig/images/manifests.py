@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")  # annotations
 ATTESTATION = "vnd.docker.reference.type"  # annotation of a manifest that is no image
 
 
@@ -16,13 +17,15 @@ ATTESTATION = "vnd.docker.reference.type"  # annotation of a manifest that is no
 class ArchivedImage:
     """One image of an archive.
 
-    `digests` are all names it goes by: its config's digest, its manifest's, those of the indexes
-    around it. `config` is the config's exact bytes; `diff_ids` its layers, lowest first.
+    `digests` are all digests it goes by: its config's, its manifest's, those of the indexes around
+    it. `names` are what its archive calls it. `config` is the config's exact bytes; `diff_ids` its
+    layers, lowest first.
     """
 
     digests: frozenset[str]
     config: bytes
     diff_ids: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def history(self) -> tuple[Mapping[str, Any], ...]:
@@ -32,7 +35,30 @@ class ArchivedImage:
     @property
     def workdir(self) -> str:
         """The config's working directory, "" when it names none."""
-        return str((json.loads(self.config).get("config") or {}).get("WorkingDir") or "")
+        return str(self._settings.get("WorkingDir") or "")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The config's labels."""
+        return dict(self._settings.get("Labels") or {})
+
+    @property
+    def architecture(self) -> str:
+        """What processors it is for, "" when it does not say."""
+        return str(json.loads(self.config).get("architecture") or "")
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return json.loads(self.config).get("config") or {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sighting:
+    """A place where an archive mentions an image, by its config's digest."""
+
+    config: str
+    above: frozenset[str] = frozenset()
+    name: str = ""
 
 
 def images_of(
@@ -42,47 +68,85 @@ def images_of(
 
     `names` maps a file's name in the archive to its digest, `documents` a digest to its JSON.
     """
-    known: dict[str, set[str]] = {}
-    for config, digests in (*_docker(names, documents), *_oci(names, documents)):
-        known.setdefault(config, {config}).update(digests)
+    known: dict[str, list[_Sighting]] = {}
+    for sighting in (*_docker(names, documents), *_oci(names, documents)):
+        known.setdefault(sighting.config, []).append(sighting)
     return tuple(
-        ArchivedImage(digests=frozenset(digests), config=documents[config], diff_ids=diff_ids)
-        for config, digests in known.items()
+        ArchivedImage(
+            digests=frozenset((config,)).union(*(one.above for one in sightings)),
+            config=documents[config],
+            diff_ids=diff_ids,
+            names=tuple(dict.fromkeys(one.name for one in sightings if one.name)),
+        )
+        for config, sightings in known.items()
         if (diff_ids := _diff_ids(_read(documents, config))) is not None
     )
 
 
-def _docker(
-    names: Mapping[str, str], documents: Mapping[str, bytes]
-) -> Iterator[tuple[str, set[str]]]:
+def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What an archive lists besides its images, one sentence each."""
+    index = _read(documents, names.get("index.json", ""))
+    listed = list(_listed(index, documents, frozenset())) if isinstance(index, dict) else []
+    proofs = sum(_is_proof(one) for one in listed)
+    absent = [one for one in listed if not _is_proof(one) and one["digest"] not in documents]
+    said = [f"{proofs} attestations, which are no images"] if proofs else []
+    return (*said, *(f"{_platform(one)}: its manifest is not in the archive" for one in absent))
+
+
+def _docker(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
     entries = _read(documents, names.get("manifest.json", ""))
     for entry in entries if isinstance(entries, list) else ():
         config = names.get(entry["Config"])
         if config is not None:
-            yield config, set()
+            for name in entry.get("RepoTags") or ("",):
+                yield _Sighting(config=config, name=name)
 
 
-def _oci(
-    names: Mapping[str, str], documents: Mapping[str, bytes]
-) -> Iterator[tuple[str, set[str]]]:
+def _oci(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
     index = _read(documents, names.get("index.json", ""))
     if isinstance(index, dict):
-        yield from _descend(index, frozenset(), documents)
+        yield from _descend(index, frozenset(), "", documents)
 
 
 def _descend(
-    document: dict[str, Any], above: frozenset[str], documents: Mapping[str, bytes]
-) -> Iterator[tuple[str, set[str]]]:
-    """(config, digests of manifest and indexes) of every image below an index or manifest."""
+    document: dict[str, Any], above: frozenset[str], name: str, documents: Mapping[str, bytes]
+) -> Iterator[_Sighting]:
+    """Every image below an index or manifest; `above` are the digests of those it is in."""
     for descriptor in document.get("manifests") or ():
         digest = descriptor["digest"]
-        if ATTESTATION in (descriptor.get("annotations") or {}) or digest in above:
-            continue
         child = _read(documents, digest)
-        if isinstance(child, dict):
-            yield from _descend(child, above | {digest}, documents)
+        if not _is_proof(descriptor) and digest not in above and isinstance(child, dict):
+            yield from _descend(child, above | {digest}, _name(descriptor) or name, documents)
     if "config" in document and isinstance(document.get("layers"), list):
-        yield document["config"]["digest"], set(above)
+        yield _Sighting(config=document["config"]["digest"], above=above, name=name)
+
+
+def _listed(
+    document: dict[str, Any], documents: Mapping[str, bytes], above: frozenset[str]
+) -> Iterator[dict[str, Any]]:
+    """Every descriptor of an index and of the indexes in it."""
+    for descriptor in document.get("manifests") or ():
+        yield descriptor
+        digest = descriptor["digest"]
+        child = _read(documents, digest)
+        if digest not in above and isinstance(child, dict):
+            yield from _listed(child, documents, above | {digest})
+
+
+def _is_proof(descriptor: Mapping[str, Any]) -> bool:
+    return ATTESTATION in (descriptor.get("annotations") or {})
+
+
+def _name(descriptor: Mapping[str, Any]) -> str:
+    """What an index calls an image: its whole name, as containerd writes it, or its tag."""
+    annotations = descriptor.get("annotations") or {}
+    return str(next((annotations[key] for key in NAMES if key in annotations), ""))
+
+
+def _platform(descriptor: Mapping[str, Any]) -> str:
+    platform = descriptor.get("platform") or {}
+    words = [platform[key] for key in ("os", "architecture", "variant") if key in platform]
+    return "/".join(words) or str(descriptor["digest"])
 
 
 def _read(documents: Mapping[str, bytes], digest: str) -> Any:

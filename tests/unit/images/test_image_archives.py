@@ -170,5 +170,8 @@ def test_what_is_written_for_dive_reads_back_the_same(
     (tmp_path / "again").mkdir()
     again, _ = read(out.getvalue(), tmp_path / "again")
     assert again.find(made.image_id, made.diff_ids) == image.__class__(
-        digests=frozenset({made.image_id}), config=image.config, diff_ids=image.diff_ids
+        digests=frozenset({made.image_id}),
+        config=image.config,
+        diff_ids=image.diff_ids,
+        names=("a:1",),
     )
