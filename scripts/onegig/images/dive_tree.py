@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from onegig.images.index import Entry, Kind
 
 _WHITEOUT = ".wh."
-_AFTER_ALL_NAMES = "\u0100"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +29,8 @@ class Tree:
     whiteouts: Mapping[str, str]  # what each removes
 
     def paths(self) -> Iterator[str]:
-        """In dive's order where it matters: what is below first, then by the bytes of the name."""
-        return iter(sorted(self.sizes, key=_children_first) if self.whiteouts else self.sizes)
+        """In dive's order where it matters: by the bytes of each name."""
+        return iter(sorted(self.sizes, key=_by_names) if self.whiteouts else self.sizes)
 
     def leaves(self) -> Iterator[str]:
         """Paths with nothing below them, in the same order."""
@@ -73,10 +72,10 @@ def _add_parents(path: str, sizes: dict[str, int], parents: set[str]) -> None:
         above = above.rpartition("/")[0]
 
 
-def _children_first(path: str) -> str:
-    r"""Sorts as dive walks: after each name a byte below all others, at the end one above all."""
+def _by_names(path: str) -> str:
+    """Sorts name by name: what is below "a" comes before "a-b"."""
     raw = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
-    return raw.replace("/", "\0") + "\0" + _AFTER_ALL_NAMES
+    return raw.replace("/", "\0") + "\0"
 
 
 class _Node:

@@ -13,8 +13,8 @@ To equal it, one has to do what it really does:
   weigh nothing, but are visits and make the smallest weight of their path 0.
 - The whiteout of a directory weighs all that lies below it in the lower layers. It is visited at
   the directory's own path, as a rule once: to dive `rm -rf` is efficient.
-- A whiteout of what is not there ends the visit of its layer; the nodes after it (deepest first,
-  then by name) are left out. Its path's smallest weight is -1 unless it is visited elsewhere.
+- A whiteout of what is not there ends the visit of its layer; the nodes after it (name by name, in
+  the order of bytes) are left out. Its own path counts as -1 bytes unless it is visited elsewhere.
 - In the lowest layer a whiteout looks into that layer itself.
 - Of a path that comes twice in one layer the last one counts; the layer's size has them all.
 
