@@ -1,22 +1,12 @@
 """The few small files of a layer that explain others: they are kept with its index."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from onegig.images.packages import is_database
+
 FILE_LIMIT_BYTES = 8 * 1024**2
 LAYER_LIMIT_BYTES = 64 * 1024**2
-_WANTED = re.compile(
-    r"""
-    (?:usr/)?lib/apk/db/installed | etc/apk/world
-    | var/lib/dpkg/(?: status | status\.d/[^/]+ | info/[^/]+\.(?:list|md5sums) )
-    | etc/os-release | usr/lib/os-release
-    | (?:.*/)?[^/]+\.dist-info/(?: RECORD | METADATA | direct_url\.json )
-    | (?:.*/)?[^/]+\.egg-info(?: /(?: PKG-INFO | SOURCES\.txt | installed-files\.txt ) )?
-    | (?:.*/)?package\.json
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 Place = TypeVar("Place")
 
@@ -32,7 +22,7 @@ def wanted(
     contents: dict[str, bytes] = {}
     left = LAYER_LIMIT_BYTES
     for path, size, place in files:
-        if size <= min(left, FILE_LIMIT_BYTES) and _WANTED.fullmatch(path):
+        if size <= min(left, FILE_LIMIT_BYTES) and is_database(path):
             contents[path] = read(place)
             left -= size
     return contents

@@ -1,0 +1,33 @@
+"""Words for sizes, instructions and lists in sentences about an image. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from onegig.model.sizes import Convention, format_mb
+
+SHOWN = 70  # characters of an instruction
+NAMES = 3  # in a list; the others are counted
+
+
+def size_of(count_bytes: int) -> str:
+    """Rounded down: a saving never prints larger than it is."""
+    return format_mb(count_bytes, Convention.STORAGE, down=True)
+
+
+def layer_of(instructions: Sequence[str], layer: int) -> str:
+    """An instruction and its layer, counted from 1: "`RUN make` in layer 3"."""
+    instruction = " ".join(instructions[layer].replace("`", "'").split())
+    place = f"layer {layer + 1}"
+    if not instruction:
+        return place
+    cut = instruction[: SHOWN - 1].rstrip() + "…"
+    return f"`{instruction if len(instruction) <= SHOWN else cut}` in {place}"
+
+
+def listing(sizes: Mapping[str, int]) -> str:
+    """The largest of what is named and how many more: "mypy 2.4.1 61 MB, ruff 26 MB, 9 more"."""
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    if len(ordered) == 1:
+        return ordered[0][0]
+    shown = [f"{name} {size_of(size)}" for name, size in ordered[:NAMES]]
+    more = len(ordered) - len(shown)
+    return ", ".join([*shown, f"{more:,} more"] if more else shown)
