@@ -8,8 +8,9 @@ layers are all there is an image that was read whole. JSON documents are kept in
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -63,6 +64,13 @@ class Spool:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InspectError(f"the archive's manifest makes no sense: {error!r}") from error
 
+    def put(self, diff_id: str, tar: Iterable[bytes]) -> None:
+        """Take in a layer's plain tar. Raises InspectError when it is not the one of that name."""
+        if diff_id not in self.layers:
+            self._keep(tar, None)
+        if diff_id not in self.layers:
+            raise InspectError(f"layer {diff_id} has been changed since it was made")
+
     def find(self, image_id: str, diff_ids: tuple[str, ...]) -> ArchivedImage:
         """The image of that digest and those layers; InspectError when it did not come whole."""
         for image in self.images:
@@ -87,7 +95,8 @@ class Spool:
     ) -> None:
         layer = open_layer(content)
         if layer is not None:
-            self._store(layer, None if layer is content else member.size)
+            chunks = iter(partial(layer.read, CHUNK_BYTES), b"")
+            self._keep(chunks, None if layer is content else member.size)
         elif member.size <= DOCUMENT_LIMIT_BYTES:
             raw = content.read()
             if _is_json(raw):
@@ -95,10 +104,10 @@ class Spool:
                 names[member.name.removeprefix("./")] = digest
                 documents[digest] = raw
 
-    def _store(self, content: IO[bytes], compressed_bytes: int | None) -> None:
+    def _keep(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
         digest = hashlib.sha256()
         with NamedTemporaryFile(dir=self._directory, delete=False) as file:
-            while chunk := content.read(CHUNK_BYTES):
+            for chunk in tar:
                 digest.update(chunk)
                 file.write(chunk)
         diff_id = f"sha256:{digest.hexdigest()}"

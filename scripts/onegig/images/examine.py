@@ -19,6 +19,7 @@ from onegig.images.index_layer import index_layer
 from onegig.images.layers import compressed_bytes, layers_of
 from onegig.images.manifests import ArchivedImage
 from onegig.images.records import ImageRecord, LayerRecord
+from onegig.images.saving import find, save
 from onegig.images.source import EngineImage, ImageSource
 from onegig.model.images import Dive
 from onegig.model.measured import Unknown
@@ -44,11 +45,11 @@ def examine(
     """
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
         bench = _Bench(cache, pool, patient, run.directory)
-        refused = _save(images, source, bench.spool)
+        refused = save(images, source, bench.spool)
         waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
         for image in images:
             try:
-                archived = _find(bench.spool, image, refused)
+                archived = find(bench.spool, image, refused)
             except InspectError as error:
                 yield image, error
                 continue
@@ -127,40 +128,6 @@ class _Bench:
             measured = LayerRecord(size_bytes=size, compressed_bytes=compressed)
             self._cache.keep_layer(layer.diff_id, measured)
         return measured
-
-
-def _save(
-    images: Sequence[EngineImage], source: ImageSource, spool: Spool
-) -> dict[str, InspectError]:
-    """Fill the spool; what could not be saved, by image id.
-
-    All at once, so that shared layers come once; one by one if that fails, to learn which.
-    """
-    if len(images) > 1:
-        try:
-            _save_together(images, source, spool)
-        except InspectError:
-            pass
-        else:
-            return {}
-    refused = {}
-    for image in images:
-        try:
-            _save_together([image], source, spool)
-        except InspectError as error:
-            refused[image.image_id] = error
-    return refused
-
-
-def _save_together(images: Sequence[EngineImage], source: ImageSource, spool: Spool) -> None:
-    with source.save([image.image_id for image in images]) as stream:
-        spool.add(stream)
-
-
-def _find(spool: Spool, image: EngineImage, refused: dict[str, InspectError]) -> ArchivedImage:
-    if image.image_id in refused:
-        raise refused[image.image_id]
-    return spool.find(image.image_id, image.diff_ids)
 
 
 def _ask(

@@ -70,6 +70,9 @@ class Archive:
             size_bytes=0,
         )
 
+    def unpacked(self, image: EngineImage) -> None:
+        """Nothing is unpacked here."""
+
     @contextmanager
     def save(self, image_ids: Sequence[str]) -> Iterator[IO[bytes]]:
         """All of the archive as one tar stream."""

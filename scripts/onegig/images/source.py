@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 import requests
@@ -11,6 +13,7 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from onegig.errors import EngineError, InspectError
+from onegig.images.overlay import DRIVER, UnpackedImage, find_unpacked
 
 SAVE_TIMEOUT_SECONDS = 600  # of silence: an engine prepares large images before the first byte
 
@@ -39,6 +42,9 @@ class ImageSource(Protocol):
 
     def save(self, image_ids: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
         """The images as one tar stream in which shared layers come once."""
+
+    def unpacked(self, image: EngineImage) -> UnpackedImage | None:
+        """The image in folders that can be read here, which is faster; None where it is not."""
 
 
 class Engine:
@@ -86,6 +92,20 @@ class Engine:
                     advice="build or pull the image again",
                 )
             yield cast(IO[bytes], response.raw)
+
+    def unpacked(self, image: EngineImage) -> UnpackedImage | None:
+        """The image in the engine's own folders, where it keeps it in such and we may read them."""
+        if self._root is None:
+            return None
+        return find_unpacked(self._root, image.image_id, image.diff_ids)
+
+    @cached_property
+    def _root(self) -> Path | None:
+        try:
+            info = self._client.info()
+        except (DockerException, requests.RequestException) as error:
+            raise _lost(error, "docker info") from error
+        return Path(info["DockerRootDir"]) if info.get("Driver") == DRIVER else None
 
 
 def _engine_image(reference: str, attributes: dict[str, Any]) -> EngineImage:
