@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from onegig.images import dive_remark
 from onegig.images.account import account
 from onegig.images.causes import explain, parts_of
 from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
@@ -23,7 +24,7 @@ def make_accounting(
     lowest layers came with FROM; `workdir` is the config's. Raises AccountError, a bug of ours,
     should anything not add up.
     """
-    made = account(layers)
+    made, parity = account(layers), dive_numbers(layers)
     files = explain(layers, made.live, instructions, base_layers=base_layers, workdir=workdir)
     live = live_fixes(files, instructions, base_layers=base_layers)
     dead = dead_fixes(made.dead, instructions, base_layers=base_layers)
@@ -38,5 +39,6 @@ def make_accounting(
         parts=parts_of(files),
         fixes=in_order((*live, *dead, *other)),
         eliminable_bytes=made.dead_bytes + sum(fix.bytes for fix in live),
-        parity=dive_numbers(layers),
+        parity=parity,
+        remark=dive_remark.explain(parity, made),
     )
