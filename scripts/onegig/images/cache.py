@@ -23,12 +23,14 @@ from onegig.images.records import ImageRecord, LayerRecord
 from onegig.model.accounting import Accounting, Duplicate
 from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
 from onegig.model.measured import Missing, Unknown
+from onegig.model.scan import Scan
 
 SCHEMA = f"{IMAGES_SCHEMA}/cache/2"
 UNUSED_DAYS = 30
 _DAY_SECONDS = 24 * 3600
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 _ACCOUNTING: TypeAdapter[Accounting | Missing] = TypeAdapter(Accounting | Missing)
+_SCAN: TypeAdapter[Scan] = TypeAdapter(Scan)
 _DUPLICATES: TypeAdapter[tuple[Duplicate, ...]] = TypeAdapter(tuple[Duplicate, ...])
 
 
@@ -87,6 +89,20 @@ class Cache:
     def keep_duplicates(self, stack: str, duplicates: tuple[Duplicate, ...]) -> None:
         """Keep what a stack holds more than once."""
         self._store("duplicates", stack, {"duplicates": [asdict(one) for one in duplicates]})
+
+    def scan(self, image_id: str, trivy_version: str, database: str | Missing) -> Scan | None:
+        """What that trivy found with that database, None when it did not look yet."""
+        entry = self._load("scan", image_id)
+        try:
+            scan = _SCAN.validate_python(entry["scan"])
+        except _MALFORMED:
+            return None
+        is_same = scan.trivy_version == trivy_version and scan.database == database
+        return scan if is_same else None
+
+    def keep_scan(self, image_id: str, scan: Scan) -> None:
+        """Keep what trivy found in an image, instead of what it found before."""
+        self._store("scan", image_id, {"scan": asdict(scan)})
 
     def build_seconds(self, image_id: str) -> float | None:
         """What building exactly this image took, None when that is not known."""

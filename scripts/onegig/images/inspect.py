@@ -1,18 +1,19 @@
 """The inspect step: every image of a stack, in bytes, and what dive thinks of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onegig.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
-from onegig.images import dive
+from onegig.images import dive, trivy
 from onegig.images.cache import Cache
 from onegig.images.records import ImageRecord
 from onegig.images.sharing import add_up
 from onegig.images.source import EngineImage, ImageSource
 from onegig.model.environment import Environment
-from onegig.model.images import NOT_BUILT, Image, ImagesReport
-from onegig.model.measured import Unknown
+from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
+from onegig.model.measured import Missing, Unknown
+from onegig.model.scan import Scan
 from onegig.model.sizes import Convention, format_mb
 
 
@@ -32,10 +33,12 @@ def inspect_images(
     environment: Environment,
     progress: Callable[[str], None],
     program: dive.Program | Unknown | None = None,
+    scanner: trivy.Scanner | Missing = NOT_SCANNED,
 ) -> Inspection:
     """Inspect all images of a stack; keys are references, values the services that run them.
 
-    `progress` hears one line per image. `program` is the dive to use (default: the one installed).
+    `progress` hears one line per image. `program` is the dive to use (default: the one installed),
+    `scanner` the trivy.
     Images that fail are named in `problems` and missing from the report, whose sums are then too
     low.
     Raises EngineError when the engine does not answer.
@@ -58,14 +61,32 @@ def inspect_images(
                 progress(_summary(image, outcome))
         cache.prune()
     known = [(image, records[image.image_id]) for image in images if image.image_id in records]
+    scans = _scans([image for image, _ in known], scanner, engine, cache, progress)
     report = add_up(
         [
-            _image(image, record, services_by_image[image.reference], cache)
+            replace(
+                _image(image, record, services_by_image[image.reference], cache),
+                scan=scans[image.image_id],
+            )
             for image, record in known
         ],
         environment,
     )
     return Inspection(report=report, problems=tuple(problems))
+
+
+def _scans(
+    images: Sequence[EngineImage],
+    scanner: trivy.Scanner | Missing,
+    engine: ImageSource,
+    cache: Cache,
+    progress: Callable[[str], None],
+) -> dict[str, Scan | Missing]:
+    if isinstance(scanner, Missing):
+        return {image.image_id: scanner for image in images}
+    from onegig.images.scans import scan_images  # slow to load, and often not needed
+
+    return scan_images(images, scanner, source=engine, cache=cache, progress=progress)
 
 
 def _look_up(

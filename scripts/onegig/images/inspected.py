@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from onegig.errors import InspectError
+from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
 from onegig.images.merge import merge_images, reusable
 from onegig.images.source import ImageSource
 from onegig.model.environment import Environment
-from onegig.model.images import ImagesReport
+from onegig.model.images import NOT_SCANNED, ImagesReport
+from onegig.model.measured import Missing
 
 
 def inspect_others(
@@ -20,6 +22,7 @@ def inspect_others(
     cache: Cache,
     environment: Environment,
     progress: Callable[[str], None],
+    scanner: trivy.Scanner | Missing = NOT_SCANNED,
 ) -> Inspection:
     """`inspect_images`, except for images that `reports` know by the id the engine has, too.
 
@@ -31,7 +34,12 @@ def inspect_others(
     known = {image.reference for report in kept for image in report.images}
     others = {image: users for image, users in services_by_image.items() if image not in known}
     found = inspect_images(
-        others, engine=engine, cache=cache, environment=environment, progress=progress
+        others,
+        engine=engine,
+        cache=cache,
+        environment=environment,
+        progress=progress,
+        scanner=scanner,
     )
     if not kept:
         return found

@@ -1,0 +1,122 @@
+"""trivy's JSON report read: findings and packages, never what a secret reads like."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onegig.model.measured import Unknown
+from onegig.model.scan import Finding, FindingKind, Package, Severity
+
+SCHEMA_VERSION = 2
+MOST_REPORT_BYTES = 64 * 1024**2
+MOST_TITLE = 120
+IMAGE_CONFIG = "image config"  # where a finding is in no file
+ARCHIVE = "image.tar"
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+_Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a report says; findings are ordered, the gravest first."""
+
+    findings: tuple[Finding, ...]
+    packages: tuple[Package, ...]
+
+
+def parse(report: bytes) -> Found | Unknown:
+    """What the report says. Keys we do not know are fine; one that is missing or odd is not."""
+    try:
+        results = _results(report)
+        findings = {one for result in results for one in _findings(result)}
+        packages = {one for result in results for one in _packages(result)}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return Unknown(reason=f"trivy wrote a report that cannot be read: {_short(error)}")
+    return Found(
+        findings=tuple(sorted(findings, key=_order)),
+        packages=tuple(sorted(packages, key=lambda one: (one.name, one.version))),
+    )
+
+
+def _results(report: bytes) -> Sequence[_Object]:
+    document = json.loads(report)
+    if document["SchemaVersion"] != SCHEMA_VERSION:
+        raise ValueError(f"its schema is not {SCHEMA_VERSION}")
+    return _objects(document, "Results")
+
+
+def _findings(result: _Object) -> Iterator[Finding]:
+    place = _text(result, "Target")
+    place = IMAGE_CONFIG if place == ARCHIVE else place
+    for one in _objects(result, "Vulnerabilities"):
+        yield _vulnerability(one)
+    for one in _objects(result, "Secrets"):
+        yield _finding(FindingKind.SECRET, one, "RuleID", place)
+    for one in _objects(result, "Misconfigurations"):
+        if _text(one, "Status") == "FAIL":
+            yield _finding(FindingKind.MISCONFIGURATION, one, "ID", place)
+
+
+def _vulnerability(one: _Object) -> Finding:
+    return Finding(
+        kind=FindingKind.VULNERABILITY,
+        id=_text(one, "VulnerabilityID"),
+        severity=Severity(_text(one, "Severity")),
+        target=_text(one, "PkgName"),
+        installed=_text(one, "InstalledVersion"),
+        fixed=_text(one, "FixedVersion", ""),
+        title=_text(one, "Title", "")[:MOST_TITLE],
+    )
+
+
+def _finding(kind: FindingKind, one: _Object, identity: str, place: str) -> Finding:
+    """Titles are the rules' own: they quote nothing of the image."""
+    return Finding(
+        kind=kind,
+        id=_text(one, identity),
+        severity=Severity(_text(one, "Severity")),
+        target=place,
+        title=_text(one, "Title", "")[:MOST_TITLE],
+    )
+
+
+def _packages(result: _Object) -> Iterator[Package]:
+    for one in _objects(result, "Packages"):
+        yield Package(name=_text(one, "Name"), version=_version(one))
+
+
+def _version(package: _Object) -> str:
+    """As vulnerabilities give it: Debian's and Red Hat's come in three parts."""
+    version = _text(package, "Version", "")
+    epoch, release = package.get("Epoch", 0), _text(package, "Release", "")
+    if not isinstance(epoch, int):
+        raise TypeError(f"Epoch is {type(epoch).__name__}")
+    text = f"{version}-{release}" if release else version
+    return f"{epoch}:{text}" if epoch else text
+
+
+def _objects(parent: _Object, key: str) -> Sequence[_Object]:
+    """A list of objects, which trivy leaves out or writes as null where it is empty."""
+    found = parent.get(key) or ()
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, dict) for one in found):
+        raise TypeError(f"{key} is no list of objects")
+    return found
+
+
+def _text(parent: _Object, key: str, default: str | None = None) -> str:
+    value = parent[key] if default is None else parent.get(key, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is {type(value).__name__}")
+    return value
+
+
+def _order(one: Finding) -> tuple[int, str, str, str, str]:
+    return -_RANKS[one.severity], one.kind, one.id, one.target, one.installed
+
+
+def _short(error: Exception) -> str:
+    """What is wrong, without a piece of the report."""
+    if isinstance(error, json.JSONDecodeError):
+        return "it is no JSON"
+    return f"{type(error).__name__}: {error}"[:MOST_TITLE]
