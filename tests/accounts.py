@@ -81,6 +81,7 @@ def with_top_layer(account: Accounting, at: int, size: int, instruction: str) ->
     """One more layer: a package, its headers, and what installing it left in a cache."""
     headers, cache = size // 5, size // 4
     name = instruction.rpartition(" ")[2].replace("==", " ")
+    quoted = instruction.replace("`", "'")
     parts = (
         part(Cause.DEPENDENCY, name, "pip", size - headers - cache, at),
         part(Cause.DEVELOPMENT, f"headers of {name}", "path", headers, at),
@@ -89,14 +90,14 @@ def with_top_layer(account: Accounting, at: int, size: int, instruction: str) ->
     fixes = (
         Fix(
             bytes=cache,
-            text=f"`{instruction}` in layer {at + 1} left {cache / 1e6:.0f} MB in "
+            text=f"`{quoted}` in layer {at + 1} left {cache / 1e6:.0f} MB in "
             "/root/.cache/pip: add --no-cache-dir",
             layer=at,
             place="services/Dockerfile:31",
         ),
         Fix(
             bytes=headers,
-            text=f"`{instruction}` in layer {at + 1} brings {headers / 1e6:.0f} MB of headers and "
+            text=f"`{quoted}` in layer {at + 1} brings {headers / 1e6:.0f} MB of headers and "
             "static libraries: remove them in the same instruction",
             layer=at,
             place="services/Dockerfile:31",

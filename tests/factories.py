@@ -6,6 +6,7 @@ Every number is derived from a few round ones, so that a test can say by hand wh
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from accounts import with_accounts
 from onegig.model.environment import Environment
@@ -219,7 +220,7 @@ def _image(name: str, own_mb: float) -> Image:
     layers = tuple(
         Layer(
             diff_id=f"sha256:{size:064x}",
-            chain_id=f"sha256:{size + 1:064x}",
+            chain_id=f"sha256:{sha256(text.encode()).hexdigest()}",
             size_bytes=size,
             compressed_bytes=round(size * 0.4),
             instruction=text,
@@ -233,7 +234,7 @@ def _image(name: str, own_mb: float) -> Image:
         services=(name,),
         architecture="amd64",
         size_bytes=size,
-        compressed_bytes=round(size * 0.4),
+        compressed_bytes=sum(layer.compressed_bytes for layer in layers),
         own_bytes=own,
         shared_bytes=size - own,
         base="official",

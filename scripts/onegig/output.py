@@ -32,10 +32,14 @@ def write_report(report: Report, directory: Path) -> None:
 
 def show_report(report: Report, *, color: bool) -> None:
     """Print the report for the terminal it goes to."""
-    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
     show_color = color and sys.stdout.isatty()
-    text = render_terminal(report, width=width, color=show_color)
+    text = render_terminal(report, width=terminal_width(), color=show_color)
     click.echo(text, color=show_color)
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that is printed to, within reason."""
+    return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 def print_or_write(text: str, path: Path | None) -> None:

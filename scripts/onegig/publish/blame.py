@@ -8,9 +8,11 @@ from pathlib import Path
 from onegig.errors import OnegigError
 from onegig.images.build import target_of
 from onegig.images.dockerfile import line_of
+from onegig.model.images import Image
 from onegig.model.report import Report
 from onegig.model.run import Failure
 from onegig.model.stack import Stack
+from onegig.report.accounts import largest_fix
 from onegig.report.annotations import Place, parse_place
 from onegig.report.view import images_by_service
 
@@ -31,16 +33,24 @@ def describe(error: OnegigError, stack: Stack | None) -> Failure:
 
 
 def find_dockerfiles(report: Report, stack: Stack | None) -> dict[str, Place]:
-    """For each service that is built here, the line that made its image's largest layer."""
+    """For each service that is built here, the line to change to make its image smaller."""
     images = images_by_service(report.images)
     places = {}
     for name, path in _dockerfiles(stack).items():
-        layers = images[name].layers if name in images else ()
-        largest = max(layers, key=lambda layer: layer.size_bytes, default=None)
-        place = parse_place(_line(path, largest.instruction if largest else ""))
+        place = parse_place(_line_to_change(path, images.get(name)))
         if place:
             places[name] = place
     return places
+
+
+def _line_to_change(path: Path, image: Image | None) -> str:
+    """That of the fix that saves most; without one, that of the largest layer."""
+    fix = largest_fix(image) if image else None
+    if fix and fix.place:
+        return fix.place
+    layers = image.layers if image else ()
+    largest = max(layers, key=lambda layer: layer.size_bytes, default=None)
+    return _line(path, largest.instruction if largest else "")
 
 
 def _places(detail: str, stack: Stack | None) -> Iterator[str]:

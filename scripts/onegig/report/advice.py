@@ -10,7 +10,7 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.verdict import Check, State
-from onegig.report import changes, view, words
+from onegig.report import accounts, changes, view, words
 
 MOST = 6  # steps
 ALIKE = 2  # steps of one kind
@@ -19,11 +19,16 @@ NAMED = 2  # services named as a cause
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One thing to do. `quoted` is an instruction or a path that ends the sentence."""
+    """One thing to do. `quoted` is an instruction or a path that ends the sentence.
+
+    `fix` is the first change that would do so, `fix_place` the line of the Dockerfile to change.
+    """
 
     text: str
     quoted: str = ""
     place: str = ""  # where the limit is written
+    fix: str = ""
+    fix_place: str = ""
 
 
 def steps(report: Report) -> tuple[Step, ...]:
@@ -141,6 +146,12 @@ def _images(report: Report, check: Check) -> Step | None:
 
 
 def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
+    """What in the image to change: the fix that saves most, else its largest layer."""
+    fix = accounts.largest_fix(image)
+    if fix is not None:
+        saved = words.storage(fix.bytes)
+        text = f"{text}; {saved} can go:"
+        return Step(text=text, place=_place(check), fix=fix.text, fix_place=fix.place)
     layer = _largest_layer(report, image)
     if layer is None:
         return Step(text=text, place=_place(check))

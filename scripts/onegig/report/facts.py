@@ -5,7 +5,7 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.review import Comparison, Review
-from onegig.report import words
+from onegig.report import accounts, words
 
 DIFFERENCES = 5  # that are named
 
@@ -76,6 +76,14 @@ def images_line(images: ImagesReport) -> str:
         f"{words.storage(images.disk_bytes)} on disk, shared layers counted once",
         f"{words.storage(images.total_bytes)} added up",
     )
+
+
+def eliminable_line(images: ImagesReport | Missing) -> str:
+    """What could go of all images' bytes; empty where it is little, or not known."""
+    if isinstance(images, Missing) or not accounts.matters(images):
+        return ""
+    can_go = words.storage(accounts.eliminable_bytes(images))
+    return f"Eliminable: {can_go} of the images' {words.storage(images.disk_bytes)}"
 
 
 def heading(report: Report) -> str:

@@ -4,17 +4,21 @@ import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.verdict import State
-from onegig.report import changes, facts, view, words
+from onegig.report import accounts, changes, facts, scans, view, words
 from onegig.report.bands import Band, memory_bands, thinned
 from onegig.report.bars import waterfall_bars
+from onegig.report.cause_plot import legend, plot_causes
 from onegig.report.escape import lines, plain
-from onegig.report.plots import IMAGES_SHOWN, image_name, plot_images, plot_memory, plot_waterfall
+from onegig.report.plots import IMAGES_SHOWN, plot_images, plot_memory, plot_waterfall
+
+FIXES_SHOWN, DUPLICATES_SHOWN = 12, 20
 
 
 def render(report: Report) -> str:
@@ -31,6 +35,7 @@ def render(report: Report) -> str:
             image_rows=view.image_rows(report),
             bands=_bands(report),
             plots=_plots(report),
+            splits=accounts.splits(report.images),
         )
     )
     return "\n".join(line.rstrip() for line in document.splitlines() if line.strip()) + "\n"
@@ -45,17 +50,21 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"plain": _text, "log": lines, "slug": _slug}
+    templates.filters |= {"plain": _text, "log": lines, "slug": _slug, "prose": _prose}
     templates.globals |= {
         "words": words,
         "view": view,
         "facts": facts,
         "changes": changes,
+        "accounts": accounts,
+        "scans": scans,
+        "cause_legend": legend,
         "is_missing": lambda value: isinstance(value, Missing),
         "waterfall_bars": waterfall_bars,
-        "image_name": image_name,
         "percent_of": _percent_of,
         "images_shown": IMAGES_SHOWN,
+        "fixes_shown": FIXES_SHOWN,
+        "duplicates_shown": DUPLICATES_SHOWN,
         "STORAGE": Convention.STORAGE,
         "GO": State.GO,
     }
@@ -89,12 +98,26 @@ def _plots(report: Report) -> dict[str, str]:
         plots["memory"] = plot_memory(bands, seconds, report.verdict.limit_bytes, "memory")
     if not isinstance(report.images, Missing) and report.images.images:
         plots["images"] = plot_images(report.images, view.image_rows(report), "images")
+    splits = accounts.splits(report.images)
+    if splits:
+        plots["causes"] = plot_causes(splits[:IMAGES_SHOWN], "causes")
     return plots
 
 
 def _text(text: str) -> str:
     """Visible characters only; a number is not parted from its unit at the end of a line."""
     return re.sub(r"(?<=\d) (?=(?:MB|GB|s)\b|%)", "\u00a0", plain(text))
+
+
+def _prose(text: str) -> Markup:
+    """A sentence from outside; what stands between backticks in it is code."""
+    parts = _text(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(_text(text))
+    code = Markup("<code>{}</code>")
+    return Markup("").join(
+        code.format(one) if at % 2 else escape(one) for at, one in enumerate(parts)
+    )
 
 
 def _slug(state: State) -> str:

@@ -6,7 +6,7 @@ out whole rows, the least important first, and says so.
 
 from onegig.model.report import Report
 from onegig.report import changes
-from onegig.report.comment import problems, tables
+from onegig.report.comment import images, problems, tables
 from onegig.report.comment.banners import banner
 from onegig.report.comment.footer import footer
 from onegig.report.comment.room import ROOMS, Room
@@ -37,11 +37,13 @@ def _document(report: Report, room: Room) -> str:
         problems.wrong(report, room),
         problems.not_measured(report, room),
         problems.todo(report),
+        images.eliminable(report),
         problems.notes(report, room),
         problems.logs(report, room),
         tables.changed(report, room),
         waterfalls(report),
         tables.others(report, room),
+        images.bytes_by_cause(report, room),
         tables.engine(report),
         footer(report),
     )

@@ -11,6 +11,7 @@ from onegig.model.images import Image, ImagesReport
 from onegig.model.sizes import Convention
 from onegig.model.verdict import Waterfall
 from onegig.report import words
+from onegig.report.accounts import image_name
 from onegig.report.bands import Band
 from onegig.report.bars import Bar, waterfall_bars
 from onegig.report.escape import ascii_label
@@ -32,7 +33,7 @@ def plot_waterfall(waterfall: Waterfall, key: str) -> str:
     """Where a machine's memory goes, as two inline SVGs."""
     bars = waterfall_bars(waterfall)
     told = ", ".join(f"{bar.label} {_step(bar)}" for bar in bars)
-    return _both(
+    return both(
         key,
         f"Where the memory of {waterfall.machine} goes",
         told,
@@ -45,7 +46,7 @@ def plot_memory(bands: Sequence[Band], seconds: Sequence[float], limit_bytes: in
     told = f"limit {words.memory(limit_bytes, down=True)}; highest: " + ", ".join(
         f"{band.label} {words.memory(band.peak_bytes)}" for band in bands
     )
-    return _both(
+    return both(
         key,
         "Memory over the window of measurement",
         told,
@@ -64,13 +65,13 @@ def plot_images(report: ImagesReport, images: Sequence[Image], key: str) -> str:
         f"{name} {words.storage(shared + own)}, {words.storage(own)} its own"
         for name, shared, own in rows
     )
-    return _both(key, "Image sizes", told, lambda width: _draw_images(rows, width))
+    return both(key, "Image sizes", told, lambda width: _draw_images(rows, width))
 
 
 def _draw_waterfall(bars: Sequence[Bar], width: int) -> "Figure":
     labels = [ascii_label(bar.label, 16) for bar in bars]
     values = [_step(bar) for bar in bars]
-    figure, axes = _rows_figure(width, labels, values, max(bar.end_bytes for bar in bars))
+    figure, axes = rows_figure(width, labels, values, max(bar.end_bytes for bar in bars))
     sold = bars[0].end_bytes
     for row, bar in enumerate(bars):
         axes.barh(row, abs(bar.value_bytes), left=bar.start_bytes, height=0.62, **_look(bar))
@@ -141,14 +142,14 @@ def _draw_images(rows: Sequence[tuple[str, int, int]], width: int) -> "Figure":
     labels = [ascii_label(name, 20 if width > PHONE else 15) for name, _, _ in rows]
     values = [words.storage(shared + own) for _, shared, own in rows]
     widest = max(shared + own for _, shared, own in rows)
-    figure, axes = _rows_figure(width, labels, values, widest, row=24)
+    figure, axes = rows_figure(width, labels, values, widest, row=24)
     for row, (_, shared, own) in enumerate(rows):
         axes.barh(row, shared, height=0.62, color=COLORS["shared"])
         axes.barh(row, own, left=shared, height=0.62, color=SERIES[0])
     return figure
 
 
-def _rows_figure(
+def rows_figure(
     width: int, labels: Sequence[str], values: Sequence[str], widest: float, row: int = _ROW
 ) -> "tuple[Figure, Axes]":
     """Axes for horizontal bars: names on the left, figures in a column on the right."""
@@ -193,7 +194,8 @@ def new_figure(
     return figure, axes
 
 
-def _both(key: str, title: str, description: str, draw: "Callable[[int], Figure]") -> str:
+def both(key: str, title: str, description: str, draw: "Callable[[int], Figure]") -> str:
+    """The figure for a desk and the one for a phone."""
     drawn = (
         to_svg(draw(width), f"{key}-{kind}", title, description, kind)
         for kind, width in WIDTHS.items()
@@ -207,11 +209,3 @@ def _step(bar: Bar) -> str:
 
 def _band_color(band: Band) -> str:
     return COLORS.get(band.color) or SERIES[int(band.color[1:]) - 1]
-
-
-def image_name(image: Image) -> str:
-    """The service that runs it, and how many more do."""
-    if not image.services:
-        return image.reference
-    more = f" +{len(image.services) - 1}" if len(image.services) > 1 else ""
-    return image.services[0] + more

@@ -1,9 +1,6 @@
 """The report for a terminal: the verdict first, then why, then every figure behind it."""
 
-from io import StringIO
-
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,8 +10,9 @@ from onegig.model.memory import EnginePart, MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.verdict import State, Waterfall
-from onegig.report import changes, facts, view, words
+from onegig.report import accounts, changes, facts, scans, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
+from onegig.report.console import grid, listed, printed, section
 from onegig.report.escape import lines, plain
 
 SERVICES_SHOWN = 40
@@ -32,32 +30,7 @@ _BAR_COLORS = {"sold": "bright_black", "taken": "cyan", "free": "green", "over":
 
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """The report as text no line of which is wider than `width`."""
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        height=1000,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        force_jupyter=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},
-    )
-    for part in _parts(report, width):
-        console.print(part, soft_wrap=False)
-    return "\n".join(map(_line, out.getvalue().splitlines())).strip("\n") + "\n"
-
-
-def _line(line: str) -> str:
-    """A line that GitHub's runner, which reads what a job prints, takes for no command of its."""
-    start = len(line) - len(line.lstrip())
-    if line.startswith("::", start):
-        line = f"{line[:start]}¦{line[start + 1 :]}"
-    return line.replace("##[", "##¦").rstrip()
+    return printed(_parts(report, width), width=width, color=color)
 
 
 def _parts(report: Report, width: int) -> list[RenderableType]:
@@ -94,7 +67,7 @@ def _failure(report: Report) -> list[RenderableType]:
     found = report.failure
     if found is None:
         return []
-    table = _grid()
+    table = grid()
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     where = f" ({found.place})" if found.place else ""
@@ -108,13 +81,13 @@ def _failure(report: Report) -> list[RenderableType]:
     parts: list[RenderableType] = [table]
     if found.detail.strip():
         parts.append(_tail(found.detail))
-    return [_section("What failed", Group(*parts))]
+    return [section("What failed", Group(*parts))]
 
 
 def _notes(report: Report) -> list[RenderableType]:
     """Waivers that end soon, or that nothing needs any more."""
     rows = [(Text("·"), Text(plain(note))) for note in report.verdict.notes[:PROBLEMS_SHOWN]]
-    return [_section("Waivers", _listed(rows))] if rows else []
+    return [section("Waivers", listed(rows))] if rows else []
 
 
 def _problems(report: Report) -> list[RenderableType]:
@@ -129,14 +102,14 @@ def _problems(report: Report) -> list[RenderableType]:
     ]
     parts: list[RenderableType] = []
     if rows:
-        parts.append(_section(view.failing_title(view.failing(report.verdict)), _listed(rows)))
+        parts.append(section(view.failing_title(view.failing(report.verdict)), listed(rows)))
     if reasons:
-        parts.append(_section("Not measured besides" if rows else "Not measured", _listed(reasons)))
+        parts.append(section("Not measured besides" if rows else "Not measured", listed(reasons)))
     return parts + [_log(service) for service in view.failed_with_log(report)[:LOGS_SHOWN]]
 
 
 def _log(service: ServiceMemory) -> RenderableType:
-    return _section(f"Last lines of {plain(service.name)}", _tail(service.log_tail))
+    return section(f"Last lines of {plain(service.name)}", _tail(service.log_tail))
 
 
 def _tail(log: str) -> Text:
@@ -153,15 +126,6 @@ def _problem(problem: view.Problem) -> tuple[Text, Text]:
     return Text(words.SYMBOLS[state], COLORS[state]), text.append(problem.rest)
 
 
-def _listed(rows: list[tuple[Text, Text]]) -> Table:
-    table = _grid()
-    table.add_column(width=1)
-    table.add_column(overflow="fold")
-    for mark, text in rows:
-        table.add_row(mark, text)
-    return table
-
-
 def _services(report: Report, width: int) -> RenderableType:
     rows = view.service_rows(report)
     shown = [row for row in rows if row.state is not State.GO]
@@ -173,7 +137,7 @@ def _services(report: Report, width: int) -> RenderableType:
         together = words.memory(sum(row.rss for row in rest))
         more = f"and {words.plural(len(rest), 'smaller service')} within their limits, {together}"
         parts.append(Text(more, "dim"))
-    return _section(f"{words.plural(len(rows), 'service')} (MB)", Group(*parts))
+    return section(f"{words.plural(len(rows), 'service')} (MB)", Group(*parts))
 
 
 def _services_table(rows: list[view.ServiceRow], width: int, *, measured: bool) -> Table:
@@ -213,12 +177,12 @@ def _figures(row: view.ServiceRow) -> list[str]:
 
 def _box(memory: MemoryReport) -> RenderableType:
     parts = ", ".join(map(_part, memory.engine))
-    table = _grid()
+    table = grid()
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("engine", f"{words.memory(memory.engine_pss_bytes)} PSS: {plain(parts)}")
     table.add_row("box", plain(facts.box_line(memory)))
-    return _section("Engine and box", table)
+    return section("Engine and box", table)
 
 
 def _part(part: EnginePart) -> str:
@@ -237,7 +201,7 @@ def _waterfall(waterfall: Waterfall, width: int) -> RenderableType:
         text.append(f"{label:<{pad}}  {value:>{number}}  ")
         text.append(draw(bar, scale(bars), room) + "\n", _BAR_COLORS[bar.kind])
     text.rstrip()
-    return _section(f"Where the memory goes: {plain(waterfall.machine)}", text)
+    return section(f"Where the memory goes: {plain(waterfall.machine)}", text)
 
 
 def _limits(report: Report) -> RenderableType:
@@ -251,7 +215,7 @@ def _limits(report: Report) -> RenderableType:
         heads.insert(1, f"vs {plain(changes.branch(report), 12)}")
         for row, line in zip(rows, cells, strict=True):
             line.insert(3, Text(changes.check_cell(row.check, found)))
-    table = _grid()
+    table = grid()
     table.add_column(width=1)
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for _ in heads:
@@ -260,7 +224,7 @@ def _limits(report: Report) -> RenderableType:
     for line in cells:
         table.add_row(*line)
     table.expand = True
-    return _section("Limits", table)
+    return section("Limits", table)
 
 
 def _limit(row: view.SummaryRow) -> list[Text]:
@@ -276,22 +240,22 @@ def _limit(row: view.SummaryRow) -> list[Text]:
 
 
 def _images(images: ImagesReport | Missing) -> RenderableType:
-    line = words.missing(images) if isinstance(images, Missing) else facts.images_line(images)
-    return _section("Images", Text(plain(line)))
+    """Sizes, what could go and the fix that saves most, what trivy found."""
+    if isinstance(images, Missing):
+        return section("Images", Text(plain(words.missing(images))))
+    lines = [facts.images_line(images), facts.eliminable_line(images)]
+    if lines[-1]:
+        fix = next(iter(accounts.advice(images)), None)
+        lines[-1] += f"; `onegig inspect` tells how{f': {fix.line}' if fix else ''}"
+    lines += [one.line for one in accounts.not_accounted(images)]
+    lines.append(f"trivy: {scans.line(images)}")
+    return section("Images", Group(*(Text(plain(line)) for line in lines if line)))
 
 
 def _footer(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     environment = facts.environment_line(report)
     if environment:
-        parts.append(_section("Measured on", Text(plain(environment), "dim")))
-    parts.append(_section("Reproduce", Text(plain(report.reproduce), "bold")))
+        parts.append(section("Measured on", Text(plain(environment), "dim")))
+    parts.append(section("Reproduce", Text(plain(report.reproduce), "bold")))
     return Group(*parts, Text(), _sentence(report))
-
-
-def _section(title: str, body: RenderableType) -> RenderableType:
-    return Group(Text(), Text(title, "bold"), Padding(body, (0, 0, 0, 2)))
-
-
-def _grid() -> Table:
-    return Table.grid(padding=(0, 2, 0, 0))

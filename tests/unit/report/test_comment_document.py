@@ -187,6 +187,7 @@ def test_new_and_removed_services_are_called_so() -> None:
 
 def test_only_changed_services_are_open() -> None:
     opened, _, folded = comment(make_go).partition("<details>")
+    folded = folded.partition("Where the images' bytes go")[0]
     assert "`market-data`" in opened
     assert "`funding`" not in opened
     assert "`funding`" in folded
@@ -214,13 +215,17 @@ def test_inherited_failures_come_after_new_ones() -> None:
     assert "Every failure is inherited" not in comment(make_some_inherited)
 
 
-def test_what_to_do_names_cause_layer_and_place() -> None:
+def test_what_to_do_names_cause_fix_and_place() -> None:
     text = comment(make_no_go)
     todo = text.partition("**What to do**")[2].partition("**Services")[0]
     assert "Free 135 MB: aggressor grew from 14 to 713 MB against main" in todo
     assert "(limit: `budgets.yml:5`)" in todo
     assert "it took 713 MB and was killed when the machine was full (1,024 MB)" in todo
-    assert "its largest layer takes 119 MB: `RUN pip install --no-cache-dir torch==2.9.1`" in todo
+    assert (
+        "it grew from 25 to 144 MB against main; 30 MB can go: "
+        "`RUN pip install --no-cache-dir torch==2.9.1` in layer 5 left 30 MB in /root/.cache/pip: "
+        "add --no-cache-dir (`services/Dockerfile:31`, limit: `budgets.yml:9`)"
+    ) in todo
 
 
 @pytest.mark.parametrize("name", [name for name in REVIEWS if name != "hostile"])

@@ -197,7 +197,8 @@ def test_plots_take_all_colors_and_ids_from_the_page(scenario: str) -> None:
 
 def test_plots_are_named_for_those_who_cannot_see_them() -> None:
     plots = [ET.fromstring(plot) for plot in SVG.findall(render("html", make_go))]
-    assert len(plots) == 8  # two waterfalls, memory over time, images; each for desk and phone
+    # two waterfalls, memory over time, images, their bytes by cause; each for desk and phone
+    assert len(plots) == 10
     for plot in plots:
         named = {child.get("id"): child.text for child in plot[:2]}
         assert plot.get("role") == "img"

@@ -6,7 +6,16 @@ from onegig.model.verdict import Check, State
 from onegig.report import view
 from onegig.report.advice import Step, steps
 from onegig.report.comment.room import Room
-from onegig.report.comment.syntax import ICONS, alert, bullets, folded, opened, paragraphs, titled
+from onegig.report.comment.syntax import (
+    ICONS,
+    alert,
+    bullets,
+    folded,
+    opened,
+    paragraphs,
+    prose,
+    titled,
+)
 from onegig.report.escape import code, fence, html, lines, markdown, plain
 
 OPEN = 8  # failures that are listed without a click
@@ -92,5 +101,8 @@ def _problem(problem: view.Problem) -> str:
 
 def _step(step: Step) -> str:
     quoted = f" {code(step.quoted)}" if step.quoted else ""
-    place = f" (limit: {code(step.place)})" if step.place else ""
-    return f"{markdown(step.text)}{quoted}{place}"
+    fix = f" {prose(step.fix)}" if step.fix else ""
+    at = code(step.fix_place) if step.fix_place else ""
+    limit = f"limit: {code(step.place)}" if step.place else ""
+    places = ", ".join(filter(None, (at, limit)))
+    return f"{markdown(step.text)}{quoted}{fix}{f' ({places})' if places else ''}"

@@ -1,9 +1,10 @@
-"""GitHub's Markdown, as far as the comment needs it. What goes in is escaped already."""
+"""GitHub's Markdown, as far as the comment needs it. What goes in is escaped, but for `prose`."""
 
 from collections.abc import Sequence
 from typing import TypeVar
 
 from onegig.model.verdict import State
+from onegig.report.escape import code, markdown
 
 T = TypeVar("T")
 ICONS = {
@@ -56,6 +57,22 @@ def alert(kind: str, body: str) -> str:
 def paragraphs(parts: Sequence[str]) -> str:
     """The parts that are not empty, set apart by empty lines."""
     return "\n\n".join(part for part in parts if part)
+
+
+def prose(text: str) -> str:
+    """A sentence from outside; what stands between backticks in it is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return markdown(text)
+    return "".join(code(one) if at % 2 else _between(one) for at, one in enumerate(parts))
+
+
+def _between(text: str) -> str:
+    """Prose without losing the blanks at its ends, which set it apart from code."""
+    if not text.strip():
+        return " " if text else ""
+    lead, trail = (" " if text[at].isspace() else "" for at in (0, -1))
+    return f"{lead}{markdown(text)}{trail}"
 
 
 def together(text: str) -> str:

@@ -1,0 +1,88 @@
+"""What trivy found in images, in words: never zero for what was not looked for."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from onegig.model.images import Image, ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.report import words
+from onegig.report.accounts import Told, image_name
+
+_WORST_FIRST = tuple(Severity)[::-1]
+_NOUNS = {
+    FindingKind.VULNERABILITY: ("vulnerability", "vulnerabilities"),
+    FindingKind.SECRET: ("secret", "secrets"),
+    FindingKind.MISCONFIGURATION: ("misconfiguration", "misconfigurations"),
+}
+_NONE = "no findings"
+
+
+def told(report: ImagesReport | Missing) -> tuple[Told, ...]:
+    """What was found, the worst first, with the images it is so of."""
+    if isinstance(report, Missing):
+        return ()
+    groups: dict[str, list[Image]] = {}
+    for image in sorted(report.images, key=_worst):
+        groups.setdefault(summary(image.scan), []).append(image)
+    return tuple(
+        Told(images=tuple(map(image_name, images)), text=text) for text, images in groups.items()
+    )
+
+
+def line(report: ImagesReport) -> str:
+    """All images together."""
+    scans = [image.scan for image in report.images]
+    done = [scan for scan in scans if isinstance(scan, Scan)]
+    if not done:
+        reasons = dict.fromkeys(_reason(scan) for scan in scans if isinstance(scan, Missing))
+        return "; ".join(reasons)
+    missing = len(scans) - len(done)
+    findings = {finding for scan in done for finding in scan.findings}
+    return words.joined(
+        counts(tuple(findings)),
+        f"not scanned: {words.plural(missing, 'image')}" if missing else "",
+        *dict.fromkeys(_database(scan) for scan in done),
+    )
+
+
+def summary(scan: Scan | Missing) -> str:
+    """One image: "2 critical and 5 high vulnerabilities · 1 high secret · database of ..."."""
+    if isinstance(scan, Missing):
+        return _reason(scan)
+    return words.joined(counts(scan.findings), _database(scan))
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """How many of each kind and severity."""
+    kinds = (_count(kind, findings) for kind in FindingKind)
+    return words.joined(*kinds) or _NONE
+
+
+def _count(kind: FindingKind, findings: Sequence[Finding]) -> str:
+    found = Counter(one.severity for one in findings if one.kind is kind)
+    if not found:
+        return ""
+    by_severity = [f"{found[one]:,} {one.lower()}" for one in _WORST_FIRST if found[one]]
+    single, several = _NOUNS[kind]
+    return f"{', '.join(by_severity)} {single if found.total() == 1 else several}"
+
+
+def _database(scan: Scan) -> str:
+    if isinstance(scan.database, Missing):
+        return f"vulnerabilities not scanned: {scan.database.reason}"
+    return f"database of {scan.database[:10]}"
+
+
+def _reason(missing: Missing) -> str:
+    """Such as "not scanned: no database"; a reason that says so itself stands alone."""
+    reason = missing.reason
+    return reason if reason.startswith("not scanned") else f"not scanned: {reason}"
+
+
+def _worst(image: Image) -> tuple[int, str]:
+    """The most severe first, images that were not scanned before those without findings."""
+    if isinstance(image.scan, Missing):
+        return len(_WORST_FIRST), image.reference
+    places = [_WORST_FIRST.index(one.severity) for one in image.scan.findings]
+    return min(places, default=len(_WORST_FIRST) + 1), image.reference
