@@ -18,6 +18,7 @@ from github.state import REPOSITORY, TOKEN
 STAND_INS = Path(__file__).parent / "stand_ins"
 RUNNER = "ubuntu-24.04"
 SECONDS = 300
+USED = re.compile(r"uses: ([\w-]+)/([\w-]+)[\w./-]*@([0-9a-f]{40})")
 # A job on GitHub sees nothing of these.
 UNSEEN = re.compile(r"^(GITHUB|ACTIONS|RUNNER|ONEGIG|COMPOSE|PYTEST)_")
 
@@ -80,6 +81,7 @@ class Act:
             "GITHUB_API_URL": self.api_url,
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_SERVER_URL": self.forge.root.as_uri(),
+            "ONEGIG_PYTHON": str(STAND_INS / "python"),
             "SHA_REF": sha,  # act's name for GITHUB_SHA
             "TESTS_PYTHON": sys.executable,
             **settings,
@@ -108,7 +110,8 @@ class Act:
 
     def _stand_ins(self) -> Iterator[tuple[str, Path]]:
         """Each action of others that is used, and the folder that stands in for it."""
-        text = "".join(path.read_text() for path in (self.forge.tree / ".github").rglob("*.yml"))
-        for use in sorted(set(re.findall(r"uses: ([\w-]+/[\w/-]+@[0-9a-f]{40})", text))):
-            name = use.partition("@")[0].rpartition("/")[2]
-            yield f"{self.forge.root.as_uri()}/{use}", STAND_INS / name
+        roots = (self.forge.tree, self.forge.action)
+        text = "".join(path.read_text() for one in roots for path in one.glob(".github/**/*.yml"))
+        for owner, name, commit in sorted(set(USED.findall(text))):
+            folder = self.forge.action if name == "onegig" else STAND_INS / name
+            yield f"{self.forge.root.as_uri()}/{owner}/{name}@{commit}", folder

@@ -46,6 +46,13 @@ NAMES = {
 }
 
 
+def older(text: str) -> str:
+    """A workflow as act understands it."""
+    for newer, known in NEWER.items():
+        text = text.replace(newer, known)
+    return text
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pull:
     """A pull request: its last commit, and that commit's merge into main as GitHub makes it."""
@@ -73,6 +80,11 @@ class Forge:
         """What checkouts clone and what is pushed to."""
         return self.root / REPOSITORY
 
+    @property
+    def action(self) -> Path:
+        """This project's code where the repository has none of it."""
+        return self.root / "onegig"
+
     def create(self) -> None:
         """This project's code beside a stack of two small services, committed to main."""
         self.tree.mkdir(parents=True)
@@ -83,10 +95,7 @@ class Forge:
             else:
                 shutil.copy2(source, target)
         for path in (self.tree / ".github").rglob("*.yml"):
-            text = path.read_text()
-            for newer, older in NEWER.items():
-                text = text.replace(newer, older)
-            path.write_text(text)
+            path.write_text(older(path.read_text()))
         git = self.git
         git("init", "--quiet", "--initial-branch", MAIN)
         git("init", "--quiet", "--bare", "--initial-branch", MAIN, str(self.bare))
@@ -94,6 +103,13 @@ class Forge:
         git("remote", "add", "origin", self.bare.as_uri())
         self.commit(FILES)
         git("push", "--quiet", "origin", MAIN)
+
+    def move_out(self, workflows: Mapping[str, str]) -> None:
+        """Leave main with the stack and these workflows, as another repository has them."""
+        self.action.mkdir()
+        for part in PARTS:
+            (self.tree / part).rename(self.action / part)
+        self.push({f".github/workflows/{name}": older(text) for name, text in workflows.items()})
 
     def git(self, *arguments: str) -> str:
         """Run git in the working tree; what it prints."""

@@ -6,6 +6,7 @@ import pytest
 
 import events
 from act import Act, Ran
+from examples import EXAMPLES, filled_in
 from forge import FILES, MAIN
 from gate_runs import event
 from github.stand_in import StandIn
@@ -14,6 +15,14 @@ from github.state import Commit
 pytestmark = pytest.mark.engine
 
 LARGER = FILES["Dockerfile"] + "COPY more.bin /more.bin\n"
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def act(act: Act, request: pytest.FixtureRequest) -> Act:
+    """act in this repository, then in another one that copied the examples."""
+    if request.param == "elsewhere":
+        act.forge.move_out({name: filled_in(name) for name in EXAMPLES})
+    return act
 
 
 def tell(act: Act, github: StandIn) -> None:

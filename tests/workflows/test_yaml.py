@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
+from examples import EXAMPLES
 from forge import PROJECT
 from onegig.model.tiers import catalogue
 from onegig.publish.runs import ENDED, WORKFLOW
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
 ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]
-FILES = [*WORKFLOWS.values(), *ACTIONS]
+FILES = [*WORKFLOWS.values(), *ACTIONS, *EXAMPLES.values()]
+PLACEHOLDER = ("fill in", "0" * 40)
 # The only actions of others that are used, each at a commit that was looked up with its tag.
 PINS = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
@@ -26,6 +28,8 @@ PINS = {
     "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
     "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
     "docker/setup-buildx-action": ("v4.3.0", "37fe631027851001ddb9b187196cc803df7f5f0e"),
+    "OWNER/onegig": PLACEHOLDER,
+    "OWNER/onegig/.github/actions/builder": PLACEHOLDER,
 }
 READS = {"contents": "read"}
 PERMISSIONS = {
@@ -85,7 +89,7 @@ def test_no_expression_becomes_part_of_a_script(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_actions_of_others_are_pinned_and_their_comments_are_true(path: Path) -> None:
-    used = re.findall(r"uses: (?!\$/)(\S+?)@(\S+)(?: # (\S+))?$", path.read_text(), re.MULTILINE)
+    used = re.findall(r"uses: (?!\$/)(\S+?)@(\S+)(?: # (.+))?$", path.read_text(), re.MULTILINE)
     assert len(used) == len([one for one in steps(path) if one.get("uses", "$")[0] != "$"])
     for name, commit, tag in used:
         assert (tag, commit) == PINS[name]
@@ -142,7 +146,7 @@ def test_comments_of_a_branch_come_one_after_the_other_and_so_do_pushes_of_data(
 def test_no_checkout_leaves_the_token_behind() -> None:
     checkouts = [
         one["with"]
-        for path in WORKFLOWS.values()
+        for path in FILES
         for one in steps(path)
         if one.get("uses", "").startswith("actions/checkout@")
     ]
