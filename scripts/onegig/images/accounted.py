@@ -1,35 +1,46 @@
-"""An image's account from the indexes of its layers and its config."""
+"""Accounts and duplicates from the indexes of layers, each made once and kept."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 
+from onegig.images.accounting import make_accounting
+from onegig.images.cache import Cache
+from onegig.images.duplicates import find_duplicates
 from onegig.images.index import LayerIndex
 from onegig.images.instructions import guess_base_layers
 from onegig.images.layers import instructions
 from onegig.images.manifests import ArchivedImage
+from onegig.images.sharing import stack_digest
+from onegig.images.source import EngineImage
 from onegig.model.accounting import Accounting, Duplicate
-from onegig.model.images import NOT_ACCOUNTED
-from onegig.model.measured import Missing
 
 
-def account_for(layers: Sequence[LayerIndex], image: ArchivedImage) -> Accounting | Missing:
-    """Where every byte of the image is from."""
+def account_for(layers: Sequence[LayerIndex], image: ArchivedImage) -> Accounting:
+    """Where every byte of the image is from, and which are dead."""
     made_by = instructions(image.history, len(layers))
-    try:
-        accounting = importlib.import_module("onegig.images.accounting")
-    except ModuleNotFoundError:
-        return NOT_ACCOUNTED
-    made: Accounting = accounting.make_accounting(
+    return make_accounting(
         layers, made_by, base_layers=guess_base_layers(made_by), workdir=image.workdir
     )
-    return made
 
 
-def duplicates_of(images: Mapping[str, Sequence[LayerIndex]]) -> tuple[Duplicate, ...]:
-    """What the images, by reference, hold more than once."""
-    try:
-        duplicates = importlib.import_module("onegig.images.duplicates")
-    except ModuleNotFoundError:
-        return ()
-    found: tuple[Duplicate, ...] = duplicates.find_duplicates(images)
+def duplicates_among(
+    images: Sequence[EngineImage], indexes: Mapping[str, LayerIndex], cache: Cache
+) -> tuple[Duplicate, ...]:
+    """What the images hold more than once; `indexes` are those of this run, by diff_id.
+
+    Layers that neither this run nor the cache knows take no part.
+    """
+    known = dict(indexes)
+    for diff_id in {one for image in images for one in image.diff_ids} - known.keys():
+        index = cache.index(diff_id)
+        if index is not None:
+            known[diff_id] = index
+    found = find_duplicates(
+        {
+            image.reference: [known[diff_id] for diff_id in image.diff_ids if diff_id in known]
+            for image in images
+        }
+    )
+    cache.keep_duplicates(
+        stack_digest({image.reference: image.image_id for image in images}), found
+    )
     return found

@@ -9,6 +9,7 @@ written, nothing is kept.
 import json
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -73,6 +74,15 @@ class Cache:
         except (OSError, ValueError):
             return None
         return index if index.diff_id == diff_id else None
+
+    def has_indexes(self, diff_ids: Iterable[str]) -> bool:
+        """Whether all these layers' indexes are kept; they count as used then."""
+        try:
+            for diff_id in diff_ids:
+                os.utime(self._path("index", diff_id, ".zst"))
+        except OSError:
+            return False
+        return True
 
     def keep_index(self, index: LayerIndex) -> None:
         """Keep what a layer says."""

@@ -37,14 +37,15 @@ def examine(
     source: ImageSource,
     cache: Cache,
     program: dive.Program | Unknown,
+    indexes: dict[str, LayerIndex],
 ) -> Iterator[tuple[EngineImage, Outcome]]:
     """Each image's record, or why there is none, as they become known; kept in the cache.
 
-    An image that fails takes no other with it. Layers are unpacked into a run's folder, so that
+    `indexes` gets those of the images' layers, by diff_id. An image that fails takes no other with it. Layers are unpacked into a run's folder, so that
     they do not outlive even a killed run for long. Raises EngineError when the engine is gone.
     """
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
-        bench = _Bench(cache, pool, patient, run.directory)
+        bench = _Bench(cache, pool, patient, run.directory, indexes)
         refused = save(images, source, bench.spool)
         waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
         for image in images:
@@ -74,11 +75,13 @@ class _Bench:
         pool: ThreadPoolExecutor,
         patient: ThreadPoolExecutor,
         directory: Path,
+        indexes: dict[str, LayerIndex],
     ) -> None:
         self._cache = cache
         self._pool = pool
         self._patient = patient
         self._directory = directory
+        self._indexes = indexes
         self._indexing: dict[str, Future[LayerIndex]] = {}
         self._measuring: dict[str, Future[LayerRecord]] = {}
         self.spool = Spool(directory, self._start)
@@ -98,8 +101,9 @@ class _Bench:
     ) -> Outcome:
         """Everything about an image, once its layers are read and compressed."""
         try:
-            indexes = [self._indexing[diff_id].result() for diff_id in image.diff_ids]
-            accounting = account_for(indexes, archived)
+            layers = [self._indexing[diff_id].result() for diff_id in image.diff_ids]
+            self._indexes |= {layer.diff_id: layer for layer in layers}
+            accounting = account_for(layers, archived)
             measured = {diff_id: self._measuring[diff_id].result() for diff_id in image.diff_ids}
         except InspectError as error:
             return error

@@ -7,8 +7,9 @@ from onegig.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images import dive, trivy
 from onegig.images.cache import Cache
+from onegig.images.index import LayerIndex
 from onegig.images.records import ImageRecord
-from onegig.images.sharing import add_up
+from onegig.images.sharing import add_up, stack_digest
 from onegig.images.source import EngineImage, ImageSource
 from onegig.model.environment import Environment
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
@@ -45,13 +46,17 @@ def inspect_images(
     """
     program = dive.find() if program is None else program
     images, problems = _look_up(services_by_image, engine)
-    records = _recall(images, cache, program, progress)
+    duplicates = cache.duplicates(
+        stack_digest({image.reference: image.image_id for image in images})
+    )
+    records = _recall(images, cache, program, progress, with_indexes=duplicates is None)
+    indexes: dict[str, LayerIndex] = {}
     unknown = {image.image_id: image for image in images if image.image_id not in records}
     if unknown:
         from onegig.images.examine import examine  # slow to load, and seldom needed
 
         for image, outcome in examine(
-            tuple(unknown.values()), source=engine, cache=cache, program=program
+            tuple(unknown.values()), source=engine, cache=cache, program=program, indexes=indexes
         ):
             if isinstance(outcome, InspectError):
                 problems.append(_problem(image.reference, outcome))
@@ -72,7 +77,11 @@ def inspect_images(
         ],
         environment,
     )
-    return Inspection(report=report, problems=tuple(problems))
+    if duplicates is None:
+        from onegig.images.accounted import duplicates_among  # not needed for what is known
+
+        duplicates = duplicates_among([image for image, _ in known], indexes, cache)
+    return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
 
 
 def _scans(
@@ -106,10 +115,15 @@ def _recall(
     cache: Cache,
     program: dive.Program | Unknown,
     progress: Callable[[str], None],
+    *,
+    with_indexes: bool,
 ) -> dict[str, ImageRecord]:
+    """What is known; `with_indexes`: only where the layers' indexes are known, too."""
     records: dict[str, ImageRecord] = {}
     for image in images:
         record = cache.image(image.image_id, image.diff_ids, dive.version_of(program))
+        if with_indexes and not cache.has_indexes(image.diff_ids):
+            continue
         if record is not None and image.image_id not in records:
             records[image.image_id] = record
             progress(f"{_summary(image, record)}, unchanged")

@@ -4,8 +4,9 @@ Two images share a layer on the engine's disk exactly where its chain id is equa
 everything below is equal too; equal diff_ids alone are unpacked twice.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from onegig.model.environment import Environment
@@ -28,6 +29,12 @@ def disk_bytes(stack: Iterable[Layers]) -> int:
     """Bytes of the whole stack with every shared layer counted once."""
     sizes = {layer.chain_id: layer.size_bytes for layers in stack for layer in layers}
     return sum(sizes.values())
+
+
+def stack_digest(image_ids: Mapping[str, str]) -> str:
+    """Names a set of images by what they are called and what they are."""
+    lines = sorted(f"{reference} {image_id}\n" for reference, image_id in image_ids.items())
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def add_up(images: Sequence[Image], environment: Environment, stack: str = "") -> ImagesReport:
