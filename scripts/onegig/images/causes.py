@@ -112,7 +112,8 @@ class _Known:
 
 
 def _placed(path: str, place: Place, owner: Owner | None) -> _Why:
-    if owner is not None and place.cause is owner.cause:
+    leaves_with_it = owner is not None and owner.cause is Cause.DEVELOPMENT and not place.is_folder
+    if owner is not None and (place.cause is owner.cause or leaves_with_it):
         return _Why(owner.cause, owner.name, owner.kind)
     if place.is_folder:
         return _Why(place.cause, place.name, PATH)

@@ -76,5 +76,5 @@ def _fix(remedy: Remedy, files: Sequence[Explained], instructions: Sequence[str]
     layer = max(layers, key=lambda at: layers[at])
     total, names = sum(layers.values()), listing(sizes)
     subject = "the base image" if remedy is BASE else layer_of(instructions, layer)
-    text = f"{subject} {remedy.says}: {remedy.how}".format(size=size_of(total), names=names)
-    return Fix(bytes=total, text=text, layer=layer)
+    advice = f"{remedy.says}: {remedy.how}".format(size=size_of(total), names=names)
+    return Fix(bytes=total, text=f"{subject} {advice}", layer=layer)

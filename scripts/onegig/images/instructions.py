@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-_WHOLE_CONTEXT = re.compile(r"(?:COPY|ADD) (?:\[?\"?\.{1,2}/?\"?,? |dir:\S+ in )", re.IGNORECASE)
-_DESTINATION = re.compile(r"(?:COPY|ADD) .*?(\S+?)\"?\]?\s*", re.IGNORECASE | re.DOTALL)
+_WHOLE_CONTEXT = re.compile(r"(?:COPY|ADD) (?:\[?\"?\./?\"?,? |dir:\S+ in )", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[\s\",\[\]]+")
 _BUILT_HERE = re.compile(r"(?:RUN|COPY|ADD|WORKDIR)\b", re.IGNORECASE)
 _OFFICIAL = re.compile(
-    r"RUN set -(?:eux?|ex);?(?= )|RUN .*\bset -eux;"  # the style of Docker's official images
+    r"RUN set -(?:eux?|ex)\b.*(?:ca-certificates|mercurial|autoconf|tk-dev|_VERSION|GNUPGHOME"
+    r"|savedAptMark|for src in|addgroup|groupadd|useradd|docker-entrypoint)"
     r"|COPY (?:file:\S+ in |.*)docker-(?:php-|ensure-)?\S* ?(?:in )?/usr/local/bin/?"
     r"|RUN (?:groupadd|addgroup) .*--?g(?:id)? 1000 node\b"
     r"|RUN ln -s (?:usr/local/bin/)?docker-entrypoint",
@@ -27,8 +28,8 @@ def copies_everything(instruction: str) -> bool:
 
 def destination(instruction: str, workdir: str) -> str:
     """Where COPY or ADD puts things, as a path from the root without a slash around it."""
-    match = _DESTINATION.fullmatch(instruction)
-    target = match[1] if match else ""
+    name, *words = filter(None, _BETWEEN_WORDS.split(instruction))
+    target = words[-1] if words and name.upper() in ("COPY", "ADD") else ""
     if target.startswith("/"):
         return target.strip("/")
     below = target.removeprefix(".").strip("/")
@@ -41,8 +42,8 @@ def guess_base_layers(instructions: Sequence[str]) -> int:
     The history does not say where FROM ends. So: the lowest layer is the distribution's files,
     unless COPY made it (FROM scratch). The next ones belong to the base as long as they look like
     no Dockerfile (imported, made by other tools) or like Docker's official images, which write
-    `RUN set -eux; ...` and copy a docker-entrypoint. Too few is the milder mistake: what the base
-    brought then counts as brought by the image, under the same names.
+    `RUN set -eux; ...` with a version or a key to check, and copy a docker-entrypoint. Too few is
+    the milder mistake: what the base brought then counts as brought by the image itself.
     """
     if not instructions or instructions[0].upper().startswith(("COPY ", "WORKDIR ")):
         return 0

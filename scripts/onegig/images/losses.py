@@ -10,6 +10,8 @@ from onegig.model.accounting import Dead, Fate, Fix
 _DELETED = (Fate.DELETED, Fate.DELETED_WITH_DIRECTORY)
 _UPGRADES = ("apk upgrade", "apt-get upgrade", "apt upgrade", "dist-upgrade", "full-upgrade")
 _OWNERS = ("chown", "chgrp")
+_STATE = ("var/lib/dpkg/", "var/lib/apt/", "var/cache/", "lib/apk/", "usr/lib/apk/", "etc/")
+_INSTALLING = "installing packages does that, once in each RUN that installs some"
 
 
 def loss_fixes(
@@ -53,13 +55,17 @@ def _copied(group: Sequence[Dead], instructions: Sequence[str], base_layers: int
     killer = instructions[first.killer]
     says = f"{layer_of(instructions, first.killer)} holds {_what(group)} once more"
     whose = _whose(first, instructions, base_layers)
+    if _is_state(group):
+        return f"{says}, the same as {whose}: {_INSTALLING}"
     if is_copied(killer):
         return f"{says}, the same as {whose}: copy them once"
     option = "--chown" if any(word in killer for word in _OWNERS) else "--chmod"
     if first.layer >= base_layers and is_copied(instructions[first.layer]):
         remedy = f"use COPY {option} there"
-    else:
+    elif first.layer >= base_layers:
         remedy = "change owner and mode in the RUN that makes them"
+    else:
+        remedy = "leave the base image's files as they are"
     return f"{says} for their owner, mode or time, the same as {whose}: {remedy}"
 
 
@@ -69,6 +75,8 @@ def _replaced(group: Sequence[Dead], instructions: Sequence[str], base_layers: i
         f"{layer_of(instructions, first.killer)} replaces {_what(group)} of "
         f"{_whose(first, instructions, base_layers)}"
     )
+    if _is_state(group):
+        return f"{says}: {_INSTALLING}"
     if any(word in instructions[first.killer] for word in _UPGRADES):
         return f"{says}: build on a newer base image instead of upgrading it"
     if first.layer < base_layers:
@@ -80,6 +88,11 @@ def _of_the_base(group: Sequence[Dead]) -> str:
     return f"the base image holds {_what(group)} that no container can reach: choose a smaller one"
 
 
+def _is_state(group: Sequence[Dead]) -> bool:
+    """Whether these are what package managers keep about themselves."""
+    return all(one.path.startswith(_STATE) for dead in group for one in dead.largest)
+
+
 def _whose(dead: Dead, instructions: Sequence[str], base_layers: int) -> str:
     return "the base image" if dead.layer < base_layers else layer_of(instructions, dead.layer)
 
@@ -89,11 +102,10 @@ def _what(group: Sequence[Dead]) -> str:
     files = sum(dead.files for dead in group)
     if files == 1 or len(largest) == 1:
         return f"{size_of(_bytes(group))} ({next(iter(largest), 'an empty file')})"
-    return f"{size_of(_bytes(group))} in {files:,} files ({listing_of(largest, files)})"
+    return f"{size_of(_bytes(group))} in {files:,} files ({_names(largest, files)})"
 
 
-def listing_of(largest: dict[str, int], files: int) -> str:
-    """The two largest paths; the others were counted before."""
+def _names(largest: dict[str, int], files: int) -> str:
     shown = sorted(largest.items(), key=lambda item: (-item[1], item[0]))[:2]
     names = ", ".join(name for name, _ in shown)
     return f"{names}, ..." if files > len(shown) else names

@@ -3,6 +3,7 @@
 The databases are those of the finished image; that of the distribution itself, in the lowest layer
 that has one, and that of the base image tell which packages came with it. By package:
 
+- application: what pip installed from a folder of sources;
 - development dependency: by name, or because only such ones need it (packages/development.py), also
   when it came with the base image: the full Debian Python image brings compilers;
 - language runtime: interpreters, by name;
@@ -56,6 +57,8 @@ def owners(
 
 
 def _cause(package: Package, development: frozenset[Package], base: Names) -> Cause:
+    if package.own:
+        return Cause.APPLICATION
     if package in development:
         return Cause.DEVELOPMENT
     if is_runtime(package):

@@ -146,7 +146,9 @@ class Unowned:
     def _rest(self, path: str, layer: int) -> Reason:
         is_base = layer < self._base_layers
         if (is_base and _SYSTEM.fullmatch(path)) or _ADAPTED.fullmatch(path):
-            return Reason(cause=Cause.BASE, name=folder_of(path, 1))
+            return Reason(
+                cause=Cause.BASE, name=folder_of(path, 1 if path.startswith("etc/") else 3)
+            )
         if match := _INSTALLED.fullmatch(path):
             return Reason(cause=Cause.DEPENDENCY, name=f"/{match[1]}")
         if is_base:

@@ -19,6 +19,7 @@ class Package:
     answers_to: frozenset[str] = frozenset()
     asked: bool = True
     development: bool = False  # its database says that it is one
+    own: bool = False  # installed from a folder of sources: the application itself
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".rstrip()

@@ -15,7 +15,8 @@ from onegig.images.packages.package import Package
 
 INFO = r"[^/]+\.(?:dist|egg)-info"
 DATABASE = re.compile(
-    rf"(?:.*/)?{INFO}(?:/(?:METADATA|PKG-INFO|RECORD|top_level\.txt|installed-files\.txt))?"
+    rf"(?:.*/)?{INFO}(?:/(?:METADATA|PKG-INFO|RECORD|top_level\.txt|installed-files\.txt"
+    r"|direct_url\.json))?"
 )
 _FOLDER = re.compile(rf"((?:.*/)?{INFO})(?:/.+)?")  # distutils wrote a file of that name
 _NAMED = re.compile(r"(?P<name>.+?)(?:-(?P<version>\d[^-]*))?(?:-py[\d.]+)?\.(?:dist|egg)-info")
@@ -31,6 +32,7 @@ class _Folder:
     metadata: str
     recorded: frozenset[str]
     tops: frozenset[str]
+    from_sources: bool  # `pip install .`
 
     @property
     def site(self) -> str:
@@ -70,6 +72,7 @@ def _package(folder: _Folder, files: frozenset[str], paths: Collection[str]) -> 
         needs=frozenset(map(normal, _NEED.findall(folder.metadata))),
         answers_to=frozenset((normal(name),)),
         asked=f"{folder.path}/REQUESTED" in paths,
+        own=folder.from_sources,
     )
 
 
@@ -81,9 +84,15 @@ def normal(name: str) -> str:
 def _folders(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Folder]:
     within: defaultdict[str, set[str]] = defaultdict(set)
     for path in paths:
-        if match := _FOLDER.fullmatch(path):
+        if (match := _FOLDER.fullmatch(path)) and not _is_checkout(match[1]):
             within[match[1]].add(path)
     return [_folder(path, files, contents) for path, files in sorted(within.items())]
+
+
+def _is_checkout(folder: str) -> bool:
+    """Whether it is what setuptools leaves beside the sources of what it builds."""
+    site = basename(dirname(folder))
+    return folder.endswith(".egg-info") and site not in ("site-packages", "dist-packages")
 
 
 def _folder(path: str, files: set[str], contents: Mapping[str, bytes]) -> _Folder:
@@ -100,6 +109,7 @@ def _folder(path: str, files: set[str], contents: Mapping[str, bytes]) -> _Folde
         metadata=_header(text("METADATA") or text("PKG-INFO") or text("")),
         recorded=recorded | files,
         tops=frozenset(tops).union(_top(site, one) for one in recorded) - {""},
+        from_sources='"dir_info"' in text("direct_url.json"),
     )
 
 
