@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from onegig.images.parse import parse
+
 ALIKE = 0.75  # of the words: variables that were filled in differ, little else does
 _FLAG = re.compile(r"(?<!\S)--[a-z][\w-]*(?:=\S+)?")
 
@@ -45,17 +47,9 @@ def line_of(dockerfile: str, layer: str) -> int:
 
 
 def read_instructions(dockerfile: str) -> Iterator[Instruction]:
-    """The instructions in their order; comments and continued lines as Docker reads them."""
-    start, text = 0, ""
-    for number, line in enumerate(dockerfile.splitlines(), start=1):
-        if line.lstrip().startswith("#") or not line.strip():
-            continue
-        start = start if text else number
-        text += line.rstrip().removesuffix("\\") + " "
-        if not line.rstrip().endswith("\\"):
-            words, text = _words(text), ""
-            if words:
-                yield Instruction(line=start, words=words)
+    """The instructions in their order, as Docker reads them; their flags are left out."""
+    for one in parse(dockerfile):
+        yield Instruction(line=one.line, words=(one.name, *_words(one.value)))
 
 
 def _words(text: str) -> tuple[str, ...]:

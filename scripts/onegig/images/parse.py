@@ -1,0 +1,168 @@
+"""A Dockerfile as BuildKit reads it: instructions with their flags, lines and here-documents.
+
+Comments, continued lines, the escape directive and here-documents follow BuildKit's own parser
+(github.com/moby/buildkit, frontend/dockerfile/parser). Nothing is refused: a text that BuildKit
+would not take gives instructions that nobody asks for.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][\w-]*)\s*=\s*(.+?)\s*")
+_FLAG = re.compile(r"--([a-zA-Z][\w-]*)(?:=(\S*))?(?:\s+|$)")
+_HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)([\"']?)([A-Za-z_][\w.-]*)\2(?!\S)")
+_WITH_HEREDOC = ("RUN", "COPY", "ADD")
+# after the escape character: a dollar that is kept, $NAME, ${NAME}, ${NAME:-default}, ${NAME:+more}
+_VARIABLE = r"(?P<kept>\$)|\$(?:(?P<name>\w+)|\{(?P<braced>\w+)(?P<rest>:?[-+].*?)?\})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heredoc:
+    """A file written into the Dockerfile itself."""
+
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instruction:
+    """One instruction; lines are counted from 1, `last` is that of its end."""
+
+    line: int
+    last: int
+    name: str  # in capitals
+    flags: tuple[tuple[str, str], ...]  # ("mount", "type=cache,target=/x")
+    value: str  # what follows the flags, continued lines joined
+    heredocs: tuple[Heredoc, ...] = ()
+
+    @property
+    def form(self) -> tuple[str, ...] | None:
+        """The words of the exec form, a JSON array; None for anything else."""
+        if not self.value.startswith("["):
+            return None
+        try:
+            words = json.loads(self.value)
+        except ValueError:
+            return None
+        strings = isinstance(words, list) and all(isinstance(word, str) for word in words)
+        return tuple(words) if strings else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The value's words: those of the exec form, or what spaces part."""
+        form = self.form
+        return tuple(self.value.split()) if form is None else form
+
+    @property
+    def script(self) -> str:
+        """What a RUN has the shell do, its here-documents included."""
+        return "\n".join([" ".join(self.words), *(one.content for one in self.heredocs)])
+
+    def flag(self, name: str) -> str:
+        """A flag's first value; "" without it."""
+        return next((value for key, value in self.flags if key == name), "")
+
+    @property
+    def text(self) -> str:
+        """The instruction on one line, without its here-documents."""
+        flags = (f"--{key}={value}" if value else f"--{key}" for key, value in self.flags)
+        return " ".join([self.name, *flags, self.value])
+
+
+def parse(dockerfile: str) -> Iterator[Instruction]:
+    """The instructions in their order."""
+    lines = dockerfile.removeprefix("\ufeff").splitlines()
+    escape = _escape(lines)
+    number = 0
+    while number < len(lines):
+        start = number
+        text, number = _logical_line(lines, number, escape)
+        if not text:
+            continue
+        name, _, rest = text.partition(" ")
+        name = name.upper()
+        flags, value = _flags(rest.strip())
+        heredocs: list[Heredoc] = []
+        if name in _WITH_HEREDOC:
+            for strip, _, word in _HEREDOC.findall(value):
+                heredoc, number = _heredoc(lines, number, word, tabs=bool(strip))
+                heredocs.append(heredoc)
+        yield Instruction(
+            line=start + 1,
+            last=number,
+            name=name,
+            flags=flags,
+            value=value,
+            heredocs=tuple(heredocs),
+        )
+
+
+def fill_in(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
+    """The text with its variables; unknown ones are empty, as BuildKit has them."""
+    return re.sub(re.escape(escape) + _VARIABLE, partial(_replacement, variables), text)
+
+
+def _replacement(variables: Mapping[str, str], match: re.Match[str]) -> str:
+    if match["kept"]:
+        return "$"
+    value = variables.get(match["name"] or match["braced"])
+    rest = match["rest"] or ""
+    is_set = value is not None and (bool(value) or not rest.startswith(":"))
+    operator, word = rest.lstrip(":")[:1], rest.lstrip(":")[1:]
+    if operator == "+":
+        return fill_in(word, variables) if is_set else ""
+    if operator == "-" and not is_set:
+        return fill_in(word, variables)
+    return value or ""
+
+
+def _escape(lines: list[str]) -> str:
+    """The escape directive's character; directives end at the first line that is none."""
+    for line in lines:
+        match = _DIRECTIVE.fullmatch(line.strip())
+        if match is None:
+            break
+        if match[1].lower() == "escape":
+            return match[2]
+    return "\\"
+
+
+def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]:
+    """The line from there on with what continues it, and the number of the next."""
+    text, begun = "", False
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if line.lstrip().startswith("#") or not line.strip():
+            if begun:
+                continue
+            return "", number
+        begun = True
+        bare = line.rstrip()
+        text += bare.removesuffix(escape)
+        if not bare.endswith(escape):
+            break
+    return text.strip(), number
+
+
+def _flags(rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    flags: list[tuple[str, str]] = []
+    while match := _FLAG.match(rest):
+        flags.append((match[1], match[2] or ""))
+        rest = rest[match.end() :]
+    return tuple(flags), rest
+
+
+def _heredoc(lines: list[str], number: int, word: str, *, tabs: bool) -> tuple[Heredoc, int]:
+    """The lines up to the word, and the number of the line after it."""
+    content: list[str] = []
+    while number < len(lines):
+        line = lines[number].lstrip("\t") if tabs else lines[number]
+        number += 1
+        if line == word:
+            break
+        content.append(line)
+    return Heredoc(name=word, content="".join(f"{line}\n" for line in content)), number
