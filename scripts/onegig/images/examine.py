@@ -41,8 +41,9 @@ def examine(
 ) -> Iterator[tuple[EngineImage, Outcome]]:
     """Each image's record, or why there is none, as they become known; kept in the cache.
 
-    `indexes` gets those of the images' layers, by diff_id. An image that fails takes no other with it. Layers are unpacked into a run's folder, so that
-    they do not outlive even a killed run for long. Raises EngineError when the engine is gone.
+    `indexes` gets those of the images' layers, by diff_id. An image that fails takes no other with
+    it. Layers are unpacked into a run's folder, so that they do not outlive even a killed run for
+    long. Raises EngineError when the engine is gone.
     """
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
         bench = _Bench(cache, pool, patient, run.directory, indexes)

@@ -194,7 +194,7 @@ def _told(member: tarfile.TarInfo) -> Header:
         size=member.size,
         link=member.linkname,
         offset=member.offset_data,
-        pieces=None if pieces is None else tuple(pieces),
+        pieces=None if pieces is None else tuple(one for one in pieces if one[1]),
     )
 
 

@@ -1,0 +1,274 @@
+"""A layer's index is what tarfile says of its tar, in every format, with what each content is."""
+
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from onegig.errors import InspectError
+from onegig.images.archive import StoredLayer
+from onegig.images.index import Entry, Kind, LayerIndex
+from onegig.images.index_layer import index_layer, normal
+from onegig.images.tar_headers import headers
+
+FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+TYPES = (
+    tarfile.REGTYPE,
+    tarfile.AREGTYPE,
+    tarfile.LNKTYPE,
+    tarfile.SYMTYPE,
+    tarfile.CHRTYPE,
+    tarfile.BLKTYPE,
+    tarfile.DIRTYPE,
+    tarfile.FIFOTYPE,
+    tarfile.CONTTYPE,
+)
+NAMES = st.text(
+    st.sampled_from("ab/. é語\udce9\udcff\n=") | st.characters(exclude_characters="\0"),
+    min_size=1,
+    max_size=40,
+).map(lambda text: text.replace("\ud800", "a"))
+LONG = st.integers(90, 300).flatmap(
+    lambda size: st.sampled_from(["n" * size, "dir/" * (size // 4)])
+)
+
+
+@st.composite
+def tars(draw: st.DrawFn) -> bytes:
+    form = draw(st.sampled_from(FORMATS))
+    out = io.BytesIO()
+    with tarfile.open(
+        fileobj=out, mode="w", format=form, encoding="utf-8", errors="surrogateescape"
+    ) as tar:
+        for name in draw(st.lists(NAMES | LONG, max_size=8)):
+            member = tarfile.TarInfo(name)
+            member.type = draw(st.sampled_from(TYPES))
+            member.linkname = draw(NAMES | LONG)
+            member.mtime = draw(st.integers(0, 2**34) | st.floats(0, 2**31))
+            member.uid = draw(st.integers(0, 2**31))
+            is_file = member.isreg() and not name.endswith("/")  # which old formats call a folder
+            content = draw(st.binary(max_size=1500)) if is_file else b""
+            member.size = len(content)
+            if form == tarfile.PAX_FORMAT and draw(st.booleans()):
+                member.pax_headers = {"SCHILY.xattr.user.note": draw(st.text(max_size=20))}
+            try:
+                tar.addfile(member, io.BytesIO(content))
+            except (ValueError, UnicodeError):  # too long, or no text, for this format
+                continue
+    return out.getvalue()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(raw=tars())
+def test_entries_are_those_of_tarfile(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "layer.tar"
+    path.write_bytes(raw)
+    with path.open("rb") as tar:
+        ours = [
+            (one.name.rstrip("/"), one.kind, one.size, one.link, one.offset) for one in headers(tar)
+        ]
+    with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        theirs = [
+            (
+                one.name.rstrip("/"),
+                tarfile.REGTYPE if one.isreg() else one.type,
+                one.size,
+                one.linkname,
+                one.offset_data,
+            )
+            for one in tar
+        ]
+        files = [tar.extractfile(one) for one in tar if one.isreg()]
+        contents = [file.read() for file in files if file]
+    assert ours == theirs
+    index = index_layer(StoredLayer(diff_id="sha256:0", path=path))
+    whiteouts = any(".wh." in name for name, *_ in ours)
+    assert whiteouts or index.size_bytes == sum(map(len, contents))
+    assert whiteouts or [one.digest for one in index.entries if one.kind is Kind.FILE] == [
+        digest(content) for content in contents
+    ]
+
+
+def digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+@pytest.fixture
+def indexed(tmp_path: Path) -> Callable[[bytes], LayerIndex]:
+    def index(raw: bytes) -> LayerIndex:
+        path = tmp_path / "layer.tar"
+        path.write_bytes(raw)
+        return index_layer(StoredLayer(diff_id="sha256:0", path=path))
+
+    return index
+
+
+def tar_of(*entries: tuple[str, bytes, bytes, str], form: int = tarfile.PAX_FORMAT) -> bytes:
+    """A tar of (name, type, content, link)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+        for name, kind, content, link in entries:
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname = kind, len(content), link
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_every_kind_of_entry(indexed: Callable[[bytes], LayerIndex]) -> None:
+    file, folder, hard = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.LNKTYPE
+    raw = tar_of(
+        ("./", folder, b"", ""),
+        ("./usr/", folder, b"", ""),
+        ("./usr/a", file, b"12345", ""),
+        ("/usr/hard", hard, b"", "./usr/a"),
+        ("usr/soft", tarfile.SYMTYPE, b"", "../a//b/"),
+        ("dev/null", tarfile.CHRTYPE, b"", ""),
+        ("run/pipe", tarfile.FIFOTYPE, b"", ""),
+        ("usr/.wh.gone", file, b"", ""),
+        (".wh.top", file, b"", ""),
+        ("var/.wh..wh..opq", file, b"", ""),
+        (".wh..wh..opq", file, b"", ""),
+        (".wh..wh.aufs", file, b"", ""),
+        (".wh..wh.plnk/12.34", file, b"aufs", ""),
+        ("usr/a", file, b"again", ""),
+        ("usr/.wh.a", file, b"", ""),
+        ("../../etc/../etc/passwd", file, b"", ""),
+        ("caf\udce9", file, b"1", ""),
+        ("n" * 300, file, b"22", ""),
+    )
+    assert indexed(raw).entries == (
+        Entry(path="", kind=Kind.DIRECTORY),
+        Entry(path="usr", kind=Kind.DIRECTORY),
+        Entry(path="usr/a", kind=Kind.FILE, size=5, digest=digest(b"12345")),
+        Entry(path="usr/hard", kind=Kind.HARDLINK, link="usr/a"),
+        Entry(path="usr/soft", kind=Kind.SYMLINK, link="../a//b/"),
+        Entry(path="dev/null", kind=Kind.OTHER),
+        Entry(path="run/pipe", kind=Kind.OTHER),
+        Entry(path="usr/gone", kind=Kind.WHITEOUT),
+        Entry(path="top", kind=Kind.WHITEOUT),
+        Entry(path="var", kind=Kind.OPAQUE),
+        Entry(path="", kind=Kind.OPAQUE),
+        Entry(path="usr/a", kind=Kind.FILE, size=5, digest=digest(b"again")),
+        Entry(path="usr/a", kind=Kind.WHITEOUT),
+        Entry(path="etc/passwd", kind=Kind.FILE, digest=digest(b"")),
+        Entry(path="caf\udce9", kind=Kind.FILE, size=1, digest=digest(b"1")),
+        Entry(path="n" * 300, kind=Kind.FILE, size=2, digest=digest(b"22")),
+    )
+
+
+@example("/..//./a/")
+@given(st.text("ab./", max_size=12))
+def test_names_are_places_below_the_root(name: str) -> None:
+    there = os.path.normpath("/" + name.lstrip("/")).removeprefix("/")
+    assert normal(name) == there
+
+
+@pytest.mark.parametrize("form", ["gnu", "posix"])
+def test_sparse_files_are_as_long_as_they_read_and_the_same_as_without_holes(
+    form: str, tmp_path: Path, indexed: Callable[[bytes], LayerIndex]
+) -> None:
+    content = bytearray(3_000_000)
+    content[1_000_000:1_000_004] = b"data"
+    content[-3:] = b"end"
+    with (tmp_path / "sparse").open("wb") as file:
+        for place in range(0, len(content), 4096):
+            block = content[place : place + 4096]
+            if any(block):
+                file.seek(place)
+                file.write(block)
+        file.truncate(len(content))
+    (tmp_path / "after").write_bytes(b"after")
+    command = ["tar", "--sparse", f"--format={form}", "-cC", str(tmp_path), "sparse", "after"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    assert len(raw) < 100_000
+    index = indexed(raw)
+    assert [(one.path, one.size, one.digest) for one in index.entries] == [
+        ("sparse", len(content), digest(bytes(content))),
+        ("after", 5, digest(b"after")),
+    ]
+
+
+def test_global_headers_hold_for_all_that_follows(indexed: Callable[[bytes], LayerIndex]) -> None:
+    out = io.BytesIO()
+    headers = {"comment": "made by git archive", "GNU.note": "x"}
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+        for name in ("first", "é" * 100):
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            tar.addfile(member, io.BytesIO(b"data"))
+    assert [one.path for one in indexed(out.getvalue()).entries] == ["first", "é" * 100]
+
+
+def test_what_explains_other_files_is_kept(indexed: Callable[[bytes], LayerIndex]) -> None:
+    file = tarfile.REGTYPE
+    raw = tar_of(
+        ("lib/apk/db/installed", file, b"P:musl\n", ""),
+        ("usr/lib/python3/site-packages/redis-5.dist-info/RECORD", file, b"redis/a.py,,\n", ""),
+        ("app/node_modules/left-pad/package.json", file, b"{}", ""),
+        ("var/lib/dpkg/status", file, b"Package: libc6\n", ""),
+        ("app/main.py", file, b"print()", ""),
+        ("app/package.json", tarfile.SYMTYPE, b"", "/etc/passwd"),
+        ("var/lib/dpkg/info/long.list", file, bytes(9 * 1024**2), ""),
+    )
+    assert set(indexed(raw).contents) == {
+        "lib/apk/db/installed",
+        "usr/lib/python3/site-packages/redis-5.dist-info/RECORD",
+        "app/node_modules/left-pad/package.json",
+        "var/lib/dpkg/status",
+    }
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_tar_cut_within_an_entry_or_with_a_broken_header_is_an_error(
+    data: st.DataObject, indexed: Callable[[bytes], LayerIndex]
+) -> None:
+    file = tarfile.REGTYPE
+    raw = tar_of(*((f"file{one}", file, b"x" * 700, "") for one in range(4)))
+    size = 512 + 1024
+    if data.draw(st.booleans()):
+        cut = data.draw(st.integers(1, 4 * size - 1).filter(lambda at: at % size))
+        damaged = raw[:cut]
+    else:
+        at = data.draw(st.integers(0, 3)) * size + data.draw(st.integers(0, 150))
+        damaged = raw[:at] + bytes([raw[at] ^ 0x41]) + raw[at + 1 :]
+    with pytest.raises(InspectError, match="not a readable tar"):
+        indexed(damaged)
+
+
+def test_a_tar_without_an_end_mark_is_whole(indexed: Callable[[bytes], LayerIndex]) -> None:
+    raw = tar_of(("a", tarfile.REGTYPE, b"1", ""))
+    assert indexed(raw[:1024]) == indexed(raw)
+
+
+def test_an_empty_tar_has_no_entries(indexed: Callable[[bytes], LayerIndex]) -> None:
+    assert indexed(bytes(1024)).entries == ()
+
+
+def test_many_large_files_are_told_apart(
+    indexed: Callable[[bytes], LayerIndex], tmp_path: Path
+) -> None:
+    """Enough for several threads, whose digests must come back in order."""
+    contents = [bytes([number]) * (300_000 + number) for number in range(100)]
+    raw = tar_of(*((f"f{n}", tarfile.REGTYPE, one, "") for n, one in enumerate(contents)))
+    assert [one.digest for one in indexed(raw).entries] == [digest(one) for one in contents]
+
+
+def test_extended_attributes_change_nothing(tmp_path: Path, indexed: Callable[..., Any]) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    try:
+        os.setxattr(tmp_path / "file", "user.note", b"\xff\x00binary=\n")
+    except OSError:
+        pytest.skip("the file system of the tests has no extended attributes")
+    command = ["tar", "--xattrs", "--format=posix", "-cC", str(tmp_path), "file"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    assert b"SCHILY.xattr.user.note" in raw
+    assert [(one.path, one.size) for one in indexed(raw).entries] == [("file", 7)]
