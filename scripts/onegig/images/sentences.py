@@ -9,8 +9,8 @@ NAMES = 3  # in a list; the others are counted
 
 
 def size_of(count_bytes: int) -> str:
-    """Rounded down: a saving never prints larger than it is."""
-    return format_mb(count_bytes, Convention.STORAGE, down=True)
+    """As reports write it, rounded up."""
+    return format_mb(count_bytes, Convention.STORAGE)
 
 
 def layer_of(instructions: Sequence[str], layer: int) -> str:

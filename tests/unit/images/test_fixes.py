@@ -139,7 +139,7 @@ def test_development_requirements() -> None:
     ((saved, _, text),) = told(image(("RUN pip install -r requirements.txt", installed)))
     assert saved == 3 * MB + len("Name: pytest\nVersion: 1.0\n")
     assert text == (
-        "`RUN pip install -r requirements.txt` in layer 2 installed 3.0 MB that only development "
+        "`RUN pip install -r requirements.txt` in layer 2 installed 3.1 MB that only development "
         "needs (pytest 1.0): keep that in a requirements file of its own, which the image does not "
         "install"
     )
@@ -153,7 +153,7 @@ def test_what_the_base_image_brought_is_one_thing_to_change() -> None:
     ((saved, layer, text),) = told(image(base=base))
     assert (saved, layer) == (9 * MB + len("Name: pip\nVersion: 1.0\n"), 0)
     assert text == (
-        "the base image has 9.0 MB that nothing needs at run time (pip 1.0 6.0 MB, headers in "
+        "the base image has 9.1 MB that nothing needs at run time (pip 1.0 6.1 MB, headers in "
         "/usr/local/include/python3.13 2.0 MB, /usr/share/doc 1.0 MB): build on it, and COPY "
         "--from "
         "that stage what runs onto its -slim or -alpine variant, or onto plain alpine"
@@ -174,7 +174,7 @@ def test_a_debian_base_is_questioned_but_its_bytes_are_not_counted() -> None:
             0,
             0,
             (
-                "the base OS takes 80 MB, Alpine's takes 8.5 MB: try an -alpine base (not "
+                "the base OS takes 81 MB, Alpine's takes 8.5 MB: try an -alpine base (not "
                 "measured, so "
                 "not counted)"
             ),
