@@ -74,6 +74,14 @@ SERVICES = (
         help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
     ),
 )
+SCAN = (
+    click.option(
+        "--update-database",
+        is_flag=True,
+        help="Fetch trivy's newest vulnerability database first. Without any, vulnerabilities are "
+        "not scanned.",
+    ),
+)
 PROGRESS = (
     click.option("--quiet", is_flag=True, help="No progress on standard error."),
     click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set."),
@@ -96,6 +104,7 @@ def project_options(command: Command) -> Command:
             repeats=others.pop("repeats", None),
             rate=others.pop("rate", None),
             services=others.pop("services", ()),
+            update_database=others.pop("update_database", False),
             inspected=others.pop("inspected", ()),
         )
         return command(options=options, **others)
@@ -111,6 +120,11 @@ def window_options(command: Command) -> Command:
 def service_options(command: Command) -> Command:
     """Let a command with `options` choose a part of the stack's images."""
     return _decorated(command, SERVICES)
+
+
+def scan_options(command: Command) -> Command:
+    """Let a command with `options` fetch what trivy needs to know of vulnerabilities."""
+    return _decorated(command, SCAN)
 
 
 def progress_options(command: Command) -> Command:

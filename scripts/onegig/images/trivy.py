@@ -192,9 +192,8 @@ def _versions(printed: str) -> tuple[str, str]:
 
 
 def _reason(error: CommandError) -> str:
-    """trivy's last words in one line; what it prints has no secret in it."""
-    lines = [line for line in _COLOURS.sub("", error.detail).splitlines() if line.strip()]
-    fatal = [_PREFIX.sub("", line) for line in lines if _PREFIX.match(line)]
-    said = (fatal or lines or [""])[-1].strip()
+    """trivy's last words in one line, where it says what it stumbled over; none of the image's."""
+    lines = [line.strip(" \t*") for line in _COLOURS.sub("", error.detail).splitlines()]
+    said = next((_PREFIX.sub("", line) for line in reversed(lines) if line), "")
     how = f"trivy {error.message.partition(' ')[2]}"
     return f"{how}: {said}"[:_MOST_REASON] if said else how

@@ -146,7 +146,7 @@ def _judged(rule: _Rule, subject: str, found: _Found, scan: Scan, today: date) -
     state, remarks, waived = _state(rule, found)
     parts = [f"the image of {subject} has {_words(rule, found)}", *remarks]
     if rule.kind is FindingKind.VULNERABILITY:
-        parts.append(f"database of {str(scan.database)[:_DATE_LENGTH]}")
+        parts.append(f"database of {_age(str(scan.database), today)}")
     return _check(
         rule,
         subject,
@@ -156,6 +156,16 @@ def _judged(rule: _Rule, subject: str, found: _Found, scan: Scan, today: date) -
         findings=tuple(told(one) for one in found.all),
         waived="; ".join(terms(one, today) for one in waived),
     )
+
+
+def _age(database: str, today: date) -> str:
+    """Such as "2026-11-20 (4 days old)"."""
+    made = one_line(database)[:_DATE_LENGTH]
+    try:
+        days = (today - date.fromisoformat(made)).days
+    except ValueError:
+        return made
+    return f"{made} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else made
 
 
 def _state(rule: _Rule, found: _Found) -> tuple[State, list[str], tuple[Waiver, ...]]:

@@ -19,7 +19,7 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.review import Comparison, LimitChange, Review
+from onegig.model.review import LimitChange, Review
 from onegig.model.run import RunReport
 from onegig.output import write_file
 from onegig.pipeline import Options
@@ -29,6 +29,7 @@ from onegig.publish.claim import CUT_SHORT, ask_git, read_claim
 from onegig.publish.job import Job
 from onegig.report.annotations import Place
 
+INHERITING = ("pull_request", "merge_group")  # a push is judged for itself
 FindBaseline = Callable[[str, str], tuple[Baseline, int] | Missing]  # by commit and branch
 
 
@@ -48,7 +49,11 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
     report, error = attempt.report, attempt.error
     failure = describe(error, attempt.stack) if error else None
     claim = read_claim(job, options, failure)
-    review = _review(report, claim, job, options, find_baseline)
+    found = _baseline(claim, job, find_baseline)
+    if isinstance(found, tuple) and claim.event in INHERITING:
+        budgets, main = attempt.budgets, found[0]
+        report = pipeline.judge_reports(options, budgets, report.images, report.memory, main)
+    review = _review(report, claim, job, options, found)
     return Gate(
         report=replace(report, failure=failure, review=review),
         claim=claim,
@@ -72,29 +77,29 @@ def write_numbers(gate: Gate, directory: Path) -> None:
 
 
 def _review(
-    report: Report, claim: RunReport, job: Job, options: Options, find_baseline: FindBaseline
+    report: Report,
+    claim: RunReport,
+    job: Job,
+    options: Options,
+    found: tuple[Baseline, int] | Missing,
 ) -> Review:
     return Review(
         head_sha=claim.head_sha,
         base_sha=claim.base_sha,
         base_branch=job.base_branch,
         branch_behind=Skipped(reason="told by the comment"),
-        comparison=_comparison(report, claim, job, find_baseline),
+        comparison=found if isinstance(found, Missing) else compare(report, *found),
         limit_changes=_limit_changes(claim, options),
         run_url=job.run_url,
     )
 
 
-def _comparison(
-    report: Report, claim: RunReport, job: Job, find_baseline: FindBaseline
-) -> Comparison | Missing:
+def _baseline(
+    claim: RunReport, job: Job, find_baseline: FindBaseline
+) -> tuple[Baseline, int] | Missing:
     if not claim.base_sha:
         return Skipped(reason="the commit that was measured is no merge into another")
-    found = find_baseline(claim.base_sha, job.base_branch)
-    if isinstance(found, Missing):
-        return found
-    baseline, behind = found
-    return compare(report, baseline, behind)
+    return find_baseline(claim.base_sha, job.base_branch)
 
 
 def _limit_changes(claim: RunReport, options: Options) -> tuple[LimitChange, ...]:

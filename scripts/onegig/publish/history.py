@@ -14,9 +14,12 @@ from datetime import datetime
 from onegig.errors import ConfigError, HistoryError
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json, to_line
+from onegig.model.measured import Missing, Skipped
 
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
+MOST_CONTENTS = 20  # newest entries that keep packages: pull requests go on top of those
+CONTENTS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep images' packages")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -41,7 +44,7 @@ def add(
     A service whose image was not built from nothing keeps what that cost when it last was.
     """
     known = [one for one in history if one.commit != entry.commit]
-    grown = _ordered([*known, _with_costs(entry, history)])[-most:]
+    grown = _without_contents(_ordered([*known, _with_costs(entry, history)])[-most:])
     room = most_bytes
     kept = 0
     for one in reversed(grown):
@@ -108,6 +111,16 @@ def _place(entry: Baseline) -> tuple[datetime, str]:
     if created.tzinfo is None:
         raise ValueError(f"created: {entry.created!r} has no time zone")
     return created, entry.commit
+
+
+def _without_contents(entries: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    """The entries, of which only the newest keep the packages of the images."""
+    old, new = entries[:-MOST_CONTENTS], entries[-MOST_CONTENTS:]
+    kept = (
+        one if isinstance(one.contents, Missing) else replace(one, contents=CONTENTS_GONE)
+        for one in old
+    )
+    return (*kept, *new)
 
 
 def _with_costs(entry: Baseline, history: Sequence[Baseline]) -> Baseline:

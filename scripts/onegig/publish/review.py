@@ -12,6 +12,7 @@ from pathlib import Path
 from onegig.errors import ExitCode
 from onegig.judge.compare import compare
 from onegig.judge.verdict import judge
+from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -81,15 +82,18 @@ def make_report(
     edit, compared = facts.edit, facts.compared
     is_verified = bool(base_sha) and compared.base_sha == base_sha
     merge = measured.claim.measured_sha if measured.claim and is_verified else ""
-    report = replace(_judged(run, measured, facts.budgets, now), commit=merge or run.head_sha)
+    found = _baseline(client, compared, pull.base_branch)
+    main = found[0] if isinstance(found, tuple) else None
+    judged = _judged(run, measured, facts.budgets, now, main)
+    report = replace(judged, commit=merge or run.head_sha)
     review = Review(
         head_sha=run.head_sha,
         base_sha=compared.base_sha,
         base_branch=pull.base_branch,
         branch_behind=compared.branch_behind,
-        comparison=_comparison(client, report, compared, pull.base_branch),
+        comparison=_comparison(report, found, compared),
         limit_changes=edit.changes if edit else (),
-        proposed=_proposed(budgets_path, edit, measured, now),
+        proposed=_proposed(budgets_path, edit, measured, now, main),
         self_reported=run.fork,
         measuring_changes=facts.changes.below(measuring),
         run_url=run.url,
@@ -109,40 +113,47 @@ def _look_up(client: Client, pull: Pull, measured: Measured, base_sha: str, path
     return _Facts(budgets=budgets, compared=compared, changes=changes, edit=edit)
 
 
-def _judged(run: GateRun, measured: Measured, budgets: Budgets, now: datetime) -> Report:
-    """The report as it is without a pull request."""
+def _judged(
+    run: GateRun, measured: Measured, budgets: Budgets, now: datetime, main: Baseline | None
+) -> Report:
+    """The report as it is but for its review."""
     return Report(
         stack=_stack(measured) or run.repository.name.partition("/")[2],
         created=now.astimezone(UTC).isoformat(timespec="seconds"),
         commit=run.head_sha,
-        verdict=_judge(budgets, measured, now),
+        verdict=_judge(budgets, measured, now, main),
         images=measured.images,
         memory=measured.memory,
         reproduce=_reproduce(measured.claim, budgets.path),
     )
 
 
-def _judge(budgets: Budgets, measured: Measured, now: datetime) -> Verdict:
+def _judge(budgets: Budgets, measured: Measured, now: datetime, main: Baseline | None) -> Verdict:
     tier = find_tier(budgets.tier) if budgets.tier else None
     today = now.astimezone(UTC).date()
-    return judge(budgets, measured.images, measured.memory, tier, today=today)
+    return judge(budgets, measured.images, measured.memory, tier, today=today, main=main)
 
 
-def _proposed(path: str, edit: Edit | None, measured: Measured, now: datetime) -> str:
+def _proposed(
+    path: str, edit: Edit | None, measured: Measured, now: datetime, main: Baseline | None
+) -> str:
     """The verdict by the pull request's own budgets."""
     if edit is None:
         return ""
     if isinstance(edit.budgets, str):
         return f"none: {path} of this pull request can't be read: {edit.budgets}"
-    return _judge(edit.budgets, measured, now).sentence if edit.changes else ""
+    return _judge(edit.budgets, measured, now, main).sentence if edit.changes else ""
+
+
+def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline, int] | Missing:
+    if not compared.base_sha:
+        return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
+    return find_baseline(client, compared.base_sha, branch)
 
 
 def _comparison(
-    client: Client, report: Report, compared: Compared, branch: str
+    report: Report, found: tuple[Baseline, int] | Missing, compared: Compared
 ) -> Comparison | Missing:
-    if not compared.base_sha:
-        return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
-    found = find_baseline(client, compared.base_sha, branch)
     if isinstance(found, Missing):
         return found
     comparison = compare(report, *found)

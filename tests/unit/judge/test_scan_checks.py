@@ -155,6 +155,19 @@ def test_the_message_names_the_gravest_first_and_what_mends_them() -> None:
     assert check(judged(found, limits)).where == "budgets.yml:2"
 
 
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("2026-11-23T06:20:00Z", "database of 2026-11-23"),
+        ("2026-11-22T06:20:00Z", "database of 2026-11-22 (1 day old)"),
+        ("2026-10-23T06:20:00Z", "database of 2026-10-23 (31 days old)"),
+        ("yesterday\n", "database of yesterday"),
+    ],
+)
+def test_the_age_of_the_database_is_told(made: str, told: str) -> None:
+    assert check(judged(scan(database=made))).message.endswith(f"; {told}")
+
+
 def test_as_many_as_allowed_pass_and_any_has_no_check() -> None:
     two = scan(cve(1), cve(2))
     assert check(judged(two, budgets("scan: {vulnerabilities: 2}"))).state is State.GO

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from histories import commit, entry, incomplete
 from onegig.errors import ExitCode, HistoryError
-from onegig.model.baseline import Baseline, ServiceNumbers
+from onegig.model.baseline import Baseline, Contents, ServiceNumbers
 from onegig.model.codec import to_json, to_line
 from onegig.model.verdict import State
 from onegig.publish.history import (
+    CONTENTS_GONE,
     MOST_BYTES,
+    MOST_CONTENTS,
     MOST_ENTRIES,
     add,
     nearest,
@@ -122,6 +124,15 @@ def test_history_of_the_largest_stacks_stays_small() -> None:
         history = add(history, entry(number, marks=marks))
     assert 10 < len(history) < 30
     assert len(write_history(history).encode()) <= MOST_BYTES
+
+
+def test_only_the_newest_entries_keep_what_is_in_the_images() -> None:
+    contents = (Contents(services=("web",), packages=("musl 1.2.5",), findings=()),)
+    history: tuple[Baseline, ...] = ()
+    for number in range(1, MOST_CONTENTS + 4):
+        history = add(history, entry(number, contents=contents))
+    kept = [one.contents for one in parse_history(write_history(history))]
+    assert kept == [CONTENTS_GONE] * 3 + [contents] * MOST_CONTENTS
 
 
 def test_costs_of_images_that_were_not_built_are_carried_over() -> None:
