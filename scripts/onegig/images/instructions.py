@@ -53,14 +53,3 @@ def guess_base_layers(instructions: Sequence[str]) -> int:
             break
         count += 1
     return count
-
-
-def base_layers(
-    diff_ids: Sequence[str], bases: Sequence[Sequence[str]], instructions: Sequence[str]
-) -> int:
-    """How many layers came with FROM: those of the longest of `bases` that the image starts with.
-
-    `bases` are the diff_ids of images that may have been its base; a guess where none is.
-    """
-    fitting = [len(base) for base in bases if base and list(diff_ids[: len(base)]) == list(base)]
-    return max(fitting, default=0) or guess_base_layers(instructions)

@@ -49,10 +49,8 @@ _CACHE_REMEDIES = [(re.compile(path), Remedy(says=_LEFT, how=how)) for path, how
 _INSTALLERS = re.compile(
     r"(?:pip|setuptools|wheel|npm|corepack|yarn|ensurepip)(?: .*)?", re.IGNORECASE
 )
-_INSIDE = re.compile(r"(?P<what>tests|headers|static libraries) (?:of|in) .*")
-_STRAY = re.compile(
-    r"/.*/(?:\.[^/]+|tests?|testing|spec|__tests__|htmlcov|venv|node_modules|[^/]+\.egg-info)"
-)
+_INSIDE = re.compile(r"(?:tests|headers|static libraries) (?:of|in) .*|/usr/(?:local/)?lib/.*")
+_STRAY = re.compile(r"/.*/(?:\.[^/]+|tests?|__tests__|htmlcov|venv|node_modules|[^/]+\.egg-info)")
 
 COMPILERS = Remedy(
     says="left {size} that only building needs ({names})",

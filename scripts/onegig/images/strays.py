@@ -14,7 +14,7 @@ _ANYWHERE = re.compile(
     r"|(?:.*/)?[^/]+\.egg-info))/.*",
     re.DOTALL,
 )
-_BELOW = re.compile(r"(?P<folder>tests?|testing|spec|__tests__)/.*", re.DOTALL)
+_BELOW = re.compile(r"(?P<folder>tests?|__tests__)/.*", re.DOTALL)
 _MODULES = re.compile(r"(?P<folder>(?:.*?/)?node_modules)/.*", re.DOTALL)
 _NODE = re.compile(r"(?:.*/)?bin/(?:node|nodejs|bun|deno)")
 

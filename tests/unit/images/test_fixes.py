@@ -336,6 +336,16 @@ def test_a_layer_without_history_is_named_by_its_place() -> None:
     assert made.fixes[0].text == "layer 2 left 1.0 MB in /tmp: delete it in the same RUN"
 
 
+def test_the_tests_of_python_itself_are_no_strays() -> None:
+    copied = made_layer({"usr/local/lib/python3.13/test/test_os.py": 2 * MB})
+    ((_, _, text),) = told(image(("COPY /usr/local/ /usr/local/", copied)))
+    assert text == (
+        "`COPY /usr/local/ /usr/local/` in layer 2 installed 2.0 MB of tests, headers and static "
+        "libraries (/usr/local/lib/python3.13/test): delete it in the same RUN, or COPY --from a "
+        "stage where they are deleted"
+    )
+
+
 @pytest.mark.parametrize("name", ["a{b}", "{size}", "%s"])
 def test_names_with_braces_are_told_as_they_are(name: str) -> None:
     made = image((f"RUN {name}", made_layer({f"root/.cache/{name}/a": MB})))

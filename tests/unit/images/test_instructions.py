@@ -2,12 +2,7 @@
 
 import pytest
 
-from onegig.images.instructions import (
-    base_layers,
-    copies_everything,
-    destination,
-    guess_base_layers,
-)
+from onegig.images.instructions import copies_everything, destination, guess_base_layers
 
 SLIM = [
     "# debian.sh --arch 'amd64' out/ 'trixie' '@1759104000'",
@@ -53,12 +48,6 @@ def test_where_from_ends(instructions: list[str], layers: int) -> None:
 def test_official_images_that_differ_are_known_at_least_in_part(official: list[str]) -> None:
     """What is missed counts as installed by the image itself: milder than the opposite."""
     assert 2 <= guess_base_layers([*official, *OWN]) <= len(official)
-
-
-def test_a_known_base_goes_before_a_guess() -> None:
-    bases = [["a"], ["a", "b"], ["x", "y", "z"], []]
-    assert base_layers(["a", "b", "c"], bases, ["ADD a", *OWN[:2]]) == 2
-    assert base_layers(["q", "b", "c"], bases, ["ADD a", *OWN[:2]]) == 1
 
 
 @pytest.mark.parametrize(
