@@ -1,0 +1,128 @@
+"""Layers from the engine's own folders and from `docker save` are the same, to the byte."""
+
+import io
+import os
+import platform
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+from docker.errors import ImageNotFound
+
+from onegig.images.archive import Spool
+from onegig.images.index import Kind
+from onegig.images.index_layer import index_layer
+from onegig.images.saving import save
+from onegig.images.source import Engine, EngineImage
+from onegig.process import run
+from small_image import SMALL_IMAGE
+
+pytestmark = pytest.mark.engine
+
+BASE = "onegig-test-folders:base"
+BUILT = "onegig-test-folders:built"
+DOCKERFILE = f"""
+FROM {BASE}
+COPY tree /srv/
+RUN ["/bin/busybox", "rm", "-rf", "/opt/gone"]
+RUN ["/bin/busybox", "sh", "-c", "busybox rm /etc/gone && busybox chmod 600 /etc/kept"]
+RUN ["/bin/busybox", "sh", "-c", "busybox rm -rf /opt/new; busybox mkdir /opt/new; >/opt/new/b"]
+RUN ["/bin/busybox", "mkfifo", "/srv/pipe"]
+"""
+
+
+class SavingEngine(Engine):
+    """An engine whose folders are not ours to read."""
+
+    def unpacked(self, image: EngineImage) -> None:
+        """Never."""
+
+
+@pytest.fixture(scope="module")
+def images(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """An imported image with odd names, and one built on it that deletes and changes things."""
+    busybox = client.images.get(SMALL_IMAGE)
+    run(["docker", "tag", busybox.id, "onegig-test-folders:tools"])
+    context = tmp_path_factory.mktemp("context")
+    client.api.import_image_from_data(odd_tar(client), repository=BASE.split(":")[0], tag="base")
+    tree = context / "tree"
+    (tree / ("d" * 120) / ("é" * 60)).mkdir(parents=True)
+    (tree / ("d" * 120) / ("é" * 60) / "file").write_bytes(os.urandom(70_000))
+    os.link(tree / ("d" * 120) / ("é" * 60) / "file", tree / "same")
+    (tree / "link").symlink_to("../" * 40 + "etc/kept")
+    (context / "Dockerfile").write_text(DOCKERFILE)
+    run(["docker", "build", "--quiet", "--tag", BUILT, str(context)], timeout_seconds=300)
+    yield [BASE, BUILT]
+    for reference in (BUILT, BASE, "onegig-test-folders:tools"):
+        try:
+            client.images.remove(reference, force=True)
+        except ImageNotFound:
+            continue
+
+
+def odd_tar(client: DockerClient) -> bytes:
+    """Busybox of the Alpine image, with files whose names and sizes are unusual."""
+    container = client.containers.create("onegig-test-folders:tools", command=["true"])
+    try:
+        files = {
+            path: b"".join(container.get_archive(path)[0])
+            for path in ("/bin/busybox", f"/lib/ld-musl-{platform.machine()}.so.1")
+        }
+    finally:
+        container.remove()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, packed in files.items():
+            with tarfile.open(fileobj=io.BytesIO(packed)) as one:
+                member = one.getmembers()[0]
+                content = one.extractfile(member)
+                member.name = path.lstrip("/")
+                tar.addfile(member, content)
+        for name, size in (
+            ("etc/gone", 3000),
+            ("etc/kept", 4000),
+            ("etc/empty", 0),
+            ("opt/gone/a/b", 5000),
+            ("opt/new/a", 100),
+            ("srv/caf\udce9", 17),
+            ("srv/" + "n" * 200, 513),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = size, 0o644
+            tar.addfile(member, io.BytesIO(os.urandom(size)))
+    return out.getvalue()
+
+
+@pytest.fixture
+def spooled(client: DockerClient, tmp_path: Path) -> Callable[[Engine, list[str]], Spool]:
+    def fill(engine: Engine, references: list[str]) -> Spool:
+        folder = tmp_path / type(engine).__name__
+        folder.mkdir()
+        spool = Spool(folder, lambda _layer: None)
+        assert save([engine.image(one) for one in references], engine, spool) == {}
+        return spool
+
+    return fill
+
+
+def test_folders_give_what_docker_save_gives(
+    client: DockerClient, images: list[str], spooled: Callable[[Engine, list[str]], Spool]
+) -> None:
+    engine = Engine(client)
+    if any(engine.unpacked(engine.image(one)) is None for one in images):
+        pytest.skip("the engine's folders are not here, not overlay2, or not ours to read")
+    ours, theirs = spooled(engine, images), spooled(SavingEngine(client), images)
+    assert ours.layers.keys() == theirs.layers.keys()
+    assert len(ours.layers) == 6
+    for diff_id, layer in ours.layers.items():
+        assert index_layer(layer) == index_layer(theirs.layers[diff_id])
+    for one in map(engine.image, images):
+        mine = ours.find(one.image_id, one.diff_ids)
+        assert (mine.config, mine.diff_ids) == (
+            theirs.find(one.image_id, one.diff_ids).config,
+            one.diff_ids,
+        )
+    kinds = {entry.kind for layer in ours.layers.values() for entry in index_layer(layer).entries}
+    assert kinds >= set(Kind) - {Kind.OPAQUE}
