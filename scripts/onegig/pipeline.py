@@ -16,17 +16,23 @@ from types import FrameType
 from docker import DockerClient
 
 from onegig.engine import connect
-from onegig.environment import read_environment
+from onegig.environment import read_environment, without_engine
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
+from onegig.images import trivy
 from onegig.images.build import build_images, image_ids
 from onegig.images.cache import open_cache
+from onegig.images.fix_places import place_fixes
+from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
+from onegig.images.layout import Archive
 from onegig.images.pull import absent_images, pull_images
 from onegig.images.source import Engine
 from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
+from onegig.load.dockerfiles import read_dockerfiles
 from onegig.load.stack import load_stack, part_of
 from onegig.memory.measure import measure
+from onegig.model.baseline import Baseline
 from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
@@ -53,6 +59,7 @@ class Options:
     repeats: int | None = None
     rate: float | None = None
     services: tuple[str, ...] = ()  # only these services' images; (): all
+    update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
 
     @property
@@ -73,6 +80,8 @@ class Options:
         ):
             if value is not None:
                 words += [name, plain_number(value)]
+        if self.update_database:
+            words += ["--update-database"]
         return shlex.join(words)
 
 
@@ -81,6 +90,7 @@ class Attempt:
     """A check as far as it went: what was measured before an error stays in the report."""
 
     report: Report
+    budgets: Budgets
     stack: Stack | None  # None: it could not be read
     error: OnegigError | None
 
@@ -105,13 +115,15 @@ def attempt(options: Options, progress: Progress) -> Attempt:
             inspected = [from_json(ImagesReport, p.read_bytes(), str(p)) for p in options.inspected]
         with session(progress) as (client, current):
             build(stack, budgets, current, progress)
-            images = inspect(client, stack.users_by_image, stack.name, progress, inspected)
+            users, update = stack.users_by_image, options.update_database
+            found = inspect(client, users, stack.name, progress, inspected, update_database=update)
+            images = with_places(found, stack)
             memory = measure_stack(client, stack, budgets, current, progress)
     except OnegigError as caught:
         error = caught
     missing = Unknown(reason=error.message if error else "")
     report = judge_reports(options, budgets, images or missing, memory or missing)
-    return Attempt(report=report, stack=stack, error=error)
+    return Attempt(report=report, budgets=budgets, stack=stack, error=error)
 
 
 def load(options: Options) -> tuple[Budgets, Stack]:
@@ -197,6 +209,8 @@ def inspect(
     stack: str,
     progress: Progress,
     inspected: Sequence[ImagesReport] = (),
+    *,
+    update_database: bool = False,
 ) -> ImagesReport | Missing:
     """What is in the images; Unknown with the reason when some could not be read.
 
@@ -204,6 +218,7 @@ def inspect(
     images is not found out again.
     """
     environment = read_environment(client, users)
+    scanner = find_scanner(progress, update_database=update_database)
     with progress.step(f"inspect {len(users)} images") as say:
         try:
             inspection = inspect_others(
@@ -213,12 +228,53 @@ def inspect(
                 cache=open_cache(),
                 environment=environment,
                 progress=say,
+                scanner=scanner,
             )
         except InspectError as error:
             return Unknown(reason=error.message)
     if inspection.problems:
         return Unknown(reason="; ".join(inspection.problems))
     return replace(inspection.report, stack=stack)
+
+
+def find_scanner(progress: Progress, *, update_database: bool) -> trivy.Scanner | Missing:
+    """trivy and its database, which is only fetched when asked for."""
+    with progress.step("find trivy" + (" and update its database" * update_database)) as say:
+        scanner = trivy.find(update=update_database)
+        if isinstance(scanner, Missing):
+            say(f"no image is scanned: {scanner.reason}")
+        elif isinstance(scanner.database, Missing):
+            say(f"vulnerabilities are not scanned: {scanner.database.reason}")
+        else:
+            say(f"trivy {scanner.version}, database of {scanner.database[:10]}")
+    return scanner
+
+
+def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | Missing:
+    """What is in the images, each fix with the line of the Dockerfile that it would change."""
+    return images if isinstance(images, Missing) else place_fixes(images, read_dockerfiles(stack))
+
+
+def inspect_archive(
+    path: Path, progress: Progress, *, update_database: bool = False
+) -> ImagesReport | Missing:
+    """What is in the images of an archive or layout; Unknown when one could not be read whole."""
+    archive = Archive(path)
+    scanner = find_scanner(progress, update_database=update_database)
+    with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:
+        for sentence in archive.left_out:
+            say(f"left out: {sentence}")
+        inspection = inspect_images(
+            dict.fromkeys(archive.references, ()),
+            engine=archive,
+            cache=open_cache(),
+            environment=without_engine(archive.bases),
+            progress=say,
+            scanner=scanner,
+        )
+    if inspection.problems:
+        return Unknown(reason="; ".join(inspection.problems))
+    return inspection.report
 
 
 def measure_stack(
@@ -239,8 +295,9 @@ def judge_reports(
     budgets: Budgets,
     images: ImagesReport | Missing,
     memory: MemoryReport | Missing,
+    main: Baseline | None = None,
 ) -> Report:
-    """The verdict over what was measured."""
+    """The verdict over what was measured; `main` is what a pull request goes on top of."""
     tier = find_tier(budgets.tier) if budgets.tier else None
     names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
     now = datetime.now(UTC)
@@ -248,7 +305,7 @@ def judge_reports(
         stack=names[0] if names else options.budgets.resolve().parent.name,
         created=now.isoformat(timespec="seconds"),
         commit=_commit(options.budgets.parent),
-        verdict=judge(budgets, images, memory, tier, today=now.date()),
+        verdict=judge(budgets, images, memory, tier, today=now.date(), main=main),
         images=images,
         memory=memory,
         reproduce=options.reproduce,
