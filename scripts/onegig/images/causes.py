@@ -11,7 +11,7 @@ Asked in this order, and the first that knows decides:
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onegig.errors import AccountError
 from onegig.images.account import escaped
@@ -57,16 +57,17 @@ def explain(
 
 
 def parts_of(files: Sequence[Explained]) -> tuple[Part, ...]:
-    """The files by cause and name: causes in their order, the largest part of each first.
+    """The files by cause, name and layer: causes in their order, the largest part of each first.
 
-    Raises AccountError, a bug of ours, should the parts not add up to the files.
+    A part lies in one layer, so that what images share can be told apart. Raises AccountError, a
+    bug of ours, should the parts not add up to the files.
     """
-    groups: defaultdict[tuple[Cause, str, str], list[Explained]] = defaultdict(list)
+    groups: defaultdict[tuple[Cause, str, str, int], list[Explained]] = defaultdict(list)
     for file in files:
-        groups[file.cause, file.name, file.kind].append(file)
+        groups[file.cause, file.name, file.kind, file.layer].append(file)
     by_cause: defaultdict[Cause, list[Part]] = defaultdict(list)
-    for (cause, name, kind), members in groups.items():
-        by_cause[cause].append(_part(cause, name, kind, members))
+    for (cause, name, kind, layer), members in groups.items():
+        by_cause[cause].append(_part(cause, name, kind, layer, members))
     parts = tuple(part for cause in Cause for part in _bounded(by_cause[cause]))
     if sum(part.bytes for part in parts) != sum(file.entry.size for file in files):
         raise AccountError("the parts of an image do not add up to its live bytes")
@@ -128,28 +129,32 @@ def _explained(layer: int, entry: Entry, why: _Why) -> Explained:
     )
 
 
-def _part(cause: Cause, name: str, kind: str, files: Sequence[Explained]) -> Part:
+def _part(cause: Cause, name: str, kind: str, layer: int, files: Sequence[Explained]) -> Part:
     return Part(
         cause=cause,
         name=name,
         kind=kind,
         bytes=sum(file.entry.size for file in files),
         files=len(files),
-        layers=tuple(sorted({file.layer for file in files})),
+        layers=(layer,),
     )
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[Part]:
-    """The largest parts of one cause, and the rest as one without a name."""
-    ordered = sorted(parts, key=lambda part: (-part.bytes, part.name, part.kind))
+    """The largest parts of one cause, and the rest of each layer as one without a name."""
+    ordered = sorted(parts, key=lambda part: (-part.bytes, part.name, part.kind, part.layers))
     yield from ordered[:MOST_PARTS]
-    if rest := ordered[MOST_PARTS:]:
-        kinds = {part.kind for part in rest}
-        yield Part(
-            cause=rest[0].cause,
-            name="",
-            kind=kinds.pop() if len(kinds) == 1 else "",
-            bytes=sum(part.bytes for part in rest),
-            files=sum(part.files for part in rest),
-            layers=tuple(sorted({layer for part in rest for layer in part.layers})),
-        )
+    rest = ordered[MOST_PARTS:]
+    for layers in sorted({part.layers for part in rest}):
+        yield _together([part for part in rest if part.layers == layers])
+
+
+def _together(parts: Sequence[Part]) -> Part:
+    kinds = {part.kind for part in parts}
+    return replace(
+        parts[0],
+        name="",
+        kind=kinds.pop() if len(kinds) == 1 else "",
+        bytes=sum(part.bytes for part in parts),
+        files=sum(part.files for part in parts),
+    )

@@ -1,6 +1,7 @@
 """Package databases read: whose a file is, and which packages only development needs."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_python_distributions_own_what_their_record_lists() -> None:
         f"{info}/REQUESTED",
         f"{info}/licenses/LICENSE",
     }
-    assert library.needs == {"async-timeout"}
+    assert (library.needs, library.options) == ({"async-timeout"}, {"hiredis"})
     assert library.asked
 
 
@@ -268,6 +269,24 @@ def test_what_only_development_packages_need_is_for_development() -> None:
         package("pip", "flask", "click", asked=True),
     )
     assert found == {"pytest", "iniconfig", "pygments", "deep", "black"}
+
+
+def test_what_an_extra_brought_is_there_for_whoever_has_that_extra() -> None:
+    jsonschema = replace(package("pip", "jsonschema"), options=frozenset({"fqdn", "pytest"}))
+    packages = (
+        package("pip", "notebook", "jsonschema", asked=True),
+        jsonschema,
+        package("pip", "fqdn"),
+        package("pip", "pytest", asked=True),
+    )
+    assert development(*packages) == {"notebook", "jsonschema", "fqdn", "pytest"}
+    needed = package("pip", "service", "jsonschema", asked=True)
+    assert development(*packages, needed) == {"notebook", "pytest"}
+
+
+def test_where_pip_did_not_note_what_was_asked_for_nothing_is_there_for_another() -> None:
+    found = read({f"{SITE}/click-8.dist-info/METADATA": "Name: click\nVersion: 8\n"})
+    assert found["click"].asked
 
 
 def test_what_somebody_asked_for_is_not_there_for_another() -> None:

@@ -60,6 +60,9 @@ _RUNTIMES = re.compile(
 )
 
 
+_Users = defaultdict[Package, list[Package]]
+
+
 def is_runtime(package: Package) -> bool:
     """Whether a package of the distribution is a language's interpreter or virtual machine."""
     return package.kind in ("apk", "dpkg") and bool(_RUNTIMES.fullmatch(package.name))
@@ -78,12 +81,13 @@ def development_packages(
     `kept` are never among the latter: the distribution's own. A Python or Node package that is
     needed by what runs is needed, whatever its name: pip resolves to setuptools now and then.
     """
-    needed_by = _needed_by(packages)
+    needed_by, wanted_by = _users(packages)
     found = {package for package in packages if _is_development(package)}
     while excused := {one for one in found if _is_excused(one, needed_by[one], found)}:
         found -= excused
     candidates = {one for one in packages if not one.asked and one not in kept}
-    while more := {one for one in candidates - found if _only_for(needed_by[one], found)}:
+    users = {one: needed_by[one] or wanted_by[one] for one in candidates}
+    while more := {one for one in candidates - found if _only_for(users[one], found)}:
         found |= more
     return frozenset(found)
 
@@ -102,15 +106,17 @@ def _only_for(users: Collection[Package], found: Collection[Package]) -> bool:
     return bool(users) and all(user in found for user in users)
 
 
-def _needed_by(packages: Sequence[Package]) -> defaultdict[Package, list[Package]]:
+def _users(packages: Sequence[Package]) -> tuple[_Users, _Users]:
+    """Of each package, the others that need it, and those that do for an extra."""
     answering: defaultdict[tuple[str, str], list[Package]] = defaultdict(list)
     for package in packages:
         for name in package.answers_to:
             answering[package.kind, name].append(package)
-    users: defaultdict[Package, list[Package]] = defaultdict(list)
+    needed_by: _Users = defaultdict(list)
+    wanted_by: _Users = defaultdict(list)
     for package in packages:
-        for name in package.needs:
-            for needed in answering[package.kind, name]:
-                if needed is not package:
-                    users[needed].append(package)
-    return users
+        for users, names in ((needed_by, package.needs), (wanted_by, package.options)):
+            for other in (one for name in names for one in answering[package.kind, name]):
+                if other is not package:
+                    users[other].append(package)
+    return needed_by, wanted_by

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class Package:
     """One installed package and the files that are its own.
 
-    `needs` and `answers_to` are in the words of its database, so that they can be compared.
-    `asked` is False where it is known that it only came because another one needs it.
+    `needs`, `options` (what it needs for an extra) and `answers_to` are in the words of its
+    database, so that they can be compared. `asked` is False where it is known that it only came
+    because another one needs it.
     """
 
     kind: str  # "apk", "dpkg", "pip" or "npm"
@@ -16,6 +17,7 @@ class Package:
     version: str
     files: frozenset[str]  # paths as in Entry.path
     needs: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
     answers_to: frozenset[str] = frozenset()
     asked: bool = True
     development: bool = False  # its database says that it is one

@@ -20,7 +20,8 @@ DATABASE = re.compile(
 )
 _FOLDER = re.compile(rf"((?:.*/)?{INFO})(?:/.+)?")  # distutils wrote a file of that name
 _NAMED = re.compile(r"(?P<name>.+?)(?:-(?P<version>\d[^-]*))?(?:-py[\d.]+)?\.(?:dist|egg)-info")
-_NEED = re.compile(r"^Requires-Dist: *([\w.-]+)(?!.*extra *==)", re.MULTILINE)
+_NEED = re.compile(r"^Requires-Dist: *([\w.-]+)(.*)$", re.MULTILINE)
+_EXTRA = re.compile(r"\bextra *==")
 _FIELD = {key: re.compile(rf"^{key}: *(.+)$", re.MULTILINE) for key in ("Name", "Version")}
 
 
@@ -47,9 +48,11 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
     folders = [folder for folder in folders if not _is_vendored(folder, tops)]
     owned = frozenset().union(*(folder.recorded for folder in folders))
     loose = _loose(paths, owned, {folder.site for folder in folders})
+    asked = {folder.path for folder in folders if f"{folder.path}/REQUESTED" in paths}
     for folder in folders:
         rest = (path for top in folder.tops for path in loose[folder.site, top])
-        yield _package(folder, folder.recorded.union(rest), paths)
+        files = folder.recorded.union(rest)
+        yield _package(folder, files, asked=folder.path in asked or not asked)
 
 
 def _is_vendored(folder: _Folder, tops: Collection[tuple[str, str]]) -> bool:
@@ -61,7 +64,7 @@ def _is_vendored(folder: _Folder, tops: Collection[tuple[str, str]]) -> bool:
     )
 
 
-def _package(folder: _Folder, files: frozenset[str], paths: Collection[str]) -> Package:
+def _package(folder: _Folder, files: frozenset[str], *, asked: bool) -> Package:
     named = _NAMED.fullmatch(basename(folder.path))
     name = _field(folder.metadata, "Name") or (named["name"] if named else folder.path)
     return Package(
@@ -69,10 +72,19 @@ def _package(folder: _Folder, files: frozenset[str], paths: Collection[str]) -> 
         name=name,
         version=_field(folder.metadata, "Version") or ((named and named["version"]) or ""),
         files=files,
-        needs=frozenset(map(normal, _NEED.findall(folder.metadata))),
+        needs=_needs(folder.metadata, optional=False),
+        options=_needs(folder.metadata, optional=True),
         answers_to=frozenset((normal(name),)),
-        asked=f"{folder.path}/REQUESTED" in paths,
+        asked=asked,
         own=folder.from_sources,
+    )
+
+
+def _needs(metadata: str, *, optional: bool) -> frozenset[str]:
+    return frozenset(
+        normal(name)
+        for name, conditions in _NEED.findall(metadata)
+        if bool(_EXTRA.search(conditions)) is optional
     )
 
 
