@@ -62,7 +62,7 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
         failure = _download(path, folder) if update else ""
         printed = run(["env", *_clean(), path, "version", "--format=json", f"--cache-dir={folder}"])
         version, database = _versions(printed.stdout)
-    except (CommandError, ValueError, TypeError, AttributeError) as error:
+    except (CommandError, ValueError, LookupError, TypeError, AttributeError) as error:
         return Unknown(reason=f"{path} does not say its version: {error}")
     if version in REFUSED:
         return Unknown(reason=f"trivy {version} steals credentials: remove {path} and renew them")

@@ -1,0 +1,234 @@
+"""trivy is asked, understood and never guessed for: with a stand-in that fails in every way."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from onegig.images import trivy
+from onegig.model.measured import Skipped, Unknown
+from onegig.model.scan import Scan
+
+MADE = "2026-11-24T06:20:00Z"
+NOTHING = '{"SchemaVersion": 2}'
+SECRET = json.dumps(
+    {
+        "SchemaVersion": 2,
+        "Results": [
+            {
+                "Target": "/app/.env",
+                "Secrets": [{"RuleID": "pat", "Severity": "CRITICAL", "Match": "hunter2"}],
+            }
+        ],
+    }
+)
+FATAL = "2026-11-25T02:05:37Z\tFATAL\tFatal error\trun error: the database is locked"
+
+
+def write(out: IO[bytes]) -> None:
+    out.write(b"an image")
+
+
+@pytest.fixture
+def scanner(tmp_path: Path) -> Callable[..., trivy.Scanner]:
+    """A stand-in for trivy: a shell script."""
+
+    def make(script: str, database: str = MADE) -> trivy.Scanner:
+        path = tmp_path / "trivy"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return trivy.Scanner(
+            path=str(path),
+            version="0.74.0",
+            folder=tmp_path / "trivys",
+            database=database or Skipped(reason="no database"),
+        )
+
+    return make
+
+
+def answer(report: str, code: int = 0) -> str:
+    return f"cat >report.json <<'END'\n{report}\nEND\nexit {code}"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+def test_findings_are_told_from_failures_by_the_exit_code(
+    scanner: Callable[..., trivy.Scanner], work: Path
+) -> None:
+    clean = trivy.scan(scanner(answer(NOTHING)), write, work)
+    found = trivy.scan(scanner(answer(SECRET, trivy.FOUND)), write, work)
+    assert isinstance(clean, Scan)
+    assert isinstance(found, Scan)
+    assert (clean.findings, clean.database) == ((), MADE)
+    assert [one.id for one in found.findings] == ["pat"]
+    assert "hunter2" not in repr(found)
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (f"printf '%s\\n' '{FATAL}' >&2; exit 1", "trivy failed with code 1: run error: the data"),
+        ("exit 1", "trivy failed with code 1"),
+        (answer(SECRET, 1), "trivy failed with code 1"),
+        (answer(SECRET, 139), "trivy failed with code 139"),
+        ("kill -9 $$", "trivy failed with code -9"),
+        ("exit 0", "trivy left no report: No such file"),
+        (answer("no report"), "trivy wrote a report that cannot be read: it is no JSON"),
+        (answer(SECRET, 0), "trivy ended with 0, which its report does not bear out"),
+        (answer(NOTHING, trivy.FOUND), "trivy ended with 10, which its report does not bear out"),
+        ("sleep 60", "trivy took longer than 0.5 s"),
+        ("yes too much | head -c 99999 >&2; exit 1", "trivy failed with code 1: too much"),
+    ],
+)
+def test_a_trivy_that_fails_is_unknown_and_never_nothing(
+    scanner: Callable[..., trivy.Scanner], work: Path, script: str, said: str
+) -> None:
+    found = trivy.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
+    assert isinstance(found, Unknown)
+    assert found.reason.startswith(said)
+    assert len(found.reason) <= 300
+    assert list(work.iterdir()) == []
+
+
+def test_a_report_without_end_is_not_read(
+    scanner: Callable[..., trivy.Scanner], work: Path
+) -> None:
+    huge = scanner("truncate -s 1G report.json", database="")
+    found = trivy.scan(huge, write, work)
+    assert isinstance(found, Unknown)
+    assert "more than 67,108,864 bytes" in found.reason
+
+
+def test_a_database_that_fails_leaves_the_other_findings(
+    scanner: Callable[..., trivy.Scanner], work: Path
+) -> None:
+    broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
+    found = trivy.scan(broken, write, work)
+    assert isinstance(found, Scan)
+    assert found.scanners == ("secret", "misconfig")
+    assert found.database == Unknown(reason="trivy failed with code 1: broken")
+
+
+def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
+    gone = trivy.Scanner(path=str(tmp_path / "x"), version="1", folder=tmp_path, database=MADE)
+    assert isinstance(trivy.scan(gone, write, work), Unknown)
+
+
+def test_an_image_that_cannot_be_written_is_unknown(
+    scanner: Callable[..., trivy.Scanner], work: Path
+) -> None:
+    def full(out: IO[bytes]) -> None:
+        raise OSError(28, "No space left on device")
+
+    found = trivy.scan(scanner(answer(NOTHING)), full, work)
+    assert isinstance(found, Unknown)
+    assert "No space left" in found.reason
+
+
+def test_nobodys_settings_decide_what_is_found(
+    scanner: Callable[..., trivy.Scanner],
+    work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
+    monkeypatch.setenv("TRIVY_IGNOREFILE", "/everything")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".trivyignore").write_text("CVE-1\n")
+    seen = tmp_path / "seen"
+    script = f'{{ env; pwd; ls -a; echo "$@"; }} >"{seen}"\n{answer(NOTHING)}'
+    assert isinstance(trivy.scan(scanner(script), write, work), Scan)
+    told = seen.read_text()
+    assert "TRIVY_" not in told
+    assert ".trivyignore" not in told
+    words = told.split()
+    assert {"--input=image.tar", "--skip-db-update", "--offline-scan", "--exit-code=10"} <= {*words}
+    assert "--scanners=vuln,secret,misconfig" in words
+
+
+VERSION = f'{{"Version": "0.74.0", "VulnerabilityDB": {{"UpdatedAt": "{MADE}"}}}}'
+
+
+def on_path(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only trivy there is."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "trivy"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    return program
+
+
+def test_a_trivy_on_path_and_its_database_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = on_path(tmp_path / "bin", f"echo '{VERSION}'", monkeypatch)
+    monkeypatch.setenv("TRIVY_CACHE_DIR", str(tmp_path / "own"))
+    assert trivy.find() == trivy.Scanner(
+        path=str(program), version="0.74.0", folder=tmp_path / "own", database=MADE
+    )
+
+
+def test_no_trivy_is_skipped_unless_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert trivy.find() == Skipped(reason="trivy is not installed")
+    assert trivy.find(update=True) == Unknown(reason="trivy is not installed")
+
+
+def test_no_database_is_skipped_unless_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        f'case "$*" in *download*) echo "{FATAL}" >&2; exit 1 ;; esac; echo \'{{"Version": "1"}}\''
+    )
+    on_path(tmp_path / "bin", script, monkeypatch)
+    found, wanted = trivy.find(folder=tmp_path), trivy.find(update=True, folder=tmp_path)
+    assert isinstance(found, trivy.Scanner)
+    assert isinstance(wanted, trivy.Scanner)
+    assert found.database == Skipped(reason="no database")
+    assert wanted.database == Unknown(
+        reason="no database: trivy failed with code 1: run error: the database is locked"
+    )
+
+
+def test_an_older_database_serves_where_it_cannot_be_updated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"case \"$*\" in *download*) exit 1 ;; esac; echo '{VERSION}'"
+    on_path(tmp_path / "bin", script, monkeypatch)
+    found = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(found, trivy.Scanner)
+    assert found.database == MADE
+
+
+@pytest.mark.parametrize("version", trivy.REFUSED)
+def test_releases_of_thieves_get_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    on_path(tmp_path / "bin", f'echo \'{{"Version": "{version}"}}\'', monkeypatch)
+    found = trivy.find()
+    assert isinstance(found, Unknown)
+    assert "steals credentials" in found.reason
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo hello", "echo '{}'", "echo '[]'"])
+def test_a_trivy_that_does_not_say_its_version_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    on_path(tmp_path / "bin", script, monkeypatch)
+    assert isinstance(trivy.find(), Unknown)

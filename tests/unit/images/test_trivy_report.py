@@ -1,0 +1,170 @@
+"""trivy's JSON read: as captured from 0.74.0, with keys nobody knows, and what is no report."""
+
+import json
+from typing import Any
+
+import pytest
+
+from onegig.images.trivy_report import Found, parse
+from onegig.model.measured import Unknown
+from onegig.model.scan import Finding, FindingKind, Package, Severity
+
+SECRET_TEXT = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+RESULTS: list[dict[str, Any]] = [
+    {
+        "Target": "image.tar (debian 13.1)",
+        "Class": "os-pkgs",
+        "Type": "debian",
+        "Packages": [
+            {"Name": "libssl3t64", "Version": "3.5.1", "Release": "1", "Arch": "amd64"},
+            {"Name": "login", "Version": "4.16.0", "Release": "2+really2.41", "Epoch": 1},
+        ],
+        "Vulnerabilities": [
+            {
+                "VulnerabilityID": "CVE-2026-1234",
+                "PkgName": "libssl3t64",
+                "InstalledVersion": "3.5.1-1",
+                "FixedVersion": "3.5.1-1+deb13u1",
+                "Status": "fixed",
+                "Severity": "HIGH",
+                "Title": "openssl: " + "long " * 100,
+                "CVSS": {"nvd": {"V3Score": 7.5}},
+            },
+            {
+                "VulnerabilityID": "CVE-2026-2",
+                "PkgName": "login",
+                "InstalledVersion": "1:4.16.0-2+really2.41",
+                "Severity": "CRITICAL",
+            },
+        ],
+    },
+    {
+        "Target": "Python",
+        "Class": "lang-pkgs",
+        "Type": "python-pkg",
+        "Packages": [{"Name": "pip", "Version": "25.1.1"}, {"Name": "pip", "Version": "25.1.1"}],
+        "Vulnerabilities": None,
+    },
+    {
+        "Target": "image.tar",
+        "Class": "config",
+        "Type": "dockerfile",
+        "MisconfSummary": {"Successes": 1, "Failures": 1},
+        "Misconfigurations": [
+            {"ID": "DS-0002", "Title": "user is root", "Severity": "HIGH", "Status": "FAIL",
+             "Message": f"quotes {SECRET_TEXT}"},
+            {"ID": "DS-0005", "Title": "fine", "Severity": "LOW", "Status": "PASS"},
+        ],
+    },
+    {
+        "Target": "/app/.env",
+        "Class": "secret",
+        "Secrets": [
+            {"RuleID": "github-pat", "Category": "GitHub", "Severity": "CRITICAL",
+             "Title": "GitHub Personal Access Token", "StartLine": 1, "Match": SECRET_TEXT,
+             "Code": {"Lines": [{"Content": SECRET_TEXT}]}},
+        ],
+    },
+]  # fmt: skip
+
+
+def report(results: Any = RESULTS, **more: Any) -> bytes:
+    return json.dumps({"SchemaVersion": 2, "Results": results, "Later": {}} | more).encode()
+
+
+def changed(result: int, kind: str, **fields: Any) -> bytes:
+    """The report with other values in the first finding of a kind; None takes a key away."""
+    results = json.loads(json.dumps(RESULTS))
+    one = results[result][kind][0] | fields
+    results[result][kind][0] = {key: value for key, value in one.items() if value is not None}
+    return report(results)
+
+
+def test_everything_that_is_found_the_gravest_first() -> None:
+    found = parse(report())
+    assert isinstance(found, Found)
+    long = "openssl: " + "long " * 100
+    assert found.findings == (
+        Finding(
+            kind=FindingKind.SECRET,
+            id="github-pat",
+            severity=Severity.CRITICAL,
+            target="/app/.env",
+            title="GitHub Personal Access Token",
+        ),
+        Finding(
+            kind=FindingKind.VULNERABILITY,
+            id="CVE-2026-2",
+            severity=Severity.CRITICAL,
+            target="login",
+            installed="1:4.16.0-2+really2.41",
+        ),
+        Finding(
+            kind=FindingKind.MISCONFIGURATION,
+            id="DS-0002",
+            severity=Severity.HIGH,
+            target="image config",
+            title="user is root",
+        ),
+        Finding(
+            kind=FindingKind.VULNERABILITY,
+            id="CVE-2026-1234",
+            severity=Severity.HIGH,
+            target="libssl3t64",
+            installed="3.5.1-1",
+            fixed="3.5.1-1+deb13u1",
+            title=long[:120],
+        ),
+    )
+
+
+def test_packages_are_named_as_findings_name_them() -> None:
+    found = parse(report())
+    assert isinstance(found, Found)
+    assert found.packages == (
+        Package(name="libssl3t64", version="3.5.1-1"),
+        Package(name="login", version="1:4.16.0-2+really2.41"),
+        Package(name="pip", version="25.1.1"),
+    )
+    installed = {(one.target, one.installed) for one in found.findings if one.installed}
+    assert installed <= {(one.name, one.version) for one in found.packages}
+
+
+def test_no_secret_is_kept_anywhere() -> None:
+    assert SECRET_TEXT.encode() in report()
+    assert SECRET_TEXT not in repr(parse(report()))
+
+
+@pytest.mark.parametrize("results", [None, []])
+def test_a_report_without_results_has_found_nothing(results: Any) -> None:
+    assert parse(report(results)) == Found(findings=(), packages=())
+    assert parse(b'{"SchemaVersion": 2}') == Found(findings=(), packages=())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "no JSON"),
+        (b"FATAL error", "no JSON"),
+        (b"\xff{}", "UnicodeDecodeError"),
+        (b"[" * 100_000, "RecursionError"),
+        (b"[]", "TypeError"),
+        (b"{}", "SchemaVersion"),
+        (report(SchemaVersion=3), "its schema is not 2"),
+        (report({"a": 1}), "Results is no list"),
+        (report(["a"]), "Results is no list"),
+        (report([{"Class": "secret"}]), "Target"),
+        (changed(0, "Vulnerabilities", VulnerabilityID=None), "VulnerabilityID"),
+        (changed(0, "Vulnerabilities", Severity="BAD"), "Severity"),
+        (changed(0, "Vulnerabilities", FixedVersion=["1"]), "FixedVersion is list"),
+        (changed(0, "Packages", Epoch="1"), "Epoch is str"),
+        (changed(3, "Secrets", RuleID=7), "RuleID is int"),
+        (changed(2, "Misconfigurations", Status=None), "Status"),
+    ],
+)
+def test_what_is_no_report_is_unknown_and_not_nothing(text: bytes, said: str) -> None:
+    found = parse(text)
+    assert isinstance(found, Unknown)
+    assert found.reason.startswith("trivy wrote a report that cannot be read: ")
+    assert said in found.reason
+    assert SECRET_TEXT not in found.reason

@@ -1,0 +1,246 @@
+"""The real trivy on images made by hand: planted secrets, a root user, a database made by hand."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.errors import EngineError
+from onegig.images import trivy
+from onegig.images.cache import Cache
+from onegig.images.inspect import inspect_images
+from onegig.images.scans import scan_images
+from onegig.model.codec import from_json, to_json
+from onegig.model.environment import Environment
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.scan import Finding, FindingKind, Package, Scan, Severity
+from trivy_database import make_database
+
+TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+SYSTEM = [
+    ("etc/alpine-release", b"3.23.0\n"),
+    (
+        "lib/apk/db/installed",
+        b"P:openssl\nV:3.5.1-r0\nA:x86_64\no:openssl\n\nP:zlib\nV:1.3.1-r2\nA:x86_64\no:zlib\n\n",
+    ),
+]
+APP = [
+    ("app/settings.py", f'github = "{TOKEN}"\n'.encode()),
+    ("usr/lib/python3.13/site-packages/left-1.0.dist-info/METADATA", b"Name: left\nVersion: 1.0\n"),
+]
+AS_ROOT = ({"created_by": "ADD alpine.tar /"}, {"created_by": f"ENV TOKEN={TOKEN}"})
+ADVISORIES = {
+    "CVE-2026-1": {"package": "openssl", "fixed": "3.5.2-r0", "severity": "CRITICAL"},
+    "CVE-2026-2": {"package": "openssl", "fixed": "", "severity": "HIGH", "title": "not yet"},
+    "CVE-2026-3": {"package": "openssl", "fixed": "3.5.0-r0", "severity": "HIGH"},
+    "CVE-2026-4": {"package": "curl", "fixed": "9.0.0-r0", "severity": "HIGH"},
+}
+
+
+@pytest.fixture(scope="session")
+def installed() -> trivy.Scanner:
+    """The trivy that set-up installs, with an empty folder for its database."""
+    found = trivy.find(folder=Path(tempfile.gettempdir()) / "no-such-folder")
+    if not isinstance(found, trivy.Scanner):
+        pytest.skip(f"{found.reason}: scripts/setup/trivy.sh")
+    return found
+
+
+@pytest.fixture
+def with_database(installed: trivy.Scanner, tmp_path: Path) -> trivy.Scanner:
+    """The same with a database of a few advisories."""
+    make_database(tmp_path / "trivys", "alpine 3.23", ADVISORIES)
+    found = trivy.find(folder=tmp_path / "trivys")
+    assert isinstance(found, trivy.Scanner)
+    return found
+
+
+@pytest.fixture
+def images(make_image: Callable[..., Any]) -> dict[str, Any]:
+    """One with everything that trivy looks for, one with nothing."""
+    return {
+        "shop/web:1": make_image(SYSTEM, APP, history=AS_ROOT),
+        "shop/bare:1": make_image([("bin/app", b"no secret")]),
+    }
+
+
+@pytest.fixture
+def scan(
+    images: dict[str, Any], make_engine: Callable[..., Any], tmp_path: Path
+) -> Callable[..., tuple[dict[str, Scan | Missing], list[str]]]:
+    """Scan the images, or what an engine holds; results by name and what was said."""
+
+    def run(
+        scanner: trivy.Scanner | Missing, engine: Any = None
+    ) -> tuple[dict[str, Scan | Missing], list[str]]:
+        engine = engine or make_engine(images)
+        said: list[str] = []
+        found = scan_images(
+            [engine.image(name) for name in engine.images],
+            scanner,
+            source=engine,
+            cache=Cache(tmp_path / "cache"),
+            progress=said.append,
+        )
+        return {name: found[made.image_id] for name, made in engine.images.items()}, said
+
+    return run
+
+
+def named(found: Scan | Missing) -> set[tuple[str, str, str]]:
+    assert isinstance(found, Scan), found
+    return {(one.id, one.severity.value, one.target) for one in found.findings}
+
+
+def test_secrets_root_and_packages_are_found_without_a_database(
+    installed: trivy.Scanner, scan: Callable[..., Any]
+) -> None:
+    results, said = scan(installed)
+    web, bare = results["shop/web:1"], results["shop/bare:1"]
+    assert named(web) >= {
+        ("github-pat", "CRITICAL", "/app/settings.py"),
+        ("github-pat", "CRITICAL", "image config"),  # in its history
+        ("DS-0002", "HIGH", "image config"),  # runs as root
+    }
+    assert web.database == bare.database == Skipped(reason="no database")
+    assert not [one for one in web.findings if one.kind is FindingKind.VULNERABILITY]
+    assert {("openssl", "3.5.1-r0"), ("zlib", "1.3.1-r2"), ("left", "1.0")} == {
+        (one.name, one.version) for one in web.packages
+    }
+    assert bare.packages == ()
+    assert any("vulnerabilities not scanned: no database" in line for line in said)
+
+
+def test_vulnerabilities_come_from_the_database_whose_date_is_kept(
+    with_database: trivy.Scanner, scan: Callable[..., Any]
+) -> None:
+    assert with_database.database == "2026-11-24T06:20:00Z"
+    web = scan(with_database)[0]["shop/web:1"]
+    assert web.database == "2026-11-24T06:20:00Z"
+    assert web.scanners == ("vuln", "secret", "misconfig")
+    vulnerabilities = [one for one in web.findings if one.kind is FindingKind.VULNERABILITY]
+    assert vulnerabilities == [
+        Finding(
+            kind=FindingKind.VULNERABILITY,
+            id="CVE-2026-1",
+            severity=Severity.CRITICAL,
+            target="openssl",
+            installed="3.5.1-r0",
+            fixed="3.5.2-r0",
+            title="a flaw",
+        ),
+        Finding(
+            kind=FindingKind.VULNERABILITY,
+            id="CVE-2026-2",
+            severity=Severity.HIGH,
+            target="openssl",
+            installed="3.5.1-r0",
+            title="not yet",
+        ),
+    ]
+    assert Package(name="openssl", version="3.5.1-r0") in web.packages
+
+
+def test_a_damaged_database_costs_the_vulnerabilities_only(
+    with_database: trivy.Scanner, scan: Callable[..., Any]
+) -> None:
+    (with_database.folder / "db/trivy.db").write_bytes(b"no database" * 1000)
+    web = scan(with_database)[0]["shop/web:1"]
+    assert isinstance(web.database, Unknown)
+    assert web.database.reason.startswith("trivy failed with code 1: ")
+    assert ("github-pat", "CRITICAL", "/app/settings.py") in named(web)
+
+
+def test_scanned_once_until_trivy_or_its_database_is_another(
+    installed: trivy.Scanner,
+    with_database: trivy.Scanner,
+    scan: Callable[..., Any],
+    images: dict[str, Any],
+    make_engine: Callable[..., Any],
+) -> None:
+    engine = make_engine(images)
+    first, _ = scan(installed, engine)
+    again, said = scan(installed, engine)
+    assert (again, said, len(engine.saves)) == (first, [], 1)
+    for other in (with_database, replace(with_database, version="0.74.1")):
+        assert len(scan(other, engine)[1]) == len(images)
+    assert len(engine.saves) == 3
+
+
+def test_a_scan_that_failed_is_not_kept(
+    with_database: trivy.Scanner, scan: Callable[..., Any], tmp_path: Path
+) -> None:
+    sound = (with_database.folder / "db/trivy.db").read_bytes()
+    (with_database.folder / "db/trivy.db").write_bytes(b"damaged" * 1000)
+    scan(with_database)
+    (with_database.folder / "db/trivy.db").write_bytes(sound)
+    assert scan(with_database)[0]["shop/web:1"].database == with_database.database
+
+
+def test_an_image_that_cannot_be_saved_takes_no_other_with_it(
+    installed: trivy.Scanner,
+    scan: Callable[..., Any],
+    images: dict[str, Any],
+    make_engine: Callable[..., Any],
+) -> None:
+    results, _ = scan(installed, make_engine(images, broken=("shop/bare:1",)))
+    assert isinstance(results["shop/bare:1"], Unknown)
+    assert isinstance(results["shop/web:1"], Scan)
+
+
+def test_without_trivy_nothing_is_saved_and_every_image_says_so(
+    scan: Callable[..., Any], images: dict[str, Any], make_engine: Callable[..., Any]
+) -> None:
+    engine = make_engine(images)
+    results, said = scan(trivy.NOT_INSTALLED, engine)
+    assert set(results.values()) == {Skipped(reason="trivy is not installed")}
+    assert (said, engine.saves) == ([], [])
+
+
+def test_an_engine_that_is_gone_is_an_error_and_not_an_empty_scan(
+    installed: trivy.Scanner,
+    scan: Callable[..., Any],
+    images: dict[str, Any],
+    make_engine: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = make_engine(images)
+
+    def gone(_image_ids: Any) -> Any:
+        raise EngineError("the Docker Engine stopped answering")
+
+    monkeypatch.setattr(engine, "save", gone)
+    with pytest.raises(EngineError):
+        scan(installed, engine)
+
+
+def test_a_planted_secret_is_in_no_output(
+    installed: trivy.Scanner,
+    images: dict[str, Any],
+    make_engine: Callable[..., Any],
+    environment: Environment,
+    no_dive: Unknown,
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    made = {"shop/web:1": replace(images["shop/web:1"], history=AS_ROOT[:1])}
+    report = inspect_images(
+        {"shop/web:1": ("web",)},
+        engine=make_engine(made),
+        cache=Cache(tmp_path / "cache"),
+        environment=environment,
+        progress=said.append,
+        program=no_dive,
+        scanner=installed,
+    ).report
+    text = to_json(report)
+    assert isinstance(report.images[0].scan, Scan)
+    assert ("github-pat", "CRITICAL", "/app/settings.py") in named(report.images[0].scan)
+    assert from_json(ImagesReport, text, "images.json", strict=True) == report
+    kept = [path.read_bytes() for path in (tmp_path / "cache").iterdir()]
+    assert kept
+    assert not [one for one in (text.encode(), *map(str.encode, said), *kept) if b"ghp_" in one]
