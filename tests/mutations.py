@@ -303,6 +303,8 @@ def _accounts() -> Iterator[tuple[str, str, Change]]:
         "a remark without end": _account(remark="x" * 20_001),
         "too many findings": _scan(findings=[FINDING] * 20_001),
         "too many scanners": _scan(scanners=["vuln"] * 6),
+        "too many packages": _scan(packages=[{"name": "musl", "version": "1"}] * 20_001),
+        "a package without end": _scan(packages=[{"name": "x" * 20_001, "version": "1"}]),
         "a finding without end": _scan(findings=[{**FINDING, "title": "x" * 20_001}]),
         "a duplicate of one copy": _duplicate(copies=1, wasted_bytes=0),
         "a duplicate that wastes more": _duplicate(wasted_bytes=9),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from onegig.judge.dead_checks import check_dead
 from onegig.judge.dive_checks import check_dive
 from onegig.judge.words import compare, reason
 from onegig.model.budgets import Budgets
@@ -35,6 +36,7 @@ def check_images(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
     for image in report.images:
         yield from _sizes(budgets, image)
         yield from check_dive(budgets, image)
+        yield from check_dead(budgets, image)
 
 
 def missing_images(budgets: Budgets, missing: Missing) -> Iterator[Check]:

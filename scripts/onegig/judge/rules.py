@@ -146,6 +146,7 @@ RULES = (
     _rule("images.min_efficiency", "images.min_efficiency", percent, lowered),
     _rule("images.max_wasted", "images.max_wasted_bytes", storage_text, raised),
     _rule("images.max_user_wasted", "images.max_user_wasted_share", percent, raised),
+    _rule("images.max_dead", "images.max_dead_bytes", storage_text, raised),
     _rule("scan.severity", "scan.severity", str, _severity),
     _rule("scan.ignore_unfixed", "scan.ignore_unfixed", _yes, _switched_on),
     _rule("scan.vulnerabilities", "scan.vulnerabilities", _number, raised),

@@ -152,6 +152,7 @@ def _images(values: Values) -> ImagesBudget:
         max_user_wasted_share=values.read(
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
         ),
+        max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
     )
 
 

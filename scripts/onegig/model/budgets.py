@@ -39,13 +39,14 @@ class MemoryBudget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImagesBudget:
-    """Limits for images; the last three are dive's own CI rules."""
+    """Limits for images; efficiency and wasted bytes are dive's own CI rules."""
 
     total_bytes: int = _storage("1.9GB")
     each_bytes: int | None = None
     min_efficiency: float | None = 0.90
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
+    max_dead_bytes: int | None = None  # of each image, by our own account
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,7 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",
+    "image.dead",
 )
 
 

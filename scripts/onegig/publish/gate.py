@@ -10,6 +10,7 @@ from pathlib import Path
 
 from onegig import pipeline
 from onegig.errors import ConfigError, OnegigError
+from onegig.images.abridge import abridge
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.load.budgets import parse_budgets
@@ -71,7 +72,7 @@ def write_numbers(gate: Gate, directory: Path) -> None:
     """run.json, and images.json and memory.json where there are such numbers."""
     write_file(directory / "run.json", to_json(gate.claim))
     if isinstance(gate.report.images, ImagesReport):
-        write_file(directory / "images.json", to_json(gate.report.images))
+        write_file(directory / "images.json", to_json(abridge(gate.report.images)))
     if isinstance(gate.report.memory, MemoryReport):
         write_file(directory / "memory.json", to_json(gate.report.memory))
 

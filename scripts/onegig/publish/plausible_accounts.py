@@ -100,10 +100,13 @@ def _doubt_fix(fix: Fix, image: Image) -> Iterator[str]:
 
 
 def _doubt_scan(scan: Scan) -> Iterator[str]:
-    if len(scan.findings) > MOST_ITEMS or len(scan.scanners) > MOST_SHOWN:
-        yield "has an image with more findings or scanners than there can be"
+    if max(len(scan.findings), len(scan.packages)) > MOST_ITEMS:
+        yield "has an image with more findings or packages than there can be"
+    if len(scan.scanners) > MOST_SHOWN:
+        yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
     yield from _texts(chain.from_iterable(map(_words, scan.findings)))
+    yield from _texts(text for one in scan.packages for text in (one.name, one.version))
 
 
 def _words(found: Finding) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.model.accounting import Accounting, Cause, Fix
+from onegig.model.accounting import Accounting, Cause, Dead, Fix
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.report import words
@@ -51,7 +51,9 @@ class Advice:
 
     @property
     def saving(self) -> str:
-        """Such as "saves 82 MB"."""
+        """Such as "saves 82 MB"; "worth a try" for what was not measured."""
+        if not self.saved_bytes:
+            return "worth a try"
         return f"saves {words.storage(self.saved_bytes)}"
 
     @property
@@ -116,15 +118,18 @@ def on_disk(report: ImagesReport) -> Split | None:
     found = accounted(report)
     if len(found) < len(report.images) or not found:
         return None
-    live: dict[tuple[str, Cause, str], int] = {}
+    live: dict[tuple[str, Cause], int] = {}
     for image, account in found:
         for key, size in _live(image, account).items():
             live[key] = max(size, live.get(key, 0))
     causes = {cause: sum(n for key, n in live.items() if key[1] is cause) for cause in Cause}
+    dead_bytes = report.disk_bytes - sum(causes.values())
+    if dead_bytes < 0:  # one file is here for this, there for that: what is shared can't be told
+        return None
     return Split(
         name=TOGETHER,
         size_bytes=report.disk_bytes,
-        dead_bytes=max(0, report.disk_bytes - sum(causes.values())),
+        dead_bytes=dead_bytes,
         causes=causes,
         eliminable_bytes=eliminable_bytes(report),
     )
@@ -165,6 +170,12 @@ def largest_fix(image: Image) -> Fix | None:
         return None
     worth = [one for one in image.accounting.fixes if one.bytes >= _WORTH_SHARE * image.size_bytes]
     return max(worth, key=lambda one: one.bytes, default=None)
+
+
+def fix_of(account: Accounting, dead: Dead) -> Fix | None:
+    """The fix that is about a loss: of one of its two layers, and of no more bytes than it has."""
+    found = (fix for fix in account.fixes if fix.layer in (dead.layer, dead.killer))
+    return next((fix for fix in found if 0 < fix.bytes <= dead.bytes), None)
 
 
 def matters(report: ImagesReport | Missing) -> bool:
@@ -235,10 +246,10 @@ def _chain(image: Image, at: int | None) -> str:
     return image.layers[at or 0].chain_id if known else image.reference
 
 
-def _live(image: Image, account: Accounting) -> dict[tuple[str, Cause, str], int]:
-    """Live bytes by layer, cause and name; a part of several layers counts in the uppermost."""
-    found: dict[tuple[str, Cause, str], int] = {}
+def _live(image: Image, account: Accounting) -> dict[tuple[str, Cause], int]:
+    """Live bytes by layer and cause."""
+    found: dict[tuple[str, Cause], int] = {}
     for part in account.parts:
-        key = _chain(image, max(part.layers, default=None)), part.cause, part.name
+        key = _chain(image, max(part.layers, default=None)), part.cause
         found[key] = found.get(key, 0) + part.bytes
     return found

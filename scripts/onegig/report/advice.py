@@ -177,6 +177,20 @@ def _wasted(report: Report, check: Check) -> Step | None:
     return Step(text=f"{text} of", quoted=worst.path, place=_place(check))
 
 
+def _dead(report: Report, check: Check) -> Step | None:
+    """What most of the dead bytes are, and the fix for it, should there be one."""
+    image = _image_of(report, check.subject)
+    if image is None or isinstance(image.accounting, Missing) or not image.accounting.dead:
+        return None
+    worst = image.accounting.dead[0]
+    fix = accounts.fix_of(image.accounting, worst)
+    text = f"Take {_over(check)} of dead bytes off the image of {check.subject}"
+    if fix is not None:
+        return Step(text=f"{text}:", place=_place(check), fix=fix.text, fix_place=fix.place)
+    text += f": {words.storage(worst.bytes)} of layer {worst.layer + 1} are {worst.fate.value} by"
+    return Step(text=text, quoted=image.layers[worst.killer].instruction, place=_place(check))
+
+
 def _images_of(report: Report) -> tuple[Image, ...]:
     return () if isinstance(report.images, Missing) else report.images.images
 
@@ -212,4 +226,5 @@ _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "image.efficiency": _wasted,
     "image.wasted": _wasted,
     "image.user_wasted": _wasted,
+    "image.dead": _dead,
 }

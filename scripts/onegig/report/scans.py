@@ -15,7 +15,6 @@ _NOUNS = {
     FindingKind.SECRET: ("secret", "secrets"),
     FindingKind.MISCONFIGURATION: ("misconfiguration", "misconfigurations"),
 }
-_NONE = "no findings"
 
 
 def told(report: ImagesReport | Missing) -> tuple[Told, ...]:
@@ -40,7 +39,7 @@ def line(report: ImagesReport) -> str:
     missing = len(scans) - len(done)
     findings = {finding for scan in done for finding in scan.findings}
     return words.joined(
-        counts(tuple(findings)),
+        counts(tuple(findings)) or _nothing(done),
         f"not scanned: {words.plural(missing, 'image')}" if missing else "",
         *dict.fromkeys(_database(scan) for scan in done),
     )
@@ -50,13 +49,17 @@ def summary(scan: Scan | Missing) -> str:
     """One image: "2 critical and 5 high vulnerabilities · 1 high secret · database of ..."."""
     if isinstance(scan, Missing):
         return _reason(scan)
-    return words.joined(counts(scan.findings), _database(scan))
+    return words.joined(counts(scan.findings) or _nothing((scan,)), _database(scan))
 
 
 def counts(findings: Sequence[Finding]) -> str:
-    """How many of each kind and severity."""
-    kinds = (_count(kind, findings) for kind in FindingKind)
-    return words.joined(*kinds) or _NONE
+    """How many of each kind and severity; empty for none."""
+    return words.joined(*(_count(kind, findings) for kind in FindingKind))
+
+
+def _nothing(scans: Sequence[Scan]) -> str:
+    """Only where all was looked for that could be found."""
+    return "" if any(isinstance(one.database, Missing) for one in scans) else "no findings"
 
 
 def _count(kind: FindingKind, findings: Sequence[Finding]) -> str:

@@ -23,6 +23,7 @@ _SUMMARY = (  # one row each, in this order; of many subjects the one with the l
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",
+    "image.dead",
     "image.vulnerabilities",
     "disk.total",
 )
@@ -238,6 +239,9 @@ def _subjects(images: ImagesReport) -> set[str]:
 
 
 def _room(check: Check) -> tuple[int, float]:
-    room, limit = check.headroom, check.limit
+    """Orders checks of a kind: where there is no limit, the larger has less room."""
+    room, limit, value = check.headroom, check.limit, check.value
+    if limit is None and isinstance(value, (int, float)):
+        return SEVERITY[check.state], -value if check.at_most else value
     share = room / limit if room is not None and limit else 0.0
     return SEVERITY[check.state], share

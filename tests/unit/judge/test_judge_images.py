@@ -27,7 +27,7 @@ def budgets(**limits: object) -> Budgets:
     return replace(BUDGETS, images=images, lines=tuple((f"images.{key}", 7) for key in RULES))
 
 
-RULES = ("total", "each", "min_efficiency", "max_wasted", "max_user_wasted")
+RULES = ("total", "each", "min_efficiency", "max_wasted", "max_user_wasted", "max_dead")
 MEMORY = make_memory([make_service(name, 10) for name in NAMES])
 
 
@@ -227,3 +227,44 @@ def test_an_image_without_services_is_judged_by_its_own_name(judged: Judge) -> N
     verdict = judged(budgets=budgets(each_bytes=1), images=images, memory=Skipped(reason="x"))
     assert verdict.sentence.startswith("NO-GO: the image of crypto-desk/web:latest takes ")
     assert verdict.sentence.endswith("memory was not measured")
+
+
+@pytest.mark.parametrize(("limit", "state"), [(300_000, State.GO), (299_999, State.NO_GO)])
+def test_dead_bytes_against_their_limit(judged: Judge, limit: int, state: State) -> None:
+    verdict = judged(budgets=budgets(max_dead_bytes=limit), images=make_images(NAMES))
+    found = checks(verdict, "image.dead")
+    assert [(check.subject, check.value, check.state) for check in found] == [
+        ("redis", 300_000, state),
+        ("web", 300_000, state),
+    ]
+    assert {check.where for check in found} == {"budgets.yml:7"}
+
+
+def test_dead_bytes_over_their_limit_name_the_instruction_that_killed_most(judged: Judge) -> None:
+    verdict = judged(budgets=budgets(max_dead_bytes=200_000), images=make_images(NAMES))
+    assert checks(verdict, "image.dead")[0].message == (
+        "the image of redis has dead bytes: 0.3 of 0.2 MB, 0.1 MB (50 %) over; most was in "
+        "layer 2, deleted with a directory by layer 3 (COPY packages)"
+    )
+
+
+def test_without_a_limit_dead_bytes_are_told_and_block_nothing(judged: Judge) -> None:
+    verdict = judged(budgets=budgets(), images=make_images(NAMES))
+    (check, _) = checks(verdict, "image.dead")
+    assert (check.value, check.limit, check.state, check.blocking) == (
+        300_000,
+        None,
+        State.GO,
+        False,
+    )
+
+
+@pytest.mark.parametrize("limit", [None, 10 * MB])
+def test_what_is_not_accounted_for_passes_no_limit(judged: Judge, limit: int | None) -> None:
+    made = make_images(NAMES)
+    gap = Skipped(reason="the engine's disk is not readable")
+    images = replace(made, images=tuple(replace(one, accounting=gap) for one in made.images))
+    verdict = judged(budgets=budgets(max_dead_bytes=limit), images=images)
+    found = checks(verdict, "image.dead")
+    assert [check.state for check in found] == ([State.INCOMPLETE] * 2 if limit else [])
+    assert all("engine's disk is not readable" in check.message for check in found)

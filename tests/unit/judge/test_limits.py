@@ -23,7 +23,9 @@ WHOLE = Budgets(  # nothing left out
     path="budgets.yml",
     compose="compose.yml",
     tier="aws-t2-micro",
-    images=ImagesBudget(each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1),
+    images=ImagesBudget(
+        each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1, max_dead_bytes=2
+    ),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
     services=(("web", ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6)),),
     waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
@@ -158,6 +160,7 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
         "5 %",
         "10 %",
     ),
+    ("images: {max_dead: 1MB}", "version: 1", "images.max_dead", "1.0 MB", "none"),
     ("measure: {window: 15s}", "measure: {window: 5s}", "measure.window", "15 s", "5 s"),
     ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10 Hz", "2 Hz"),
     ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3 windows", "1 window"),

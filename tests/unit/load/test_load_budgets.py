@@ -41,7 +41,8 @@ compose: services/compose.yml
 tier: gcp-e2-micro
 memory: {limit: 2GB, metric: pss, headroom: 12.5%, system_overhead: 100MiB}
 disk: {limit: 64GB}
-images: {total: 1.5GB, each: 110MB, min_efficiency: 0.95, max_wasted: 0, max_user_wasted: 10%}
+images: {total: 1.5GB, each: 110MB, min_efficiency: 0.95, max_wasted: 0, max_user_wasted: 10%,
+  max_dead: 5MB}
 measure: {settle: 500ms, window: 1m, hz: 2.5, healthy_timeout: 90, repeats: 3}
 load:
   service: web
@@ -66,6 +67,7 @@ shards: {start: 8, most: 4}
     assert budgets.images.min_efficiency == 0.95
     assert budgets.images.max_wasted_bytes == 0
     assert budgets.images.max_user_wasted_share == 0.1
+    assert budgets.images.max_dead_bytes == 5 * 10**6
     assert budgets.measure.settle_seconds == 0.5
     assert budgets.measure.window_seconds == 60
     assert budgets.measure.hz == 2.5
@@ -84,7 +86,7 @@ shards: {start: 8, most: 4}
     assert budgets.load.words[3:6] == ("--rate=1500000", "--top", "200")
     assert budgets.service("redis") == ServiceBudget(memory_bytes=90 * MIB, image_bytes=99_000_000)
     assert budgets.service("web") == ServiceBudget()
-    assert budgets.where("services.redis.image") == "budgets.yml:16"
+    assert budgets.where("services.redis.image") == "budgets.yml:17"
     assert budgets.where("memory.headroom") == "budgets.yml:4"
 
 
@@ -158,7 +160,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             "images: {x: 1}",
             (
                 "1: images: unknown key 'x'"
-                " (known: total, each, min_efficiency, max_wasted, max_user_wasted)"
+                " (known: total, each, min_efficiency, max_wasted, max_user_wasted, max_dead)"
             ),
         ),
         (

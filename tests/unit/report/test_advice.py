@@ -7,7 +7,8 @@ import pytest
 
 from factories import LOG, MIB, SERVICES, make_images, make_memory, make_service
 from onegig.load.budgets import parse_budgets
-from onegig.model.images import NOT_ACCOUNTED
+from onegig.model.accounting import Accounting
+from onegig.model.images import NOT_ACCOUNTED, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report
@@ -38,6 +39,15 @@ def large_images(limit: bytes, *, accounted: bool = True) -> Report:
         bare = tuple(replace(one, accounting=NOT_ACCOUNTED) for one in images.images)
         images = replace(images, images=bare)
     return judged(make_memory(stack()), images, budgets)
+
+
+def without_fixes(images: ImagesReport) -> ImagesReport:
+    bare = (
+        replace(one, accounting=replace(one.accounting, fixes=()))
+        for one in images.images
+        if isinstance(one.accounting, Accounting)
+    )
+    return replace(images, images=tuple(bare))
 
 
 CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
@@ -120,6 +130,28 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
             fix=CACHE_LEFT,
             fix_place="services/Dockerfile:31",
             place="budgets.yml:3",
+        ),
+    ),
+    "dead bytes": (
+        lambda: large_images(b"max_dead: 200kB"),
+        Step(
+            text="Take 0.1 MB of dead bytes off the image of redis-coordinator:",
+            fix="`COPY packages` in layer 3 removes 0.21 MB that layer 2 added: remove them where "
+            "they are added",
+            place="budgets.yml:3",
+        ),
+    ),
+    "dead bytes without a fix": (
+        lambda: judged(
+            make_memory(stack()),
+            without_fixes(make_images(SERVICES)),
+            parse_budgets("budgets.yml", b"version: 1\nimages: {max_dead: 200kB}"),
+        ),
+        Step(
+            text="Take 0.1 MB of dead bytes off the image of redis-coordinator: 0.3 MB of layer 2 "
+            "are deleted with a directory by",
+            quoted="COPY packages",
+            place="budgets.yml:2",
         ),
     ),
     "files written twice": (

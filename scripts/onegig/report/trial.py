@@ -1,0 +1,81 @@
+"""Before and after another Dockerfile, side by side, as text."""
+
+from collections.abc import Iterator
+from textwrap import indent
+
+from onegig.model.accounting import Accounting, Cause
+from onegig.model.images import Image
+from onegig.model.measured import Missing
+from onegig.model.trial import Boot, Side, Trial
+from onegig.report import words
+from onegig.report.console import figures, printed
+from onegig.report.escape import plain
+
+DEAD = "deleted or overwritten"
+
+
+def render_trial(trial: Trial, width: int = 100) -> str:
+    """The table, and what a container that did not turn healthy had to say."""
+    table = figures(("before", "after", "change"), names=plain(trial.service), most=40)
+    for row in _rows(trial):
+        table.add_row(*row)
+    text = printed([table], width=width)
+    for name, side in (("before", trial.before), ("after", trial.after)):
+        if side.boot.problem:
+            lines = "\n".join(plain(line) for line in side.boot.problem.splitlines())
+            text += f"\n{name}:\n{indent(lines, '  ')}\n"
+    return text
+
+
+def _rows(trial: Trial) -> Iterator[tuple[str, str, str, str]]:
+    before, after = trial.before, trial.after
+    yield "base", *(plain(side.base.partition("@")[0]) for side in (before, after)), ""
+    yield _sizes("image", before.image.size_bytes, after.image.size_bytes)
+    yield _sizes("to pull", before.image.compressed_bytes, after.image.compressed_bytes)
+    yield "layers", str(len(before.image.layers)), str(len(after.image.layers)), ""
+    yield from _causes(before.image, after.image)
+    yield _memory(before.boot.rss_bytes, after.boot.rss_bytes)
+    yield "health check", _health(before.boot), _health(after.boot), ""
+
+
+def _causes(before: Image, after: Image) -> Iterator[tuple[str, str, str, str]]:
+    """What the live bytes are for, and the dead ones; nothing where it is not known of both."""
+    accounts = before.accounting, after.accounting
+    one, other = accounts
+    if not isinstance(one, Accounting) or not isinstance(other, Accounting):
+        return
+    for cause in Cause:
+        values = one.bytes_of(cause), other.bytes_of(cause)
+        if any(values):
+            yield _sizes(f"  {cause}", *values)
+    if one.dead_bytes or other.dead_bytes:
+        yield _sizes(f"  {DEAD}", one.dead_bytes, other.dead_bytes)
+
+
+def _sizes(name: str, before: int, after: int) -> tuple[str, str, str, str]:
+    return name, words.storage(before), words.storage(after), _change(before, after)
+
+
+def _memory(before: int | Missing, after: int | Missing) -> tuple[str, str, str, str]:
+    shown = words.memory_or_missing(before), words.memory_or_missing(after)
+    if isinstance(before, Missing) or isinstance(after, Missing):
+        return "memory (RSS)", *shown, ""
+    return "memory (RSS)", *shown, _change(before, after)
+
+
+def _change(before: int, after: int) -> str:
+    if not before:
+        return "new" if after else ""
+    share = (after - before) / before
+    return "same" if round(share * 100) == 0 else f"{share:+.0%}".replace("%", " %")
+
+
+def _health(boot: Boot) -> str:
+    if boot.problem:
+        return "failed"
+    return f"passed in {boot.seconds:.0f} s" if boot.checked else f"none; ran {boot.seconds:.0f} s"
+
+
+def healthy(side: Side) -> bool:
+    """Whether the container turned healthy, or, without a health check, ran."""
+    return not side.boot.problem
