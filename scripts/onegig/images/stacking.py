@@ -69,7 +69,7 @@ class Stack:
         """Put a layer on top. Its deepest marks go first, so that their order says nothing."""
         self._layer = layer
         marks = [entry for entry in entries if entry.kind in _MARKS]
-        for mark in sorted(marks, key=lambda mark: mark.path.count("/"), reverse=True):
+        for mark in sorted(marks, key=_depth, reverse=True):
             self._hide(mark)
         for entry in entries:
             self._put(entry)
@@ -166,3 +166,7 @@ class Stack:
         if not file.names:
             file.fate = fate
             file.killer = self._layer
+
+
+def _depth(entry: Entry) -> int:
+    return entry.path.count("/") + 1 if entry.path else 0
