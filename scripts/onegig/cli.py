@@ -8,6 +8,7 @@ import click
 
 from onegig import __version__, pipeline
 from onegig.commands.comment import comment
+from onegig.commands.dockerfile import dockerfile
 from onegig.commands.doctor import doctor
 from onegig.commands.gate import check_as_job
 from onegig.commands.publish import publish_command
@@ -241,6 +242,7 @@ main.add_command(comment)
 main.add_command(shards)
 main.add_command(publish_command)
 main.add_command(doctor)
+main.add_command(dockerfile)
 
 if __name__ == "__main__":
     main()

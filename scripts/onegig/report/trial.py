@@ -29,7 +29,7 @@ def render_trial(trial: Trial, width: int = 100) -> str:
 
 def _rows(trial: Trial) -> Iterator[tuple[str, str, str, str]]:
     before, after = trial.before, trial.after
-    yield "base", *(plain(side.base.partition("@")[0]) for side in (before, after)), ""
+    yield "base", _base(before), _base(after), ""
     yield _sizes("image", before.image.size_bytes, after.image.size_bytes)
     yield _sizes("to pull", before.image.compressed_bytes, after.image.compressed_bytes)
     yield "layers", str(len(before.image.layers)), str(len(after.image.layers)), ""
@@ -50,6 +50,11 @@ def _causes(before: Image, after: Image) -> Iterator[tuple[str, str, str, str]]:
             yield _sizes(f"  {cause}", *values)
     if one.dead_bytes or other.dead_bytes:
         yield _sizes(f"  {DEAD}", one.dead_bytes, other.dead_bytes)
+
+
+def _base(side: Side) -> str:
+    """Without its digest, which is long and in the Dockerfile."""
+    return plain(side.base.partition("@")[0])
 
 
 def _sizes(name: str, before: int, after: int) -> tuple[str, str, str, str]:
