@@ -16,6 +16,7 @@ from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.options import (
@@ -23,6 +24,7 @@ from onegig.options import (
     SOME_FILE,
     progress_options,
     project_options,
+    scan_options,
     service_options,
     window_options,
 )
@@ -32,6 +34,7 @@ from onegig.output import (
     print_or_write,
     read_document,
     show_report,
+    terminal_width,
     write_file,
     write_report,
 )
@@ -87,6 +90,7 @@ def main() -> None:
 @main.command(epilog=EXIT_CODES)
 @project_options
 @window_options
+@scan_options
 @progress_options
 @click.option(
     "--report",
@@ -158,8 +162,14 @@ def build(*, options: Options, progress: Progress) -> None:
 @main.command()
 @project_options
 @service_options
+@scan_options
 @progress_options
 @click.option("--image", help="A single image instead of the stack's.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True),
+    help="Images without an engine: what `docker save` wrote, or an OCI layout (file or folder).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--output", type=SOME_FILE, help="Also write the JSON here.")
 def inspect(
@@ -167,24 +177,42 @@ def inspect(
     options: Options,
     progress: Progress,
     image: str | None,
+    archive: Path | None,
     as_json: bool,
     output: Path | None,
 ) -> None:
     """Account for the bytes of the stack's images."""
-    if image and options.services:
-        raise click.UsageError("--image and --service exclude each other")
-    users: dict[str, tuple[str, ...]] = {image: ()} if image else {}
-    name = ""
-    if not image:
-        _, stack = pipeline.load(options)
-        users, name = stack.users_by_image, stack.name
-    with pipeline.session(progress) as (client, _):
-        report = pipeline.inspect(client, users, name, progress)
+    if sum(map(bool, (image, archive, options.services))) > 1:
+        raise click.UsageError("--image, --archive and --service exclude each other")
+    if archive:
+        report = pipeline.inspect_archive(
+            archive, progress, update_database=options.update_database
+        )
+    else:
+        report = _inspect_on_engine(options, progress, image)
     if not isinstance(report, ImagesReport):
         raise InspectError(report.reason)
     if output:
         write_file(output, to_json(report))
-    click.echo(to_json(report) if as_json else render_images(report), nl=False)
+    text = to_json(report) if as_json else render_images(report, terminal_width())
+    click.echo(text, nl=False)
+
+
+def _inspect_on_engine(
+    options: Options, progress: Progress, image: str | None
+) -> ImagesReport | Missing:
+    """One image, or those of the stack, whose fixes then name lines of its Dockerfiles."""
+    stack = None if image else pipeline.load(options)[1]
+    users: dict[str, tuple[str, ...]] = stack.users_by_image if stack else {str(image): ()}
+    with pipeline.session(progress) as (client, _):
+        report = pipeline.inspect(
+            client,
+            users,
+            stack.name if stack else "",
+            progress,
+            update_database=options.update_database,
+        )
+    return pipeline.with_places(report, stack) if stack else report
 
 
 @main.command()

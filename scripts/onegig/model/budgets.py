@@ -57,7 +57,7 @@ class ScanBudget:
     ignore_unfixed: bool = True  # nor do vulnerabilities that no version mends yet
     vulnerabilities: int | None = 0
     secrets: int | None = 0
-    misconfigurations: int | None = 0
+    misconfigurations: int | None = None  # images as they are published often run as root
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

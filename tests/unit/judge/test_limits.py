@@ -12,7 +12,14 @@ import pytest
 from judging import MIB
 from onegig.judge.limits import limit_changes
 from onegig.load.budgets import parse_budgets
-from onegig.model.budgets import Budgets, ImagesBudget, Load, ServiceBudget, Waiver
+from onegig.model.budgets import (
+    Budgets,
+    ImagesBudget,
+    Load,
+    ScanBudget,
+    ServiceBudget,
+    Waiver,
+)
 from onegig.model.review import LimitChange
 
 NO_LIMITS = ("path", "lines")  # say nothing of what is judged, nor how
@@ -26,6 +33,7 @@ WHOLE = Budgets(  # nothing left out
     images=ImagesBudget(
         each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1, max_dead_bytes=2
     ),
+    scan=ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
     services=(("web", ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6)),),
     waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
@@ -272,6 +280,26 @@ def test_waivers(
 ) -> None:
     found = limit_changes(replace(WHOLE, waivers=old), replace(WHOLE, waivers=new))
     assert found == (LimitChange(key="waivers", old=before, new=after, looser=looser),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after", "looser"),
+    [
+        ("vulnerabilities: 0", "severity: HIGH", "0", "0 (only warns)", True),
+        ("severity: HIGH", "vulnerabilities: 9", "0 (only warns)", "9", False),
+        ("vulnerabilities: 0", "vulnerabilities: any", "0", "none", True),
+        ("secrets: 3", "secrets: 2", "3", "2", False),
+        ("severity: HIGH", "misconfigurations: 0", "none", "0", False),
+        ("severity: HIGH", "severity: CRITICAL", "HIGH", "CRITICAL", True),
+        ("ignore_unfixed: false", "ignore_unfixed: true", "no", "yes", True),
+    ],
+)
+def test_limits_of_findings_block_only_where_they_are_written(
+    old: str, new: str, before: str, after: str, looser: bool
+) -> None:
+    limits = [parse_budgets("b.yml", f"scan: {{{text}}}".encode()) for text in (old, new)]
+    (found,) = limit_changes(*limits)
+    assert (found.old, found.new, found.looser) == (before, after, looser)
 
 
 def test_a_waiver_of_everything_is_another_than_of_one_service() -> None:

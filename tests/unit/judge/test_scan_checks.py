@@ -116,7 +116,8 @@ def test_an_image_without_findings_is_a_go_for_every_kind() -> None:
     ],
 )
 def test_a_written_limit_blocks_and_a_default_warns(finding: Finding, identity: str) -> None:
-    written, default = judged(scan(finding)), judged(scan(finding), BUDGETS)
+    default_limits = replace(BUDGETS, scan=replace(BUDGETS.scan, misconfigurations=0))
+    written, default = judged(scan(finding)), judged(scan(finding), default_limits)
     assert (check(written, identity).state, written.state) == (State.NO_GO, State.NO_GO)
     assert (check(default, identity).state, default.state) == (State.WARN, State.WARN)
     assert {one.state for one in written.checks if one.id != identity} == {State.GO}
@@ -166,6 +167,11 @@ def test_the_message_names_the_gravest_first_and_what_mends_them() -> None:
 )
 def test_the_age_of_the_database_is_told(made: str, told: str) -> None:
     assert check(judged(scan(database=made))).message.endswith(f"; {told}")
+
+
+def test_misconfigurations_are_judged_only_where_a_limit_is_written() -> None:
+    assert judged(scan(ROOT), BUDGETS).state is State.GO
+    assert not checks(judged(scan(ROOT), BUDGETS), "image.misconfigurations")
 
 
 def test_as_many_as_allowed_pass_and_any_has_no_check() -> None:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from onegig.errors import ConfigError
 from onegig.load.budgets import check_against, load_budgets, parse_budgets
 from onegig.load.values import memory_size, seconds, share
-from onegig.model.budgets import Budgets, Load, Metric, ServiceBudget, Shards, Waiver
+from onegig.model.budgets import (
+    Budgets,
+    Load,
+    Metric,
+    ScanBudget,
+    ServiceBudget,
+    Shards,
+    Waiver,
+)
+from onegig.model.scan import Severity
 from onegig.model.stack import Service, Stack
 
 MIB = 1024**2
@@ -313,6 +322,49 @@ def test_the_end_of_a_waiver(write: Write, expires: str, message: str) -> None:
     assert told(write(WAIVER.format(expires=expires))) == [
         f"budgets.yml:6: waivers[0].expires: {message}"
     ]
+
+
+def test_a_waiver_of_a_single_finding(write: Write) -> None:
+    text = expiring(9).replace("image.efficiency", "image.secrets\n    id: github-pat")
+    (waiver,) = load_budgets(write(text)).waivers
+    assert (waiver.metric, waiver.id) == ("image.secrets", "github-pat")
+    other = expiring(9).replace("image.efficiency", "image.secrets\n    id: aws-key")
+    assert len(load_budgets(write(text + other.split("\n", 1)[1])).waivers) == 2
+    assert told(write(text + text.split("\n", 1)[1])) == [
+        "budgets.yml:8: waivers[1]: image.secrets github-pat of web is already waived by waivers[0]"
+    ]
+
+
+def test_only_findings_have_an_id(write: Write) -> None:
+    (line,) = told(write(expiring(9).replace("    subject: web", "    id: CVE-2026-1")))
+    assert line == (
+        "budgets.yml:3: waivers[0].id: only findings have one: image.vulnerabilities, "
+        "image.secrets, image.misconfigurations"
+    )
+
+
+def test_limits_of_findings(write: Write) -> None:
+    assert load_budgets(write("scan: {}")).scan == ScanBudget()
+    text = "scan: {severity: LOW, ignore_unfixed: false, vulnerabilities: any, secrets: 3}"
+    assert load_budgets(write(text)).scan == ScanBudget(
+        severity=Severity.LOW, ignore_unfixed=False, vulnerabilities=None, secrets=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("severity: GRAVE", "scan.severity: 'GRAVE' is not one of"),
+        ("ignore_unfixed: maybe", "scan.ignore_unfixed: should be"),
+        ("vulnerabilities: none", "scan.vulnerabilities: 'none' is not a whole number (write 0,"),
+        ("vulnerabilities: -1", "scan.vulnerabilities: '-1' is not a whole number (write 0, or"),
+        ("secrets: 1.5", "scan.secrets: '1.5' is not a whole number (write 0, or any)"),
+        ("licenses: 0", "scan: unknown key 'licenses'"),
+    ],
+)
+def test_mistakes_in_limits_of_findings(write: Write, written: str, message: str) -> None:
+    (line,) = told(write(f"scan: {{{written}}}"))
+    assert message in line
 
 
 def test_a_waiver_may_last_a_year(write: Write) -> None:

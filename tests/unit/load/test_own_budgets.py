@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from onegig.load.budgets import load_budgets, parse_budgets
-from onegig.model.budgets import Budgets
+from onegig.model.budgets import Budgets, ScanBudget
 from onegig.model.tiers import find_tier
 
 ROOT = Path(__file__).parents[3]
@@ -41,6 +41,13 @@ def test_its_names_are_those_of_the_compose_file() -> None:
     assert budgets.load.words[-2:] == ("--rate", "200")
 
 
+def test_findings_block() -> None:
+    budgets = load_budgets(ROOT / "budgets.yml")
+    assert budgets.scan == ScanBudget(misconfigurations=0)
+    for kind in ("vulnerabilities", "secrets", "misconfigurations"):
+        assert budgets.where(f"scan.{kind}") != "default"
+
+
 def test_it_waives_nothing() -> None:
     assert load_budgets(ROOT / "budgets.yml").waivers == ()
 
@@ -48,7 +55,8 @@ def test_it_waives_nothing() -> None:
 def test_its_example_of_a_waiver_can_be_used() -> None:
     lines = (ROOT / "budgets.yml").read_text().splitlines()
     start = lines.index("# waivers:")
-    example = [line.removeprefix("# ") for line in lines[start : start + 6]]
+    example = [line.removeprefix("# ") for line in lines[start : start + 11]]
     text = "\n".join(example).replace("2026-12-31", str(datetime.now(UTC).date()))
-    (waiver,) = parse_budgets("example.yml", text.encode()).waivers
-    assert (waiver.metric, waiver.subject) == ("service.memory", "redis-coordinator")
+    check, finding = parse_budgets("example.yml", text.encode()).waivers
+    assert (check.metric, check.subject) == ("service.memory", "redis-coordinator")
+    assert (finding.metric, finding.id) == ("image.vulnerabilities", "CVE-2026-1234")
