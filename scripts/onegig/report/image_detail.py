@@ -9,16 +9,18 @@ from onegig.model.images import Image
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
 from onegig.report import words
+from onegig.report.accounts import SHORT
 from onegig.report.console import grid, listed, section
 from onegig.report.escape import plain
 
 PARTS_SHOWN, DEAD_SHOWN = 25, 12
+_LAYERS = ("", "size", "pull", "dead")
 
 
 def detail(image: Image, width: int) -> list[RenderableType]:
     """Layers with bytes, the dead by the instruction that killed them, parts by name."""
     account = image.accounting
-    parts = [section("Layers (MB)", _layers(image))]
+    parts = [section("Layers (MB)", _layers(image, width - 2))]
     if isinstance(account, Missing):
         return parts
     if account.dead:
@@ -27,26 +29,25 @@ def detail(image: Image, width: int) -> list[RenderableType]:
     return [*parts, section("Live bytes (MB)", _parts(account, width))]
 
 
-def _layers(image: Image) -> Table:
-    account = image.accounting
-    dead = dict.fromkeys(range(len(image.layers)), 0)
-    for one in () if isinstance(account, Missing) else account.dead:
-        dead[one.layer] = dead.get(one.layer, 0) + one.bytes
+def _layers(image: Image, width: int) -> Table:
+    rows = [_layer(image, at) for at in range(len(image.layers))]
+    room = width - sum(max(map(len, column)) + 2 for column in zip(_LAYERS, *rows, strict=True))
     table = grid()
     for _ in range(4):
         table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_row("", *(Text(head, "dim") for head in ("size", "pull", "dead", "instruction")))
-    for at, layer in enumerate(image.layers):
-        unknown = isinstance(account, Missing)
-        table.add_row(
-            str(at + 1),
-            _mb(layer.size_bytes),
-            _mb(layer.compressed_bytes),
-            words.DASH if unknown else _mb(dead[at]),
-            plain(layer.instruction),
-        )
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=room)
+    table.add_row(*(Text(head, "dim") for head in (*_LAYERS, "instruction")))
+    for cells, layer in zip(rows, image.layers, strict=True):
+        table.add_row(*cells, plain(layer.instruction))
     return table
+
+
+def _layer(image: Image, at: int) -> tuple[str, ...]:
+    layer, account = image.layers[at], image.accounting
+    dead = words.DASH
+    if not isinstance(account, Missing):
+        dead = _mb(sum(one.bytes for one in account.dead if one.layer == at))
+    return str(at + 1), _mb(layer.size_bytes), _mb(layer.compressed_bytes), dead
 
 
 def _dead(image: Image, account: Accounting) -> Table:
@@ -72,7 +73,7 @@ def _parts(account: Accounting, width: int) -> Table:
     """The largest, and in one row what is left."""
     table = grid()
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width - 56))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width - 38))
     table.add_column(no_wrap=True)
     for _ in range(2):
         table.add_column(justify="right", no_wrap=True)
@@ -80,7 +81,7 @@ def _parts(account: Accounting, width: int) -> Table:
     table.add_row(*(Text(head, "dim") for head in heads))
     ordered = sorted(account.parts, key=lambda one: -one.bytes)
     for part in ordered[:PARTS_SHOWN]:
-        table.add_row(part.cause.value, plain(_part_name(part)), plain(part.kind), *_size(part))
+        table.add_row(SHORT[part.cause], plain(_part_name(part)), plain(part.kind), *_size(part))
     rest = ordered[PARTS_SHOWN:]
     if rest:
         files = sum(part.files for part in rest)
