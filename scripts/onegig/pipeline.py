@@ -25,6 +25,7 @@ from onegig.images.fix_places import place_fixes
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
 from onegig.images.layout import Archive
+from onegig.images.policy import check_policies
 from onegig.images.pull import absent_images, pull_images
 from onegig.images.source import Engine
 from onegig.judge.verdict import judge
@@ -251,8 +252,14 @@ def find_scanner(progress: Progress, *, update_database: bool) -> trivy.Scanner 
 
 
 def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | Missing:
-    """What is in the images, each fix with the line of the Dockerfile that it would change."""
-    return images if isinstance(images, Missing) else place_fixes(images, read_dockerfiles(stack))
+    """What is in the images, with the lines of Dockerfiles: fixes point to them, remarks are added.
+
+    Whoever inspected the images: the Dockerfiles are here.
+    """
+    if isinstance(images, Missing):
+        return images
+    placed = place_fixes(images, read_dockerfiles(stack))
+    return replace(placed, dockerfiles=check_policies(stack))
 
 
 def inspect_archive(

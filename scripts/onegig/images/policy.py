@@ -1,6 +1,7 @@
 """The Dockerfiles of a stack held against hadolint and onegig's own rules."""
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ class Build:
 
     service: str
     dockerfile: Path
-    path: str  # the Dockerfile's, relative to the project
+    path: str  # the Dockerfile's, as a person here would write it
     context: Path
     target: str
     arguments: tuple[tuple[str, str], ...]
@@ -54,7 +55,7 @@ def builds_of(stack: Stack) -> tuple[Build, ...]:
             Build(
                 service=service.name,
                 dockerfile=Path(stack.directory) / service.dockerfile,
-                path=service.dockerfile,
+                path=os.path.relpath(Path(stack.directory) / service.dockerfile),
                 context=Path(build.get("context", ".")),
                 target=build.get("target", ""),
                 arguments=tuple((key, str(value)) for key, value in arguments.items() if value),

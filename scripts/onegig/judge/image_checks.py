@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from onegig.judge.dead_checks import check_dead
 from onegig.judge.dive_checks import check_dive
+from onegig.judge.dockerfile_checks import check_dockerfiles
 from onegig.judge.words import compare, reason
 from onegig.model.budgets import Budgets
 from onegig.model.images import Image, ImagesReport
@@ -37,6 +38,7 @@ def check_images(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
         yield from _sizes(budgets, image)
         yield from check_dive(budgets, image)
         yield from check_dead(budgets, image)
+    yield from check_dockerfiles(budgets, report)
 
 
 def missing_images(budgets: Budgets, missing: Missing) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onegig.judge.words import percent
-from onegig.model.budgets import Budgets, Metric
+from onegig.model.budgets import Budgets, Metric, Policy
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb
 from onegig.model.tiers import catalogue
@@ -74,6 +74,10 @@ def _metric(old: Metric, new: Metric) -> bool:
 
 def _severity(old: Severity, new: Severity) -> bool:
     return tuple(Severity).index(new) > tuple(Severity).index(old)
+
+
+def _policy(old: Policy, new: Policy) -> bool:
+    return tuple(Policy).index(new) > tuple(Policy).index(old)
 
 
 def _switched_on(old: object, new: object) -> bool:
@@ -147,6 +151,7 @@ RULES = (
     _rule("images.max_wasted", "images.max_wasted_bytes", storage_text, raised),
     _rule("images.max_user_wasted", "images.max_user_wasted_share", percent, raised),
     _rule("images.max_dead", "images.max_dead_bytes", storage_text, raised),
+    _rule("images.policy", "images.policy", str, _policy),
     _rule("scan.severity", "scan.severity", str, _severity),
     _rule("scan.ignore_unfixed", "scan.ignore_unfixed", _yes, _switched_on),
     _rule("scan.vulnerabilities", "scan.vulnerabilities", _number, raised),

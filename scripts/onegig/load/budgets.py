@@ -32,6 +32,7 @@ from onegig.model.budgets import (
     Measure,
     MemoryBudget,
     Metric,
+    Policy,
     ScanBudget,
     ServiceBudget,
     Shards,
@@ -142,6 +143,7 @@ def _memory(values: Values) -> MemoryBudget:
 
 def _images(values: Values) -> ImagesBudget:
     default = DEFAULTS.images
+    policy = values.written(("images", "policy"))
     return ImagesBudget(
         total_bytes=values.read(("images", "total"), positive(storage_size), default.total_bytes),
         each_bytes=values.read(("images", "each"), positive(storage_size), default.each_bytes),
@@ -153,6 +155,7 @@ def _images(values: Values) -> ImagesBudget:
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
         ),
         max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
+        policy=Policy(policy) if policy in tuple(Policy) else default.policy,
     )
 
 

@@ -19,6 +19,14 @@ class Metric(StrEnum):
     CHARGED = "charged"
 
 
+class Policy(StrEnum):
+    """What remarks about Dockerfiles come to."""
+
+    ERROR = "error"  # they block
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
 def _memory(text: str) -> int:
     return parse_size(text, Convention.MEMORY)
 
@@ -47,6 +55,7 @@ class ImagesBudget:
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
     max_dead_bytes: int | None = None  # of each image, by our own account
+    policy: Policy = Policy.WARN  # for remarks about Dockerfiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from onegig.model.accounting import Accounting, Duplicate
 from onegig.model.environment import Environment
 from onegig.model.measured import Missing, Skipped
+from onegig.model.policy import DockerfilePolicy
 from onegig.model.scan import Scan
 
 IMAGES_SCHEMA = "onegig/images/1"
@@ -87,3 +88,4 @@ class ImagesReport:
     disk_bytes: int
     stack: str = ""  # the compose project, "" for a single image
     duplicates: tuple[Duplicate, ...] = ()  # what wastes most first
+    dockerfiles: tuple[DockerfilePolicy, ...] = ()  # those that the stack's images are built from

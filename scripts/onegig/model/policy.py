@@ -27,7 +27,7 @@ class Remark:
     rule: str  # "non-root", "DL3008"
     level: Level
     text: str
-    path: str  # relative to the project
+    path: str  # relative to where onegig ran
     line: int  # from 1
 
 

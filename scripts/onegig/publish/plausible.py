@@ -15,6 +15,7 @@ from onegig.model.images import Dive, Image, ImagesReport
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.run import RunReport
 from onegig.publish.plausible_accounts import doubt_duplicates, doubt_image
+from onegig.publish.plausible_policies import doubt_dockerfiles
 
 MOST_SERVICES = 2_000
 MOST_LAYERS = 128  # an engine takes no more
@@ -48,6 +49,7 @@ def doubt_images(report: ImagesReport) -> Iterator[str]:
         yield from _doubt_image(image)
         yield from doubt_image(image)
     yield from doubt_duplicates(report.duplicates)
+    yield from doubt_dockerfiles(report.dockerfiles)
     stack = [image.layers for image in report.images]
     users = users_by_chain(stack)
     if report.total_bytes != sum(

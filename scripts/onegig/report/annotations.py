@@ -6,11 +6,13 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.verdict import Check, State
 from onegig.report import view
 from onegig.report.escape import plain
 
+DOCKERFILE = "image.dockerfile"  # each of its remarks has a line of its own
 SHOWN = 10  # of each level: what GitHub shows of one step
 _LEVELS = {State.NO_GO: "error", State.INCOMPLETE: "error", State.WARN: "warning"}
 
@@ -45,6 +47,9 @@ def annotations(report: Report, places: dict[str, Place]) -> tuple[Annotation, .
         )
         found["error"] = [remark]
     for check in view.failing(report.verdict):
+        if check.id == DOCKERFILE:
+            found.setdefault(_LEVELS[check.state], []).extend(_dockerfile(report, check))
+            continue
         level = _LEVELS[check.state]
         remark = Annotation(
             level=level,
@@ -54,6 +59,27 @@ def annotations(report: Report, places: dict[str, Place]) -> tuple[Annotation, .
         )
         found.setdefault(level, []).append(remark)
     return tuple(one for remarks in found.values() for one in remarks[:SHOWN])
+
+
+def _dockerfile(report: Report, check: Check) -> Iterator[Annotation]:
+    """The remarks that the check counts; the check itself where there are none to show."""
+    files = () if isinstance(report.images, Missing) else report.images.dockerfiles
+    own = [one for one in files if check.subject in (one.path, *one.services)]
+    remarks = [remark for one in own for remark in one.counted]
+    for remark in remarks:
+        yield Annotation(
+            level=_LEVELS[check.state],
+            title=f"{check.state}: Dockerfile, {remark.rule}",
+            text=remark.text,
+            place=Place(path=remark.path, line=remark.line),
+        )
+    if not remarks:
+        yield Annotation(
+            level=_LEVELS[check.state],
+            title=f"{check.state}: {check.title}",
+            text=check.message,
+            place=None,
+        )
 
 
 def render(remarks: tuple[Annotation, ...]) -> str:

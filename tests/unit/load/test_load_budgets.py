@@ -16,6 +16,7 @@ from onegig.model.budgets import (
     Budgets,
     Load,
     Metric,
+    Policy,
     ScanBudget,
     ServiceBudget,
     Shards,
@@ -51,7 +52,7 @@ tier: gcp-e2-micro
 memory: {limit: 2GB, metric: pss, headroom: 12.5%, system_overhead: 100MiB}
 disk: {limit: 64GB}
 images: {total: 1.5GB, each: 110MB, min_efficiency: 0.95, max_wasted: 0, max_user_wasted: 10%,
-  max_dead: 5MB}
+  max_dead: 5MB, policy: error}
 measure: {settle: 500ms, window: 1m, hz: 2.5, healthy_timeout: 90, repeats: 3}
 load:
   service: web
@@ -76,6 +77,7 @@ shards: {start: 8, most: 4}
     assert budgets.images.min_efficiency == 0.95
     assert budgets.images.max_wasted_bytes == 0
     assert budgets.images.max_user_wasted_share == 0.1
+    assert budgets.images.policy is Policy.ERROR
     assert budgets.images.max_dead_bytes == 5 * 10**6
     assert budgets.measure.settle_seconds == 0.5
     assert budgets.measure.window_seconds == 60
@@ -169,7 +171,8 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             "images: {x: 1}",
             (
                 "1: images: unknown key 'x'"
-                " (known: total, each, min_efficiency, max_wasted, max_user_wasted, max_dead)"
+                " (known: total, each, min_efficiency, max_wasted, max_user_wasted, max_dead,"
+                " policy)"
             ),
         ),
         (
