@@ -10,12 +10,13 @@ from onegig.model.accounting import Duplicate
 from onegig.model.images import Dive, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
-from onegig.report import accounts, facts, policies, scans, words
+from onegig.report import accounts, facts, scans, words
 from onegig.report.console import figures, listed, printed, section
 from onegig.report.escape import plain
 from onegig.report.image_detail import detail
 
-FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN, REMARKS_SHOWN = 10, 5, 2, 20
+FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN = 10, 5, 2
+WORTH_BYTES = 100_000  # of copies
 _IMAGES = ("size", "own", "pull", "dead", "dive", "wasted", "bloat", "eliminable")
 _LEGEND = (
     "pull: compressed; dead: what no container can reach, exactly; dive and wasted: dive's "
@@ -27,15 +28,21 @@ def render_images(report: ImagesReport, width: int = 80) -> str:
     """Tables of images, largest first, and what would make them smaller, as text."""
     images = sorted(report.images, key=lambda one: (-one.size_bytes, one.reference))
     parts: list[RenderableType] = [
-        section(f"{words.plural(len(images), 'image')} (MB)", _images(images, width - 2)),
+        section(_title(images), _images(images, width - 2)),
         *_causes(report, width - 2),
         *_fixes(report),
         *_told("dive and the account disagree", accounts.remarks(report)),
     ]
     if len(images) == 1:
         parts += detail(images[0], width)
-    parts += [*_duplicates(report), *_scans(report), *_dockerfiles(report), *_missing(report)]
+    parts += [*_duplicates(report), *_scans(report), *_missing(report)]
     return printed(parts, width=width)
+
+
+def _title(images: Sequence[Image]) -> str:
+    if len(images) == 1:
+        return f"{plain(images[0].reference)} (MB)"
+    return f"{words.plural(len(images), 'image')} (MB)"
 
 
 def _images(images: Sequence[Image], width: int) -> RenderableType:
@@ -103,14 +110,18 @@ def _told(title: str, found: Sequence[accounts.Told]) -> list[RenderableType]:
 
 
 def _duplicates(report: ImagesReport) -> list[RenderableType]:
-    rows = [(Text("-"), Text(_duplicate(one))) for one in report.duplicates[:DUPLICATES_SHOWN]]
-    total = words.storage(sum(one.wasted_bytes for one in report.duplicates))
+    """Contents that are there several times, unless that is next to nothing."""
+    found = [one for one in report.duplicates if one.wasted_bytes >= WORTH_BYTES]
+    alone = f"{report.images[0].reference}: " if len(report.images) == 1 else ""
+    rows = [(Text("-"), Text(_duplicate(one, alone))) for one in found[:DUPLICATES_SHOWN]]
+    total = words.storage(sum(one.wasted_bytes for one in found))
     title = f"Held more than once: {total} of copies"
-    return [section(title, listed(_cut(rows, len(report.duplicates))))] if rows else []
+    return [section(title, listed(_cut(rows, len(found))))] if rows else []
 
 
-def _duplicate(one: Duplicate) -> str:
-    shown = one.places[:PLACES_SHOWN]
+def _duplicate(one: Duplicate, alone: str) -> str:
+    """`alone`: how each place begins that is of the only image."""
+    shown = [place.removeprefix(alone) for place in one.places[:PLACES_SHOWN]]
     more = one.copies - len(shown)
     places = ", ".join(map(plain, shown)) + (f" and {more:,} more" if more > 0 else "")
     size = words.storage(one.wasted_bytes)
@@ -119,12 +130,6 @@ def _duplicate(one: Duplicate) -> str:
 
 def _scans(report: ImagesReport) -> list[RenderableType]:
     return _told("What trivy found", scans.told(report))
-
-
-def _dockerfiles(report: ImagesReport) -> list[RenderableType]:
-    rows = [(Text("-"), Text(plain(line))) for line in policies.told(report)]
-    shown = _cut(rows[:REMARKS_SHOWN], len(rows))
-    return [section("Dockerfiles", listed(shown))] if rows else []
 
 
 def _missing(report: ImagesReport) -> list[RenderableType]:

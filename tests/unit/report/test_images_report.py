@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from accounts import make_finding, make_scan, with_scans
 from factories import SERVICES, make_images
+from onegig.model.accounting import Duplicate
 from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.scan import Severity
@@ -28,7 +29,10 @@ def bloated() -> ImagesReport:
 def single() -> ImagesReport:
     images = with_layer(make_images(["web"]), "web", TORCH, 118.6)
     web = replace(images.images[0], services=(), reference="registry.example/team/web:1.4")
-    return replace(images, images=(web,))
+    places = (f"{web.reference}: /app/a", f"{web.reference}: /app/b")
+    twice = Duplicate(bytes=250_000, copies=2, wasted_bytes=250_000, places=places)
+    small = replace(twice, bytes=99_999, wasted_bytes=99_999)
+    return replace(images, images=(web,), duplicates=(twice, small))
 
 
 def nothing_known() -> ImagesReport:
