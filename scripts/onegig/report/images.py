@@ -10,12 +10,12 @@ from onegig.model.accounting import Duplicate
 from onegig.model.images import Dive, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
-from onegig.report import accounts, facts, scans, words
+from onegig.report import accounts, facts, policies, scans, words
 from onegig.report.console import figures, listed, printed, section
 from onegig.report.escape import plain
 from onegig.report.image_detail import detail
 
-FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN = 10, 5, 2
+FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN, REMARKS_SHOWN = 10, 5, 2, 20
 WORTH_BYTES = 100_000  # of copies
 _IMAGES = ("size", "own", "pull", "dead", "dive", "wasted", "bloat", "eliminable")
 _LEGEND = (
@@ -35,7 +35,7 @@ def render_images(report: ImagesReport, width: int = 80) -> str:
     ]
     if len(images) == 1:
         parts += detail(images[0], width)
-    parts += [*_duplicates(report), *_scans(report), *_missing(report)]
+    parts += [*_duplicates(report), *_scans(report), *_dockerfiles(report), *_missing(report)]
     return printed(parts, width=width)
 
 
@@ -130,6 +130,12 @@ def _duplicate(one: Duplicate, alone: str) -> str:
 
 def _scans(report: ImagesReport) -> list[RenderableType]:
     return _told("What trivy found", scans.told(report))
+
+
+def _dockerfiles(report: ImagesReport) -> list[RenderableType]:
+    rows = [(Text("-"), Text(plain(line))) for line in policies.told(report)]
+    shown = _cut(rows[:REMARKS_SHOWN], len(rows))
+    return [section("Dockerfiles", listed(shown))] if rows else []
 
 
 def _missing(report: ImagesReport) -> list[RenderableType]:
