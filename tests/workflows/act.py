@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 from forge import Forge
 from github.state import REPOSITORY, TOKEN
+from trivy_database import make_database
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 RUNNER = "ubuntu-24.04"
@@ -76,6 +77,7 @@ class Act:
         artifacts = Path(mkdtemp(prefix="artifacts-", dir=self.root))
         path = self.root / "event.json"
         path.write_text(json.dumps(payload))
+        make_database(self.root / "trivy", "alpine 3.23", {})  # so that none is fetched
         settings = {
             "ARTIFACTS": str(artifacts),
             "GITHUB_API_URL": self.api_url,
@@ -84,6 +86,7 @@ class Act:
             "ONEGIG_PYTHON": str(STAND_INS / "python"),
             "SHA_REF": sha,  # act's name for GITHUB_SHA
             "TESTS_PYTHON": sys.executable,
+            "TRIVY_CACHE_DIR": str(self.root / "trivy"),
             **settings,
         }
         command = [
