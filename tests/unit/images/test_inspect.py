@@ -206,3 +206,61 @@ def test_a_dive_installed_later_is_asked(
     inspect(engine)
     found, _ = inspect(engine, program=installed_dive)
     assert all(isinstance(image.dive, Dive) for image in found.report.images)
+
+
+def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
+    inspect: Callable[..., Any], make_engine: Callable[..., Any], make_image: Callable[..., Any]
+) -> None:
+    twice = b"t" * 9000
+    images = {
+        "shop/web:1": make_image([("srv/a", twice)], [("srv/.wh.a", b"")]),
+        "shop/jobs:1": make_image(BASE, [("srv/b", twice)]),
+    }
+    found, _ = inspect(make_engine(images=images))
+    for image in found.report.images:
+        assert image.accounting.live_bytes + image.accounting.dead_bytes == image.size_bytes
+    assert found.report.images[0].accounting.deleted_bytes == 9000
+    (duplicate,) = found.report.duplicates
+    assert (duplicate.bytes, duplicate.copies) == (9000, 2)
+    assert set(duplicate.places) == {"shop/web:1: /srv/a", "shop/jobs:1: /srv/b"}
+
+
+def test_what_is_known_is_told_without_a_layer_or_an_index(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
+    engine = make_engine(images=images)
+    first, _ = inspect(engine)
+    assert first.report.duplicates
+    for kept in (*(tmp_path / "cache").glob("index-*"), *(tmp_path / "cache").glob("layer-*")):
+        kept.unlink()
+    second, _ = inspect(engine)
+    assert second == first
+    assert len(engine.saves) == 1
+
+
+def test_another_stack_of_known_images_needs_their_indexes(
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Duplicates depend on all images together; lost indexes are made again."""
+    images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
+    engine = make_engine(images=images)
+    for name in images:
+        alone, _ = inspect(engine, name)
+        assert alone.report.duplicates == ()
+    together, _ = inspect(engine)
+    assert len(engine.saves) == 2
+    for kept in (tmp_path / "cache").glob("index-*"):
+        kept.unlink()
+    for kept in (tmp_path / "cache").glob("duplicates-*"):
+        kept.unlink()
+    again, _ = inspect(engine)
+    assert again == together
+    assert [one.copies for one in again.report.duplicates] == [2]
+    assert len(engine.saves) == 3
