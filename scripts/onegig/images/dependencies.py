@@ -17,6 +17,7 @@ from onegig.images.requirements import (
 
 Read = Callable[[str], str | None]
 KEPT = "/tmp/requirements.txt"  # noqa: S108 - in a stage that is thrown away
+JOINED = "/tmp/joined.txt"  # noqa: S108
 _ACTIVE = "VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH"
 _EXTRAS = re.compile(r"\[([^\]]*)\]")
 _DEVELOPMENT_EXTRAS = re.compile(r"dev\w*|tests?|testing|lint|docs?|all")
@@ -60,6 +61,8 @@ class Step:
                 binary += f" --no-binary {','.join(compiled)}"
             commands.append(f"pip --python /venv install {binary} {' '.join(self.arguments)}")
         commands += self.after
+        if not commands:
+            return
         mounts = [f"--mount={mount}" for mount in self.mounts]
         yield " \\\n    ".join(["RUN", *mounts, " \\\n    && ".join(commands)]).replace(
             "RUN \\\n    ", "RUN ", 1
@@ -95,21 +98,22 @@ def _pip(
         wanted += found[1]
     named = [parse_requirement(name) for name in one.names]
     gone = development_names(named)
-    kept = [_argument(each) for each in named if each.name not in gone]
+    runs = [each for each in named if each.name not in gone]
+    kept = [_argument(each) for each in runs]
     if kept:
-        local = any(word.startswith((".", "/")) for word in kept)
+        local = any(each.text.startswith((".", "/")) for each in runs)
         steps.append(
             Step(
                 copies=_copies(before) if local else (),
                 left_out=tuple(sorted(gone)),
                 mounts=one.mounts,
                 before=(),
-                arguments=tuple(kept),
+                arguments=(*one.options, *kept),
             )
         )
         wanted += [each.text for each in named if each.name and each.name not in gone]
-    elif gone and steps:
-        steps[-1] = _also_left_out(steps[-1], gone)
+    elif gone:
+        steps.append(_comment(*sorted(gone)))
     return steps, wanted
 
 
@@ -124,7 +128,7 @@ def _from_file(
             left_out=(),
             mounts=one.mounts,
             before=(),
-            arguments=("-r", file),
+            arguments=(*one.options, "-r", file),
         )
         return [step], []
     requirements = read_requirements(text)
@@ -136,14 +140,14 @@ def _from_file(
             found = _from_file(one, path, before, read)
             steps += found[0]
             wanted += found[1]
-        return steps, wanted
+        return [_comment(file), *steps], wanted
     gone = development_names(requirements)
     step = Step(
         copies=() if _is_mounted(one, file) else (f"COPY {source} {file}",),
         left_out=tuple(sorted(gone)),
         mounts=one.mounts,
         before=(_filter(file, gone, text),) if gone else (),
-        arguments=("-r", KEPT if gone else file),
+        arguments=(*one.options, "-r", KEPT if gone else file),
     )
     return [step], [each.text for each in requirements if each.name and each.name not in gone]
 
@@ -176,7 +180,7 @@ def _filter(file: str, gone: frozenset[str], text: str) -> str:
     pattern = rf"^({names})([^a-z0-9._-]|$)"
     if re.search(r"\\\s*$", text, re.MULTILINE):  # hashes on lines of their own
         join = r"sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}'"
-        return f"{join} {file} | grep -viE '{pattern}' >{KEPT}"
+        return f"{join} {file} >{JOINED} && grep -viE '{pattern}' {JOINED} >{KEPT}"
     return f"grep -viE '{pattern}' {file} >{KEPT}"
 
 
@@ -202,7 +206,7 @@ def _poetry(
         left_out=("all groups but main",),
         mounts=one.mounts,
         before=(
-            "pip install poetry",
+            f"pip install {one.spec}",
             f"{_ACTIVE} poetry install --only main --no-root --no-interaction",
         ),
         arguments=(),
@@ -223,7 +227,7 @@ def _uv(
         left_out=("the group dev",),
         mounts=one.mounts,
         before=(
-            "pip install uv",
+            f"pip install {one.spec}",
             f"UV_PROJECT_ENVIRONMENT=/venv uv sync {flags}"
             + ("" if is_package else " --no-install-project"),
         ),
@@ -240,15 +244,9 @@ def _copies(before: Sequence[Instruction]) -> tuple[str, ...]:
     return tuple(f"{one.name} {one.value}" for one in before)
 
 
-def _also_left_out(step: Step, gone: frozenset[str]) -> Step:
-    return Step(
-        copies=step.copies,
-        left_out=(*step.left_out, *sorted(gone)),
-        mounts=step.mounts,
-        before=step.before,
-        arguments=step.arguments,
-        after=step.after,
-    )
+def _comment(*left_out: str) -> Step:
+    """Nothing is done, and it is said."""
+    return Step(copies=(), left_out=left_out, mounts=(), before=(), arguments=())
 
 
 _PLANS = {"pip": _pip, "poetry": _poetry, "uv": _uv}

@@ -7,6 +7,7 @@ would not take gives instructions that nobody asks for.
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -58,8 +59,12 @@ class Instruction:
 
     @property
     def script(self) -> str:
-        """What a RUN has the shell do, its here-documents included."""
-        return "\n".join([" ".join(self.words), *(one.content for one in self.heredocs)])
+        """What a RUN has the shell do, be it written in here-documents; continued lines joined."""
+        written = self.value if self.form is None else shlex.join(self.form)
+        whole = "" if self.heredocs and written.startswith("<<") else written
+        return (
+            "\n".join([whole, *(one.content for one in self.heredocs)]).replace("\\\n", " ").strip()
+        )
 
     def flag(self, name: str) -> str:
         """A flag's first value; "" without it."""

@@ -14,7 +14,8 @@ from enum import StrEnum
 from onegig.images.alpine_names import COMMANDS, Packages, translate
 from onegig.images.dependencies import Plan, plan_dependencies
 from onegig.images.parse import Instruction
-from onegig.images.recipe import Recipe
+from onegig.images.recipe import Recipe, owned_by
+from onegig.images.stages import assignments
 from onegig.images.wheels import Wheels
 from onegig.model.measured import Unknown
 
@@ -140,6 +141,7 @@ def _build_stage(
     yield "# ---- what is installed; nothing else of this stage goes on"
     yield "FROM ${PYTHON_IMAGE} AS build"
     yield "ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
+    yield from recipe.settings
     if compiled:
         yield f"# no wheel for {base.c_library}: {', '.join(compiled)}"
         yield from _add(base, _toolchain(packages, recipe, base))
@@ -172,6 +174,7 @@ def _runtime_stage(
     yield from _add(base, tuple(dict.fromkeys(names)))
     yield f"COPY --from=build {VENV} {VENV}"
     bodies = [one for one in recipe.body if not _only_requirements(one)]
+    bodies = [one for one in bodies if one.name != "ARG" or _is_used(one, bodies)]
     ends = ("USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD")
     for one in (one for one in bodies if one.name not in ends):
         yield from _written(one, recipe)
@@ -207,6 +210,13 @@ def _programs(source: Source) -> Iterator[str]:
     yield from (package for program, package in COMMANDS.items() if program in words)
 
 
+def _is_used(argument: Instruction, bodies: Sequence[Instruction]) -> bool:
+    names = [re.escape(name) for name, _ in assignments(argument)]
+    pattern = re.compile(rf"\$\{{?(?:{'|'.join(names)})\b")
+    others = (one for one in bodies if one is not argument)
+    return any(pattern.search(one.text) or one.name == "RUN" for one in others)
+
+
 def _only_requirements(one: Instruction) -> bool:
     """Whether a COPY brings only what the other stage installs from."""
     if one.name not in ("COPY", "ADD") or len(one.words) < 2:
@@ -220,9 +230,11 @@ def _written(one: Instruction, recipe: Recipe) -> Iterator[str]:
         user = recipe.user or USER
         flags = tuple((key, user if key == "chown" else value) for key, value in one.flags)
         one = Instruction(line=one.line, last=one.last, name=one.name, flags=flags, value=one.value)
+    text = re.sub(r"\s{2,}", " ", one.text)
     if one.name == "RUN":
         yield f"# as in line {one.line}"
-    yield re.sub(r"\s{2,}", " ", one.text)
+        text = owned_by(text, recipe.user or USER)
+    yield text
     for heredoc in one.heredocs:
         yield from (*heredoc.content.splitlines(), heredoc.name)
 
@@ -238,6 +250,11 @@ def _bytecode(bodies: Sequence[Instruction]) -> Iterator[str]:
     inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
     if inside and workdir != "/":
         yield "RUN python -m compileall -q ."
+
+
+def _for_compiling(recipe: Recipe) -> Iterator[str]:
+    for install in recipe.system:
+        yield from (name for name in install.names if translate((name,), install.kind).compile)
 
 
 def _remarks(
@@ -258,6 +275,9 @@ def _remarks(
         yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
     if packages.unsure and base is Base.ALPINE:
         yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
+    tools = tuple(_for_compiling(recipe))
+    if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
+        yield f"left out, as every package has a wheel: {', '.join(tools)}"
     if packages.left_out:
         yield f"left out, for people rather than the service: {', '.join(packages.left_out)}"
     if not recipe.had_user:

@@ -5,7 +5,8 @@ Everything that goes into the image is found in one of the fields of a Recipe, o
 
 import posixpath
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from onegig.errors import ConfigError
@@ -14,6 +15,12 @@ from onegig.images.parse import Instruction, fill_in
 from onegig.images.stages import Stage, Stages
 
 _OURS = re.compile(r"(?:PIP|POETRY|UV)_\w+")
+_INDEX = re.compile(r"(?:PIP|UV|POETRY)_\w*(?:INDEX|HOST|LINKS|CERT|HTTP_BASIC)\w*")
+_OPTIONS = re.compile(  # of pip: where packages come from, and what of them
+    r"(?P<key>-i|-f|--index-url|--extra-index-url|--trusted-host|--find-links|--pre|--no-index)"
+    r"(?:=(?P<value>.*))?"
+)
+_OWNER = re.compile(r"(\bchown\s+(?:-\S+\s+)*)(?!root\b|\d|\$)[A-Za-z_][\w.-]*(?::[\w.-]*)?(?=\s)")
 _ACCOUNTS = ("useradd", "adduser", "groupadd", "addgroup", "usermod", "chpasswd", "passwd")
 _CLEANING = re.compile(
     r"rm\s+-\w*\s+(?:/var/lib/apt/lists\S*|/root/\.cache\S*|~/\.cache\S*|/var/cache/apk\S*|\s)+"
@@ -28,7 +35,6 @@ _BASES = (  # name of a base, what in it gives the version of its Python
     (re.compile(r"(?:.*/)?ubuntu:(?:24\.04|noble).*"), "3.12"),
     (re.compile(r"(?:.*/)?ubuntu:(?:22\.04|jammy).*"), "3.10"),
 )
-TOOLS = ("poetry", "uv", "pipenv", "pdm")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +48,8 @@ class Dependencies:
     words: tuple[str, ...]  # the command
     workdir: str
     mounts: tuple[str, ...]  # of the RUN: secrets, ssh, bind
+    options: tuple[str, ...] = ()  # of pip, that are kept
+    spec: str = ""  # poetry or uv, as it was asked for: "poetry==2.2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +62,7 @@ class Recipe:
     system: tuple[Install, ...]  # packages of the distribution
     body: tuple[Instruction, ...]  # what is kept in the runtime stage, RUN without installing
     before: tuple[Instruction, ...]  # COPY and ADD before the last of the dependencies
+    settings: tuple[str, ...]  # ARG and ENV that tell where packages come from
     user: str  # numeric and not root, or ""
     had_user: bool  # some account of its own, by whatever name
     dropped: tuple[str, ...]  # what is done no more, in words
@@ -88,6 +97,9 @@ class _Reader:
         self._copied: list[Instruction] = []
         self._before: tuple[Instruction, ...] = ()
         self._user = ""
+        self._tools: dict[str, str] = {}
+        self._settings: list[str] = []
+        self._arguments: list[str] = []
         self._dropped: list[str] = []
 
     def read(self, one: Instruction) -> None:
@@ -104,6 +116,8 @@ class _Reader:
             case "ONBUILD" | "MAINTAINER":
                 self._dropped.append(f"line {one.line}: {one.name}")
             case _:
+                if one.name == "ARG":
+                    self._arguments.append(one.text)
                 if one.name == "WORKDIR":
                     self._workdir = posixpath.join(self._workdir, self._fill(one.value))
                 self._body.append(one)
@@ -119,6 +133,7 @@ class _Reader:
             system=tuple(self._system),
             body=tuple(self._body),
             before=self._before,
+            settings=tuple(self._settings),
             user=self._user if is_numeric and not is_root else "",
             had_user=not is_root,
             dropped=tuple(self._dropped),
@@ -130,6 +145,10 @@ class _Reader:
     def _environment(self, one: Instruction) -> None:
         names = re.findall(r"(?:^|\s)(\w+)(?==|\s)", one.value)
         if names and all(_OURS.fullmatch(name) for name in names):
+            if any(_INDEX.fullmatch(name) for name in names):
+                named = set(re.findall(r"\$\{?(\w+)", one.value))
+                used = [text for text in self._arguments if set(re.findall(r"\w+", text)) & named]
+                self._settings += [*used, one.text]
             return
         self._body.append(one)
 
@@ -147,12 +166,11 @@ class _Reader:
 
     def _run(self, one: Instruction) -> None:
         rest: list[str] = []
-        script = one.script if one.form or one.heredocs else one.value
-        for part in parts(script):
+        for part in parts(one.script):
             rest += [] if self._understood(part, one) else [part]
         if not rest:
             return
-        whole = len(rest) == len(parts(script))
+        whole = len(rest) == len(parts(one.script))
         self._body.append(one if whole else _with_script(one, rest))
 
     def _understood(self, part: str, one: Instruction) -> bool:
@@ -193,7 +211,8 @@ class _Reader:
     def _depend(
         self, one: Instruction, tool: str, words: tuple[str, ...], install: Install | None = None
     ) -> None:
-        names = tuple(name for name in (install.names if install else ()) if name not in TOOLS)
+        names = install.names if install else ()
+        self._tools |= {re.split(r"[=<>~!]", name)[0]: name for name in names if _is_tool(name)}
         files = install.files if install else ()
         if tool == "pip" and not files and all(_is_tool(name) for name in names):
             return
@@ -208,12 +227,30 @@ class _Reader:
                 words=words,
                 workdir=self._workdir,
                 mounts=tuple(value for value in mounts if not value.startswith("type=cache")),
+                options=tuple(_options(words)) if tool == "pip" else (),
+                spec=self._tools.get(tool, tool),
             )
         )
 
 
+def _options(words: Sequence[str]) -> Iterator[str]:
+    """The options that are kept, each with its value."""
+    waiting = iter(words)
+    for word in waiting:
+        match = _OPTIONS.fullmatch(word)
+        if match is None:
+            continue
+        alone = match["value"] is None and match["key"] not in ("--pre", "--no-index")
+        yield f"{word} {shlex.quote(next(waiting, ''))}" if alone else shlex.quote(word)
+
+
 def _is_tool(name: str) -> bool:
     return bool(re.fullmatch(r"(?:pip|setuptools|wheel|poetry|uv)(?:[=<>~!].*)?", name))
+
+
+def owned_by(script: str, user: str) -> str:
+    """The script with the accounts that it gives files to replaced: the image has none of them."""
+    return _OWNER.sub(rf"\g<1>{user}", script)
 
 
 def _with_script(one: Instruction, commands_: Sequence[str]) -> Instruction:

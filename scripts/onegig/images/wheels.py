@@ -37,6 +37,8 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
     index does not answer.
     """
     wanted = [_HASH.sub("", text) for text in requirements]
+    if not wanted:
+        return Wheels()
     try:
         missing = _without_wheels(wanted, MUSL, python, directory)
         if not missing:
