@@ -2,9 +2,9 @@
 
 Python's tarfile takes 27 µs for a header, which is most of the time for an image of many small
 files. So what nearly every header looks like is read here, and whatever is unusual (sparse files,
-global headers, old formats, a checksum that does not fit) goes to tarfile, whose word is final.
-In one point this is stricter than tarfile: a tar that turns into something else on its way is
-damaged, and has not just ended.
+old formats, a checksum that does not fit) goes to tarfile, whose word is final. In two points this
+goes by the engine instead: a tar that turns into something else on its way is damaged and has not
+just ended, and global headers change nothing.
 """
 
 import os
@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from onegig.images.archive import members
-
 BLOCK = tarfile.BLOCKSIZE
 REGULAR = tarfile.REGTYPE
 DIRECTORY = tarfile.DIRTYPE
@@ -25,7 +23,7 @@ HARDLINK = tarfile.LNKTYPE
 _FORMATS = (b"ustar\x0000", b"ustar  \x00")  # POSIX, GNU
 _PLAIN = frozenset(b"0123456")  # file, hard link, symlink, two kinds of device, directory, fifo
 _LONG = {ord("L"): "path", ord("K"): "linkpath"}
-_EXTENDED = ord("x")
+_EXTENDED, _GLOBAL = ord("x"), ord("g")
 _ODD_RECORDS = (b"GNU.sparse.", b"hdrcharset=")
 _RECORD = re.compile(rb"(\d+) ([^=]+)=")
 _EXTENSION_LIMIT_BYTES = 1024**2  # Go's, and so the engine's
@@ -60,25 +58,26 @@ def headers(tar: IO[bytes]) -> Iterator[Header]:
         return os.pread(descriptor, size, place)
 
     while True:
-        usual = read_usual(read_at, offset)
-        if usual is not None:
-            header, offset = usual
-            _expect(end, offset)
-            yield header
-            continue
-        archive = _open_at(tar, offset)
-        for member in members(archive):
-            _expect(end, archive.offset)
-            yield _told(member)
-            if not archive.pax_headers:  # no global header, which would hold for all that follow
-                break
-        else:
-            _expect_end(read_at(archive.offset, BLOCK))
+        offset = _after_globals(read_at, offset)
+        found = _usual(read_at, offset) or _by_tarfile(tar, offset)
+        if found is None:
+            _expect_end(read_at(offset, BLOCK))
             return
-        offset = archive.offset
+        header, offset = found
+        if offset > end:
+            raise tarfile.ReadError("unexpected end of data")
+        yield header
 
 
-def read_usual(read_at: ReadAt, offset: int) -> tuple[Header, int] | None:
+def _after_globals(read_at: ReadAt, offset: int) -> int:
+    while True:
+        block = read_at(offset, BLOCK)
+        if not _is_sound(block) or block[156] != _GLOBAL:
+            return offset
+        offset += BLOCK + blocks(_octal(block[124:136]) or 0)
+
+
+def _usual(read_at: ReadAt, offset: int) -> tuple[Header, int] | None:
     """The entry at `offset` and the place of the next one; None for what is not usual."""
     block = read_at(offset, BLOCK)
     names: dict[str, str] = {}
@@ -88,7 +87,7 @@ def read_usual(read_at: ReadAt, offset: int) -> tuple[Header, int] | None:
         if extension is None or (names and block[156] == _EXTENDED):
             return None
         found, size, offset = extension
-        names = {**found, **names}
+        names = found | names
         block = read_at(offset, BLOCK)
         if block[156:157] == b"x":
             return None
@@ -179,9 +178,14 @@ def blocks(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def _open_at(tar: IO[bytes], offset: int) -> tarfile.TarFile:
+def _by_tarfile(tar: IO[bytes], offset: int) -> tuple[Header, int] | None:
+    """The entry at `offset` and the place of the next one; None where tarfile sees the end."""
     tar.seek(offset)
-    return tarfile.open(fileobj=tar, mode="r:", encoding="utf-8", errors="surrogateescape")
+    with tarfile.open(
+        fileobj=tar, mode="r:", encoding="utf-8", errors="surrogateescape"
+    ) as archive:
+        member = archive.next()
+        return None if member is None else (_told(member), archive.offset)
 
 
 def _told(member: tarfile.TarInfo) -> Header:
@@ -196,11 +200,6 @@ def _told(member: tarfile.TarInfo) -> Header:
         offset=member.offset_data,
         pieces=None if pieces is None else tuple(one for one in pieces if one[1]),
     )
-
-
-def _expect(end: int, offset: int) -> None:
-    if offset > end:
-        raise tarfile.ReadError("unexpected end of data")
 
 
 def _expect_end(block: bytes) -> None:

@@ -56,11 +56,11 @@ def tars(draw: st.DrawFn) -> bytes:
             member.uid = draw(st.integers(0, 2**31))
             is_file = member.isreg() and not name.endswith("/")  # which old formats call a folder
             content = draw(st.binary(max_size=1500)) if is_file else b""
-            member.size = len(content)
+            member.size = len(content) if member.isreg() else draw(st.integers(0, 9999))
             if form == tarfile.PAX_FORMAT and draw(st.booleans()):
                 member.pax_headers = {"SCHILY.xattr.user.note": draw(st.text(max_size=20))}
             try:
-                tar.addfile(member, io.BytesIO(content))
+                tar.addfile(member, io.BytesIO(content) if member.isreg() else None)
             except (ValueError, UnicodeError):  # too long, or no text, for this format
                 continue
     return out.getvalue()
@@ -196,9 +196,22 @@ def test_sparse_files_are_as_long_as_they_read_and_the_same_as_without_holes(
     ]
 
 
-def test_global_headers_hold_for_all_that_follows(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_names_that_are_not_utf_8_keep_their_bytes_in_pax_headers_too(
+    indexed: Callable[[bytes], LayerIndex],
+) -> None:
+    """Go, and so the engine, writes them raw, without saying hdrcharset=BINARY."""
+    raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""), ("link", tarfile.SYMTYPE, b"", "é" * 100))
+    index = indexed(raw.replace("é".encode(), b"\xe9\xe9"))
+    assert [(one.path, one.link) for one in index.entries] == [
+        ("\udce9" * 200, ""),
+        ("link", "\udce9" * 200),
+    ]
+
+
+def test_global_headers_change_nothing(indexed: Callable[[bytes], LayerIndex]) -> None:
+    """They change nothing for the engine either, which passes over them."""
     out = io.BytesIO()
-    headers = {"comment": "made by git archive", "GNU.note": "x"}
+    headers = {"comment": "made by git archive", "path": "elsewhere"}
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
         for name in ("first", "é" * 100):
             member = tarfile.TarInfo(name)
@@ -272,3 +285,26 @@ def test_extended_attributes_change_nothing(tmp_path: Path, indexed: Callable[..
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     assert b"SCHILY.xattr.user.note" in raw
     assert [(one.path, one.size) for one in indexed(raw).entries] == [("file", 7)]
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_files_longer_than_a_header_can_say(form: int, tmp_path: Path) -> None:
+    member = tarfile.TarInfo("long")
+    member.size = 9 * 1024**3 + 1
+    following = tar_of(("after", tarfile.REGTYPE, b"1", ""))
+    path = tmp_path / "layer.tar"
+    with path.open("wb") as file:
+        file.write(member.tobuf(form))
+        file.seek(member.size + 511, os.SEEK_CUR)  # a hole instead of the data
+        file.write(following)
+    with path.open("rb") as tar:
+        found = [(one.name, one.size) for one in headers(tar)]
+    assert found == [("long", member.size), ("after", 1)]
+
+
+def test_a_name_that_no_file_system_can_have_is_an_error(
+    indexed: Callable[[bytes], LayerIndex],
+) -> None:
+    raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""))
+    with pytest.raises(InspectError, match="NUL"):
+        indexed(raw.replace("é".encode(), b"a\0"))
