@@ -25,7 +25,7 @@ class Layer:
     diff_id: str
     chain_id: str
     size_bytes: int  # content of regular files, as the engine counts a layer
-    compressed_bytes: int  # the layer's tar through gzip -6, what a pull moves
+    compressed_bytes: int  # what a pull moves: as it came compressed, else through gzip -6
     instruction: str  # from the image's history
 
 
