@@ -18,8 +18,9 @@ To equal it, one has to do what it really does:
 - In the lowest layer a whiteout looks into that layer itself.
 - Of a path that comes twice in one layer the last one counts; the layer's size has them all.
 
-Sources: dive/filetree/efficiency.go, dive/image/analysis.go. The index keeps no length for what is
-no regular file: should a tar's header give one to a link or a whiteout, dive would add it.
+Sources: dive/filetree/efficiency.go, dive/image/analysis.go. Two things the index does not keep, so
+that the numbers of such tars differ: a length that the header of a link, a directory or a whiteout
+gives (builders write 0; dive adds it), and AUFS's own files, whose directory dive counts.
 """
 
 from collections import defaultdict
