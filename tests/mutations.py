@@ -17,6 +17,8 @@ from onegig.model.codec import to_json
 from onegig.model.run import RunReport
 
 FILES = ("run.json", "images.json", "memory.json")
+REMARK = {"rule": "non-root", "level": "warning", "text": "no USER", "path": "a", "line": 1}
+DOCKERFILE = {"path": "a", "services": [], "remarks": [REMARK], "hadolint": "2.15.1"}
 FINDING = {
     "kind": "vulnerability",
     "id": "CVE-2026-1234",
@@ -311,6 +313,12 @@ def _accounts() -> Iterator[tuple[str, str, Change]]:
         "a duplicate in six places": _duplicate(places=["a: /b"] * 6),
         "a duplicate in a long place": _duplicate(places=["x" * 20_001]),
         "too many duplicates": lambda one: one.update(duplicates=one["duplicates"] * 1_001),
+        "a Dockerfile twice": _dockerfiles(DOCKERFILE, DOCKERFILE),
+        "too many Dockerfiles": _dockerfiles(*[DOCKERFILE] * 2_001),
+        "a remark about no line": _dockerfiles({**DOCKERFILE, "remarks": [{**REMARK, "line": 0}]}),
+        "a remark elsewhere": _dockerfiles({**DOCKERFILE, "path": "b"}),
+        "a long remark": _dockerfiles({**DOCKERFILE, "remarks": [{**REMARK, "text": "x" * 5_001}]}),
+        "too many remarks": _dockerfiles({**DOCKERFILE, "remarks": [REMARK] * 10_001}),
     }
     for what, change in changes.items():
         yield what, "images.json", change
@@ -353,6 +361,10 @@ def _scan(**values: Any) -> Change:
 
 def _duplicate(**values: Any) -> Change:
     return lambda one: one["duplicates"][0].update(values)
+
+
+def _dockerfiles(*files: dict[str, Any]) -> Change:
+    return lambda one: one.update(dockerfiles=list(files))
 
 
 def _window(**values: Any) -> Change:

@@ -191,6 +191,21 @@ def _dead(report: Report, check: Check) -> Step | None:
     return Step(text=text, quoted=image.layers[worst.killer].instruction, place=_place(check))
 
 
+def _dockerfile(report: Report, check: Check) -> Step | None:
+    """The worst remark, at its line."""
+    files = () if isinstance(report.images, Missing) else report.images.dockerfiles
+    for one in files:
+        if check.subject in (one.path, *one.services) and one.counted:
+            worst = one.counted[0]
+            return Step(
+                text=f"Mend {one.path}:",
+                place=_place(check),
+                fix=worst.text,
+                fix_place=f"{worst.path}:{worst.line}",
+            )
+    return None
+
+
 def _images_of(report: Report) -> tuple[Image, ...]:
     return () if isinstance(report.images, Missing) else report.images.images
 
@@ -227,4 +242,5 @@ _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "image.wasted": _wasted,
     "image.user_wasted": _wasted,
     "image.dead": _dead,
+    "image.dockerfile": _dockerfile,
 }

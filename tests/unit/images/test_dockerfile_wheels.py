@@ -1,0 +1,75 @@
+"""Which packages have wheels for musl, asked of the real pip and an index made by hand."""
+
+import platform
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onegig.images.wheels import Wheels, check_wheels
+from onegig.model.measured import Unknown
+
+MACHINE = platform.machine()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Add a package to the only index that pip has."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+
+    def add(name: str, tag: str, needs: str = "") -> None:
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+        metadata += f"Requires-Dist: {needs}\n" if needs else ""
+        with zipfile.ZipFile(folder / f"{name}-1-{tag}.whl", "w") as wheel:
+            wheel.writestr(f"{name}-1.dist-info/METADATA", metadata)
+            wheel.writestr(f"{name}-1.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+            wheel.writestr(f"{name}-1.dist-info/RECORD", "")
+
+    return add
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Callable[..., Wheels | Unknown]:
+    """Check requirements for Python 3.13."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return lambda *requirements: check_wheels(requirements, "3.13", folder)
+
+
+def glibc() -> str:
+    return f"cp313-cp313-manylinux_2_17_{MACHINE}.manylinux2014_{MACHINE}"
+
+
+def test_what_runs_on_musl(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+    index("pure", "py3-none-any", needs="fast")
+    index("fast", f"cp313-cp313-musllinux_1_2_{MACHINE}")
+    assert check("pure==1 --hash=sha256:00", "fast") == Wheels()
+    assert check() == Wheels()
+
+
+def test_a_wheel_for_glibc_alone(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+    index("pure", "py3-none-any")
+    index("heavy", glibc())
+    assert check("pure", "heavy[extra]==1; python_version > '3'") == Wheels(glibc_only=("heavy",))
+
+
+def test_it_may_be_another_s_need(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+    index("pure", "py3-none-any", needs="heavy")
+    index("heavy", glibc())
+    assert check("pure") == Wheels(glibc_only=("heavy",))
+
+
+def test_no_wheel_at_all(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+    index("pure", "py3-none-any")
+    assert check("pure", "from-source") == Wheels(source_only=("from-source",))
+
+
+def test_a_pip_that_can_not_be_asked(check: Callable[..., Wheels | Unknown]) -> None:
+    found = check("no such requirement !")
+    assert isinstance(found, Unknown)
+    assert found.reason.startswith("pip could not tell: ")
