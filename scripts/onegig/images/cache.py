@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from onegig import __version__
 from onegig.images.index import LayerIndex
 from onegig.images.index_codec import decode, encode
 from onegig.images.records import ImageRecord, LayerRecord
@@ -46,8 +47,10 @@ class Cache:
     ) -> ImageRecord | None:
         """The image's record made with that dive, None when there is none that fits."""
         entry = self._load("image", image_id)
+        expected = _makers(dive_version)
         try:
-            record = _image_record(entry) if entry.get("dive_version") == dive_version else None
+            is_same = expected.items() <= entry.items()
+            record = _image_record(entry) if is_same else None
         except _MALFORMED:
             return None
         if record and tuple(layer.diff_id for layer in record.layers) == diff_ids:
@@ -125,7 +128,7 @@ class Cache:
 
     def keep_image(self, image_id: str, record: ImageRecord, dive_version: str) -> None:
         """Keep an image's record."""
-        self._store("image", image_id, {"dive_version": dive_version, **asdict(record)})
+        self._store("image", image_id, {**_makers(dive_version), **asdict(record)})
 
     def keep_layer(self, diff_id: str, measured: LayerRecord) -> None:
         """Keep a layer's measured bytes."""
@@ -172,6 +175,11 @@ def open_cache() -> Cache:
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     root = base if base.is_absolute() else Path.home() / ".cache"
     return Cache(root / "onegig" / "inspect")
+
+
+def _makers(dive_version: str) -> dict[str, str]:
+    """Whose rules an image's record goes by: causes and fixes change with onegig's version."""
+    return {"onegig_version": __version__, "dive_version": dive_version}
 
 
 def _image_record(entry: dict[str, Any]) -> ImageRecord:

@@ -89,7 +89,7 @@ def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[
     listed = list(_listed(index, documents, frozenset())) if isinstance(index, dict) else []
     proofs = sum(_is_proof(one) for one in listed)
     absent = [one for one in listed if not _is_proof(one) and one["digest"] not in documents]
-    said = [f"{proofs} attestations, which are no images"] if proofs else []
+    said = [f"attestations, which are no images: {proofs}"] if proofs else []
     return (*said, *(f"{_platform(one)}: its manifest is not in the archive" for one in absent))
 
 

@@ -129,7 +129,7 @@ def test_attestations_and_other_platforms_are_left_out_and_told(
     found = Archive(unpack(archive([make_image(*LAYERS)], "nested")))
     assert len(found.references) == 1
     proofs, elsewhere = found.left_out
-    assert proofs == "1 attestations, which are no images"
+    assert proofs == "attestations, which are no images: 1"
     assert elsewhere.endswith(": its manifest is not in the archive")
 
 
