@@ -1,8 +1,8 @@
 """Dockerfiles judged by `images.policy` of budgets.yml: what hadolint and our own rules remark.
 
-By default, and by `warn`, remarks only warn; by `error` they block; by `ignore` there is no check.
-Hints (hadolint's info and style) never count. A Dockerfile that hadolint did not look at is not
-clean: without a remark of our own it has no check by default, and warns where a policy is written.
+By `error` remarks block, by `warn` they warn; by `note`, the default, they are only told: how a
+Dockerfile is written does not decide whether a stack fits. Hints (hadolint's info and style) never
+count. A Dockerfile that hadolint did not look at is not clean: by a policy it warns.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ _STATES = {Policy.WARN: State.WARN, Policy.ERROR: State.NO_GO}
 
 
 def check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
-    """A check for each Dockerfile of the stack."""
-    if budgets.images.policy is Policy.IGNORE:
+    """A check for each Dockerfile of the stack, where a policy makes one."""
+    if budgets.images.policy not in _STATES:
         return
     where = budgets.where("images.policy")
     for one in report.dockerfiles:
@@ -29,8 +29,16 @@ def check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]
             yield _check(one, len(one.counted), _STATES[budgets.images.policy], text, where)
         elif not isinstance(one.hadolint, Missing):
             yield _check(one, 0, State.GO, "nothing to mend", where)
-        elif where != "default":
+        else:
             yield _check(one, one.hadolint, State.WARN, one_line(one.hadolint.reason), where)
+
+
+def dockerfile_notes(budgets: Budgets, report: ImagesReport) -> Iterator[str]:
+    """What there is to mend, where it is only told."""
+    if budgets.images.policy is Policy.NOTE:
+        for one in report.dockerfiles:
+            if one.counted:
+                yield f"{one_line(one.path)}: {len(one.counted):,} to mend: {_first(one.counted)}"
 
 
 def _first(remarks: tuple[Remark, ...]) -> str:

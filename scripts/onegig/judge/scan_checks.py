@@ -2,8 +2,8 @@
 
 A limit that the user wrote blocks when it is passed; a default only warns. What the baseline's
 image has, too, is inherited and never blocks. What was not looked for is never "none": where it was
-left out (no trivy, no database) a written limit warns, and a default has no check, the report says
-"not scanned"; where a scan failed, a written limit is INCOMPLETE and a default warns.
+left out (no trivy, no database) there is no check; the report says "not scanned", and where a limit
+is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from onegig.judge.waivers import terms
 from onegig.judge.words import one_line
 from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, ScanBudget, Waiver
-from onegig.model.images import Image
-from onegig.model.measured import Missing, Skipped
+from onegig.model.images import Image, ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.verdict import Check, State, Unit
 
@@ -99,8 +99,17 @@ def check_scan(
             waivers = FindingWaivers(budgets.waivers, rule.id, subject, today)
             found = _found(rule, image.scan, waivers, known)
             yield _judged(rule, subject, found, image.scan, today)
-        elif missing and not (rule.is_default and isinstance(missing, Skipped)):
+        elif isinstance(missing, Unknown):
             yield _gap(rule, subject, missing)
+
+
+def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
+    """What was left out though a limit is written, once for the stack."""
+    for rule in _rules(budgets):
+        reasons = [_missing(image.scan, rule.kind) for image in images.images]
+        left_out = dict.fromkeys(one.reason for one in reasons if isinstance(one, Skipped))
+        for reason in left_out if not rule.is_default else ():
+            yield f"images were not scanned for {rule.name}: {one_line(reason)} ({rule.where})"
 
 
 def _rules(budgets: Budgets) -> Iterator[_Rule]:
@@ -202,13 +211,9 @@ def _shown(finding: Finding) -> str:
     return f"{told(finding)}{fixed}"
 
 
-def _gap(rule: _Rule, subject: str, missing: Missing) -> Check:
-    """What was left out reads the same for every image, so that it is told once."""
-    if isinstance(missing, Skipped):
-        state, message = State.WARN, f"images were not scanned for {rule.name}"
-    else:
-        state = State.WARN if rule.is_default else State.INCOMPLETE
-        message = f"the image of {subject} could not be scanned for {rule.name}"
+def _gap(rule: _Rule, subject: str, missing: Unknown) -> Check:
+    state = State.WARN if rule.is_default else State.INCOMPLETE
+    message = f"the image of {subject} could not be scanned for {rule.name}"
     message = f"{message}: {one_line(missing.reason)}"
     return _check(rule, subject, value=missing, state=state, message=message)
 

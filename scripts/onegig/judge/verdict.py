@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from datetime import date
 
+from onegig.judge.dockerfile_checks import dockerfile_notes
 from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
-from onegig.judge.scan_checks import check_scan
+from onegig.judge.scan_checks import check_scan, scan_notes
 from onegig.judge.sentence import make_sentence
 from onegig.judge.totals import Total, add_up
 from onegig.judge.waivers import apply_waivers, waiver_notes
@@ -52,7 +53,11 @@ def judge(
         checks=checks,
         waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),
         incomplete=_incomplete(checks),
-        notes=(*_rise(budgets, memory), *waiver_notes(found, budgets.waivers, today)),
+        notes=(
+            *_rise(budgets, memory),
+            *waiver_notes(found, budgets.waivers, today),
+            *_image_notes(budgets, images),
+        ),
     )
 
 
@@ -79,6 +84,12 @@ def _scans(
 ) -> Iterator[Check]:
     for image in images.images:
         yield from check_scan(budgets, image, today=today, main=main)
+
+
+def _image_notes(budgets: Budgets, images: ImagesReport | Missing) -> Iterator[str]:
+    if not isinstance(images, Missing):
+        yield from scan_notes(budgets, images)
+        yield from dockerfile_notes(budgets, images)
 
 
 def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:

@@ -22,8 +22,9 @@ class Metric(StrEnum):
 class Policy(StrEnum):
     """What remarks about Dockerfiles come to."""
 
-    ERROR = "error"  # they block
+    ERROR = "error"  # NO-GO
     WARN = "warn"
+    NOTE = "note"  # told, with no part in the verdict
     IGNORE = "ignore"
 
 
@@ -55,7 +56,7 @@ class ImagesBudget:
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
     max_dead_bytes: int | None = None  # of each image, by our own account
-    policy: Policy = Policy.WARN  # for remarks about Dockerfiles
+    policy: Policy = Policy.NOTE  # for remarks about Dockerfiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,7 +43,8 @@ def written(policy: Policy) -> Budgets:
 @pytest.mark.parametrize(
     ("budgets", "state"),
     [
-        (BUDGETS, State.WARN),
+        (BUDGETS, State.GO),
+        (written(Policy.NOTE), State.GO),
         (written(Policy.WARN), State.WARN),
         (written(Policy.ERROR), State.NO_GO),
         (written(Policy.IGNORE), State.GO),
@@ -56,6 +57,15 @@ def test_remarks_block_when_asked_to(
     assert verdict.state is state
     found = checks(verdict, "image.dockerfile")
     assert [check.state for check in found] == ([] if state is State.GO else [state])
+
+
+def test_by_default_remarks_are_told(judged: Judge) -> None:
+    told = "web/Dockerfile: 1 to mend: no USER: it runs as root (line 3, non-root)"
+    assert judged(images=report(remark(Level.ERROR)), memory=MEMORY).notes == (told,)
+    quiet = judged(
+        budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)), memory=MEMORY
+    )
+    assert quiet.notes == ()
 
 
 def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
@@ -88,7 +98,8 @@ def test_our_own_remarks_count_without_hadolint(judged: Judge) -> None:
 
 def test_the_first_two_are_in_the_message(judged: Judge) -> None:
     many = [remark(Level.WARNING, line, f"what {line}\nsays") for line in (1, 2, 3)]
-    verdict = judged(images=report(*many, services=2), memory=MEMORY)
+    budgets = written(Policy.WARN)
+    verdict = judged(budgets=budgets, images=report(*many, services=2), memory=MEMORY)
     (check,) = checks(verdict, "image.dockerfile")
     assert (check.subject, check.value) == ("web/Dockerfile", 3)
     assert check.message == (
