@@ -24,6 +24,7 @@ measure: {settle: 500ms, window: 2s, healthy_timeout: 20s}
 DOCKERFILE = f"""\
 FROM {SMALL_IMAGE}
 COPY hello.txt /hello.txt
+USER 65532:65532
 """
 IDLE = 'command: ["sleep", "3600"]'
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -97,6 +98,14 @@ def test_steps_one_by_one_give_the_same_as_check(cli: Cli, project: Path) -> Non
     page = cli("render", "r.json", "--format", "html", "--output", "r.html")
     assert page.returncode == 0
     assert "<html" in (project / "r.html").read_text()
+
+
+def test_an_image_that_only_compose_names(cli: Cli, project: Path) -> None:
+    unnamed = compose().replace("    image: onegig-cli-test/web\n", "")
+    (project / "compose.yml").write_text(unnamed)
+    result = cli("check")
+    assert result.returncode == 0, result.stderr
+    assert "onegig-cli-test-web" in (project / "report" / "report.json").read_text()
 
 
 def test_json_is_all_there_is_on_standard_output(cli: Cli) -> None:

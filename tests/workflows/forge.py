@@ -34,7 +34,7 @@ services:
   web: {{build: ., image: onegig-workflow-test/web, init: true, command: [sleep, "3600"]}}
   idle: {{image: "{SMALL_IMAGE}", init: true, command: [sleep, "3600"]}}
 """,
-    "Dockerfile": f"FROM {SMALL_IMAGE}\nCOPY hello.txt /hello.txt\n",
+    "Dockerfile": f"FROM {SMALL_IMAGE}\nCOPY hello.txt /hello.txt\nUSER 65532:65532\n",
     "hello.txt": "hello\n",
 }
 # What act does not know yet, and what means the same to it.

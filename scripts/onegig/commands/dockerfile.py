@@ -174,7 +174,8 @@ def _write(output: Path, proposal: Proposal) -> None:
 def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
     service = case.source.service
     with pipeline.session(progress) as (client, run):
-        before, after = trial.variants(case.stack, service, proposal, _arguments(proposal), run)
+        arguments = _arguments(proposal)
+        before, after = trial.variants(case.stack, service, proposal, arguments, run)
         with progress.step("build the image as it is") as say:
             trial.build(before, run, say, alone=False)
         with progress.step("build the image as proposed") as say:
@@ -185,7 +186,8 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
             raise InspectError(report.reason)
         images = {image.reference: image for image in report.images}
         sides = []
-        for variant, base in ((before, case.recipe.base), (after, proposal.image)):
+        own = arguments.get(PYTHON_IMAGE, proposal.image)
+        for variant, base in ((before, case.recipe.base), (after, own)):
             with progress.step(f"boot {service} {variant.image.rpartition('/')[2]}"):
                 fared = trial.boot(client, variant, run, timeout_seconds=HEALTHY_SECONDS)
             sides.append(Side(base=base, image=images[variant.image], boot=fared))

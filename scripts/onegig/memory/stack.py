@@ -175,10 +175,14 @@ def _up(stack: Stack, run_: Run) -> list[str]:
 
 
 def _without_builds(config_json: str) -> str:
-    """The resolved project; nothing of it may reach for files of the earlier build."""
+    """The resolved project; nothing of it may reach for files of the earlier build.
+
+    A service that names no image has the one that compose would have built.
+    """
     config: dict[str, Any] = json.loads(config_json)
-    for service in config.get("services", {}).values():
-        service.pop("build", None)
+    for name, service in config.get("services", {}).items():
+        if service.pop("build", None):
+            service.setdefault("image", f"{config['name']}-{name}")
         service.pop("develop", None)
     return json.dumps(config)
 

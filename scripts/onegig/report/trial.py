@@ -11,6 +11,7 @@ from onegig.report import words
 from onegig.report.console import figures, printed
 from onegig.report.escape import plain
 
+FROM_REGISTRY = "official"  # what Image.base says then
 DEAD = "deleted or overwritten"
 
 
@@ -30,6 +31,8 @@ def render_trial(trial: Trial, width: int = 100) -> str:
 def _rows(trial: Trial) -> Iterator[tuple[str, str, str, str]]:
     before, after = trial.before, trial.after
     yield "base", _base(before), _base(after), ""
+    if any(side.image.base != FROM_REGISTRY for side in (before, after)):
+        yield "base made", plain(before.image.base), plain(after.image.base), ""
     yield _sizes("image", before.image.size_bytes, after.image.size_bytes)
     yield _sizes("to pull", before.image.compressed_bytes, after.image.compressed_bytes)
     yield "layers", str(len(before.image.layers)), str(len(after.image.layers)), ""
