@@ -47,7 +47,6 @@ FROM {SMALL_IMAGE}
 ARG SERVICE
 COPY --from=tools /tools /tools
 RUN sleep 0.3 && head -c 1000 /dev/urandom >/own-$SERVICE # BUILD
-USER 65532:65532
 """
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
