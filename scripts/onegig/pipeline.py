@@ -18,16 +18,16 @@ from docker import DockerClient
 from onegig.engine import connect
 from onegig.environment import read_environment, without_engine
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
-from onegig.images import trivy
-from onegig.images.build import build_images, image_ids
+from onegig.images.accounts.fix_places import place_fixes
+from onegig.images.building.build import build_images, image_ids
+from onegig.images.building.pull import absent_images, pull_images
 from onegig.images.cache import open_cache
-from onegig.images.fix_places import place_fixes
+from onegig.images.dockerfiles.policy import check_policies
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
-from onegig.images.layout import Archive
-from onegig.images.policy import check_policies
-from onegig.images.pull import absent_images, pull_images
-from onegig.images.source import Engine
+from onegig.images.reading.layout import Archive
+from onegig.images.reading.source import Engine
+from onegig.images.scanning import trivy
 from onegig.judge.verdict import judge
 from onegig.load.budgets import check_against, load_budgets
 from onegig.load.dockerfiles import read_dockerfiles

@@ -30,8 +30,8 @@ from onegig.environment import read_environment
 from onegig.images import dive, examine
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.layout import Archive
-from onegig.images.source import Engine, ImageSource
+from onegig.images.reading.layout import Archive
+from onegig.images.reading.source import Engine, ImageSource
 from onegig.model.measured import Unknown
 from onegig.process import run
 

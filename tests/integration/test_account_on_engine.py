@@ -18,13 +18,13 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.images import dive
-from onegig.images.account import Account, account
-from onegig.images.archive import Spool, StoredLayer, write_docker_archive
-from onegig.images.index import LayerIndex
-from onegig.images.index_layer import digest_of, index_layer
-from onegig.images.manifests import ArchivedImage
-from onegig.images.parity import dive_numbers
-from onegig.images.source import Engine
+from onegig.images.accounts.account import Account, account
+from onegig.images.accounts.parity import dive_numbers
+from onegig.images.reading.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.index_layer import digest_of, index_layer
+from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.reading.source import Engine
 from onegig.model.accounting import Fate, Parity
 from onegig.model.images import Dive
 from onegig.process import run

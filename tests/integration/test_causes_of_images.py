@@ -10,7 +10,7 @@ from docker import DockerClient
 from onegig.environment import read_environment
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.source import Engine
+from onegig.images.reading.source import Engine
 from onegig.model.accounting import Accounting, Cause
 from onegig.model.measured import Unknown
 from onegig.process import run

@@ -11,11 +11,11 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.images.archive import Spool
-from onegig.images.index import Kind
-from onegig.images.index_layer import index_layer
-from onegig.images.saving import save
-from onegig.images.source import Engine, EngineImage
+from onegig.images.reading.archive import Spool
+from onegig.images.reading.index import Kind
+from onegig.images.reading.index_layer import index_layer
+from onegig.images.reading.saving import save
+from onegig.images.reading.source import Engine, EngineImage
 from onegig.process import run
 from small_image import SMALL_IMAGE
 

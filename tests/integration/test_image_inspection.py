@@ -15,10 +15,10 @@ from docker.errors import ImageNotFound
 from onegig.environment import read_environment
 from onegig.errors import EngineError, InspectError
 from onegig.images import dive
-from onegig.images.archive import Spool
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.source import Engine
+from onegig.images.reading.archive import Spool
+from onegig.images.reading.source import Engine
 from onegig.model.images import Dive, Image
 from onegig.process import run
 

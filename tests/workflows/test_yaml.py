@@ -14,7 +14,7 @@ import yaml
 from examples import EXAMPLES
 from forge import PROJECT
 from onegig.model.tiers import catalogue
-from onegig.publish.runs import ENDED, WORKFLOW
+from onegig.publish.trusted.runs import ENDED, WORKFLOW
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
 ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]

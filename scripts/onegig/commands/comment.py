@@ -7,11 +7,11 @@ import click
 import requests
 
 from onegig.errors import ConfigError, OnegigError
-from onegig.publish.client import Client
-from onegig.publish.clock import SystemClock
-from onegig.publish.comment import check_key
-from onegig.publish.job import Job, read_job
-from onegig.publish.poster import Outcome, Settings, post
+from onegig.publish.github.client import Client
+from onegig.publish.github.clock import SystemClock
+from onegig.publish.github.job import Job, read_job
+from onegig.publish.trusted.comment import check_key
+from onegig.publish.trusted.poster import Outcome, Settings, post
 from onegig.report.escape import markdown, plain
 
 DEFAULTS = Settings()

@@ -11,13 +11,13 @@ import click
 
 from onegig import pipeline
 from onegig.errors import BootError, ConfigError, InspectError
-from onegig.images import trial
-from onegig.images.dependencies import plan_dependencies
-from onegig.images.policy import Build, builds_of, read_text
-from onegig.images.proposal import Base, Proposal, Source, propose
-from onegig.images.recipe import Recipe, read_recipe
-from onegig.images.stages import read_stages
-from onegig.images.wheels import check_wheels
+from onegig.images.dockerfiles import trial
+from onegig.images.dockerfiles.dependencies import plan_dependencies
+from onegig.images.dockerfiles.policy import Build, builds_of, read_text
+from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
+from onegig.images.dockerfiles.recipe import Recipe, read_recipe
+from onegig.images.dockerfiles.stages import read_stages
+from onegig.images.dockerfiles.wheels import check_wheels
 from onegig.load.stack import load_stack, part_of
 from onegig.model.images import ImagesReport
 from onegig.model.stack import Stack

@@ -10,15 +10,15 @@ from onegig.errors import GithubError
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.process import CommandError, run
 from onegig.publish.baselines import DATA_BRANCH
-from onegig.publish.checkout import read_checkout, repository_of
-from onegig.publish.client import Client
-from onegig.publish.clock import SystemClock
-from onegig.publish.doctor import examine, exit_code
-from onegig.publish.doctor_data import DATA_FILES
-from onegig.publish.findings import render
-from onegig.publish.hosted import Hosted, read_hosted
-from onegig.publish.job import API_URL
-from onegig.publish.runs import WORKFLOW
+from onegig.publish.doctor.checkout import read_checkout, repository_of
+from onegig.publish.doctor.data import DATA_FILES
+from onegig.publish.doctor.examination import examine, exit_code
+from onegig.publish.doctor.findings import render
+from onegig.publish.doctor.hosted import Hosted, read_hosted
+from onegig.publish.github.client import Client
+from onegig.publish.github.clock import SystemClock
+from onegig.publish.github.job import API_URL
+from onegig.publish.trusted.runs import WORKFLOW
 from onegig.report.escape import plain
 
 EPILOG = """\b

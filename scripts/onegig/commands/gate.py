@@ -16,10 +16,10 @@ from onegig.output import EXITS, print_error, show_report, write_report
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.publish.baselines import find_baseline
-from onegig.publish.client import Client
-from onegig.publish.clock import SystemClock
-from onegig.publish.gate import announce, run_gate, write_numbers
-from onegig.publish.job import Job, read_job
+from onegig.publish.gating.gate import announce, run_gate, write_numbers
+from onegig.publish.github.client import Client
+from onegig.publish.github.clock import SystemClock
+from onegig.publish.github.job import Job, read_job
 from onegig.report import annotations, markdown
 
 

@@ -21,15 +21,15 @@ from onegig.output import read_document
 from onegig.pipeline import Options
 from onegig.process import CommandError, run
 from onegig.publish.baselines import DATA_BRANCH
-from onegig.publish.client import Client
-from onegig.publish.clock import SystemClock
-from onegig.publish.data_branch import Published, publish, web_address
-from onegig.publish.entries import make_entry
-from onegig.publish.job import SERVER_URL, read_job
-from onegig.publish.numbers import ARTIFACT
-from onegig.publish.plumbing import Target
-from onegig.publish.pushes import make_report, read_push
-from onegig.publish.runs import WORKFLOW, Ignored
+from onegig.publish.data.branch import Published, publish, web_address
+from onegig.publish.data.entries import make_entry
+from onegig.publish.data.plumbing import Target
+from onegig.publish.data.pushes import make_report, read_push
+from onegig.publish.github.client import Client
+from onegig.publish.github.clock import SystemClock
+from onegig.publish.github.job import SERVER_URL, read_job
+from onegig.publish.trusted.numbers import ARTIFACT
+from onegig.publish.trusted.runs import WORKFLOW, Ignored
 from onegig.report.escape import plain
 
 EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

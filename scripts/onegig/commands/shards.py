@@ -10,15 +10,15 @@ import requests
 
 from onegig import pipeline
 from onegig.errors import ConfigError, GithubError
-from onegig.images.shards import Costs, Shard, costs_of, plan_shards
+from onegig.images.building.shards import Costs, Shard, costs_of, plan_shards
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json
 from onegig.options import SOME_FILE, project_options
 from onegig.pipeline import Options
 from onegig.publish.baselines import DATA_BRANCH, RAW
-from onegig.publish.client import Client
-from onegig.publish.clock import SystemClock
-from onegig.publish.job import API_URL
+from onegig.publish.github.client import Client
+from onegig.publish.github.clock import SystemClock
+from onegig.publish.github.job import API_URL
 
 BASELINE = "baseline.json"  # on the data branch
 MOST_BASELINE_BYTES = 4_000_000

@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from onegig import __version__
-from onegig.images.index import LayerIndex
-from onegig.images.index_codec import decode, encode
+from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.index_codec import decode, encode
 from onegig.images.records import ImageRecord, LayerRecord
 from onegig.model.accounting import Accounting, Duplicate
 from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile

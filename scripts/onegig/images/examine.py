@@ -11,16 +11,16 @@ from pathlib import Path
 
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.accounted import account_for
-from onegig.images.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.accounts.accounted import account_for
 from onegig.images.cache import Cache
-from onegig.images.index import LayerIndex
-from onegig.images.index_layer import index_layer
-from onegig.images.layers import compressed_bytes, layers_of
-from onegig.images.manifests import ArchivedImage
+from onegig.images.reading.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.index_layer import index_layer
+from onegig.images.reading.layers import compressed_bytes, layers_of
+from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.reading.saving import find, save
+from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.records import ImageRecord, LayerRecord
-from onegig.images.saving import find, save
-from onegig.images.source import EngineImage, ImageSource
 from onegig.model.images import Dive
 from onegig.model.measured import Unknown
 from onegig.owned import new_run

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from onegig.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
-from onegig.images import dive, trivy
+from onegig.images import dive
 from onegig.images.cache import Cache
-from onegig.images.index import LayerIndex
+from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.records import ImageRecord
+from onegig.images.scanning import trivy
 from onegig.images.sharing import add_up, stack_digest
-from onegig.images.source import EngineImage, ImageSource
 from onegig.model.environment import Environment
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -78,7 +79,9 @@ def inspect_images(
         environment,
     )
     if duplicates is None:
-        from onegig.images.accounted import duplicates_among  # not needed for what is known
+        from onegig.images.accounts.accounted import (
+            duplicates_among,  # not needed for what is known
+        )
 
         duplicates = duplicates_among([image for image, _ in known], indexes, cache)
     return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
@@ -93,7 +96,7 @@ def _scans(
 ) -> dict[str, Scan | Missing]:
     if isinstance(scanner, Missing):
         return {image.image_id: scanner for image in images}
-    from onegig.images.scans import scan_images  # slow to load, and often not needed
+    from onegig.images.scanning.scans import scan_images  # slow to load, and often not needed
 
     return scan_images(images, scanner, source=engine, cache=cache, progress=progress)
 

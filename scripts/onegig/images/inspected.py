@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from onegig.errors import InspectError
-from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
 from onegig.images.merge import merge_images, reusable
-from onegig.images.source import ImageSource
+from onegig.images.reading.source import ImageSource
+from onegig.images.scanning import trivy
 from onegig.model.environment import Environment
 from onegig.model.images import NOT_SCANNED, ImagesReport
 from onegig.model.measured import Missing

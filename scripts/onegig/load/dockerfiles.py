@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from onegig.images.fix_places import Dockerfile
+from onegig.images.accounts.fix_places import Dockerfile
 from onegig.model.stack import Stack
 
 

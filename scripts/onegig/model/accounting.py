@@ -74,7 +74,7 @@ class Fix:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parity:
-    """dive's three numbers by our own computation (formulas: images/parity.py)."""
+    """dive's three numbers by our own computation (formulas: images/accounts/parity.py)."""
 
     efficiency: float
     wasted_bytes: int

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from onegig.errors import GithubError, HistoryError
 from onegig.model.baseline import Baseline
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.publish.client import Client
-from onegig.publish.history import MOST_BYTES, nearest, parse_history
+from onegig.publish.data.history import MOST_BYTES, nearest, parse_history
+from onegig.publish.github.client import Client
 
 DATA_BRANCH = "onegig-data"
 HISTORY = "history.jsonl"

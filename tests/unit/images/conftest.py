@@ -17,7 +17,7 @@ import zstandard
 
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.source import EngineImage
+from onegig.images.reading.source import EngineImage
 from onegig.model.environment import Environment
 from onegig.model.measured import Unknown
 

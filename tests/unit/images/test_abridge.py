@@ -6,10 +6,10 @@ import pytest
 
 from accounts import part
 from factories import make_images
-from onegig.images.abridge import FEWEST, abridge
+from onegig.images.accounts.abridge import FEWEST, abridge
 from onegig.model.accounting import Accounting, Cause
 from onegig.model.images import ImagesReport
-from onegig.publish.plausible import doubt_images
+from onegig.publish.trusted.plausible import doubt_images
 
 COUNT = 200
 

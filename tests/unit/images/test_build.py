@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from onegig.errors import BuildError
-from onegig.images.build import build_images
+from onegig.images.building.build import build_images
 from onegig.model.stack import Service, Stack
 from onegig.owned import Run
 

@@ -3,10 +3,10 @@
 import pytest
 
 from layer_entries import directory, file, opaque, whiteout
-from onegig.images.account import account
-from onegig.images.dive_remark import explain
-from onegig.images.index import Entry
-from onegig.images.parity import dive_numbers
+from onegig.images.accounts.account import account
+from onegig.images.accounts.dive_remark import explain
+from onegig.images.accounts.parity import dive_numbers
+from onegig.images.reading.index import Entry
 from random_layers import as_index
 
 MB = 1_000_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from onegig.images.parse import fill_in, parse
-from onegig.images.stages import assignments, read_stages
+from onegig.images.dockerfiles.parse import fill_in, parse
+from onegig.images.dockerfiles.stages import assignments, read_stages
 
 ODD = """\
 # escape=`

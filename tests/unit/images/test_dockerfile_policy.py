@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from onegig.images import hadolint
-from onegig.images.policy import check_policies
-from onegig.images.rules import Context, check_dockerfile
+from onegig.images.dockerfiles import hadolint
+from onegig.images.dockerfiles.policy import check_policies
+from onegig.images.dockerfiles.rules import Context, check_dockerfile
 from onegig.load.stack import load_stack
 from onegig.model.measured import Unknown
 from onegig.model.policy import Level, Remark

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from onegig.errors import ConfigError
-from onegig.images import hadolint
-from onegig.images.proposal import Base, Proposal, Source, propose
-from onegig.images.recipe import Recipe, read_recipe
-from onegig.images.rules import Context, check_dockerfile
-from onegig.images.stages import read_stages
-from onegig.images.wheels import Wheels
+from onegig.images.dockerfiles import hadolint
+from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
+from onegig.images.dockerfiles.recipe import Recipe, read_recipe
+from onegig.images.dockerfiles.rules import Context, check_dockerfile
+from onegig.images.dockerfiles.stages import read_stages
+from onegig.images.dockerfiles.wheels import Wheels
 from onegig.model.measured import Unknown
 
 HASHED = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.images.wheels import Wheels, check_wheels
+from onegig.images.dockerfiles.wheels import Wheels, check_wheels
 from onegig.model.measured import Unknown
 
 MACHINE = platform.machine()

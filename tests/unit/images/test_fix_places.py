@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from factories import make_images
-from onegig.images.fix_places import Dockerfile, place_fixes
+from onegig.images.accounts.fix_places import Dockerfile, place_fixes
 from onegig.load.dockerfiles import read_dockerfiles
 from onegig.model.accounting import Accounting, Fix
 from onegig.model.images import NOT_ACCOUNTED, Image, ImagesReport

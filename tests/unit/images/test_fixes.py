@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from hand_made import BASE, MadeByHand, apk_database, made_layer
-from onegig.images.account import account
-from onegig.images.accounting import make_accounting
-from onegig.images.index import LayerIndex
+from onegig.images.accounts.account import account
+from onegig.images.accounts.accounting import make_accounting
+from onegig.images.reading.index import LayerIndex
 from onegig.model.accounting import Accounting
 from random_layers import random_layers
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onegig.errors import InspectError
-from onegig.images.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.reading.archive import Spool, StoredLayer, write_docker_archive
 
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
 FIRST = [("bin/sh", b"x" * 5000), ("etc/motd", b"hello")]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.images.cache import Cache
-from onegig.images.index import Entry, Kind, LayerIndex
-from onegig.images.index_codec import decode, encode
+from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.reading.index_codec import decode, encode
 
 DIFF_ID = "sha256:" + "3" * 64
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=20).map(

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from onegig.errors import InspectError
-from onegig.images.archive import StoredLayer
-from onegig.images.index import Entry, Kind, LayerIndex
-from onegig.images.index_layer import index_layer, normal
-from onegig.images.tar_headers import headers
+from onegig.images.reading.archive import StoredLayer
+from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.reading.index_layer import index_layer, normal
+from onegig.images.reading.tar_headers import headers
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 TYPES = (

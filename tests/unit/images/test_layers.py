@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.errors import InspectError
-from onegig.images.archive import StoredLayer
-from onegig.images.index_layer import index_layer
-from onegig.images.layers import chain_ids, compressed_bytes, instructions
+from onegig.images.reading.archive import StoredLayer
+from onegig.images.reading.index_layer import index_layer
+from onegig.images.reading.layers import chain_ids, compressed_bytes, instructions
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_long_layer_is_compressed_in_pieces_without_losing_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each piece still sees the end of the one before it."""
-    monkeypatch.setattr("onegig.images.layers.PIECE_BYTES", 100_000)
+    monkeypatch.setattr("onegig.images.reading.layers.PIECE_BYTES", 100_000)
     raw = b"".join(b"%d lines of a layer\n" % (number % 4999) for number in range(30_000))
     path = tmp_path / "layer.tar"
     path.write_bytes(raw)

@@ -16,9 +16,9 @@ from onegig.cli import main
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache
-from onegig.images.compression import open_layer
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.layout import Archive
+from onegig.images.reading.compression import open_layer
+from onegig.images.reading.layout import Archive
 from onegig.model.environment import Environment
 from onegig.model.measured import Unknown
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from onegig.images.archive import Spool
-from onegig.images.layers import chain_ids
-from onegig.images.overlay import find_unpacked
-from onegig.images.saving import find, save
-from onegig.images.source import EngineImage
+from onegig.images.reading.archive import Spool
+from onegig.images.reading.layers import chain_ids
+from onegig.images.reading.overlay import find_unpacked
+from onegig.images.reading.saving import find, save
+from onegig.images.reading.source import EngineImage
 
 LAYERS = ([("bin/sh", b"x" * 5000), ("caf\udce9", b"1")], [("etc/motd", b"hello")], [])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onegig.errors import BuildError
-from onegig.images.pull import absent_images, pull_images
+from onegig.images.building.pull import absent_images, pull_images
 from onegig.model.stack import Service, Stack
 
 DOCKER = """\

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images.layers import layers_of
+from onegig.images.reading.layers import layers_of
 from onegig.images.records import LayerRecord
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.model.images import Layer

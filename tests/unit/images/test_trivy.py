@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from onegig.images import trivy
+from onegig.images.scanning import trivy
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.scan import Scan
 

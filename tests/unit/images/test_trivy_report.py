@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from onegig.images.trivy_report import Found, parse
+from onegig.images.scanning.trivy_report import Found, parse
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Package, Severity
 

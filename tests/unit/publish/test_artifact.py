@@ -13,7 +13,7 @@ from onegig.errors import ArtifactError, ExitCode
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
 from onegig.model.run import Failure, RunReport
-from onegig.publish.artifact import Numbers, read_artifact
+from onegig.publish.trusted.artifact import Numbers, read_artifact
 
 CLAIM = RunReport(
     event="pull_request",

@@ -11,7 +11,7 @@ from onegig.model.baseline import Baseline
 from onegig.model.codec import to_line
 from onegig.model.measured import Skipped, Unknown
 from onegig.publish.baselines import find_baseline
-from onegig.publish.client import Client
+from onegig.publish.github.client import Client
 from scenarios import make_go
 
 

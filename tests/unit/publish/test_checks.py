@@ -10,8 +10,8 @@ from onegig.errors import GithubPermissionError
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.model.review import LimitChange, Review
-from onegig.publish.checks import MOST_TITLE, Opinion, judge_run, refuse, set_check
-from onegig.publish.client import Client
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.checks import MOST_TITLE, Opinion, judge_run, refuse, set_check
 from scenarios import HOSTILE, REPORTS, make_go, make_hostile, make_many
 
 REVIEW = Review(

@@ -5,8 +5,8 @@ import pytest
 from github.stand_in import StandIn
 from github.state import State
 from onegig.errors import ConfigError, GithubError, GithubPermissionError
-from onegig.publish.client import Client
-from onegig.publish.comment import (
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.comment import (
     AUTHOR,
     Marker,
     NotPosted,

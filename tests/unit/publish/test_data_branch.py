@@ -17,11 +17,11 @@ from histories import commit, entry, incomplete
 from onegig.errors import ConfigError, ExitCode, HistoryError, OnegigError, PublishError
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json, to_json, to_line
-from onegig.publish import data_branch
-from onegig.publish.data_branch import MOST_ATTEMPTS, Published, web_address
-from onegig.publish.data_files import MARKER, Kept, readme
-from onegig.publish.history import parse_history, write_history
-from onegig.publish.plumbing import Plumbing, Target
+from onegig.publish.data import branch as data_branch
+from onegig.publish.data.branch import MOST_ATTEMPTS, Published, web_address
+from onegig.publish.data.files import MARKER, Kept, readme
+from onegig.publish.data.history import parse_history, write_history
+from onegig.publish.data.plumbing import Plumbing, Target
 
 __all__ = ["remote"]  # a fixture
 OURS = ["README.md", "badge.json", "badge.svg", "baseline.json", "history.jsonl", "trend.svg"]
@@ -179,9 +179,9 @@ def test_several_at_once_lose_nothing(remote: Remote, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; import random\n"
         "from histories import entry\n"
-        "from onegig.publish.clock import SystemClock\n"
-        "from onegig.publish.data_branch import publish\n"
-        "from onegig.publish.plumbing import Target\n"
+        "from onegig.publish.github.clock import SystemClock\n"
+        "from onegig.publish.data.branch import publish\n"
+        "from onegig.publish.data.plumbing import Target\n"
         "target = Target(remote=sys.argv[1], branch='onegig-data')\n"
         "for n in sys.argv[2:]:\n"
         "    publish(entry(int(n)), target, clock=SystemClock(), jitter=random.random)\n"

@@ -10,8 +10,8 @@ import pytest
 from git_remotes import BRANCH, TOKEN, Remote, remote, serve
 from histories import entry
 from onegig.errors import ConfigError, ExitCode, GithubPermissionError, OnegigError
-from onegig.publish.data_branch import MOST_ATTEMPTS, Published, publish
-from onegig.publish.plumbing import PassingError, Target
+from onegig.publish.data.branch import MOST_ATTEMPTS, Published, publish
+from onegig.publish.data.plumbing import PassingError, Target
 
 __all__ = ["remote"]  # a fixture
 CREDENTIAL = b64encode(f"x-access-token:{TOKEN}".encode()).decode()

@@ -12,10 +12,10 @@ from github.stand_in import StandIn
 from github.state import CheckRun, State
 from onegig.cli import main
 from onegig.model.measured import Skipped
-from onegig.publish.checkout import read_checkout
-from onegig.publish.data_files import Kept, write_files
-from onegig.publish.doctor import examine
-from onegig.publish.findings import Mark, count
+from onegig.publish.data.files import Kept, write_files
+from onegig.publish.doctor.checkout import read_checkout
+from onegig.publish.doctor.examination import examine
+from onegig.publish.doctor.findings import Mark, count
 
 ROOT = Path(__file__).parents[3]
 GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"

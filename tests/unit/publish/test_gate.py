@@ -13,10 +13,10 @@ from onegig.model.codec import from_json
 from onegig.model.run import RunReport
 from onegig.model.stack import Service, Stack
 from onegig.pipeline import Options
-from onegig.publish.blame import describe
-from onegig.publish.claim import CUT_SHORT, NO_COMMIT, read_claim
-from onegig.publish.gate import announce
-from onegig.publish.job import Job, read_job
+from onegig.publish.gating.blame import describe
+from onegig.publish.gating.claim import CUT_SHORT, NO_COMMIT, read_claim
+from onegig.publish.gating.gate import announce
+from onegig.publish.github.job import Job, read_job
 
 Git = Callable[..., str]
 OPTIONS = Options()

@@ -11,7 +11,7 @@ from onegig.errors import ExitCode, HistoryError
 from onegig.model.baseline import Baseline, Contents, ServiceNumbers
 from onegig.model.codec import to_json, to_line
 from onegig.model.verdict import State
-from onegig.publish.history import (
+from onegig.publish.data.history import (
     CONTENTS_GONE,
     MOST_BYTES,
     MOST_CONTENTS,

@@ -14,8 +14,8 @@ from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from onegig.model.images import ImagesReport
 from onegig.model.scan import Finding, Package, Scan, Severity
-from onegig.publish.client import Client
-from onegig.publish.poster import Outcome, Settings, post
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.poster import Outcome, Settings, post
 from scenarios import make_go
 
 HERE = "octo/stack"

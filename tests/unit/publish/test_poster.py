@@ -25,8 +25,8 @@ from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_json, to_line
 from onegig.model.memory import ServiceState
 from onegig.model.run import Failure, RunReport
-from onegig.publish.client import Client
-from onegig.publish.poster import Outcome, Settings, post
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.poster import Outcome, Settings, post
 from scenarios import HOSTILE, make_go
 
 HERE = "octo/stack"

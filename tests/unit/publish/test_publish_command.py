@@ -25,7 +25,7 @@ from onegig.model.report import Report
 from onegig.model.review import Review
 from onegig.model.run import Failure, RunReport
 from onegig.model.verdict import State
-from onegig.publish.history import parse_history
+from onegig.publish.data.history import parse_history
 from scenarios import make_go, make_incomplete
 
 __all__ = ["remote"]  # a fixture

@@ -7,9 +7,9 @@ import pytest
 from gate_runs import FORK, open_scene
 from github.stand_in import StandIn
 from onegig.errors import ConfigError
-from onegig.publish.client import Client
-from onegig.publish.pulls import Ambiguous, Pull, Stale, choose, find_pulls, why_stale
-from onegig.publish.runs import GateRun, Ignored, read_run
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.pulls import Ambiguous, Pull, Stale, choose, find_pulls, why_stale
+from onegig.publish.trusted.runs import GateRun, Ignored, read_run
 
 
 def run_of(payload: dict[str, Any]) -> GateRun:

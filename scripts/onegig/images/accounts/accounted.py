@@ -1,0 +1,46 @@
+"""Accounts and duplicates from the indexes of layers, each made once and kept."""
+
+from collections.abc import Mapping, Sequence
+
+from onegig.images.accounts.accounting import make_accounting
+from onegig.images.accounts.duplicates import find_duplicates
+from onegig.images.cache import Cache
+from onegig.images.dockerfiles.instructions import guess_base_layers
+from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.layers import instructions
+from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.reading.source import EngineImage
+from onegig.images.sharing import stack_digest
+from onegig.model.accounting import Accounting, Duplicate
+
+
+def account_for(layers: Sequence[LayerIndex], image: ArchivedImage) -> Accounting:
+    """Where every byte of the image is from, and which are dead."""
+    made_by = instructions(image.history, len(layers))
+    return make_accounting(
+        layers, made_by, base_layers=guess_base_layers(made_by), workdir=image.workdir
+    )
+
+
+def duplicates_among(
+    images: Sequence[EngineImage], indexes: Mapping[str, LayerIndex], cache: Cache
+) -> tuple[Duplicate, ...]:
+    """What the images hold more than once; `indexes` are those of this run, by diff_id.
+
+    Layers that neither this run nor the cache knows take no part.
+    """
+    known = dict(indexes)
+    for diff_id in {one for image in images for one in image.diff_ids} - known.keys():
+        index = cache.index(diff_id)
+        if index is not None:
+            known[diff_id] = index
+    found = find_duplicates(
+        {
+            image.reference: [known[diff_id] for diff_id in image.diff_ids if diff_id in known]
+            for image in images
+        }
+    )
+    cache.keep_duplicates(
+        stack_digest({image.reference: image.image_id for image in images}), found
+    )
+    return found

@@ -1,0 +1,76 @@
+"""Node's packages: the folders in node_modules that have a package.json.
+
+npm's own lock file in there knows which of them are for development only.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from onegig.images.accounts.packages.package import Package
+
+_INSIDE = r"(?:@[^/]+/)?[^/@.][^/]*"
+DATABASE = re.compile(
+    rf"(?:(?!.*node_modules/).*/)?package\.json|.*node_modules/{_INSIDE}/package\.json"
+    r"|(?:.*/)?node_modules/\.package-lock\.json"
+)
+_TOOL = re.compile(r"((?:.*?/)?node_modules/(?:npm|corepack|yarn|pnpm))/.*")
+_ROOT = re.compile(rf"(.*node_modules/{_INSIDE})/.*")  # the innermost one
+
+
+def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Package]:
+    """Every package with the files that are not of a package inside of it."""
+    within: defaultdict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        if root := _root(path, paths):
+            within[root].add(path)
+    development = set(_development(contents))
+    for root, files in sorted(within.items()):
+        about = _object(contents, f"{root}/package.json")
+        name = str(about.get("name") or root.rpartition("node_modules/")[2])
+        yield Package(
+            kind="npm",
+            name=name,
+            version=str(about.get("version") or ""),
+            files=frozenset(files),
+            needs=frozenset(_members(about, "dependencies")),
+            answers_to=frozenset((name,)),
+            development=root in development,
+        )
+
+
+def _root(path: str, paths: Collection[str]) -> str:
+    """The package a path belongs to: npm's own dependencies belong to npm."""
+    match = (_TOOL.fullmatch(path) or _ROOT.fullmatch(path)) if "node_modules/" in path else None
+    return match[1] if match and f"{match[1]}/package.json" in paths else ""
+
+
+def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
+    """Folders of packages that are for development, by lock file or the application's own word."""
+    for path in contents:
+        folder, _, name = path.rpartition("/")
+        prefix = f"{folder}/" if folder else ""
+        if name == ".package-lock.json":
+            above = folder.removesuffix("node_modules")
+            for place, about in _members(_object(contents, path), "packages").items():
+                if isinstance(about, dict) and about.get("dev"):
+                    yield f"{above}{place}"
+        elif name == "package.json" and "node_modules/" not in path:
+            for wanted in _members(_object(contents, path), "devDependencies"):
+                yield f"{prefix}node_modules/{wanted}"
+
+
+def _object(contents: Mapping[str, bytes], path: str) -> dict[str, Any]:
+    """A JSON object; an empty one where there is none: anybody can write a package.json."""
+    try:
+        document = json.loads(contents.get(path, b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _members(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    members = document.get(key)
+    return members if isinstance(members, dict) else {}

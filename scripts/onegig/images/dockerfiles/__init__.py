@@ -1,0 +1,1 @@
+"""Dockerfiles: read, held against rules, and a better one proposed and tried."""

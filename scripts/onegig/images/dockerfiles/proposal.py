@@ -1,0 +1,288 @@
+"""A minimal Dockerfile for a Python service, in place of the one it has. Pure.
+
+Two stages of Alpine's Python (or Debian's slim one, where a package has no wheel for musl): one
+installs into a virtual environment, the other holds that, the service's own files and nothing else,
+and does not run as root. How the service runs is taken over word for word.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from onegig.images.dockerfiles.alpine_names import COMMANDS, Packages, translate
+from onegig.images.dockerfiles.dependencies import Plan, plan_dependencies
+from onegig.images.dockerfiles.parse import Instruction
+from onegig.images.dockerfiles.recipe import Recipe, owned_by
+from onegig.images.dockerfiles.stages import assignments
+from onegig.images.dockerfiles.wheels import Wheels
+from onegig.model.measured import Unknown
+
+USER = "65532:65532"  # as distroless calls its nonroot; needs no account
+# The official images by digest, as scripts/bases/images.env has them.
+PINNED = {
+    "python:3.13-alpine": "sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
+}
+DOCKERIGNORE = """\
+# Only what the service runs reaches the build.
+**/.*
+**/__pycache__
+**/*.py[cod]
+**/Dockerfile*
+**/*compose*.y*ml
+**/*.md
+**/venv
+**/tests
+"""
+VENV = "/venv"
+_REQUIREMENTS = re.compile(
+    r"(?:.*/)?(?:\S*requirements\S*\.(?:txt|in)|constraints\S*\.txt|pyproject\.toml"
+    r"|(?:poetry|uv)\.lock\*?|setup\.(?:py|cfg))"
+)
+
+
+class Base(StrEnum):
+    """Which C library the image has."""
+
+    ALPINE = "alpine"
+    SLIM = "slim"
+
+    @property
+    def c_library(self) -> str:
+        """What wheels are made for."""
+        return "musl" if self is Base.ALPINE else "glibc"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A service's Dockerfile and what belongs to it."""
+
+    service: str
+    path: str  # the Dockerfile's, as a person would write it
+    recipe: Recipe
+    read: Callable[[str], str | None]  # a file of the context, by its path in there
+    has_dockerignore: bool
+    probes: tuple[str, ...] = ()  # commands that compose runs in the container
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """A Dockerfile, and what to know before it is used."""
+
+    text: str
+    dockerignore: str  # "" where there is one already
+    base: Base
+    image: str  # the default of its ARG PYTHON_IMAGE
+    left_out: tuple[str, ...]  # development dependencies
+    remarks: tuple[str, ...]
+
+
+def propose(source: Source, python: str, wheels: Wheels | Unknown, base: Base | None) -> Proposal:
+    """The Dockerfile for a version of Python; `base` None leaves the choice to the wheels."""
+    recipe = source.recipe
+    chosen = base or _choose(wheels)
+    plan = plan_dependencies(recipe, source.read)
+    packages = _packages(recipe)
+    compiled = _compiled(wheels, chosen)
+    lines = [
+        *_head(source, python, chosen),
+        *_build_stage(recipe, plan, packages, compiled, chosen),
+        *_runtime_stage(source, packages, compiled, chosen),
+    ]
+    return Proposal(
+        text="\n".join(lines) + "\n",
+        dockerignore="" if source.has_dockerignore else DOCKERIGNORE,
+        base=chosen,
+        image=_image(python, chosen),
+        left_out=plan.left_out,
+        remarks=tuple(_remarks(source, wheels, chosen, packages)),
+    )
+
+
+def _choose(wheels: Wheels | Unknown) -> Base:
+    return Base.SLIM if isinstance(wheels, Wheels) and wheels.glibc_only else Base.ALPINE
+
+
+def _compiled(wheels: Wheels | Unknown, base: Base) -> tuple[str, ...]:
+    """The packages that are compiled, by name."""
+    if isinstance(wheels, Unknown):
+        return ()
+    return wheels.source_only + (wheels.glibc_only if base is Base.ALPINE else ())
+
+
+def _image(python: str, base: Base) -> str:
+    name = f"python:{python}-{base}"
+    return f"{name}@{PINNED[name]}" if name in PINNED else name
+
+
+def _packages(recipe: Recipe) -> Packages:
+    found = [translate(install.names, install.kind) for install in recipe.system]
+    return Packages(
+        **{
+            field: tuple(dict.fromkeys(name for one in found for name in getattr(one, field)))
+            for field in ("runtime", "compile", "compiled", "left_out", "unsure")
+        }
+    )
+
+
+def _head(source: Source, python: str, base: Base) -> Iterator[str]:
+    image = _image(python, base)
+    yield f"# {source.service} in two stages, instead of {source.path} (onegig dockerfile)"
+    if "@" not in image:
+        yield f"# pin it by digest: docker buildx imagetools inspect {image}"
+    yield f"ARG PYTHON_IMAGE={image}"
+
+
+def _build_stage(
+    recipe: Recipe, plan: Plan, packages: Packages, compiled: tuple[str, ...], base: Base
+) -> Iterator[str]:
+    yield ""
+    yield "# ---- what is installed; nothing else of this stage goes on"
+    yield "FROM ${PYTHON_IMAGE} AS build"
+    yield "ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
+    yield from recipe.settings
+    if compiled:
+        yield f"# no wheel for {base.c_library}: {', '.join(compiled)}"
+        yield from _add(base, _toolchain(packages, recipe, base))
+    yield f"RUN python -m venv --without-pip {VENV}"
+    if plan.workdir != "/":
+        yield f"WORKDIR {plan.workdir}"
+    yield from plan.lines(compiled)
+    yield f"RUN find {VENV} -type d -name tests -prune -exec rm -rf {{}} +"
+
+
+def _toolchain(packages: Packages, recipe: Recipe, base: Base) -> tuple[str, ...]:
+    if base is Base.SLIM:
+        names = (name for install in recipe.system for name in install.names)
+        headers = tuple(name for name in names if name.endswith("-dev"))
+        return ("build-essential", *headers)
+    return tuple(dict.fromkeys(("build-base", *packages.compile)))
+
+
+def _runtime_stage(
+    source: Source, packages: Packages, compiled: tuple[str, ...], base: Base
+) -> Iterator[str]:
+    recipe = source.recipe
+    yield ""
+    yield "# ---- what runs"
+    yield "FROM ${PYTHON_IMAGE}"
+    yield f"ENV PATH={VENV}/bin:$PATH"
+    names = [*packages.runtime, *(packages.compiled if compiled else ()), *_programs(source)]
+    if base is Base.SLIM:
+        names = [name for install in recipe.system for name in _debian_runtime(install.names)]
+    yield from _add(base, tuple(dict.fromkeys(names)))
+    yield f"COPY --from=build {VENV} {VENV}"
+    bodies = [one for one in recipe.body if not _only_requirements(one)]
+    bodies = [one for one in bodies if one.name != "ARG" or _is_used(one, bodies)]
+    ends = ("USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+    for one in (one for one in bodies if one.name not in ends):
+        yield from _written(one, recipe)
+    yield from _bytecode(bodies)
+    yield f"USER {recipe.user or USER}"
+    for one in (one for one in bodies if one.name in ends):
+        yield from _written(one, recipe)
+
+
+def _debian_runtime(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        sorted_ = translate((name,), "dpkg")
+        if sorted_.runtime and not sorted_.compile:
+            yield name
+
+
+def _add(base: Base, names: tuple[str, ...]) -> Iterator[str]:
+    if names and base is Base.ALPINE:
+        yield "# hadolint ignore=DL3018"
+        yield f"RUN apk add --no-cache {' '.join(sorted(names))}"
+    elif names:
+        yield "# hadolint ignore=DL3008"
+        yield "RUN apt-get update \\"
+        yield f"    && apt-get install --yes --no-install-recommends {' '.join(sorted(names))} \\"
+        yield "    && rm -rf /var/lib/apt/lists/*"
+
+
+def _programs(source: Source) -> Iterator[str]:
+    """Packages of the programs that a full Debian image has and the service calls for."""
+    called = [one.value for one in source.recipe.body if one.name in ("CMD", "ENTRYPOINT", "SHELL")]
+    called += [one.value for one in source.recipe.body if one.name == "HEALTHCHECK"]
+    words = set(re.findall(r"[\w.-]+", " ".join([*called, *source.probes])))
+    yield from (package for program, package in COMMANDS.items() if program in words)
+
+
+def _is_used(argument: Instruction, bodies: Sequence[Instruction]) -> bool:
+    names = [re.escape(name) for name, _ in assignments(argument)]
+    pattern = re.compile(rf"\$\{{?(?:{'|'.join(names)})\b")
+    others = (one for one in bodies if one is not argument)
+    return any(pattern.search(one.text) or one.name == "RUN" for one in others)
+
+
+def _only_requirements(one: Instruction) -> bool:
+    """Whether a COPY brings only what the other stage installs from."""
+    if one.name not in ("COPY", "ADD") or len(one.words) < 2:
+        return False
+    return all(_REQUIREMENTS.fullmatch(source) for source in one.words[:-1])
+
+
+def _written(one: Instruction, recipe: Recipe) -> Iterator[str]:
+    owner = one.flag("chown")
+    if one.name in ("COPY", "ADD") and owner:
+        user = recipe.user or USER
+        flags = tuple((key, user if key == "chown" else value) for key, value in one.flags)
+        one = Instruction(line=one.line, last=one.last, name=one.name, flags=flags, value=one.value)
+    text = re.sub(r"\s{2,}", " ", one.text)
+    if one.name == "RUN":
+        yield f"# as in line {one.line}"
+        text = owned_by(text, recipe.user or USER)
+    yield text
+    for heredoc in one.heredocs:
+        yield from (*heredoc.content.splitlines(), heredoc.name)
+
+
+def _bytecode(bodies: Sequence[Instruction]) -> Iterator[str]:
+    """Compile what was copied, so that no start has to: it may not write it as another user."""
+    workdir, folders = "/", []
+    for one in bodies:
+        if one.name == "WORKDIR":
+            workdir = posixpath.normpath(posixpath.join(workdir, one.value))
+        elif one.name == "COPY":
+            folders.append(posixpath.normpath(posixpath.join(workdir, one.words[-1])))
+    inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
+    if inside and workdir != "/":
+        yield "RUN python -m compileall -q ."
+
+
+def _for_compiling(recipe: Recipe) -> Iterator[str]:
+    for install in recipe.system:
+        yield from (name for name in install.names if translate((name,), install.kind).compile)
+
+
+def _remarks(
+    source: Source, wheels: Wheels | Unknown, base: Base, packages: Packages
+) -> Iterator[str]:
+    recipe = source.recipe
+    if isinstance(wheels, Unknown):
+        yield f"whether every package has a wheel for musl is not known: {wheels.reason}"
+    elif wheels.glibc_only:
+        names = ", ".join(wheels.glibc_only)
+        choice = (
+            "so Debian's slim base is proposed; `--base alpine` compiles instead"
+            if base is Base.SLIM
+            else "so the build stage compiles; `--base slim` needs no compiler"
+        )
+        yield f"no wheel for musl: {names}: {choice}"
+    if isinstance(wheels, Wheels) and wheels.source_only:
+        yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
+    if packages.unsure and base is Base.ALPINE:
+        yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
+    tools = tuple(_for_compiling(recipe))
+    if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
+        yield f"left out, as every package has a wheel: {', '.join(tools)}"
+    if packages.left_out:
+        yield f"left out, for people rather than the service: {', '.join(packages.left_out)}"
+    if not recipe.had_user:
+        yield "it no longer runs as root: what it writes to must be a volume or a tmpfs"
+    for one in recipe.body:
+        if one.name == "RUN":
+            yield f"line {one.line} is taken over as it is: it was written for Debian"
+    yield from recipe.dropped

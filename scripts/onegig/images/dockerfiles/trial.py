@@ -1,0 +1,190 @@
+"""Two images of one service, built from its own Dockerfile and from a proposed one, and booted.
+
+The service starts with what it depends on, in a compose project of this run's own: with volumes and
+networks of its own, no ports, bind mounts read-only. All of it carries the run's labels.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psutil
+from docker import DockerClient
+from docker.errors import DockerException
+
+from onegig.errors import BootError
+from onegig.images.building.build import build_images
+from onegig.images.dockerfiles.proposal import Proposal
+from onegig.model.measured import Missing, Unknown
+from onegig.model.stack import Stack
+from onegig.model.trial import Boot
+from onegig.owned import Run
+from onegig.process import CommandError, run, tail
+
+Config = dict[str, Any]
+Say = Callable[[str], None]
+LOG_LINES = 15
+DOWN_SECONDS = 60
+SETTLE_SECONDS = 2.0  # after turning healthy, before its memory is read
+DOCKERFILE = "Dockerfile"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """The part of the stack that the service needs, with one of the two images."""
+
+    stack: Stack
+    service: str
+    image: str
+
+
+def variants(
+    stack: Stack, service: str, proposal: Proposal, arguments: Mapping[str, str], run_: Run
+) -> tuple[Variant, Variant]:
+    """The service as it is and as proposed; the proposal's files are written for the build.
+
+    `arguments` are of the proposal's build.
+    """
+    config = _own(json.loads(stack.config_json), service, run_)
+    before = _variant(stack, config, service, f"{run_.name}/before")
+    dockerfile = run_.directory / DOCKERFILE
+    dockerfile.write_text(proposal.text, encoding="utf-8")
+    if proposal.dockerignore:
+        ignore = dockerfile.with_name(f"{DOCKERFILE}.dockerignore")
+        ignore.write_text(proposal.dockerignore, encoding="utf-8")
+    changed = copy.deepcopy(config)
+    build = changed["services"][service]["build"]
+    build.pop("target", None)
+    build["dockerfile"] = str(dockerfile)
+    build["args"] = {**(build.get("args") or {}), **arguments}
+    return before, _variant(stack, changed, service, f"{run_.name}/after")
+
+
+def build(variant: Variant, run_: Run, say: Say, *, alone: bool) -> None:
+    """Build the service's image, and (unless `alone`) those of what it depends on."""
+    stack = variant.stack
+    if alone:
+        only = tuple(one for one in stack.services if one.name == variant.service)
+        stack = replace(stack, services=only)
+    build_images(stack, run_, say=say, environment={})
+
+
+def boot(client: DockerClient, variant: Variant, run_: Run, *, timeout_seconds: float) -> Boot:
+    """Start the service, wait until it is healthy, read its memory, and take it all down again."""
+    file = run_.directory / "trial.json"
+    file.touch(mode=0o600)
+    file.write_text(variant.stack.config_json)
+    compose = ["docker", "compose", "--project-name", run_.name, "--file", str(file)]
+    compose += ["--project-directory", variant.stack.directory]
+    wait = f"--wait-timeout={int(timeout_seconds)}"
+    started = time.monotonic()
+    try:
+        problem = ""
+        try:
+            run(
+                [*compose, "up", "--detach", "--no-build", "--wait", wait, variant.service],
+                timeout_seconds=timeout_seconds + 60,
+            )
+        except CommandError as error:
+            problem = _problem(compose, variant.service, error)
+        seconds = time.monotonic() - started
+        return _look(client, run_.name, variant.service, seconds, problem)
+    finally:
+        with suppress(CommandError):
+            run([*compose, "down", "--volumes", "--timeout=1"], timeout_seconds=DOWN_SECONDS)
+
+
+def _own(config: Config, service: str, run_: Run) -> Config:
+    """The project reduced to the service and what it depends on, with nothing of anybody else's."""
+    wanted = _with_dependencies(config["services"], service)
+    services = {name: one for name, one in config["services"].items() if name in wanted}
+    for name, one in services.items():
+        for key in ("container_name", "ports", "restart", "deploy", "scale", "develop"):
+            one.pop(key, None)
+        one["labels"] = {**(one.get("labels") or {}), **run_.labels}
+        if "build" in one:
+            one["build"]["labels"] = {**(one["build"].get("labels") or {}), **run_.labels}
+            one["build"].pop("tags", None)
+            one["image"] = f"{run_.name}/{name}"
+        for volume in one.get("volumes") or ():
+            if volume.get("type") == "bind":
+                volume["read_only"] = True
+    for kind in ("networks", "volumes"):
+        for one in (config.get(kind) or {}).values():
+            if one is not None:
+                one.pop("name", None)
+                one.pop("external", None)
+                one["labels"] = {**(one.get("labels") or {}), **run_.labels}
+    return {**config, "name": run_.name, "services": services}
+
+
+def _with_dependencies(services: Mapping[str, Any], service: str) -> set[str]:
+    found, waiting = set(), [service]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in services:
+            found.add(name)
+            waiting += services[name].get("depends_on") or {}
+    return found
+
+
+def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
+    config = copy.deepcopy(config)
+    config["services"][service]["image"] = image
+    services = tuple(
+        replace(one, image=config["services"][one.name]["image"])
+        for one in stack.services
+        if one.name in config["services"]
+    )
+    own = replace(stack, name=config["name"], services=services, config_json=json.dumps(config))
+    return Variant(stack=own, service=service, image=image)
+
+
+def _problem(compose: list[str], service: str, error: CommandError) -> str:
+    """Why it did not turn healthy: compose's last word, and the service's own."""
+    logs = ""
+    with suppress(CommandError):
+        done = run([*compose, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])
+        logs = tail(done.stdout, LOG_LINES)
+    words = tail(error.output, 1) or error.message
+    return f"{words}\n{logs}".strip()
+
+
+def _look(client: DockerClient, project: str, service: str, seconds: float, problem: str) -> Boot:
+    """How the service's container fares; what its health check last said belongs to a problem."""
+    labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
+    checked = False
+    rss: int | Missing = Unknown(reason="it did not run")
+    try:
+        for found in client.api.containers(all=True, filters={"label": labels})[:1]:
+            health = client.api.inspect_container(found["Id"])["State"].get("Health")
+            checked = health is not None
+            if problem:
+                rss = Unknown(reason="it did not turn healthy")
+                said = [one["Output"].strip() for one in (health or {}).get("Log") or ()]
+                problem = "\n".join([problem, *said[-1:]])
+            else:
+                time.sleep(SETTLE_SECONDS)
+                rss = _rss(client.api.top(found["Id"]))
+    except DockerException as error:
+        raise BootError(
+            "the engine does not tell how the service fares",
+            command="docker ps",
+            advice="run again",
+            detail=str(error),
+        ) from error
+    return Boot(checked=checked, seconds=seconds, problem=problem, rss_bytes=rss)
+
+
+def _rss(top: Mapping[str, Any]) -> int | Missing:
+    """The sum over the container's processes, where this machine is the engine's."""
+    place = top["Titles"].index("PID")
+    try:
+        processes = [psutil.Process(int(row[place])) for row in top["Processes"]]
+        return sum(process.memory_info().rss for process in processes)
+    except (psutil.Error, ValueError):
+        return Unknown(reason="the engine's processes are not to be seen from here")

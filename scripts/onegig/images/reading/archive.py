@@ -1,0 +1,171 @@
+"""Image archives (`docker save`, OCI image layout) read as they stream, in bounded memory.
+
+Every layer lands once in a folder as a plain tar named by its diff_id, whatever the archive called
+it and however it was compressed: its diff_id is the SHA-256 of what was written, so an image whose
+layers are all there is an image that was read whole. JSON documents are kept in memory.
+"""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPException
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, cast
+
+import urllib3
+
+from onegig.errors import InspectError
+from onegig.images.reading.compression import FAULTS, open_layer
+from onegig.images.reading.manifests import ArchivedImage, images_of
+
+CHUNK_BYTES = 1024**2
+DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredLayer:
+    """A layer's tar, uncompressed, in the spool; `compressed_bytes` of it where it came so."""
+
+    diff_id: str
+    path: Path
+    compressed_bytes: int | None = None
+
+
+class Spool:
+    """Takes archives in, one after the other, and keeps each distinct layer once.
+
+    `on_layer` is called for every layer as soon as it is complete, in the thread that reads.
+    """
+
+    def __init__(self, directory: Path, on_layer: Callable[[StoredLayer], None]) -> None:
+        self._directory = directory
+        self._on_layer = on_layer
+        self.layers: dict[str, StoredLayer] = {}
+        self.images: tuple[ArchivedImage, ...] = ()
+
+    def add(self, stream: IO[bytes]) -> None:
+        """Read one archive to its end. Raises InspectError when it is damaged or ends early."""
+        names: dict[str, str] = {}
+        documents: dict[str, bytes] = {}
+        try:
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK_BYTES) as archive:
+                for member in members(archive):
+                    if member.isreg():
+                        content = cast(BufferedReader, archive.extractfile(member))
+                        self._take(member, content, names, documents)
+            self.images += images_of(names, documents)
+        except (*FAULTS, urllib3.exceptions.HTTPError, HTTPException) as error:
+            raise _unreadable(error, self._directory) from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InspectError(f"the archive's manifest makes no sense: {error!r}") from error
+
+    def put(self, diff_id: str, tar: Iterable[bytes]) -> None:
+        """Take in a layer's plain tar. Raises InspectError when it is not the one of that name."""
+        if diff_id not in self.layers:
+            self._keep(tar, None)
+        if diff_id not in self.layers:
+            raise InspectError(f"layer {diff_id} has been changed since it was made")
+
+    def find(self, image_id: str, diff_ids: tuple[str, ...]) -> ArchivedImage:
+        """The image of that digest and those layers; InspectError when it did not come whole."""
+        for image in self.images:
+            if image_id in image.digests and image.diff_ids == diff_ids:
+                break
+        else:
+            raise InspectError(f"image {image_id} is not in the archive")
+        missing = [diff_id for diff_id in diff_ids if diff_id not in self.layers]
+        if missing:
+            raise InspectError(
+                f"layer {missing[0]} is not in the archive, or is damaged",
+                advice="build or pull the image again",
+            )
+        return image
+
+    def _take(
+        self,
+        member: tarfile.TarInfo,
+        content: BufferedReader,
+        names: dict[str, str],
+        documents: dict[str, bytes],
+    ) -> None:
+        layer = open_layer(content)
+        if layer is not None:
+            chunks = iter(partial(layer.read, CHUNK_BYTES), b"")
+            self._keep(chunks, None if layer is content else member.size)
+        elif member.size <= DOCUMENT_LIMIT_BYTES:
+            raw = content.read()
+            if _is_json(raw):
+                digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+                names[member.name.removeprefix("./")] = digest
+                documents[digest] = raw
+
+    def _keep(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
+        digest = hashlib.sha256()
+        with NamedTemporaryFile(dir=self._directory, delete=False) as file:
+            for chunk in tar:
+                digest.update(chunk)
+                file.write(chunk)
+        diff_id = f"sha256:{digest.hexdigest()}"
+        if diff_id in self.layers:
+            Path(file.name).unlink()
+            return
+        path = Path(file.name).rename(self._directory / f"{digest.hexdigest()}.tar")
+        self.layers[diff_id] = StoredLayer(
+            diff_id=diff_id, path=path, compressed_bytes=compressed_bytes
+        )
+        self._on_layer(self.layers[diff_id])
+
+
+def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Every member of a tar in order, each dropped from memory once passed."""
+    while (member := archive.next()) is not None:
+        yield member
+        archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all headers otherwise
+
+
+def write_docker_archive(
+    out: IO[bytes], reference: str, image: ArchivedImage, layers: Sequence[StoredLayer]
+) -> None:
+    """One image as `docker save` writes it: layers in the order given, never in random order."""
+    manifest = [
+        {
+            "Config": "config.json",
+            "RepoTags": [reference],
+            "Layers": [layer.path.name for layer in layers],
+        }
+    ]
+    with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
+        for layer in {layer.diff_id: layer for layer in layers}.values():
+            tar.add(layer.path, arcname=layer.path.name)
+        for name, raw in (
+            ("config.json", image.config),
+            ("manifest.json", json.dumps(manifest).encode()),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            tar.addfile(member, BytesIO(raw))
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except ValueError:
+        return False
+    return True
+
+
+def _unreadable(error: Exception, directory: Path) -> InspectError:
+    if isinstance(error, OSError) and error.errno is not None:
+        return InspectError(
+            f"the images could not be unpacked into {directory}: {error}",
+            advice="free some space there, or set TMPDIR to a folder with room for the images",
+        )
+    return InspectError(
+        f"the archive of images is damaged: {error}",
+        advice="if it comes from the engine, see its log; build, pull or save the images again",
+    )

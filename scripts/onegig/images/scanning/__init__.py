@@ -1,0 +1,1 @@
+"""trivy on images."""

@@ -1,0 +1,1 @@
+"""The data branch: history, baseline, badge and trend."""

@@ -1,0 +1,1 @@
+"""`onegig doctor`: what keeps the gate from working."""

@@ -1,0 +1,1 @@
+"""`check --github`: the half that runs anybody's code."""

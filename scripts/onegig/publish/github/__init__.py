@@ -1,0 +1,1 @@
+"""GitHub's API and what it tells a job."""

@@ -1,0 +1,1 @@
+"""The trusted half, `onegig comment`: a run's numbers read, judged again and told."""

@@ -1,0 +1,193 @@
+"""A run's numbers judged again, by limits the pull request has no hand in, and seen from it.
+
+Of what the run says only the numbers are used, and the commit it was measured on top of once GitHub
+confirms it. Budgets, changed files and how far the branch lags behind come from GitHub.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onegig.errors import ExitCode
+from onegig.judge.compare import compare
+from onegig.judge.verdict import judge
+from onegig.model.baseline import Baseline
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
+from onegig.model.review import Comparison, Review
+from onegig.model.run import Failure, RunReport
+from onegig.model.tiers import find_tier
+from onegig.model.verdict import State, Verdict
+from onegig.pipeline import Options
+from onegig.publish.baselines import find_baseline
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.artifact import Numbers
+from onegig.publish.trusted.changes import Changes, find_changes
+from onegig.publish.trusted.compared import Compared, find_compared
+from onegig.publish.trusted.limits import Edit, read_budgets, read_edit
+from onegig.publish.trusted.pulls import Pull
+from onegig.publish.trusted.runs import SUCCESS, GateRun
+
+_COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
+_PASSING = (State.GO, State.WARN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What there is of numbers, and whose word it is; without an artifact all is missing."""
+
+    claim: RunReport | None
+    images: ImagesReport | Missing
+    memory: MemoryReport | Missing
+
+    @classmethod
+    def of(cls, numbers: Numbers | Unknown) -> "Measured":
+        """The same shape for a run that left nothing."""
+        if isinstance(numbers, Unknown):
+            return cls(claim=None, images=numbers, memory=numbers)
+        return cls(claim=numbers.run, images=numbers.images, memory=numbers.memory)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    """What GitHub says, whatever the run does."""
+
+    budgets: Budgets  # of the base branch
+    compared: Compared
+    changes: Changes
+    edit: Edit | None
+
+
+def make_report(
+    client: Client,
+    run: GateRun,
+    pull: Pull,
+    numbers: Numbers | Unknown,
+    base_sha: str,
+    *,
+    budgets_path: str,
+    measuring: tuple[str, ...],
+    now: datetime,
+) -> Report:
+    """The whole report of a pull request's run; `base_sha` as `measured_on` gives it.
+
+    Raises GithubError, and ConfigError when the base branch's own budgets have mistakes.
+    """
+    measured = Measured.of(numbers)
+    facts = _look_up(client, pull, measured, base_sha, budgets_path)
+    edit, compared = facts.edit, facts.compared
+    is_verified = bool(base_sha) and compared.base_sha == base_sha
+    merge = measured.claim.measured_sha if measured.claim and is_verified else ""
+    found = _baseline(client, compared, pull.base_branch)
+    main = found[0] if isinstance(found, tuple) else None
+    judged = _judged(run, measured, facts.budgets, now, main)
+    report = replace(judged, commit=merge or run.head_sha)
+    review = Review(
+        head_sha=run.head_sha,
+        base_sha=compared.base_sha,
+        base_branch=pull.base_branch,
+        branch_behind=compared.branch_behind,
+        comparison=_comparison(report, found, compared),
+        limit_changes=edit.changes if edit else (),
+        proposed=_proposed(budgets_path, edit, measured, now, main),
+        self_reported=run.fork,
+        measuring_changes=facts.changes.below(measuring),
+        run_url=run.url,
+    )
+    failure = _failure(run, measured, report.verdict, review.proposed)
+    return replace(report, failure=failure, review=review)
+
+
+def _look_up(client: Client, pull: Pull, measured: Measured, base_sha: str, path: str) -> _Facts:
+    budgets = read_budgets(client, path, pull.base_branch)
+    compared = find_compared(client, pull, base_sha, is_claimed=measured.claim is not None)
+    changes = find_changes(client, pull.number)
+    edit = None
+    if changes.may_have(path):
+        old_ref = compared.merge_base or pull.base_branch
+        edit = read_edit(client, path, old_ref=old_ref, new_ref=pull.head_sha)
+    return _Facts(budgets=budgets, compared=compared, changes=changes, edit=edit)
+
+
+def _judged(
+    run: GateRun, measured: Measured, budgets: Budgets, now: datetime, main: Baseline | None
+) -> Report:
+    """The report as it is but for its review."""
+    return Report(
+        stack=_stack(measured) or run.repository.name.partition("/")[2],
+        created=now.astimezone(UTC).isoformat(timespec="seconds"),
+        commit=run.head_sha,
+        verdict=_judge(budgets, measured, now, main),
+        images=measured.images,
+        memory=measured.memory,
+        reproduce=_reproduce(measured.claim, budgets.path),
+    )
+
+
+def _judge(budgets: Budgets, measured: Measured, now: datetime, main: Baseline | None) -> Verdict:
+    tier = find_tier(budgets.tier) if budgets.tier else None
+    today = now.astimezone(UTC).date()
+    return judge(budgets, measured.images, measured.memory, tier, today=today, main=main)
+
+
+def _proposed(
+    path: str, edit: Edit | None, measured: Measured, now: datetime, main: Baseline | None
+) -> str:
+    """The verdict by the pull request's own budgets."""
+    if edit is None:
+        return ""
+    if isinstance(edit.budgets, str):
+        return f"none: {path} of this pull request can't be read: {edit.budgets}"
+    return _judge(edit.budgets, measured, now, main).sentence if edit.changes else ""
+
+
+def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline, int] | Missing:
+    if not compared.base_sha:
+        return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
+    return find_baseline(client, compared.base_sha, branch)
+
+
+def _comparison(
+    report: Report, found: tuple[Baseline, int] | Missing, compared: Compared
+) -> Comparison | Missing:
+    if isinstance(found, Missing):
+        return found
+    comparison = compare(report, *found)
+    if not compared.doubt:
+        return comparison
+    return replace(comparison, differences=(compared.doubt, *comparison.differences))
+
+
+def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:
+    """What failed in the run, as it says itself or, where it can't, as GitHub does."""
+    if measured.claim is None:
+        reason = measured.memory.reason if isinstance(measured.memory, Missing) else ""
+        return _job_failure(reason)
+    if measured.claim.failure:
+        return measured.claim.failure
+    if run.conclusion != SUCCESS and verdict.state in _PASSING and not proposed:
+        reason = f"the gate's job ended as {run.conclusion}, though its numbers are within limits"
+        return _job_failure(reason)
+    return None
+
+
+def _job_failure(reason: str) -> Failure:
+    return Failure(message=reason, advice="look at its log", exit_code=int(ExitCode.INCOMPLETE))
+
+
+def _stack(measured: Measured) -> str:
+    names = [
+        one.stack for one in (measured.images, measured.memory) if not isinstance(one, Missing)
+    ]
+    return next(filter(None, names), "")
+
+
+def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
+    """The run's command if it is one of ours: a reader is going to paste it into a shell."""
+    if claim and _COMMAND.fullmatch(claim.reproduce):
+        return claim.reproduce
+    return Options(budgets=Path(budgets_path)).reproduce
