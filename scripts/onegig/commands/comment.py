@@ -4,10 +4,9 @@ import os
 from dataclasses import fields
 
 import click
-import requests
 
+from onegig.commands.asking import append, client_of
 from onegig.errors import ConfigError, OnegigError
-from onegig.publish.github.client import Client
 from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import Job, read_job
 from onegig.publish.trusted.comment import check_key
@@ -72,11 +71,11 @@ def comment(**options: str | tuple[str, ...]) -> None:
     try:
         outcome = _post(job, settings)
     except OnegigError as error:
-        _summarise(job, f"**onegig**: {markdown(error.message)}\n")
+        append(job.summary, f"**onegig**: {markdown(error.message)}\n")
         raise
     for line in outcome.lines:
         click.echo(f"onegig: {plain(line)}")
-    _summarise(job, outcome.summary)
+    append(job.summary, outcome.summary)
 
 
 def _post(job: Job, settings: Settings) -> Outcome:
@@ -84,20 +83,5 @@ def _post(job: Job, settings: Settings) -> Outcome:
         raise ConfigError(
             "GITHUB_TOKEN is not set", advice="env:\n      GITHUB_TOKEN: ${{ github.token }}"
         )
-    clock = SystemClock()
-    with requests.Session() as session:
-        client = Client(
-            api_url=job.api_url,
-            repository=job.repository,
-            token=job.token,
-            session=session,
-            clock=clock,
-            tell=lambda text: click.echo(f"onegig: {plain(text)}", err=True),
-        )
-        return post(client, job.event, settings, clock)
-
-
-def _summarise(job: Job, text: str) -> None:
-    if job.summary:
-        with job.summary.open("a", encoding="utf-8") as file:
-            file.write(text)
+    with client_of(job) as client:
+        return post(client, job.event, settings, SystemClock())

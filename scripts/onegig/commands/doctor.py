@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import click
-import requests
 
+from onegig.commands.asking import open_client
 from onegig.errors import GithubError
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.process import CommandError, run
@@ -15,11 +15,7 @@ from onegig.publish.doctor.data import DATA_FILES
 from onegig.publish.doctor.examination import examine, exit_code
 from onegig.publish.doctor.findings import render
 from onegig.publish.doctor.hosted import Hosted, read_hosted
-from onegig.publish.github.client import Client
-from onegig.publish.github.clock import SystemClock
-from onegig.publish.github.job import API_URL
 from onegig.publish.trusted.runs import WORKFLOW
-from onegig.report.escape import plain
 
 EPILOG = """\b
 Exit codes:
@@ -82,19 +78,11 @@ def doctor(
 
 
 def _hosted(name: str, token: str, workflows: tuple[str, ...], branch: str) -> Hosted | Unknown:
-    with requests.Session() as session:
-        client = Client(
-            api_url=os.environ.get("GITHUB_API_URL") or API_URL,
-            repository=name,
-            token=token,
-            session=session,
-            clock=SystemClock(),
-            tell=lambda text: click.echo(f"onegig: {plain(text)}", err=True),
-        )
-        try:
+    try:
+        with open_client(name, token, os.environ.get("GITHUB_API_URL", "")) as client:
             return read_hosted(client, workflows, branch, DATA_FILES)
-        except GithubError as error:
-            return Unknown(reason=f"{error.message}; {error.advice}")
+    except GithubError as error:
+        return Unknown(reason=f"{error.message}; {error.advice}")
 
 
 def _root() -> Path:

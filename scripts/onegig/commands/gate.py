@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import requests
 
+from onegig.commands.asking import append, client_of
 from onegig.errors import GithubError
 from onegig.model.baseline import Baseline
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -17,8 +17,6 @@ from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.publish.baselines import find_baseline
 from onegig.publish.gating.gate import announce, run_gate, write_numbers
-from onegig.publish.github.client import Client
-from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import Job, read_job
 from onegig.report import annotations, markdown
 
@@ -36,8 +34,8 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
         show_report(gate.report, color=progress.color)
     remarks = annotations.annotations(gate.report, gate.places)
     click.echo(annotations.render(remarks), nl=False)
-    _append(job.summary, markdown.render(gate.report))
-    _append(job.output, f"verdict={gate.report.verdict.state}\n")
+    append(job.summary, markdown.render(gate.report))
+    append(job.output, f"verdict={gate.report.verdict.state}\n")
     return int(gate.error.exit_code if gate.error else EXITS[gate.report.verdict.state])
 
 
@@ -45,18 +43,11 @@ def _baseline(job: Job, commit: str, branch: str) -> tuple[Baseline, int] | Miss
     """The numbers to compare with; that GitHub does not give them is no reason to fail."""
     if not job.token:
         return Skipped(reason="no GITHUB_TOKEN to read the numbers of an earlier commit with")
-    with requests.Session() as session:
-        client = Client(
-            api_url=job.api_url,
-            repository=job.repository,
-            token=job.token,
-            session=session,
-            clock=SystemClock(),
-        )
-        try:
+    try:
+        with client_of(job) as client:
             return find_baseline(client, commit, branch)
-        except GithubError as error:
-            return Unknown(reason=error.message)
+    except GithubError as error:
+        return Unknown(reason=error.message)
 
 
 @contextmanager
@@ -68,9 +59,3 @@ def _quoted() -> Iterator[None]:
         yield
     finally:
         click.echo(f"\n::{token}::")
-
-
-def _append(path: Path | None, text: str) -> None:
-    if path:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)

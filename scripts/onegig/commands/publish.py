@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import requests
 
 from onegig import pipeline
+from onegig.commands.asking import client_of
 from onegig.errors import ConfigError
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json
@@ -25,7 +25,6 @@ from onegig.publish.data.branch import Published, publish, web_address
 from onegig.publish.data.entries import make_entry
 from onegig.publish.data.plumbing import Target
 from onegig.publish.data.pushes import make_report, read_push
-from onegig.publish.github.client import Client
 from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import SERVER_URL, read_job
 from onegig.publish.trusted.numbers import ARTIFACT
@@ -118,15 +117,7 @@ def _of_event(options: Options, workflow: str, artifact: str) -> Baseline | None
     if isinstance(push, Ignored):
         _say(f"nothing was published: {push.reason}")
         return None
-    with requests.Session() as session:
-        client = Client(
-            api_url=job.api_url,
-            repository=job.repository,
-            token=job.token,
-            session=session,
-            clock=SystemClock(),
-            tell=_say,
-        )
+    with client_of(job) as client:
         return make_entry(make_report(client, push, options, artifact), push.created)
 
 

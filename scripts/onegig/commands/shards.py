@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import requests
 
 from onegig import pipeline
+from onegig.commands.asking import open_client
 from onegig.errors import ConfigError, GithubError
 from onegig.images.building.shards import Costs, Shard, costs_of, plan_shards
 from onegig.model.baseline import Baseline
@@ -16,9 +16,6 @@ from onegig.model.codec import from_json
 from onegig.options import SOME_FILE, project_options
 from onegig.pipeline import Options
 from onegig.publish.baselines import DATA_BRANCH, RAW
-from onegig.publish.github.client import Client
-from onegig.publish.github.clock import SystemClock
-from onegig.publish.github.job import API_URL
 
 BASELINE = "baseline.json"  # on the data branch
 MOST_BASELINE_BYTES = 4_000_000
@@ -79,20 +76,13 @@ def _fetch(token: str) -> Costs:
     repository = os.environ.get("GITHUB_REPOSITORY", "")
     if not token or not repository:
         return Costs()
-    with requests.Session() as session:
-        client = Client(
-            api_url=os.environ.get("GITHUB_API_URL") or API_URL,
-            repository=repository,
-            token=token,
-            session=session,
-            clock=SystemClock(),
-        )
-        try:
+    try:
+        with open_client(repository, token, os.environ.get("GITHUB_API_URL", "")) as client:
             text = client.download(
                 f"contents/{BASELINE}", accept=RAW, most_bytes=MOST_BASELINE_BYTES, ref=DATA_BRANCH
             )
-        except GithubError as error:
-            return _unknown(error.message)
+    except GithubError as error:
+        return _unknown(error.message)
     return _parse(text, f"{BASELINE} of {DATA_BRANCH}")
 
 
