@@ -60,8 +60,8 @@ def make_accounting(layers: Sequence[Layer]) -> Accounting:
         fixes=(
             Fix(
                 bytes=BYTECODE,
-                text=f"`{layers[1].instruction}` in layer 2 brings 1.5 MB of bytecode: "
-                "leave __pycache__ out",
+                text=f"`{layers[1].instruction}` in layer 2 brings 1.5 MB of pip with its "
+                "bytecode: leave pip out",
                 layer=1,
             ),
             Fix(

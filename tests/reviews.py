@@ -157,7 +157,7 @@ def make_no_go() -> Report:
     hog = make_service("aggressor", 712.3, state=ServiceState.OOM_KILLED, oom_kills=2, restarts=2)
     services = [*stack(without=["aggressor"]), hog]
     images = make_images(one.name for one in services)
-    torch = "RUN pip install --no-cache-dir torch==2.9.1"
+    torch = "RUN pip install torch==2.9.1"
     return review(judged(make_memory(services), with_layer(images, "aggressor", torch, 118.6)))
 
 

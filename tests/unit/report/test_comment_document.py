@@ -224,7 +224,7 @@ def test_what_to_do_names_cause_fix_and_place() -> None:
     assert "it took 713 MB and was killed when the machine was full (1,024 MB)" in todo
     assert (
         "it grew from 25 to 144 MB against main; 30 MB can go: "
-        "`RUN pip install --no-cache-dir torch==2.9.1` in layer 5 left 30 MB in /root/.cache/pip: "
+        "`RUN pip install torch==2.9.1` in layer 5 left 30 MB in /root/.cache/pip: "
         "add --no-cache-dir (`services/Dockerfile:31`, limit: `budgets.yml:9`)"
     ) in todo
 

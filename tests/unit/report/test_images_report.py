@@ -17,7 +17,7 @@ from onegig.report.images import render_images
 from reviews import with_layer
 from scenarios import HOSTILE
 
-TORCH = "RUN pip install --no-cache-dir torch==2.9.1"
+TORCH = "RUN pip install torch==2.9.1"
 MUSL = make_finding("CVE-2026-1", Severity.CRITICAL, "musl")
 
 
