@@ -1,7 +1,13 @@
+"""What tests of budgets.yml ask for: one to write, what reading it says, a stack to hold it to."""
+
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from onegig.errors import ConfigError
+from onegig.load.budgets import load_budgets
+from onegig.model.stack import Service, Stack
 
 Write = Callable[[str | bytes], Path]
 
@@ -17,3 +23,43 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         return path
 
     return put
+
+
+@pytest.fixture
+def told() -> Callable[[Path], list[str]]:
+    """The lines of the error that reading a budgets.yml ends in."""
+
+    def read(path: Path) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            load_budgets(path)
+        return caught.value.detail.splitlines()
+
+    return read
+
+
+@pytest.fixture
+def make_stack() -> Callable[..., Stack]:
+    """A stack whose services have these names."""
+
+    def make(*names: str) -> Stack:
+        services = tuple(_service(name) for name in names)
+        return Stack(
+            name="s", directory="/s", files=("compose.yml",), services=services, config_json="{}"
+        )
+
+    return make
+
+
+def _service(name: str) -> Service:
+    return Service(
+        name=name,
+        image=name,
+        builds=False,
+        dockerfile=None,
+        replicas=1,
+        has_healthcheck=False,
+        depends_on=(),
+        optional=False,
+        criticality="",
+        memory_limit_bytes=None,
+    )
