@@ -1,0 +1,93 @@
+"""Changes of an artifact's JSON, by what of it they change."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+FILES = ("run.json", "images.json", "memory.json")
+FINDING = {
+    "kind": "vulnerability",
+    "id": "CVE-2026-1234",
+    "severity": "HIGH",
+    "target": "musl",
+    "installed": "",
+    "fixed": "",
+    "title": "",
+}
+Document = dict[str, Any]
+Change = Callable[[Document], None]
+
+
+def changed(text: str, change: Change) -> str:
+    """The document as text, after the change."""
+    document = copy.deepcopy(json.loads(text))
+    change(document)
+    return json.dumps(document)
+
+
+def box(**values: Any) -> Change:
+    """Of the box's numbers."""
+    return lambda one: one["box"].update(values)
+
+
+def service(**values: Any) -> Change:
+    """Of the first service."""
+    return lambda one: one["services"][0].update(values)
+
+
+def sample(one: Document) -> list[int]:
+    """What each service takes in one sample."""
+    values: list[int] = one["samples"][3]["service_rss_bytes"]
+    return values
+
+
+def window(**values: Any) -> Change:
+    """One window, honest but for `values`."""
+
+    def change(one: Document) -> None:
+        window = {"offset_seconds": 0, "samples": 1, "low_bytes": 1, "high_bytes": 1}
+        ranges = [[1, 1]] * len(one["services"])
+        one["windows"] = [{**window, "totals": [1], "services": ranges, **values}]
+
+    return change
+
+
+def image(**values: Any) -> Change:
+    """Of the first image."""
+    return lambda one: one["images"][0].update(values)
+
+
+def account(**values: Any) -> Change:
+    """Of the first image's account."""
+    return lambda one: one["images"][0]["accounting"].update(values)
+
+
+def item(kind: str, **values: Any) -> Change:
+    """The first part, loss or fix of the first image."""
+    return lambda one: one["images"][0]["accounting"][kind][0].update(values)
+
+
+def longer(kind: str, count: int, **values: Any) -> Change:
+    """So many more of them, as the first is but for `values`."""
+
+    def change(one: Document) -> None:
+        items = one["images"][0]["accounting"][kind]
+        items += [{**items[0], **values}] * count
+
+    return change
+
+
+def scan(**values: Any) -> Change:
+    """Of the first image's scan."""
+    return lambda one: one["images"][0]["scan"].update(values)
+
+
+def duplicate(**values: Any) -> Change:
+    """Of the first duplicate."""
+    return lambda one: one["duplicates"][0].update(values)
+
+
+def dockerfiles(*files: dict[str, Any]) -> Change:
+    """These Dockerfiles instead."""
+    return lambda one: one.update(dockerfiles=list(files))

@@ -1,0 +1,91 @@
+"""The model's JSON with numbers and names that cannot be true."""
+
+from collections.abc import Iterator
+
+from mutations.changes import Change, box, image, sample, service, window
+
+
+def values() -> Iterator[tuple[str, str, Change]]:
+    """All of them: of the commits, the memory and the images."""
+    yield from _commits()
+    yield from _memory()
+    yield from _samples()
+    yield from _images()
+
+
+def _commits() -> Iterator[tuple[str, str, Change]]:
+    for key in ("head_sha", "measured_sha", "base_sha"):
+        for what, sha in (("a branch", "main"), ("39 digits", "a" * 39), ("capitals", "A" * 40)):
+            yield f"{key} of {what}", "run.json", lambda one, k=key, v=sha: one.update({k: v})
+        yield f"{key} with a line", "run.json", lambda one, k=key: one.update({k: "a" * 40 + "\n"})
+    yield "no head", "run.json", lambda one: one.update(head_sha="")
+    yield "an event of prose", "run.json", lambda one: one.update(event="pull request!")
+
+
+def _memory() -> Iterator[tuple[str, str, Change]]:
+    yield "a petabyte", "memory.json", box(cap_bytes=2**50 + 1)
+    yield "less RSS in the box", "memory.json", box(total_rss_bytes=1)
+    yield "less PSS in the box", "memory.json", box(total_pss_bytes=1)
+    yield "fewer kills in the box", "memory.json", service(oom_kills=5)
+    yield "RSS above its range", "memory.json", service(rss_max_bytes=0)
+    yield "RSS below its range", "memory.json", service(rss_min_bytes=2**40)
+    yield "a service twice", "memory.json", service(name="market-data")
+    yield "a service without a name", "memory.json", service(name="")
+    yield "a name without end", "memory.json", service(name="x" * 300)
+    yield "a metric nobody knows", "memory.json", lambda one: one["window"].update(metric="vibes")
+
+
+def _samples() -> Iterator[tuple[str, str, Change]]:
+    yield "a sample too short", "memory.json", lambda one: sample(one).pop()
+    yield "a sample too long", "memory.json", lambda one: sample(one).append(1)
+    yield (
+        "a sample below its parts",
+        "memory.json",
+        lambda one: one["samples"][0].update(total_bytes=1),
+    )
+    yield (
+        "too many services",
+        "memory.json",
+        lambda one: one.update(
+            services=[{**one["services"][0], "name": f"s{i}"} for i in range(2001)], samples=[]
+        ),
+    )
+    yield (
+        "too many samples",
+        "memory.json",
+        lambda one: one.update(
+            samples=[{**one["samples"][0], "service_rss_bytes": []}] * 50_001, services=[]
+        ),
+    )
+    yield "a window too short", "memory.json", window(services=[])
+    yield "a window upside down", "memory.json", window(low_bytes=2, high_bytes=1)
+    yield "the engine twice", "memory.json", lambda one: one["engine"].append(one["engine"][0])
+    yield "too many gaps", "memory.json", lambda one: one.update(incomplete=["gap"] * 101)
+
+
+def _images() -> Iterator[tuple[str, str, Change]]:
+    yield "a smaller sum", "images.json", lambda one: one.update(total_bytes=1)
+    yield "a smaller disk", "images.json", lambda one: one.update(disk_bytes=1)
+    yield "a size that is no sum", "images.json", image(size_bytes=1)
+    yield "a compressed size that is no sum", "images.json", image(compressed_bytes=1)
+    yield "own bytes that are not its own", "images.json", image(own_bytes=0)
+    yield "shared bytes that are not shared", "images.json", image(shared_bytes=0)
+    yield "an image twice", "images.json", lambda one: one["images"].append(one["images"][0])
+    yield "two images of a service", "images.json", image(services=["market-data"])
+    yield (
+        "efficiency of 101 %",
+        "images.json",
+        lambda one: one["images"][0]["dive"].update(efficiency=1.01),
+    )
+    yield (
+        "too many layers",
+        "images.json",
+        lambda one: one["images"][0].update(layers=one["images"][0]["layers"] * 40),
+    )
+    yield (
+        "too many images",
+        "images.json",
+        lambda one: one.update(
+            images=[{**one["images"][0], "reference": f"i{i}", "services": []} for i in range(2001)]
+        ),
+    )
