@@ -4,7 +4,7 @@ import io
 import json
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,12 +21,17 @@ from onegig.model.codec import to_json
 from onegig.model.images import Image, ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.run import RunReport
+from onegig.publish.trusted.poster import Outcome
 
+HERE = "octo/stack"
 FORK = "mallory/stack"
 EXAMPLES = NPM / "@octokit/webhooks-examples/api.github.com/index.json"
 STARTED = "2020-01-10T14:00:00Z"  # before the stand-in's artifacts were made
 BUDGETS = "version: 1\nmemory: {limit: 1024MB}\n"
+TIGHT = "version: 1\nmemory: {limit: 300MB}\n"
+LOOSE = "version: 1\nmemory: {limit: 4096MB}\n"
 REGULAR = stat.S_IFREG | 0o644
+Post = Callable[..., Outcome]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -67,6 +72,11 @@ class Scene:
     def bodies(self) -> list[str]:
         """All comments of the pull request."""
         return [one.body for one in self.state.comments.values() if one.issue == self.pull.number]
+
+    def only_body(self) -> str:
+        """The one comment of the pull request."""
+        (body,) = self.bodies()
+        return body
 
     def checks(self) -> list[tuple[str, str | None]]:
         """Names and conclusions of the checks of the head."""

@@ -1,19 +1,22 @@
-"""Bare repositories to publish to: by path, or through git's own HTTP server that wants a token."""
+"""Bare repositories to publish to, and what the data branch in them says."""
 
-import os
+import json
 import subprocess
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
+from onegig.model.baseline import Baseline
+from onegig.model.codec import from_json
+from onegig.publish.data import branch as data_branch
+from onegig.publish.data.branch import Published
+from onegig.publish.data.history import parse_history
+from onegig.publish.data.plumbing import Target
+
 BRANCH = "onegig-data"
-TOKEN = "ghs_aVerySecretToken0123456789"  # of nobody
+OURS = ["README.md", "badge.json", "badge.svg", "baseline.json", "history.jsonl", "trend.svg"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,75 +82,41 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     return made
 
 
-@dataclass(kw_only=True)
-class Server:
-    """Git's HTTP server; `authorizations` are the headers it was sent."""
+class Sleeps:
+    """A clock that only counts, and does what happens meanwhile."""
 
-    url: str = ""
-    status: int = 0  # answer everything with it instead
-    authorizations: list[str | None] = field(default_factory=list)
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.seconds: list[float] = []
+        self._meanwhile = meanwhile
+
+    def now(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self._meanwhile()
 
 
-@contextmanager
-def serve(root: Path) -> Iterator[Server]:
-    """Serve the repositories below `root` to who has TOKEN."""
-    server = Server()
-    credential = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+def publish(
+    remote: Remote, one: Baseline | None, *, clock: Sleeps | None = None, branch: str = BRANCH
+) -> Published:
+    """Put these numbers on the branch."""
+    target = Target(remote=str(remote.path), branch=branch)
+    return data_branch.publish(one, target, clock=clock or Sleeps(), jitter=lambda: 1.0)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            authorization = self.headers.get("Authorization")
-            server.authorizations.append(authorization)
-            if server.status or authorization != f"basic {credential}":
-                self.send_response(server.status or 401)
-                self.send_header("WWW-Authenticate", 'Basic realm="git"')
-                told = f"you sent {authorization} for {TOKEN}".encode()  # which git repeats
-                self.send_header("Content-Type", "text/plain")
-                self.send_header("Content-Length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
-                return
-            self._backend()
 
-        do_POST = do_GET  # noqa: N815  # their names in BaseHTTPRequestHandler
+def history(remote: Remote) -> list[int]:
+    """The numbers of the commits whose numbers are kept."""
+    found = parse_history(remote.read("history.jsonl"))
+    return [int(one.commit, 16) for one in found]
 
-        def _backend(self) -> None:
-            path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            environment = {
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "REQUEST_METHOD": self.command,
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(len(body)),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "REMOTE_USER": "somebody",
-            }
-            command = ["git", "http-backend"]
-            done = subprocess.run(
-                command, input=body, capture_output=True, env=environment, check=True
-            )
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-            self.send_response(int(headers.pop("Status", "200").split()[0]))
-            for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
 
-        def log_message(self, format: str, *values: object) -> None:  # noqa: A002  # its name there
-            pass
+def baseline(remote: Remote) -> Baseline:
+    """What pull requests are compared with."""
+    return from_json(Baseline, remote.read("baseline.json"), "baseline.json")
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server.url = f"http://127.0.0.1:{listening.server_address[1]}"
-        thread = Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+
+def badge(remote: Remote) -> str:
+    """What the badge says."""
+    message: str = json.loads(remote.read("badge.json"))["message"]
+    return message

@@ -1,5 +1,23 @@
-"""GitHub's stand-in and a client of it."""
+"""GitHub's stand-in and a client of it, the poster, and an empty repository to publish to."""
 
-from github.fixtures import client, clock, stand_in
+from typing import Any
 
-__all__ = ["client", "clock", "stand_in"]
+import pytest
+
+from gate_runs import Post
+from git_remotes import remote
+from github.fixtures import CountingClock, client, clock, stand_in
+from onegig.publish.github.client import Client
+from onegig.publish.trusted.poster import Outcome, Settings, post
+
+__all__ = ["client", "clock", "remote", "stand_in"]
+
+
+@pytest.fixture
+def tell(client: Client, clock: CountingClock) -> Post:
+    """Run the poster for a payload."""
+
+    def run(event: dict[str, Any], **settings: Any) -> Outcome:
+        return post(client, event, Settings(**settings), clock)
+
+    return run

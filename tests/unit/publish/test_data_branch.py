@@ -1,9 +1,5 @@
-"""The data branch, with real git and real repositories: nothing of anybody's is lost."""
+"""The data branch, with real git and real repositories: what is published, and where."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,57 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import onegig
-from git_remotes import BRANCH, Remote, remote
+from git_remotes import BRANCH, OURS, Remote, Sleeps, badge, baseline, history, publish
 from histories import commit, entry, incomplete
-from onegig.errors import ConfigError, ExitCode, HistoryError, OnegigError, PublishError
+from onegig.errors import ConfigError, HistoryError, OnegigError, PublishError
 from onegig.model.baseline import Baseline
-from onegig.model.codec import from_json, to_json, to_line
+from onegig.model.codec import from_json, to_json
 from onegig.publish.data import branch as data_branch
-from onegig.publish.data.branch import MOST_ATTEMPTS, Published, web_address
+from onegig.publish.data.branch import web_address
 from onegig.publish.data.files import MARKER, Kept, readme
 from onegig.publish.data.history import parse_history, write_history
-from onegig.publish.data.plumbing import Plumbing, Target
-
-__all__ = ["remote"]  # a fixture
-OURS = ["README.md", "badge.json", "badge.svg", "baseline.json", "history.jsonl", "trend.svg"]
-REJECT_ONCE = 'test -e refused || { touch refused; echo "not now" >&2; exit 1; }'
-
-
-class Sleeps:
-    """A clock that only counts, and does what happens meanwhile."""
-
-    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
-        self.seconds: list[float] = []
-        self._meanwhile = meanwhile
-
-    def now(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        self._meanwhile()
-
-
-def publish(
-    remote: Remote, one: Baseline | None, *, clock: Sleeps | None = None, branch: str = BRANCH
-) -> Published:
-    target = Target(remote=str(remote.path), branch=branch)
-    return data_branch.publish(one, target, clock=clock or Sleeps(), jitter=lambda: 1.0)
-
-
-def history(remote: Remote) -> list[int]:
-    found = parse_history(remote.read("history.jsonl"))
-    return [int(one.commit, 16) for one in found]
-
-
-def baseline(remote: Remote) -> Baseline:
-    return from_json(Baseline, remote.read("baseline.json"), "baseline.json")
-
-
-def badge(remote: Remote) -> str:
-    message: str = json.loads(remote.read("badge.json"))["message"]
-    return message
+from onegig.publish.data.plumbing import Target
 
 
 def test_first_push_makes_an_orphan_with_every_file(remote: Remote) -> None:
@@ -145,192 +100,6 @@ def test_older_run_that_finishes_late_replaces_nothing_newer(remote: Remote) -> 
     assert badge(remote) == "700 / 1,024 MB"
 
 
-def test_push_is_tried_again_and_keeps_what_others_added_meanwhile(remote: Remote) -> None:
-    publish(remote, entry(1))
-    remote.hook(REJECT_ONCE)
-    clock = Sleeps(lambda: publish(remote, entry(2)))
-    assert publish(remote, entry(3), clock=clock).attempts == 2
-    assert history(remote) == [1, 2, 3]
-
-
-def test_branch_that_somebody_else_creates_first_is_added_to(remote: Remote) -> None:
-    remote.hook(REJECT_ONCE)
-    clock = Sleeps(lambda: publish(remote, entry(2)))
-    done = publish(remote, entry(1), clock=clock)
-    assert (history(remote), done.created, done.attempts) == ([1, 2], False, 2)
-
-
-@pytest.mark.parametrize("before", [(), (1,)])
-def test_what_was_not_read_is_never_pushed_over(
-    remote: Remote, before: tuple[int, ...], tmp_path: Path
-) -> None:
-    for number in before:
-        publish(remote, entry(number))
-    (tmp_path / "git").mkdir()
-    slow = Plumbing(tmp_path / "git", Target(remote=str(remote.path), branch=BRANCH))
-    base = slow.fetch()
-    ours = slow.commit(base, {"history.jsonl": to_line(entry(3))}, "slow")
-    publish(remote, entry(2))
-    assert "rejected" in slow.push(ours, base)
-    assert history(remote) == [*before, 2]
-
-
-def test_several_at_once_lose_nothing(remote: Remote, tmp_path: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; import random\n"
-        "from histories import entry\n"
-        "from onegig.publish.github.clock import SystemClock\n"
-        "from onegig.publish.data.branch import publish\n"
-        "from onegig.publish.data.plumbing import Target\n"
-        "target = Target(remote=sys.argv[1], branch='onegig-data')\n"
-        "for n in sys.argv[2:]:\n"
-        "    publish(entry(int(n)), target, clock=SystemClock(), jitter=random.random)\n"
-    )
-    paths = [str(Path(onegig.__file__).parents[1]), str(Path(__file__).parents[2])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(remote.path), *map(str, numbers)], env=environment
-        )
-        for numbers in ((1, 4), (2, 5), (3, 6))
-    ]
-    assert [one.wait(timeout=120) for one in running] == [0, 0, 0]
-    assert history(remote) == [1, 2, 3, 4, 5, 6]
-    assert baseline(remote) == entry(6)
-
-
-def test_trying_again_ends(remote: Remote) -> None:
-    publish(remote, entry(1))
-    before = remote.head()
-    remote.hook('echo "closed on Sundays" >&2; exit 1')
-    clock = Sleeps()
-    with pytest.raises(PublishError, match="the push was refused") as caught:
-        publish(remote, entry(2), clock=clock)
-    assert "closed on Sundays" in caught.value.detail
-    assert caught.value.exit_code is ExitCode.INCOMPLETE
-    assert len(clock.seconds) == MOST_ATTEMPTS - 1
-    assert clock.seconds == sorted(clock.seconds)
-    assert sum(clock.seconds) < 120
-    assert remote.head() == before
-
-
-def test_rule_that_forbids_the_push_is_told_at_once(remote: Remote) -> None:
-    remote.hook('echo "error: GH013: Repository rule violations found" >&2; exit 1')
-    clock = Sleeps()
-    with pytest.raises(PublishError, match="a rule of the repository forbids") as caught:
-        publish(remote, entry(1), clock=clock)
-    assert "force pushes" in caught.value.advice
-    assert clock.seconds == []
-
-
-@pytest.mark.parametrize(
-    ("name", "broken"),
-    [
-        ("history.jsonl", to_line(entry(1)) + "<<<<<<< ours\n"),
-        ("history.jsonl", to_line(entry(1))[:-40]),
-        ("history.jsonl", to_line(entry(1)).replace("onegig/baseline/1", "onegig/baseline/2")),
-        ("history.jsonl", "\n"),
-        ("baseline.json", "{}"),
-        ("baseline.json", ""),
-        ("README.md", "# My own page\n"),
-    ],
-)
-@pytest.mark.parametrize("new", [entry(2), None], ids=["entry", "seed"])
-def test_what_cannot_be_read_is_never_written_over(
-    remote: Remote, name: str, broken: str, new: Baseline | None
-) -> None:
-    publish(remote, entry(1))
-    remote.write({name: broken})
-    before = remote.head()
-    with pytest.raises((HistoryError, PublishError), match="nothing was changed") as caught:
-        publish(remote, new)
-    assert caught.value.exit_code is ExitCode.INCOMPLETE
-    assert caught.value.advice
-    assert remote.head() == before
-
-
-def test_history_that_is_no_text_is_never_written_over(remote: Remote, tmp_path: Path) -> None:
-    publish(remote, entry(1))
-    (tmp_path / "bytes").write_bytes(to_line(entry(1, metric="r\u00e9s")).encode("latin-1"))
-    blob = remote.git("hash-object", "-w", str(tmp_path / "bytes")).strip()
-    remote.git("read-tree", BRANCH)
-    remote.git("update-index", "--cacheinfo", f"100644,{blob},history.jsonl")
-    tree = remote.git("write-tree").strip()
-    made = remote.git("commit-tree", tree, "-m", "by hand").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
-    with pytest.raises(PublishError, match=r"history\.jsonl on onegig-data is not UTF-8 text"):
-        publish(remote, entry(2))
-    assert remote.head() == made
-
-
-def test_history_as_a_link_to_somewhere_is_not_followed(remote: Remote) -> None:
-    publish(remote, entry(1))
-    remote.write({"history.jsonl": "/etc/passwd"}, mode="120000")
-    with pytest.raises(HistoryError):
-        publish(remote, entry(2))
-
-
-def test_branch_of_somebody_else_is_refused(remote: Remote) -> None:
-    remote.write({"README.md": "# Stack\n", "history.jsonl": "", "app.py": "pass\n"}, "main")
-    before = remote.head("main")
-    with pytest.raises(PublishError, match="the branch main is not one of onegig's") as caught:
-        publish(remote, entry(1), branch="main")
-    assert "--branch" in caught.value.advice
-    assert remote.head("main") == before
-
-
-def test_deleted_history_begins_anew(remote: Remote) -> None:
-    publish(remote, entry(1))
-    tree = "".join(
-        f"{line}\n"
-        for line in remote.git("ls-tree", BRANCH).splitlines()
-        if not line.endswith(("history.jsonl", "baseline.json"))
-    )
-    made = remote.git("commit-tree", remote.git("mktree", stdin=tree).strip(), "-m", "x").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
-    publish(remote, entry(2))
-    assert (history(remote), baseline(remote)) == ([2], entry(2))
-
-
-def test_files_of_others_are_kept(remote: Remote) -> None:
-    publish(remote, entry(1))
-    remote.write({"CNAME": "example.org", "docs/a b\u00fc.md": "hello"})
-    remote.write({"run": "#!/bin/sh"}, mode="100755")
-    remote.write({"link": "CNAME"}, mode="120000")
-    kept = [line for line in remote.files() if line.split(" ", 1)[1] not in OURS]
-    publish(remote, entry(2))
-    assert [line for line in remote.files() if line.split(" ", 1)[1] not in OURS] == kept
-    assert remote.read("docs/a b\u00fc.md") == "hello"
-    assert len(kept) == 4
-
-
-def test_names_that_are_no_text_are_kept(remote: Remote) -> None:
-    publish(remote, entry(1))
-    blob = remote.git("hash-object", "-w", "--stdin", stdin="x").strip()
-    ours = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "ls-tree", "-z", BRANCH],
-        capture_output=True,
-        check=True,
-    ).stdout
-    odd = b"100644 blob " + blob.encode() + b"\tcaf\xe9\n.txt\0"
-    tree = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "mktree", "-z"],
-        input=ours + odd,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    made = remote.git("commit-tree", tree.strip(), "-m", "x").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
-    publish(remote, entry(2))
-    listed = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "ls-tree", "-z", BRANCH],
-        capture_output=True,
-        check=True,
-    ).stdout
-    assert odd in listed
-    assert history(remote) == [1, 2]
-
-
 @pytest.mark.parametrize("name", ["", "a..b", "-x y", "refs/heads/", "a\nb", "a:b"])
 def test_name_that_no_branch_can_have_is_refused(remote: Remote, name: str) -> None:
     with pytest.raises(ConfigError, match="is no name for a branch"):
@@ -348,24 +117,6 @@ def test_missing_repository_is_told(tmp_path: Path, remote: Remote) -> None:
     with pytest.raises(PublishError, match="git could not read or write onegig-data") as caught:
         data_branch.publish(entry(1), target, clock=Sleeps(), jitter=lambda: 1.0)
     assert "does not appear to be a git repository" in caught.value.detail
-
-
-def test_checkout_around_it_is_neither_used_nor_touched(
-    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(3):
-        remote.write({"app.py": str(number)}, "main")
-    clone = tmp_path / "clone"
-    url = f"file://{remote.path}"
-    subprocess.run(
-        ["git", "clone", "--quiet", "--depth=1", "--branch=main", url, str(clone)], check=True
-    )
-    monkeypatch.chdir(clone)
-    publish(remote, entry(1))
-    git = ["git", "-C", str(clone)]
-    for command in (["status", "--porcelain"], ["branch", "--all", "--list", "*onegig*"]):
-        done = subprocess.run([*git, *command], capture_output=True, text=True, check=True)
-        assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

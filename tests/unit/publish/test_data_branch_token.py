@@ -2,19 +2,17 @@
 
 import os
 import subprocess
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from git_remotes import BRANCH, TOKEN, Remote, remote, serve
+from git_remotes import BRANCH, Remote
+from git_server import CREDENTIAL, TOKEN, serve
 from histories import entry
 from onegig.errors import ConfigError, ExitCode, GithubPermissionError, OnegigError
 from onegig.publish.data.branch import MOST_ATTEMPTS, Published, publish
 from onegig.publish.data.plumbing import PassingError, Target
 
-__all__ = ["remote"]  # a fixture
-CREDENTIAL = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 TRACES = ("GIT_TRACE", "GIT_TRACE_CURL", "GIT_TRACE_SETUP", "GIT_CURL_VERBOSE", "GIT_TRACE2")
 RECORDER = """\
 #!/bin/sh

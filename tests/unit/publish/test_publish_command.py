@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gate_runs import event, make_honest_images, make_honest_memory, zip_files, zipped
-from git_remotes import Remote, remote
+from git_remotes import Remote
 from github.faults import Fault
 from github.stand_in import StandIn
 from github.state import Run
@@ -28,7 +28,6 @@ from onegig.model.verdict import State
 from onegig.publish.data.history import parse_history
 from scenarios import make_go, make_incomplete
 
-__all__ = ["remote"]  # a fixture
 PUSHED = "2026-11-23T20:00:00Z"
 Publish = Callable[..., Result]
 

@@ -1,0 +1,86 @@
+"""How far the poster trusts a run: by whose job it was, and what the pull request changes of it."""
+
+import pytest
+
+from gate_runs import FORK, HERE, Post, open_scene
+from github.stand_in import StandIn
+
+
+def test_a_branch_of_the_repository(stand_in: StandIn, tell: Post) -> None:
+    scene = open_scene(stand_in, head_repository=HERE)
+    scene.upload()
+    outcome = tell(scene.event())
+    body = scene.only_body()
+    assert body.startswith(f"<!-- onegig:default run=7.1 head={scene.run.head_sha} -->\n### ")
+    assert "GO: 460 of 1,024 MB, 564 MB (55 %) to spare" in body
+    assert "elf-reported" not in body
+    assert scene.checks() == [("onegig", "success")]
+    assert "comment on #7 created: https://github.com/octo/stack/pull/7#" in outcome.lines[0]
+    assert outcome.lines[1].startswith("check onegig: success, https://")
+    assert body.endswith(outcome.summary)
+    assert f"/pull/7#issuecomment-{next(iter(scene.state.comments))}" in scene.check_text()
+
+
+def test_a_fork_is_labelled_and_vouched_for_by_nobody(stand_in: StandIn, tell: Post) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    tell(scene.event())
+    assert f"elf-reported:** measured by a job of `{FORK}`" in scene.only_body()
+    assert scene.checks() == [("onegig", "neutral")]
+    assert f"self-reported by {FORK}" in scene.check_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".github/workflows/gate.yml", ".github/workflows/more.yml", "action.yml", "scripts/check"],
+)
+def test_a_pull_request_that_changes_how_is_measured(
+    stand_in: StandIn, tell: Post, path: str
+) -> None:
+    scene = open_scene(stand_in, head_repository=HERE, files={path: "echo GO"})
+    scene.upload()
+    tell(scene.event())
+    assert path in scene.only_body()
+    assert scene.checks() == [("onegig", "neutral")]
+    assert "measured in a way that this pull request changes" in scene.check_text()
+
+
+def test_more_files_than_github_lists_can_rule_nothing_out(stand_in: StandIn, tell: Post) -> None:
+    many = {f"docs/{i}.md": "added" for i in range(3000)}
+    scene = open_scene(stand_in, head_repository=HERE, changed=many)
+    scene.upload()
+    tell(scene.event())
+    assert "more than 3,000 files change" in scene.only_body()
+    assert scene.checks() == [("onegig", "neutral")]
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("onegig check --tier aws-t2-micro", "onegig check --tier aws-t2-micro"),
+        ("onegig check --budgets a/b.yml --window 15.0", "onegig check --budgets a/b.yml"),
+        ("onegig check; rm -rf /", "onegig check\n"),
+        ("onegig check --tier $(id)", "onegig check\n"),
+        ("onegig check --budgets /etc/passwd", "onegig check\n"),
+        ("onegig check\nrm -rf /", "onegig check\n"),
+    ],
+)
+def test_the_command_to_paste_is_one_of_ours(
+    stand_in: StandIn, tell: Post, command: str, shown: str
+) -> None:
+    scene = open_scene(stand_in)
+    scene.upload(reproduce=command)
+    tell(scene.event())
+    assert shown in scene.only_body()
+    assert "rm -rf" not in scene.only_body()
+
+
+def test_nothing_is_asked_that_could_run_or_change_code(stand_in: StandIn, tell: Post) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    tell(scene.event())
+    writes = [one for one in stand_in.asked() if not one.startswith("GET ")]
+    assert writes == [
+        f"POST /repos/octo/stack/issues/{scene.pull.number}/comments",
+        "POST /repos/octo/stack/check-runs",
+    ]
