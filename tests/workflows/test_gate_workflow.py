@@ -83,7 +83,7 @@ def test_an_image_that_does_not_build(act: Act) -> None:
     assert set(ran.artifact("onegig-report")) == REPORT
     failure = document(ran, "onegig-numbers", "run.json")["failure"]
     assert failure["exit_code"] == 3
-    assert failure["place"] == "Dockerfile:3"
+    assert failure["place"] == "Dockerfile:4"
     assert "no-such-tool: not found" in failure["detail"]
     assert "INCOMPLETE" in ran.summary
 
