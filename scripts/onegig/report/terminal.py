@@ -85,9 +85,9 @@ def _failure(report: Report) -> list[RenderableType]:
 
 
 def _notes(report: Report) -> list[RenderableType]:
-    """Waivers that end soon, or that nothing needs any more."""
+    """What decides nothing but should be known: waivers that end, what was left out."""
     rows = [(Text("·"), Text(plain(note))) for note in report.verdict.notes[:PROBLEMS_SHOWN]]
-    return [section("Waivers", listed(rows))] if rows else []
+    return [section("Notes", listed(rows))] if rows else []
 
 
 def _problems(report: Report) -> list[RenderableType]:

@@ -64,9 +64,9 @@ def not_measured(report: Report, room: Room) -> str:
 
 
 def notes(report: Report, room: Room) -> str:
-    """Waivers that end soon, or that nothing needs any more."""
+    """What decides nothing but should be known: waivers that end, what was left out."""
     told = [markdown(note) for note in report.verdict.notes]
-    return titled("Waivers", bullets(told, room.limits))
+    return titled("Notes", bullets(told, room.limits))
 
 
 def todo(report: Report) -> str:
