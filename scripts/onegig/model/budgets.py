@@ -7,7 +7,6 @@ from enum import StrEnum
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, parse_size, plain_number
 
-BUDGETS_VERSION = 1
 RATE = "{rate}"
 
 

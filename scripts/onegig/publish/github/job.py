@@ -23,7 +23,6 @@ class Job:
     api_url: str = API_URL
     server_url: str = SERVER_URL
     run_id: str = ""
-    run_attempt: str = ""
     token: str = ""
     summary: Path | None = None  # what is appended here shows on the run's page
     output: Path | None = None  # name=value lines for later steps
@@ -65,7 +64,6 @@ def read_job(environment: Mapping[str, str]) -> Job:
         api_url=environment.get("GITHUB_API_URL") or API_URL,
         server_url=environment.get("GITHUB_SERVER_URL") or SERVER_URL,
         run_id=environment.get("GITHUB_RUN_ID", ""),
-        run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
         token=environment.get("GITHUB_TOKEN", ""),
         summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
         output=_path(environment.get("GITHUB_OUTPUT")),
