@@ -1,9 +1,14 @@
-"""Images that no cache knows: saved as one stream, each layer read once, dive run on each."""
+"""Images that no cache knows: each layer read once, dive run on each image.
+
+What lies unpacked in the engine's folders is read there, without its contents but for those that
+may be equal; everything else comes as one stream. Then all bytes are read once more, to compress
+them and to see that they are what they are named by, while dive works.
+"""
 
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -13,14 +18,20 @@ from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.accounts.accounted import account_for
 from onegig.images.cache import Cache
-from onegig.images.reading.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.reading.archive import Spool, write_docker_archive
+from onegig.images.reading.contents import settle
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.index_layer import index_layer
-from onegig.images.reading.layers import compressed_bytes, layers_of
+from onegig.images.reading.index_unpacked import index_unpacked
+from onegig.images.reading.layers import layers_of
 from onegig.images.reading.manifests import ArchivedImage
-from onegig.images.reading.saving import find, save
+from onegig.images.reading.saving import find, save, take
 from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.stored import ReadableLayer, StoredLayer
+from onegig.images.reading.tar_split import UnpackedLayer
+from onegig.images.reading.weighing import weigh
 from onegig.images.records import ImageRecord, LayerRecord
+from onegig.model.accounting import Accounting
 from onegig.model.images import Dive
 from onegig.model.measured import Unknown
 from onegig.owned import new_run
@@ -29,6 +40,7 @@ THREADS_PER_CPU = 2
 PATIENCE = 10  # nice value of the threads that compress
 
 Outcome = ImageRecord | InspectError
+Refused = Mapping[str, InspectError]
 
 
 def examine(
@@ -42,26 +54,26 @@ def examine(
     """Each image's record, or why there is none, as they become known; kept in the cache.
 
     `indexes` gets those of the images' layers, by diff_id. An image that fails takes no other with
-    it. Layers are unpacked into a run's folder, so that they do not outlive even a killed run for
-    long. Raises EngineError when the engine is gone.
+    it; one whose folders are not as the engine made them is asked of the engine. What is unpacked
+    lies in a run's folder, so that it does not outlive even a killed run for long. Raises
+    EngineError when the engine is gone.
     """
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
-        bench = _Bench(cache, pool, patient, run.directory, indexes)
-        refused = save(images, source, bench.spool)
-        waiting: dict[Future[Dive | Unknown], tuple[EngineImage, ArchivedImage]] = {}
-        for image in images:
-            try:
-                archived = find(bench.spool, image, refused)
-            except InspectError as error:
-                yield image, error
-                continue
-            waiting[bench.ask_dive(program, image, archived)] = image, archived
-        for future in as_completed(waiting):
-            image, archived = waiting[future]
-            outcome = bench.record(image, archived, future.result())
-            if isinstance(outcome, ImageRecord) and _is_lasting(outcome.dive, program):
-                cache.keep_image(image.image_id, outcome, dive.version_of(program))
-            yield image, outcome
+
+        def bench() -> _Bench:
+            return _Bench(cache, pool, patient, run.directory, indexes)
+
+        first, again = bench(), []
+        streamed = take(images, source, first.spool)
+        refused = save(streamed, source, first.spool)
+        for image, outcome in first.outcomes(images, refused, program):
+            if isinstance(outcome, InspectError) and image not in streamed:
+                again.append(image)
+            else:
+                yield image, outcome
+        if again:
+            second = bench()
+            yield from second.outcomes(again, save(again, source, second.spool), program)
 
 
 class _Bench:
@@ -84,10 +96,52 @@ class _Bench:
         self._directory = directory
         self._indexes = indexes
         self._indexing: dict[str, Future[LayerIndex]] = {}
-        self._measuring: dict[str, Future[LayerRecord]] = {}
+        self._weighing: dict[str, Future[int]] = {}
+        self._new: set[str] = set()  # layers that no cache knew
         self.spool = Spool(directory, self._start)
 
-    def ask_dive(
+    def outcomes(
+        self, images: Sequence[EngineImage], refused: Refused, program: dive.Program | Unknown
+    ) -> Iterator[tuple[EngineImage, Outcome]]:
+        """Everything about the images of the spool, each as soon as all of it is known."""
+        faults = self._settle()
+        found: list[tuple[EngineImage, ArchivedImage, Accounting]] = []
+        for image in images:
+            try:
+                archived = find(self.spool, image, refused)
+                layers = self._layers(image, faults)
+            except InspectError as error:
+                yield image, error
+                continue
+            found.append((image, archived, account_for(layers, archived)))
+        for layer in self.spool.layers.values():
+            self._weighing[layer.diff_id] = self._patient.submit(self._weigh, layer)
+        waiting = {self._ask_dive(program, *one[:2]): one for one in found}
+        for future in as_completed(waiting):
+            image, archived, accounting = waiting[future]
+            outcome = self._record(image, archived, accounting, future.result())
+            if isinstance(outcome, ImageRecord) and _is_lasting(outcome.dive, program):
+                self._cache.keep_image(image.image_id, outcome, dive.version_of(program))
+            yield image, outcome
+
+    def _settle(self) -> dict[str, InspectError]:
+        """Wait for the indexes and learn which contents are equal; what failed, by diff_id."""
+        faults: dict[str, InspectError] = {}
+        found = {}
+        for diff_id, future in self._indexing.items():
+            try:
+                found[diff_id] = future.result()
+            except InspectError as error:
+                faults[diff_id] = error
+        settled, unread = settle(found.values(), self._unpacked())
+        self._indexes |= settled
+        return faults | unread
+
+    def _unpacked(self) -> dict[str, UnpackedLayer]:
+        layers = self.spool.layers.items()
+        return {diff_id: one for diff_id, one in layers if isinstance(one, UnpackedLayer)}
+
+    def _ask_dive(
         self, program: dive.Program | Unknown, image: EngineImage, archived: ArchivedImage
     ) -> Future[Dive | Unknown]:
         """dive's numbers for an image of the spool, in their own time."""
@@ -97,15 +151,25 @@ class _Bench:
         )
         return self._pool.submit(_ask, program, write, self._directory)
 
-    def record(
-        self, image: EngineImage, archived: ArchivedImage, opinion: Dive | Unknown
+    def _layers(
+        self, image: EngineImage, faults: Mapping[str, InspectError]
+    ) -> tuple[LayerIndex, ...]:
+        """The image's layers, lowest first; what is wrong with one of them as InspectError."""
+        for diff_id in image.diff_ids:
+            if diff_id in faults:
+                raise faults[diff_id]
+        return tuple(self._indexes[diff_id] for diff_id in image.diff_ids)
+
+    def _record(
+        self,
+        image: EngineImage,
+        archived: ArchivedImage,
+        accounting: Accounting,
+        opinion: Dive | Unknown,
     ) -> Outcome:
-        """Everything about an image, once its layers are read and compressed."""
+        """Everything about an image, once its layers are weighed."""
         try:
-            layers = [self._indexing[diff_id].result() for diff_id in image.diff_ids]
-            self._indexes |= {layer.diff_id: layer for layer in layers}
-            accounting = account_for(layers, archived)
-            measured = {diff_id: self._measuring[diff_id].result() for diff_id in image.diff_ids}
+            measured = {diff_id: self._measured(diff_id) for diff_id in image.diff_ids}
         except InspectError as error:
             return error
         return ImageRecord(
@@ -114,25 +178,38 @@ class _Bench:
             accounting=accounting,
         )
 
-    def _start(self, layer: StoredLayer) -> None:
-        self._indexing[layer.diff_id] = self._pool.submit(self._index, layer)
-        self._measuring[layer.diff_id] = self._patient.submit(self._measure, layer)
-
-    def _index(self, layer: StoredLayer) -> LayerIndex:
-        index = self._cache.index(layer.diff_id)
-        if index is None:
-            index = index_layer(layer)
+    def _measured(self, diff_id: str) -> LayerRecord:
+        """A layer's sizes; now that its bytes were seen to be its own, they are kept."""
+        index = self._indexes[diff_id]
+        measured = LayerRecord(
+            size_bytes=index.size_bytes, compressed_bytes=self._weighing[diff_id].result()
+        )
+        if diff_id in self._new:
+            self._new.remove(diff_id)
             self._cache.keep_index(index)
-        return index
-
-    def _measure(self, layer: StoredLayer) -> LayerRecord:
-        measured = self._cache.layer(layer.diff_id)
-        if measured is None:
-            compressed = layer.compressed_bytes or compressed_bytes(layer.path)
-            size = self._indexing[layer.diff_id].result().size_bytes
-            measured = LayerRecord(size_bytes=size, compressed_bytes=compressed)
-            self._cache.keep_layer(layer.diff_id, measured)
+            self._cache.keep_layer(diff_id, measured)
         return measured
+
+    def _start(self, layer: ReadableLayer) -> None:
+        self._indexing[layer.diff_id] = self._pool.submit(self._index, layer)
+
+    def _index(self, layer: ReadableLayer) -> LayerIndex:
+        known = self._cache.index(layer.diff_id)
+        if known is not None and (isinstance(layer, UnpackedLayer) or known.is_read):
+            return known
+        self._new.add(layer.diff_id)
+        if isinstance(layer, UnpackedLayer):
+            return index_unpacked(layer) or index_layer(self._stored(layer))
+        return index_layer(layer if isinstance(layer, StoredLayer) else self._stored(layer))
+
+    def _stored(self, layer: ReadableLayer) -> StoredLayer:
+        stored = self.spool.store(layer)
+        self.spool.layers[layer.diff_id] = stored
+        return stored
+
+    def _weigh(self, layer: ReadableLayer) -> int:
+        known = self._cache.layer(layer.diff_id)
+        return known.compressed_bytes if known and layer.diff_id not in self._new else weigh(layer)
 
 
 def _ask(

@@ -83,7 +83,7 @@ def inspect_images(
             duplicates_among,  # not needed for what is known
         )
 
-        duplicates = duplicates_among([image for image, _ in known], indexes, cache)
+        duplicates = duplicates_among([image for image, _ in known], indexes, cache, engine)
     return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
 
 

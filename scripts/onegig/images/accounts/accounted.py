@@ -6,10 +6,12 @@ from onegig.images.accounts.accounting import make_accounting
 from onegig.images.accounts.duplicates import find_duplicates
 from onegig.images.cache import Cache
 from onegig.images.dockerfiles.instructions import guess_base_layers
+from onegig.images.reading.contents import settle
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.layers import instructions
 from onegig.images.reading.manifests import ArchivedImage
-from onegig.images.reading.source import EngineImage
+from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.sharing import stack_digest
 from onegig.model.accounting import Accounting, Duplicate
 
@@ -23,20 +25,25 @@ def account_for(layers: Sequence[LayerIndex], image: ArchivedImage) -> Accountin
 
 
 def duplicates_among(
-    images: Sequence[EngineImage], indexes: Mapping[str, LayerIndex], cache: Cache
+    images: Sequence[EngineImage],
+    indexes: Mapping[str, LayerIndex],
+    cache: Cache,
+    source: ImageSource,
 ) -> tuple[Duplicate, ...]:
     """What the images hold more than once; `indexes` are those of this run, by diff_id.
 
-    Layers that neither this run nor the cache knows take no part.
+    Layers that neither this run nor the cache knows take no part, nor do contents that could be
+    read when their layer was new and can't be any more.
     """
     known = dict(indexes)
     for diff_id in {one for image in images for one in image.diff_ids} - known.keys():
         index = cache.index(diff_id)
         if index is not None:
             known[diff_id] = index
+    settled, _ = settle(known.values(), _unpacked(images, source))
     found = find_duplicates(
         {
-            image.reference: [known[diff_id] for diff_id in image.diff_ids if diff_id in known]
+            image.reference: [settled[diff_id] for diff_id in image.diff_ids if diff_id in settled]
             for image in images
         }
     )
@@ -44,3 +51,8 @@ def duplicates_among(
         stack_digest({image.reference: image.image_id for image in images}), found
     )
     return found
+
+
+def _unpacked(images: Sequence[EngineImage], source: ImageSource) -> dict[str, UnpackedLayer]:
+    found = (source.unpacked(image) for image in images)
+    return {layer.diff_id: layer for one in found if one for layer in one.layers}

@@ -20,7 +20,7 @@ def copy_fixes(files: Iterable[Explained], *, base_layers: int) -> tuple[Fix, ..
     """
     alike: defaultdict[bytes, list[Explained]] = defaultdict(list)
     for file in files:
-        if file.entry.size >= FLOOR_BYTES:
+        if file.entry.size >= FLOOR_BYTES and file.entry.digest:
             alike[file.entry.digest].append(file)
     groups: defaultdict[tuple[str, ...], list[list[Explained]]] = defaultdict(list)
     for copies in alike.values():

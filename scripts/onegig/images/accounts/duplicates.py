@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
 from onegig.images.accounts.account import escaped
-from onegig.images.reading.index import Kind, LayerIndex
+from onegig.images.reading.index import LayerIndex
 from onegig.model.accounting import Duplicate
 
 MOST = 50
@@ -34,7 +34,7 @@ def _copies(layers: Mapping[str, LayerIndex]) -> Iterator[tuple[int, list[Place]
     places: defaultdict[tuple[bytes, int], list[Place]] = defaultdict(list)
     for diff_id, layer in layers.items():
         for entry in layer.entries:
-            if entry.kind is Kind.FILE and entry.size:
+            if entry.digest and entry.size:
                 places[entry.digest, entry.size].append((diff_id, entry.path))
     for (_, size), found in places.items():
         yield size, found

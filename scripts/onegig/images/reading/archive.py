@@ -9,31 +9,21 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
-from io import BufferedReader, BytesIO
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import urllib3
 
 from onegig.errors import InspectError
 from onegig.images.reading.compression import FAULTS, open_layer
 from onegig.images.reading.manifests import ArchivedImage, images_of
+from onegig.images.reading.stored import CHUNK_BYTES, ReadableLayer, StoredLayer
 
-CHUNK_BYTES = 1024**2
 DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredLayer:
-    """A layer's tar, uncompressed, in the spool; `compressed_bytes` of it where it came so."""
-
-    diff_id: str
-    path: Path
-    compressed_bytes: int | None = None
 
 
 class Spool:
@@ -42,10 +32,10 @@ class Spool:
     `on_layer` is called for every layer as soon as it is complete, in the thread that reads.
     """
 
-    def __init__(self, directory: Path, on_layer: Callable[[StoredLayer], None]) -> None:
+    def __init__(self, directory: Path, on_layer: Callable[[ReadableLayer], None]) -> None:
         self._directory = directory
         self._on_layer = on_layer
-        self.layers: dict[str, StoredLayer] = {}
+        self.layers: dict[str, ReadableLayer] = {}
         self.images: tuple[ArchivedImage, ...] = ()
 
     def add(self, stream: IO[bytes]) -> None:
@@ -64,12 +54,18 @@ class Spool:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InspectError(f"the archive's manifest makes no sense: {error!r}") from error
 
-    def put(self, diff_id: str, tar: Iterable[bytes]) -> None:
-        """Take in a layer's plain tar. Raises InspectError when it is not the one of that name."""
-        if diff_id not in self.layers:
-            self._keep(tar, None)
-        if diff_id not in self.layers:
-            raise InspectError(f"layer {diff_id} has been changed since it was made")
+    def put(self, layer: ReadableLayer) -> None:
+        """Take a layer that is elsewhere; it is left there."""
+        if layer.diff_id not in self.layers:
+            self.layers[layer.diff_id] = layer
+            self._on_layer(layer)
+
+    def store(self, layer: ReadableLayer) -> StoredLayer:
+        """A layer's tar as a file. Raises InspectError when it is not the one of that name."""
+        stored = self._store(layer.tar(), None)
+        if stored.diff_id != layer.diff_id:
+            raise changed(layer.diff_id)
+        return stored
 
     def find(self, image_id: str, diff_ids: tuple[str, ...]) -> ArchivedImage:
         """The image of that digest and those layers; InspectError when it did not come whole."""
@@ -105,20 +101,29 @@ class Spool:
                 documents[digest] = raw
 
     def _keep(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
+        layer = self._store(tar, compressed_bytes)
+        if layer.diff_id not in self.layers:
+            self.layers[layer.diff_id] = layer
+            self._on_layer(layer)
+
+    def _store(self, tar: Iterable[bytes], compressed_bytes: int | None) -> StoredLayer:
         digest = hashlib.sha256()
         with NamedTemporaryFile(dir=self._directory, delete=False) as file:
             for chunk in tar:
                 digest.update(chunk)
                 file.write(chunk)
-        diff_id = f"sha256:{digest.hexdigest()}"
-        if diff_id in self.layers:
-            Path(file.name).unlink()
-            return
-        path = Path(file.name).rename(self._directory / f"{digest.hexdigest()}.tar")
-        self.layers[diff_id] = StoredLayer(
-            diff_id=diff_id, path=path, compressed_bytes=compressed_bytes
+        path = Path(file.name).replace(self._directory / f"{digest.hexdigest()}.tar")
+        return StoredLayer(
+            diff_id=f"sha256:{digest.hexdigest()}", path=path, compressed_bytes=compressed_bytes
         )
-        self._on_layer(self.layers[diff_id])
+
+
+def changed(diff_id: str) -> InspectError:
+    """A layer whose bytes are not the ones it is named by."""
+    return InspectError(
+        f"layer {diff_id} has been changed since it was made",
+        advice="build or pull the image again",
+    )
 
 
 def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -129,26 +134,55 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def write_docker_archive(
-    out: IO[bytes], reference: str, image: ArchivedImage, layers: Sequence[StoredLayer]
+    out: IO[bytes], reference: str, image: ArchivedImage, layers: Sequence[ReadableLayer]
 ) -> None:
     """One image as `docker save` writes it: layers in the order given, never in random order."""
+    names = {layer.diff_id: f"{layer.diff_id.removeprefix('sha256:')}.tar" for layer in layers}
     manifest = [
         {
             "Config": "config.json",
             "RepoTags": [reference],
-            "Layers": [layer.path.name for layer in layers],
+            "Layers": [names[layer.diff_id] for layer in layers],
         }
     ]
     with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
         for layer in {layer.diff_id: layer for layer in layers}.values():
-            tar.add(layer.path, arcname=layer.path.name)
-        for name, raw in (
-            ("config.json", image.config),
-            ("manifest.json", json.dumps(manifest).encode()),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(raw)
-            tar.addfile(member, BytesIO(raw))
+            content = BufferedReader(_Stream(layer.tar()), CHUNK_BYTES)
+            _add(tar, names[layer.diff_id], layer.tar_bytes(), content)
+        _add(tar, "config.json", len(image.config), BytesIO(image.config))
+        raw = json.dumps(manifest).encode()
+        _add(tar, "manifest.json", len(raw), BytesIO(raw))
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    tar.addfile(member, content)
+
+
+class _Stream(RawIOBase):
+    """What comes in pieces, as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As io.RawIOBase says."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
 
 
 def _is_json(raw: bytes) -> bool:

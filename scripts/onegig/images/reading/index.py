@@ -26,7 +26,9 @@ class Entry:
 
     Paths that are not UTF-8 keep their bytes by surrogateescape. `size` is the length of a regular
     file's content, holes of sparse files included, 0 for all else. `digest` names that content
-    (BLAKE2b, 16 bytes; b"" for what is no regular file).
+    (BLAKE2b, 16 bytes); b"" for what is no regular file, and for files whose content was not read
+    because no other can be equal (contents.py). `checksum` is the engine's of that content (CRC-64,
+    8 bytes), b"" where it told none: equal contents have equal ones, others may.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Entry:
     size: int = 0
     digest: bytes = b""
     link: str = ""
+    checksum: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,11 @@ class LayerIndex:
     diff_id: str
     entries: tuple[Entry, ...]
     contents: dict[str, bytes]
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every content has a digest, so that nobody need read the layer again."""
+        return all(entry.digest for entry in self.entries if entry.size)
 
     @property
     def size_bytes(self) -> int:

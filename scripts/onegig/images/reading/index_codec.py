@@ -1,7 +1,7 @@
 """A layer's index as few bytes: columns of like values, zstd-compressed, with a checksum.
 
-20,000 entries take about 500 kB, nearly all of it digests and paths. What can't be decoded to the
-last byte is no index at all.
+20,000 entries take about 500 kB, nearly all of it digests or checksums, and paths. What can't be
+decoded to the last byte is no index at all.
 """
 
 import struct
@@ -11,8 +11,9 @@ import zstandard
 
 from onegig.images.reading.index import Entry, Kind, LayerIndex
 
-MAGIC = b"onegig-index/1\n"
+MAGIC = b"onegig-index/2\n"
 DIGEST_BYTES = 16
+CHECKSUM_BYTES = 8
 LIMIT_BYTES = 1024**3  # decoded: more than any index has
 _LENGTH = struct.Struct("<Q")
 _KINDS = tuple(Kind)
@@ -27,7 +28,10 @@ def encode(index: LayerIndex) -> bytes:
         _texts([entry.path for entry in entries]),
         _texts([entry.link for entry in entries]),
         _numbers([entry.size for entry in entries]),
-        b"".join(entry.digest for entry in entries if entry.kind is Kind.FILE),
+        bytes(bool(entry.digest) for entry in entries),
+        b"".join([entry.digest for entry in entries]),
+        bytes(bool(entry.checksum) for entry in entries),
+        b"".join([entry.checksum for entry in entries]),
         _texts(list(index.contents)),
         _numbers([len(content) for content in index.contents.values()]),
         b"".join(index.contents.values()),
@@ -53,12 +57,14 @@ def _index(
     paths: bytes,
     links: bytes,
     sizes: bytes,
+    has_digest: bytes,
     digests: bytes,
+    has_checksum: bytes,
+    checksums: bytes,
     names: bytes,
     lengths: bytes,
     contents: bytes,
 ) -> LayerIndex:
-    each = iter(_pieces(digests, [DIGEST_BYTES] * kinds.count(Kind.FILE)))
     return LayerIndex(
         diff_id=diff_id.decode(),
         entries=tuple(
@@ -66,14 +72,17 @@ def _index(
                 path=path,
                 kind=_KINDS[kind],
                 size=size,
-                digest=next(each) if kind == Kind.FILE else b"",
+                digest=digest,
                 link=link,
+                checksum=checksum,
             )
-            for path, kind, size, link in zip(
+            for path, kind, size, digest, link, checksum in zip(
                 _split(paths, len(kinds)),
                 kinds,
                 _unpack(sizes),
+                _pieces(digests, [DIGEST_BYTES * has for has in has_digest]),
                 _split(links, len(kinds)),
+                _pieces(checksums, [CHECKSUM_BYTES * has for has in has_checksum]),
                 strict=True,
             )
         ),

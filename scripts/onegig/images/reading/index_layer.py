@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 from onegig.errors import InspectError
-from onegig.images.reading.archive import CHUNK_BYTES, StoredLayer
 from onegig.images.reading.compression import FAULTS
 from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.reading.stored import CHUNK_BYTES, StoredLayer
 from onegig.images.reading.tar_headers import DIRECTORY, HARDLINK, REGULAR, SYMLINK, Header, headers
 from onegig.images.reading.wanted import wanted
 
@@ -36,7 +36,11 @@ def index_layer(layer: StoredLayer) -> LayerIndex:
     """Everything a layer says. Raises InspectError when it is not a whole, readable tar."""
     try:
         with layer.path.open("rb") as tar:
-            found = [(header, named) for header in headers(tar) if (named := name_entry(header))]
+            found = [
+                (header, named)
+                for header in headers(tar)
+                if (named := name_entry(header.name, kind_of(header.kind), header.link))
+            ]
             files = [header for header, (_, kind, _) in found if kind is Kind.FILE]
             digests = iter(_digests(tar.fileno(), files))
             entries = tuple(
@@ -58,23 +62,27 @@ def index_layer(layer: StoredLayer) -> LayerIndex:
     return LayerIndex(diff_id=layer.diff_id, entries=entries, contents=contents)
 
 
-def name_entry(header: Header) -> tuple[str, Kind, str] | None:
-    """(path, kind, link) of an entry; None for metadata of AUFS and of builders."""
-    path = normal(header.name)
-    folder, _, name = path.rpartition("/")
-    if name.startswith(WHITEOUT):
-        if name == OPAQUE:
+def kind_of(type_flag: bytes) -> Kind:
+    """What a type of tar's headers is."""
+    return _KINDS.get(type_flag, Kind.OTHER)
+
+
+def name_entry(name: str, kind: Kind, link: str) -> tuple[str, Kind, str] | None:
+    """(path, kind, link) of what a header names; None for metadata of AUFS and of builders."""
+    path = normal(name)
+    folder, _, last = path.rpartition("/")
+    if last.startswith(WHITEOUT):
+        if last == OPAQUE:
             return folder, Kind.OPAQUE, ""
-        if name.startswith(METADATA):
+        if last.startswith(METADATA):
             return None
-        removed = name.removeprefix(WHITEOUT)
+        removed = last.removeprefix(WHITEOUT)
         return f"{folder}/{removed}" if folder else removed, Kind.WHITEOUT, ""
     if METADATA in path and any(part.startswith(METADATA) for part in path.split("/")):
         return None
-    kind = _KINDS.get(header.kind, Kind.OTHER)
     if kind is Kind.HARDLINK:
-        return path, kind, normal(header.link)
-    return path, kind, header.link if kind is Kind.SYMLINK else ""
+        return path, kind, normal(link)
+    return path, kind, link if kind is Kind.SYMLINK else ""
 
 
 def normal(name: str) -> str:

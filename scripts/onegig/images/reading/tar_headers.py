@@ -69,6 +69,15 @@ def headers(tar: IO[bytes]) -> Iterator[Header]:
         yield header
 
 
+def header_of(blocks_: bytes) -> Header | None:
+    """The one entry that these blocks announce, extensions included; None where it is unusual.
+
+    Its `offset` is the end of the blocks.
+    """
+    found = _usual(lambda place, size: blocks_[place : place + size], 0)
+    return found[0] if found and found[0].offset == len(blocks_) else None
+
+
 def _after_globals(read_at: ReadAt, offset: int) -> int:
     while True:
         block = read_at(offset, BLOCK)

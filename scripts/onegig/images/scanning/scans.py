@@ -7,10 +7,11 @@ from functools import partial
 
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
-from onegig.images.reading.archive import Spool, StoredLayer, write_docker_archive
+from onegig.images.reading.archive import Spool, write_docker_archive
 from onegig.images.reading.manifests import ArchivedImage
-from onegig.images.reading.saving import find, save
+from onegig.images.reading.saving import find, save, take
 from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.stored import ReadableLayer
 from onegig.images.scanning import trivy
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
@@ -52,7 +53,7 @@ def _scan(
 ) -> Iterator[tuple[EngineImage, Scan | Unknown]]:
     with new_run() as run, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         spool = Spool(run.directory, _ignore)
-        refused = save(images, source, spool)
+        refused = save(take(images, source, spool), source, spool)
         waiting: dict[Future[Scan | Unknown], EngineImage] = {}
         for image in images:
             try:
@@ -74,7 +75,7 @@ def _writer(image: EngineImage, archived: ArchivedImage, spool: Spool) -> trivy.
     return partial(write_docker_archive, reference=image.reference, image=archived, layers=layers)
 
 
-def _ignore(_layer: StoredLayer) -> None:
+def _ignore(_layer: ReadableLayer) -> None:
     """Nothing is measured here."""
 
 
