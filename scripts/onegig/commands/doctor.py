@@ -57,9 +57,10 @@ def doctor(
 ) -> None:
     """Check, before first use, what the gate needs, and say what to change.
 
-    Looks at the workflows, their permissions, the required check, the path of pull requests from
-    forks, the data branch and the budgets. Only reads. The token is GITHUB_TOKEN or GH_TOKEN; an
-    administrator's sees most, and what it may not see is marked with a question mark.
+    Looks at the workflows, the actions in them and in those, their permissions, the required check,
+    the path of pull requests from forks, the data branch and the budgets. Only reads. The token is
+    GITHUB_TOKEN or GH_TOKEN; an administrator's sees most, and what it may not see is marked with a
+    question mark.
     """
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
     checkout = read_checkout(_root(), gate, comment, budgets)

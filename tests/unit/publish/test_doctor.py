@@ -1,5 +1,6 @@
 """`onegig doctor` against a repository that is well, and against those that are not."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,8 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own workflows, beside a budgets file."""
-    (tmp_path / GATE).parent.mkdir(parents=True)
-    for path in (ROOT / GATE).parent.glob("*.yml"):
-        (tmp_path / GATE).with_name(path.name).write_text(path.read_text())
+    """The project's own workflows and the actions they use, beside a budgets file."""
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
     (tmp_path / "budgets.yml").write_text(BUDGETS)
     monkeypatch.chdir(tmp_path)
     for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN", "GH_TOKEN"):

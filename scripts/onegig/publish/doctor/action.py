@@ -14,6 +14,8 @@ _IN_SCRIPTS = {
     PUBLISH: r"\bonegig publish\b",
 }
 _ACTION = re.compile(r"\./|\$/|[\w-]+/onegig@.+", re.IGNORECASE)  # whoever's it is
+_BUILDER = re.compile(r"[\w-]+/onegig/\.github/actions/builder@.+", re.IGNORECASE)
+OF_BUILDER = ("actions/github-script", "docker/setup-buildx-action")
 _PLACEHOLDER = re.compile(r"OWNER/onegig[/@].*|[\w-]+/onegig(/.*)?@0{40}")
 
 
@@ -27,6 +29,11 @@ def job_of(workflow: Workflow, command: str, fallback: str = "") -> JobSteps | N
 def placeholders(workflow: Workflow) -> tuple[str, ...]:
     """What it uses of onegig as the examples have it: nobody's, at no commit."""
     return tuple(one for one in workflow.actions() if _PLACEHOLDER.fullmatch(one))
+
+
+def inside_onegigs(uses: str) -> tuple[str, ...]:
+    """The actions inside of one of onegig's, by name: which commits depends on onegig's."""
+    return OF_BUILDER if _BUILDER.fullmatch(uses) else ()
 
 
 def _does(step: Mapping[str, Any], command: str) -> bool:

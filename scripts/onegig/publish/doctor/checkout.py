@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onegig.errors import ConfigError
 from onegig.load.budgets import load_budgets
+from onegig.publish.doctor.local import LocalAction, read_actions
 from onegig.publish.doctor.workflow import Workflow, parse_workflow
 
 WORKFLOWS = ".github/workflows"
@@ -18,13 +19,17 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkout:
-    """`gate` and `comment` are paths; `problems` are of files that are no workflows."""
+    """`gate` and `comment` are paths; `problems` are of files that are no workflows.
+
+    `actions` are those of the checkout that each workflow uses.
+    """
 
     gate: str
     comment: str
     workflows: Mapping[str, Workflow]
     texts: Mapping[str, str]
     problems: Mapping[str, str]
+    actions: Mapping[str, tuple[LocalAction, ...]]
     budgets: str
     budgets_problem: ConfigError | None
 
@@ -45,6 +50,7 @@ def read_checkout(root: Path, gate: str, comment: str, budgets: str) -> Checkout
         workflows=workflows,
         texts=texts,
         problems=problems,
+        actions={path: read_actions(root, workflow) for path, workflow in workflows.items()},
         budgets=budgets,
         budgets_problem=_budgets_problem(root / budgets),
     )

@@ -1,13 +1,13 @@
 """Whether the jobs' tokens may do what they have to, and no more where strangers' code runs."""
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 
-from onegig.model.measured import Missing, Unknown
+from onegig.model.measured import Unknown
 from onegig.publish.doctor.action import COMMENT, EXAMPLES, PUBLISH, job_of
 from onegig.publish.doctor.checkout import Checkout
 from onegig.publish.doctor.findings import Finding, good, must, should, unknown
-from onegig.publish.doctor.hosted import ActionsPolicy, Hosted
+from onegig.publish.doctor.hosted import Hosted
+from onegig.publish.doctor.policy import actions_policy
 from onegig.publish.doctor.workflow import ALL, LEVELS, JobSteps, Workflow
 
 NEEDED = (
@@ -17,7 +17,6 @@ NEEDED = (
     ),
     (PUBLISH, {"actions": "read", "contents": "write"}),
 )
-OF_GITHUB = ("actions/", "github/")
 
 
 def permissions(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
@@ -38,7 +37,7 @@ def permissions(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
             )
     if hosted:
         yield _default(hosted)
-        yield from _policy(checkout, hosted)
+        yield from actions_policy(checkout, hosted)
 
 
 def _read_only(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
@@ -99,64 +98,3 @@ def _default(hosted: Hosted) -> Finding:
         f"--field default_workflow_permissions=read\n(or {hosted.page}/settings/actions, "
         "Workflow permissions)",
     )
-
-
-def _policy(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
-    policy, page = hosted.policy, f"{hosted.page}/settings/actions"
-    if isinstance(policy, Unknown):
-        yield unknown("whether Actions may run", policy.reason)
-        return
-    if not policy.enabled:
-        yield must(
-            "Actions are switched off in this repository",
-            f"gh api --method PUT repos/{hosted.repository}/actions/permissions "
-            f"--field enabled=true --field allowed_actions=all\n(or {page})",
-        )
-        return
-    used = sorted(
-        {
-            action
-            for path in (checkout.gate, checkout.comment)
-            if path in checkout.workflows
-            for action in checkout.workflows[path].actions()
-        }
-    )
-    yield from _refused(policy, used, hosted)
-    loose = [one for one in used if len(one.partition("@")[2]) != 40]
-    if policy.sha_pinning and loose:
-        yield must(
-            f"the repository wants actions pinned by commit, and these are not: {', '.join(loose)}",
-            "write the 40 digits of the commit after @",
-        )
-
-
-def _refused(policy: ActionsPolicy, used: list[str], hosted: Hosted) -> Iterator[Finding]:
-    page = f"{hosted.page}/settings/actions"
-    if policy.allowed == "all":
-        yield good("Actions are switched on, and all of them may run")
-    elif isinstance(policy.selected, Unknown):
-        yield unknown("which actions may run", policy.selected.reason)
-    else:
-        owner = hosted.repository.partition("/")[0]
-        refused = [one for one in used if not _allowed(one, owner, policy.selected)]
-        if refused:
-            names = ",\n".join(f"{one.partition('@')[0]}@*" for one in refused)
-            yield must(
-                f"the repository does not allow these actions: {', '.join(refused)}",
-                f"allow them at {page} (Allow select actions):\n{names}",
-            )
-        else:
-            yield good("Actions are switched on, and those used here are allowed")
-
-
-def _allowed(action: str, owner: str, selected: Mapping[str, object] | Missing) -> bool:
-    """Creators that GitHub has verified are not told from others: they need a pattern, too."""
-    if action.startswith(f"{owner}/"):
-        return True
-    if not isinstance(selected, Mapping):
-        return False
-    if selected.get("github_owned_allowed") and action.startswith(OF_GITHUB):
-        return True
-    patterns = selected.get("patterns_allowed")
-    listed = patterns if isinstance(patterns, list) else []
-    return any(fnmatchcase(action, str(pattern)) for pattern in listed)

@@ -1,7 +1,7 @@
 """A workflow file as far as the gate depends on it; it is read as data and never run."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,15 +58,24 @@ class Workflow:
     triggers: Mapping[str, Mapping[str, Any]]
     jobs: tuple[JobSteps, ...]
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The actions that its steps use, as written, in order and each once."""
+        return _uses(step for job in self.jobs for step in job.steps)
+
     def actions(self) -> tuple[str, ...]:
-        """The actions of other repositories that it uses, as written."""
-        used = {str(step.get("uses", "")) for job in self.jobs for step in job.steps}
-        return tuple(sorted(one for one in used if re.match(r"[\w-]+/.*@", one)))
+        """Those of other repositories."""
+        return tuple(sorted(filter(is_remote, self.uses)))
 
 
 def inputs(step: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a step gives the action that it uses."""
     return _mapping(step.get("with"))
+
+
+def is_remote(uses: str) -> bool:
+    """Whether an action is another repository's: "owner/name/path@ref"."""
+    return bool(re.match(r"[\w-]+/.*@", uses))
 
 
 def runs_anyway(condition: str) -> bool:
@@ -83,11 +92,7 @@ def texts(value: Any) -> tuple[str, ...]:
 
 def parse_workflow(path: str, text: str) -> Workflow:
     """The workflow in a file's text; ConfigError where it is none."""
-    document = parse_document(path, text.encode())
-    if document.problems:
-        problem = document.problems[0]
-        raise ConfigError(f"{path}:{problem.line}: {problem.message}", advice="correct the file")
-    value = document.value
+    value = _document(path, text.encode())
     jobs = _mapping(value.get("jobs"))
     permissions = _permissions(value.get("permissions"))
     return Workflow(
@@ -98,8 +103,32 @@ def parse_workflow(path: str, text: str) -> Workflow:
     )
 
 
+def parse_action(path: str, text: bytes) -> tuple[str, ...]:
+    """What the steps of an action use, () where it has none; ConfigError where it is no action."""
+    runs = _mapping(_document(path, text).get("runs"))
+    if "using" not in runs:
+        raise ConfigError(f"{path} is no action: it has no runs.using", advice="correct the file")
+    return _uses(_steps(runs))
+
+
+def _document(path: str, text: bytes) -> Mapping[str, Any]:
+    document = parse_document(path, text)
+    if document.problems:
+        problem = document.problems[0]
+        raise ConfigError(f"{path}:{problem.line}: {problem.message}", advice="correct the file")
+    return document.value
+
+
+def _uses(steps: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(step["uses"]) for step in steps if "uses" in step))
+
+
+def _steps(parent: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    steps = parent.get("steps")
+    return tuple(map(_mapping, steps)) if isinstance(steps, list) else ()
+
+
 def _job(name: str, job: Mapping[str, Any], outer: Permissions | None) -> JobSteps:
-    steps = job.get("steps")
     return JobSteps(
         id=str(name),
         name=str(job.get("name") or name),
@@ -107,7 +136,7 @@ def _job(name: str, job: Mapping[str, Any], outer: Permissions | None) -> JobSte
         needs=texts(job.get("needs")),
         condition=str(job.get("if", "")),
         has_matrix="matrix" in _mapping(job.get("strategy")),
-        steps=tuple(_mapping(step) for step in steps) if isinstance(steps, list) else (),
+        steps=_steps(job),
     )
 
 

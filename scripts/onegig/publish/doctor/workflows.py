@@ -1,6 +1,6 @@
 """Whether the workflows are there, run when they should, and hand each other the numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from onegig.model.measured import Skipped, Unknown
@@ -8,6 +8,7 @@ from onegig.publish.doctor.action import CHECK, COMMENT, EXAMPLES, job_of, place
 from onegig.publish.doctor.checkout import Checkout
 from onegig.publish.doctor.findings import Finding, good, must, should, unknown
 from onegig.publish.doctor.hosted import Hosted
+from onegig.publish.doctor.local import OWN, LocalAction
 from onegig.publish.doctor.workflow import JobSteps, Workflow, inputs, runs_anyway, texts
 from onegig.publish.trusted.numbers import ARTIFACT
 
@@ -26,6 +27,7 @@ def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
             yield must(f"{path} is not there", f"copy {EXAMPLES.format(example)} to {path}")
         else:
             yield from _filled_in(checkout.workflows[path])
+            yield from _brought(path, checkout.actions[path])
     gate = checkout.workflows.get(checkout.gate)
     comment = checkout.workflows.get(checkout.comment)
     if gate:
@@ -48,6 +50,18 @@ def _filled_in(workflow: Workflow) -> Iterator[Finding]:
             "in place of OWNER write the account that has onegig, in place of the zeros the commit "
             "of a tag, and the tag after #:\ngh api repos/OWNER/onegig/commits/TAG --jq .sha",
         )
+
+
+def _brought(path: str, actions: Iterable[LocalAction]) -> Iterator[Finding]:
+    """Actions of the checkout that are not there: a step may bring those that begin with "./"."""
+    for one in actions:
+        if one.problem and one.uses.startswith(OWN):
+            yield must(f"{path} uses {one.uses}: {one.problem}", "add it, or take the step out")
+        elif one.problem:
+            yield should(
+                f"{path} uses {one.uses}: {one.problem}",
+                "add it, or see to it that an earlier step does",
+            )
 
 
 def _gate(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
