@@ -1,6 +1,8 @@
 """The inspect step: every image of a stack, in bytes, and what dive thinks of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from onegig.environment import BASE_LABEL, FROM_REGISTRY
@@ -12,6 +14,7 @@ from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.records import ImageRecord
 from onegig.images.scanning import trivy
 from onegig.images.sharing import add_up, stack_digest
+from onegig.model.accounting import Duplicate
 from onegig.model.environment import Environment
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -47,25 +50,9 @@ def inspect_images(
     """
     program = dive.find() if program is None else program
     images, problems = _look_up(services_by_image, engine)
-    duplicates = cache.duplicates(
-        stack_digest({image.reference: image.image_id for image in images})
-    )
-    records = _recall(images, cache, program, progress, with_indexes=duplicates is None)
-    indexes: dict[str, LayerIndex] = {}
-    unknown = {image.image_id: image for image in images if image.image_id not in records}
-    if unknown:
-        from onegig.images.examine import examine  # slow to load, and seldom needed
-
-        for image, outcome in examine(
-            tuple(unknown.values()), source=engine, cache=cache, program=program, indexes=indexes
-        ):
-            if isinstance(outcome, InspectError):
-                problems.append(_problem(image.reference, outcome))
-                progress(problems[-1])
-            else:
-                records[image.image_id] = outcome
-                progress(_summary(image, outcome))
-        cache.prune()
+    with _collector_at_rest():
+        records, duplicates, failed = _learn(images, engine, cache, program, progress)
+    problems += failed
     known = [(image, records[image.image_id]) for image in images if image.image_id in records]
     scans = _scans([image for image, _ in known], scanner, engine, cache, progress)
     report = add_up(
@@ -78,13 +65,60 @@ def inspect_images(
         ],
         environment,
     )
+    return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
+
+
+def _learn(
+    images: Sequence[EngineImage],
+    source: ImageSource,
+    cache: Cache,
+    program: dive.Program | Unknown,
+    progress: Callable[[str], None],
+) -> tuple[dict[str, ImageRecord], tuple[Duplicate, ...], list[str]]:
+    """Records by image id, what the images hold more than once, and what failed."""
+    problems: list[str] = []
+    duplicates = cache.duplicates(
+        stack_digest({image.reference: image.image_id for image in images})
+    )
+    records = _recall(images, cache, program, progress, with_indexes=duplicates is None)
+    indexes: dict[str, LayerIndex] = {}
+    unknown = {image.image_id: image for image in images if image.image_id not in records}
+    if unknown:
+        from onegig.images.examine import examine  # slow to load, and seldom needed
+
+        for image, outcome in examine(
+            tuple(unknown.values()), source=source, cache=cache, program=program, indexes=indexes
+        ):
+            if isinstance(outcome, InspectError):
+                problems.append(_problem(image.reference, outcome))
+                progress(problems[-1])
+            else:
+                records[image.image_id] = outcome
+                progress(_summary(image, outcome))
+        cache.prune()
     if duplicates is None:
         from onegig.images.accounts.accounted import (
             duplicates_among,  # not needed for what is known
         )
 
-        duplicates = duplicates_among([image for image, _ in known], indexes, cache, engine)
-    return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
+        known = [image for image in images if image.image_id in records]
+        duplicates = duplicates_among(known, indexes, cache, source)
+    return records, duplicates, problems
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Without Python's search for cycles.
+
+    It would look at every entry of every layer again and again, a third of the time, and find none.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _scans(

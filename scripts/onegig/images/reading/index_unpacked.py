@@ -13,12 +13,12 @@ from typing import Any
 from onegig.errors import InspectError
 from onegig.images.reading.index import Entry, Kind, LayerIndex
 from onegig.images.reading.index_layer import WHITEOUT, kind_of, name_entry, normal
-from onegig.images.reading.tar_headers import BLOCK, header_of
+from onegig.images.reading.tar_headers import BLOCK, REGULAR, header_of, text_of
 from onegig.images.reading.tar_split import FAULTS, PIECE, UnpackedLayer, decoded_length
 from onegig.images.reading.wanted import wanted
 
 _KINDS = {flag: kind_of(bytes((flag,))) for flag in b"0123456"}  # by what a header has at _TYPE
-_TYPE, _LINK, _PREFIX = 156, slice(157, 257), 345  # places in a header (POSIX ustar)
+_TYPE, _PREFIX = 156, 345  # places in a header (POSIX ustar); the link follows the type
 
 
 class _RareError(Exception):
@@ -56,43 +56,45 @@ def _entries(parts: Iterable[dict[str, Any]]) -> Iterator[Entry]:
             continue
         if len(pieces) != 1:
             raise _RareError
-        entry = _usual(part, pieces[0], padding) or _unusual(part, pieces[0], padding)
+        entry = _entry(part, pieces[0], padding)
         if entry is not None:
             yield entry
         padding = -part.get("size", 0) % BLOCK
-        pieces = []
+        pieces.clear()
 
 
-def _usual(part: dict[str, Any], piece: str, padding: int) -> Entry | None:
-    """A file that one header announces, under the name it has there; None for all else."""
-    if decoded_length(piece) != padding + BLOCK:
-        return None
-    header = a2b_base64(piece[padding // 3 * 4 :])[padding % 3 :]
-    kind = _KINDS.get(header[_TYPE])
-    name = part.get("name", WHITEOUT)
-    if kind is not Kind.FILE or header[_PREFIX] or WHITEOUT in name:
-        return None
-    size = part.get("size", 0)
-    checksum = a2b_base64(part["payload"]) if size else b""
-    return Entry(path=normal(name), kind=kind, size=size, checksum=checksum)
+def _entry(part: dict[str, Any], piece: str, padding: int) -> Entry | None:
+    """What a header, after the padding of the file before, says of the part that follows it.
 
-
-def _unusual(part: dict[str, Any], piece: str, padding: int) -> Entry | None:
-    """What the header and its extensions say; None for metadata of builders."""
-    header = header_of(a2b_base64(piece)[padding:])
-    size = part.get("size", 0)
-    if header is None:
+    Of a single header only the type is looked at, as the part has its name; this is most of the
+    work for a layer, hence the haste. None for metadata of builders.
+    """
+    if decoded_length(piece) == padding + BLOCK and "name" in part:
+        start = padding + _TYPE
+        header = a2b_base64(piece[start // 3 * 4 : (padding + _PREFIX) // 3 * 4 + 4])[start % 3 :]
+        kind, name = _KINDS.get(header[0]), part["name"]
+        if kind is not None and not header[_PREFIX - _TYPE]:
+            if kind is not Kind.FILE:
+                return _named(part, name, kind, text_of(header[1:101]))
+            if WHITEOUT in name:
+                return _named(part, name, kind, "")
+            size = part.get("size", 0)
+            checksum = a2b_base64(part["payload"]) if size else b""
+            return Entry(path=normal(name), kind=kind, size=size, checksum=checksum)
+    told = header_of(a2b_base64(piece)[padding:])
+    if told is None or (told.kind == REGULAR and told.size != part.get("size", 0)):
         raise _RareError
-    named = name_entry(header.name, kind_of(header.kind), header.link)
+    return _named(part, told.name, kind_of(told.kind), told.link)
+
+
+def _named(part: dict[str, Any], name: str, kind: Kind, link: str) -> Entry | None:
+    named = name_entry(name, kind, link)
     if named is None:
         return None
     path, kind, link = named
-    if kind is not Kind.FILE:
-        return Entry(path=path, kind=kind, link=link)
-    if header.size != size:
-        raise _RareError
+    size = part.get("size", 0) if kind is Kind.FILE else 0
     checksum = a2b_base64(part["payload"]) if size else b""
-    return Entry(path=path, kind=kind, size=size, checksum=checksum)
+    return Entry(path=path, kind=kind, size=size, link=link, checksum=checksum)
 
 
 def _is_ambiguous(entries: Iterable[Entry]) -> bool:

@@ -117,7 +117,7 @@ def _extension(
     body = read_at(offset + BLOCK, length)
     after = offset + BLOCK + blocks(length)
     if block[156] in _LONG:
-        return {_LONG[block[156]]: _text(body)}, None, after
+        return {_LONG[block[156]]: text_of(body)}, None, after
     if block[156] != _EXTENDED or any(record in body for record in _ODD_RECORDS):
         return None
     records = _records(body)
@@ -153,12 +153,12 @@ def _plain(
         return None
     name = names.get("path")
     if name is None:
-        name = _text(block[:100])
+        name = text_of(block[:100])
         if prefix:
-            name = f"{_text(block[345:500])}/{name}"
+            name = f"{text_of(block[345:500])}/{name}"
     link = names.get("linkpath")
     if link is None:
-        link = _text(block[157:257])
+        link = text_of(block[157:257])
     kind = block[156:157]
     following = offset + blocks(size) if kind == REGULAR else offset
     return Header(name=name, kind=kind, size=size, link=link, offset=offset), following
@@ -178,7 +178,8 @@ def _octal(field: bytes) -> int | None:
     return int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else None
 
 
-def _text(field: bytes) -> str:
+def text_of(field: bytes) -> str:
+    """A field of a header, which ends with NUL unless it is full."""
     return field.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
 

@@ -95,7 +95,7 @@ def name_of(part: dict[str, Any]) -> bytes:
 
 def decoded_length(base64: str) -> int:
     """Bytes behind a base64 text."""
-    return len(base64) // 4 * 3 - base64[-2:].count("=")
+    return len(base64) // 4 * 3 - base64.count("=", -2)
 
 
 def _parsed(lines: bytes) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What a pull of a layer moves: its bytes read to the last one, compressed and checked.
 
 This takes ten times as long as all else that is said of a layer. zlib-ng's level 6 is twice as fast
-as zlib's and nearer to what `docker push` sends (Go's gzip): of a 29.6 MB layer of Python it makes
-8.39 MB, zlib 8.26, Docker 8.37.
+as zlib's, and nearer to what `docker push` sends (Go's gzip): a layer of Python that Docker sends
+in 8.37 MB takes 8.39, with zlib 8.26; one of Alpine 3.84 instead of 3.85, with zlib 3.71.
 """
 
 import hashlib
