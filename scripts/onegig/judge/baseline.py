@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from onegig.judge.contents import contents_of
+from onegig.judge.remarks import remarks_of
 from onegig.judge.totals import own_ranges
 from onegig.model.baseline import Baseline, Mark, ServiceNumbers
 from onegig.model.budgets import Metric
@@ -34,6 +35,7 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         services=service_numbers(report, costs),
         environment=environment_of(report),
         contents=contents_of(report.images),
+        dockerfiles=remarks_of(report.images),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from onegig.judge.differences import differences
 from onegig.judge.halves import missing_half
 from onegig.judge.noise import differs
+from onegig.judge.remarks import compare_remarks
 from onegig.judge.scan_deltas import scan_delta
 from onegig.judge.service_deltas import compare_services
 from onegig.judge.words import memory
@@ -38,6 +39,7 @@ def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
         deltas=(*_deltas(report, baseline), *_removed(report, baseline)),
         services=compare_services(report, baseline),
         differences=differences(report, baseline),
+        remarks=compare_remarks(report, baseline),
     )
 
 

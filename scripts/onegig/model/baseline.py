@@ -8,6 +8,7 @@ from onegig.model.verdict import State
 
 BASELINE_SCHEMA = "onegig/baseline/1"
 NO_CONTENTS = Skipped(reason="what is in the images was not kept")
+NO_REMARKS = Skipped(reason="remarks about Dockerfiles were not kept")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,15 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Remarked:
+    """One Dockerfile of that commit. Lines are not kept: they move."""
+
+    path: str
+    hadolint: str | Missing  # the version that looked at it
+    remarks: tuple[str, ...]  # as `Remark.told` has them; one for each time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
     """What later commits are compared with. Sums are in bytes."""
 
@@ -60,6 +70,7 @@ class Baseline:
     services: tuple[ServiceNumbers, ...]
     environment: Environment | Missing
     contents: tuple[Contents, ...] | Missing = NO_CONTENTS
+    dockerfiles: tuple[Remarked, ...] | Missing = NO_REMARKS
 
     @property
     def is_complete(self) -> bool:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from onegig.model.measured import Missing
 
+TOLD_LENGTH = 200
+
 
 class Level(StrEnum):
     """How bad a remark is, in hadolint's words; the worst first."""
@@ -29,6 +31,11 @@ class Remark:
     text: str
     path: str  # relative to where onegig ran
     line: int  # from 1
+
+    @property
+    def told(self) -> str:
+        """What stays the same when other lines of the file come and go, cut to 200 characters."""
+        return " ".join(f"{self.rule}: {self.text}".split())[:TOLD_LENGTH]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 from onegig.model.verdict import State
+
+NOT_COMPARED = Skipped(reason="remarks about Dockerfiles were not compared")
 
 
 class Change(StrEnum):
@@ -40,6 +42,15 @@ class ServiceDelta:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RemarkDelta:
+    """What is remarked of one Dockerfile, and how often the baseline had it."""
+
+    path: str
+    told: str  # as `Remark.told` has it
+    before: int | Missing  # Skipped: not looked at by the same rules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
     """A report beside a baseline. `behind` counts the commits from it to the one compared with."""
 
@@ -51,6 +62,7 @@ class Comparison:
     deltas: tuple[Delta, ...]
     services: tuple[ServiceDelta, ...]  # changed ones first
     differences: tuple[str, ...] = ()  # what else differs: engine, kernel, cgroup version, bases
+    remarks: tuple[RemarkDelta, ...] | Missing = NOT_COMPARED  # each once, as often as it is made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from histories import commit, entry, incomplete
 from onegig.errors import ExitCode, HistoryError
-from onegig.model.baseline import Baseline, Contents, ServiceNumbers
+from onegig.model.baseline import Baseline, Contents, Remarked, ServiceNumbers
 from onegig.model.codec import to_json, to_line
 from onegig.model.verdict import State
 from onegig.publish.data.history import (
@@ -16,6 +16,7 @@ from onegig.publish.data.history import (
     MOST_BYTES,
     MOST_CONTENTS,
     MOST_ENTRIES,
+    REMARKS_GONE,
     add,
     nearest,
     newest_complete,
@@ -128,11 +129,13 @@ def test_history_of_the_largest_stacks_stays_small() -> None:
 
 def test_only_the_newest_entries_keep_what_is_in_the_images() -> None:
     contents = (Contents(services=("web",), packages=("musl 1.2.5",), findings=()),)
+    files = (Remarked(path="Dockerfile", hadolint="2.15.1", remarks=("non-root: no USER",)),)
     history: tuple[Baseline, ...] = ()
     for number in range(1, MOST_CONTENTS + 4):
-        history = add(history, entry(number, contents=contents))
-    kept = [one.contents for one in parse_history(write_history(history))]
-    assert kept == [CONTENTS_GONE] * 3 + [contents] * MOST_CONTENTS
+        history = add(history, entry(number, contents=contents, dockerfiles=files))
+    kept = parse_history(write_history(history))
+    assert [one.contents for one in kept] == [CONTENTS_GONE] * 3 + [contents] * MOST_CONTENTS
+    assert [one.dockerfiles for one in kept] == [REMARKS_GONE] * 3 + [files] * MOST_CONTENTS
 
 
 def test_costs_of_images_that_were_not_built_are_carried_over() -> None:

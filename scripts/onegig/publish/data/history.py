@@ -18,8 +18,11 @@ from onegig.model.measured import Missing, Skipped
 
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
-MOST_CONTENTS = 20  # newest entries that keep packages: pull requests go on top of those
+MOST_CONTENTS = (
+    20  # newest entries that keep packages and remarks: pull requests go on those
+)
 CONTENTS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep images' packages")
+REMARKS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep Dockerfiles' remarks")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -114,13 +117,18 @@ def _place(entry: Baseline) -> tuple[datetime, str]:
 
 
 def _without_contents(entries: Sequence[Baseline]) -> tuple[Baseline, ...]:
-    """The entries, of which only the newest keep the packages of the images."""
+    """The entries, of which only the newest keep packages of images and remarks."""
     old, new = entries[:-MOST_CONTENTS], entries[-MOST_CONTENTS:]
-    kept = (
-        one if isinstance(one.contents, Missing) else replace(one, contents=CONTENTS_GONE)
-        for one in old
+    return (*map(_bare, old), *new)
+
+
+def _bare(entry: Baseline) -> Baseline:
+    contents, dockerfiles = entry.contents, entry.dockerfiles
+    return replace(
+        entry,
+        contents=contents if isinstance(contents, Missing) else CONTENTS_GONE,
+        dockerfiles=dockerfiles if isinstance(dockerfiles, Missing) else REMARKS_GONE,
     )
-    return (*kept, *new)
 
 
 def _with_costs(entry: Baseline, history: Sequence[Baseline]) -> Baseline:
