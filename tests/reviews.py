@@ -24,6 +24,7 @@ from onegig.model.report import Report
 from onegig.model.review import Comparison, LimitChange, Review
 from onegig.model.run import Failure
 from onegig.model.tiers import find_tier
+from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
 from scenarios import HOSTILE
 
 TODAY = date(2026, 11, 23)
@@ -266,6 +267,13 @@ def make_behind() -> Report:
     return review(report, behind=3, branch_behind=2)
 
 
+def make_dockerfiles() -> Report:
+    """Dockerfiles that main's were better than."""
+    memory, images = make_memory(stack()), make_images(SERVICES)
+    main = judged(memory, with_dockerfiles(images, *make_before()))
+    return review(judged(memory, with_dockerfiles(images, *make_remarked())), main)
+
+
 def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Report:
     """Whatever a stranger can name, named as one might; at least six names, all different."""
     services = [make_service(name, 10.0, log_tail=f"{name}\n```\n{name}") for name in names]
@@ -273,6 +281,9 @@ def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Rep
     images = make_images(names)
     for name in names:
         images = with_layer(images, name, name, 120.0)
+    files = (policy(n, remark(n, at + 1, n.replace("`", "'"))) for at, n in enumerate(names))
+    gap = policy("Dockerfile", hadolint=Unknown(reason=names[0]))
+    images = with_dockerfiles(images, *files, gap)
     report = judged(make_memory(services, incomplete=tuple(names)), images)
     failure = Failure(
         message=f"the run ended: {names[1]}",
@@ -320,4 +331,5 @@ REVIEWS: Mapping[str, Callable[[], Report]] = {
     "limits-changed": make_limits_changed,
     "waived": make_waived,
     "main-behind": make_behind,
+    "dockerfiles": make_dockerfiles,
 }

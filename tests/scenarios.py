@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import remarks
 from factories import (
     LIMIT,
     LOG,
@@ -15,12 +16,12 @@ from factories import (
     make_service,
     total_bytes,
 )
+from onegig.model.images import ImagesReport
 from onegig.model.measured import Unknown
-from onegig.model.memory import (
-    ServiceState,
-)
+from onegig.model.memory import ServiceState
 from onegig.model.report import Report
 from onegig.model.verdict import State, Unit
+from remarks import NOT_LINTED, policy, remark, with_dockerfiles
 
 
 def make_go() -> Report:
@@ -132,6 +133,15 @@ def make_never_healthy() -> Report:
     )
 
 
+def make_remarked() -> Report:
+    """Dockerfiles with remarks, and one that hadolint did not look at."""
+    report = make_go()
+    assert isinstance(report.images, ImagesReport)
+    unlinted = policy("examples/Dockerfile", hadolint=NOT_LINTED)
+    files = (*remarks.make_remarked(), unlinted)
+    return replace(report, images=with_dockerfiles(report.images, *files))
+
+
 def make_one_service() -> Report:
     report = make_report(
         make_memory([make_service("web", 48.2)]),
@@ -196,9 +206,10 @@ def make_hostile() -> Report:
         )
         for name in HOSTILE
     )
+    files = [policy(name, remark(name, 7, name)) for name in HOSTILE]
     report = make_report(
         make_memory(services, incomplete=HOSTILE),
-        make_images(HOSTILE),
+        with_dockerfiles(make_images(HOSTILE), *files),
         state=State.NO_GO,
         sentence=f"NO-GO: {HOSTILE[2]} takes 10 of 2 MB",
         failures=failures,
@@ -213,5 +224,6 @@ REPORTS: Mapping[str, Callable[[], Report]] = {
     "incomplete": make_incomplete,
     "never-healthy": make_never_healthy,
     "one-service": make_one_service,
+    "dockerfiles": make_remarked,
     "150-services": make_many,
 }

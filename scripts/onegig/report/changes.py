@@ -73,6 +73,14 @@ def check_cell(check: Check, found: Mapping[Key, Delta]) -> str:
     return words.SAME if delta.change is Change.SAME else words.check_change(check, delta.before)
 
 
+def remarks(report: Report) -> Mapping[Key, int | Missing]:
+    """How often the baseline had each remark, by Dockerfile and `Remark.told`."""
+    found = comparison(report)
+    if found is None or isinstance(found.remarks, Missing):
+        return {}
+    return {(one.path, one.told): one.before for one in found.remarks}
+
+
 def services(report: Report) -> tuple[ServiceDelta, ...]:
     """The services that are new, gone or changed by more than noise; what grew most first."""
     found = comparison(report)

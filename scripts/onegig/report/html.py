@@ -11,14 +11,14 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.verdict import State
-from onegig.report import accounts, changes, facts, scans, view, words
+from onegig.report import accounts, changes, facts, policies, scans, view, words
 from onegig.report.bands import Band, memory_bands, thinned
 from onegig.report.bars import waterfall_bars
 from onegig.report.cause_plot import legend, plot_causes
 from onegig.report.escape import lines, plain
 from onegig.report.plots import IMAGES_SHOWN, plot_images, plot_memory, plot_waterfall
 
-FIXES_SHOWN, DUPLICATES_SHOWN = 12, 20
+FIXES_SHOWN, DUPLICATES_SHOWN, REMARKS_SHOWN = 12, 20, 100
 
 
 def render(report: Report) -> str:
@@ -58,6 +58,7 @@ def _templates() -> Environment:
         "changes": changes,
         "accounts": accounts,
         "scans": scans,
+        "policies": policies,
         "cause_legend": legend,
         "is_missing": lambda value: isinstance(value, Missing),
         "waterfall_bars": waterfall_bars,
@@ -65,6 +66,7 @@ def _templates() -> Environment:
         "images_shown": IMAGES_SHOWN,
         "fixes_shown": FIXES_SHOWN,
         "duplicates_shown": DUPLICATES_SHOWN,
+        "remarks_shown": REMARKS_SHOWN,
         "STORAGE": Convention.STORAGE,
         "GO": State.GO,
     }

@@ -8,6 +8,7 @@ from onegig.model.report import Report
 from onegig.report import changes
 from onegig.report.comment import images, problems, tables
 from onegig.report.comment.banners import banner
+from onegig.report.comment.dockerfiles import dockerfiles
 from onegig.report.comment.footer import footer
 from onegig.report.comment.room import ROOMS, Room
 from onegig.report.comment.syntax import ICONS, paragraphs
@@ -44,6 +45,7 @@ def _document(report: Report, room: Room) -> str:
         waterfalls(report),
         tables.others(report, room),
         images.bytes_by_cause(report, room),
+        dockerfiles(report, room),
         tables.engine(report),
         footer(report),
     )

@@ -15,9 +15,15 @@ ICONS = {
 }
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, last_left: bool = False) -> str:
-    """A table whose first column is words and the others figures, the last on request words."""
-    marks = [":--", *["--:"] * (len(heads) - 1)]
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    last_left: bool = False,
+    figures: bool = True,
+) -> str:
+    """A table whose first column is words and the others `figures`, the last on request words."""
+    marks = [":--", *["--:" if figures else ":--"] * (len(heads) - 1)]
     if last_left:
         marks[-1] = ":--"
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, marks, *rows))
