@@ -1,0 +1,87 @@
+"""What is said of an image before it is pushed is what Docker pushes, and holds after a pull."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+from docker.errors import ImageNotFound
+
+from onegig.environment import read_environment
+from onegig.images.cache import Cache
+from onegig.images.inspect import inspect_images
+from onegig.images.reading.source import Engine
+from onegig.model.images import Image
+from onegig.model.measured import Unknown
+from onegig.process import run
+from registry import Registry, registry
+from small_image import SMALL_IMAGE
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = f"""
+FROM {SMALL_IMAGE}
+RUN echo one > /etc/one && ln /etc/one /etc/two && mkdir -p /opt/d && echo x > /opt/d/x
+RUN rm -rf /opt/d && mkdir /opt/d && chmod 700 /etc/one
+RUN rm /etc/two
+"""
+
+
+@pytest.fixture
+def pushed(client: DockerClient, tmp_path: Path) -> Iterator[tuple[Registry, str]]:
+    """A registry and the name of an image that was built and pushed there."""
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    with registry() as there:
+        name = f"{there.address}/onegig-test/pushed:1"
+        run(["docker", "build", "--quiet", "--tag", name, str(tmp_path)], timeout_seconds=300)
+        try:
+            run(["docker", "push", "--quiet", name], timeout_seconds=120)
+            yield there, name
+        finally:
+            with suppress(ImageNotFound):
+                client.images.remove(name, force=True)
+
+
+@pytest.fixture
+def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]:
+    def look(name: str, cache: str) -> Image:
+        found = inspect_images(
+            {name: ()},
+            engine=Engine(client),
+            cache=Cache(tmp_path / cache),
+            environment=read_environment(client, [name]),
+            progress=lambda _line: None,
+            program=Unknown(reason="not asked"),
+        )
+        assert found.problems == ()
+        return found.report.images[0]
+
+    return look
+
+
+def test_the_bytes_to_pull_are_those_that_docker_pushes(
+    pushed: tuple[Registry, str], inspect: Callable[[str, str], Image]
+) -> None:
+    there, name = pushed
+    _, manifest = there.manifests["1"]
+    sent = [layer["size"] for layer in json.loads(manifest)["layers"]]
+    ours = [layer.compressed_bytes for layer in inspect(name, "cache").layers]
+    assert sum(ours) == pytest.approx(sum(sent), rel=0.01)
+    assert ours == pytest.approx(sent, rel=0.01, abs=50)
+
+
+def test_a_pulled_image_has_the_account_it_had_where_it_was_built(
+    client: DockerClient,
+    pushed: tuple[Registry, str],
+    inspect: Callable[[str, str], Image],
+) -> None:
+    _, name = pushed
+    built = inspect(name, "where it was built")
+    client.images.remove(name, force=True)
+    run(["docker", "pull", "--quiet", name], timeout_seconds=120)
+    pulled = inspect(name, "where it was pulled")
+    assert (pulled.image_id, pulled.layers) == (built.image_id, built.layers)
+    assert pulled.accounting == built.accounting
+    assert pulled.accounting.dead  # type: ignore[union-attr]  # it was accounted
