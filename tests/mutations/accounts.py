@@ -41,8 +41,8 @@ _FIXES: dict[str, Change] = {
 _SCANS: dict[str, Change] = {
     "too many findings": scan(findings=[FINDING] * 20_001),
     "too many scanners": scan(scanners=["vuln"] * 6),
-    "too many packages": scan(packages=[{"name": "musl", "version": "1"}] * 20_001),
-    "a package without end": scan(packages=[{"name": "x" * 20_001, "version": "1"}]),
+    "too many packages": scan(packages=["musl 1"] * 20_001),
+    "a package without end": scan(packages=["x" * 20_001]),
     "a finding without end": scan(findings=[{**FINDING, "title": "x" * 20_001}]),
 }
 _DUPLICATES: dict[str, Change] = {

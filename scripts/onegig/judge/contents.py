@@ -1,9 +1,9 @@
 """What images contain, as far as a later run needs it to tell what it brings from what was there.
 
 A scan depends on the image and on the day: trivy's database grows. Both sides of a pull request are
-judged by one database nevertheless: a vulnerability is found in a package of some version, and the
-baseline has the packages. What the newer database says of a package that both sides have in the
-same version, it says of both.
+judged by one database nevertheless: a vulnerability is found in a package of some version (and of
+some release of an OS, each of which has its own fixes), and the baseline has the packages. What the
+newer database says of a package that both sides have in the same version, it says of both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from onegig.judge.words import one_line
 from onegig.model.baseline import NO_CONTENTS, Baseline, Contents
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, Package, Scan
+from onegig.model.scan import Finding, FindingKind, Scan
 
 MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
 
@@ -28,14 +28,14 @@ class Known:
     def has(self, finding: Finding) -> bool:
         """Whether the finding is so of the baseline's image, too."""
         if finding.kind is FindingKind.VULNERABILITY:
-            return _package(finding.target, finding.installed) in self._packages
+            return one_line(finding.package) in self._packages
         return told(finding) in self._findings
 
 
 def told(finding: Finding) -> str:
     """A finding in one line: "CVE-2026-1234 in openssl 3.5.1-r0", "github-pat in /app/.env"."""
     if finding.kind is FindingKind.VULNERABILITY:
-        return f"{one_line(finding.id)} in {_package(finding.target, finding.installed)}"
+        return one_line(f"{finding.id} in {finding.target} {finding.installed}")
     return f"{one_line(finding.id)} in {one_line(finding.target)}"
 
 
@@ -62,7 +62,7 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
     scanned = {name: scan for name, scan in scans.items() if isinstance(scan, Scan)}
     if not scanned:
         return Skipped(reason="no image was scanned")
-    packages = _users({name: map(_told_package, scan.packages) for name, scan in scanned.items()})
+    packages = _users({name: map(one_line, scan.packages) for name, scan in scanned.items()})
     findings = _users({name: _kept(scan.findings) for name, scan in scanned.items()})
     if len(packages) + len(findings) > MOST_ITEMS:
         return Unknown(reason=f"there are more than {MOST_ITEMS:,} packages and findings")
@@ -97,11 +97,3 @@ def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
 
 def _kept(findings: Iterable[Finding]) -> Iterable[str]:
     return (told(one) for one in findings if one.kind is not FindingKind.VULNERABILITY)
-
-
-def _told_package(package: Package) -> str:
-    return _package(package.name, package.version)
-
-
-def _package(name: str, version: str) -> str:
-    return one_line(f"{name} {version}")

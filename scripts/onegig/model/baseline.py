@@ -41,7 +41,7 @@ class Contents:
     """
 
     services: tuple[str, ...]
-    packages: tuple[str, ...]  # "openssl 3.5.1-r0"
+    packages: tuple[str, ...]  # as `Scan.packages` has them, on one line
     findings: tuple[str, ...]  # as `Check.findings` has them
 
 

@@ -35,14 +35,20 @@ class Finding:
     installed: str = ""  # version
     fixed: str = ""  # first version without it; "" when there is none
     title: str = ""
+    system: str = ""  # whose package it is, where it is an OS's: "alpine 3.23"
+
+    @property
+    def package(self) -> str:
+        """What a vulnerability is of, as `Scan.packages` has it."""
+        return package_text(self.target, self.installed, self.system)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Package:
-    """Something installed, by the name and version that findings give."""
+def package_text(name: str, version: str, system: str) -> str:
+    """Such as "redis 5.2.1" and "openssl 3.5.1-r0 (alpine 3.23)".
 
-    name: str
-    version: str
+    The same version may be mended in one release of an OS and not in another.
+    """
+    return f"{name} {version} ({system})" if system else f"{name} {version}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,4 +59,4 @@ class Scan:
     findings: tuple[Finding, ...]
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
-    packages: tuple[Package, ...] = ()  # each name and version once
+    packages: tuple[str, ...] = ()  # by `package_text`, each once

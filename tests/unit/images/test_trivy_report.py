@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from onegig.images.scanning.releases import release_of
 from onegig.images.scanning.trivy_report import Found, parse
 from onegig.model.measured import Unknown
-from onegig.model.scan import Finding, FindingKind, Package, Severity
+from onegig.model.scan import Finding, FindingKind, Severity
 
 SECRET_TEXT = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 RESULTS: list[dict[str, Any]] = [
@@ -68,8 +69,12 @@ RESULTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+METADATA = {"OS": {"Family": "debian", "Name": "13.1"}, "ImageID": "sha256:1"}
+
+
 def report(results: Any = RESULTS, **more: Any) -> bytes:
-    return json.dumps({"SchemaVersion": 2, "Results": results, "Later": {}} | more).encode()
+    document = {"SchemaVersion": 2, "Metadata": METADATA, "Results": results, "Later": {}}
+    return json.dumps(document | more).encode()
 
 
 def changed(result: int, kind: str, **fields: Any) -> bytes:
@@ -98,6 +103,7 @@ def test_everything_that_is_found_the_gravest_first() -> None:
             severity=Severity.CRITICAL,
             target="login",
             installed="1:4.16.0-2+really2.41",
+            system="debian 13",
         ),
         Finding(
             kind=FindingKind.MISCONFIGURATION,
@@ -114,6 +120,7 @@ def test_everything_that_is_found_the_gravest_first() -> None:
             installed="3.5.1-1",
             fixed="3.5.1-1+deb13u1",
             title=long[:120],
+            system="debian 13",
         ),
     )
 
@@ -122,12 +129,43 @@ def test_packages_are_named_as_findings_name_them() -> None:
     found = parse(report())
     assert isinstance(found, Found)
     assert found.packages == (
-        Package(name="libssl3t64", version="3.5.1-1"),
-        Package(name="login", version="1:4.16.0-2+really2.41"),
-        Package(name="pip", version="25.1.1"),
+        "libssl3t64 3.5.1-1 (debian 13)",
+        "login 1:4.16.0-2+really2.41 (debian 13)",
+        "pip 25.1.1",
     )
-    installed = {(one.target, one.installed) for one in found.findings if one.installed}
-    assert installed <= {(one.name, one.version) for one in found.packages}
+    assert {one.package for one in found.findings if one.installed} <= {*found.packages}
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "release"),
+    [
+        ("alpine", "3.23.0", "alpine 3.23"),
+        ("alpine", "3.23", "alpine 3.23"),
+        ("alpine", "3.23.0_alpha20251224", "alpine 3.23"),
+        ("debian", "13.1", "debian 13"),
+        ("debian", "13", "debian 13"),
+        ("ubuntu", "24.04", "ubuntu 24.04"),
+        ("redhat", "9.4", "redhat 9"),
+        ("amazon", "2 (Karoo)", "amazon 2"),
+        ("amazon", "2023.5.20240708 (Amazon Linux)", "amazon 2023"),
+        ("cbl-mariner", "2.0.20220527", "cbl-mariner 2.0"),
+        ("opensuse-leap", "15.6", "opensuse-leap 15.6"),
+        ("wolfi", "20230201", "wolfi"),
+        ("arch", "", "arch"),
+        ("", "", ""),
+    ],
+)
+def test_an_operating_system_counts_by_the_release_that_advisories_are_for(
+    family: str, name: str, release: str
+) -> None:
+    assert release_of(family, name) == release
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"OS": None}, {"OS": {"EOSL": True}}])
+def test_an_image_without_an_operating_system_has_packages_nevertheless(metadata: Any) -> None:
+    found = parse(report(Metadata=metadata))
+    assert isinstance(found, Found)
+    assert found.packages[0] == "libssl3t64 3.5.1-1"
 
 
 def test_no_secret_is_kept_anywhere() -> None:
@@ -153,6 +191,8 @@ def test_a_report_without_results_has_found_nothing(results: Any) -> None:
         (report(SchemaVersion=3), "its schema is not 2"),
         (report({"a": 1}), "Results is no list"),
         (report(["a"]), "Results is no list"),
+        (report(Metadata=["a"]), "Metadata is no object"),
+        (report(Metadata={"OS": {"Family": 7}}), "Family is int"),
         (report([{"Class": "secret"}]), "Target"),
         (changed(0, "Vulnerabilities", VulnerabilityID=None), "VulnerabilityID"),
         (changed(0, "Vulnerabilities", Severity="BAD"), "Severity"),

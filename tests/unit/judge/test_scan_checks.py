@@ -21,7 +21,7 @@ from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.report import Report
 from onegig.model.review import Change, Delta
-from onegig.model.scan import Finding, FindingKind, Package, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.verdict import Check, State, Verdict
 
 NO_DATABASE = Skipped(reason="no database")
@@ -55,14 +55,13 @@ ROOT = other(FindingKind.MISCONFIGURATION, "DS-0002", "image config", Severity.H
 
 def scan(*findings: Finding, packages: Sequence[str] = (), database: str | Missing = "") -> Scan:
     """A scan that lists the packages of its findings, and more."""
-    vulnerable = {(one.target, one.installed) for one in findings if one.installed}
-    names = sorted({*vulnerable, *((name, version) for name, version in map(str.split, packages))})
+    vulnerable = {one.package for one in findings if one.installed}
     return Scan(
         trivy_version="0.74.0",
         findings=findings,
         scanners=("vuln", "secret", "misconfig"),
         database=database or "2026-11-24T06:20:00Z",
-        packages=tuple(Package(name=name, version=version) for name, version in names),
+        packages=tuple(sorted({*vulnerable, *packages})),
     )
 
 
@@ -269,6 +268,19 @@ def test_a_vulnerability_that_only_the_newer_database_knows_is_inherited() -> No
     assert "inherited: the baseline has the same" in check(run.verdict).message
     assert deltas["image.vulnerabilities"].inherited
     assert deltas["image.vulnerabilities"].change is Change.SAME
+
+
+def test_a_package_of_another_release_of_its_system_is_another_one() -> None:
+    """What Alpine 3.20 no longer mends was no finding there, and is one in 3.23."""
+    old, new = "alpine 3.20", "alpine 3.23"
+    main = report({"web": scan(packages=[f"openssl 3.5.1 ({old})", "redis 5.2.1"])})
+    same, _ = on_top_of(main, {"web": scan(cve(1, system=old), cve(2, "redis", "5.2.1"))})
+    moved, deltas = on_top_of(main, {"web": scan(cve(1, system=new), cve(2, "redis", "5.2.1"))})
+    assert (same.verdict.state, moved.verdict.state) == (State.WARN, State.NO_GO)
+    assert "none allowed: CVE-2026-1 in openssl 3.5.1 (mended in 3.5.1.1); 1 of them new" in (
+        check(moved.verdict).message
+    )
+    assert not deltas["image.vulnerabilities"].inherited
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from github.stand_in import StandIn
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from onegig.model.images import ImagesReport
-from onegig.model.scan import Finding, Package, Scan, Severity
+from onegig.model.scan import Finding, Scan, Severity
 from onegig.publish.github.client import Client
 from onegig.publish.trusted.poster import Outcome, Settings, post
 from scenarios import make_go
@@ -39,7 +39,7 @@ def images(*findings: Finding, packages: tuple[str, ...] = ()) -> ImagesReport:
     report = make_honest_images()
     scan: Scan = replace(
         make_scan(*findings),
-        packages=tuple(Package(name=name, version="1.0.0") for name in packages),
+        packages=tuple(f"{name} 1.0.0" for name in packages),
     )
     return replace(report, images=tuple(replace(one, scan=scan) for one in report.images))
 

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from onegig.images.scanning.releases import release_of
 from onegig.model.measured import Unknown
-from onegig.model.scan import Finding, FindingKind, Package, Severity
+from onegig.model.scan import Finding, FindingKind, Severity, package_text
 
 SCHEMA_VERSION = 2
 MOST_REPORT_BYTES = 64 * 1024**2
 MOST_TITLE = 120
 IMAGE_CONFIG = "image config"  # where a finding is in no file
 ARCHIVE = "image.tar"
+OS_PACKAGES = "os-pkgs"  # a result's class
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 _Object = Mapping[str, Any]
 
@@ -22,35 +24,42 @@ class Found:
     """What a report says; findings are ordered, the gravest first."""
 
     findings: tuple[Finding, ...]
-    packages: tuple[Package, ...]
+    packages: tuple[str, ...]
 
 
 def parse(report: bytes) -> Found | Unknown:
     """What the report says. Keys we do not know are fine; one that is missing or odd is not."""
     try:
-        results = _results(report)
-        findings = {one for result in results for one in _findings(result)}
-        packages = {one for result in results for one in _packages(result)}
+        document = _document(report)
+        results, system = _objects(document, "Results"), _system(document)
+        findings = {one for result in results for one in _findings(result, system)}
+        packages = {one for result in results for one in _packages(result, system)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         return Unknown(reason=f"trivy wrote a report that cannot be read: {_short(error)}")
     return Found(
         findings=tuple(sorted(findings, key=_order)),
-        packages=tuple(sorted(packages, key=lambda one: (one.name, one.version))),
+        packages=tuple(sorted(packages)),
     )
 
 
-def _results(report: bytes) -> Sequence[_Object]:
-    document = json.loads(report)
+def _document(report: bytes) -> _Object:
+    document: _Object = json.loads(report)
     if document["SchemaVersion"] != SCHEMA_VERSION:
         raise ValueError(f"its schema is not {SCHEMA_VERSION}")
-    return _objects(document, "Results")
+    return document
 
 
-def _findings(result: _Object) -> Iterator[Finding]:
+def _system(document: _Object) -> str:
+    """The image's OS; "" where trivy knows none."""
+    found = _object(_object(document, "Metadata"), "OS")
+    return release_of(_text(found, "Family", ""), _text(found, "Name", ""))
+
+
+def _findings(result: _Object, system: str) -> Iterator[Finding]:
     place = _text(result, "Target")
     place = IMAGE_CONFIG if place == ARCHIVE else place
     for one in _objects(result, "Vulnerabilities"):
-        yield _vulnerability(one)
+        yield _vulnerability(one, _owner(result, system))
     for one in _objects(result, "Secrets"):
         yield _finding(FindingKind.SECRET, one, "RuleID", place)
     for one in _objects(result, "Misconfigurations"):
@@ -58,7 +67,12 @@ def _findings(result: _Object) -> Iterator[Finding]:
             yield _finding(FindingKind.MISCONFIGURATION, one, "ID", place)
 
 
-def _vulnerability(one: _Object) -> Finding:
+def _owner(result: _Object, system: str) -> str:
+    """The OS whose packages a result is about, "" for what pip, npm and others have installed."""
+    return system if _text(result, "Class", "") == OS_PACKAGES else ""
+
+
+def _vulnerability(one: _Object, system: str) -> Finding:
     return Finding(
         kind=FindingKind.VULNERABILITY,
         id=_text(one, "VulnerabilityID"),
@@ -67,6 +81,7 @@ def _vulnerability(one: _Object) -> Finding:
         installed=_text(one, "InstalledVersion"),
         fixed=_text(one, "FixedVersion", ""),
         title=_text(one, "Title", "")[:MOST_TITLE],
+        system=system,
     )
 
 
@@ -81,9 +96,9 @@ def _finding(kind: FindingKind, one: _Object, identity: str, place: str) -> Find
     )
 
 
-def _packages(result: _Object) -> Iterator[Package]:
+def _packages(result: _Object, system: str) -> Iterator[str]:
     for one in _objects(result, "Packages"):
-        yield Package(name=_text(one, "Name"), version=_version(one))
+        yield package_text(_text(one, "Name"), _version(one), _owner(result, system))
 
 
 def _version(package: _Object) -> str:
@@ -101,6 +116,13 @@ def _objects(parent: _Object, key: str) -> Sequence[_Object]:
     found = parent.get(key) or ()
     if not isinstance(found, (list, tuple)) or not all(isinstance(one, dict) for one in found):
         raise TypeError(f"{key} is no list of objects")
+    return found
+
+
+def _object(parent: _Object, key: str) -> _Object:
+    found = parent.get(key) or {}
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is no object")
     return found
 
 

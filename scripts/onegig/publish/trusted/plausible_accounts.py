@@ -106,11 +106,11 @@ def _doubt_scan(scan: Scan) -> Iterator[str]:
         yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
     yield from _texts(chain.from_iterable(map(_words, scan.findings)))
-    yield from _texts(text for one in scan.packages for text in (one.name, one.version))
+    yield from _texts(scan.packages)
 
 
 def _words(found: Finding) -> tuple[str, ...]:
-    return (found.id, found.target, found.installed, found.fixed, found.title)
+    return (found.id, found.target, found.installed, found.fixed, found.title, found.system)
 
 
 def _texts(texts: Iterable[str]) -> Iterator[str]:
