@@ -18,7 +18,7 @@ _PATH = re.compile(r"/v2/(?P<name>.+)/(?P<kind>blobs|manifests)/(?P<key>.+)")
 
 @dataclass
 class Registry:
-    """What was pushed: blobs by digest, (media type, document) of manifests by name and digest."""
+    """What was pushed: blobs by digest, (media type, document) of manifests by "shop/web:1"."""
 
     address: str
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -52,8 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # their names in BaseHTTPRequestHandler
         if self.path == "/v2/":
             return self._answer(200)
-        kind, key = self._asked()
-        found = self._found(kind, key)
+        found = self._found(*self._asked())
         if found is None:
             return self._answer(404)
         media_type, content = found
@@ -68,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(202, Location=f"/v2/up/blobs/{name}", Docker_Upload_UUID=name)
 
     def do_PATCH(self) -> None:
-        _, name = self._asked()
+        _, _, name = self._asked()
         self.server.registry.uploads[name] += self._body()
         last = len(self.server.registry.uploads[name]) - 1
         self._answer(
@@ -76,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def do_PUT(self) -> None:
-        kind, key = self._asked()
+        repository, kind, key = self._asked()
         body = self._body()
         if kind == "blobs":
             digest = parse_qs(urlsplit(self.path).query)["digest"][0]
@@ -84,17 +83,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
             for name in (key, digest):
-                self.server.registry.manifests[name] = self.headers["Content-Type"], body
+                self.server.registry.manifests[f"{repository}:{name}"] = (
+                    self.headers["Content-Type"],
+                    body,
+                )
         self._answer(201, Docker_Content_Digest=digest)
 
-    def _asked(self) -> tuple[str, str]:
+    def _asked(self) -> tuple[str, str, str]:
         match = _PATH.fullmatch(urlsplit(self.path).path)
         assert match, self.path
-        return match["kind"], match["key"]
+        return match["name"], match["kind"], match["key"]
 
-    def _found(self, kind: str, key: str) -> tuple[str, bytes] | None:
+    def _found(self, repository: str, kind: str, key: str) -> tuple[str, bytes] | None:
         if kind == "manifests":
-            return self.server.registry.manifests.get(key)
+            return self.server.registry.manifests.get(f"{repository}:{key}")
         content = self.server.registry.blobs.get(key)
         return None if content is None else ("application/octet-stream", content)
 

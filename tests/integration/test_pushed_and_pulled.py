@@ -10,11 +10,14 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.environment import read_environment
+from onegig.errors import BuildError
+from onegig.images.building.pull import absent_images, pull_images
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
+from onegig.model.stack import Service, Stack
 from onegig.process import run
 from registry import Registry, registry
 from small_image import SMALL_IMAGE
@@ -65,7 +68,7 @@ def test_the_bytes_to_pull_are_those_that_docker_pushes(
     pushed: tuple[Registry, str], inspect: Callable[[str, str], Image]
 ) -> None:
     there, name = pushed
-    _, manifest = there.manifests["1"]
+    _, manifest = there.manifests["onegig-test/pushed:1"]
     sent = [layer["size"] for layer in json.loads(manifest)["layers"]]
     ours = [layer.compressed_bytes for layer in inspect(name, "cache").layers]
     assert sum(ours) == pytest.approx(sum(sent), rel=0.01)
@@ -85,3 +88,29 @@ def test_a_pulled_image_has_the_account_it_had_where_it_was_built(
     assert (pulled.image_id, pulled.layers) == (built.image_id, built.layers)
     assert pulled.accounting == built.accounting
     assert pulled.accounting.dead  # type: ignore[union-attr]  # it was accounted
+
+
+def test_a_stack_pulls_what_the_engine_lacks(
+    client: DockerClient, pushed: tuple[Registry, str]
+) -> None:
+    there, name = pushed
+    client.images.remove(name, force=True)
+    service = Service(
+        name="web",
+        image=name,
+        builds=False,
+        dockerfile=None,
+        replicas=1,
+        has_healthcheck=False,
+        depends_on=(),
+        optional=False,
+        criticality="",
+        memory_limit_bytes=None,
+    )
+    stack = Stack(name="shop", directory="/", files=(), services=(service,), config_json="")
+    assert absent_images(stack) == (name,)
+    pull_images((name,), lambda _line: None)
+    assert absent_images(stack) == ()
+    with pytest.raises(BuildError, match="could not be pulled") as caught:
+        pull_images((f"{there.address}/onegig-test/nowhere:1",), lambda _line: None)
+    assert "onegig-test/nowhere" in caught.value.detail
