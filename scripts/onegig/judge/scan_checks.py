@@ -7,84 +7,23 @@ is written a note does. Where a scan failed, a written limit is INCOMPLETE and a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
-from onegig.judge.contents import Known, known_of, told
+from onegig.judge.contents import known_of, told
 from onegig.judge.finding_waivers import FindingWaivers
+from onegig.judge.scan_findings import Counted, count
+from onegig.judge.scan_rules import ScanRule, rules_of
 from onegig.judge.waivers import terms
 from onegig.judge.words import one_line
 from onegig.model.baseline import Baseline
-from onegig.model.budgets import Budgets, ScanBudget, Waiver
+from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, Scan
 from onegig.model.verdict import Check, State, Unit
 
 SHOWN = 2  # findings in a message
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 _DATE_LENGTH = len("2026-11-24")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rule:
-    """The limit of one kind of findings."""
-
-    kind: FindingKind
-    name: str
-    noun: str
-    limit: int
-    policy: ScanBudget
-    where: str
-
-    @property
-    def id(self) -> str:
-        """The check's."""
-        return f"image.{self.name}"
-
-    @property
-    def is_default(self) -> bool:
-        """Whether nobody wrote it."""
-        return self.where == "default"
-
-    def counts(self, finding: Finding) -> bool:
-        """Whether a finding is of its kind and grave enough."""
-        if finding.kind is not self.kind:
-            return False
-        if self.policy.ignore_unfixed and self._is_vulnerabilities and not finding.fixed:
-            return False
-        return _RANKS[finding.severity] >= _RANKS[self.policy.severity]
-
-    def words(self, count: int) -> str:
-        """Such as "3 fixable vulnerabilities of severity HIGH or above"."""
-        fixable = "fixable " if self._is_vulnerabilities and self.policy.ignore_unfixed else ""
-        grave = self.policy.severity.value
-        above = "" if self.policy.severity is Severity.CRITICAL else " or above"
-        number = f"{count:,}" if count else "no"
-        noun = self.name if count > 1 else self.noun
-        return f"{number} {fixable}{noun} of severity {grave}{above}"
-
-    @property
-    def _is_vulnerabilities(self) -> bool:
-        return self.kind is FindingKind.VULNERABILITY
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """What counts in one image, the gravest first, and what of it is let pass."""
-
-    all: tuple[Finding, ...]
-    waived: dict[Finding, Waiver]
-    expired: tuple[Waiver, ...]
-    inherited: frozenset[Finding]
-
-    @property
-    def unwaived(self) -> tuple[Finding, ...]:
-        return tuple(one for one in self.all if one not in self.waived)
-
-    @property
-    def introduced(self) -> tuple[Finding, ...]:
-        return tuple(one for one in self.unwaived if one not in self.inherited)
 
 
 def check_scan(
@@ -93,11 +32,11 @@ def check_scan(
     """A check for each kind that has a limit; `main` is the baseline of what it is on top of."""
     subject = image.services[0] if len(image.services) == 1 else image.reference
     known = known_of(image, main)
-    for rule in _rules(budgets):
+    for rule in rules_of(budgets):
         missing = _missing(image.scan, rule.kind)
         if isinstance(image.scan, Scan) and missing is None:
             waivers = FindingWaivers(budgets.waivers, rule.id, subject, today)
-            found = _found(rule, image.scan, waivers, known)
+            found = count(rule, image.scan, waivers, known)
             yield _judged(rule, subject, found, image.scan, today)
         elif isinstance(missing, Unknown):
             yield _gap(rule, subject, missing)
@@ -105,28 +44,11 @@ def check_scan(
 
 def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
     """What was left out though a limit is written, once for the stack."""
-    for rule in _rules(budgets):
+    for rule in rules_of(budgets):
         reasons = [_missing(image.scan, rule.kind) for image in images.images]
         left_out = dict.fromkeys(one.reason for one in reasons if isinstance(one, Skipped))
         for reason in left_out if not rule.is_default else ():
             yield f"images were not scanned for {rule.name}: {one_line(reason)} ({rule.where})"
-
-
-def _rules(budgets: Budgets) -> Iterator[_Rule]:
-    scan = budgets.scan
-    for kind, name, noun, limit in (
-        (FindingKind.SECRET, "secrets", "secret", scan.secrets),
-        (FindingKind.VULNERABILITY, "vulnerabilities", "vulnerability", scan.vulnerabilities),
-        (
-            FindingKind.MISCONFIGURATION,
-            "misconfigurations",
-            "misconfiguration",
-            scan.misconfigurations,
-        ),
-    ):
-        if limit is not None:
-            where = budgets.where(f"scan.{name}")
-            yield _Rule(kind=kind, name=name, noun=noun, limit=limit, policy=scan, where=where)
 
 
 def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
@@ -138,20 +60,7 @@ def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
     return None
 
 
-def _found(rule: _Rule, scan: Scan, waivers: FindingWaivers, known: Known | Missing) -> _Found:
-    counted = sorted(filter(rule.counts, scan.findings), key=lambda one: -_RANKS[one.severity])
-    inherited = [] if isinstance(known, Missing) else [one for one in counted if known.has(one)]
-    in_force = {one: waivers.in_force(one.id) for one in counted}
-    expired = dict.fromkeys(waivers.expired(one.id) for one in counted)
-    return _Found(
-        all=tuple(counted),
-        waived={one: waiver for one, waiver in in_force.items() if waiver},
-        expired=tuple(waiver for waiver in expired if waiver),
-        inherited=frozenset(inherited),
-    )
-
-
-def _judged(rule: _Rule, subject: str, found: _Found, scan: Scan, today: date) -> Check:
+def _judged(rule: ScanRule, subject: str, found: Counted, scan: Scan, today: date) -> Check:
     state, remarks, waived = _state(rule, found)
     parts = [f"the image of {subject} has {_words(rule, found)}", *remarks]
     if rule.kind is FindingKind.VULNERABILITY:
@@ -177,7 +86,7 @@ def _age(database: str, today: date) -> str:
     return f"{made} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else made
 
 
-def _state(rule: _Rule, found: _Found) -> tuple[State, list[str], tuple[Waiver, ...]]:
+def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
     """The state, what it is due to, and the waivers without which it would be worse."""
     if len(found.all) <= rule.limit:
         return State.GO, [], ()
@@ -194,7 +103,7 @@ def _state(rule: _Rule, found: _Found) -> tuple[State, list[str], tuple[Waiver, 
     return State.WARN if rule.is_default else State.NO_GO, remarks, ()
 
 
-def _words(rule: _Rule, found: _Found) -> str:
+def _words(rule: ScanRule, found: Counted) -> str:
     """How many, how many may be, and the first ones to look at: those that block."""
     text = rule.words(len(found.all))
     if len(found.all) <= rule.limit:
@@ -211,7 +120,7 @@ def _shown(finding: Finding) -> str:
     return f"{told(finding)}{fixed}"
 
 
-def _gap(rule: _Rule, subject: str, missing: Unknown) -> Check:
+def _gap(rule: ScanRule, subject: str, missing: Unknown) -> Check:
     state = State.WARN if rule.is_default else State.INCOMPLETE
     message = f"the image of {subject} could not be scanned for {rule.name}"
     message = f"{message}: {one_line(missing.reason)}"
@@ -219,7 +128,7 @@ def _gap(rule: _Rule, subject: str, missing: Unknown) -> Check:
 
 
 def _check(
-    rule: _Rule,
+    rule: ScanRule,
     subject: str,
     *,
     value: int | Missing,
