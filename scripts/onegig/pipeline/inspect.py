@@ -1,0 +1,103 @@
+"""The third step: what is in the images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from docker import DockerClient
+
+from onegig.environment import read_environment, without_engine
+from onegig.errors import InspectError
+from onegig.images.accounts.fix_places import place_fixes
+from onegig.images.cache import open_cache
+from onegig.images.dockerfiles.policy import check_policies
+from onegig.images.inspect import inspect_images
+from onegig.images.inspected import inspect_others
+from onegig.images.reading.layout import Archive
+from onegig.images.reading.source import Engine
+from onegig.images.scanning import trivy
+from onegig.load.dockerfiles import read_dockerfiles
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Unknown
+from onegig.model.stack import Stack
+from onegig.progress import Progress
+
+
+def inspect(
+    client: DockerClient,
+    users: Mapping[str, tuple[str, ...]],
+    stack: str,
+    progress: Progress,
+    inspected: Sequence[ImagesReport] = (),
+    *,
+    update_database: bool = False,
+) -> ImagesReport | Missing:
+    """What is in the images; Unknown with the reason when some could not be read.
+
+    `users` maps each image to the services that run it. What `inspected` knows of the very same
+    images is not found out again.
+    """
+    environment = read_environment(client, users)
+    scanner = find_scanner(progress, update_database=update_database)
+    with progress.step(f"inspect {len(users)} images") as say:
+        try:
+            inspection = inspect_others(
+                inspected,
+                users,
+                engine=Engine(client),
+                cache=open_cache(),
+                environment=environment,
+                progress=say,
+                scanner=scanner,
+            )
+        except InspectError as error:
+            return Unknown(reason=error.message)
+    if inspection.problems:
+        return Unknown(reason="; ".join(inspection.problems))
+    return replace(inspection.report, stack=stack)
+
+
+def find_scanner(progress: Progress, *, update_database: bool) -> trivy.Scanner | Missing:
+    """trivy and its database, which is only fetched when asked for."""
+    with progress.step("find trivy" + (" and update its database" * update_database)) as say:
+        scanner = trivy.find(update=update_database)
+        if isinstance(scanner, Missing):
+            say(f"no image is scanned: {scanner.reason}")
+        elif isinstance(scanner.database, Missing):
+            say(f"vulnerabilities are not scanned: {scanner.database.reason}")
+        else:
+            say(f"trivy {scanner.version}, database of {scanner.database[:10]}")
+    return scanner
+
+
+def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | Missing:
+    """What is in the images, with the lines of Dockerfiles: fixes point to them, remarks are added.
+
+    Whoever inspected the images: the Dockerfiles are here.
+    """
+    if isinstance(images, Missing):
+        return images
+    placed = place_fixes(images, read_dockerfiles(stack))
+    return replace(placed, dockerfiles=check_policies(stack))
+
+
+def inspect_archive(
+    path: Path, progress: Progress, *, update_database: bool = False
+) -> ImagesReport | Missing:
+    """What is in the images of an archive or layout; Unknown when one could not be read whole."""
+    archive = Archive(path)
+    scanner = find_scanner(progress, update_database=update_database)
+    with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:
+        for sentence in archive.left_out:
+            say(f"left out: {sentence}")
+        inspection = inspect_images(
+            dict.fromkeys(archive.references, ()),
+            engine=archive,
+            cache=open_cache(),
+            environment=without_engine(archive.bases),
+            progress=say,
+            scanner=scanner,
+        )
+    if inspection.problems:
+        return Unknown(reason="; ".join(inspection.problems))
+    return inspection.report

@@ -1,0 +1,44 @@
+"""The last step: the verdict over what was measured."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onegig.judge.verdict import judge
+from onegig.model.baseline import Baseline
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
+from onegig.model.tiers import find_tier
+from onegig.pipeline.options import Options
+from onegig.process import CommandError, run
+
+
+def judge_reports(
+    options: Options,
+    budgets: Budgets,
+    images: ImagesReport | Missing,
+    memory: MemoryReport | Missing,
+    main: Baseline | None = None,
+) -> Report:
+    """The verdict over what was measured; `main` is what a pull request goes on top of."""
+    tier = find_tier(budgets.tier) if budgets.tier else None
+    names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
+    now = datetime.now(UTC)
+    return Report(
+        stack=names[0] if names else options.budgets.resolve().parent.name,
+        created=now.isoformat(timespec="seconds"),
+        commit=_commit(options.budgets.parent),
+        verdict=judge(budgets, images, memory, tier, today=now.date(), main=main),
+        images=images,
+        memory=memory,
+        reproduce=options.reproduce,
+    )
+
+
+def _commit(directory: Path) -> str:
+    try:
+        return run(["git", "-C", str(directory), "rev-parse", "HEAD"]).stdout.strip()
+    except CommandError:
+        return ""

@@ -1,0 +1,26 @@
+"""The fourth step: what the stack takes while it runs."""
+
+from docker import DockerClient
+
+from onegig.environment import read_environment
+from onegig.errors import MeasureError
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.stack import Stack
+from onegig.owned import Run
+from onegig.progress import Progress
+
+
+def measure_stack(
+    client: DockerClient, stack: Stack, budgets: Budgets, current: Run, progress: Progress
+) -> MemoryReport | Missing:
+    """Boot the stack in the box and measure it; Unknown with the reason when it did not work."""
+    environment = read_environment(client, stack.images)
+    with progress.step(f"boot and measure {len(stack.services)} services") as say:
+        try:
+            return measure(client, stack, budgets, environment, current, say)
+        except MeasureError as error:
+            detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
+            return Unknown(reason=f"{error.message}{detail}")

@@ -1,0 +1,45 @@
+"""What a command is asked for."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from onegig.model.sizes import plain_number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What the command line asks for; None leaves the choice to budgets.yml."""
+
+    budgets: Path = Path("budgets.yml")
+    compose: tuple[Path, ...] = ()
+    tier: str | None = None
+    window_seconds: float | None = None
+    settle_seconds: float | None = None
+    repeats: int | None = None
+    rate: float | None = None
+    services: tuple[str, ...] = ()  # only these services' images; (): all
+    update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
+    inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
+
+    @property
+    def reproduce(self) -> str:
+        """The command that gives the same result locally."""
+        words = ["onegig", "check"]
+        if self.budgets != Path("budgets.yml"):
+            words += ["--budgets", str(self.budgets)]
+        for path in self.compose:
+            words += ["--compose", str(path)]
+        if self.tier:
+            words += ["--tier", self.tier]
+        for name, value in (
+            ("--window", self.window_seconds),
+            ("--settle", self.settle_seconds),
+            ("--repeats", self.repeats),
+            ("--rate", self.rate),
+        ):
+            if value is not None:
+                words += [name, plain_number(value)]
+        if self.update_database:
+            words += ["--update-database"]
+        return shlex.join(words)
