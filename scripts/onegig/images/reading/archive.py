@@ -11,10 +11,10 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from http.client import HTTPException
-from io import BufferedReader, BytesIO, RawIOBase
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import urllib3
 
@@ -146,8 +146,9 @@ def write_docker_archive(
         }
     ]
     with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
+        tar.copybufsize = CHUNK_BYTES  # type: ignore[attr-defined]  # an option since 3.7
         for layer in {layer.diff_id: layer for layer in layers}.values():
-            content = BufferedReader(_Stream(layer.tar()), CHUNK_BYTES)
+            content = cast(IO[bytes], _Stream(layer.tar()))
             _add(tar, names[layer.diff_id], layer.tar_bytes(), content)
         _add(tar, "config.json", len(image.config), BytesIO(image.config))
         raw = json.dumps(manifest).encode()
@@ -160,29 +161,20 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None
     tar.addfile(member, content)
 
 
-class _Stream(RawIOBase):
+class _Stream:
     """What comes in pieces, as a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        super().__init__()
         self._pieces = pieces
-        self._rest = b""
+        self._rest = bytearray()
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """As io.RawIOBase says."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = piece
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer at the end."""
+        while len(self._rest) < size and (piece := next(self._pieces, None)) is not None:
+            self._rest += piece
+        taken = bytes(self._rest[:size])
+        del self._rest[:size]
+        return taken
 
 
 def _is_json(raw: bytes) -> bool:

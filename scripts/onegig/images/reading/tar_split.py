@@ -41,12 +41,18 @@ class UnpackedLayer:
 
     def tar(self) -> Iterator[bytes]:
         """Its tar in pieces. Raises InspectError where the folders lack what they should have."""
+        gathered = bytearray()
         try:
             for part in self.parts():
                 if part["type"] == PIECE:
-                    yield b64decode(part["payload"] or "")
+                    gathered += b64decode(part["payload"] or "")
                 elif part.get("size"):
-                    yield from self.content(name_of(part), part["size"])
+                    for chunk in self.content(name_of(part), part["size"]):
+                        gathered += chunk
+                        if len(gathered) >= CHUNK_BYTES:
+                            yield bytes(gathered)
+                            gathered.clear()
+            yield bytes(gathered)
         except FAULTS as error:
             raise InspectError(f"layer {self.diff_id} can't be put together: {error}") from error
 
