@@ -43,11 +43,14 @@ class Cache:
         self._directory = directory
 
     def image(
-        self, image_id: str, diff_ids: tuple[str, ...], dive_version: str
+        self, image_id: str, diff_ids: tuple[str, ...], dive_version: str, base: str = ""
     ) -> ImageRecord | None:
-        """The image's record made with that dive, None when there is none that fits."""
+        """The image's record made with that dive, None when there is none that fits.
+
+        `base` is the key of what is known of its base (`Evidence.key`): the account depends on it.
+        """
         entry = self._load("image", image_id)
-        expected = _makers(dive_version)
+        expected = _makers(dive_version, base)
         try:
             is_same = expected.items() <= entry.items()
             record = _image_record(entry) if is_same else None
@@ -126,9 +129,11 @@ class Cache:
         """Keep what building an image took."""
         self._store("build", image_id, {"seconds": seconds})
 
-    def keep_image(self, image_id: str, record: ImageRecord, dive_version: str) -> None:
-        """Keep an image's record."""
-        self._store("image", image_id, {**_makers(dive_version), **asdict(record)})
+    def keep_image(
+        self, image_id: str, record: ImageRecord, dive_version: str, base: str = ""
+    ) -> None:
+        """Keep an image's record, made with that dive and what is known of its base."""
+        self._store("image", image_id, {**_makers(dive_version, base), **asdict(record)})
 
     def keep_layer(self, diff_id: str, measured: LayerRecord) -> None:
         """Keep a layer's measured bytes."""
@@ -177,9 +182,9 @@ def open_cache() -> Cache:
     return Cache(root / "onegig" / "inspect")
 
 
-def _makers(dive_version: str) -> dict[str, str]:
+def _makers(dive_version: str, base: str) -> dict[str, str]:
     """Whose rules an image's record goes by: causes and fixes change with onegig's version."""
-    return {"onegig_version": __version__, "dive_version": dive_version}
+    return {"onegig_version": __version__, "dive_version": dive_version, "base": base}
 
 
 def _image_record(entry: dict[str, Any]) -> ImageRecord:

@@ -62,6 +62,16 @@ def test_another_dive_or_other_layers_make_it_absent(cache: Cache) -> None:
     assert cache.image(DIFF_ID, (DIFF_ID,), "0.13.1") is None
 
 
+def test_another_base_makes_it_absent_and_the_account_is_made_anew(cache: Cache) -> None:
+    cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1", base="") == RECORD
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1", base="two layers") is None
+    cache.keep_image(IMAGE_ID, WITHOUT_DIVE, "0.13.1", base="two layers")
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1", base="two layers") == WITHOUT_DIVE
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1", base="three layers") is None
+    assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1") is None
+
+
 def set_field(**changes: Any) -> Callable[[str], str]:
     return lambda text: json.dumps(json.loads(text) | changes)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from onegig.images.accounts.accounting import make_accounting
 from onegig.images.accounts.duplicates import find_duplicates
+from onegig.images.bases.layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.cache import Cache
-from onegig.images.dockerfiles.instructions import guess_base_layers
 from onegig.images.reading.contents import settle
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.layers import instructions
@@ -16,11 +16,18 @@ from onegig.images.sharing import stack_digest
 from onegig.model.accounting import Accounting, Duplicate
 
 
-def account_for(layers: Sequence[LayerIndex], image: ArchivedImage) -> Accounting:
-    """Where every byte of the image is from, and which are dead."""
-    made_by = instructions(image.history, len(layers))
+def account_for(
+    layers: Sequence[LayerIndex], image: ArchivedImage, evidence: Evidence = NOTHING_KNOWN
+) -> Accounting:
+    """Where every byte of the image is from, and which are dead.
+
+    `evidence` is what is known of its base; without any, where FROM ends is guessed.
+    """
     return make_accounting(
-        layers, made_by, base_layers=guess_base_layers(made_by), workdir=image.workdir
+        layers,
+        instructions(image.history, len(layers)),
+        base_layers=count_base_layers(evidence, image.history, len(layers)),
+        workdir=image.workdir,
     )
 
 

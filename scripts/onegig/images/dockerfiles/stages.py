@@ -66,9 +66,14 @@ class Stages:
         return names.index(target.lower()) if target.lower() in names else None
 
 
-def read_stages(dockerfile: str, arguments: Mapping[str, str]) -> Stages:
-    """The stages; `arguments` are a build's own, which come before the defaults of ARG."""
-    first: dict[str, str] = {}
+def read_stages(
+    dockerfile: str, arguments: Mapping[str, str], predefined: Mapping[str, str] | None = None
+) -> Stages:
+    """The stages; `arguments` are a build's own, which come before the defaults of ARG.
+
+    `predefined` need no ARG to be known before the first stage: TARGETARCH and its like.
+    """
+    first: dict[str, str] = dict(predefined or {})
     parts: list[list[Instruction]] = []
     for one in parse(dockerfile):
         if one.name == "FROM":

@@ -1,0 +1,72 @@
+"""How the images of a stack are built, as compose resolves it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from onegig.images.dockerfiles.base_image import BuildFile
+from onegig.load.dockerfiles import read_build_files
+from onegig.load.stack import load_stack
+from onegig.process import Completed
+
+TEXT = "FROM alpine\n"
+
+
+def build_files(folder: Path, services: dict[str, dict[str, Any]]) -> dict[str, BuildFile]:
+    """Of a stack in that folder."""
+    (folder / "compose.yml").write_text("services: {}\n")
+    config = json.dumps({"name": "shop", "services": services})
+
+    def run(command: list[str], **_options: object) -> Completed:
+        return Completed(argv=tuple(command), code=0, stdout=config, stderr="")
+
+    return read_build_files(load_stack((folder / "compose.yml",), run=run))
+
+
+def test_a_build_s_target_arguments_and_contexts_are_known(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(TEXT)
+    build = {
+        "context": str(tmp_path),
+        "target": "web",
+        "args": {"BASE": "alpine:3", "EMPTY": "", "UNSET": None, "DOLLAR": "a$$b"},
+        "additional_contexts": {
+            "base": "docker-image://mine:1",
+            "lib": "service:lib",
+            "alone": "service:nobody",
+            "dir": "/x",
+        },
+    }
+    lib = {"image": "shop/lib:1", "build": {"context": str(tmp_path)}}
+    found = build_files(tmp_path, {"web": {"build": build}, "lib": lib})
+    assert found == {
+        "shop-web": BuildFile(
+            text=TEXT,
+            target="web",
+            arguments=(("BASE", "alpine:3"), ("EMPTY", ""), ("DOLLAR", "a$b")),
+            contexts=(
+                ("base", "docker-image://mine:1"),
+                ("lib", "docker-image://shop/lib:1"),
+                ("alone", "service:nobody"),
+                ("dir", "/x"),
+            ),
+        ),
+        "shop/lib:1": BuildFile(text=TEXT),
+    }
+
+
+def test_only_what_is_built_here_from_what_can_be_read(tmp_path: Path) -> None:
+    services = {
+        "inline": {"build": {"context": str(tmp_path), "dockerfile_inline": "FROM x\n"}},
+        "absent": {"build": {"context": str(tmp_path / "absent")}},
+        "remote": {"build": {"context": "https://example.org/x.git"}},
+        "pulled": {"image": "redis:8"},
+    }
+    assert build_files(tmp_path, services) == {"shop-inline": BuildFile(text="FROM x\n")}
+
+
+def test_of_several_services_of_one_image_the_first_counts(tmp_path: Path) -> None:
+    services = {
+        name: {"image": "app", "build": {"context": ".", "dockerfile_inline": f"FROM {name}\n"}}
+        for name in ("b", "a")
+    }
+    assert build_files(tmp_path, services) == {"app": BuildFile(text="FROM b\n")}
