@@ -18,9 +18,7 @@ from onegig.model.measured import Missing, Skipped
 
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
-MOST_CONTENTS = (
-    20  # newest entries that keep packages and remarks: pull requests go on those
-)
+MOST_CONTENTS = 20  # newest entries that keep packages and remarks: pull requests go on those
 CONTENTS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep images' packages")
 REMARKS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep Dockerfiles' remarks")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
