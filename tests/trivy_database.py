@@ -1,17 +1,22 @@
-"""A vulnerability database for trivy, made by hand: a bbolt file (go.etcd.io/bbolt) of few pages.
+"""Databases for trivy, made by hand.
+
+That of vulnerabilities is a bbolt file (go.etcd.io/bbolt) of few pages, that of Java archives an
+SQLite file that says by their SHA-1 what they are.
 
 bbolt keeps trees of sorted keys in pages. Here every bucket is one leaf, which may be several pages
 long, and lies before the bucket that holds it.
 """
 
 import json
+import sqlite3
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 PAGE_BYTES = 4096
-SCHEMA = 2  # trivy's
+SCHEMA, JAVA_SCHEMA = 2, 1  # trivy's
+MAVEN = "maven::GitHub Security Advisory Maven"
 _LEAF, _META, _FREELIST = 0x02, 0x04, 0x10
 _MAGIC, _VERSION = 0xED0CDAED, 2
 _IS_BUCKET = 1
@@ -20,8 +25,13 @@ _FIRST_PAGE = 3  # after two metas and the freelist
 Bucket = Mapping[str, "Bucket | bytes"]
 
 
-def make_database(folder: Path, system: str, advisories: Mapping[str, Mapping[str, Any]]) -> None:
-    """trivy's cache in `folder`: advisories of a system ("alpine 3.23") by CVE.
+def make_database(
+    folder: Path,
+    system: str,
+    advisories: Mapping[str, Mapping[str, Any]],
+    java: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """trivy's cache in `folder`: advisories of a system ("alpine 3.23") by CVE, and those of Java.
 
     Each says `package`, `fixed` ("" for none), `severity` (a word) and may say `title`.
     """
@@ -29,25 +39,49 @@ def make_database(folder: Path, system: str, advisories: Mapping[str, Mapping[st
     for identity, one in advisories.items():
         fixed = json.dumps({"FixedVersion": one["fixed"]} if one["fixed"] else {}).encode()
         packages.setdefault(one["package"], {})[identity] = fixed
+    archives: dict[str, dict[str, bytes]] = {}
+    for identity, one in (java or {}).items():
+        ranges = {"PatchedVersions": [one["fixed"]], "VulnerableVersions": [f"< {one['fixed']}"]}
+        archives.setdefault(one["package"], {})[identity] = json.dumps(ranges).encode()
     details = {
         identity: json.dumps(
             {"Title": one.get("title", "a flaw"), "Severity": one["severity"]}
         ).encode()
-        for identity, one in advisories.items()
+        for identity, one in {**advisories, **(java or {})}.items()
     }
     place = folder / "db"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "trivy.db").write_bytes(write_bbolt({system: packages, "vulnerability": details}))
-    (place / "metadata.json").write_text(
-        json.dumps(
-            {
-                "Version": SCHEMA,
-                "UpdatedAt": "2026-11-24T06:20:00Z",
-                "NextUpdate": "2999-01-01T00:00:00Z",  # until then none is fetched
-                "DownloadedAt": "2026-11-24T08:00:00Z",
-            }
-        )
+    buckets = {system: packages, MAVEN: archives, "vulnerability": details}
+    (place / "trivy.db").write_bytes(write_bbolt(buckets))
+    (place / "metadata.json").write_text(_metadata(SCHEMA, "2026-11-24T06:20:00Z"))
+
+
+def make_java_database(folder: Path, archives: Mapping[str, tuple[str, str, str]]) -> None:
+    """What archives are: (group, artifact, version) by SHA-1, in trivy's cache in `folder`."""
+    place = folder / "java-db"
+    place.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(place / "trivy-java.db")
+    database.executescript(
+        "CREATE TABLE artifacts(id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT);"
+        "CREATE TABLE indices"
+        "(artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT, license TEXT);"
     )
+    for number, (sha1, (group, artifact, version)) in enumerate(archives.items()):
+        database.execute("INSERT INTO artifacts VALUES(?, ?, ?)", (number, group, artifact))
+        row = (number, version, bytes.fromhex(sha1), "jar", "")
+        database.execute("INSERT INTO indices VALUES(?, ?, ?, ?, ?)", row)
+    database.commit()
+    database.close()
+    (place / "metadata.json").write_text(_metadata(JAVA_SCHEMA, "2026-11-20T01:10:00Z"))
+
+
+def _metadata(schema: int, made: str) -> str:
+    dates = {
+        "UpdatedAt": made,
+        "NextUpdate": "2999-01-01T00:00:00Z",  # until then none is fetched
+        "DownloadedAt": "2026-11-24T08:00:00Z",
+    }
+    return json.dumps({"Version": schema, **dates})
 
 
 def write_bbolt(root: Bucket) -> bytes:

@@ -78,8 +78,8 @@ SCAN = (
     click.option(
         "--update-database",
         is_flag=True,
-        help="Fetch trivy's newest vulnerability database first. Without any, vulnerabilities are "
-        "not scanned.",
+        help="Fetch trivy's newest vulnerability database first, and its Java database once an "
+        "image has Java archives. Without them, vulnerabilities are not scanned.",
     ),
 )
 PROGRESS = (

@@ -3,7 +3,9 @@
 A limit that the user wrote blocks when it is passed; a default only warns. What the baseline's
 image has, too, is inherited and never blocks. What was not looked for is never "none": where it was
 left out (no trivy, no database) there is no check; the report says "not scanned", and where a limit
-is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns.
+is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns. Java
+archives, which need a database of their own, are a part of the image's vulnerabilities: the check
+that counts the others says that they were not scanned.
 """
 
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from onegig.model.scan import Finding, FindingKind, Scan
 from onegig.model.verdict import Check, State, Unit
 
 SHOWN = 2  # findings in a message
+JAVA = "Java archives"
 _DATE_LENGTH = len("2026-11-24")
 
 
@@ -46,9 +49,11 @@ def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
     """What was left out though a limit is written, once for the stack."""
     for rule in rules_of(budgets):
         reasons = [_missing(image.scan, rule.kind) for image in images.images]
-        left_out = dict.fromkeys(one.reason for one in reasons if isinstance(one, Skipped))
-        for reason in left_out if not rule.is_default else ():
-            yield f"images were not scanned for {rule.name}: {one_line(reason)} ({rule.where})"
+        parts = [_missing_part(image.scan, rule.kind) for image in images.images]
+        for what, missing in ((rule.name, reasons), (f"{rule.name} of {JAVA}", parts)):
+            left_out = dict.fromkeys(one.reason for one in missing if isinstance(one, Skipped))
+            for reason in left_out if not rule.is_default else ():
+                yield f"images were not scanned for {what}: {one_line(reason)} ({rule.where})"
 
 
 def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
@@ -60,11 +65,23 @@ def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
     return None
 
 
+def _missing_part(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
+    """Why findings of that kind were not looked for in Java archives; None where they were."""
+    if isinstance(scan, Missing) or kind is not FindingKind.VULNERABILITY:
+        return None
+    return scan.java_database if isinstance(scan.java_database, Missing) else None
+
+
 def _judged(rule: ScanRule, subject: str, found: Counted, scan: Scan, today: date) -> Check:
     state, remarks, waived = _state(rule, found)
     parts = [f"the image of {subject} has {_words(rule, found)}", *remarks]
     if rule.kind is FindingKind.VULNERABILITY:
         parts.append(f"database of {_age(str(scan.database), today)}")
+    part = _missing_part(scan, rule.kind)
+    if part:
+        parts.append(f"{JAVA} not scanned: {one_line(part.reason)}")
+    if isinstance(part, Unknown) and state is not State.NO_GO:
+        state, waived = _unknown(rule), ()
     return _check(
         rule,
         subject,
@@ -121,10 +138,13 @@ def _shown(finding: Finding) -> str:
 
 
 def _gap(rule: ScanRule, subject: str, missing: Unknown) -> Check:
-    state = State.WARN if rule.is_default else State.INCOMPLETE
     message = f"the image of {subject} could not be scanned for {rule.name}"
     message = f"{message}: {one_line(missing.reason)}"
-    return _check(rule, subject, value=missing, state=state, message=message)
+    return _check(rule, subject, value=missing, state=_unknown(rule), message=message)
+
+
+def _unknown(rule: ScanRule) -> State:
+    return State.WARN if rule.is_default else State.INCOMPLETE
 
 
 def _check(

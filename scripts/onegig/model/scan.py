@@ -53,10 +53,14 @@ def package_text(name: str, version: str, system: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """One image. Where `database` is missing, vulnerabilities were not looked for: not "none"."""
+    """One image. Where `database` is missing, vulnerabilities were not looked for: not "none".
+
+    Nor were those of Java archives (.jar, .war, ...) where `java_database` is.
+    """
 
     trivy_version: str
     findings: tuple[Finding, ...]
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
+    java_database: str | Missing = ""  # the same; "" where none was needed
     packages: tuple[str, ...] = ()  # by `package_text`, each once

@@ -1,7 +1,7 @@
 """What trivy found in images, in words: never zero for what was not looked for."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
@@ -41,7 +41,7 @@ def line(report: ImagesReport) -> str:
     return words.joined(
         counts(tuple(findings)) or _nothing(done),
         f"not scanned: {words.plural(missing, 'image')}" if missing else "",
-        *dict.fromkeys(_database(scan) for scan in done),
+        *dict.fromkeys(text for scan in done for text in _databases(scan)),
     )
 
 
@@ -49,7 +49,7 @@ def summary(scan: Scan | Missing) -> str:
     """One image: "2 critical and 5 high vulnerabilities · 1 high secret · database of ..."."""
     if isinstance(scan, Missing):
         return _reason(scan)
-    return words.joined(counts(scan.findings) or _nothing((scan,)), _database(scan))
+    return words.joined(counts(scan.findings) or _nothing((scan,)), *_databases(scan))
 
 
 def counts(findings: Sequence[Finding]) -> str:
@@ -59,7 +59,8 @@ def counts(findings: Sequence[Finding]) -> str:
 
 def _nothing(scans: Sequence[Scan]) -> str:
     """Only where all was looked for that could be found."""
-    return "" if any(isinstance(one.database, Missing) for one in scans) else "no findings"
+    databases = [database for one in scans for database in (one.database, one.java_database)]
+    return "" if any(isinstance(one, Missing) for one in databases) else "no findings"
 
 
 def _count(kind: FindingKind, findings: Sequence[Finding]) -> str:
@@ -71,10 +72,14 @@ def _count(kind: FindingKind, findings: Sequence[Finding]) -> str:
     return f"{', '.join(by_severity)} {single if found.total() == 1 else several}"
 
 
-def _database(scan: Scan) -> str:
+def _databases(scan: Scan) -> Iterator[str]:
+    """How old what was looked up is, and what could not be."""
     if isinstance(scan.database, Missing):
-        return f"vulnerabilities not scanned: {scan.database.reason}"
-    return f"database of {scan.database[:10]}"
+        yield f"vulnerabilities not scanned: {scan.database.reason}"
+    else:
+        yield f"database of {scan.database[:10]}"
+    if isinstance(scan.java_database, Missing):
+        yield f"Java archives not scanned: {scan.java_database.reason}"
 
 
 def _reason(missing: Missing) -> str:

@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from onegig.images.scanning import trivy
+from onegig.images.scanning import one_image, trivy
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.scan import Scan
 
@@ -65,8 +65,8 @@ def work(tmp_path: Path) -> Path:
 def test_findings_are_told_from_failures_by_the_exit_code(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
-    clean = trivy.scan(scanner(answer(NOTHING)), write, work)
-    found = trivy.scan(scanner(answer(SECRET, trivy.FOUND)), write, work)
+    clean = one_image.scan(scanner(answer(NOTHING)), write, work)
+    found = one_image.scan(scanner(answer(SECRET, one_image.FOUND)), write, work)
     assert isinstance(clean, Scan)
     assert isinstance(found, Scan)
     assert (clean.findings, clean.database) == ((), MADE)
@@ -86,15 +86,18 @@ def test_findings_are_told_from_failures_by_the_exit_code(
         ("exit 0", "trivy left no report: No such file"),
         (answer("no report"), "trivy wrote a report that cannot be read: it is no JSON"),
         (answer(SECRET, 0), "trivy ended with 0, which its report does not bear out"),
-        (answer(NOTHING, trivy.FOUND), "trivy ended with 10, which its report does not bear out"),
-        ("sleep 60", "trivy took longer than 0.5 s"),
+        (
+            answer(NOTHING, one_image.FOUND),
+            "trivy ended with 10, which its report does not bear out",
+        ),
+        ("exec sleep 60", "trivy took longer than 0.5 s"),
         ("yes too much | head -c 99999 >&2; exit 1", "trivy failed with code 1: too much"),
     ],
 )
 def test_a_trivy_that_fails_is_unknown_and_never_nothing(
     scanner: Callable[..., trivy.Scanner], work: Path, script: str, said: str
 ) -> None:
-    found = trivy.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
+    found = one_image.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
     assert isinstance(found, Unknown)
     assert found.reason.startswith(said)
     assert len(found.reason) <= 300
@@ -105,7 +108,7 @@ def test_a_report_without_end_is_not_read(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     huge = scanner("truncate -s 1G report.json", database="")
-    found = trivy.scan(huge, write, work)
+    found = one_image.scan(huge, write, work)
     assert isinstance(found, Unknown)
     assert "more than 67,108,864 bytes" in found.reason
 
@@ -114,7 +117,7 @@ def test_a_database_that_fails_leaves_the_other_findings(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
-    found = trivy.scan(broken, write, work)
+    found = one_image.scan(broken, write, work)
     assert isinstance(found, Scan)
     assert found.scanners == ("secret", "misconfig")
     assert found.database == Unknown(reason="trivy failed with code 1: broken")
@@ -122,7 +125,7 @@ def test_a_database_that_fails_leaves_the_other_findings(
 
 def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
     gone = trivy.Scanner(path=str(tmp_path / "x"), version="1", folder=tmp_path, database=MADE)
-    assert isinstance(trivy.scan(gone, write, work), Unknown)
+    assert isinstance(one_image.scan(gone, write, work), Unknown)
 
 
 def test_an_image_that_cannot_be_written_is_unknown(
@@ -131,7 +134,7 @@ def test_an_image_that_cannot_be_written_is_unknown(
     def full(out: IO[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
-    found = trivy.scan(scanner(answer(NOTHING)), full, work)
+    found = one_image.scan(scanner(answer(NOTHING)), full, work)
     assert isinstance(found, Unknown)
     assert "No space left" in found.reason
 
@@ -148,7 +151,7 @@ def test_nobodys_settings_decide_what_is_found(
     (tmp_path / ".trivyignore").write_text("CVE-1\n")
     seen = tmp_path / "seen"
     script = f'{{ env; pwd; ls -a; echo "$@"; }} >"{seen}"\n{answer(NOTHING)}'
-    assert isinstance(trivy.scan(scanner(script), write, work), Scan)
+    assert isinstance(one_image.scan(scanner(script), write, work), Scan)
     told = seen.read_text()
     assert "TRIVY_" not in told
     assert ".trivyignore" not in told
@@ -232,3 +235,75 @@ def test_a_trivy_that_does_not_say_its_version_is_unknown(
 ) -> None:
     on_path(tmp_path / "bin", script, monkeypatch)
     assert isinstance(trivy.find(), Unknown)
+
+
+JAVA = "2026-11-20T01:10:00Z"
+
+
+def with_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str = "no") -> Path:
+    """A trivy whose downloads leave a file each; those in `failing` fail."""
+    files = tmp_path / "files"
+    files.mkdir()
+    script = f"""
+        case "$*" in
+            *download-{failing}*) echo "{FATAL}" >&2; exit 1 ;;
+            *download-db*) touch {files}/db ;;
+            *download-java*) touch {files}/java ;;
+            *)
+                [ ! -e {files}/java ] || java=', "JavaDB": {{"UpdatedAt": "{JAVA}"}}'
+                echo '{VERSION[:-1]}'"$java}}"
+                ;;
+        esac"""
+    on_path(tmp_path / "bin", script, monkeypatch)
+    return files
+
+
+def test_the_java_database_is_fetched_on_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = with_downloads(tmp_path, monkeypatch)
+    found = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(found, trivy.Scanner)
+    assert (found.java_database, found.fetches) == (trivy.NO_JAVA_DATABASE, True)
+    assert [one.name for one in files.iterdir()] == ["db"]
+    fetched = trivy.fetch_java(found)
+    assert (fetched.java_database, fetched.fetches) == (JAVA, False)
+    assert fetched.database == found.database
+
+
+def test_a_java_database_that_is_there_is_updated_with_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = with_downloads(tmp_path, monkeypatch)
+    (files / "java").touch()
+    before = (files / "java").stat().st_mtime_ns
+    for update, fetched in ((False, False), (True, True)):
+        found = trivy.find(update=update, folder=tmp_path)
+        assert isinstance(found, trivy.Scanner)
+        assert (found.java_database, found.fetches) == (JAVA, False)
+        assert ((files / "java").stat().st_mtime_ns > before) is fetched
+
+
+def test_why_the_java_database_cannot_be_fetched_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_downloads(tmp_path, monkeypatch, failing="java")
+    found = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(found, trivy.Scanner)
+    assert trivy.fetch_java(found).java_database == Unknown(
+        reason="no Java database: trivy failed with code 1: run error: the database is locked"
+    )
+
+
+def test_a_java_archive_that_needs_no_database_or_escapes_is_no_loop(
+    scanner: Callable[..., trivy.Scanner], work: Path, tmp_path: Path
+) -> None:
+    """Whatever trivy says the second time is taken."""
+    says = "FATAL run error: Unable to initialize the Java DB: of no use"
+    script = f'echo "$@" >>{tmp_path}/calls; case "$*" in *vuln*) echo "{says}" >&2; exit 1 ;; esac'
+    found = one_image.scan(scanner(f"{script}\n{answer(NOTHING)}"), write, work)
+    assert isinstance(found, Scan)
+    assert isinstance(found.database, Unknown)
+    assert "initialize the Java DB" in found.database.reason
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert ["--skip-files" in one for one in calls] == [False, True, False]

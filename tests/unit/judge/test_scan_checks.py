@@ -212,6 +212,34 @@ def test_a_scan_that_failed_is_incomplete_where_the_limit_is_written() -> None:
     )
 
 
+def with_java(database: Missing, *findings: Finding) -> Scan:
+    return replace(scan(*findings), java_database=database)
+
+
+def test_java_archives_that_were_left_out_are_told_with_what_was_counted() -> None:
+    left_out = with_java(Skipped(reason="no Java database"))
+    default, written = judged(left_out, BUDGETS), judged(left_out)
+    for verdict in (default, written):
+        assert check(verdict).state is State.GO
+        assert check(verdict).message.endswith("; Java archives not scanned: no Java database")
+        assert "Java" not in check(verdict, "image.secrets").message
+    assert default.notes == ()
+    (note,) = written.notes
+    what = "images were not scanned for vulnerabilities of Java archives"
+    assert note == f"{what}: no Java database (budgets.yml:2)"
+
+
+def test_java_archives_that_could_not_be_scanned_are_incomplete_where_the_limit_is_written() -> (
+    None
+):
+    failed = Unknown(reason="no Java database: trivy failed with code 1")
+    assert check(judged(with_java(failed))).state is State.INCOMPLETE
+    assert check(judged(with_java(failed), BUDGETS)).state is State.WARN
+    assert check(judged(with_java(failed, cve(1)))).state is State.NO_GO
+    waived = check(judged(with_java(failed, cve(1)), budgets(waiver(LATER))))
+    assert (waived.state, waived.waived) == (State.INCOMPLETE, "")
+
+
 def waiver(expires: date, identity: str = "CVE-2026-1", subject: str = "") -> str:
     about = f"subject: {subject}, " if subject else ""
     return (

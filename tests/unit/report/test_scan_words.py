@@ -12,6 +12,7 @@ from onegig.model.scan import FindingKind, Scan, Severity
 from onegig.report import scans
 
 NO_DATABASE = Skipped(reason="no database")
+NO_JAVA_DATABASE = Skipped(reason="no Java database")
 MUSL = make_finding("CVE-2026-1", Severity.CRITICAL, "musl")
 ZLIB = make_finding("CVE-2026-2", Severity.HIGH, "zlib")
 KEY = make_finding("aws-access-key-id", Severity.HIGH, "/app/.env", kind=FindingKind.SECRET)
@@ -35,6 +36,11 @@ ROOT = make_finding("DS002", Severity.LOW, "Dockerfile", kind=FindingKind.MISCON
             "1 high secret · vulnerabilities not scanned: no database",
         ),
         (NOT_SCANNED, "not scanned"),
+        (
+            replace(make_scan(), java_database=NO_JAVA_DATABASE),
+            "database of 2026-11-23 · Java archives not scanned: no Java database",
+        ),
+        (replace(make_scan(), java_database="2026-11-20"), "no findings · database of 2026-11-23"),
         (NO_DATABASE, "not scanned: no database"),
         (Unknown(reason="trivy ended with 1"), "not scanned: trivy ended with 1"),
     ],
@@ -76,3 +82,12 @@ def test_images_that_were_not_scanned_are_counted() -> None:
     )
     nothing = tuple(replace(one, scan=NO_DATABASE) for one in report.images)
     assert scans.line(replace(report, images=nothing)) == "not scanned: no database"
+
+
+def test_java_archives_of_one_image_that_were_not_scanned_are_told_of_all() -> None:
+    report = make_images(["web", "jobs"])
+    with_java = replace(make_scan(), java_database=NO_JAVA_DATABASE)
+    report = with_scans(report, ["crypto-desk/web:latest"], with_java)
+    assert scans.line(report) == (
+        "database of 2026-11-23 · Java archives not scanned: no Java database"
+    )

@@ -14,6 +14,7 @@ MOST_REPORT_BYTES = 64 * 1024**2
 MOST_TITLE = 120
 IMAGE_CONFIG = "image config"  # where a finding is in no file
 ARCHIVE = "image.tar"
+JAVA = "jar"  # a result's type
 OS_PACKAGES = "os-pkgs"  # a result's class
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 _Object = Mapping[str, Any]
@@ -25,6 +26,7 @@ class Found:
 
     findings: tuple[Finding, ...]
     packages: tuple[str, ...]
+    has_java: bool = False  # archives that it knows
 
 
 def parse(report: bytes) -> Found | Unknown:
@@ -39,6 +41,7 @@ def parse(report: bytes) -> Found | Unknown:
     return Found(
         findings=tuple(sorted(findings, key=_order)),
         packages=tuple(sorted(packages)),
+        has_java=any(result.get("Type") == JAVA for result in results),
     )
 
 

@@ -1,0 +1,156 @@
+"""trivy run as a child process on an image's archive: never by name, so nothing pulls.
+
+It looks for secrets and misconfigurations always, and for vulnerabilities where its database is on
+this machine: nothing is fetched while scanning. It runs in an empty folder without TRIVY_
+variables, so that neither a trivy.yaml, a .trivyignore nor anybody's settings decide what is found.
+
+trivy ends with 1 for whatever goes wrong, a missing database included, and with what it is told to
+(FOUND) where it found something. Both must agree with what it wrote; else the scan is unknown.
+Where it finds a Java archive and has no Java database it ends, too: it then is run again without a
+look at such archives, and the scan says so.
+"""
+
+from collections.abc import Callable, Iterator
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from onegig.images.scanning.trivy import Scanner, command, reason_of
+from onegig.images.scanning.trivy_report import MOST_REPORT_BYTES, Found, parse
+from onegig.model.measured import Missing, Unknown
+from onegig.model.scan import Scan
+from onegig.process import CommandError, Completed, run
+
+FOUND = 10  # trivy's exit code where it found something
+TIMEOUT_SECONDS = 300.0
+SCANNERS = ("secret", "misconfig")
+VULNERABILITIES = ("vuln", *SCANNERS)
+JAVA_ARCHIVES = ("**/*.[jJ][aA][rR]", "**/*.[eEpPwW][aA][rR]")  # by name, as trivy takes them
+WriteArchive = Callable[[IO[bytes]], None]
+_NEEDS_JAVA = "initialize the Java DB"  # in what trivy says when it ends for want of it
+
+
+def scan(
+    scanner: Scanner,
+    write_archive: WriteArchive,
+    directory: Path,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Scan | Unknown:
+    """What trivy finds in the image that `write_archive` writes as a docker archive.
+
+    `directory` takes the archive and trivy's report for a moment. Where it fails with a database it
+    is run again without: only vulnerabilities are unknown then.
+    """
+    with TemporaryDirectory(dir=directory) as name:
+        folder = Path(name)
+        try:
+            with (folder / "image.tar").open("wb") as out:
+                write_archive(out)
+        except OSError as error:
+            return Unknown(reason=f"the image could not be written for trivy: {error}")
+        archive = _Archive(scanner, folder, timeout_seconds)
+        database = scanner.database
+        if not isinstance(database, Missing):
+            found = archive.vulnerabilities(database)
+            if isinstance(found, Scan):
+                return found
+            database = found
+        return archive.all_else(database)
+
+
+class _JavaDatabaseError(Exception):
+    """trivy ended at a Java archive, for want of a Java database that it can use."""
+
+
+class _Archive:
+    """One image's archive in a folder, and the trivy to look into it."""
+
+    def __init__(self, scanner: Scanner, folder: Path, timeout_seconds: float) -> None:
+        self._scanner = scanner
+        self._folder = folder
+        self._timeout_seconds = timeout_seconds
+
+    def vulnerabilities(self, database: str) -> Scan | Unknown:
+        """Everything; without those of Java archives where trivy can't tell what those are."""
+        java: str | Missing = self._scanner.java_database
+        try:
+            found = self._look(VULNERABILITIES)
+            java = java if isinstance(found, Found) and found.has_java else ""
+        except _JavaDatabaseError as error:
+            java = java if isinstance(java, Missing) else Unknown(reason=str(error))
+            found = self._look(VULNERABILITIES, skipped=JAVA_ARCHIVES)
+        return self._scan(found, VULNERABILITIES, database, java)
+
+    def all_else(self, database: Missing) -> Scan | Unknown:
+        """What needs no database."""
+        return self._scan(self._look(SCANNERS), SCANNERS, database, "")
+
+    def _scan(
+        self,
+        found: Found | Unknown,
+        scanners: tuple[str, ...],
+        database: str | Missing,
+        java_database: str | Missing,
+    ) -> Scan | Unknown:
+        if isinstance(found, Unknown):
+            return found
+        return Scan(
+            trivy_version=self._scanner.version,
+            findings=found.findings,
+            scanners=scanners,
+            database=database,
+            java_database=java_database,
+            packages=found.packages,
+        )
+
+    def _look(self, scanners: tuple[str, ...], skipped: tuple[str, ...] = ()) -> Found | Unknown:
+        report = self._folder / "report.json"
+        try:
+            report.unlink(missing_ok=True)
+            ended = self._run(scanners, skipped)
+            if report.stat().st_size > MOST_REPORT_BYTES:
+                return Unknown(reason=f"trivy's report has more than {MOST_REPORT_BYTES:,} bytes")
+            found = parse(report.read_bytes())
+        except CommandError as error:
+            if _NEEDS_JAVA in error.detail and not skipped:
+                raise _JavaDatabaseError(reason_of(error)) from error
+            return Unknown(reason=reason_of(error))
+        except OSError as error:
+            return Unknown(reason=f"trivy left no report: {error.strerror}")
+        if isinstance(found, Found) and bool(found.findings) is not (ended.code == FOUND):
+            code = ended.code
+            return Unknown(reason=f"trivy ended with {code}, which its report does not bear out")
+        return found
+
+    def _run(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Completed:
+        cache = self._cache(with_databases="vuln" in scanners)
+        arguments = _arguments(scanners, cache, self._timeout_seconds)
+        argv = [*command(self._scanner.path), *arguments, *(f"--skip-files={p}" for p in skipped)]
+        seconds = self._timeout_seconds
+        ended = run(argv, cwd=self._folder, timeout_seconds=seconds, check=False)
+        if ended.code not in (0, FOUND):
+            raise CommandError(argv, ended.code, ended.stderr, f"failed with code {ended.code}")
+        return ended
+
+    def _cache(self, *, with_databases: bool) -> Path:
+        """A cache without checks that somebody fetched: those built in are the same everywhere."""
+        cache = self._folder / "cache"
+        cache.mkdir(exist_ok=True)
+        has_java = not isinstance(self._scanner.java_database, Missing)
+        for name in ("db", "java-db") if has_java else ("db",):
+            if with_databases and not (cache / name).is_symlink():
+                (cache / name).symlink_to(self._scanner.folder / name)
+        return cache
+
+
+def _arguments(scanners: tuple[str, ...], cache: Path, timeout_seconds: float) -> Iterator[str]:
+    yield from ("image", "--input=image.tar", "--format=json", "--output=report.json")
+    yield f"--scanners={','.join(scanners)}"
+    yield f"--image-config-scanners={','.join(SCANNERS)}"
+    yield from ("--list-all-pkgs", f"--exit-code={FOUND}", f"--timeout={ceil(timeout_seconds)}s")
+    yield from (f"--cache-dir={cache}", "--cache-backend=memory", "--module-dir=modules")
+    yield from ("--offline-scan", "--skip-db-update", "--skip-java-db-update")
+    yield from ("--skip-check-update", "--skip-version-check", "--disable-telemetry")
+    yield from ("--no-progress", "--quiet")
