@@ -1,0 +1,52 @@
+"""The files of a container, told by the engine: what is alive in its image."""
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from docker import DockerClient
+
+from onegig.images.accounts.account import Account
+from onegig.images.reading.index_layer import digest_of
+
+OF_THE_ENGINE = {".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"}
+Content = tuple[set[str], int, bytes]
+"""All names of a regular file, its size, its digest."""
+
+
+def export(client: DockerClient, reference: str, path: Path) -> list[Content]:
+    """`docker export` of a container that was never started, each file once."""
+    container = client.containers.create(reference, ["true"])
+    try:
+        with path.open("wb") as file:
+            file.writelines(cast(Iterator[bytes], container.export()))
+    finally:
+        container.remove()
+    return _contents(path)
+
+
+def _contents(path: Path) -> list[Content]:
+    files: dict[str, Content] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.islnk():
+                files[member.name] = files[member.linkname]
+                files[member.name][0].add(member.name)
+            elif member.isreg():
+                read = cast(IO[bytes], tar.extractfile(member)).read()
+                files[member.name] = ({member.name}, member.size, digest_of([read]))
+    distinct = {id(file): file for file in files.values()}
+    return [file for file in distinct.values() if not (file[0] <= OF_THE_ENGINE and not file[1])]
+
+
+def live(made: Account, expected: list[Content]) -> list[Content]:
+    """What an account calls alive, in the order of `expected` and with its names; others after."""
+    files = {entry.path: entry for _, entry in made.live}
+    found = []
+    for names, _, _ in expected:
+        for path in names & files.keys():
+            entry = files.pop(path)
+            found.append((names, entry.size, entry.digest))
+    others = [one for one in files.values() if one.size or one.path not in OF_THE_ENGINE]
+    return [*found, *(({one.path}, one.size, one.digest) for one in others)]
