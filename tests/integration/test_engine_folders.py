@@ -1,28 +1,39 @@
-"""Layers from the engine's own folders and from `docker save` are the same, to the byte."""
+"""Layers from the engine's own folders and from `docker save` are the same, to the byte.
+
+And they are what the engine was given: layers of other tools that it took in and keeps apart.
+"""
 
 import io
 import os
 import platform
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
+from container_files import export, live
+from foreign_tars import BELOW, LAYERS, sparse
+from looked_at import content_of, look, look_at
+from made_layouts import Layout
 from onegig.images.reading.archive import Spool
 from onegig.images.reading.index import Kind
 from onegig.images.reading.index_layer import index_layer
+from onegig.images.reading.layout import Archive
 from onegig.images.reading.saving import save
 from onegig.images.reading.source import Engine, EngineImage
 from onegig.process import run
+from saved_image import read_saved
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
 
 BASE = "onegig-test-folders:base"
 BUILT = "onegig-test-folders:built"
+LOADED = "onegig-test-folders:loaded"
 DOCKERFILE = f"""
 FROM {BASE}
 COPY tree /srv/
@@ -126,3 +137,43 @@ def test_folders_give_what_docker_save_gives(
         )
     kinds = {entry.kind for layer in ours.layers.values() for entry in index_layer(layer).entries}
     assert kinds >= set(Kind) - {Kind.OPAQUE}
+
+
+@pytest.fixture
+def load(client: DockerClient, tmp_path: Path) -> Iterator[Callable[[bytes], Archive]]:
+    """Have the engine take in a layer, and give the archive that it came with."""
+
+    def into_the_engine(layer: bytes) -> Archive:
+        layout = Layout()
+        made = layout.image([BELOW, layer], ["plain", "plain"])
+        path = tmp_path / "loaded.tar"
+        path.write_bytes(layout.archive(made, LOADED))
+        run(["docker", "load", "--quiet", "--input", str(path)])
+        return Archive(path)
+
+    yield into_the_engine
+    with suppress(ImageNotFound):
+        client.images.remove(LOADED, force=True)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_a_layer_of_another_tool_is_what_it_was_before(
+    client: DockerClient, load: Callable[[bytes], Archive], layer: bytes, tmp_path: Path
+) -> None:
+    before, engine = load(layer), Engine(client)
+    assert content_of(look_at(engine, LOADED)) == content_of(look_at(before, LOADED))
+    exported = export(client, LOADED, tmp_path / "files.tar")
+    assert live(read_saved(engine, LOADED, tmp_path).account, exported) == exported
+
+
+def test_a_layer_that_the_engine_may_not_give_back_comes_whole_or_not_at_all(
+    client: DockerClient, load: Callable[[bytes], Archive]
+) -> None:
+    """The classic store takes sparse files as PAX has them, and does not know them again."""
+    before = load(sparse("posix"))
+    found = look(Engine(client), LOADED)
+    if found.problems:
+        assert found.report.images == ()
+        assert "the engine could not save the image" in found.problems[0]
+    else:
+        assert content_of(found.report.images[0]) == content_of(look_at(before, LOADED))
