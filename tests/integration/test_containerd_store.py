@@ -1,0 +1,224 @@
+"""An engine with containerd's image store says of an image what one with the classic store says."""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+from click.testing import CliRunner
+from docker import DockerClient
+from docker.errors import ImageNotFound
+
+from container_files import export, live
+from containerd_engine import containerd_engine
+from looked_at import content_of, look, look_at
+from odd_image import STEPS, build_odd
+from onegig.cli import main
+from onegig.images import dive
+from onegig.images.reading.layout import Archive
+from onegig.images.reading.source import Engine
+from onegig.memory.box import Box
+from onegig.model.accounting import Accounting, Parity
+from onegig.model.images import Dive, Image
+from onegig.process import run
+from saved_image import read_saved
+from small_image import SMALL_IMAGE
+
+pytestmark = pytest.mark.engine
+
+CLASSIC = "onegig-test-store:classic"
+HERE = "onegig-test-store:here"
+COMPRESSED = ("gzip", "zstd")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An image in the store, and the archive that it was loaded from."""
+
+    reference: str
+    archive: Path
+
+
+@pytest.fixture(scope="module")
+def program() -> dive.Program:
+    found = dive.find()
+    assert isinstance(found, dive.Program), found
+    return found
+
+
+@pytest.fixture(scope="module")
+def classic(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An image that the machine's own engine built."""
+    build_odd(CLASSIC, tmp_path_factory.mktemp("context"))
+    yield CLASSIC
+    with suppress(ImageNotFound):
+        client.images.remove(CLASSIC, force=True)
+
+
+@pytest.fixture(scope="module")
+def expected(client: DockerClient, classic: str, program: dive.Program) -> Image:
+    """What is said of it there."""
+    return look_at(Engine(client), classic, program)
+
+
+@pytest.fixture(scope="module")
+def store(
+    client: DockerClient, classic: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Box]:
+    """An engine with containerd's image store that was given the image."""
+    project = tmp_path_factory.mktemp("project")
+    with containerd_engine(client, [classic, SMALL_IMAGE], str(project)) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def packed(store: Box, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
+    """The same layers compressed anew by buildx, an attestation beside them; by compression."""
+    return {one: pack(store, one, tmp_path_factory.mktemp(one)) for one in COMPRESSED}
+
+
+def pack(store: Box, compression: str, folder: Path) -> Packed:
+    (folder / "Dockerfile").write_text(f"FROM {CLASSIC}\n")
+    made = Packed(f"onegig-test-store:{compression}", folder / "image.tar")
+    output = f"type=oci,dest={made.archive},name=docker.io/library/{made.reference}"
+    output += f",compression={compression},force-compression=true"
+    build = ["docker", "buildx", "build", "--provenance=true", "--output", output, str(folder)]
+    run(build, env=store.environment)
+    run(["docker", "load", "--quiet", "--input", str(made.archive)], env=store.environment)
+    return made
+
+
+@pytest.fixture(scope="module")
+def built(store: Box, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image as this store's own builder makes it, in an index with its attestation."""
+    folder = tmp_path_factory.mktemp("context")
+    build_odd(HERE, folder, options=["--provenance=true"], environment=store.environment)
+    return HERE
+
+
+def test_a_loaded_image_has_the_account_it_had(
+    store: Box, expected: Image, program: dive.Program
+) -> None:
+    found = look_at(Engine(store.client), CLASSIC, program)
+    assert content_of(found) == content_of(expected)
+    assert isinstance(found.dive, Dive)
+    assert found.image_id == store.client.images.get(CLASSIC).id != expected.image_id
+
+
+@pytest.mark.parametrize("compression", COMPRESSED)
+def test_a_compressed_image_has_the_same_account(
+    compression: str,
+    store: Box,
+    packed: dict[str, Packed],
+    expected: Image,
+    program: dive.Program,
+) -> None:
+    reference = packed[compression].reference
+    found = look_at(Engine(store.client), reference, program)
+    assert content_of(found) == content_of(expected)
+    assert found.image_id == store.client.images.get(reference).id
+
+
+@pytest.mark.parametrize("compression", COMPRESSED)
+def test_the_bytes_to_pull_are_those_of_the_blobs(
+    compression: str, store: Box, packed: dict[str, Packed]
+) -> None:
+    made = packed[compression]
+    found = look_at(Engine(store.client), made.reference)
+    assert [layer.compressed_bytes for layer in found.layers] == blob_sizes(made.archive)
+
+
+def blob_sizes(archive: Path) -> list[int]:
+    """Sizes of an image's layers by its manifest, the first in the archive's index."""
+    with tarfile.open(archive) as tar:
+
+        def read(path: str) -> Any:
+            return json.load(cast(IO[bytes], tar.extractfile(path)))
+
+        document = read("index.json")
+        while "manifests" in document:
+            digest = document["manifests"][0]["digest"]
+            document = read(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+    return [layer["size"] for layer in document["layers"]]
+
+
+@pytest.mark.parametrize("compression", COMPRESSED)
+def test_an_archive_of_buildx_has_the_same_account(
+    compression: str, packed: dict[str, Packed], expected: Image, program: dive.Program
+) -> None:
+    archive = Archive(packed[compression].archive)
+    assert archive.left_out == ("attestations, which are no images: 1",)
+    (reference,) = archive.references
+    assert content_of(look_at(archive, reference, program)) == content_of(expected)
+
+
+def test_the_live_files_of_what_it_builds_are_those_of_a_container(
+    store: Box, built: str, tmp_path: Path
+) -> None:
+    exported = export(store.client, built, tmp_path / "files.tar")
+    assert live(read_saved(Engine(store.client), built, tmp_path).account, exported) == exported
+
+
+def test_removals_in_what_it_builds_are_charged_to_their_steps(
+    store: Box, built: str, program: dive.Program
+) -> None:
+    image = look_at(Engine(store.client), built, program)
+    assert isinstance(image.accounting, Accounting)
+    assert isinstance(image.dive, Dive)
+    killed = [0] * len(image.layers)
+    for dead in image.accounting.dead:
+        killed[dead.killer] += dead.bytes
+    assert killed == [0, *(dying for _, dying in STEPS), 0]
+    assert image.accounting.parity == Parity(
+        efficiency=image.dive.efficiency,
+        wasted_bytes=image.dive.wasted_bytes,
+        user_wasted_share=image.dive.user_wasted_share,
+    )
+
+
+def test_what_it_builds_has_the_same_account_on_the_classic_store(
+    client: DockerClient, store: Box, built: str, program: dive.Program, tmp_path: Path
+) -> None:
+    run(["docker", "save", "--output", str(tmp_path / "saved.tar"), built], env=store.environment)
+    run(["docker", "load", "--quiet", "--input", str(tmp_path / "saved.tar")])
+    try:
+        found = look_at(Engine(client), built, program)
+    finally:
+        client.images.remove(built, force=True)
+    assert content_of(found) == content_of(look_at(Engine(store.client), built, program))
+
+
+def test_images_inspected_together_share_their_layers(
+    store: Box, built: str, packed: dict[str, Packed]
+) -> None:
+    compressed = [one.reference for one in packed.values()]
+    found = look(Engine(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
+    assert found.problems == ()
+    layers = [layer for image in found.report.images for layer in image.layers]
+    sizes = {layer.chain_id: layer.size_bytes for layer in layers}
+    steps = len(STEPS) + 1
+    assert (len(layers), len(sizes)) == (1 + 4 * (1 + steps), 1 + 2 * steps)
+    assert found.report.disk_bytes == sum(sizes.values())
+
+
+def test_on_the_command_line(
+    store: Box,
+    packed: dict[str, Packed],
+    expected: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", store.environment["DOCKER_HOST"])
+    reference = packed["zstd"].reference
+    done = CliRunner().invoke(main, ["inspect", "--image", reference, "--json"])
+    assert done.exit_code == 0, done.output
+    (image,) = json.loads(done.stdout)["images"]
+    assert image["size_bytes"] == expected.size_bytes
+    assert image["image_id"] == store.client.images.get(reference).id
+    layers = [layer["diff_id"] for layer in image["layers"]]
+    assert layers == [layer.diff_id for layer in expected.layers]
