@@ -47,7 +47,7 @@ class Layout:
         made = self._put(config, f"{_OCI}.config.v1+json")
         self._images.append((made["digest"], [blob["digest"] for blob in blobs]))
         manifest = {"config": made, "layers": blobs}
-        return self._document("manifest", manifest) | {"platform": platform(architecture)}
+        return self._document("manifest", manifest) | {"platform": for_linux_on(architecture)}
 
     def proof(self, image: Descriptor) -> Descriptor:
         """An attestation of how `image` was built, as BuildKit puts it beside an image."""
@@ -97,7 +97,7 @@ class Layout:
         return {"mediaType": media_type, "digest": digest(raw), "size": len(raw)}
 
 
-def platform(architecture: str) -> Descriptor:
+def for_linux_on(architecture: str) -> Descriptor:
     """Linux on that processor."""
     return {"architecture": architecture, "os": "linux"}
 
