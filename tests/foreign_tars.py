@@ -20,6 +20,14 @@ BELOW = tar_of(
 )
 """The layer that the others lie upon."""
 
+ABOVE = tar_of(
+    *(
+        (f"{folder}.wh.{name}", _FILE, b"", "")
+        for folder, name in (("", "n" * 150), ("p/", "é" * 100), ("etc/", "kept"))
+    )
+)
+"""The layer that lies upon them: it takes names of files that some have other names for."""
+
 
 def _with_globals() -> bytes:
     out = io.BytesIO()
@@ -27,7 +35,7 @@ def _with_globals() -> bytes:
     with tarfile.open(fileobj=out, mode="w", pax_headers=headers) as tar:
         for name in ("g/one", "g/two"):
             member = tarfile.TarInfo(name)
-            member.size, member.pax_headers = 700, {"path": name}
+            member.size = 700
             tar.addfile(member, io.BytesIO(name[-1:].encode() * 700))
     return out.getvalue()
 
@@ -53,8 +61,8 @@ LAYERS = {
     ),
     "pax": tar_of(
         ("p/caf\udce9", _FILE, b"x" * 10, ""),
-        ("p/" + "é" * 120, _FILE, b"y" * 20, ""),
-        ("p/same", _LINK, b"", "p/" + "é" * 120),
+        ("p/" + "é" * 100, _FILE, b"y" * 20, ""),
+        ("p/same", _LINK, b"", "p/" + "é" * 100),
     ),
     "with global headers": _with_globals(),
     "without directories": tar_of(("n/o/n/e", _FILE, b"e" * 512, "")),

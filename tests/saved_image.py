@@ -1,11 +1,11 @@
 """An image as an engine saves it, and what its layers say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onegig.images.accounts.account import Account, account
 from onegig.images.reading.archive import Spool
-from onegig.images.reading.index import LayerIndex
+from onegig.images.reading.index import Entry, LayerIndex
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.source import Engine
 from onegig.images.reading.stored import ReadableLayer
@@ -35,3 +35,8 @@ def read_saved(engine: Engine, reference: str, folder: Path) -> SavedImage:
         index=index,
         account=account(index),
     )
+
+
+def unread(index: LayerIndex) -> list[Entry]:
+    """The entries, without what is only known of contents that were read."""
+    return [replace(entry, digest=b"", checksum=b"") for entry in index.entries]

@@ -12,7 +12,7 @@ from docker import DockerClient
 
 from container_files import export, live
 from containerd_engine import blob_of, containerd_engine
-from foreign_tars import BELOW, LAYERS, sparse
+from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
 from made_tars import tar_of
@@ -143,7 +143,7 @@ def test_a_layer_of_another_tool(
     layer: bytes, form: str, store: Box, loader: Loader, tmp_path: Path
 ) -> None:
     layout, engine = Layout(), Engine(store.client)
-    path = loader.load(layout, layout.image([BELOW, layer], [form, form], architecture=OWN))
+    path = loader.load(layout, layout.image([BELOW, layer, ABOVE], [form] * 3, architecture=OWN))
     before = Archive(path)
     (reference,) = before.references
     assert content_of(look_at(engine, NAME)) == content_of(look_at(before, reference))

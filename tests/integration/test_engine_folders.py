@@ -16,17 +16,19 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from container_files import export, live
-from foreign_tars import BELOW, LAYERS, sparse
+from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import Layout
 from onegig.images.reading.archive import Spool
 from onegig.images.reading.index import Kind
 from onegig.images.reading.index_layer import index_layer
+from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.layout import Archive
-from onegig.images.reading.saving import save
-from onegig.images.reading.source import Engine, EngineImage
+from onegig.images.reading.saving import save, take
+from onegig.images.reading.source import Engine
+from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.process import run
-from saved_image import read_saved
+from saved_image import read_saved, unread
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
@@ -42,13 +44,6 @@ RUN ["/bin/busybox", "sh", "-c", "busybox rm /etc/gone && busybox chmod 600 /etc
 RUN ["/bin/busybox", "sh", "-c", "busybox rm -rf /opt/new; busybox mkdir /opt/new; >/opt/new/b"]
 RUN ["/bin/busybox", "mkfifo", "/srv/pipe"]
 """
-
-
-class SavingEngine(Engine):
-    """An engine whose folders are not ours to read."""
-
-    def unpacked(self, image: EngineImage) -> None:
-        """Never."""
 
 
 @pytest.fixture(scope="module")
@@ -107,35 +102,40 @@ def odd_tar(client: DockerClient) -> bytes:
 
 
 @pytest.fixture
-def spooled(client: DockerClient, tmp_path: Path) -> Callable[[Engine, list[str]], Spool]:
-    def fill(engine: Engine, references: list[str]) -> Spool:
-        folder = tmp_path / type(engine).__name__
-        folder.mkdir()
-        spool = Spool(folder, lambda _layer: None)
-        assert save([engine.image(one) for one in references], engine, spool) == {}
-        return spool
-
-    return fill
+def unpacked(client: DockerClient, images: list[str], tmp_path: Path) -> Spool:
+    """The images in the engine's own folders."""
+    engine = Engine(client)
+    spool = Spool(tmp_path, lambda _layer: None)
+    if take([engine.image(one) for one in images], engine, spool):
+        pytest.skip("the engine's folders are not here, not overlay2, or not ours to read")
+    return spool
 
 
 def test_folders_give_what_docker_save_gives(
-    client: DockerClient, images: list[str], spooled: Callable[[Engine, list[str]], Spool]
+    client: DockerClient, images: list[str], unpacked: Spool, tmp_path: Path
 ) -> None:
-    engine = Engine(client)
-    if any(engine.unpacked(engine.image(one)) is None for one in images):
-        pytest.skip("the engine's folders are not here, not overlay2, or not ours to read")
-    ours, theirs = spooled(engine, images), spooled(SavingEngine(client), images)
-    assert ours.layers.keys() == theirs.layers.keys()
-    assert len(ours.layers) == 6
-    for diff_id, layer in ours.layers.items():
-        assert index_layer(layer) == index_layer(theirs.layers[diff_id])
-    for one in map(engine.image, images):
-        mine = ours.find(one.image_id, one.diff_ids)
-        assert (mine.config, mine.diff_ids) == (
-            theirs.find(one.image_id, one.diff_ids).config,
-            one.diff_ids,
-        )
-    kinds = {entry.kind for layer in ours.layers.values() for entry in index_layer(layer).entries}
+    found = [Engine(client).image(one) for one in images]
+    saved = Spool(tmp_path, lambda _layer: None)
+    assert save(found, Engine(client), saved) == {}
+    assert unpacked.layers.keys() == saved.layers.keys()
+    assert len(saved.layers) == 6
+    for diff_id, layer in saved.layers.items():
+        mine = unpacked.layers[diff_id]
+        assert isinstance(mine, UnpackedLayer)
+        assert b"".join(mine.tar()) == b"".join(layer.tar())
+        assert mine.tar_bytes() == layer.tar_bytes()
+        without_tar, index = index_unpacked(mine), index_layer(layer)
+        assert without_tar
+        assert unread(without_tar) == unread(index)
+        assert without_tar.contents == index.contents
+    for one in found:
+        mine, theirs = (spool.find(one.image_id, one.diff_ids) for spool in (unpacked, saved))
+        assert (mine.config, mine.diff_ids) == (theirs.config, one.diff_ids)
+
+
+def test_these_images_have_every_kind_of_entry(images: list[str], unpacked: Spool) -> None:
+    indexes = [index_unpacked(layer) for layer in unpacked.layers.values()]
+    kinds = {entry.kind for index in indexes if index for entry in index.entries}
     assert kinds >= set(Kind) - {Kind.OPAQUE}
 
 
@@ -145,7 +145,7 @@ def load(client: DockerClient, tmp_path: Path) -> Iterator[Callable[[bytes], Arc
 
     def into_the_engine(layer: bytes) -> Archive:
         layout = Layout()
-        made = layout.image([BELOW, layer], ["plain", "plain"])
+        made = layout.image([BELOW, layer, ABOVE], ["plain"] * 3)
         path = tmp_path / "loaded.tar"
         path.write_bytes(layout.archive(made, LOADED))
         run(["docker", "load", "--quiet", "--input", str(path)])
