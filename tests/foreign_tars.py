@@ -40,6 +40,17 @@ def _with_globals() -> bytes:
     return out.getvalue()
 
 
+def _with_attributes() -> bytes:
+    """Extended attributes: one that reads like a record of PAX, one that is no text."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", errors="surrogateescape") as tar:
+        for name, value in (("note", "a=b\n12 path=c\n"), ("raw", "\udcff\0\udcfe")):
+            member = tarfile.TarInfo(f"attributes/{name}")
+            member.size, member.pax_headers = 600, {f"SCHILY.xattr.user.{name}": value}
+            tar.addfile(member, io.BytesIO(name[:1].encode() * 600))
+    return out.getvalue()
+
+
 def sparse(form: str) -> bytes:
     """A file with holes and one without, by tar(1)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -65,6 +76,7 @@ LAYERS = {
         ("p/same", _LINK, b"", "p/" + "é" * 100),
     ),
     "with global headers": _with_globals(),
+    "with attributes": _with_attributes(),
     "without directories": tar_of(("n/o/n/e", _FILE, b"e" * 512, "")),
     "without an end": tar_of(("e/f", _FILE, b"e" * 512, ""))[:1024],
     "with more after its end": tar_of(("z/last", _FILE, b"z" * 123, "")) + b"more" * 1000,
