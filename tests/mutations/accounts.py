@@ -6,6 +6,13 @@ from mutations.changes import FINDING, Change, account, dockerfiles, duplicate, 
 
 REMARK = {"rule": "non-root", "level": "warning", "text": "no USER", "path": "a", "line": 1}
 DOCKERFILE = {"path": "a", "services": [], "remarks": [REMARK], "hadolint": "2.15.1"}
+LEFT_OUT = {
+    "kind": "vulnerability",
+    "severity": "HIGH",
+    "fixed": True,
+    "package": "musl 1.2.5",
+    "count": 3,
+}
 PARITY = {"efficiency": 1, "wasted_bytes": 0, "user_wasted_share": 0}
 _PARTS: dict[str, Change] = {
     "live bytes that are too few": account(live_bytes=1),
@@ -43,6 +50,9 @@ _SCANS: dict[str, Change] = {
     "too many scanners": scan(scanners=["vuln"] * 6),
     "too many packages": scan(packages=["musl 1"] * 20_001),
     "a package without end": scan(packages=["x" * 20_001]),
+    "findings left out that are none": scan(left_out=[{**LEFT_OUT, "count": 0}]),
+    "too many that were left out": scan(left_out=[LEFT_OUT] * 20_001),
+    "one left out without end": scan(left_out=[{**LEFT_OUT, "package": "x" * 20_001}]),
     "a finding without end": scan(findings=[{**FINDING, "title": "x" * 20_001}]),
 }
 _DUPLICATES: dict[str, Change] = {

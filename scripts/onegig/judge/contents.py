@@ -6,13 +6,13 @@ some release of an OS, each of which has its own fixes), and the baseline has th
 newer database says of a package that both sides have in the same version, it says of both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onegig.judge.words import one_line
 from onegig.model.baseline import NO_CONTENTS, Baseline, Contents
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, Scan
+from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
 
 MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
 
@@ -25,15 +25,22 @@ class Known:
         self._packages = {name for part in parts for name in part.packages}
         self._findings = {name for part in parts for name in part.findings}
 
-    def has(self, finding: Finding) -> bool:
-        """Whether the finding is so of the baseline's image, too."""
+    def has(self, finding: Finding | LeftOut) -> bool:
+        """Whether it is so of the baseline's image, too; what was left out has but its package."""
         if finding.kind is FindingKind.VULNERABILITY:
             return one_line(finding.package) in self._packages
-        return told(finding) in self._findings
+        return isinstance(finding, Finding) and told(finding) in self._findings
 
 
-def told(finding: Finding) -> str:
-    """A finding in one line: "CVE-2026-1234 in openssl 3.5.1-r0", "github-pat in /app/.env"."""
+def told(finding: Finding | LeftOut) -> str:
+    """A finding in one line: "CVE-2026-1234 in openssl 3.5.1-r0", "github-pat in /app/.env".
+
+    Of what was left out how many there are: "1,200 HIGH, mended, in linux 6.12.48 (debian 13)".
+    """
+    if isinstance(finding, LeftOut):
+        mended = "mended" if finding.fixed else "not mended"
+        where = finding.package or "what is not told"
+        return one_line(f"{finding.count:,} {finding.severity}, {mended}, in {where}")
     if finding.kind is FindingKind.VULNERABILITY:
         return one_line(f"{finding.id} in {finding.target} {finding.installed}")
     return f"{one_line(finding.id)} in {one_line(finding.target)}"
@@ -54,7 +61,8 @@ def known_of(image: Image, baseline: Baseline | None) -> Known | Missing:
 def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missing:
     """The stack's packages and findings, each once with the services whose images have it.
 
-    A service that was not scanned is in none of the parts; one that has nothing is in an empty one.
+    A service that was not scanned, or of which not everything was handed on, is in none of the
+    parts; one that has nothing is in an empty one.
     """
     if isinstance(report, Missing):
         return NO_CONTENTS
@@ -62,11 +70,20 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
     scanned = {name: scan for name, scan in scans.items() if isinstance(scan, Scan)}
     if not scanned:
         return Skipped(reason="no image was scanned")
-    packages = _users({name: map(one_line, scan.packages) for name, scan in scanned.items()})
-    findings = _users({name: _kept(scan.findings) for name, scan in scanned.items()})
-    if len(packages) + len(findings) > MOST_ITEMS:
+    names = dict(_packages(scanned))
+    packages = _users(names)
+    findings = _users({name: _kept(scanned[name].findings) for name in names})
+    if not names or len(packages) + len(findings) > MOST_ITEMS:
         return Unknown(reason=f"there are more than {MOST_ITEMS:,} packages and findings")
-    return _parts(tuple(scanned), packages, findings)
+    return _parts(tuple(names), packages, findings)
+
+
+def _packages(scanned: Mapping[str, Scan]) -> Iterator[tuple[str, Iterable[str]]]:
+    """Those of each service of which all is known that a later run would ask for."""
+    for name, scan in scanned.items():
+        kinds = {one.kind for one in scan.left_out}
+        if not isinstance(scan.packages, Missing) and kinds <= {FindingKind.VULNERABILITY}:
+            yield name, map(one_line, scan.packages)
 
 
 def _parts(

@@ -13,7 +13,7 @@ from datetime import date
 
 from onegig.judge.contents import known_of, told
 from onegig.judge.finding_waivers import FindingWaivers
-from onegig.judge.scan_findings import Counted, count
+from onegig.judge.scan_findings import Counted, Weight, count, how_many
 from onegig.judge.scan_rules import ScanRule, rules_of
 from onegig.judge.waivers import terms
 from onegig.judge.words import one_line
@@ -21,7 +21,7 @@ from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, Scan
+from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
 from onegig.model.verdict import Check, State, Unit
 
 SHOWN = 2  # findings in a message
@@ -33,7 +33,7 @@ def check_scan(
     budgets: Budgets, image: Image, *, today: date, main: Baseline | None
 ) -> Iterator[Check]:
     """A check for each kind that has a limit; `main` is the baseline of what it is on top of."""
-    subject = image.services[0] if len(image.services) == 1 else image.reference
+    subject = _subject(image)
     known = known_of(image, main)
     for rule in rules_of(budgets):
         missing = _missing(image.scan, rule.kind)
@@ -45,6 +45,20 @@ def check_scan(
             yield _gap(rule, subject, missing)
 
 
+def weigh_findings(
+    budgets: Budgets, image: Image, *, today: date, main: Baseline | None
+) -> dict[Finding, Weight]:
+    """What each finding of an image is to the checks; those that none counts are not in it."""
+    weights: dict[Finding, Weight] = {}
+    if isinstance(image.scan, Missing):
+        return weights
+    for rule in rules_of(budgets):
+        waivers = FindingWaivers(budgets.waivers, rule.id, _subject(image), today)
+        found = count(rule, image.scan, waivers, known_of(image, main))
+        weights |= {one: found.weight(one) for one in found.all if isinstance(one, Finding)}
+    return weights
+
+
 def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
     """What was left out though a limit is written, once for the stack."""
     for rule in rules_of(budgets):
@@ -54,6 +68,10 @@ def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
             left_out = dict.fromkeys(one.reason for one in missing if isinstance(one, Skipped))
             for reason in left_out if not rule.is_default else ():
                 yield f"images were not scanned for {what}: {one_line(reason)} ({rule.where})"
+
+
+def _subject(image: Image) -> str:
+    return image.services[0] if len(image.services) == 1 else image.reference
 
 
 def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
@@ -85,7 +103,7 @@ def _judged(rule: ScanRule, subject: str, found: Counted, scan: Scan, today: dat
     return _check(
         rule,
         subject,
-        value=len(found.all),
+        value=found.count,
         state=state,
         message="; ".join(parts),
         findings=tuple(told(one) for one in found.all),
@@ -105,10 +123,10 @@ def _age(database: str, today: date) -> str:
 
 def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
     """The state, what it is due to, and the waivers without which it would be worse."""
-    if len(found.all) <= rule.limit:
+    if found.count <= rule.limit:
         return State.GO, [], ()
     remarks = [f"{len(found.waived):,} of them waived"] if found.waived else []
-    if len(found.unwaived) <= rule.limit:
+    if found.unwaived_count <= rule.limit:
         return State.WARN, remarks, tuple(dict.fromkeys(found.waived.values()))
     remarks += [
         f"the waiver of {one_line(one.id or '')} expired on {one.expires}" for one in found.expired
@@ -116,25 +134,26 @@ def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiv
     if not found.introduced:
         return State.WARN, [*remarks, "inherited: the baseline has the same"], ()
     if found.inherited:
-        remarks.append(f"{len(found.introduced):,} of them new")
+        remarks.append(f"{how_many(found.introduced):,} of them new")
     return State.WARN if rule.is_default else State.NO_GO, remarks, ()
 
 
 def _words(rule: ScanRule, found: Counted) -> str:
     """How many, how many may be, and the first ones to look at: those that block."""
-    text = rule.words(len(found.all))
-    if len(found.all) <= rule.limit:
+    text = rule.words(found.count)
+    if found.count <= rule.limit:
         return text
     allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
     listed = found.introduced or found.all
     shown = [_shown(one) for one in listed[:SHOWN]]
-    more = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
+    more = f" and {how_many(listed[SHOWN:]):,} more" if len(listed) > SHOWN else ""
     return f"{text}, {allowed}: {', '.join(shown)}{more}"
 
 
-def _shown(finding: Finding) -> str:
-    fixed = f" (mended in {one_line(finding.fixed)})" if finding.fixed else ""
-    return f"{told(finding)}{fixed}"
+def _shown(finding: Finding | LeftOut) -> str:
+    if isinstance(finding, LeftOut) or not finding.fixed:
+        return told(finding)
+    return f"{told(finding)} (mended in {one_line(finding.fixed)})"
 
 
 def _gap(rule: ScanRule, subject: str, missing: Unknown) -> Check:

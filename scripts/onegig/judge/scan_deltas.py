@@ -4,6 +4,7 @@ trivy's database knows more of the same packages every day: a higher count is no
 """
 
 from onegig.judge.contents import Known, known_of, told
+from onegig.judge.scan_findings import how_many
 from onegig.model.baseline import Baseline, Mark
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped
@@ -48,4 +49,5 @@ def _image(check: Check, report: Report) -> Image | None:
 def _introduced(check: Check, scan: Scan, known: Known) -> int:
     """How many of the findings that count are not in the baseline."""
     counted = set(check.findings)
-    return sum(told(one) in counted and not known.has(one) for one in scan.findings)
+    found = (one for one in scan.everything if told(one) in counted)
+    return how_many(one for one in found if not known.has(one))

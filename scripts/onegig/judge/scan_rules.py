@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onegig.model.budgets import Budgets, ScanBudget
-from onegig.model.scan import Finding, FindingKind, Severity
+from onegig.model.scan import Finding, FindingKind, LeftOut, Severity
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -30,7 +30,7 @@ class ScanRule:
         """Whether nobody wrote it."""
         return self.where == "default"
 
-    def counts(self, finding: Finding) -> bool:
+    def counts(self, finding: Finding | LeftOut) -> bool:
         """Whether a finding is of its kind and grave enough."""
         if finding.kind is not self.kind:
             return False

@@ -25,6 +25,17 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """Findings that a report had no room for, as far as limits ask what they are."""
+
+    kind: FindingKind
+    severity: Severity
+    fixed: bool  # whether there is a version without them
+    package: str  # that vulnerabilities are of, as `Scan.packages` has it; "" of several or none
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One finding. A secret's own text is never kept."""
 
@@ -41,6 +52,17 @@ class Finding:
     def package(self) -> str:
         """What a vulnerability is of, as `Scan.packages` has it."""
         return package_text(self.target, self.installed, self.system)
+
+    @property
+    def nameless(self) -> LeftOut:
+        """What stays of it where there is no room for more."""
+        return LeftOut(
+            kind=self.kind,
+            severity=self.severity,
+            fixed=bool(self.fixed),
+            package=self.package if self.kind is FindingKind.VULNERABILITY else "",
+            count=1,
+        )
 
 
 def package_text(name: str, version: str, system: str) -> str:
@@ -63,4 +85,10 @@ class Scan:
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
     java_database: str | Missing = ""  # the same; "" where none was needed
-    packages: tuple[str, ...] = ()  # by `package_text`, each once
+    packages: tuple[str, ...] | Missing = ()  # by `package_text`, each once
+    left_out: tuple[LeftOut, ...] = ()  # of findings
+
+    @property
+    def everything(self) -> tuple[Finding | LeftOut, ...]:
+        """What was found, by name or by number."""
+        return (*self.findings, *self.left_out)

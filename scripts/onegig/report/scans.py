@@ -1,11 +1,12 @@
 """What trivy found in images, in words: never zero for what was not looked for."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
 from onegig.report import words
 from onegig.report.accounts import Told, image_name
 
@@ -37,9 +38,9 @@ def line(report: ImagesReport) -> str:
         reasons = dict.fromkeys(_reason(scan) for scan in scans if isinstance(scan, Missing))
         return "; ".join(reasons)
     missing = len(scans) - len(done)
-    findings = {finding for scan in done for finding in scan.findings}
+    unclear = {one.kind for scan in done for one in scan.left_out if not one.package}
     return words.joined(
-        counts(tuple(findings)) or _nothing(done),
+        counts(_distinct(done), at_least=unclear) or _nothing(done),
         f"not scanned: {words.plural(missing, 'image')}" if missing else "",
         *dict.fromkeys(text for scan in done for text in _databases(scan)),
     )
@@ -49,12 +50,45 @@ def summary(scan: Scan | Missing) -> str:
     """One image: "2 critical and 5 high vulnerabilities · 1 high secret · database of ..."."""
     if isinstance(scan, Missing):
         return _reason(scan)
-    return words.joined(counts(scan.findings) or _nothing((scan,)), *_databases(scan))
+    left_out = sum(one.count for one in scan.left_out)
+    return words.joined(
+        counts(scan.everything) or _nothing((scan,)),
+        f"{left_out:,} of them not listed" if left_out else "",
+        *_databases(scan),
+    )
 
 
-def counts(findings: Sequence[Finding]) -> str:
-    """How many of each kind and severity; empty for none."""
-    return words.joined(*(_count(kind, findings) for kind in FindingKind))
+def counts(findings: Iterable[Finding | LeftOut], *, at_least: Collection[FindingKind] = ()) -> str:
+    """How many of each kind and severity; empty for none. Of some kinds there may be more."""
+    found: Counter[tuple[FindingKind, Severity]] = Counter()
+    for one in findings:
+        found[one.kind, one.severity] += one.count if isinstance(one, LeftOut) else 1
+    told = {kind: _count(kind, found) for kind in FindingKind}
+    return words.joined(
+        *(f"at least {text}" if text and kind in at_least else text for kind, text in told.items())
+    )
+
+
+def _distinct(scans: Sequence[Scan]) -> Iterator[Finding | LeftOut]:
+    """Those of all images, each once.
+
+    Of a kind of which some were left out there are as many as the image has that has most, for
+    each package: whoever has the same has the same vulnerabilities in it.
+    """
+    by_number = {one.kind for scan in scans for one in scan.left_out}
+    named: set[Finding] = set()
+    most: Counter[LeftOut] = Counter()
+    for scan in scans:
+        numbers: Counter[LeftOut] = Counter()
+        for one in scan.everything:
+            if one.kind not in by_number and isinstance(one, Finding):
+                named.add(one)
+                continue
+            nameless = one.nameless if isinstance(one, Finding) else one
+            numbers[replace(nameless, count=0)] += nameless.count
+        most |= numbers
+    yield from named
+    yield from (replace(one, count=count) for one, count in most.items())
 
 
 def _nothing(scans: Sequence[Scan]) -> str:
@@ -63,13 +97,14 @@ def _nothing(scans: Sequence[Scan]) -> str:
     return "" if any(isinstance(one, Missing) for one in databases) else "no findings"
 
 
-def _count(kind: FindingKind, findings: Sequence[Finding]) -> str:
-    found = Counter(one.severity for one in findings if one.kind is kind)
-    if not found:
+def _count(kind: FindingKind, found: Mapping[tuple[FindingKind, Severity], int]) -> str:
+    numbers = {severity: found.get((kind, severity), 0) for severity in _WORST_FIRST}
+    total = sum(numbers.values())
+    if not total:
         return ""
-    by_severity = [f"{found[one]:,} {one.lower()}" for one in _WORST_FIRST if found[one]]
+    told = [f"{number:,} {severity.lower()}" for severity, number in numbers.items() if number]
     single, several = _NOUNS[kind]
-    return f"{', '.join(by_severity)} {single if found.total() == 1 else several}"
+    return f"{', '.join(told)} {single if total == 1 else several}"
 
 
 def _databases(scan: Scan) -> Iterator[str]:
@@ -92,5 +127,5 @@ def _worst(image: Image) -> tuple[int, str]:
     """The most severe first, images that were not scanned before those without findings."""
     if isinstance(image.scan, Missing):
         return len(_WORST_FIRST), image.reference
-    places = [_WORST_FIRST.index(one.severity) for one in image.scan.findings]
+    places = [_WORST_FIRST.index(one.severity) for one in image.scan.everything]
     return min(places, default=len(_WORST_FIRST) + 1), image.reference

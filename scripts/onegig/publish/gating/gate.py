@@ -6,15 +6,17 @@ people, the job's summary. Whatever happens to the check, run.json says so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from onegig import pipeline
 from onegig.errors import ConfigError, OnegigError
-from onegig.images.accounts.abridge import abridge
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
+from onegig.judge.scan_checks import weigh_findings
 from onegig.load.budgets import parse_budgets
 from onegig.model.baseline import Baseline
+from onegig.model.budgets import Budgets
 from onegig.model.codec import to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
@@ -25,6 +27,7 @@ from onegig.model.run import RunReport
 from onegig.output import write_file
 from onegig.pipeline import Options
 from onegig.progress import Progress
+from onegig.publish.gating.abridge import Weights, abridge
 from onegig.publish.gating.blame import describe, find_dockerfiles
 from onegig.publish.gating.claim import CUT_SHORT, ask_git, read_claim
 from onegig.publish.github.job import Job
@@ -42,6 +45,7 @@ class Gate:
     claim: RunReport
     places: dict[str, Place]  # of Dockerfiles, by service
     error: OnegigError | None
+    weights: Weights  # of what trivy found
 
 
 def run_gate(options: Options, progress: Progress, job: Job, find_baseline: FindBaseline) -> Gate:
@@ -51,8 +55,9 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
     failure = describe(error, attempt.stack) if error else None
     claim = read_claim(job, options, failure)
     found = _baseline(claim, job, find_baseline)
-    if isinstance(found, tuple) and claim.event in INHERITING:
-        budgets, main = attempt.budgets, found[0]
+    main = found[0] if isinstance(found, tuple) and claim.event in INHERITING else None
+    if main:
+        budgets = attempt.budgets
         report = pipeline.judge_reports(options, budgets, report.images, report.memory, main)
     review = _review(report, claim, job, options, found)
     return Gate(
@@ -60,6 +65,7 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
         claim=claim,
         places=find_dockerfiles(report, attempt.stack),
         error=error,
+        weights=_weights(report, attempt.budgets, main),
     )
 
 
@@ -72,9 +78,17 @@ def write_numbers(gate: Gate, directory: Path) -> None:
     """run.json, and images.json and memory.json where there are such numbers."""
     write_file(directory / "run.json", to_json(gate.claim))
     if isinstance(gate.report.images, ImagesReport):
-        write_file(directory / "images.json", to_json(abridge(gate.report.images)))
+        write_file(directory / "images.json", to_json(abridge(gate.report.images, gate.weights)))
     if isinstance(gate.report.memory, MemoryReport):
         write_file(directory / "memory.json", to_json(gate.report.memory))
+
+
+def _weights(report: Report, budgets: Budgets, main: Baseline | None) -> Weights:
+    images = () if isinstance(report.images, Missing) else report.images.images
+    today = datetime.fromisoformat(report.created).date()
+    return {
+        image.reference: weigh_findings(budgets, image, today=today, main=main) for image in images
+    }
 
 
 def _review(

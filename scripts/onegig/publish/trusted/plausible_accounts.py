@@ -9,6 +9,7 @@ from itertools import chain
 
 from onegig.model.accounting import Accounting, Dead, Duplicate, Fate, Fix, Part
 from onegig.model.images import Image
+from onegig.model.measured import Missing
 from onegig.model.scan import Finding, Scan
 
 MOST_ITEMS = 20_000  # parts or findings of one image
@@ -100,13 +101,17 @@ def _doubt_fix(fix: Fix, image: Image) -> Iterator[str]:
 
 
 def _doubt_scan(scan: Scan) -> Iterator[str]:
-    if max(len(scan.findings), len(scan.packages)) > MOST_ITEMS:
+    packages = () if isinstance(scan.packages, Missing) else scan.packages
+    if max(len(scan.findings), len(scan.left_out), len(packages)) > MOST_ITEMS:
         yield "has an image with more findings or packages than there can be"
     if len(scan.scanners) > MOST_SHOWN:
         yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
     yield from _texts(chain.from_iterable(map(_words, scan.findings)))
-    yield from _texts(scan.packages)
+    yield from _texts(packages)
+    if any(one.count < 1 for one in scan.left_out):
+        yield "has an image of which no findings were left out"
+    yield from _texts(one.package for one in scan.left_out)
 
 
 def _words(found: Finding) -> tuple[str, ...]:
