@@ -211,6 +211,7 @@ def _inspect_on_engine(
             stack.name if stack else "",
             progress,
             update_database=options.update_database,
+            is_part=bool(options.services),
         )
     return pipeline.with_places(report, stack) if stack else report
 

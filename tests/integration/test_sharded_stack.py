@@ -46,7 +46,7 @@ RUN sleep 0.5 && head -c 100000 /dev/urandom >/tools # BUILD
 FROM {SMALL_IMAGE}
 ARG SERVICE
 COPY --from=tools /tools /tools
-RUN sleep 0.3 && head -c 1000 /dev/urandom >/own-$SERVICE # BUILD
+RUN sleep 0.3 && head -c 1000 /dev/urandom >/own-$SERVICE && cp /tools /copy-$SERVICE # BUILD
 """
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -114,13 +114,21 @@ def test_two_machines_find_what_one_finds(cli: Cli, project: Path) -> None:
     assert (merged.total_bytes, merged.disk_bytes) == (whole.total_bytes, whole.disk_bytes)
     assert merged.environment == whole.environment
     assert [(one.services, one.own_bytes) for one in merged.images] == [
-        ((name,), 1000) for name in SERVICES
+        ((name,), 101_000) for name in SERVICES
     ]
+    assert merged.duplicates[0] == whole.duplicates[0]
+    assert (whole.duplicates[0].bytes, whole.duplicates[0].copies) == (100_000, 4)
+    assert sizes(merged) == sizes(whole)
+    assert "contents that take 65,536 bytes or more on each" in merged.duplicates_remark
     jobs, mail, web = (one.build_seconds for one in merged.images)
     assert isinstance(jobs, float)
     assert isinstance(web, float)
     assert min(jobs, web) > 0
     assert mail == NOT_BUILT  # this engine still had what it shares with the others
+
+
+def sizes(report: ImagesReport) -> list[tuple[int, int]]:
+    return [(one.bytes, one.copies) for one in report.duplicates]
 
 
 def without_cost(image: Any) -> Any:

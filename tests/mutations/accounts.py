@@ -60,6 +60,8 @@ _DUPLICATES: dict[str, Change] = {
     "a duplicate that wastes more": duplicate(wasted_bytes=9),
     "a duplicate in six places": duplicate(places=["a: /b"] * 6),
     "a duplicate in a long place": duplicate(places=["x" * 20_001]),
+    "a remark about duplicates without end": lambda one: one.update(duplicates_remark="x" * 20_001),
+    "a part's large files": lambda one: one.update(large={"at_least_bytes": 1, "layers": []}),
     "too many duplicates": lambda one: one.update(duplicates=one["duplicates"] * 1_001),
 }
 _DOCKERFILES: dict[str, Change] = {

@@ -6,12 +6,14 @@ from dataclasses import replace
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
+from onegig.images.large import list_large
 from onegig.images.merge import merge_images, reusable
 from onegig.images.reading.source import ImageSource
 from onegig.images.scanning import trivy
+from onegig.model.accounting import LargeFiles
 from onegig.model.environment import Environment
 from onegig.model.images import NOT_SCANNED, ImagesReport
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Unknown
 
 
 def inspect_others(
@@ -23,9 +25,11 @@ def inspect_others(
     environment: Environment,
     progress: Callable[[str], None],
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
+    is_part: bool = False,
 ) -> Inspection:
     """`inspect_images`, except for images that `reports` know by the id the engine has, too.
 
+    A report that `is_part` of one to be merged lists the large files, as those should that are.
     Raises InspectError where the reports do not belong together.
     """
     kept, changed = reusable(reports, _image_ids(services_by_image, engine))
@@ -41,11 +45,22 @@ def inspect_others(
         progress=progress,
         scanner=scanner,
     )
-    if not kept:
-        return found
-    here = replace(found.report, stack=kept[0].stack)
-    report = merge_images([here, *kept], order=tuple(services_by_image))
-    return Inspection(report=report, problems=found.problems)
+    here = found.report
+    if kept or is_part:
+        here = replace(here, large=_large(here, cache))
+    if kept:
+        here = replace(here, stack=kept[0].stack)
+        here = merge_images([here, *kept], order=tuple(services_by_image))
+    return Inspection(report=here, problems=found.problems)
+
+
+def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
+    diff_ids = dict.fromkeys(layer.diff_id for image in report.images for layer in image.layers)
+    indexes = [cache.index(diff_id) for diff_id in diff_ids]
+    known = [index for index in indexes if index is not None]
+    if len(known) < len(indexes):
+        return Unknown(reason="what was found in the layers could not be kept")
+    return list_large(known)
 
 
 def _image_ids(references: Mapping[str, tuple[str, ...]], engine: ImageSource) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One report of a stack whose images several machines inspected. Pure.
 
-What an image has alone and what it shares depends on all the others, so it is worked out anew.
-Duplicates can't be: contents that two machines have one copy each of are in neither report.
+What an image has alone and what it shares depends on all the others, so it is worked out anew, and
+so are duplicates (merge_duplicates.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from onegig.errors import InspectError
+from onegig.images.merge_duplicates import merge_duplicates, remark_on
 from onegig.images.sharing import add_up
-from onegig.model.accounting import Duplicate
 from onegig.model.environment import Environment
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
@@ -37,7 +37,10 @@ def merge_images(reports: Sequence[ImagesReport], order: Sequence[str] = ()) -> 
     ordered = sorted(images.values(), key=lambda image: places.get(image.reference, len(places)))
     environment = _environment([report.environment for report in reports])
     merged = add_up(ordered, environment, first.stack)
-    return replace(merged, duplicates=_duplicates(reports))
+    apart = [report for report in dict.fromkeys(reports) if report.images]
+    return replace(
+        merged, duplicates=merge_duplicates(apart, ordered), duplicates_remark=remark_on(apart)
+    )
 
 
 def reusable(
@@ -45,14 +48,17 @@ def reusable(
 ) -> tuple[tuple[ImagesReport, ...], tuple[str, ...]]:
     """The reports without images other than the engine's, and the references of those.
 
-    `image_ids` are what the engine has, by reference. A report that keeps none is left out.
+    `image_ids` are what the engine has, by reference. A report that keeps none is left out; one
+    that loses some loses its duplicates, which may be in those.
     """
     kept, others = [], set()
     for report in reports:
         images = tuple(one for one in report.images if image_ids.get(one.reference) == one.image_id)
         others |= {one.reference for one in report.images if one not in images}
-        if images:
-            kept.append(replace(report, images=images))
+        if images == report.images:
+            kept.append(report)
+        elif images:
+            kept.append(replace(report, images=images, duplicates=()))
     known = {image.reference for report in kept for image in report.images}
     return tuple(kept), tuple(sorted((others & image_ids.keys()) - known))
 
@@ -69,15 +75,6 @@ def _check_alike(first: ImagesReport, other: ImagesReport) -> None:
                 f"one and {another!r} in another",
                 advice="inspect all of them with the same version, on the same kind of machine",
             )
-
-
-def _duplicates(reports: Iterable[ImagesReport]) -> tuple[Duplicate, ...]:
-    """Those of all reports; one that several have, in layers they share, counts once."""
-    found: dict[tuple[int, frozenset[str]], Duplicate] = {}
-    for one in (one for report in reports for one in report.duplicates):
-        key = one.bytes, frozenset(place.rpartition(": ")[2] for place in one.places)
-        found[key] = max(found.get(key, one), one, key=lambda known: (known.copies, known.places))
-    return tuple(sorted(found.values(), key=lambda one: (-one.wasted_bytes, one.places)))
 
 
 def _same(one: Image, another: Image) -> Image:

@@ -120,3 +120,32 @@ class Duplicate:
     copies: int
     wasted_bytes: int  # all copies but one
     places: tuple[str, ...]  # "image: /path", at most five
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LargeFile:
+    """A file that an image on another machine may hold once more.
+
+    `content` names what is in it: the engine's CRC-64 of it, or BLAKE2b (16 bytes) where the engine
+    told none; in hexadecimal. Files that are equal in this and in length are the same.
+    """
+
+    path: str
+    bytes: int
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerFiles:
+    """Files of one layer, in its order."""
+
+    diff_id: str
+    files: tuple[LargeFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LargeFiles:
+    """All files of contents that take `at_least_bytes` on one machine, all copies together."""
+
+    at_least_bytes: int
+    layers: tuple[LayerFiles, ...]

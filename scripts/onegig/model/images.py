@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from onegig.model.accounting import Accounting, Duplicate
+from onegig.model.accounting import Accounting, Duplicate, LargeFiles
 from onegig.model.environment import Environment
 from onegig.model.measured import Missing, Skipped
 from onegig.model.policy import DockerfilePolicy
@@ -12,6 +12,7 @@ IMAGES_SCHEMA = "onegig/images/1"
 NOT_BUILT = Skipped(reason="not built from nothing here")
 NOT_ACCOUNTED = Skipped(reason="not accounted for")
 NOT_SCANNED = Skipped(reason="not scanned")
+NOT_LISTED = Skipped(reason="only of a part of a stack")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +77,10 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImagesReport:
-    """All images of a stack. `disk_bytes` counts every shared layer once.
+    """All images of a stack, or a part of them. `disk_bytes` counts every shared layer once.
 
-    `duplicates` are those that one machine saw: images that others inspected may add to them.
+    A part lists its `large` files, so that what several machines hold once each is found when their
+    reports are merged; `duplicates_remark` then says what could not be found.
     """
 
     schema: str = IMAGES_SCHEMA
@@ -88,4 +90,6 @@ class ImagesReport:
     disk_bytes: int
     stack: str = ""  # the compose project, "" for a single image
     duplicates: tuple[Duplicate, ...] = ()  # what wastes most first
+    duplicates_remark: str = ""
+    large: LargeFiles | Missing = NOT_LISTED
     dockerfiles: tuple[DockerfilePolicy, ...] = ()  # those that the stack's images are built from

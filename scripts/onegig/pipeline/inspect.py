@@ -31,11 +31,12 @@ def inspect(
     inspected: Sequence[ImagesReport] = (),
     *,
     update_database: bool = False,
+    is_part: bool = False,
 ) -> ImagesReport | Missing:
     """What is in the images; Unknown with the reason when some could not be read.
 
     `users` maps each image to the services that run it. What `inspected` knows of the very same
-    images is not found out again.
+    images is not found out again. A report that `is_part` of a stack's can be merged with others.
     """
     environment = read_environment(client, users)
     scanner = find_scanner(progress, update_database=update_database)
@@ -49,6 +50,7 @@ def inspect(
                 environment=environment,
                 progress=say,
                 scanner=scanner,
+                is_part=is_part,
             )
         except InspectError as error:
             return Unknown(reason=error.message)

@@ -116,7 +116,10 @@ def _duplicates(report: ImagesReport) -> list[RenderableType]:
     rows = [(Text("-"), Text(_duplicate(one, alone))) for one in found[:DUPLICATES_SHOWN]]
     total = words.storage(sum(one.wasted_bytes for one in found))
     title = f"Held more than once: {total} of copies"
-    return [section(title, listed(_cut(rows, len(found))))] if rows else []
+    shown = _cut(rows, len(found))
+    if report.duplicates_remark:
+        shown.append((Text("…"), Text(plain(report.duplicates_remark), "dim")))
+    return [section(title, listed(shown))] if shown else []
 
 
 def _duplicate(one: Duplicate, alone: str) -> str:

@@ -13,14 +13,16 @@ from onegig.errors import InspectError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
+from onegig.images.large import list_large
 from onegig.images.merge import merge_images
 from onegig.images.sharing import add_up
-from onegig.model.accounting import Duplicate
+from onegig.model.accounting import Duplicate, LargeFiles
 from onegig.model.environment import Environment
-from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, ImagesReport
+from onegig.model.images import NOT_ACCOUNTED, NOT_LISTED, NOT_SCANNED, ImagesReport
 from onegig.model.measured import Unknown
 
 NAMES = ("web", "jobs", "cache", "queue")
+SCHEMA, MOTD = ("srv/schema.json", b"{" * 500), ("srv/motd", b"m" * 60)
 USERS = {"shop/web:1": ("web", "web-2"), "shop/jobs:1": ("jobs",), "redis:8": (), "mail:1": ("m",)}
 
 
@@ -35,6 +37,9 @@ def partitions(items: Sequence[str]) -> Iterator[list[list[str]]]:
             yield [*rest[:place], [items[0], *group], *rest[place + 1 :]]
 
 
+Inspect = Callable[..., ImagesReport]
+
+
 @pytest.fixture
 def inspect(
     make_engine: Callable[..., Any],
@@ -42,21 +47,25 @@ def inspect(
     no_dive: Unknown,
     environment: Environment,
     tmp_path: Any,
-) -> Callable[[Mapping[str, tuple[str, ...]]], ImagesReport]:
-    """Inspect images of which some share one layer, some two, some none."""
-    base, tools = [("bin/sh", b"s" * 4000)], [("bin/tool", b"t" * 900)]
+) -> Inspect:
+    """Inspect images of which some share one layer, some two, some none.
+
+    Three of them hold the same file in layers of their own, two of those in a layer each.
+    """
+    base = [("bin/sh", b"s" * 4000), ("bin/ash", b"s" * 4000), ("etc/motd", b"m" * 60)]
+    tools = [("bin/tool", b"t" * 900)]
     engine = make_engine(
         images={
-            "shop/web:1": make_image(base, tools, [("srv/web", b"w" * 100)]),
-            "shop/jobs:1": make_image(base, tools, [("srv/jobs", b"j" * 20)]),
-            "redis:8": make_image([("bin/redis", b"r" * 700)]),
+            "shop/web:1": make_image(base, tools, [("srv/web", b"w" * 100), SCHEMA, MOTD]),
+            "shop/jobs:1": make_image(base, tools, [("srv/jobs", b"j" * 20), SCHEMA]),
+            "redis:8": make_image([("bin/redis", b"r" * 700), ("srv/x.json", SCHEMA[1]), MOTD]),
             "mail:1": make_image(base, [("bin/mail", b"m" * 300)]),
         }
     )
     cache = Cache(tmp_path / "cache")
     cache.keep_build(engine.images["mail:1"].image_id, 12.5)
 
-    def look(users: Mapping[str, tuple[str, ...]]) -> ImagesReport:
+    def look(users: Mapping[str, tuple[str, ...]], floor_bytes: int | None = None) -> ImagesReport:
         found = inspect_images(
             users,
             engine=engine,
@@ -66,22 +75,59 @@ def inspect(
             program=no_dive,
         )
         assert found.problems == ()
-        return replace(found.report, stack="shop")
+        report = replace(found.report, stack="shop")
+        if floor_bytes is None:
+            return report
+        diff_ids = dict.fromkeys(one.diff_id for image in report.images for one in image.layers)
+        indexes = [index for index in map(cache.index, diff_ids) if index]
+        return replace(report, large=list_large(indexes, floor_bytes))
 
     return look
 
 
-def test_any_split_merged_equals_inspecting_all_at_once(
-    inspect: Callable[[Mapping[str, tuple[str, ...]]], ImagesReport],
-) -> None:
+def test_any_split_merged_equals_inspecting_all_at_once(inspect: Inspect) -> None:
     whole = inspect(USERS)
-    assert (whole.total_bytes, whole.disk_bytes) == (5000 * 2 + 4920 + 700 + 4300, 6020)
+    assert whole.total_bytes == (8060 + 900 + 660) * 2 + (8060 + 920 + 500) + 1260 + 8360
+    assert whole.disk_bytes == 8060 + 900 + 660 + 520 + 1260 + 300
+    assert [(one.bytes, one.copies) for one in whole.duplicates] == [(4000, 2), (500, 3), (60, 3)]
     splits = list(partitions(tuple(USERS)))
     assert len(splits) == 15
     for split in splits:
-        parts = [inspect({name: USERS[name] for name in group}) for group in split]
-        assert merge_images(parts, order=tuple(USERS)) == whole
-        assert merge_images(parts[::-1], order=tuple(USERS)) == whole
+        parts = [inspect({name: USERS[name] for name in group}, 1) for group in split]
+        for several in (parts, parts[::-1]):
+            merged = merge_images(several, order=tuple(USERS))
+            assert replace(merged, duplicates_remark="") == whole
+            assert bool(merged.duplicates_remark) == (len(parts) > 1)
+
+
+def test_duplicates_of_small_contents_are_those_of_one_machine(inspect: Inspect) -> None:
+    """The schema takes 1,000 bytes on the first machine and 500 on the other, motd 120 on each."""
+    first, second = ("shop/web:1", "shop/jobs:1"), ("redis:8", "mail:1")
+    for floor, expected in (
+        (120, [(4000, 2), (500, 3), (60, 3)]),
+        (500, [(4000, 2), (500, 3), (60, 2)]),
+        (501, [(4000, 2), (500, 2), (60, 2)]),
+        (10_000, [(4000, 2), (500, 2), (60, 2)]),
+    ):
+        parts = [inspect({name: USERS[name] for name in part}, floor) for part in (first, second)]
+        merged = merge_images(parts, order=tuple(USERS))
+        assert [(one.bytes, one.copies) for one in merged.duplicates] == expected
+        assert merged.duplicates_remark == (
+            "2 machines inspected the images: copies on different ones were only looked for of "
+            f"contents that take {floor:,} bytes or more on each"
+        )
+        assert merged.large == NOT_LISTED
+
+
+def test_what_one_part_does_not_list_is_said_not_to_be_looked_for(inspect: Inspect) -> None:
+    parts = [inspect({"shop/web:1": ("web",)}, 1), inspect({"shop/jobs:1": ("jobs",)})]
+    for several in (parts, parts[::-1]):
+        merged = merge_images(several, order=tuple(USERS))
+        assert [(one.bytes, one.copies) for one in merged.duplicates] == [(4000, 2), (60, 2)]
+        assert merged.duplicates_remark == (
+            "2 machines inspected the images, not all alike: copies on different ones were only "
+            "looked for in part"
+        )
 
 
 @given(
@@ -97,7 +143,7 @@ def test_merging_takes_no_notice_of_order_and_of_what_is_told_twice(
     again = [*data.draw(st.permutations(reports)), data.draw(st.sampled_from(reports))]
     assert merge_images(again, order) == merged
     summed = add_up(merged.images, merged.environment, merged.stack)
-    assert replace(merged, duplicates=()) == summed
+    assert replace(merged, duplicates=(), duplicates_remark="") == summed
     assert {one.services[0] for one in merged.images} == {name for one in groups for name in one}
 
 
@@ -182,14 +228,20 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     users = {name: (name,) for name in NAMES}
     said: list[str] = []
 
-    def look(engine: Any, reports: Sequence[ImagesReport], cache: str) -> ImagesReport:
+    def look(
+        engine: Any,
+        reports: Sequence[ImagesReport],
+        cache: str,
+        names: Sequence[str] = NAMES,
+    ) -> ImagesReport:
         found = inspect_others(
             reports,
-            users,
+            {name: users[name] for name in names},
             engine=engine,
             cache=Cache(tmp_path / cache),
             environment=environment,
             progress=said.append,
+            is_part=names != NAMES,
         )
         assert found.problems == ()
         return found.report
@@ -197,9 +249,10 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     first = make_engine(images=images)
     whole = look(first, (), "first")
     shards = [
-        replace(add_up(part, whole.environment), stack="shop")
-        for part in (whole.images[:2], whole.images[2:3])
+        replace(look(first, (), "first", part), stack="shop") for part in (NAMES[:2], NAMES[2:3])
     ]
+    assert whole.large == NOT_LISTED
+    assert [one.large for one in shards] == [LargeFiles(at_least_bytes=65_536, layers=())] * 2
     said.clear()
     second = make_engine(images=images | {"jobs": make_image([("bin/sh", b"changed")])})
     found = look(second, shards, "second")
@@ -209,4 +262,7 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     assert [image.reference for image in found.images] == list(NAMES)
     assert found.images[0] == whole.images[0]
     assert found.images[1].image_id == second.images["jobs"].image_id
-    assert found == replace(look(second, (), "second"), stack="shop")
+    assert found.duplicates_remark.startswith("3 machines inspected the images: ")
+    assert found == replace(
+        look(second, (), "second"), stack="shop", duplicates_remark=found.duplicates_remark
+    )

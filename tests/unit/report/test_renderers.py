@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from factories import make_check, make_images, make_memory, make_report, make_service
 from onegig.model.codec import from_json
+from onegig.model.images import ImagesReport
 from onegig.model.report import Report
 from onegig.model.verdict import State
 from onegig.report import RENDERERS, markdown, terminal
@@ -220,3 +221,12 @@ def test_hostile_words_reach_no_terminal() -> None:
     text = terminal.render(make_hostile())
     assert not re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]", text)
     assert "heading" in text
+
+
+def test_html_tells_what_several_machines_could_not_see() -> None:
+    report = make_go()
+    assert isinstance(report.images, ImagesReport)
+    images = replace(report.images, duplicates_remark="2 machines <looked>")
+    for changed in (images, replace(images, duplicates=())):
+        text = RENDERERS["html"](replace(report, images=changed))
+        assert '<p class="note">2 machines &lt;looked&gt;</p>' in text

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.model.budgets import Metric
 from onegig.model.images import Dive, Image, ImagesReport
+from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.run import RunReport
 from onegig.publish.trusted.plausible_accounts import doubt_duplicates, doubt_image
@@ -48,7 +49,9 @@ def doubt_images(report: ImagesReport) -> Iterator[str]:
     for image in report.images:
         yield from _doubt_image(image)
         yield from doubt_image(image)
-    yield from doubt_duplicates(report.duplicates)
+    yield from doubt_duplicates(report.duplicates, report.duplicates_remark)
+    if not isinstance(report.large, Missing):
+        yield "lists large files, as only parts of a stack do"
     yield from doubt_dockerfiles(report.dockerfiles)
     stack = [image.layers for image in report.images]
     users = users_by_chain(stack)

@@ -27,7 +27,7 @@ def doubt_image(image: Image) -> Iterator[str]:
         yield from _doubt_scan(image.scan)
 
 
-def doubt_duplicates(found: tuple[Duplicate, ...]) -> Iterator[str]:
+def doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
     """What can't be so of contents that are there several times."""
     if len(found) > MOST_DUPLICATES:
         yield f"has more than {MOST_DUPLICATES:,} duplicates"
@@ -37,6 +37,7 @@ def doubt_duplicates(found: tuple[Duplicate, ...]) -> Iterator[str]:
         if len(one.places) > min(MOST_SHOWN, one.copies):
             yield "has a duplicate in more places than it has copies, or than are listed"
         yield from _texts(one.places)
+    yield from _texts((remark,))
 
 
 def _doubt_account(image: Image, account: Accounting) -> Iterator[str]:
