@@ -19,6 +19,7 @@ from random_layers import as_index, random_layers
 
 LIVE, OVERWRITTEN, METADATA = Fate.LIVE, Fate.OVERWRITTEN, Fate.METADATA
 DELETED, WITH_DIRECTORY = Fate.DELETED, Fate.DELETED_WITH_DIRECTORY
+UNREAD = ""
 DEEP = "/".join(["d"] * 2000)  # deeper than Python's stack
 
 
@@ -60,6 +61,16 @@ CASES = {
         [[file("a", 10)], [file("a", 10)]],
         [(1, "a", 10)],
         [(0, 1, METADATA, 10)],
+    ),
+    "contents that were not read are not the same": (
+        [[file("a", 10, UNREAD), file("b", 5, UNREAD)], [file("a", 10, UNREAD), file("b", 5)]],
+        [(1, "a", 10), (1, "b", 5)],
+        [(0, 1, OVERWRITTEN, 15)],
+    ),
+    "empty files are the same, though nobody reads them": (
+        [[file("a", 0, UNREAD), file("b", 0, UNREAD)], [file("a", 0, UNREAD), file("b", 0)]],
+        [(1, "a", 0), (1, "b", 0)],
+        [(0, 1, METADATA, 0)],
     ),
     "the same content elsewhere is no copy for its metadata": (
         [[file("a", 10)], [whiteout("a"), file("b", 10)]],
