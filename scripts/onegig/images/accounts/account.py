@@ -3,13 +3,12 @@
 How layers are stacked, and which removal counts as what, is in stacking.py.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
 from onegig.errors import AccountError
-from onegig.images.accounts.stacking import File, Stack
+from onegig.images.accounts.stacking import Stack
 from onegig.images.reading.index import Entry, LayerIndex
 from onegig.model.accounting import Dead, Fate, SizedPath
 
@@ -47,19 +46,21 @@ def account(layers: Sequence[LayerIndex]) -> Account:
     stack = Stack()
     for place, layer in enumerate(layers):
         stack.add(place, layer.entries)
+    live = stack.live()
+    dead = sorted(_dead(stack), key=_largest_first)
     sums = dict.fromkeys(Fate, 0)
-    for file in stack.files:
-        sums[file.fate] += file.entry.size
+    for group in dead:
+        sums[group.fate] += group.bytes
     made = Account(
-        live=tuple((one.layer, one.live_entry()) for one in stack.files if one.fate is Fate.LIVE),
-        dead=tuple(sorted(_dead(stack.files), key=_largest_first)),
-        live_bytes=sums[Fate.LIVE],
+        live=tuple(live),
+        dead=tuple(dead),
+        live_bytes=sum([entry.size for _, entry in live]),
         overwritten_bytes=sums[Fate.OVERWRITTEN],
         deleted_bytes=sums[Fate.DELETED],
         deleted_with_directory_bytes=sums[Fate.DELETED_WITH_DIRECTORY],
         metadata_bytes=sums[Fate.METADATA],
     )
-    _check(made, layers, sum(sums.values()))
+    _check(made, layers)
     return made
 
 
@@ -68,12 +69,8 @@ def escaped(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _dead(files: Iterable[File]) -> Iterator[Dead]:
-    groups: defaultdict[tuple[int, int, Fate], list[Entry]] = defaultdict(list)
-    for file in files:
-        if file.fate is not Fate.LIVE:
-            groups[file.layer, file.killer, file.fate].append(file.entry)
-    for (layer, killer, fate), entries in groups.items():
+def _dead(stack: Stack) -> Iterator[Dead]:
+    for (layer, killer, fate), entries in stack.dead.items():
         largest = nsmallest(LARGEST_PATHS, entries, key=lambda entry: (-entry.size, entry.path))
         yield Dead(
             layer=layer,
@@ -89,7 +86,7 @@ def _largest_first(dead: Dead) -> tuple[int, int, int, str]:
     return -dead.bytes, dead.layer, dead.killer, dead.fate.name
 
 
-def _check(made: Account, layers: Sequence[LayerIndex], total: int) -> None:
+def _check(made: Account, layers: Sequence[LayerIndex]) -> None:
     """Each layer's live and dead bytes are its bytes, and the five sums are those of all layers."""
     found = [0] * len(layers)
     for place, entry in made.live:
@@ -102,5 +99,12 @@ def _check(made: Account, layers: Sequence[LayerIndex], total: int) -> None:
                 f"of layer {layer.diff_id} {found[place]} bytes are accounted for, "
                 f"but it has {layer.size_bytes}"
             )
+    total = (
+        made.live_bytes
+        + made.overwritten_bytes
+        + made.deleted_bytes
+        + made.deleted_with_directory_bytes
+        + made.metadata_bytes
+    )
     if total != sum(found):
         raise AccountError(f"the fates add up to {total} bytes, the layers to {sum(found)}")
