@@ -194,3 +194,20 @@ def test_damage_is_an_error(
     assert found.report.images == ()
     (problem,) = found.problems
     assert "the archive of images is damaged" in problem or "is not in the archive" in problem
+
+
+def test_a_damaged_image_takes_no_other_with_it(
+    client: DockerClient, store: Box, loader: Loader
+) -> None:
+    """An engine that sees it while it saves ends the archive in good order, and says so after."""
+    layout = Layout()
+    layer = tar_of(("noise", tarfile.REGTYPE, os.urandom(5000), ""))
+    loader.load(layout, layout.image([layer], ["plain"], architecture=OWN))
+    path = blob_of(client, store, digest(layer))
+    path.unlink()
+    path.write_bytes(layer[:2000] + bytes([layer[2000] ^ 1]) + layer[2001:])
+    found = look(Engine(store.client), NAME, SMALL_IMAGE)
+    assert [image.reference for image in found.report.images] == [SMALL_IMAGE]
+    (problem,) = found.problems
+    assert problem.startswith(f"{NAME}: ")
+    assert "unexpected digest" in problem

@@ -187,7 +187,8 @@ class _Bench:
         if diff_id in self._new:
             self._new.remove(diff_id)
             self._cache.keep_index(index)
-            self._cache.keep_layer(diff_id, measured)
+            if self.spool.layers[diff_id].compressed_bytes is None:
+                self._cache.keep_layer(diff_id, measured)
         return measured
 
     def _start(self, layer: ReadableLayer) -> None:
@@ -208,6 +209,8 @@ class _Bench:
         return stored
 
     def _weigh(self, layer: ReadableLayer) -> int:
+        if layer.compressed_bytes is not None:  # another image may have it compressed otherwise
+            return layer.compressed_bytes
         known = self._cache.layer(layer.diff_id)
         return known.compressed_bytes if known and layer.diff_id not in self._new else weigh(layer)
 

@@ -176,3 +176,22 @@ def test_what_is_written_for_dive_reads_back_the_same(
         diff_ids=image.diff_ids,
         names=("a:1",),
     )
+
+
+def test_an_archive_after_which_the_engine_says_that_it_failed_is_damaged(
+    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    """containerd's store ends it in good order when a blob turns out to be another."""
+    reason = b'{"errorDetail":{"message":"unexpected digest"},"error":"unexpected digest"}\r\n'
+    whole = archive([make_image(FIRST)], "both")
+    with pytest.raises(InspectError, match="archive of images is damaged: unexpected digest"):
+        read(whole + reason, tmp_path)
+
+
+@pytest.mark.parametrize("more", [bytes(20_000), b"\n", b"whatever else"])
+def test_what_follows_an_archive_else_is_nobodys_concern(
+    more: bytes, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+) -> None:
+    made = make_image(FIRST)
+    spool, _ = read(archive([made], "both") + more, tmp_path)
+    assert spool.find(made.image_id, made.diff_ids).diff_ids == made.diff_ids

@@ -1,6 +1,7 @@
 """The inspect step over a whole stack, with an engine made by hand."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -264,3 +265,22 @@ def test_another_stack_of_known_images_needs_their_indexes(
     assert again == together
     assert [one.copies for one in again.report.duplicates] == [2]
     assert len(engine.saves) == 3
+
+
+@pytest.mark.parametrize(("first", "then"), [("gzip", "zstd"), ("zstd", "gzip"), ("gzip", "both")])
+def test_the_bytes_to_pull_do_not_depend_on_what_was_inspected_before(
+    first: str,
+    then: str,
+    inspect: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """The same layers come compressed in one image, otherwise or not at all in another."""
+    one = make_image(BASE, config_extra="one")
+    other = make_image(BASE, config_extra="other")
+    alone, _ = inspect(make_engine(images={"other": other}, form=then))
+    shutil.rmtree(tmp_path / "cache")
+    inspect(make_engine(images={"one": one}, form=first))
+    after, _ = inspect(make_engine(images={"other": other}, form=then))
+    assert after.report.images[0].compressed_bytes == alone.report.images[0].compressed_bytes

@@ -7,6 +7,7 @@ layers are all there is an image that was read whole. JSON documents are kept in
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -24,6 +25,8 @@ from onegig.images.reading.manifests import ArchivedImage, images_of
 from onegig.images.reading.stored import CHUNK_BYTES, ReadableLayer, StoredLayer
 
 DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests
+
+_REASON = re.compile(rb'\{"errorDetail":\{(?:"code":\d+,)?"message":"(.*?)"\}')
 
 
 class Spool:
@@ -48,6 +51,7 @@ class Spool:
                     if member.isreg():
                         content = cast(BufferedReader, archive.extractfile(member))
                         self._take(member, content, names, documents)
+                _expect_end(cast(IO[bytes], archive.fileobj))
             self.images += images_of(names, documents)
         except (*FAULTS, urllib3.exceptions.HTTPError, HTTPException) as error:
             raise _unreadable(error, self._directory) from error
@@ -131,6 +135,20 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (member := archive.next()) is not None:
         yield member
         archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all headers otherwise
+
+
+def _expect_end(rest: IO[bytes]) -> None:
+    """Read on after an archive's end.
+
+    An engine that fails while it saves has answered 200 by then: it ends the archive in good order,
+    without most of it, and writes its reason after that. Raises tarfile.ReadError with it.
+    """
+    said = b""
+    while chunk := rest.read(CHUNK_BYTES):
+        said = said or chunk.strip(b"\0")
+    reason = _REASON.match(said)
+    if reason:
+        raise tarfile.ReadError(reason[1].decode(errors="replace"))
 
 
 def write_docker_archive(
