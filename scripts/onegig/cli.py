@@ -14,6 +14,7 @@ from onegig.commands.gate import check_as_job
 from onegig.commands.publish import publish_command
 from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
+from onegig.load.dockerfiles import read_build_files
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
@@ -212,6 +213,7 @@ def _inspect_on_engine(
             progress,
             update_database=options.update_database,
             is_part=bool(options.services),
+            build_files=read_build_files(stack) if stack else None,
         )
     return pipeline.with_places(report, stack) if stack else report
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.accounts.accounted import account_for
+from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.reading.archive import Spool, write_docker_archive
 from onegig.images.reading.contents import settle
@@ -50,10 +51,12 @@ def examine(
     cache: Cache,
     program: dive.Program | Unknown,
     indexes: dict[str, LayerIndex],
+    evidence: Mapping[str, Evidence],
 ) -> Iterator[tuple[EngineImage, Outcome]]:
     """Each image's record, or why there is none, as they become known; kept in the cache.
 
-    `indexes` gets those of the images' layers, by diff_id. An image that fails takes no other with
+    `indexes` gets those of the images' layers, by diff_id. `evidence` is what is known of images'
+    bases, by image id. An image that fails takes no other with
     it; one whose folders are not as the engine made them is asked of the engine. What is unpacked
     lies in a run's folder, so that it does not outlive even a killed run for long. Raises
     EngineError when the engine is gone.
@@ -61,7 +64,7 @@ def examine(
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
 
         def bench() -> _Bench:
-            return _Bench(cache, pool, patient, run.directory, indexes)
+            return _Bench(cache, pool, patient, run.directory, indexes, evidence)
 
         first, again = bench(), []
         streamed = take(images, source, first.spool)
@@ -89,8 +92,10 @@ class _Bench:
         patient: ThreadPoolExecutor,
         directory: Path,
         indexes: dict[str, LayerIndex],
+        evidence: Mapping[str, Evidence],
     ) -> None:
         self._cache = cache
+        self._evidence = evidence
         self._pool = pool
         self._patient = patient
         self._directory = directory
@@ -113,7 +118,8 @@ class _Bench:
             except InspectError as error:
                 yield image, error
                 continue
-            found.append((image, archived, account_for(layers, archived)))
+            accounting = account_for(layers, archived, self._known_of(image))
+            found.append((image, archived, accounting))
         for layer in self.spool.layers.values():
             self._weighing[layer.diff_id] = self._patient.submit(self._weigh, layer)
         waiting = {self._ask_dive(program, *one[:2]): one for one in found}
@@ -121,8 +127,12 @@ class _Bench:
             image, archived, accounting = waiting[future]
             outcome = self._record(image, archived, accounting, future.result())
             if isinstance(outcome, ImageRecord) and _is_lasting(outcome.dive, program):
-                self._cache.keep_image(image.image_id, outcome, dive.version_of(program))
+                base = self._known_of(image).key
+                self._cache.keep_image(image.image_id, outcome, dive.version_of(program), base)
             yield image, outcome
+
+    def _known_of(self, image: EngineImage) -> Evidence:
+        return self._evidence.get(image.image_id, NOTHING_KNOWN)
 
     def _settle(self) -> dict[str, InspectError]:
         """Wait for the indexes and learn which contents are equal; what failed, by diff_id."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from onegig.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images import dive
+from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.source import EngineImage, ImageSource
@@ -20,6 +21,13 @@ from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention, format_mb
+
+EvidenceOf = Callable[[EngineImage], Evidence]
+
+
+def nothing_known(_image: EngineImage) -> Evidence:
+    """Where FROM ends is guessed."""
+    return NOTHING_KNOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,11 +47,12 @@ def inspect_images(
     progress: Callable[[str], None],
     program: dive.Program | Unknown | None = None,
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
+    evidence_of: EvidenceOf = nothing_known,
 ) -> Inspection:
     """Inspect all images of a stack; keys are references, values the services that run them.
 
     `progress` hears one line per image. `program` is the dive to use (default: the one installed),
-    `scanner` the trivy.
+    `scanner` the trivy; `evidence_of` says what is known of an image's base.
     Images that fail are named in `problems` and missing from the report, whose sums are then too
     low.
     Raises EngineError when the engine does not answer.
@@ -51,7 +60,7 @@ def inspect_images(
     program = dive.find() if program is None else program
     images, problems = _look_up(services_by_image, engine)
     with _collector_at_rest():
-        records, duplicates, failed = _learn(images, engine, cache, program, progress)
+        records, duplicates, failed = _learn(images, engine, cache, program, progress, evidence_of)
     problems += failed
     known = [(image, records[image.image_id]) for image in images if image.image_id in records]
     scans = _scans([image for image, _ in known], scanner, engine, cache, progress)
@@ -74,20 +83,27 @@ def _learn(
     cache: Cache,
     program: dive.Program | Unknown,
     progress: Callable[[str], None],
+    evidence_of: EvidenceOf,
 ) -> tuple[dict[str, ImageRecord], tuple[Duplicate, ...], list[str]]:
     """Records by image id, what the images hold more than once, and what failed."""
     problems: list[str] = []
     duplicates = cache.duplicates(
         stack_digest({image.reference: image.image_id for image in images})
     )
-    records = _recall(images, cache, program, progress, with_indexes=duplicates is None)
+    evidence = {image.image_id: evidence_of(image) for image in images}
+    records = _recall(images, cache, program, progress, evidence, with_indexes=duplicates is None)
     indexes: dict[str, LayerIndex] = {}
     unknown = {image.image_id: image for image in images if image.image_id not in records}
     if unknown:
         from onegig.images.examine import examine  # slow to load, and seldom needed
 
         for image, outcome in examine(
-            tuple(unknown.values()), source=source, cache=cache, program=program, indexes=indexes
+            tuple(unknown.values()),
+            source=source,
+            cache=cache,
+            program=program,
+            indexes=indexes,
+            evidence=evidence,
         ):
             if isinstance(outcome, InspectError):
                 problems.append(_problem(image.reference, outcome))
@@ -152,13 +168,15 @@ def _recall(
     cache: Cache,
     program: dive.Program | Unknown,
     progress: Callable[[str], None],
+    evidence: Mapping[str, Evidence],
     *,
     with_indexes: bool,
 ) -> dict[str, ImageRecord]:
     """What is known; `with_indexes`: only where the layers' indexes are known, too."""
     records: dict[str, ImageRecord] = {}
     for image in images:
-        record = cache.image(image.image_id, image.diff_ids, dive.version_of(program))
+        base = evidence[image.image_id].key
+        record = cache.image(image.image_id, image.diff_ids, dive.version_of(program), base)
         if with_indexes and not cache.has_indexes(image.diff_ids):
             continue
         if record is not None and image.image_id not in records:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
-from onegig.images.inspect import Inspection, inspect_images
+from onegig.images.inspect import EvidenceOf, Inspection, inspect_images, nothing_known
 from onegig.images.large import list_large
 from onegig.images.merge import merge_images, reusable
 from onegig.images.reading.source import ImageSource
@@ -26,6 +26,7 @@ def inspect_others(
     progress: Callable[[str], None],
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
     is_part: bool = False,
+    evidence_of: EvidenceOf = nothing_known,
 ) -> Inspection:
     """`inspect_images`, except for images that `reports` know by the id the engine has, too.
 
@@ -44,6 +45,7 @@ def inspect_others(
         environment=environment,
         progress=progress,
         scanner=scanner,
+        evidence_of=evidence_of,
     )
     here = found.report
     if kept or is_part:

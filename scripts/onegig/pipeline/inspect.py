@@ -9,7 +9,10 @@ from docker import DockerClient
 from onegig.environment import read_environment, without_engine
 from onegig.errors import InspectError
 from onegig.images.accounts.fix_places import place_fixes
+from onegig.images.bases.engine import EngineBases
+from onegig.images.bases.evidence import base_evidence
 from onegig.images.cache import open_cache
+from onegig.images.dockerfiles.base_image import BuildFile
 from onegig.images.dockerfiles.policy import check_policies
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
@@ -32,12 +35,15 @@ def inspect(
     *,
     update_database: bool = False,
     is_part: bool = False,
+    build_files: Mapping[str, BuildFile] | None = None,
 ) -> ImagesReport | Missing:
     """What is in the images; Unknown with the reason when some could not be read.
 
     `users` maps each image to the services that run it. What `inspected` knows of the very same
     images is not found out again. A report that `is_part` of a stack's can be merged with others.
+    `build_files` are those of images that are built here.
     """
+    bases, files = EngineBases(client), build_files or {}
     environment = read_environment(client, users)
     scanner = find_scanner(progress, update_database=update_database)
     with progress.step(f"inspect {len(users)} images") as say:
@@ -51,6 +57,7 @@ def inspect(
                 progress=say,
                 scanner=scanner,
                 is_part=is_part,
+                evidence_of=lambda one: base_evidence(one, files.get(one.reference), bases),
             )
         except InspectError as error:
             return Unknown(reason=error.message)

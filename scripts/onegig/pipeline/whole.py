@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from onegig.errors import OnegigError
+from onegig.load.dockerfiles import read_build_files
 from onegig.model.budgets import Budgets
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
@@ -51,7 +52,15 @@ def attempt(options: Options, progress: Progress) -> Attempt:
         with session(progress) as (client, current):
             build(stack, budgets, current, progress)
             users, update = stack.users_by_image, options.update_database
-            found = inspect(client, users, stack.name, progress, inspected, update_database=update)
+            found = inspect(
+                client,
+                users,
+                stack.name,
+                progress,
+                inspected,
+                update_database=update,
+                build_files=read_build_files(stack),
+            )
             images = with_places(found, stack)
             memory = measure_stack(client, stack, budgets, current, progress)
     except OnegigError as caught:
