@@ -76,6 +76,7 @@ def test_random_images_equal_dive_to_the_digit(both: Both) -> None:
     assert different == []
 
 
+D_AND_DASH = [whiteout("d"), whiteout("-d")]  # named before what it removes, and after
 ODD = {
     "rm -rf": [[directory("d"), file("d/a", 90), file("kept", 10)], [whiteout("d")]],
     "rm -rf of an empty directory": [[directory("d"), file("kept", 10)], [whiteout("d")]],
@@ -128,6 +129,20 @@ ODD = {
     "a whiteout in the lowest layer": [
         [file(".a", 10), directory("d"), file("d/a", 90), whiteout("d")],
         [file(".a", 5)],
+    ],
+    "removed from the lowest layer by itself, in the order of names": [
+        [directory("-d"), file("-d/a", 90), directory("d"), file("d/a", 80), *D_AND_DASH],
+        [*D_AND_DASH, file("z", 10)],
+        [file("z", 5)],
+    ],
+    "a whiteout without a name is one of the root": [
+        [directory(""), file("z", 90)],
+        [directory(""), opaque(""), whiteout(""), file("z", 5)],
+    ],
+    "a whiteout with something below it": [
+        [directory("d"), file("d/a", 90), file("z", 50)],
+        [whiteout("d"), file(".wh.d/a", 40), whiteout("nothing"), file("z", 5)],
+        [directory("d"), file("z", 4)],
     ],
     "removed and made again in one layer": [
         [directory("-d"), file("-d/a", 90), directory("d"), file("d/a", 80)],

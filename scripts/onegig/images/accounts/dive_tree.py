@@ -11,131 +11,120 @@ It differs from an overlay file system (stacking.py), and for dive's numbers has
 Sources: dive/filetree/file_tree.go, dive/filetree/file_node.go.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onegig.images.reading.index import Entry, Kind
 
-_WHITEOUT = ".wh."
+_PREFIX = ".wh."
+_DIRECTORY, _WHITEOUT, _OPAQUE = Kind.DIRECTORY, Kind.WHITEOUT, Kind.OPAQUE
+_MARKS = (_WHITEOUT, _OPAQUE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tree:
-    """A layer: its paths with the size of each, whiteouts under the name they have in the tar."""
+    """A layer's paths. A whiteout has the name that it has in the tar, and what it removes."""
 
-    sizes: Mapping[str, int]
-    directories: frozenset[str]  # those that are listed
-    parents: frozenset[str]  # paths with something below them
-    whiteouts: Mapping[str, str]  # what each removes
+    sizes: Mapping[str, int]  # all that are listed, but for the whiteouts
+    directories: frozenset[str]  # those of them
+    parents: frozenset[str]  # paths with something below them, listed or not
+    whiteouts: Mapping[str, str]
 
-    def paths(self) -> Iterator[str]:
-        """In dive's order where it matters: by the bytes of each name."""
-        return iter(sorted(self.sizes, key=_by_names) if self.whiteouts else self.sizes)
-
-    def leaves(self) -> Iterator[str]:
-        """Paths with nothing below them, in the same order."""
-        return (path for path in self.paths() if path not in self.parents)
+    def leaves(self) -> dict[str, int]:
+        """The sizes of paths with nothing below them."""
+        leaves = dict(self.sizes)
+        for path in leaves.keys() & self.parents:
+            del leaves[path]
+        return leaves
 
 
 def make_tree(entries: Sequence[Entry]) -> Tree:
     """The tree of one layer's entries."""
-    sizes: dict[str, int] = {}
-    directories: set[str] = set()
-    parents: set[str] = set()
+    listed = {entry.path: entry for entry in entries if entry.kind not in _MARKS}
+    listed.pop("", None)
+    sizes = {path: entry.size for path, entry in listed.items()}
     whiteouts: dict[str, str] = {}
-    for entry in entries:
-        path = entry.path
-        if entry.kind is Kind.WHITEOUT:
-            above, slash, name = path.rpartition("/")
-            path = f"{above}{slash}{_WHITEOUT}{name}"
-            whiteouts[path] = entry.path
-        if entry.kind is Kind.OPAQUE:
-            sizes.setdefault(path, 0)
-        else:
-            sizes[path] = entry.size
-            (directories.add if entry.kind is Kind.DIRECTORY else directories.discard)(path)
-        _add_parents(path, sizes, parents)
-    sizes.pop("", None)
+    if len(listed) < len(entries):
+        for entry in entries:
+            if entry.kind is _WHITEOUT:
+                whiteouts[_name_in_tar(entry.path)] = entry.path
+            elif entry.kind is _OPAQUE and entry.path:
+                sizes.setdefault(entry.path, 0)
     return Tree(
         sizes=sizes,
-        directories=frozenset(directories),
-        parents=frozenset(parents),
+        directories=frozenset(path for path, entry in listed.items() if entry.kind is _DIRECTORY),
+        parents=_parents(entries),
         whiteouts=whiteouts,
     )
 
 
-def _add_parents(path: str, sizes: dict[str, int], parents: set[str]) -> None:
-    above = path.rpartition("/")[0]
-    while above and above not in parents:
-        parents.add(above)
-        sizes.setdefault(above, 0)
-        above = above.rpartition("/")[0]
-
-
-def _by_names(path: str) -> str:
-    """Sorts name by name: what is below "a" comes before "a-b"."""
+def by_names(path: str) -> str:
+    """dive's order, name by name and by their bytes: what is below "a" comes before "a-b"."""
     raw = path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
     return raw.replace("/", "\0") + "\0"
 
 
-class _Node:
-    __slots__ = ("below", "is_directory", "size")
+def _parents(entries: Sequence[Entry]) -> frozenset[str]:
+    parents: set[str] = set()
+    for above in {entry.path.rpartition("/")[0] for entry in entries}:
+        while above and above not in parents:
+            parents.add(above)
+            above = above.rpartition("/")[0]
+    return frozenset(parents)
 
-    def __init__(self) -> None:
-        self.below: dict[str, _Node] = {}
-        self.is_directory = False
-        self.size = 0
+
+def _name_in_tar(removed: str) -> str:
+    above, slash, name = removed.rpartition("/")
+    return f"{above}{slash}{_PREFIX}{name}"
 
 
 class StackedTree:
     """Layers on top of each other."""
 
     def __init__(self) -> None:
-        self._root = _Node()
+        self._sizes: dict[str, int] = {}
+        self._directories: set[str] = set()
+        self._below: defaultdict[str, set[str]] = defaultdict(set)
 
     def copy(self, tree: Tree) -> None:
-        """Start with a layer, whose whiteouts have no effect yet."""
-        for path in tree.sizes:
-            if path not in tree.whiteouts:
-                self._add(path, tree)
+        """Put a layer on top whose whiteouts have no effect."""
+        sizes = dict.fromkeys(tree.parents, 0) | dict(tree.sizes)
+        for path in sizes.keys() - self._sizes.keys():
+            self._below[path.rpartition("/")[0]].add(path)
+        self._sizes |= sizes
+        self._directories -= sizes.keys()
+        self._directories |= tree.directories
 
     def stack(self, tree: Tree) -> None:
-        """Put a layer on top. What it removes and adds as well depends on the order of names."""
-        for path in tree.paths():
-            removed = tree.whiteouts.get(path)
-            if removed is None:
-                self._add(path, tree)
-            else:
-                above, _, name = removed.rpartition("/")
-                parent = self._find(above)
-                if parent is not None:
-                    parent.below.pop(name, None)
+        """Put a layer on top. Of what it has and removes as well, the later name counts."""
+        for name, removed in tree.whiteouts.items():
+            if name < removed:
+                self._remove(removed)
+        self.copy(tree)
+        for name, removed in tree.whiteouts.items():
+            if name > removed:
+                self._remove(removed)
 
     def weight(self, path: str) -> int | None:
         """What the whiteout of `path` weighs: a directory all below it; None: nothing is there."""
-        node = self._find(path)
-        if node is None or not node.is_directory:
-            return None if node is None else 0
+        if path not in self._directories:
+            return 0 if path in self._sizes or not path else None  # "" is the root
         total = 0
-        waiting = [node]
+        waiting = [path]
         while waiting:
             one = waiting.pop()
-            total += one.size
-            waiting += one.below.values()
+            total += self._sizes[one]
+            waiting += self._below.get(one, ())
         return total
 
-    def _add(self, path: str, tree: Tree) -> None:
-        node = self._root
-        for name in path.split("/"):
-            below = node.below.get(name)
-            if below is None:
-                below = node.below[name] = _Node()
-            node = below
-        node.size = tree.sizes[path]
-        node.is_directory = path in tree.directories
-
-    def _find(self, path: str) -> _Node | None:
-        node: _Node | None = self._root
-        for name in path.split("/") if path else ():
-            node = node.below.get(name) if node is not None else None
-        return node
+    def _remove(self, path: str) -> None:
+        if path not in self._sizes:
+            return
+        self._below[path.rpartition("/")[0]].remove(path)
+        waiting = [path]
+        while waiting:
+            one = waiting.pop()
+            del self._sizes[one]
+            self._directories.discard(one)
+            waiting += self._below.pop(one, ())

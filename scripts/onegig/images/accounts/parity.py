@@ -23,28 +23,12 @@ that the numbers of such tars differ: a length that the header of a link, a dire
 gives (builders write 0; dive adds it), and AUFS's own files, whose directory dive counts.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
-from onegig.images.accounts.dive_tree import StackedTree, Tree, make_tree
+from onegig.images.accounts.dive_tree import StackedTree, Tree, by_names, make_tree
 from onegig.images.dive import user_wasted_share
 from onegig.images.reading.index import LayerIndex
 from onegig.model.accounting import Parity
-
-
-@dataclass(kw_only=True, slots=True)
-class _Visits:
-    """Those of one path over all layers; `smallest` is -1 before the first one."""
-
-    smallest: int = -1
-    total: int = 0
-    times: int = 0
-
-    def add(self, weight: int) -> None:
-        self.smallest = weight if self.smallest < 0 else min(self.smallest, weight)
-        self.total += weight
-        self.times += 1
 
 
 def dive_numbers(layers: Sequence[LayerIndex]) -> Parity:
@@ -52,10 +36,11 @@ def dive_numbers(layers: Sequence[LayerIndex]) -> Parity:
 
     Where dive divides by zero the user-wasted share is 1 or 0, as in images/dive.py.
     """
-    paths = _visits([make_tree(layer.entries) for layer in layers])
-    smallest = sum(path.smallest for path in paths)
-    total = sum(path.total for path in paths)
-    wasted = sum(path.total for path in paths if path.times > 1)
+    visits = _Visits()
+    trees = [make_tree(layer.entries) for layer in layers]
+    for tree, lower in zip(trees, _lower(trees), strict=True):
+        _visit(tree, lower, visits)
+    smallest, total, wasted = visits.sums()
     return Parity(
         efficiency=smallest / total if total else 1.0,
         wasted_bytes=wasted,
@@ -63,25 +48,67 @@ def dive_numbers(layers: Sequence[LayerIndex]) -> Parity:
     )
 
 
-def _visits(trees: Sequence[Tree]) -> list[_Visits]:
-    paths: defaultdict[str, _Visits] = defaultdict(_Visits)
-    for tree, lower in zip(trees, _lower(trees), strict=True):
-        for path in tree.leaves():
-            removed = tree.whiteouts.get(path)
-            visits = paths[path if removed is None else removed]
-            weight = tree.sizes[path] if removed is None else lower.weight(removed)
-            if weight is None:
-                break
-            visits.add(weight)
-    return list(paths.values())
+class _Visits:
+    """What each path weighed whenever it was visited."""
+
+    def __init__(self) -> None:
+        self._rounds: list[Mapping[str, int]] = []
+        self._once: set[str] = set()
+        self._again: set[str] = set()
+        self._missed: set[str] = set()
+
+    def add(self, weights: Mapping[str, int]) -> None:
+        """Visit each of these paths once."""
+        self._rounds.append(weights)
+        self._again |= weights.keys() & self._once
+        self._once |= weights.keys()
+
+    def miss(self, path: str) -> None:
+        """A path that was to be visited, and was not there."""
+        self._missed.add(path)
+
+    def sums(self) -> tuple[int, int, int]:
+        """The smallest weight of every path, all weights, those of paths visited again."""
+        total = sum(sum(weights.values()) for weights in self._rounds)
+        wasted = 0
+        smallest: dict[str, int] = {}
+        for weights in self._rounds:
+            for path in weights.keys() & self._again:
+                weight = weights[path]
+                wasted += weight
+                if weight < smallest.get(path, total + 1):
+                    smallest[path] = weight
+        visited_once = total - wasted - len(self._missed - self._once)
+        return visited_once + sum(smallest.values()), total, wasted
+
+
+def _visit(tree: Tree, lower: StackedTree, visits: _Visits) -> None:
+    """Every leaf of a layer, up to the first whiteout of what is not there."""
+    leaves = tree.leaves()
+    removed = {
+        name: lower.weight(path)
+        for name, path in tree.whiteouts.items()
+        if name not in tree.parents
+    }
+    missing = [name for name, weight in removed.items() if weight is None]
+    if missing:
+        first = min(missing, key=by_names)
+        visits.miss(tree.whiteouts[first])
+        end = by_names(first)
+        leaves = {path: size for path, size in leaves.items() if by_names(path) < end}
+        removed = {name: weight for name, weight in removed.items() if by_names(name) < end}
+    visits.add(leaves)
+    visits.add(
+        {tree.whiteouts[name]: weight for name, weight in removed.items() if weight is not None}
+    )
 
 
 def _lower(trees: Sequence[Tree]) -> Iterator[StackedTree]:
     """For each layer the tree that its whiteouts look into: the lowest one's is its own."""
-    last = max((place for place, tree in enumerate(trees) if tree.whiteouts), default=0)
+    last = max((place for place, tree in enumerate(trees) if tree.whiteouts), default=-1)
     stacked = StackedTree()
     for place, tree in enumerate(trees):
-        if place == 0:
+        if place == 0 <= last:
             stacked.copy(tree)
         yield stacked
         if place < last:
