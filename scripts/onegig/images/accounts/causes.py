@@ -12,6 +12,7 @@ Asked in this order, and the first that knows decides:
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from onegig.errors import AccountError
 from onegig.images.accounts.account import escaped
@@ -30,6 +31,7 @@ from onegig.images.accounts.unowned import Unowned
 from onegig.images.reading.index import Entry, LayerIndex
 from onegig.model.accounting import Cause, Part
 
+_shown = lru_cache(maxsize=2**12)(escaped)  # many files, few names
 MOST_PARTS = 60  # of one cause; the rest is one more
 
 
@@ -133,7 +135,7 @@ def _placed(path: str, place: Place, owner: Owner | None) -> _Why:
 
 def _explained(layer: int, entry: Entry, why: _Why) -> Explained:
     return Explained(
-        layer=layer, entry=entry, cause=why.cause, name=escaped(why.name), kind=why.kind
+        layer=layer, entry=entry, cause=why.cause, name=_shown(why.name), kind=why.kind
     )
 
 

@@ -15,11 +15,13 @@ documentation, and the tests in a library's package are nothing it needs. Decide
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from onegig.model.accounting import Cause
 
 PATH = "path"  # Part.kind of what no package database names
 BYTECODE = "bytecode"
+REMEMBERED = 2**15  # paths: the images of a stack have most of theirs in common
 DEPTH = 4  # of folders that name files without an owner
 
 
@@ -74,25 +76,31 @@ _PYTHON_TESTS = re.compile(r".*/lib-dynload/(?:_test|_ctypes_test|_xxtest|xx)[^/
 _BYTECODE = re.compile(r"((?:.*/)?)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def place_of(path: str) -> Place | None:
-    """What the path says; None where it says nothing. Bytecode is not looked at."""
+    """What the path says; None where it says nothing. Bytecode is not looked at.
+
+    What a pattern can't do without is looked for first: nearly all files are none of these.
+    """
     if match := _FOLDER.fullmatch(path):
         number = match.lastindex or 1
         return Place(cause=_FOLDERS[number - 1][0], name=f"/{match[number]}", is_folder=True)
-    if _TRANSLATION.fullmatch(path):
+    if "/LC_MESSAGES/" in path and _TRANSLATION.fullmatch(path):
         return Place(cause=Cause.DOCUMENTATION, name="translations")
-    if _HEADER.fullmatch(path):
+    if "include/" in path and _HEADER.fullmatch(path):
         return Place(cause=Cause.DEVELOPMENT, name="headers")
-    if _STATIC.fullmatch(path):
+    if path.endswith("a") and _STATIC.fullmatch(path):
         return Place(cause=Cause.DEVELOPMENT, name="static libraries")
-    if _TESTS.fullmatch(path) or _PYTHON_TESTS.fullmatch(path):
+    if "/tests/" in path and _TESTS.fullmatch(path):
+        return Place(cause=Cause.DEVELOPMENT, name="tests")
+    if "/lib-dynload/" in path and _PYTHON_TESTS.fullmatch(path):
         return Place(cause=Cause.DEVELOPMENT, name="tests")
     return None
 
 
 def source_of(path: str) -> str:
     """The module that bytecode in __pycache__ was compiled from; "" for any other file."""
-    match = _BYTECODE.fullmatch(path)
+    match = _BYTECODE.fullmatch(path) if "__pycache__/" in path else None
     return f"{match[1]}{match[2]}.py" if match else ""
 
 

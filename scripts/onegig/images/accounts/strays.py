@@ -45,7 +45,7 @@ class Strays:
             for at in range(base_layers, len(layers))
             if copies_everything(instructions[at])
         ]
-        has_node = any(_NODE.fullmatch(path) for path in paths)
+        has_node = any("bin/" in path and _NODE.fullmatch(path) for path in paths)
         self._patterns = (_ANYWHERE, _BELOW) if has_node else (_ANYWHERE, _BELOW, _MODULES)
 
     def folder(self, path: str, layer: int) -> str:
@@ -56,7 +56,7 @@ class Strays:
         """
         if layer < self._base_layers:
             return ""
-        if match := _REPOSITORY.fullmatch(path):
+        if "/" in path and (match := _REPOSITORY.fullmatch(path)):
             return f"/{match['folder']}"
         found = (self._below(path, copy) for copy in self._copies if path in copy.paths)
         return next(filter(None, found), "")

@@ -41,6 +41,7 @@ _RUNTIMES = (  # name, pattern; a group gives the version
     ("PHP", r"usr/local/(?:bin|lib|sbin|etc)/(?:php|pear|phar)()[^/]*(?:/.*)?"),
 )
 _RUNTIME = [(name, re.compile(pattern, re.DOTALL)) for name, pattern in _RUNTIMES]
+_ANY_RUNTIME = re.compile("|".join(pattern for _, pattern in _RUNTIMES), re.DOTALL)
 _ENVIRONMENT = "/pyvenv.cfg"
 _PYTHON = re.compile(r"usr/local/lib/python(3\.\d+)/")
 _DATABASES = re.compile(
@@ -84,6 +85,7 @@ class Unowned:
     ) -> None:
         self._instructions = instructions
         self._base_layers = base_layers
+        self._copies = [at >= base_layers and is_copied(one) for at, one in enumerate(instructions)]
         self._environments = [
             path.removesuffix(_ENVIRONMENT) for path in paths if path.endswith(_ENVIRONMENT)
         ]
@@ -110,6 +112,8 @@ class Unowned:
         for folder in self._environments:
             if path.startswith(f"{folder}/") and not _MODULE.fullmatch(path):
                 return Reason(cause=Cause.RUNTIME, name=f"virtual environment /{folder}")
+        if not _ANY_RUNTIME.fullmatch(path):
+            return None
         for name, pattern in _RUNTIME:
             if match := pattern.fullmatch(path):
                 version = next(filter(None, match.groups()), "")
@@ -118,13 +122,13 @@ class Unowned:
         return None
 
     def _dependency(self, path: str, layer: int) -> Reason | None:
-        if match := _GEM.fullmatch(path):
+        if "gems/" in path and (match := _GEM.fullmatch(path)):
             return Reason(cause=Cause.DEPENDENCY, name=f"{match['name']} {match['version']}")
-        copied = self._is_copied(path, layer)
-        if match := _MODULE.fullmatch(path):
+        if "-packages/" in path and (match := _MODULE.fullmatch(path)):
+            copied = self._is_copied(path, layer)
             cause = Cause.APPLICATION if copied else Cause.DEPENDENCY
             return Reason(cause=cause, name=f"/{match[1]}")
-        if copied and _LIBRARY.fullmatch(path):
+        if ".so" in path and self._is_copied(path, layer) and _LIBRARY.fullmatch(path):
             return Reason(cause=Cause.DEPENDENCY, name=f"/{path}")
         return None
 
@@ -138,10 +142,9 @@ class Unowned:
 
     def _is_copied(self, path: str, layer: int) -> bool:
         """Where the history says nothing, what lies outside of the system's folders is."""
-        instruction = self._instructions[layer]
-        if layer < self._base_layers or not is_copied(instruction):
+        if not self._copies[layer]:
             return False
-        return bool(instruction) or not _SYSTEM.fullmatch(path)
+        return bool(self._instructions[layer]) or not _SYSTEM.fullmatch(path)
 
     def _rest(self, path: str, layer: int) -> Reason:
         is_base = layer < self._base_layers

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from onegig.images.accounts.packages import apk, dpkg, npm, pip
 from onegig.images.accounts.packages.package import Package
 
+_IN_DATABASES = ("/apk/", "/dpkg/", "/apt/", "-info", "package.json", "package-lock.json")
 READERS = (apk, dpkg, pip, npm)  # an earlier one's word on a file goes before a later one's
 
 
@@ -18,4 +19,6 @@ def read_packages(contents: Mapping[str, bytes], paths: Collection[str]) -> tupl
 
 def is_database(path: str) -> bool:
     """Whether a file's content is wanted to know what other files are there for."""
+    if not any(word in path for word in _IN_DATABASES):
+        return False
     return any(reader.DATABASE.fullmatch(path) for reader in READERS)

@@ -96,7 +96,7 @@ def normal(name: str) -> str:
 def _folders(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Folder]:
     within: defaultdict[str, set[str]] = defaultdict(set)
     for path in paths:
-        if (match := _FOLDER.fullmatch(path)) and not _is_checkout(match[1]):
+        if "-info" in path and (match := _FOLDER.fullmatch(path)) and not _is_checkout(match[1]):
             within[match[1]].add(path)
     return [_folder(path, files, contents) for path, files in sorted(within.items())]
 

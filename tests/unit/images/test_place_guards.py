@@ -1,0 +1,46 @@
+"""What is looked for before a pattern is asked is in every path that the pattern matches."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onegig.images.accounts import places, unowned
+from onegig.images.accounts.packages import READERS, is_database
+
+NAMES = """
+usr local lib include share LC_MESSAGES de x.mo a.h b.pxd libx.a y.la tests test site-packages
+dist-packages node_modules lib-dynload _test.so __pycache__ x.cpython-313.pyc gems rake-13.0
+python3.13 bin python3 opt node var dpkg status info libc6.list apt extended_states apk db
+installed etc world redis-5.dist-info RECORD METADATA package.json .package-lock.json six.py
+x.egg-info status.d .so libz.so.1 README
+"""
+WORDS = st.sampled_from(NAMES.split())
+PATHS = st.lists(WORDS, min_size=1, max_size=7).map("/".join)
+
+
+def words_of(path: str) -> tuple[bool, ...]:
+    """Which of the patterns in places.py match, whatever is asked first."""
+    patterns = (places._TRANSLATION, places._HEADER, places._STATIC, places._TESTS)
+    return tuple(bool(one.fullmatch(path)) for one in (*patterns, places._PYTHON_TESTS))
+
+
+@given(PATHS)
+def test_a_place_is_found_by_its_pattern(path: str) -> None:
+    found = places.place_of(path)
+    assert (found is not None) == (bool(places._FOLDER.fullmatch(path)) or any(words_of(path)))
+    assert bool(places.source_of(path)) == bool(places._BYTECODE.fullmatch(path))
+
+
+@given(PATHS)
+def test_a_database_is_found_by_its_pattern(path: str) -> None:
+    assert is_database(path) == any(reader.DATABASE.fullmatch(path) for reader in READERS)
+
+
+@given(PATHS)
+def test_a_runtime_is_found_by_its_pattern(path: str) -> None:
+    matches: list[re.Match[str] | None] = [one.fullmatch(path) for _, one in unowned._RUNTIME]
+    assert bool(unowned._ANY_RUNTIME.fullmatch(path)) == any(matches)
+    assert not unowned._GEM.fullmatch(path) or "gems/" in path
+    assert not unowned._MODULE.fullmatch(path) or "-packages/" in path
+    assert not unowned._LIBRARY.fullmatch(path) or ".so" in path
