@@ -139,6 +139,11 @@ ODD = {
         [directory(""), file("z", 90)],
         [directory(""), opaque(""), whiteout(""), file("z", 5)],
     ],
+    "a whiteout of the root removes nothing": [
+        [directory(""), opaque(""), directory("d"), file("d/a", 90), file("z", 50)],
+        [whiteout("")],
+        [whiteout("d"), file("z", 5)],
+    ],
     "a whiteout with something below it": [
         [directory("d"), file("d/a", 90), file("z", 50)],
         [whiteout("d"), file(".wh.d/a", 40), whiteout("nothing"), file("z", 5)],

@@ -22,7 +22,7 @@ from dataclasses import replace
 from onegig.images.reading.index import Entry, Kind
 from onegig.model.accounting import Fate
 
-# Python 3.11 takes as long to look up an enum's member as for all the rest that a file needs.
+# Python 3.11 is slow to look up an enum's member, and every entry asks for some.
 _FILE, _FOLDER, _HARDLINK = Kind.FILE, Kind.DIRECTORY, Kind.HARDLINK
 _WHITEOUT, _OPAQUE = Kind.WHITEOUT, Kind.OPAQUE
 
