@@ -10,8 +10,9 @@ import pytest
 from docker import DockerClient
 
 from onegig.engine import connect
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE
+from stacks import plain_service
 
 
 @pytest.fixture(scope="session")
@@ -32,18 +33,7 @@ def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
             directory=str(tmp_path),
             files=(),
             services=tuple(
-                Service(
-                    name=name,
-                    image=SMALL_IMAGE,
-                    builds=False,
-                    dockerfile=None,
-                    replicas=1,
-                    has_healthcheck="healthcheck" in service,
-                    depends_on=(),
-                    optional=False,
-                    criticality="",
-                    memory_limit_bytes=None,
-                )
+                plain_service(name, SMALL_IMAGE, has_healthcheck="healthcheck" in service)
                 for name, service in resolved.items()
             ),
             config_json=json.dumps({"name": "onegig-test", "services": resolved}),

@@ -194,21 +194,10 @@ if __name__ == "__main__":
     from onegig.engine import connect
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from onegig.model.stack import Service
     from small_image import SMALL_IMAGE
+    from stacks import plain_service
 
-    one = Service(
-        name="one",
-        image=SMALL_IMAGE,
-        builds=False,
-        dockerfile=None,
-        replicas=1,
-        has_healthcheck=True,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    one = plain_service("one", SMALL_IMAGE, has_healthcheck=True)
     config = {"name": "killed", "services": {"one": {"image": SMALL_IMAGE, **hold(5)}}}
     project = Stack(
         name="killed",

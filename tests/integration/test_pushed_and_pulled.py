@@ -17,10 +17,11 @@ from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from onegig.process import run
 from registry import Registry, registry
 from small_image import SMALL_IMAGE
+from stacks import plain_service
 
 pytestmark = pytest.mark.engine
 
@@ -95,18 +96,7 @@ def test_a_stack_pulls_what_the_engine_lacks(
 ) -> None:
     there, name = pushed
     client.images.remove(name, force=True)
-    service = Service(
-        name="web",
-        image=name,
-        builds=False,
-        dockerfile=None,
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    service = plain_service("web", name)
     stack = Stack(name="shop", directory="/", files=(), services=(service,), config_json="")
     assert absent_images(stack) == (name,)
     pull_images((name,), lambda _line: None)

@@ -10,8 +10,9 @@ import pytest
 
 from onegig.errors import BuildError
 from onegig.images.building.build import build_images
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from onegig.owned import Run
+from stacks import plain_service
 
 DOCKER = """\
 #!/bin/sh
@@ -91,18 +92,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
 
 
 def stack(folder: Path) -> Stack:
-    service = Service(
-        name="web",
-        image="shop/web",
-        builds=True,
-        dockerfile="Dockerfile",
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    service = plain_service("web", "shop/web", builds=True, dockerfile="Dockerfile")
     return Stack(
         name="shop", directory=str(folder), files=(), services=(service,), config_json="{}"
     )

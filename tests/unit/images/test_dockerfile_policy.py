@@ -14,7 +14,8 @@ from onegig.images.dockerfiles.rules import Context, check_dockerfile
 from onegig.load.stack import load_stack
 from onegig.model.measured import Unknown
 from onegig.model.policy import Level, Remark
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
+from stacks import plain_service
 
 ROOT = Path(__file__).parents[3]
 CLEAN = """\
@@ -139,19 +140,7 @@ def stack(tmp_path: Path) -> Callable[[str], Stack]:
         builds = {"api": {"context": str(tmp_path)}, "worker": {"context": str(tmp_path)}}
         config = {name: {"build": build} for name, build in builds.items()}
         services = tuple(
-            Service(
-                name=name,
-                image=name,
-                builds=True,
-                dockerfile="Dockerfile",
-                replicas=1,
-                has_healthcheck=False,
-                depends_on=(),
-                optional=False,
-                criticality="",
-                memory_limit_bytes=None,
-            )
-            for name in builds
+            plain_service(name, builds=True, dockerfile="Dockerfile") for name in builds
         )
         return Stack(
             name="test",

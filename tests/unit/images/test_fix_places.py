@@ -10,7 +10,8 @@ from onegig.images.accounts.fix_places import Dockerfile, place_fixes
 from onegig.load.dockerfiles import read_dockerfiles
 from onegig.model.accounting import Accounting, Fix
 from onegig.model.images import NOT_ACCOUNTED, Image, ImagesReport
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
+from stacks import plain_service
 
 TEXT = """\
 FROM alpine:3.23
@@ -68,18 +69,7 @@ def test_dockerfiles_are_named_as_from_where_the_command_runs(
     (tmp_path / "services" / "web" / "Dockerfile").write_text(TEXT)
     names = {"web": "web/Dockerfile", "jobs": "jobs/Dockerfile", "redis": None}
     services = tuple(
-        Service(
-            name=name,
-            image=name,
-            builds=dockerfile is not None,
-            dockerfile=dockerfile,
-            replicas=1,
-            has_healthcheck=False,
-            depends_on=(),
-            optional=False,
-            criticality="",
-            memory_limit_bytes=None,
-        )
+        plain_service(name, builds=dockerfile is not None, dockerfile=dockerfile)
         for name, dockerfile in names.items()
     )
     stack = Stack(

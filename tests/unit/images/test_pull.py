@@ -8,7 +8,8 @@ import pytest
 
 from onegig.errors import BuildError
 from onegig.images.building.pull import absent_images, pull_images
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
+from stacks import plain_service
 
 DOCKER = """\
 #!/bin/sh
@@ -20,18 +21,7 @@ case "$1 $image" in
 *) echo "denied: $image" >&2; exit 1 ;;
 esac
 """
-SERVICE = Service(
-    name="",
-    image="",
-    builds=False,
-    dockerfile=None,
-    replicas=1,
-    has_healthcheck=False,
-    depends_on=(),
-    optional=False,
-    criticality="",
-    memory_limit_bytes=None,
-)
+SERVICE = plain_service("")
 
 
 @pytest.fixture(autouse=True)

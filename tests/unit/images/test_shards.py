@@ -14,22 +14,14 @@ from onegig.model.budgets import Shards
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.stack import Service, Stack
 from onegig.model.verdict import State
+from stacks import plain_service
 
 MISSING = Unknown(reason="not measured")
 
 
 def service(name: str, image: str = "", dockerfile: str | None = "Dockerfile") -> Service:
-    return Service(
-        name=name,
-        image=image or f"shop/{name}",
-        builds=dockerfile is not None,
-        dockerfile=dockerfile,
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
+    return plain_service(
+        name, image or f"shop/{name}", builds=dockerfile is not None, dockerfile=dockerfile
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from onegig.errors import ConfigError
 from onegig.load.budgets import load_budgets
 from onegig.model.stack import Service, Stack
+from stacks import plain_service
 
 Write = Callable[[str | bytes], Path]
 
@@ -51,15 +52,4 @@ def make_stack() -> Callable[..., Stack]:
 
 
 def _service(name: str) -> Service:
-    return Service(
-        name=name,
-        image=name,
-        builds=False,
-        dockerfile=None,
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    return plain_service(name)

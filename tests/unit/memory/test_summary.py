@@ -23,6 +23,7 @@ from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import ServiceState, Stall
 from onegig.model.stack import Service, Stack
+from stacks import plain_service
 
 MIB = 1024**2
 
@@ -50,17 +51,8 @@ def one_pass(time: float, rss: dict[str, int], **changes: object) -> Pass:
 
 
 def service(name: str) -> Service:
-    return Service(
-        name=name,
-        image=f"demo/{name}",
-        builds=True,
-        dockerfile=None,
-        replicas=1,
-        has_healthcheck=True,
-        depends_on=(),
-        optional=False,
-        criticality="high",
-        memory_limit_bytes=None,
+    return plain_service(
+        name, f"demo/{name}", builds=True, has_healthcheck=True, criticality="high"
     )
 
 

@@ -11,10 +11,11 @@ from onegig.load.dockerfiles import read_dockerfiles
 from onegig.model.accounting import Accounting
 from onegig.model.images import ImagesReport
 from onegig.model.report import Report
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from onegig.publish.gating.blame import find_dockerfiles
 from onegig.report.annotations import Place
 from reviews import judged, with_layer
+from stacks import plain_service
 
 TORCH = "RUN pip install torch==2.9.1"
 TEXT = f"FROM alpine:3.23\nCOPY runtime /usr/local\nCOPY packages\nCOPY web /app\n{TORCH}\n"
@@ -25,18 +26,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """One service that is built here."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Dockerfile").write_text(TEXT)
-    web = Service(
-        name="web",
-        image="web",
-        builds=True,
-        dockerfile="Dockerfile",
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    web = plain_service("web", builds=True, dockerfile="Dockerfile")
     return Stack(name="s", directory=str(tmp_path), files=(), services=(web,), config_json="{}")
 
 

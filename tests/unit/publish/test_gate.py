@@ -11,12 +11,13 @@ import pytest
 from onegig.errors import BuildError, ConfigError
 from onegig.model.codec import from_json
 from onegig.model.run import RunReport
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from onegig.pipeline import Options
 from onegig.publish.gating.blame import describe
 from onegig.publish.gating.claim import CUT_SHORT, NO_COMMIT, read_claim
 from onegig.publish.gating.gate import announce
 from onegig.publish.github.job import Job, read_job
+from stacks import plain_service
 
 Git = Callable[..., str]
 OPTIONS = Options()
@@ -105,18 +106,7 @@ def test_outside_a_checkout_nothing_is_claimed(
 
 
 def stack(dockerfile: str | None, directory: Path) -> Stack:
-    service = Service(
-        name="web",
-        image="web",
-        builds=True,
-        dockerfile=dockerfile,
-        replicas=1,
-        has_healthcheck=False,
-        depends_on=(),
-        optional=False,
-        criticality="",
-        memory_limit_bytes=None,
-    )
+    service = plain_service("web", builds=True, dockerfile=dockerfile)
     return Stack(
         name="s", directory=str(directory), files=(), services=(service,), config_json="{}"
     )
