@@ -252,3 +252,13 @@ def test_a_name_that_no_file_system_can_have_is_an_error(
     raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""))
     with pytest.raises(InspectError, match="NUL"):
         indexed(raw.replace("é".encode(), b"a\0"))
+
+
+def test_a_path_that_no_file_system_takes_is_an_error(
+    indexed: Callable[[bytes], LayerIndex],
+) -> None:
+    """Else its half a million folders would take all the memory there is."""
+    longest = "d/" * 2047 + "d"
+    assert [one.path for one in indexed(tar_of((longest, b"0", b"1", ""))).entries] == [longest]
+    with pytest.raises(InspectError, match=r"not a readable tar: .* too long"):
+        indexed(tar_of((longest + "/d", b"0", b"1", "")))

@@ -9,6 +9,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from errno import ENAMETOOLONG
 from itertools import repeat
 
 from onegig.errors import InspectError
@@ -19,6 +20,7 @@ from onegig.images.reading.tar_headers import DIRECTORY, HARDLINK, REGULAR, SYML
 from onegig.images.reading.wanted import wanted
 
 DIGEST_BYTES = 16
+PATH_MAX = 4096  # Linux's limit, with the NUL at the end
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 METADATA = ".wh..wh."  # of AUFS and of builders, for nobody else
@@ -86,8 +88,13 @@ def name_entry(name: str, kind: Kind, link: str) -> tuple[str, Kind, str] | None
 
 
 def normal(name: str) -> str:
-    """A tar's name as a path from the root. "..", as in a container, can't leave the root."""
+    """A tar's name as a path from the root. "..", as in a container, can't leave the root.
+
+    Raises OSError for one that is too long for any file system: nobody could unpack it.
+    """
     path = name.strip("/")
+    if len(path) >= PATH_MAX:
+        raise OSError(ENAMETOOLONG, os.strerror(ENAMETOOLONG))
     if "//" in path or path.startswith(".") or "/." in path:
         path = posixpath.normpath(f"/{path}")[1:]
     return path
