@@ -34,11 +34,11 @@ def check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]
 
 
 def dockerfile_notes(budgets: Budgets, report: ImagesReport) -> Iterator[str]:
-    """What there is to mend, where it is only told."""
+    """How much there is to mend, where it is only told; what it is has a section of its own."""
     if budgets.images.policy is Policy.NOTE:
         for one in report.dockerfiles:
             if one.counted:
-                yield f"{one_line(one.path)}: {len(one.counted):,} to mend: {_first(one.counted)}"
+                yield f"{one_line(one.path)}: {len(one.counted):,} to mend (listed in the report)"
 
 
 def _first(remarks: tuple[Remark, ...]) -> str:

@@ -60,7 +60,7 @@ def test_remarks_block_when_asked_to(
 
 
 def test_by_default_remarks_are_told(judged: Judge) -> None:
-    told = "web/Dockerfile: 1 to mend: no USER: it runs as root (line 3, non-root)"
+    told = "web/Dockerfile: 1 to mend (listed in the report)"
     assert judged(images=report(remark(Level.ERROR)), memory=MEMORY).notes == (told,)
     quiet = judged(
         budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)), memory=MEMORY
