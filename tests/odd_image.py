@@ -84,7 +84,7 @@ STEPS: tuple[tuple[str, int], ...] = (
     ("COPY some /o/to-link/", 0),  # through the link
     ("COPY --link some/a /o/kept/", 400),
     ("RUN rm /o/lost/nnnnn*", 100),
-    ("WORKDIR /o/work/here", 0),
+    ("WORKDIR /o/made/by/workdir", 0),
     ("RUN rm -rf /o/lost && mkdir /o/lost", 100 * (len(NAMES) - 1)),
 )
 """Instructions, each with the bytes of lower layers that it kills."""

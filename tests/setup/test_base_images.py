@@ -60,7 +60,8 @@ def test_python_calls_c() -> None:
 
 def test_python_is_laid_out_like_the_official_image() -> None:
     paths = ("bin/python3.13", "bin/pip", "lib/libpython3.13.so.1.0", "lib/python3.13/os.py")
-    run(PYTHON, "ls", *(f"/usr/local/{path}" for path in paths))
+    listed = [f"/usr/local/{path}" for path in paths]
+    assert run(PYTHON, "ls", *listed).split() == sorted(listed)
 
 
 def test_valkey_serves() -> None:

@@ -56,10 +56,9 @@ def examine(
     """Each image's record, or why there is none, as they become known; kept in the cache.
 
     `indexes` gets those of the images' layers, by diff_id. `evidence` is what is known of images'
-    bases, by image id. An image that fails takes no other with
-    it; one whose folders are not as the engine made them is asked of the engine. What is unpacked
-    lies in a run's folder, so that it does not outlive even a killed run for long. Raises
-    EngineError when the engine is gone.
+    bases, by image id. An image that fails takes no other with it; one whose folders are not as the
+    engine made them is asked of the engine. What is unpacked lies in a run's folder, so that it
+    does not outlive even a killed run for long. Raises EngineError when the engine is gone.
     """
     with new_run() as run, _pool() as pool, _patient_pool() as patient:
 
