@@ -2,7 +2,8 @@
 
 A report of a part of a stack goes through a job's artifact, so it does not list every file: what
 takes less than 64 KiB on this machine, all copies together, is left out, and the smallest of all
-else where there are very many.
+else where there are very many. A content is named by length and the engine's CRC-64, where that was
+noted: no machine has the others' bytes to compare, so between machines equal names must do.
 """
 
 from collections import Counter
