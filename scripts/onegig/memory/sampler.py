@@ -99,7 +99,8 @@ class Sampler:
         self._engine: dict[int, tuple[str, tuple[int, int]]] = {}  # what was read this second
         self._marks: dict[Path, Marks] = {}
         self._parts: dict[Path, tuple[Path, ...]] = {}  # a container's cgroups
-        self._own: set[int] = set()  # processes of containers that have become themselves
+        self._seen: set[int] = set()  # processes of containers that were no runc when looked at
+        self._own: set[int] = set()  # and were none the next time: they have become themselves
 
     def read(self) -> Pass:
         """One pass. Raises FileNotFoundError once the box is gone."""
@@ -141,12 +142,12 @@ class Sampler:
         if cgroup not in self._parts:
             self._parts[cgroup] = tuple(walk(cgroup))
         for pid in (pid for part in self._parts[cgroup] for pid in processes(part)):
+            of_runc = self._is_runc(pid)  # first: runc turns into the program, never back
             memory = read_memory(pid)
             if memory is None:
                 failed += 1
             elif memory[0]:
-                target = engine.setdefault(RUNC, Usage()) if self._is_runc(pid) else usage
-                target.add(*memory)
+                (engine.setdefault(RUNC, Usage()) if of_runc else usage).add(*memory)
         return Container(usage=usage, account=self._account(cgroup)), failed
 
     def _read_engine(self) -> tuple[dict[str, Usage], int]:
@@ -176,11 +177,12 @@ class Sampler:
         return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
 
     def _is_runc(self, pid: int) -> bool:
+        """Whether it still is; one look is not enough, as runc begins under another name."""
         if pid in self._own:
             return False
         if read_name(pid).startswith(RUNC):
             return True
-        self._own.add(pid)
+        (self._own if pid in self._seen else self._seen).add(pid)
         return False
 
 
