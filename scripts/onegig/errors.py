@@ -36,6 +36,8 @@ class OnegigError(Exception):
         self.command = command
         self.advice = advice
         self.detail = detail
+        if detail:
+            self.add_note(detail)  # for tracebacks, which show nothing else of it
 
 
 class ConfigError(OnegigError):
