@@ -78,8 +78,11 @@ def make_service(name: str, rss_mib: float, **changes: object) -> ServiceMemory:
     service = ServiceMemory(
         name=name,
         state=ServiceState.HEALTHY,
+        cost_bytes=rss,
         rss_bytes=rss,
         pss_bytes=round(rss * 0.71),
+        shmem_bytes=0,
+        kernel_bytes=round(rss * 0.03),
         working_set_bytes=round(rss * 0.74),
         anon_bytes=round(rss * 0.55),
         file_bytes=round(rss * 0.2),
@@ -106,7 +109,7 @@ def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryR
     report = MemoryReport(
         environment=make_environment(),
         window=Window(
-            metric="rss",
+            metric="cost",
             settle_seconds=5,
             seconds=15,
             hz=10,
@@ -116,10 +119,13 @@ def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryR
         ),
         box=Box(
             mode="host engine",
-            cap_bytes=LIMIT,
+            cap_bytes=LIMIT - OVERHEAD,
+            cost_bytes=sum(service.cost_bytes for service in services) + engine_pss,
+            shmem_bytes=0,
+            kernel_bytes=sum(service.kernel_bytes for service in services),
             charged_bytes=charged,
             usage_bytes=round(charged * 1.2),
-            peak_bytes=min(LIMIT, round(charged * 1.4)),
+            peak_bytes=min(LIMIT - OVERHEAD, round(charged * 1.4)),
             peak_anon_bytes=round(charged * 1.05),
             total_rss_bytes=rss,
             total_pss_bytes=sum(service.pss_bytes for service in services),
@@ -182,8 +188,9 @@ def make_report(
             state=state,
             sentence=sentence,
             total_bytes=total,
+            rss_bytes=total,
             limit_bytes=LIMIT,
-            metric="rss",
+            metric="cost",
             spread_bytes=(total - 9 * MIB, total) if isinstance(total, int) else total,
             checks=(*failures, *passing),
             waterfalls=() if isinstance(memory, Missing) else _waterfalls(memory),
@@ -207,9 +214,11 @@ def _sample(index: int, services: Sequence[ServiceMemory], engine_pss: int, char
     return Sample(
         offset_seconds=index / 10,
         total_bytes=sum(rss) + engine_pss,
+        cost_bytes=sum(rss) + engine_pss,
         charged_bytes=round(charged * share),
+        rss_bytes=sum(rss) + engine_pss,
         engine_bytes=engine_pss,
-        service_rss_bytes=rss,
+        service_bytes=rss,
     )
 
 

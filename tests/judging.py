@@ -26,7 +26,8 @@ def limits(limit_bytes: int, **changes: object) -> Budgets:
 def service(name: str, rss_bytes: int, **changes: object) -> ServiceMemory:
     """A healthy service with exactly these bytes, by every metric."""
     exact = {
-        **dict.fromkeys(("rss_bytes", "pss_bytes", "working_set_bytes"), rss_bytes),
+        **dict.fromkeys(("cost_bytes", "rss_bytes"), rss_bytes),
+        **dict.fromkeys(("pss_bytes", "working_set_bytes"), rss_bytes),
         **dict.fromkeys(("rss_min_bytes", "rss_max_bytes", "peak_bytes"), rss_bytes),
     }
     return replace(make_service(name, 0), **{**exact, **changes})  # type: ignore[arg-type]
@@ -40,7 +41,8 @@ def measured(
     part = EnginePart(name="dockerd", processes=1, rss_bytes=engine, pss_bytes=engine)
     report = make_memory(own, engine=(part,), samples=samples(totals))
     charged = engine + sum(one.working_set_bytes for one in own)
-    return replace(report, box=replace(report.box, charged_bytes=charged))
+    cost = engine + sum(one.cost_bytes for one in own)
+    return replace(report, box=replace(report.box, charged_bytes=charged, cost_bytes=cost))
 
 
 def samples(totals: Iterable[int]) -> tuple[Sample, ...]:
@@ -49,9 +51,11 @@ def samples(totals: Iterable[int]) -> tuple[Sample, ...]:
         Sample(
             offset_seconds=i / 10,
             total_bytes=total,
+            cost_bytes=total,
             charged_bytes=total,
+            rss_bytes=total,
             engine_bytes=0,
-            service_rss_bytes=(total,),
+            service_bytes=(total,),
         )
         for i, total in enumerate(totals)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from onegig.judge.boot_checks import check_boot, check_growth
 from onegig.judge.service_checks import check_services
 from onegig.judge.totals import Total, consumption
 from onegig.judge.windows import FEW_WINDOWS, is_noise
@@ -18,9 +19,11 @@ def check_memory(
 ) -> Iterator[Check]:
     """Every check of a stack that was measured."""
     yield _total(budgets, report, total)
+    yield from check_boot(budgets, report, total)
     if tier:
         yield check_tier(total, tier)
     yield from check_services(budgets, report)
+    yield from check_growth(report, budgets, total)
     for why in filter(None, (*report.incomplete, total.doubt)):
         yield gap("memory", "Memory measured in full", why)
 
@@ -79,8 +82,10 @@ def _total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
     state, remark = _judge_total(budgets, report, total)
     figures = compare(total.bytes, limit)
     message = f"{figures.of}, {figures.room}{remark}"
-    if report.box.cap_bytes != limit:
-        message += f" (measured in a box of {memory(report.box.cap_bytes)})"
+    room = limit - budgets.memory.system_overhead_bytes  # for engine and stack
+    if report.box.cap_bytes != room:
+        box = memory(report.box.cap_bytes)
+        message += f" (measured in a box of {box}, not {memory(room)})"
     return Check(
         id="memory.total",
         subject="stack",

@@ -12,7 +12,7 @@ from onegig.model.tiers import catalogue
 
 NONE = "none"
 _GB = 1000**3
-_METRICS = (Metric.RSS, Metric.PSS, Metric.CHARGED)  # each counts less than the one before
+_TIGHTER = {(Metric.PSS, Metric.COST), (Metric.PSS, Metric.RSS)}  # all others may count less
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ def _neither(_old: Any, _new: Any) -> bool:
 
 
 def _metric(old: Metric, new: Metric) -> bool:
-    return _METRICS.index(new) > _METRICS.index(old)
+    return (old, new) not in _TIGHTER
 
 
 def _severity(old: Severity, new: Severity) -> bool:

@@ -4,24 +4,37 @@ from collections.abc import Iterator
 
 from onegig.judge.totals import own_ranges
 from onegig.judge.windows import is_noise
-from onegig.judge.words import compare, last_line, memory, span, times
+from onegig.judge.words import (
+    compare,
+    duration,
+    exit_code,
+    last_line,
+    memory,
+    one_line,
+    span,
+    times,
+)
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.verdict import Check, State, Unit
 
-FULL_SHARE = 0.99  # of the cap: from here on an OOM kill is the machine's, not a container's own
+FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its own
 
 _WORST_FIRST = (
     ServiceState.OOM_KILLED,
+    ServiceState.REFUSED,
     ServiceState.CRASHED,
     ServiceState.UNHEALTHY,
-    ServiceState.NOT_STARTED,
+    ServiceState.NOT_READY,
+    ServiceState.WAITING,
+    ServiceState.STOPPED,
 )
+_REASON_LENGTH = 600
 
 
 def check_services(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    """State and own limit of every service, optional ones included: nothing is lost silently."""
+    """Judge state, own limit and growth of every service, optional ones included."""
     yield from _states(budgets, report)
     yield from _own_limits(budgets, report)
 
@@ -50,18 +63,20 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
 
 
 def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    """How each service fared, the likeliest cause of the others' trouble first."""
+    """Judge how each service fared, the likeliest cause of the others' trouble first."""
     order = {state: place for place, state in enumerate(_WORST_FIRST)}
-    services = sorted(report.services, key=lambda one: order.get(one.state, len(order)))
-    if report.box.oom_kills and not any(one.oom_kills for one in services):
+    services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
+    if report.box.oom_kills and not any(service.oom_kills for service in services):
         yield _state(budgets, "stack", State.NO_GO, report.box.oom_kills, _killed_something(report))
-    unseen = report.incomplete and all(one.state is ServiceState.NOT_STARTED for one in services)
+    unseen = report.incomplete and all(
+        service.state is ServiceState.WAITING and not service.waits_for for service in services
+    )
     for service in services:
         if unseen:
-            message = f"how {service.name} fared could not be seen"
+            message = f"the state of {service.name} could not be read"
             yield _state(budgets, service.name, State.INCOMPLETE, 0, message)
         else:
-            state, message = _fared(service, report, budgets.compose)
+            state, message = _judged(service, report, budgets)
             troubles = max(1, service.restarts, service.oom_kills) if state is not State.GO else 0
             yield _state(budgets, service.name, state, troubles, message)
 
@@ -80,41 +95,93 @@ def _state(budgets: Budgets, subject: str, state: State, troubles: int, message:
     )
 
 
-def _fared(service: ServiceMemory, report: MemoryReport, compose: str) -> tuple[State, str]:
+def _judged(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
     name = service.name
-    said = last_line(service.log_tail)
-    because = f" ({said})" if said else ""
     if service.state is ServiceState.OOM_KILLED or service.oom_kills:
-        return State.NO_GO, _killed(service, report, compose)
+        return State.NO_GO, _killed(service, report, budgets.compose)
+    if service.state is ServiceState.REFUSED:
+        return State.NO_GO, f"{name} could not be started: {_whole(service.reason)}"
     if service.state is ServiceState.CRASHED:
-        restarts = f", restarted {times(service.restarts)}" if service.restarts else ""
-        return State.NO_GO, f"{name} crashed{restarts}{because}"
+        return State.NO_GO, _crashed(service)
     if service.state is ServiceState.UNHEALTHY:
-        return State.NO_GO, f"{name} never turned healthy{because}"
-    if service.state is ServiceState.NOT_STARTED:
-        return State.NO_GO, f"{name} was never started: a service it depends on failed{because}"
-    if service.restarts:
-        return State.WARN, f"{name} is up, but was restarted {times(service.restarts)}{because}"
+        why = service.health_log or last_line(service.log_tail)
+        return State.NO_GO, f"{name} is unhealthy{_because(why)}"
+    if service.state is ServiceState.NOT_READY:
+        return State.INCOMPLETE, _not_ready(service, report, budgets)
+    if service.state is ServiceState.WAITING:
+        waits = f": it waits for {_names(service)}, which failed" if service.waits_for else ""
+        return State.NO_GO, f"{name} was never started{waits}{_because(service.reason)}"
+    if service.state is ServiceState.STOPPED:
+        stays = "though its ports, health check or restart policy say that it stays up"
+        return State.WARN, f"{name} ended with exit code 0, {stays}"
+    if service.restarts and service.state is not ServiceState.COMPLETED:
+        return State.WARN, f"{name} is up, but was restarted {times(service.restarts)}"
     return State.GO, f"{name} is {service.state.value}"
+
+
+def _crashed(service: ServiceMemory) -> str:
+    """Say how it ended, how often, and its last words."""
+    name, code = service.name, service.exit_code
+    because = _because(service.reason or last_line(service.log_tail))
+    restarted = f", restarted {times(service.restarts)}" if service.restarts else ""
+    if code is None:
+        return f"{name} keeps crashing{restarted}{because}"
+    if code == 0:
+        return f"{name} keeps ending with exit code 0{restarted}{because}"
+    return f"{name} crashed with {exit_code(code)}{restarted}{because}"
+
+
+def _not_ready(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> str:
+    """Say what was waited for, for how long, and which setting ended the wait."""
+    waited = duration(budgets.measure.healthy_timeout_seconds)
+    timed_out = not isinstance(report.start, Missing) and report.start.timed_out
+    if not timed_out:
+        return (
+            f"{service.name} was not healthy when the window closed{_because(service.health_log)}"
+        )
+    if service.waits_for:
+        waits = f"it waits for {_names(service)}"
+        return f"{service.name} was not started within {waited} (measure.healthy_timeout): {waits}"
+    health = service.health_log or "no health check had passed yet"
+    advice = "raise measure.healthy_timeout, or check more often (healthcheck.interval)"
+    return f"{service.name} was not healthy within {waited}: {_whole(health)}; {advice}"
+
+
+def _names(service: ServiceMemory) -> str:
+    return ", ".join(service.waits_for)
+
+
+def _because(why: str) -> str:
+    return f": {_whole(why)}" if why else ""
+
+
+def _whole(text: str) -> str:
+    """Return a reason on one line; only what would fill the screen is cut."""
+    line = one_line(text)
+    return line if len(line) <= _REASON_LENGTH else f"{line[: _REASON_LENGTH - 1]}…"
 
 
 def _killed(service: ServiceMemory, report: MemoryReport, compose: str) -> str:
     count = f" {times(service.oom_kills)}" if service.oom_kills > 1 else ""
-    killed = f"{service.name} was killed{count} for want of memory"
-    if not _was_full(report):
-        return f"{killed}: it reached its own limit in {compose} at {memory(_appetite(service))}"
+    killed = f"{service.name} ran out of memory and was killed{count}"
+    if has_own_limit(service):
+        limit = memory(service.limit_bytes or 0)
+        return f"{killed}: it reached its own limit of {limit} in {compose}"
     return f"{killed}: the machine was full; {_hungriest(report)}"
 
 
+def has_own_limit(service: ServiceMemory) -> bool:
+    """Tell whether a service that was killed had reached its own limit, not the machine's."""
+    limit, peak = service.limit_bytes, service.peak_bytes
+    if limit is None:
+        return False
+    reached = not isinstance(peak, Missing) and peak >= limit * FULL_SHARE
+    return service.own_limit_kills > 0 or reached
+
+
 def _killed_something(report: MemoryReport) -> str:
-    killed = f"the kernel killed {times(report.box.oom_kills)} for want of memory"
+    killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
     return f"{killed}, no process of a service; {_hungriest(report)}"
-
-
-def _was_full(report: MemoryReport) -> bool:
-    peak = report.box.peak_bytes
-    known = report.box.peak_anon_bytes if isinstance(peak, Missing) else peak
-    return known >= report.box.cap_bytes * FULL_SHARE
 
 
 def _hungriest(report: MemoryReport) -> str:
@@ -125,6 +192,6 @@ def _hungriest(report: MemoryReport) -> str:
 
 
 def _appetite(service: ServiceMemory) -> int:
-    """The most a service ever took: what matters to a kernel out of memory."""
+    """Return the most a service ever took: what matters to a kernel out of memory."""
     peak = service.peak_bytes
     return service.rss_max_bytes if isinstance(peak, Missing) else max(peak, service.rss_max_bytes)

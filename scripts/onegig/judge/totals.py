@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, Sample, ServiceMemory, WindowTotals
+from onegig.model.memory import MemoryReport, ServiceMemory, WindowTotals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +20,7 @@ class Total:
     stack_bytes: int
     spread: tuple[int, int] | Missing
     peaks: tuple[int, ...] = ()
+    rss_bytes: int = 0  # the total by RSS, beside whatever metric was chosen
     doubt: str = ""  # why the total may be too low
 
     @property
@@ -29,10 +30,12 @@ class Total:
 
 
 def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
-    """The total by `budget.metric`.
+    """Return the total by `budget.metric`.
 
-    rss and pss add the services to the engine's PSS, charged is what the kernel counts for the
-    whole box. The system's share is assumed in all three: `system_overhead`.
+    cost is what the machine loses to engine and stack: every page once, with tmpfs and the kernel's
+    own memory for them. rss and pss add the services to the engine's PSS, charged is what the
+    kernel counts for the whole box. The system's share is assumed in all of them:
+    `system_overhead`.
     """
     windows = _windows(memory, budget.metric)
     samples = (
@@ -41,7 +44,7 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
         *(one.high_bytes for one in windows),
     )
     measured = max(_at_the_peak(memory, budget.metric), *samples, 0)
-    engine = min(memory.engine_pss_bytes, measured)
+    engine = min(_engine(memory, budget.metric), measured)
     system = budget.system_overhead_bytes
     spread: tuple[int, int] | Missing = Unknown(reason="no samples by this metric")
     if samples:
@@ -52,12 +55,15 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
         stack_bytes=measured - engine,
         spread=spread,
         peaks=tuple(one.high_bytes + system for one in windows),
+        rss_bytes=max(_at_the_peak(memory, Metric.RSS), *_samples(memory, Metric.RSS), 0) + system,
         doubt=_doubt(memory, budget.metric),
     )
 
 
 def consumption(service: ServiceMemory, metric: Metric) -> int:
     """A service's share of the headline."""
+    if metric is Metric.COST:
+        return service.cost_bytes
     if metric is Metric.PSS:
         return service.pss_bytes
     return service.working_set_bytes if metric is Metric.CHARGED else service.rss_bytes
@@ -89,6 +95,8 @@ def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
 def _at_the_peak(memory: MemoryReport, metric: Metric) -> int:
     if metric is Metric.CHARGED:
         return memory.box.charged_bytes
+    if metric is Metric.COST:
+        return memory.box.cost_bytes
     services = sum(consumption(service, metric) for service in memory.services)
     return services + memory.engine_pss_bytes
 
@@ -97,16 +105,20 @@ def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
     """The window by `metric`; empty when it was measured by another and cannot be converted."""
     if memory.window.metric == metric:
         return tuple(sample.total_bytes for sample in memory.samples)
-    convert = {Metric.RSS: _rss, Metric.CHARGED: _charged}.get(metric)
+    convert = {
+        Metric.COST: lambda sample: sample.cost_bytes,
+        Metric.RSS: lambda sample: sample.rss_bytes,
+        Metric.CHARGED: lambda sample: sample.charged_bytes,
+    }.get(metric)
     return tuple(map(convert, memory.samples)) if convert else ()
 
 
-def _rss(sample: Sample) -> int:
-    return sample.engine_bytes + sum(sample.service_rss_bytes)
-
-
-def _charged(sample: Sample) -> int:
-    return sample.charged_bytes
+def _engine(memory: MemoryReport, metric: Metric) -> int:
+    """Return the engine's part; of the real cost that is whatever belongs to no service."""
+    if metric is not Metric.COST:
+        return memory.engine_pss_bytes
+    services = sum(service.cost_bytes for service in memory.services)
+    return max(0, memory.box.cost_bytes - services)
 
 
 def _doubt(memory: MemoryReport, metric: Metric) -> str:

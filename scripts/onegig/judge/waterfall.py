@@ -2,11 +2,12 @@
 
 from onegig.judge.memory_checks import system_on
 from onegig.judge.totals import Total
-from onegig.model.budgets import Budgets
+from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.sizes import mb_down
 from onegig.model.tiers import Tier
 from onegig.model.verdict import Step, Waterfall
 
+_ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}
 ASSUMED = "assumed: memory.system_overhead"
 
 
@@ -26,8 +27,8 @@ def _waterfall(
 ) -> Waterfall:
     steps = (
         *system,
-        Step(name="engine", bytes=total.engine_bytes, note="PSS"),
-        Step(name="stack", bytes=total.stack_bytes, note=_metric(budgets)),
+        Step(name="engine", bytes=total.engine_bytes, note=_ENGINE[budgets.memory.metric]),
+        Step(name="stack", bytes=total.stack_bytes, note=METRIC_NAMES[budgets.memory.metric]),
     )
     return Waterfall(
         machine=machine,
@@ -35,11 +36,6 @@ def _waterfall(
         steps=steps,
         headroom_bytes=sold_bytes - sum(step.bytes for step in steps),
     )
-
-
-def _metric(budgets: Budgets) -> str:
-    metric = budgets.memory.metric.value
-    return metric if metric == "charged" else metric.upper()
 
 
 def _kernel(tier: Tier) -> Step:

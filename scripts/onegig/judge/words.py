@@ -8,6 +8,7 @@ decimals are added until they do not.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from signal import Signals
 
 from onegig.model.measured import Missing, Unknown
 from onegig.model.sizes import Convention, format_mb
@@ -94,6 +95,24 @@ def percent_beside(share: float, limit: float, *, at_most: bool) -> str:
 def times(count: int) -> str:
     """In words: "once", "twice", "3 times"."""
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def exit_code(code: int) -> str:
+    """Name an exit code, with the signal where it stands for one: "exit code 137 (SIGKILL)"."""
+    try:
+        signal = f" ({Signals(code - 128).name})" if code > 128 else ""
+    except ValueError:
+        signal = ""
+    return f"exit code {code}{signal}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in a unit that fits: "120 s", "12 min", "2.1 h"."""
+    if seconds < 180:
+        return f"{seconds:.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:g} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def reason(missing: Missing, what: str, done: str) -> str:

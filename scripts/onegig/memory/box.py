@@ -36,12 +36,20 @@ class Box:
     pid: int  # first process of the container, as the outer engine numbers it
     mode: str
     log: Path
+    cap_bytes: int  # 0: none
 
     def lift_cap(self, outer: DockerClient) -> None:
-        """Give the box room after the measurement, so that its engine can tell what happened."""
+        """Give the box room, so that its engine can say what happened, or clear it away."""
+        self._limit(outer, ROOM_BYTES)
+
+    def restore_cap(self, outer: DockerClient) -> None:
+        """Take that room away again."""
+        self._limit(outer, self.cap_bytes)
+
+    def _limit(self, outer: DockerClient, limit_bytes: int) -> None:
         with suppress(DockerException):
             outer.api.update_container(
-                self.container, mem_limit=ROOM_BYTES, memswap_limit=ROOM_BYTES
+                self.container, mem_limit=limit_bytes, memswap_limit=limit_bytes
             )
 
 
@@ -124,6 +132,7 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
             pid=int(place.client.api.inspect_container(name)["State"]["Pid"]),
             mode=nesting.mode,
             log=log,
+            cap_bytes=cap_bytes or 0,
         )
 
 

@@ -35,8 +35,10 @@ class Account:
 
     usage: int
     anon: int
-    file: int  # page cache, tmpfs included
+    file: int  # page cache, with `shmem`
     inactive_file: int
+    shmem: int  # tmpfs, /dev/shm, memfd and shared anonymous maps: only swap could reclaim it
+    kernel: int  # stacks, page tables, slab, percpu and sockets
     peak: int | None
     oom_kills: int
 
@@ -44,6 +46,11 @@ class Account:
     def working_set(self) -> int:
         """Usage minus inactive file cache: what kubelet and `docker stats` call memory in use."""
         return max(0, self.usage - self.inactive_file)
+
+    @property
+    def unreclaimable(self) -> int:
+        """Usage minus the page cache that could be dropped; what lies in tmpfs could not."""
+        return max(0, self.usage - max(0, self.file - self.shmem))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,23 +110,46 @@ def read_marks(cgroup: Path, version: int) -> Marks:
 
 
 def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
-    """The account as of now, with marks read before; FileNotFoundError once the cgroup is gone."""
+    """Read the account as of now; FileNotFoundError once the cgroup is gone.
+
+    `marks` were read before. Version 1 does not tell which slab pages could be reclaimed, so there
+    `kernel` has all of them; version 2 leaves the reclaimable ones out, as MemAvailable does.
+    """
     stat = _read(cgroup, "memory.stat")
     if version == 1:
         usage = int(_read(cgroup, "memory.usage_in_bytes"))
-        keys = (b"total_rss", b"total_cache", b"total_inactive_file")
+        kernel = _number(cgroup, "memory.kmem.usage_in_bytes")
+        prefix = b"total_"
+        anon = _value(stat, b"total_rss")
+        file = _value(stat, b"total_cache")
     else:
         usage = int(_read(cgroup, "memory.current"))
-        keys = (b"anon", b"file", b"inactive_file")
-    anon, file, inactive_file = (_value(stat, key) for key in keys)
+        kernel = _kernel(stat)
+        prefix = b""
+        anon = _value(stat, b"anon")
+        file = _value(stat, b"file")
     return Account(
         usage=usage,
         anon=anon,
         file=file,
-        inactive_file=inactive_file,
+        inactive_file=_value(stat, prefix + b"inactive_file"),
+        shmem=_value(stat, prefix + b"shmem"),
+        kernel=kernel,
         peak=marks.peak,
         oom_kills=marks.oom_kills,
     )
+
+
+def _kernel(stat: bytes) -> int:
+    """Return the unreclaimable kernel memory in a version 2 memory.stat.
+
+    `kernel` is there since Linux 5.18; before that its parts are added up. Sockets are never in it.
+    """
+    whole = _value(stat, b"kernel")
+    if not whole:
+        parts = (b"kernel_stack", b"pagetables", b"percpu", b"vmalloc", b"slab")
+        whole = sum(_value(stat, part) for part in parts)
+    return max(0, whole - _value(stat, b"slab_reclaimable")) + _value(stat, b"sock")
 
 
 def read_pressure(cgroup: Path) -> Pressure | None:
@@ -158,6 +188,14 @@ def walk(cgroup: Path) -> Iterator[Path]:
 def _read(cgroup: Path, name: str) -> bytes:
     with open(f"{cgroup}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - read at 10 Hz
         return file.read()
+
+
+def _number(cgroup: Path, name: str) -> int:
+    """Return a file's number; 0 where the kernel was started without that account."""
+    try:
+        return int(_read(cgroup, name))
+    except FileNotFoundError:
+        return 0
 
 
 def _value(text: bytes, key: bytes) -> int:

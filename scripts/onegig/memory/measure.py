@@ -1,7 +1,8 @@
 """`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from docker import DockerClient
 from docker.errors import DockerException
@@ -9,11 +10,13 @@ from requests import RequestException
 
 from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
+from onegig.memory.containers import Container, list_containers, read_log
 from onegig.memory.load import apply_load
 from onegig.memory.sampler import Pass
-from onegig.memory.stack import Container, Start, list_containers, read_log, start_stack
+from onegig.memory.start import Start, start_stack
 from onegig.memory.summary import (
     Observation,
+    summarise_boot,
     summarise_box,
     summarise_engine,
     summarise_samples,
@@ -29,6 +32,7 @@ from onegig.model.stack import Stack
 from onegig.owned import Run
 
 ENOUGH_PASSES = 0.5  # of those the window should have had
+STOPPED = ServiceState.STOPPED
 
 
 def measure(
@@ -43,7 +47,7 @@ def measure(
 
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
-    cap = budgets.memory.limit_bytes
+    cap = budgets.memory.limit_bytes - budgets.memory.system_overhead_bytes
     with (
         open_box(
             client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say
@@ -54,18 +58,21 @@ def measure(
         start = start_stack(
             stack,
             box,
+            client,
+            watch,
             run_,
             environment=dict(budgets.load.environment) if budgets.load else {},
             timeout_seconds=budgets.measure.healthy_timeout_seconds,
             say=say,
         )
         _settle(budgets, say)
-        windows = take_windows(watch, budgets, stack, _containers(box), say)
+        before = _containers(box)
+        windows = take_windows(watch, budgets, stack, before or (), say)
         box.lift_cap(client)
-        seen = _observe(box, watch, windows)
-        window = _window(budgets, seen, start.seconds, load.description)
-        gaps = _gaps(seen, stack, budgets.measure)
-        problems = tuple(filter(None, (load.problem(), *_never_started(seen, start), *gaps)))
+        seen = _observe(box, watch, start, before or (), windows)
+        window = _window(budgets, seen, load.description)
+        gaps = _gaps(seen, budgets.measure)
+        problems = tuple(filter(None, (load.problem(), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
 
 
@@ -74,19 +81,25 @@ def _settle(budgets: Budgets, say: Callable[[str], None]) -> None:
     time.sleep(budgets.measure.settle_seconds)
 
 
-def _window(budgets: Budgets, seen: Observation, boot_seconds: float, load: str) -> Window:
+def _window(budgets: Budgets, seen: Observation, load: str) -> Window:
     return Window(
         metric=budgets.memory.metric,
         settle_seconds=budgets.measure.settle_seconds,
         seconds=budgets.measure.window_seconds,
         hz=budgets.measure.hz,
         samples=len(seen.window(budgets.memory.metric)),
-        boot_seconds=round(boot_seconds, 1),
+        boot_seconds=seen.start.report.seconds,
         load=load,
     )
 
 
-def _observe(box: Box, watch: Watch, windows: tuple[tuple[Pass, ...], ...]) -> Observation:
+def _observe(
+    box: Box,
+    watch: Watch,
+    start: Start,
+    before: Sequence[Container],
+    windows: tuple[tuple[Pass, ...], ...],
+) -> Observation:
     if not windows:
         raise MeasureError(
             "the box was gone before it could be measured",
@@ -94,38 +107,34 @@ def _observe(box: Box, watch: Watch, windows: tuple[tuple[Pass, ...], ...]) -> O
             detail=box.log.read_text(errors="replace"),
         )
     containers = _containers(box)
-    try:
-        logs = {c.service: read_log(box.client, c) for c in containers if not c.ready}
-    except (DockerException, RequestException):
-        containers, logs = (), {}
+    logs: dict[str, str] = {}
+    with suppress(DockerException, RequestException):
+        for container in containers or ():
+            if not container.ready or container.restarts or container.state is STOPPED:
+                logs[container.service] = read_log(box.client, container)
     return Observation(
         passes=watch.between(0, windows[-1][-1].time),
         windows=windows,
-        containers=containers,
+        containers=containers or (),
+        answered=containers is not None,
+        restarts_before={one.container_id: one.restarts for one in before},
         logs=logs,
+        start=start,
     )
 
 
-def _containers(box: Box) -> tuple[Container, ...]:
-    """Those of the stack; none when the engine inside the box does not answer."""
+def _containers(box: Box) -> tuple[Container, ...] | None:
+    """Return those of the stack; None when the engine inside the box does not answer."""
     try:
         return list_containers(box.client)
     except (DockerException, RequestException):
-        return ()
+        return None
 
 
-def _never_started(seen: Observation, start: Start) -> list[str]:
-    """Why compose left services out, where none of them says so itself."""
-    waiting = [c.service for c in seen.containers if c.state is ServiceState.NOT_STARTED]
-    if not waiting or not start.problem:
-        return []
-    return [f"{', '.join(waiting)} not started: {start.problem}"]
-
-
-def _gaps(seen: Observation, stack: Stack, plan: Measure) -> list[str]:
+def _gaps(seen: Observation, plan: Measure) -> list[str]:
     """What makes the numbers less than whole."""
     gaps = []
-    if not seen.containers and stack.services:
+    if not seen.answered:
         gaps.append("the engine inside the box stopped answering")
     if len(seen.windows) < plan.repeats:
         gaps.append(f"the box was gone after {len(seen.windows)} of {plan.repeats} windows")
@@ -152,11 +161,14 @@ def _report(
     return MemoryReport(
         environment=environment,
         window=window,
-        box=summarise_box(seen, mode=box.mode, cap_bytes=budgets.memory.limit_bytes, metric=metric),
+        box=summarise_box(seen, mode=box.mode, cap_bytes=box.cap_bytes, metric=metric),
         engine=summarise_engine(seen, metric),
         services=summarise_services(seen, stack, metric),
         samples=summarise_samples(seen, stack, metric),
         incomplete=problems,
         stack=stack.name,
         windows=summarise_windows(seen.windows, seen.containers, stack, metric),
+        boot=summarise_boot(seen, stack, metric),
+        start=seen.start.report,
+        notes=stack.warnings,
     )

@@ -53,12 +53,19 @@ class Usage:
     processes: int = 0
     rss: int = 0
     pss: int = 0
+    shmem: int = 0  # the part of `pss` that the cgroup's account has in its own `shmem`
 
-    def add(self, rss: int, pss: int) -> None:
+    def add(self, rss: int, pss: int, shmem: int) -> None:
         """Count one more process."""
         self.processes += 1
         self.rss += rss
         self.pss += pss
+        self.shmem += shmem
+
+    @property
+    def private(self) -> int:
+        """PSS without shared memory: what can be added to a cgroup's `shmem`."""
+        return self.pss - self.shmem
 
 
 @dataclass(slots=True)
@@ -80,7 +87,8 @@ class Pass:
     engine: dict[str, Usage]
     containers: dict[str, Container]  # by container id
     unreadable: int  # processes whose memory could not be read
-    oom_killed: list[str] = field(default_factory=list)  # cgroup paths of killed tasks, new ones
+    # of each new OOM kill the cgroup whose limit was reached, and the victim's
+    oom_killed: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Sampler:
@@ -96,7 +104,7 @@ class Sampler:
         self.kernel_log = kernel_log
         self.box_name = "/" + str(box.relative_to(hierarchy.root))
         self._slow_due = 0.0
-        self._engine: dict[int, tuple[str, tuple[int, int]]] = {}  # what was read this second
+        self._engine: dict[int, tuple[str, tuple[int, int, int]]] = {}  # what was read this second
         self._marks: dict[Path, Marks] = {}
         self._parts: dict[Path, tuple[Path, ...]] = {}  # a container's cgroups
         self._seen: set[int] = set()  # processes of containers that were no runc when looked at
@@ -125,7 +133,7 @@ class Sampler:
             engine=engine,
             containers=containers,
             unreadable=unreadable,
-            oom_killed=[path for path in self.kernel_log.oom_killed() if self._ours(path)],
+            oom_killed=[kill for kill in self.kernel_log.oom_killed() if self._ours(kill[1])],
             cost_seconds=time.monotonic() - started,
         )
 
@@ -200,8 +208,8 @@ class KernelLog:
         except OSError:
             self._log = -1
 
-    def oom_killed(self) -> Iterator[str]:
-        """Cgroup paths of tasks killed since the last call."""
+    def oom_killed(self) -> Iterator[tuple[str, str]]:
+        """Yield for each kill since the last call the cgroup at its limit and the victim's."""
         while self._log >= 0:
             try:
                 record = os.read(self._log, 8192).decode(errors="replace")
@@ -213,22 +221,28 @@ class KernelLog:
                 self._log = -1
                 return
             if match := _OOM.search(record):
-                yield match[2]
+                yield match[1], match[2]
 
 
-def read_memory(pid: int) -> tuple[int, int] | None:
-    """(RSS, PSS) in bytes; (0, 0) for a process that ended; None when it may not be read."""
+def read_memory(pid: int) -> tuple[int, int, int] | None:
+    """Read (RSS, PSS, shared memory in PSS) in bytes.
+
+    Zeros for a process that ended; None when it may not be read.
+    """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:  # noqa: PTH123
-            words = rollup.read().split(maxsplit=12)
+            text = rollup.read()
     except (FileNotFoundError, ProcessLookupError):
-        return 0, 0
+        return 0, 0, 0
     except PermissionError:
         return None
     # after the line of the address range (6 words): "Rss: 7936 kB Pss: 7932 kB"
+    words = text.split(maxsplit=12)
     if len(words) < 12 or words[6] != b"Rss:" or words[9] != b"Pss:":
-        return 0, 0
-    return int(words[7]) * 1024, int(words[10]) * 1024
+        return 0, 0, 0
+    _, _, shmem = text.partition(b"\nPss_Shmem:")  # since Linux 5.1
+    mapped = int(shmem.split(maxsplit=1)[0]) if shmem else 0
+    return int(words[7]) * 1024, int(words[10]) * 1024, mapped * 1024
 
 
 def read_name(pid: int) -> str:

@@ -5,15 +5,36 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
+from onegig.memory.containers import (
+    FAILED,
+    WINDOW_RESTARTS,
+    Container,
+    own_containers,
+    worst_state,
+)
+from onegig.memory.growth import growth
+from onegig.memory.sampler import Container as Sampled
 from onegig.memory.sampler import Pass
-from onegig.memory.stack import Container, state_of
+from onegig.memory.start import Start
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import Box, EnginePart, Sample, ServiceMemory, Stall, WindowTotals
+from onegig.model.memory import (
+    BootPeak,
+    Box,
+    EnginePart,
+    Sample,
+    ServiceMemory,
+    ServiceState,
+    Stall,
+    WindowTotals,
+)
 from onegig.model.stack import Service, Stack
 
 MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are
 ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "runc", "other")
+
+CAUSE_SHARE = 0.2  # of the largest excess: what adds less to a peak is no cause of it
+UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 
 V = TypeVar("V")
 
@@ -25,7 +46,10 @@ class Observation:
     passes: tuple[Pass, ...]
     windows: tuple[tuple[Pass, ...], ...]  # in the order they were taken, none empty
     containers: tuple[Container, ...]
+    answered: bool  # whether the engine could still be asked at the end
+    restarts_before: Mapping[str, int]  # by container id, when the first window opened
     logs: Mapping[str, str]  # by service, for those that failed
+    start: Start
 
     def window(self, metric: Metric) -> tuple[Pass, ...]:
         """The one with the highest total: the one that counts."""
@@ -33,16 +57,42 @@ class Observation:
 
 
 def total_of(one: Pass, metric: Metric) -> int:
-    """The headline of one pass, without the system overhead: stack plus engine, in bytes.
+    """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
 
-    The engine counts by PSS always: its shims share most of their pages, and a sum of their RSS
-    overstates them four times.
+    By the real cost every page counts once, shared or not, and with it what the kernel itself keeps
+    for engine and stack: PSS without shared memory, the box's shared memory (tmpfs, /dev/shm, memfd
+    and shared maps, mapped or not), the box's kernel memory. By the other metrics the engine counts
+    by PSS always: its shims share most of their pages, and a sum of their RSS overstates them four
+    times.
     """
     if metric is Metric.CHARGED:
         return one.box.working_set
-    engine = sum(usage.pss for usage in one.engine.values())
     usages = [container.usage for container in one.containers.values()]
-    return engine + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
+    if metric is Metric.COST:
+        private = sum(usage.private for usage in (*one.engine.values(), *usages))
+        return private + one.box.shmem + one.box.kernel
+    return _engine_pss(one) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
+
+
+def share_of(container: Sampled, metric: Metric) -> int:
+    """Return what a container adds to the total, in bytes."""
+    usage, account = container.usage, container.account
+    if metric is Metric.COST:
+        return usage.private + account.shmem + account.kernel
+    if metric is Metric.CHARGED:
+        return account.working_set
+    return usage.pss if metric is Metric.PSS else usage.rss
+
+
+def engine_of(one: Pass, metric: Metric) -> int:
+    """Return the engine's part of a pass's total, in bytes.
+
+    By the real cost that is all of it that belongs to no container; else the engine's PSS.
+    """
+    if metric is not Metric.COST:
+        return _engine_pss(one)
+    shares = sum(share_of(container, metric) for container in one.containers.values())
+    return max(0, total_of(one, metric) - shares)
 
 
 def peak_pass(window: Sequence[Pass], metric: Metric) -> Pass:
@@ -56,7 +106,73 @@ def summarise_services(
     """Every service of the stack at the peak of the window, in the stack's order."""
     peak = peak_pass(seen.window(metric), metric)
     kills = _oom_kills(seen)
-    return tuple(_service(service, seen, peak, kills) for service in stack.services)
+    states = service_states(seen, stack, kills)
+    return tuple(_service(service, seen, peak, kills, states, stack) for service in stack.services)
+
+
+def service_states(
+    seen: Observation, stack: Stack, kills: Mapping[str, int]
+) -> dict[str, ServiceState]:
+    """Return each service's state: what became of its own containers, then of what they need.
+
+    A container that never started waits for something: for a service that failed, or, when the time
+    ran out, for one that was not ready yet.
+    """
+    states = {one.name: _own_state(one, seen, kills) for one in stack.services}
+    for name, state in list(states.items()):
+        if state is ServiceState.WAITING and seen.start.report.timed_out:
+            needed = [states.get(other) for other in stack.needs(name)]
+            if not any(other in FAILED for other in needed):
+                states[name] = ServiceState.NOT_READY
+    return states
+
+
+def _own_state(service: Service, seen: Observation, kills: Mapping[str, int]) -> ServiceState:
+    own = own_containers(service, seen.containers)
+    if any(kills.get(one.container_id) for one in own):
+        return ServiceState.OOM_KILLED
+    if service.name in seen.start.refused:
+        return ServiceState.REFUSED
+    restarts = [one.restarts - seen.restarts_before.get(one.container_id, 0) for one in own]
+    if max(restarts, default=0) >= WINDOW_RESTARTS:
+        return ServiceState.CRASHED
+    return worst_state([one.state for one in own])
+
+
+def _waits_for(
+    service: Service, states: Mapping[str, ServiceState], stack: Stack, start: Start
+) -> tuple[str, ...]:
+    """Return the services that kept one from starting: those that failed, else those not ready."""
+    needed = [name for name in stack.needs(service.name) if name in states]
+    failed = tuple(name for name in needed if states[name] in FAILED)
+    late = start.report.waited_for  # when the wait was over; they may have become ready since
+    return failed or tuple(
+        name for name in needed if name in late or states[name] is ServiceState.NOT_READY
+    )
+
+
+def summarise_boot(seen: Observation, stack: Stack, metric: Metric) -> BootPeak | Unknown:
+    """Return the highest total since `compose up` began, and who made it so high."""
+    passes = [one for one in seen.passes if one.time >= seen.start.began]
+    if not passes:
+        return Unknown(reason="nothing was sampled while the stack started")
+    peak, usual = peak_pass(passes, metric), peak_pass(seen.window(metric), metric)
+    ids = {service.name: _ids(service, seen.containers) for service in stack.services}
+    excess: dict[str, tuple[int, int]] = {}
+    for name, own in ids.items():
+        now = _share(peak, own, metric)
+        excess[name] = now - _share(usual, own, metric), now
+    engine = engine_of(peak, metric)
+    excess["engine"] = engine - engine_of(usual, metric), engine
+    order = sorted(excess, key=lambda name: -excess[name][0])
+    least = max(0, excess[order[0]][0] * CAUSE_SHARE)
+    return BootPeak(
+        offset_seconds=round(peak.time - seen.start.began, 1),
+        total_bytes=total_of(peak, metric),
+        rss_bytes=total_of(peak, Metric.RSS),
+        starting=peak.time < seen.windows[0][0].time,
+        causes=tuple((name, excess[name][1]) for name in order if excess[name][0] > least),
+    )
 
 
 def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...]:
@@ -82,10 +198,16 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
     return Box(
         mode=mode,
         cap_bytes=cap_bytes,
+        cost_bytes=total_of(peak, Metric.COST),
+        shmem_bytes=peak.box.shmem,
+        kernel_bytes=peak.box.kernel,
         charged_bytes=peak.box.working_set,
         usage_bytes=peak.box.usage,
-        peak_bytes=max(marks) if marks else Unknown(reason="kernel older than 5.19"),
-        peak_anon_bytes=max(one.box.usage - one.box.file for one in seen.passes),
+        # a box that was stuck had its cap lifted for a while
+        peak_bytes=min(max(marks), cap_bytes)
+        if marks
+        else Unknown(reason="kernel older than 5.19"),
+        peak_anon_bytes=max(one.box.unreclaimable for one in seen.passes),
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
         oom_kills=sum(_oom_kills(seen).values()) or max(one.box.oom_kills for one in seen.passes),
@@ -102,9 +224,13 @@ def summarise_samples(seen: Observation, stack: Stack, metric: Metric) -> tuple[
         Sample(
             offset_seconds=round(one.time - start, 3),
             total_bytes=total_of(one, metric),
+            cost_bytes=total_of(one, Metric.COST),
             charged_bytes=one.box.working_set,
-            engine_bytes=sum(usage.pss for usage in one.engine.values()),
-            service_rss_bytes=tuple(_rss(one, ids[service.name]) for service in stack.services),
+            rss_bytes=total_of(one, Metric.RSS),
+            engine_bytes=engine_of(one, metric),
+            service_bytes=tuple(
+                _share(one, ids[service.name], metric) for service in stack.services
+            ),
         )
         for one in thinned(window, lambda one: total_of(one, metric))
     )
@@ -145,28 +271,42 @@ def _window_totals(
 
 
 def _share(one: Pass, ids: Sequence[str], metric: Metric) -> int:
-    """What a service's containers add to the total."""
-    own = [one.containers[container] for container in ids if container in one.containers]
-    if metric is Metric.CHARGED:
-        return sum(container.account.working_set for container in own)
-    return sum(c.usage.pss if metric is Metric.PSS else c.usage.rss for c in own)
+    """Return what a service's containers add to the total, in bytes."""
+    return sum(share_of(one.containers[cid], metric) for cid in ids if cid in one.containers)
+
+
+def _engine_pss(one: Pass) -> int:
+    return sum(usage.pss for usage in one.engine.values())
 
 
 def _service(
-    service: Service, seen: Observation, peak: Pass, kills: Mapping[str, int]
+    service: Service,
+    seen: Observation,
+    peak: Pass,
+    kills: Mapping[str, int],
+    states: Mapping[str, ServiceState],
+    stack: Stack,
 ) -> ServiceMemory:
-    ids = _ids(service, seen.containers)
-    oom_kills = sum(kills.get(one, 0) for one in ids)
-    own = [container for container in seen.containers if container.container_id in ids]
-    now = [peak.containers[one] for one in ids if one in peak.containers]
-    marks = [_mark(seen.passes, one) for one in ids]
-    over_windows = [_rss(one, ids) for window in seen.windows for one in window]
+    own = own_containers(service, seen.containers)
+    ids = tuple(one.container_id for one in own)
+    now = [peak.containers[cid] for cid in ids if cid in peak.containers]
+    marks = [_mark(seen.passes, cid) for cid in ids]
+    over_windows = [_share(one, ids, Metric.RSS) for window in seen.windows for one in window]
     known = [mark for mark in marks if mark is not None]
+    state = states[service.name]
+    waits = state in (ServiceState.WAITING, ServiceState.NOT_READY)
+    failing = [one for one in own if not one.ready or one.restarts]
+    series = [
+        (one.time, _share(one, ids, Metric.COST)) for window in seen.windows for one in window
+    ]
     return ServiceMemory(
         name=service.name,
-        state=state_of(service, seen.containers, oom_kills),
+        state=state,
+        cost_bytes=sum(share_of(one, Metric.COST) for one in now),
         rss_bytes=sum(one.usage.rss for one in now),
         pss_bytes=sum(one.usage.pss for one in now),
+        shmem_bytes=sum(one.account.shmem for one in now),
+        kernel_bytes=sum(one.account.kernel for one in now),
         working_set_bytes=sum(one.account.working_set for one in now),
         anon_bytes=sum(one.account.anon for one in now),
         file_bytes=sum(one.account.file for one in now),
@@ -174,11 +314,20 @@ def _service(
         rss_min_bytes=min(over_windows),
         rss_max_bytes=max(over_windows),
         processes=sum(one.usage.processes for one in now),
-        restarts=sum(container.restarts for container in own),
-        oom_kills=oom_kills,
+        restarts=sum(one.restarts for one in own),
+        oom_kills=sum(kills.get(cid, 0) for cid in ids),
+        own_limit_kills=_own_limit_kills(seen, ids),
         optional=service.optional,
         criticality=service.criticality,
+        limit_bytes=service.memory_limit_bytes,
+        cpus=service.cpus,
+        exit_code=next((one.exit_code for one in failing if one.status != "running"), None),
+        reason=seen.start.refused.get(service.name)
+        or next((one.error for one in own if one.error), ""),
+        health_log=next((one.health_log for one in failing if one.health_log), ""),
         log_tail=seen.logs.get(service.name, ""),
+        waits_for=_waits_for(service, states, stack, seen.start) if waits else (),
+        growth_bytes_per_second=growth(series) if state in UP else 0.0,
     )
 
 
@@ -187,7 +336,7 @@ def _oom_kills(seen: Observation) -> dict[str, int]:
     known = {container.container_id for container in seen.containers}
     kills: dict[str, int] = {}
     for one in seen.passes:
-        for path in one.oom_killed:
+        for _, path in one.oom_killed:
             container_id = next((part for part in path.split("/") if part in known), "")
             kills[container_id] = kills.get(container_id, 0) + 1
     for container_id in known - kills.keys():
@@ -200,6 +349,12 @@ def _oom_kills(seen: Observation) -> dict[str, int]:
         if highest:
             kills[container_id] = highest
     return kills
+
+
+def _own_limit_kills(seen: Observation, ids: Sequence[str]) -> int:
+    """Count the kills for which the kernel names the limit of a container, not of the box."""
+    limits = [limit for one in seen.passes for limit, _ in one.oom_killed]
+    return sum(any(part in ids for part in limit.split("/")) for limit in limits)
 
 
 def _mark(passes: Sequence[Pass], container_id: str) -> int | None:
@@ -223,7 +378,3 @@ def _stall(window: Sequence[Pass]) -> Stall | Unknown:
 
 def _ids(service: Service, containers: Sequence[Container]) -> tuple[str, ...]:
     return tuple(c.container_id for c in containers if c.service == service.name)
-
-
-def _rss(one: Pass, ids: Sequence[str]) -> int:
-    return sum(one.containers[cid].usage.rss for cid in ids if cid in one.containers)

@@ -30,13 +30,28 @@ PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
 
 @dataclass(slots=True)
 class Watch:
-    """The passes so far, oldest first."""
+    """The passes so far, oldest first, but for those taken while the watch was paused."""
 
     passes: list[Pass] = field(default_factory=list)
+    pauses: list[tuple[float, float]] = field(default_factory=list)
 
     def between(self, start: float, end: float) -> tuple[Pass, ...]:
-        """The passes of a window, by the monotonic clock."""
-        return tuple(one for one in self.passes if start <= one.time <= end)
+        """Return the passes of a window, by the monotonic clock."""
+        return tuple(
+            one
+            for one in self.passes
+            if start <= one.time <= end
+            and not any(paused <= one.time <= resumed for paused, resumed in self.pauses)
+        )
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Ignore what is sampled in this block, because the box is not as it should be."""
+        paused = time.monotonic()
+        try:
+            yield
+        finally:
+            self.pauses.append((paused, time.monotonic()))
 
 
 @contextmanager
@@ -76,7 +91,7 @@ def parse_pass(line: str | bytes) -> Pass:
             for container_id, one in raw["containers"].items()
         },
         unreadable=raw["unreadable"],
-        oom_killed=raw["oom_killed"],
+        oom_killed=[(limit, victim) for limit, victim in raw["oom_killed"]],
     )
 
 

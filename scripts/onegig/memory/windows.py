@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from onegig.judge.windows import MORE_WINDOWS, doubt
+from onegig.memory.containers import Container
 from onegig.memory.sampler import Pass
-from onegig.memory.stack import Container
 from onegig.memory.summary import summarise_windows
 from onegig.memory.watch import Watch
 from onegig.model.budgets import Budgets

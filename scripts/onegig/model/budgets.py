@@ -11,11 +11,20 @@ RATE = "{rate}"
 
 
 class Metric(StrEnum):
-    """What the headline adds up (design: "total")."""
+    """What the headline adds up."""
 
+    COST = "cost"  # PSS, shared memory and the kernel's own: what the machine really loses
     RSS = "rss"
     PSS = "pss"
     CHARGED = "charged"
+
+
+METRIC_NAMES = {
+    Metric.COST: "real cost",
+    Metric.RSS: "RSS",
+    Metric.PSS: "PSS",
+    Metric.CHARGED: "charged",
+}
 
 
 class Policy(StrEnum):
@@ -40,7 +49,7 @@ class MemoryBudget:
     """The machine's memory and how much of it must stay free."""
 
     limit_bytes: int = _memory("1024MB")
-    metric: Metric = Metric.RSS
+    metric: Metric = Metric.COST
     headroom_share: float = 0.10  # WARN when less than this share of the limit is free
     system_overhead_bytes: int = _memory("80MB")  # kernel and OS; the engine is measured
 

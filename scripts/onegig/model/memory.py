@@ -4,35 +4,44 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from onegig.model.environment import Environment
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 
 MEMORY_SCHEMA = "onegig/memory/1"
+NO_BOOT = Skipped(reason="the start was not recorded")
 
 
 class ServiceState(StrEnum):
     """How a service ended the measurement."""
 
     HEALTHY = "healthy"
-    RUNNING = "running"  # up, without a healthcheck
-    UNHEALTHY = "unhealthy"  # never turned healthy, or fell ill
-    CRASHED = "crashed"  # exited with a failure, or restarted in a loop
+    RUNNING = "running"  # up, without a health check
+    COMPLETED = "completed"  # exited with 0, as a job does
+    STOPPED = "stopped"  # exited with 0 though it looks like a service that should stay up
+    UNHEALTHY = "unhealthy"  # the engine gave up on its health check
+    CRASHED = "crashed"  # exited with a failure, or kept restarting
     OOM_KILLED = "oom-killed"
-    COMPLETED = "completed"  # exited with 0, as one-shot services do
-    NOT_STARTED = "not-started"  # a service it depends on failed
+    REFUSED = "refused"  # the engine would not create or start its container
+    WAITING = "waiting"  # never started: a service it depends on failed
+    NOT_READY = "not-ready"  # the wait was over before it was healthy, or before it could start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceMemory:
     """One service at the peak of the window. All its containers (replicas) together.
 
-    RSS and PSS come from smaps_rollup, the rest from the container's cgroup. `peak_bytes` is the
-    kernel's high-water mark of the cgroup (page cache included) since the container started.
+    RSS and PSS come from smaps_rollup, the rest from the container's cgroup. `cost_bytes` is what
+    the machine loses to the service: PSS and shared memory, each page counted once, and the
+    kernel's own memory for it. `peak_bytes` is the kernel's high-water mark of the cgroup (page
+    cache included) since the container started.
     """
 
     name: str
     state: ServiceState
+    cost_bytes: int
     rss_bytes: int
     pss_bytes: int
+    shmem_bytes: int  # tmpfs, /dev/shm, memfd and shared anonymous maps
+    kernel_bytes: int  # stacks, page tables, slab, sockets
     working_set_bytes: int  # usage - inactive file cache
     anon_bytes: int
     file_bytes: int
@@ -44,7 +53,15 @@ class ServiceMemory:
     oom_kills: int
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality, "" when unlabelled
-    log_tail: str = ""  # filled for services that failed
+    limit_bytes: int | None = None  # mem_limit of the compose file
+    own_limit_kills: int = 0  # OOM kills at that limit, where the kernel's log tells
+    cpus: float | None = None  # the share of processors the compose file allows
+    exit_code: int | None = None  # of the container that failed
+    reason: str = ""  # why the engine refused it, whole
+    health_log: str = ""  # what the last failing health check printed
+    log_tail: str = ""  # the last lines of a service that failed
+    waits_for: tuple[str, ...] = ()  # the services that kept it from starting
+    growth_bytes_per_second: float = 0.0  # at the end of the window; 0: none beyond noise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,13 +84,18 @@ class Stall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One pass of the sampler over the whole box, for plots and for the spread."""
+    """One pass of the sampler over the whole box, for plots and for the spread.
+
+    `engine_bytes` and `service_bytes` are parts of `total_bytes`, by the chosen metric.
+    """
 
     offset_seconds: float  # since the window opened
     total_bytes: int  # by the chosen metric, without the system overhead
+    cost_bytes: int  # the real cost, likewise
     charged_bytes: int
-    engine_bytes: int  # PSS
-    service_rss_bytes: tuple[int, ...]  # in the order of MemoryReport.services
+    rss_bytes: int  # engine's PSS and services' RSS
+    engine_bytes: int
+    service_bytes: tuple[int, ...]  # in the order of MemoryReport.services
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,14 +104,46 @@ class Box:
 
     mode: str  # "host engine" or "dind"
     cap_bytes: int
+    cost_bytes: int  # what the machine loses to engine and stack, at the peak of the window
+    shmem_bytes: int  # the part of it in tmpfs, /dev/shm and the like
+    kernel_bytes: int  # the kernel's own memory for engine and stack
     charged_bytes: int  # usage - inactive file cache, at the peak of the window
     usage_bytes: int
     peak_bytes: int | Missing  # the kernel's own high-water mark since boot, with page cache
-    peak_anon_bytes: int  # highest sampled usage - page cache
+    peak_anon_bytes: int  # highest sampled usage - page cache that could be dropped
     total_rss_bytes: int  # sum over services
     total_pss_bytes: int
     oom_kills: int
     stall: Stall | Missing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BootPeak:
+    """The highest total from `compose up` to the end of the last window, and who caused it.
+
+    `causes` names the services, and "engine" for the engine, that took more than they do in
+    operation: largest difference first, each with what it took.
+    """
+
+    offset_seconds: float  # since `compose up` began
+    total_bytes: int  # by the chosen metric, without the system overhead
+    rss_bytes: int  # the same moment as the engine's PSS and services' RSS
+    starting: bool  # before the first window opened
+    causes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """How the stack started. `crowded` is how many containers were starting when memory was full.
+
+    In that case it was started once more with fewer at once (`parallel`; 0 otherwise).
+    """
+
+    seconds: float  # until all services were ready, or the wait was over
+    timed_out: bool = False
+    waited_for: tuple[str, ...] = ()  # services not ready when the wait was over
+    crowded: int = 0
+    parallel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +155,7 @@ class Window:
     seconds: float
     hz: float
     samples: int
-    boot_seconds: float  # compose up until all were healthy
+    boot_seconds: float  # `compose up` until all were ready, or the wait was over
     load: str  # what ran outside the box, "" for an idle stack
 
 
@@ -139,6 +193,9 @@ class MemoryReport:
     incomplete: tuple[str, ...] = ()
     stack: str = ""  # the compose project
     windows: tuple[WindowTotals, ...] = ()
+    boot: BootPeak | Missing = NO_BOOT
+    start: Start | Missing = NO_BOOT
+    notes: tuple[str, ...] = ()  # compose's warnings, and what the box had to do differently
 
     @property
     def engine_pss_bytes(self) -> int:

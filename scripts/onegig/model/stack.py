@@ -17,6 +17,10 @@ class Service:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality
     memory_limit_bytes: int | None  # compose mem_limit
+    has_ports: bool = False
+    restart: str = ""  # "always", "on-failure:3", ...; "" where it is not written
+    cpus: float | None = None
+    platform: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +32,7 @@ class Stack:
     files: tuple[str, ...]
     services: tuple[Service, ...]
     config_json: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -41,3 +46,15 @@ class Stack:
             image: tuple(service.name for service in self.services if service.image == image)
             for image in self.images
         }
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the services that one depends on, directly or through others, nearest first."""
+        direct = {service.name: service.depends_on for service in self.services}
+        reached: dict[str, None] = {}
+        todo = list(direct.get(name, ()))
+        while todo:
+            needed = todo.pop(0)
+            if needed not in reached and needed != name:
+                reached[needed] = None
+                todo += direct.get(needed, ())
+        return tuple(reached)

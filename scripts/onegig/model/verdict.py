@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
+
+NO_RSS = Skipped(reason="the total by RSS was not kept")
 
 
 class State(StrEnum):
@@ -26,6 +28,7 @@ class Unit(StrEnum):
 
 CHECK_IDS = (  # every kind of check there is, the one to read of first first; stable
     "memory.total",
+    "memory.boot",
     "service.state",
     "service.memory",
     "service.image",
@@ -33,6 +36,7 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
     "disk.total",
     "measure.complete",
     "memory.tier",
+    "service.growth",
     "image.secrets",
     "image.vulnerabilities",
     "image.misconfigurations",
@@ -102,6 +106,7 @@ class Verdict:
     total_bytes: int | Missing
     limit_bytes: int
     metric: str
+    rss_bytes: int | Missing = NO_RSS  # the total by RSS, beside the chosen metric
     spread_bytes: tuple[int, int] | Missing
     checks: tuple[Check, ...]
     waterfalls: tuple[Waterfall, ...]  # the budget's own machine first, then the tier's

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onegig.judge.service_checks import FULL_SHARE
+from onegig.judge.service_checks import has_own_limit
 from onegig.model.images import Dive, Image, Layer
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
@@ -92,16 +92,16 @@ def _state(report: Report, check: Check) -> Step | None:
         return None
     if service.state is ServiceState.OOM_KILLED or service.oom_kills:
         return _killed(memory, service, check)
-    if service.state is ServiceState.NOT_STARTED:
+    if service.state is ServiceState.WAITING:
         return None
     look = "its last lines are below" if service.log_tail.strip() else "it left no log"
-    return Step(text=f"Mend {name}, which {_ended(service)}: {look}")
+    if service.state is ServiceState.REFUSED:
+        look = "the engine's reason is above"
+    return Step(text=f"Fix {name}, which {_ended(service)}: {look}")
 
 
 def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
-    peak = memory.box.peak_bytes
-    used = memory.box.peak_anon_bytes if isinstance(peak, Missing) else peak
-    if used < memory.box.cap_bytes * FULL_SHARE:
+    if has_own_limit(service):
         text = f"Make {service.name} smaller or its own limit larger: it was killed by that limit"
         return Step(text=text, place=_place(check))
     largest = max(memory.services, key=lambda one: one.rss_max_bytes)
@@ -113,8 +113,28 @@ def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
     return Step(text=text)
 
 
+def _boot(report: Report, check: Check) -> Step | None:
+    """Fewer at once where the start itself filled the machine, else a smaller start."""
+    memory = report.memory
+    if isinstance(memory, Missing):
+        return None
+    start, peak = memory.start, memory.boot
+    if not isinstance(start, Missing) and start.crowded:
+        names = " ".join(service.name for service in memory.services[: start.parallel])
+        text = f"Start {start.parallel} services at a time, or chain them with depends_on:"
+        return Step(text=text, quoted=f"docker compose up -d {names}")
+    causes = () if isinstance(peak, Missing) else peak.causes
+    who = next((name for name, _ in causes if name != "engine"), "")
+    if not who:
+        return Step(text=f"Start fewer containers at once, or free {_over(check)}")
+    text = f"Make {who} smaller while the stack starts, or run it apart from the others"
+    return Step(text=text, place=_place(check))
+
+
 def _ended(service: ServiceMemory) -> str:
-    return "crashed" if service.state is ServiceState.CRASHED else "never turned healthy"
+    if service.state is ServiceState.REFUSED:
+        return "could not be started"
+    return "crashed" if service.state is ServiceState.CRASHED else "is unhealthy"
 
 
 def _service_named(memory: MemoryReport, name: str) -> ServiceMemory | None:
@@ -233,6 +253,7 @@ def _over(check: Check) -> str:
 
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
+    "memory.boot": _boot,
     "service.memory": _service,
     "service.state": _state,
     "service.image": _image,

@@ -29,7 +29,7 @@ def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
     """What is stacked, from below: kernel and OS, engine, the largest services, the rest."""
     samples = thinned(memory.samples)
     names = [service.name for service in memory.services]
-    series = [tuple(sample.service_rss_bytes[i] for sample in samples) for i in range(len(names))]
+    series = [tuple(sample.service_bytes[i] for sample in samples) for i in range(len(names))]
     order = sorted(range(len(names)), key=lambda i: -max(series[i], default=0))
     top, rest = order[:COLORED], order[COLORED:]
     if len(rest) == 1:

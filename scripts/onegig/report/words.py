@@ -7,6 +7,7 @@ never prints as a pass.
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from onegig.judge.words import Comparison, compare
+from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
@@ -17,7 +18,7 @@ TIMES = "\u00d7"
 MINUS = "\u2212"
 SAME = "same"
 SYMBOLS = {State.GO: "✓", State.WARN: "!", State.NO_GO: "✗", State.INCOMPLETE: "?"}
-METRICS = {"rss": "RSS", "pss": "PSS", "charged": "charged"}
+METRICS = {metric.value: name for metric, name in METRIC_NAMES.items()}
 _GB = 1000**3
 _ONE, _TENTH = Decimal(1), Decimal("0.1")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
@@ -168,7 +169,12 @@ def headroom(value_bytes: int) -> str:
 
 def service_state(service: ServiceMemory) -> str:
     """How a service ended, with its restarts and OOM kills."""
-    words = {ServiceState.OOM_KILLED: "OOM-killed", ServiceState.NOT_STARTED: "not started"}
+    words = {
+        ServiceState.OOM_KILLED: "OOM-killed",
+        ServiceState.REFUSED: "not started",
+        ServiceState.WAITING: "waiting",
+        ServiceState.NOT_READY: "not ready",
+    }
     text = words.get(service.state, service.state.value)
     if service.oom_kills > 1:
         text += f" {service.oom_kills}{TIMES}"

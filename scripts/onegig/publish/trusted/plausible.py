@@ -79,7 +79,7 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield "was measured by a metric that does not exist"
     for service in report.services:
         yield from _doubt_service(service)
-    if any(len(one.service_rss_bytes) != len(report.services) for one in report.samples):
+    if any(len(one.service_bytes) != len(report.services) for one in report.samples):
         yield "has a sample that is not one number for every service"
     yield from _doubt_windows(report)
     yield from _doubt_sums(report)
@@ -126,11 +126,15 @@ def _doubt_sums(report: MemoryReport) -> Iterator[str]:
         yield "has a box with less PSS than its services"
     if box.oom_kills < sum(service.oom_kills for service in services):
         yield "has a box with fewer OOM kills than its services"
-    if report.window.metric == Metric.RSS and any(
-        sample.total_bytes < sample.engine_bytes + sum(sample.service_rss_bytes)
+    if box.cost_bytes < sum(service.cost_bytes for service in services):
+        yield "has a box with a lower real cost than its services"
+    if report.window.metric != Metric.CHARGED and any(
+        sample.total_bytes < sample.engine_bytes + sum(sample.service_bytes)
         for sample in report.samples
     ):
         yield "has a sample whose total is less than its parts"
+    if not isinstance(report.boot, Missing) and len(report.boot.causes) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} causes of its peak"
 
 
 def _names(kind: str, names: Iterable[str]) -> Iterator[str]:
