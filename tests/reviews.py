@@ -13,6 +13,7 @@ from factories import LOG, MB, SERVICES, make_images, make_memory, make_service
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
+from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.load.budgets import parse_budgets
 from onegig.model.accounting import Accounting
@@ -23,7 +24,6 @@ from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.review import Comparison, LimitChange, Review
 from onegig.model.run import Failure
-from onegig.model.tiers import find_tier
 from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
 from scenarios import HOSTILE
 
@@ -62,7 +62,7 @@ def judged(
     commit: str = MERGE,
 ) -> Report:
     """The report of a run, as the judge sees it."""
-    tier = find_tier(budgets.tier) if budgets.tier else None
+    tier = choose_tier(budgets, memory, images)
     return Report(
         stack="crypto-desk",
         created="2026-11-23T20:44:00+00:00",

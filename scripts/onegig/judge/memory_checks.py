@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onegig.judge.service_checks import check_services
+from onegig.judge.tier import WHERE, name_tier
 from onegig.judge.totals import Total, consumption
 from onegig.judge.windows import FEW_WINDOWS, is_noise
 from onegig.judge.words import compare, listed, memory, percent, reason, span
@@ -19,7 +20,7 @@ def check_memory(
     """Every check of a stack that was measured."""
     yield _total(budgets, report, total)
     if tier:
-        yield check_tier(total, tier)
+        yield check_tier(budgets, total, tier)
     yield from check_services(budgets, report)
     for why in filter(None, (*report.incomplete, total.doubt)):
         yield gap("memory", "Memory measured in full", why)
@@ -40,11 +41,17 @@ def missing_memory(budgets: Budgets, missing: Missing) -> Check:
     )
 
 
-def check_tier(total: Total, tier: Tier) -> Check:
-    """The same stack on the tier's real machine: what its own system leaves. WARN at worst."""
+def check_tier(budgets: Budgets, total: Total, tier: Tier) -> Check:
+    """Check the same stack on the tier's real machine, of which a share must stay free as well.
+
+    WARN at worst.
+    """
     needed = system_on(tier, total) + total.engine_bytes + total.stack_bytes
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)
+    wanted, tight = budgets.memory.headroom_share, ""
+    if needed <= most and most - needed < most * wanted:
+        tight = f", less than the {percent(wanted)} asked for"
     if tier.memtotal_bytes is None:
         message = (
             f"what {tier.name} really has (MemTotal) is not confirmed; "
@@ -53,7 +60,8 @@ def check_tier(total: Total, tier: Tier) -> Check:
     else:
         system = f"its OS takes {memory(system_on(tier, total))}"
         message = (
-            f"{tier.name} really has {figures.limit:,} MB, {system}: {figures.of}, {figures.room}"
+            f"{name_tier(budgets, tier)} really has {figures.limit:,} MB, {system}: "
+            f"{figures.of}, {figures.room}"
         )
     return Check(
         id="memory.tier",
@@ -63,9 +71,9 @@ def check_tier(total: Total, tier: Tier) -> Check:
         value=needed,
         limit=tier.memtotal_bytes,
         blocking=False,
-        state=State.GO if needed <= most else State.WARN,
-        message=message,
-        where="tiers.toml",
+        state=State.WARN if tight or needed > most else State.GO,
+        message=f"{message}{tight}",
+        where=WHERE,
     )
 
 

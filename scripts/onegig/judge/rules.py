@@ -8,7 +8,6 @@ from onegig.judge.words import percent
 from onegig.model.budgets import Budgets, Metric, Policy
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb
-from onegig.model.tiers import catalogue
 
 NONE = "none"
 _GB = 1000**3
@@ -84,18 +83,6 @@ def _switched_on(old: object, new: object) -> bool:
     return bool(new) and not old
 
 
-def _tier(old: str | None, new: str | None) -> bool:
-    return raised(_room(old), _room(new))
-
-
-def _room(name: str | None) -> float | None:
-    """What a tier leaves to engine and stack; None without one, and where that is not confirmed."""
-    tier = catalogue().get(name or "")
-    if tier is None or tier.memtotal_bytes is None:
-        return None
-    return tier.memtotal_bytes - (tier.os_idle_bytes or 0)
-
-
 def _counted(noun: str) -> Callable[[int], str]:
     return lambda count: f"{count:,} {noun}{'' if count == 1 else 's'}"
 
@@ -139,7 +126,7 @@ def _rule(
 
 RULES = (
     _rule("compose", "compose", str, _either),
-    _rule("tier", "tier", str, _tier),
+    _rule("tier", "tier", str, _either),  # limits.py knows which machine is judged without one
     _rule("memory.limit", "memory.limit_bytes", memory_text, raised),
     _rule("memory.metric", "memory.metric", str, _metric),
     _rule("memory.headroom", "memory.headroom_share", percent, lowered),

@@ -8,6 +8,7 @@ from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
 from onegig.judge.scan_checks import check_scan, scan_notes
 from onegig.judge.sentence import make_sentence
+from onegig.judge.tier import check_hardware
 from onegig.judge.totals import Total, add_up
 from onegig.judge.waivers import apply_waivers, waiver_notes
 from onegig.judge.waterfall import waterfalls
@@ -34,8 +35,9 @@ def judge(
 ) -> Verdict:
     """The verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
-    `today` (UTC) decides which waivers are still in force. `main` is what a pull request goes on
-    top of: of what trivy finds only that blocks which it does not have.
+    `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
+    force. `main` is what a pull request goes on top of: of what trivy finds only that blocks which
+    it does not have.
     """
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
     scans = () if isinstance(images, Missing) else _scans(budgets, images, today, main)
@@ -75,6 +77,8 @@ def _checks(
         yield from missing_images(budgets, images)
     else:
         yield from check_images(budgets, images)
+    if tier:
+        yield from check_hardware(tier, memory, images)
     if not isinstance(memory, Missing) and not isinstance(images, Missing):
         yield from _halves(images, memory)
 

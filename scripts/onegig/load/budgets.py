@@ -39,7 +39,7 @@ from onegig.model.budgets import (
 )
 from onegig.model.scan import Severity
 from onegig.model.stack import Stack
-from onegig.model.tiers import catalogue
+from onegig.model.tiers import NO_TIER, catalogue
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 COMPOSE = "compose.yml"
@@ -231,8 +231,9 @@ def _check_sense(budgets: Budgets, values: Values) -> None:
         values.problem(("load", "command"), f"has {RATE} but load.rate is not set")
     if budgets.load and budgets.load.rate is not None and not budgets.load.takes_rate:
         values.problem(("load", "rate"), f"is used nowhere: put {RATE} into load.command")
-    if budgets.tier and budgets.tier not in catalogue():
-        hint = did_you_mean(budgets.tier, catalogue()) or f" (known: {', '.join(catalogue())})"
+    known = (*catalogue(), NO_TIER)
+    if budgets.tier and budgets.tier not in known:
+        hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"
         values.problem(("tier",), f"no tier is called {budgets.tier!r}{hint}")
 
 

@@ -45,6 +45,7 @@ class ServiceMemory:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality, "" when unlabelled
     log_tail: str = ""  # filled for services that failed
+    cpus: float | None = None  # compose cpus of one container: Docker refuses more than there are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

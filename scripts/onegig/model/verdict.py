@@ -33,6 +33,8 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
     "disk.total",
     "measure.complete",
     "memory.tier",
+    "tier.cpus",
+    "tier.architecture",
     "image.secrets",
     "image.vulnerabilities",
     "image.misconfigurations",

@@ -201,7 +201,8 @@ def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
 
 
 def test_a_tier_that_fits(judged: Judge) -> None:
-    verdict = judged(tier=find_tier("aws-t2-micro"))
+    budgets = replace(BUDGETS, tier="aws-t2-micro")
+    verdict = judged(budgets=budgets, tier=find_tier("aws-t2-micro"))
     (check,) = checks(verdict, "memory.tier")
     assert (check.state, check.blocking, check.limit) == (State.GO, False, MEMTOTAL)
     assert check.message == (
@@ -211,15 +212,30 @@ def test_a_tier_that_fits(judged: Judge) -> None:
 
 def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     tier = find_tier("aws-t2-micro")
+    budgets = replace(limits(1024 * MIB, headroom_share=0), tier=tier.name)
     for value, state in ((764, State.GO), (765, State.WARN), (900, State.WARN)):
         memory = measured([service("web", value * MIB)])
-        verdict = judge(limits(1024 * MIB), make_images(["web"]), memory, tier, today=TODAY)
+        verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
         (check,) = checks(verdict, "memory.tier")
         assert (check.state, verdict.state) == (state, state)
     assert verdict.sentence == (
         "WARN: 900 of 1,024 MB, 124 MB (12 %) to spare; aws-t2-micro really has 949 MB, "
         "its OS takes 185 MB: 1,085 of 949 MB, 136 MB (15 %) over"
     )
+
+
+@pytest.mark.parametrize(("value", "state"), [(669, State.GO), (670, State.WARN)])
+def test_headroom_counts_on_the_tier_as_well(value: int, state: State) -> None:
+    """Of 949 MB 94.9 must stay free, and the idle OS takes 185."""
+    tier = find_tier("aws-t2-micro")
+    budgets = replace(limits(1024 * MIB), tier=tier.name)
+    memory = measured([service("web", value * MIB)])
+    verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
+    (check,) = checks(verdict, "memory.tier")
+    assert (check.state, verdict.state) == (state, state)
+    figures = f"{value + 185} of 949 MB, {949 - 185 - value} MB"
+    assert figures in check.message
+    assert check.message.endswith("less than the 10 % asked for") is (state is State.WARN)
 
 
 def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:

@@ -181,7 +181,9 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
     ),
     (LOAD, LOAD.replace("200", "50.5"), "load.rate", "200", "50.5"),
     (LOAD, "version: 1", "load", "web: load 200", "none"),
-    ("tier: aws-t2-micro", "version: 1", "tier", "aws-t2-micro", "none"),
+    ("tier: aws-t2-micro", "tier: none", "tier", "aws-t2-micro", "none"),
+    ("version: 1", "tier: aws-t2-micro", "tier", "not set (aws-t3-micro)", "aws-t2-micro"),
+    ("version: 1", "tier: none", "tier", "not set (aws-t3-micro)", "none"),
     (
         "services: {web: {memory: 24MB}}",
         "services: {web: {memory: 25MB}}",
@@ -222,6 +224,15 @@ def test_what_has_no_direction_may_be_looser_both_ways(old: str, new: str, key: 
     for one, another in ((old, new), (new, old)):
         ((found, _, _, looser),) = changes(one, another)
         assert (found, looser) == (key, True)
+
+
+def test_naming_the_machine_that_is_judged_anyway_lets_nothing_more_pass() -> None:
+    assert changes("version: 1", "tier: aws-t3-micro") == [
+        ("tier", "not set (aws-t3-micro)", "aws-t3-micro", False)
+    ]
+    assert changes("memory: {limit: 900MB}", "memory: {limit: 900MB}\ntier: none") == [
+        ("tier", "not set", "none", False)
+    ]
 
 
 def test_shards_let_nothing_more_pass() -> None:
