@@ -6,7 +6,7 @@ from onegig.model.baseline import Mark
 from onegig.model.measured import Missing
 from onegig.model.verdict import Check
 
-_OF_MEMORY = ("memory.", "service.memory", "service.state", "tier.cpus")
+_OF_MEMORY = ("memory.", "service.memory", "service.max_growth", "service.state", "tier.cpus")
 _OF_IMAGES = ("image.", "images.", "disk.", "service.image", "tier.architecture")
 
 

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from onegig.judge.rules import NONE, RULES, Rule, memory_text, raised, storage_text
+from onegig.judge.rules import (
+    NONE,
+    RULES,
+    Rule,
+    grown,
+    memory_growth_text,
+    memory_text,
+    raised,
+    storage_text,
+)
 from onegig.judge.words import one_line
 from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.review import LimitChange
@@ -22,6 +31,7 @@ _BLOCK_WHEN_WRITTEN = (
 )
 _SERVICE_MEMORY = Rule(key="", field="", write=memory_text, looser=raised)
 _SERVICE_IMAGE = Rule(key="", field="", write=storage_text, looser=raised)
+_SERVICE_GROWTH = Rule(key="", field="", write=memory_growth_text, looser=grown)
 
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
@@ -122,6 +132,14 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
                 for limits, own in zip((old, new), images, strict=True)
             ]
             yield replace(change, looser=held[0] != held[1] and raised(*held))
+        growths = before.max_growth, after.max_growth
+        for change in _value(_SERVICE_GROWTH, f"services.{name}.max_growth", *growths):
+            # without a limit of its own, memory.max_service_growth holds
+            most = [
+                own or limits.memory.max_service_growth
+                for limits, own in zip((old, new), growths, strict=True)
+            ]
+            yield replace(change, looser=most[0] != most[1] and grown(*most))
 
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:

@@ -14,12 +14,14 @@ from onegig.load.nearest import did_you_mean
 from onegig.load.structure import check_structure
 from onegig.load.values import (
     Values,
+    memory_growth,
     memory_size,
     most_or_any,
     number,
     positive,
     seconds,
     share,
+    storage_growth,
     storage_size,
     whole,
 )
@@ -138,6 +140,10 @@ def _memory(values: Values) -> MemoryBudget:
         system_overhead_bytes=values.read(
             ("memory", "system_overhead"), memory_size, default.system_overhead_bytes
         ),
+        max_growth=values.read(("memory", "max_growth"), memory_growth, default.max_growth),
+        max_service_growth=values.read(
+            ("memory", "max_service_growth"), memory_growth, default.max_service_growth
+        ),
     )
 
 
@@ -155,6 +161,7 @@ def _images(values: Values) -> ImagesBudget:
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
         ),
         max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
+        max_growth=values.read(("images", "max_growth"), storage_growth, default.max_growth),
         policy=Policy(policy) if policy in tuple(Policy) else default.policy,
     )
 
@@ -216,6 +223,7 @@ def _service(values: Values, name: str) -> ServiceBudget:
     return ServiceBudget(
         memory_bytes=values.read(("services", name, "memory"), positive(memory_size), None),
         image_bytes=values.read(("services", name, "image"), positive(storage_size), None),
+        max_growth=values.read(("services", name, "max_growth"), memory_growth, None),
     )
 
 

@@ -233,9 +233,12 @@ def _over(check: Check) -> str:
 
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
+    "memory.max_growth": _total,
     "service.memory": _service,
+    "service.max_growth": _service,
     "service.state": _state,
     "service.image": _image,
+    "image.max_growth": _image,
     "images.total": _images,
     "disk.total": _images,
     "image.efficiency": _wasted,

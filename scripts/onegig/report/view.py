@@ -17,9 +17,12 @@ _WAIVED = re.compile(r"; waived until [\d-]+$")
 _SUMMARY = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
     "memory.tier",
+    "memory.max_growth",
     "service.memory",
+    "service.max_growth",
     "images.total",
     "service.image",
+    "image.max_growth",
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",

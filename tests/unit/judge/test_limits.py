@@ -14,8 +14,10 @@ from onegig.judge.limits import limit_changes
 from onegig.load.budgets import parse_budgets
 from onegig.model.budgets import (
     Budgets,
+    Growth,
     ImagesBudget,
     Load,
+    MemoryBudget,
     ScanBudget,
     ServiceBudget,
     Waiver,
@@ -26,16 +28,27 @@ NO_LIMITS = ("path", "lines")  # say nothing of what is judged, nor how
 WAIVER = Waiver(
     metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
+TENTH = Growth(value=0.1, is_share=True)
 WHOLE = Budgets(  # nothing left out
     path="budgets.yml",
     compose="compose.yml",
     tier="aws-t2-micro",
+    memory=MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
     images=ImagesBudget(
-        each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1, max_dead_bytes=2
+        each_bytes=110 * 10**6,
+        max_wasted_bytes=1,
+        max_user_wasted_share=0.1,
+        max_dead_bytes=2,
+        max_growth=TENTH,
     ),
     scan=ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
-    services=(("web", ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6)),),
+    services=(
+        (
+            "web",
+            ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6, max_growth=TENTH),
+        ),
+    ),
     waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
 )
 
@@ -169,6 +182,24 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
         "10 %",
     ),
     ("images: {max_dead: 1MB}", "version: 1", "images.max_dead", "1.0 MB", "none"),
+    ("memory: {max_growth: 5%}", "memory: {max_growth: 6%}", "memory.max_growth", "5 %", "6 %"),
+    ("memory: {max_growth: 5%}", "version: 1", "memory.max_growth", "5 %", "none"),
+    (
+        "memory: {max_service_growth: 10MB}",
+        "memory: {max_service_growth: 20MB}",
+        "memory.max_service_growth",
+        "10 MB",
+        "20 MB",
+    ),
+    ("images: {max_growth: 5MB}", "version: 1", "images.max_growth", "5.0 MB", "none"),
+    ("services: {web: {max_growth: 5%}}", "version: 1", "services.web.max_growth", "5 %", "none"),
+    (
+        "memory: {max_service_growth: 5%}\nservices: {web: {}}",
+        "memory: {max_service_growth: 5%}\nservices: {web: {max_growth: 50%}}",
+        "services.web.max_growth",
+        "none",
+        "50 %",
+    ),
     ("measure: {window: 15s}", "measure: {window: 5s}", "measure.window", "15 s", "5 s"),
     ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10 Hz", "2 Hz"),
     ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3 windows", "1 window"),
@@ -218,6 +249,7 @@ def test_looser_is_told_from_stricter(
         (LOAD, LOAD.replace("load, ", "idle, "), "load.command"),
         (LOAD, LOAD.replace("web", "db"), "load.service"),
         ("measure: {settle: 5s}", "measure: {settle: 50s}", "measure.settle"),
+        ("memory: {max_growth: 5%}", "memory: {max_growth: 5MB}", "memory.max_growth"),
     ],
 )
 def test_what_has_no_direction_may_be_looser_both_ways(old: str, new: str, key: str) -> None:
