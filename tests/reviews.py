@@ -17,6 +17,7 @@ from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.load.budgets import parse_budgets
 from onegig.model.accounting import Accounting
+from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -60,6 +61,7 @@ def judged(
     images: ImagesReport | Missing,
     budgets: Budgets = BUDGETS,
     commit: str = MERGE,
+    main: Baseline | None = None,
 ) -> Report:
     """The report of a run, as the judge sees it."""
     tier = choose_tier(budgets, memory, images)
@@ -67,7 +69,7 @@ def judged(
         stack="crypto-desk",
         created="2026-11-23T20:44:00+00:00",
         commit=commit,
-        verdict=judge(budgets, images, memory, tier, today=TODAY),
+        verdict=judge(budgets, images, memory, tier, today=TODAY, main=main),
         images=images,
         memory=memory,
         reproduce="onegig check",

@@ -160,7 +160,15 @@ def _images(values: Values) -> ImagesBudget:
         max_user_wasted_share=values.read(
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
         ),
+        ignore_user_wasted_below_bytes=values.read(
+            ("images", "ignore_user_wasted_below"),
+            storage_size,
+            default.ignore_user_wasted_below_bytes,
+        ),
         max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
+        max_base_dead_bytes=values.read(
+            ("images", "max_base_dead"), storage_size, default.max_base_dead_bytes
+        ),
         max_growth=values.read(("images", "max_growth"), storage_growth, default.max_growth),
         policy=Policy(policy) if policy in tuple(Policy) else default.policy,
     )

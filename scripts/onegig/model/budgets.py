@@ -68,7 +68,9 @@ class ImagesBudget:
     min_efficiency: float | None = 0.90
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
-    max_dead_bytes: int | None = None  # of each image, by our own account
+    ignore_user_wasted_below_bytes: int = _storage("1MB")  # whatever share of the image that is
+    max_dead_bytes: int | None = None  # that each image adds to its base's, by our own account
+    max_base_dead_bytes: int | None = None  # that came with FROM
     max_growth: Growth | None = None  # of each image against main
     policy: Policy = Policy.NOTE  # for remarks about Dockerfiles
 

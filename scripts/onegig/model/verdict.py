@@ -45,6 +45,7 @@ CHECK_IDS = (  # every kind of check there is, the one to read of first first; s
     "image.wasted",
     "image.user_wasted",
     "image.dead",
+    "image.base_dead",
     "image.dockerfile",
 )
 

@@ -180,10 +180,18 @@ def _wasted(report: Report, check: Check) -> Step | None:
 def _dead(report: Report, check: Check) -> Step | None:
     """What most of the dead bytes are, and the fix for it, should there be one."""
     image = _image_of(report, check.subject)
-    if image is None or isinstance(image.accounting, Missing) or not image.accounting.dead:
+    if image is None or isinstance(image.accounting, Missing):
         return None
-    worst = image.accounting.dead[0]
-    fix = accounts.fix_of(image.accounting, worst)
+    account, of_base = image.accounting, check.id == "image.base_dead"
+    worst = next((one for one in account.dead if account.is_of_base(one) is of_base), None)
+    if worst is None:
+        return None
+    if of_base:
+        text = (
+            f"Choose a base with {_over(check)} fewer dead bytes for the image of {check.subject}"
+        )
+        return Step(text=text, place=_place(check))
+    fix = accounts.fix_of(account, worst)
     text = f"Take {_over(check)} of dead bytes off the image of {check.subject}"
     if fix is not None:
         return Step(text=f"{text}:", place=_place(check), fix=fix.text, fix_place=fix.place)
@@ -245,5 +253,6 @@ _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "image.wasted": _wasted,
     "image.user_wasted": _wasted,
     "image.dead": _dead,
+    "image.base_dead": _dead,
     "image.dockerfile": _dockerfile,
 }

@@ -27,6 +27,7 @@ _SUMMARY = (  # one row each, in this order; of many subjects the one with the l
     "image.wasted",
     "image.user_wasted",
     "image.dead",
+    "image.base_dead",
     "image.vulnerabilities",
     "disk.total",
 )

@@ -39,6 +39,7 @@ WHOLE = Budgets(  # nothing left out
         max_wasted_bytes=1,
         max_user_wasted_share=0.1,
         max_dead_bytes=2,
+        max_base_dead_bytes=2,
         max_growth=TENTH,
     ),
     scan=ScanBudget(misconfigurations=0),
@@ -182,6 +183,14 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
         "10 %",
     ),
     ("images: {max_dead: 1MB}", "version: 1", "images.max_dead", "1.0 MB", "none"),
+    ("images: {max_base_dead: 9MB}", "version: 1", "images.max_base_dead", "9.0 MB", "none"),
+    (
+        "version: 1",
+        "images: {ignore_user_wasted_below: 5MB}",
+        "images.ignore_user_wasted_below",
+        "1.0 MB",
+        "5.0 MB",
+    ),
     ("memory: {max_growth: 5%}", "memory: {max_growth: 6%}", "memory.max_growth", "5 %", "6 %"),
     ("memory: {max_growth: 5%}", "version: 1", "memory.max_growth", "5 %", "none"),
     (

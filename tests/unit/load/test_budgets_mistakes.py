@@ -85,8 +85,8 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             "images: {x: 1}",
             (
                 "1: images: unknown key 'x'"
-                " (known: total, each, min_efficiency, max_wasted, max_user_wasted, max_dead,"
-                " max_growth, policy)"
+                " (known: total, each, min_efficiency, max_wasted, max_user_wasted,"
+                " ignore_user_wasted_below, max_dead, max_base_dead, max_growth, policy)"
             ),
         ),
         (
