@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 
-from factories import make_memory, make_service
+from factories import LIMIT, make_memory, make_service
 from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart, MemoryReport, Sample, ServiceMemory
@@ -42,7 +42,9 @@ def measured(
     report = make_memory(own, engine=(part,), samples=samples(totals))
     charged = engine + sum(one.working_set_bytes for one in own)
     cost = engine + sum(one.cost_bytes for one in own)
-    return replace(report, box=replace(report.box, charged_bytes=charged, cost_bytes=cost))
+    return replace(
+        report, box=replace(report.box, charged_bytes=charged, cost_bytes=cost, cap_bytes=LIMIT)
+    )
 
 
 def samples(totals: Iterable[int]) -> tuple[Sample, ...]:

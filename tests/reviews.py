@@ -13,9 +13,11 @@ from factories import LOG, MB, SERVICES, make_images, make_memory, make_service
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
+from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.load.budgets import parse_budgets
 from onegig.model.accounting import Accounting
+from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -23,7 +25,6 @@ from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.review import Comparison, LimitChange, Review
 from onegig.model.run import Failure
-from onegig.model.tiers import find_tier
 from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
 from scenarios import HOSTILE
 
@@ -60,14 +61,15 @@ def judged(
     images: ImagesReport | Missing,
     budgets: Budgets = BUDGETS,
     commit: str = MERGE,
+    main: Baseline | None = None,
 ) -> Report:
     """The report of a run, as the judge sees it."""
-    tier = find_tier(budgets.tier) if budgets.tier else None
+    tier = choose_tier(budgets, memory, images)
     return Report(
         stack="crypto-desk",
         created="2026-11-23T20:44:00+00:00",
         commit=commit,
-        verdict=judge(budgets, images, memory, tier, today=TODAY),
+        verdict=judge(budgets, images, memory, tier, today=TODAY, main=main),
         images=images,
         memory=memory,
         reproduce="onegig check",

@@ -50,7 +50,10 @@ PROJECT = (
         multiple=True,
         help="A compose file instead of the one budgets.yml names; may be repeated.",
     ),
-    click.option("--tier", help="A machine of the tier catalogue to show beside the limit."),
+    click.option(
+        "--tier",
+        help="A machine of the tier catalogue to judge for besides the limit, or none.",
+    ),
 )
 WINDOW = (
     click.option(

@@ -12,10 +12,11 @@ import statistics
 import tempfile
 import time
 
+from onegig.memory.stack import start_stack
+
 from onegig.engine import connect
 from onegig.memory.box import open_box
 from onegig.memory.sampler import open_sampler
-from onegig.memory.stack import start_stack
 from onegig.model.stack import Service, Stack
 from onegig.owned import new_run, remove_leftovers
 from onegig.process import run

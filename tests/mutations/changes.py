@@ -38,7 +38,7 @@ def service(**values: Any) -> Change:
 
 def sample(one: Document) -> list[int]:
     """What each service takes in one sample."""
-    values: list[int] = one["samples"][3]["service_rss_bytes"]
+    values: list[int] = one["samples"][3]["service_bytes"]
     return values
 
 

@@ -54,7 +54,7 @@ def _samples() -> Iterator[tuple[str, str, Change]]:
         "too many samples",
         "memory.json",
         lambda one: one.update(
-            samples=[{**one["samples"][0], "service_rss_bytes": []}] * 50_001, services=[]
+            samples=[{**one["samples"][0], "service_bytes": []}] * 50_001, services=[]
         ),
     )
     yield "a window too short", "memory.json", window(services=[])

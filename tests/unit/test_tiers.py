@@ -5,7 +5,7 @@ import re
 import pytest
 
 from onegig.errors import ConfigError
-from onegig.model.tiers import GB, MIB, Tier, catalogue, find_tier
+from onegig.model.tiers import GB, MIB, Tier, catalogue, find_tier, smallest_tier
 
 TIERS = tuple(catalogue().values())
 
@@ -23,6 +23,9 @@ def test_a_row_is_whole(tier: Tier) -> None:
     if tier.os_idle_bytes is not None:
         assert tier.os_idle_bytes < tier.memory_bytes / 2
     assert tier.disk_bytes is None or tier.disk_bytes >= 30 * GB
+    assert 0 < tier.vcpus <= 8
+    assert tier.architecture in ("x86_64", "aarch64")
+    assert ("arm64" in tier.price_note) is (tier.architecture == "aarch64")
     assert tier.usd_per_month is None or 0 <= tier.usd_per_month < 100
 
 
@@ -40,6 +43,27 @@ def test_the_cheapest_step_up() -> None:
 
     assert cheapest(2048) == "lightsail-2gb"
     assert cheapest(4096) == "lightsail-4gb"
+
+
+@pytest.mark.parametrize(
+    ("sold_mib", "architecture", "name"),
+    [
+        (1024, "x86_64", "aws-t3-micro"),
+        (1024, "amd64", "aws-t3-micro"),
+        (1024, "", "aws-t3-micro"),
+        (1024, "aarch64", None),  # 922 MB are not confirmed
+        (2048, "x86_64", "aws-t3-small"),
+        (2048, "aarch64", "aws-t4g-small"),
+        (2048, "arm64", "aws-t4g-small"),
+        (1024, "riscv64", None),
+        (1000, "x86_64", None),
+    ],
+)
+def test_the_smallest_machine_sold_with_so_much(
+    sold_mib: int, architecture: str, name: str | None
+) -> None:
+    tier = smallest_tier(sold_mib * MIB, architecture)
+    assert (tier.name if tier else None) == name
 
 
 def test_an_unknown_tier_is_answered_with_the_nearest() -> None:

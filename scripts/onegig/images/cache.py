@@ -27,7 +27,7 @@ from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 
-SCHEMA = f"{IMAGES_SCHEMA}/cache/2"
+SCHEMA = f"{IMAGES_SCHEMA}/cache/3"
 UNUSED_DAYS = 30
 _DAY_SECONDS = 24 * 3600
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError)

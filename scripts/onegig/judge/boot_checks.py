@@ -20,13 +20,8 @@ def check_boot(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator
     A job that runs once, or a service that is large while it starts, ends a small machine as surely
     as one that stays large.
     """
-    peak, start, limit = report.boot, report.start, budgets.memory.limit_bytes
-    crowded = not isinstance(start, Missing) and start.crowded > 0
-    if (
-        isinstance(peak, Missing)
-        or not (peak.starting or crowded)
-        or not _is_comparable(report, budgets)
-    ):
+    peak, start, limit = starting_peak(budgets, report), report.start, budgets.memory.limit_bytes
+    if peak is None:
         return
     value = boot_bytes(budgets, peak)
     figures = compare(value, limit)
@@ -49,6 +44,18 @@ def check_boot(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator
         message=message,
         where=budgets.where("memory.limit"),
     )
+
+
+def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
+    """Return the highest total since `compose up`; None where it was within a window.
+
+    What was measured by another metric cannot be judged by this one.
+    """
+    peak, start = report.boot, report.start
+    if isinstance(peak, Missing) or Metric(report.window.metric) is not budgets.memory.metric:
+        return None
+    crowded = not isinstance(start, Missing) and start.crowded > 0
+    return peak if peak.starting or crowded else None
 
 
 def boot_bytes(budgets: Budgets, peak: BootPeak) -> int:
@@ -95,10 +102,6 @@ def _crowded(start: Start, total: Total) -> str:
     together = f"memory was full while {start.crowded} containers started at once"
     again = f"started {start.parallel} at a time, the stack takes {memory(total.bytes)}"
     return f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"
-
-
-def _is_comparable(report: MemoryReport, budgets: Budgets) -> bool:
-    return Metric(report.window.metric) is budgets.memory.metric
 
 
 def _name(cause: str) -> str:

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from onegig.judge.comparable import other_total
 from onegig.judge.differences import differences
+from onegig.judge.growth_checks import GROWTH_IDS
 from onegig.judge.halves import missing_half
 from onegig.judge.noise import differs
 from onegig.judge.remarks import compare_remarks
 from onegig.judge.scan_deltas import scan_delta
 from onegig.judge.service_deltas import compare_services
-from onegig.judge.words import memory
 from onegig.model.baseline import Baseline, Mark
 from onegig.model.measured import Missing, Skipped
 from onegig.model.report import Report
@@ -23,6 +24,7 @@ from onegig.model.verdict import Check, State, Unit
 
 SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}
 NOT_THERE = Skipped(reason="not in the baseline")
+IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 
 _TOTALS = ("memory.total", "memory.tier")
 _Line = TypeVar("_Line", Check, Mark)
@@ -68,6 +70,8 @@ def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delt
 def _new(check: Check, baseline: Baseline) -> Delta:
     """A check without a mark: new, unless the baseline's run did not get as far."""
     gap = missing_half(check.id, baseline.marks)
+    if gap is None and check.id in GROWTH_IDS:
+        gap = IS_COMPARISON
     return Delta(
         id=check.id,
         subject=check.subject,
@@ -96,12 +100,7 @@ def _numbered(lines: Sequence[_Line]) -> Iterator[tuple[tuple[str, str, int], _L
 def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
     """Why the two totals are not of one kind."""
     now = report.verdict
-    if baseline.metric != now.metric:
-        return Skipped(reason=f"the baseline adds up {baseline.metric}, not {now.metric}")
-    if baseline.limit_bytes != now.limit_bytes:
-        boxes = f"{memory(baseline.limit_bytes)}, not {memory(now.limit_bytes)}"
-        return Skipped(reason=f"the baseline was measured against a limit of {boxes}")
-    return None
+    return other_total(baseline, now.metric, now.limit_bytes)
 
 
 def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Skipped | None:

@@ -10,7 +10,7 @@ from onegig.judge.words import compare, one_line, percent, percent_beside, reaso
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, Image
 from onegig.model.measured import Missing
-from onegig.model.sizes import Convention
+from onegig.model.sizes import Convention, format_mb
 from onegig.model.verdict import Check, State, Unit
 
 
@@ -24,6 +24,7 @@ class _Rule:
     at_most: bool
     limit: float
     where: str
+    ignored_below: int = 0  # so many bytes wasted break no rule
 
     @property
     def broken(self) -> State:
@@ -44,21 +45,24 @@ def check_dive(budgets: Budgets, image: Image) -> Iterator[Check]:
     """A check for each rule that has a limit."""
     subject = image.services[0] if len(image.services) == 1 else image.reference
     for rule in _rules(budgets):
+        little = False
         if isinstance(image.dive, Missing):
             value: float | Missing = image.dive
             state = rule.unknown
             message = reason(image.dive, f"the image of {subject}", "read by dive")
         else:
             value = _value(rule, image.dive)
-            state = State.GO if rule.keeps(value) else rule.broken
-            message = f"the image of {subject} {_finding(rule, image.dive)}"
+            little = image.dive.wasted_bytes < rule.ignored_below and not rule.keeps(value)
+            state = State.GO if little or rule.keeps(value) else rule.broken
+            finding = _little(rule, image.dive) if little else _finding(rule, image.dive)
+            message = f"the image of {subject} {finding}"
         yield Check(
             id=rule.id,
             subject=subject,
             title=f"{rule.title} of {subject}",
             unit=rule.unit,
             value=value,
-            limit=rule.limit,
+            limit=None if little else rule.limit,
             at_most=rule.at_most,
             state=state,
             message=message,
@@ -87,6 +91,7 @@ def _rules(budgets: Budgets) -> Iterator[_Rule]:
                 at_most=name != "efficiency",
                 limit=limit,
                 where=budgets.where(f"images.{key}"),
+                ignored_below=limits.ignore_user_wasted_below_bytes if name == "user_wasted" else 0,
             )
 
 
@@ -96,6 +101,13 @@ def _value(rule: _Rule, dive: Dive) -> float:
         "image.wasted": dive.wasted_bytes,
         "image.user_wasted": dive.user_wasted_share,
     }[rule.id]
+
+
+def _little(rule: _Rule, dive: Dive) -> str:
+    """Such as "wastes 15 % of what it adds, ignored below 1.0 MB"."""
+    shown = percent_beside(_value(rule, dive), rule.limit, at_most=True)
+    least = format_mb(rule.ignored_below, Convention.STORAGE)
+    return f"wastes {shown} of what it adds, ignored below {least}"
 
 
 def _finding(rule: _Rule, dive: Dive) -> str:

@@ -6,8 +6,8 @@ from onegig.model.baseline import Mark
 from onegig.model.measured import Missing
 from onegig.model.verdict import Check
 
-_OF_MEMORY = ("memory.", "service.memory", "service.state")
-_OF_IMAGES = ("image.", "images.", "disk.", "service.image")
+_OF_MEMORY = ("memory.", "service.memory", "service.max_growth", "service.state", "tier.cpus")
+_OF_IMAGES = ("image.", "images.", "disk.", "service.image", "tier.architecture")
 
 
 def missing_half(identity: str, lines: Sequence[Check] | Sequence[Mark]) -> Missing | None:

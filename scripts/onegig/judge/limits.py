@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from onegig.judge.rules import NONE, RULES, Rule, memory_text, raised, storage_text
+from onegig.judge.rules import (
+    NONE,
+    RULES,
+    Rule,
+    grown,
+    memory_growth_text,
+    memory_text,
+    raised,
+    storage_text,
+)
 from onegig.judge.words import one_line
 from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.review import LimitChange
+from onegig.model.tiers import Tier, catalogue, smallest_tier
 
 _BLOCK_WHEN_WRITTEN = (
     "images.min_efficiency",
@@ -21,6 +31,7 @@ _BLOCK_WHEN_WRITTEN = (
 )
 _SERVICE_MEMORY = Rule(key="", field="", write=memory_text, looser=raised)
 _SERVICE_IMAGE = Rule(key="", field="", write=storage_text, looser=raised)
+_SERVICE_GROWTH = Rule(key="", field="", write=memory_growth_text, looser=grown)
 
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
@@ -35,7 +46,9 @@ def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
         texts = _load(old.load), _load(new.load)
         yield LimitChange(key="load", old=texts[0], new=texts[1], looser=new.load is None)
     for rule in RULES:
-        if rule.key in _BLOCK_WHEN_WRITTEN:
+        if rule.key == "tier":
+            yield from _tier(old, new)
+        elif rule.key in _BLOCK_WHEN_WRITTEN:
             yield from _blocking(rule, old, new)
         elif not (load_came_or_went and rule.key.startswith("load.")):
             yield from _value(rule, rule.key, rule.value(old), rule.value(new))
@@ -68,6 +81,39 @@ def _beside_default(rule: Rule, budgets: Budgets) -> str:
     return f"{rule.write(value)}{'' if _blocks(rule, budgets) else ' (only warns)'}"
 
 
+def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+    """A machine that leaves more room is looser, and judging for none at all is loosest.
+
+    Without `tier` the smallest machine sold with memory.limit is judged, where there is one.
+    """
+    if old.tier == new.tier:
+        return
+    before, after = _machine(old), _machine(new)
+    looser = before is not None and raised(_room(before), _room(after))
+    yield LimitChange(
+        key="tier", old=_tier_text(old, before), new=_tier_text(new, after), looser=looser
+    )
+
+
+def _machine(budgets: Budgets) -> Tier | None:
+    if budgets.tier:
+        return catalogue().get(budgets.tier)  # "none" is not in it
+    return smallest_tier(budgets.memory.limit_bytes)
+
+
+def _room(tier: Tier | None) -> int | None:
+    """What a tier leaves to engine and stack; None without one, and where that is not confirmed."""
+    if tier is None or tier.memtotal_bytes is None:
+        return None
+    return tier.memtotal_bytes - (tier.os_idle_bytes or 0)
+
+
+def _tier_text(budgets: Budgets, tier: Tier | None) -> str:
+    if budgets.tier:
+        return budgets.tier
+    return f"not set ({tier.name})" if tier else "not set"
+
+
 def _load(load: Load | None) -> str:
     return NONE if load is None else f"{load.service}: {' '.join(load.words)}"
 
@@ -86,6 +132,14 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
                 for limits, own in zip((old, new), images, strict=True)
             ]
             yield replace(change, looser=held[0] != held[1] and raised(*held))
+        growths = before.max_growth, after.max_growth
+        for change in _value(_SERVICE_GROWTH, f"services.{name}.max_growth", *growths):
+            # without a limit of its own, memory.max_service_growth holds
+            most = [
+                own or limits.memory.max_service_growth
+                for limits, own in zip((old, new), growths, strict=True)
+            ]
+            yield replace(change, looser=most[0] != most[1] and grown(*most))
 
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:

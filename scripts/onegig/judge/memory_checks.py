@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator
 
-from onegig.judge.boot_checks import check_boot, check_growth
+from onegig.judge.boot_checks import (
+    check_boot,
+    check_growth,
+    describe_boot,
+    starting_peak,
+)
 from onegig.judge.service_checks import check_services
+from onegig.judge.tier import WHERE, name_tier
 from onegig.judge.totals import Total, consumption
 from onegig.judge.windows import FEW_WINDOWS, is_noise
 from onegig.judge.words import compare, listed, memory, percent, reason, span
@@ -21,7 +27,7 @@ def check_memory(
     yield _total(budgets, report, total)
     yield from check_boot(budgets, report, total)
     if tier:
-        yield check_tier(total, tier)
+        yield check_tier(budgets, report, total, tier)
     yield from check_services(budgets, report)
     yield from check_growth(report, budgets, total)
     for why in filter(None, (*report.incomplete, total.doubt)):
@@ -43,11 +49,20 @@ def missing_memory(budgets: Budgets, missing: Missing) -> Check:
     )
 
 
-def check_tier(total: Total, tier: Tier) -> Check:
-    """The same stack on the tier's real machine: what its own system leaves. WARN at worst."""
-    needed = system_on(tier, total) + total.engine_bytes + total.stack_bytes
+def check_tier(budgets: Budgets, report: MemoryReport, total: Total, tier: Tier) -> Check:
+    """Check the same stack on the tier's real machine, of which a share must stay free as well.
+
+    The highest total since `compose up` counts. WARN at worst.
+    """
+    taken = total.engine_bytes + total.stack_bytes
+    peak = starting_peak(budgets, report)
+    starting = f"; {describe_boot(peak)}" if peak and peak.total_bytes > taken else ""
+    needed = system_on(tier, total) + max(taken, peak.total_bytes if peak else 0)
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)
+    wanted, tight = budgets.memory.headroom_share, ""
+    if needed <= most and most - needed < most * wanted:
+        tight = f", less than the {percent(wanted)} asked for"
     if tier.memtotal_bytes is None:
         message = (
             f"what {tier.name} really has (MemTotal) is not confirmed; "
@@ -56,7 +71,8 @@ def check_tier(total: Total, tier: Tier) -> Check:
     else:
         system = f"its OS takes {memory(system_on(tier, total))}"
         message = (
-            f"{tier.name} really has {figures.limit:,} MB, {system}: {figures.of}, {figures.room}"
+            f"{name_tier(budgets, tier)} really has {figures.limit:,} MB, {system}: "
+            f"{figures.of}, {figures.room}"
         )
     return Check(
         id="memory.tier",
@@ -66,9 +82,9 @@ def check_tier(total: Total, tier: Tier) -> Check:
         value=needed,
         limit=tier.memtotal_bytes,
         blocking=False,
-        state=State.GO if needed <= most else State.WARN,
-        message=message,
-        where="tiers.toml",
+        state=State.WARN if tight or needed > most else State.GO,
+        message=f"{message}{tight}{starting}",
+        where=WHERE,
     )
 
 
@@ -82,7 +98,7 @@ def _total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
     state, remark = _judge_total(budgets, report, total)
     figures = compare(total.bytes, limit)
     message = f"{figures.of}, {figures.room}{remark}"
-    room = limit - budgets.memory.system_overhead_bytes  # for engine and stack
+    room = budgets.memory.room_bytes
     if report.box.cap_bytes != room:
         box = memory(report.box.cap_bytes)
         message += f" (measured in a box of {box}, not {memory(room)})"

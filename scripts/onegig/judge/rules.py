@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from onegig.judge.words import percent
-from onegig.model.budgets import Budgets, Metric, Policy
+from onegig.model.budgets import Budgets, Growth, Metric, Policy
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb
-from onegig.model.tiers import catalogue
 
 NONE = "none"
 _GB = 1000**3
@@ -49,6 +48,29 @@ def storage_text(value_bytes: int) -> str:
     return f"{value_bytes / _GB:g} GB"
 
 
+def growth_text(growth: Growth, convention: Convention) -> str:
+    """Write a limit of growth: "10 %", "20 MB"."""
+    if growth.is_share:
+        return percent(growth.value)
+    return format_mb(int(growth.value), convention, down=True)
+
+
+def memory_growth_text(growth: Growth) -> str:
+    """Write a limit of the growth of memory."""
+    return growth_text(growth, Convention.MEMORY)
+
+
+def _storage_growth_text(growth: Growth) -> str:
+    return growth_text(growth, Convention.STORAGE)
+
+
+def grown(old: Growth | None, new: Growth | None) -> bool:
+    """Return whether more may grow; a share and an amount can't be compared, so it may."""
+    if old is None or new is None:
+        return new is None
+    return old.is_share != new.is_share or new.value > old.value
+
+
 def raised(old: float | None, new: float | None) -> bool:
     """What limits from above is looser when it is higher, or gone."""
     return new is None or (old is not None and new > old)
@@ -82,18 +104,6 @@ def _policy(old: Policy, new: Policy) -> bool:
 
 def _switched_on(old: object, new: object) -> bool:
     return bool(new) and not old
-
-
-def _tier(old: str | None, new: str | None) -> bool:
-    return raised(_room(old), _room(new))
-
-
-def _room(name: str | None) -> float | None:
-    """What a tier leaves to engine and stack; None without one, and where that is not confirmed."""
-    tier = catalogue().get(name or "")
-    if tier is None or tier.memtotal_bytes is None:
-        return None
-    return tier.memtotal_bytes - (tier.os_idle_bytes or 0)
 
 
 def _counted(noun: str) -> Callable[[int], str]:
@@ -139,18 +149,28 @@ def _rule(
 
 RULES = (
     _rule("compose", "compose", str, _either),
-    _rule("tier", "tier", str, _tier),
+    _rule("tier", "tier", str, _either),  # limits.py knows which machine is judged without one
     _rule("memory.limit", "memory.limit_bytes", memory_text, raised),
     _rule("memory.metric", "memory.metric", str, _metric),
     _rule("memory.headroom", "memory.headroom_share", percent, lowered),
     _rule("memory.system_overhead", "memory.system_overhead_bytes", memory_text, lowered),
+    _rule("memory.max_growth", "memory.max_growth", memory_growth_text, grown),
+    _rule("memory.max_service_growth", "memory.max_service_growth", memory_growth_text, grown),
     _rule("disk.limit", "disk_bytes", storage_text, raised),
     _rule("images.total", "images.total_bytes", storage_text, raised),
     _rule("images.each", "images.each_bytes", storage_text, raised),
     _rule("images.min_efficiency", "images.min_efficiency", percent, lowered),
     _rule("images.max_wasted", "images.max_wasted_bytes", storage_text, raised),
     _rule("images.max_user_wasted", "images.max_user_wasted_share", percent, raised),
+    _rule(
+        "images.ignore_user_wasted_below",
+        "images.ignore_user_wasted_below_bytes",
+        storage_text,
+        raised,
+    ),
     _rule("images.max_dead", "images.max_dead_bytes", storage_text, raised),
+    _rule("images.max_base_dead", "images.max_base_dead_bytes", storage_text, raised),
+    _rule("images.max_growth", "images.max_growth", _storage_growth_text, grown),
     _rule("images.policy", "images.policy", str, _policy),
     _rule("scan.severity", "scan.severity", str, _severity),
     _rule("scan.ignore_unfixed", "scan.ignore_unfixed", _yes, _switched_on),

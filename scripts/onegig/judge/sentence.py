@@ -1,9 +1,10 @@
 """The verdict in one sentence: the figures and, where it is not a GO, the first cause."""
 
-from onegig.judge.words import compare
+from onegig.judge.words import compare, shorten
 from onegig.model.measured import Missing
 from onegig.model.verdict import CHECK_IDS, Check, State
 
+CAUSE_LENGTH = 300  # of a cause within the sentence; the list of what is wrong has it whole
 _REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
 
 
@@ -11,7 +12,7 @@ def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
     """Such as "GO: 612 of 1,024 MB, 412 MB (40 %) to spare"; always says how memory stands."""
     total = next(check for check in checks if check.id == "memory.total")
     causes = _causes(state, checks)
-    if not causes or causes[0] == total.message:
+    if not causes or causes[0] == shorten(total.message, CAUSE_LENGTH):
         parts = [total.message, _more(state, len(causes) - 1)]
     elif state is State.WARN:
         parts = [total.message, causes[0], _more(state, len(causes) - 1)]
@@ -27,7 +28,7 @@ def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
     order = {identity: place for place, identity in enumerate(CHECK_IDS)}
     found = [check for check in checks if check.state is state]
     found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
-    return list(dict.fromkeys(check.message for check in found))
+    return list(dict.fromkeys(shorten(check.message, CAUSE_LENGTH) for check in found))
 
 
 def _room(check: Check) -> float:

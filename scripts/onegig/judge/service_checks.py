@@ -11,6 +11,7 @@ from onegig.judge.words import (
     last_line,
     memory,
     one_line,
+    shorten,
     span,
     times,
 )
@@ -125,7 +126,7 @@ def _crashed(service: ServiceMemory) -> str:
     because = _because(service.reason or last_line(service.log_tail))
     restarted = f", restarted {times(service.restarts)}" if service.restarts else ""
     if code is None:
-        return f"{name} keeps crashing{restarted}{because}"
+        return f"{name} crashed{restarted}{because}"
     if code == 0:
         return f"{name} keeps ending with exit code 0{restarted}{because}"
     return f"{name} crashed with {exit_code(code)}{restarted}{because}"
@@ -157,8 +158,7 @@ def _because(why: str) -> str:
 
 def _whole(text: str) -> str:
     """Return a reason on one line; only what would fill the screen is cut."""
-    line = one_line(text)
-    return line if len(line) <= _REASON_LENGTH else f"{line[: _REASON_LENGTH - 1]}…"
+    return shorten(one_line(text), _REASON_LENGTH)
 
 
 def _killed(service: ServiceMemory, report: MemoryReport, compose: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onegig.judge.baseline import service_numbers
+from onegig.judge.comparable import other_total
 from onegig.judge.noise import differs
 from onegig.model.baseline import Baseline, ServiceNumbers
 from onegig.model.measured import Missing, Skipped
@@ -35,7 +36,7 @@ def _present(
     baseline: Baseline,
 ) -> Iterator[ServiceDelta]:
     metric = report.verdict.metric
-    other = Skipped(reason=f"the baseline adds up {baseline.metric}, not {metric}")
+    other = other_total(baseline, metric, report.verdict.limit_bytes) or NEW
     for name, one in now.items():
         old = before.get(name)
         was = NEW if old is None else old.memory_bytes if baseline.metric == metric else other

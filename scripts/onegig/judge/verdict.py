@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 
 from onegig.judge.dockerfile_checks import dockerfile_notes
+from onegig.judge.growth_checks import check_growth, growth_notes
 from onegig.judge.image_checks import check_images, missing_images
 from onegig.judge.memory_checks import check_memory, gap, missing_memory
 from onegig.judge.scan_checks import check_scan, scan_notes
 from onegig.judge.sentence import make_sentence
+from onegig.judge.tier import check_hardware
 from onegig.judge.totals import Total, add_up
 from onegig.judge.waivers import apply_waivers, waiver_notes
 from onegig.judge.waterfall import waterfalls
@@ -34,12 +36,14 @@ def judge(
 ) -> Verdict:
     """The verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
-    `today` (UTC) decides which waivers are still in force. `main` is what a pull request goes on
-    top of: of what trivy finds only that blocks which it does not have.
+    `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
+    force. `main` is what a pull request goes on top of: growth is judged against it, and of what
+    trivy finds only that blocks which it does not have.
     """
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
     scans = () if isinstance(images, Missing) else _scans(budgets, images, today, main)
-    found = (*_checks(budgets, images, memory, tier), *scans)
+    growth = check_growth(budgets, images, memory, main)
+    found = (*_checks(budgets, images, memory, tier), *growth, *scans)
     checks = apply_waivers(found, budgets.waivers, today)
     states = {check.state for check in checks}
     state = next(state for state in WORST_FIRST if state in states)
@@ -57,6 +61,7 @@ def judge(
         notes=(
             *(() if isinstance(memory, Missing) else memory.notes),
             *_rise(budgets, memory),
+            *growth_notes(budgets, images, memory, main),
             *waiver_notes(found, budgets.waivers, today),
             *_image_notes(budgets, images),
         ),
@@ -77,6 +82,8 @@ def _checks(
         yield from missing_images(budgets, images)
     else:
         yield from check_images(budgets, images)
+    if tier:
+        yield from check_hardware(tier, memory, images)
     if not isinstance(memory, Missing) and not isinstance(images, Missing):
         yield from _halves(images, memory)
 

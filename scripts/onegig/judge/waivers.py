@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from onegig.judge.growth_checks import GROWTH_IDS
 from onegig.judge.halves import missing_half
 from onegig.judge.words import one_line
 from onegig.model.budgets import Waiver
@@ -49,6 +50,8 @@ def _waived(check: Check, waivers: Sequence[Waiver], today: date) -> Check:
 def _notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: date) -> Iterator[str]:
     for waiver in waivers:
         covered = list(_covered(waiver, checks))
+        if waiver.metric in GROWTH_IDS and not covered:
+            continue  # nothing was compared: whether it is needed is not known
         name = f"the waiver of {_what(waiver)} by {_owner(waiver)}"
         if all(check.state is State.GO for check in covered):
             if not missing_half(waiver.metric, checks) and not _unscanned(waiver, checks):

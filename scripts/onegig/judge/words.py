@@ -127,8 +127,12 @@ def last_line(log: str) -> str:
     lines = [line for line in map(one_line, log.splitlines()) if line]
     if not lines:
         return ""
-    text = lines[-1]
-    return text if len(text) <= LOG_LINE_LENGTH else text[: LOG_LINE_LENGTH - 1] + "…"
+    return shorten(lines[-1], LOG_LINE_LENGTH)
+
+
+def shorten(text: str, length: int) -> str:
+    """Return the text, cut to that many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def one_line(text: str) -> str:

@@ -14,12 +14,14 @@ from onegig.load.nearest import did_you_mean
 from onegig.load.structure import check_structure
 from onegig.load.values import (
     Values,
+    memory_growth,
     memory_size,
     most_or_any,
     number,
     positive,
     seconds,
     share,
+    storage_growth,
     storage_size,
     whole,
 )
@@ -39,7 +41,7 @@ from onegig.model.budgets import (
 )
 from onegig.model.scan import Severity
 from onegig.model.stack import Stack
-from onegig.model.tiers import catalogue
+from onegig.model.tiers import NO_TIER, catalogue
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 COMPOSE = "compose.yml"
@@ -138,6 +140,10 @@ def _memory(values: Values) -> MemoryBudget:
         system_overhead_bytes=values.read(
             ("memory", "system_overhead"), memory_size, default.system_overhead_bytes
         ),
+        max_growth=values.read(("memory", "max_growth"), memory_growth, default.max_growth),
+        max_service_growth=values.read(
+            ("memory", "max_service_growth"), memory_growth, default.max_service_growth
+        ),
     )
 
 
@@ -154,7 +160,16 @@ def _images(values: Values) -> ImagesBudget:
         max_user_wasted_share=values.read(
             ("images", "max_user_wasted"), share, default.max_user_wasted_share
         ),
+        ignore_user_wasted_below_bytes=values.read(
+            ("images", "ignore_user_wasted_below"),
+            storage_size,
+            default.ignore_user_wasted_below_bytes,
+        ),
         max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
+        max_base_dead_bytes=values.read(
+            ("images", "max_base_dead"), storage_size, default.max_base_dead_bytes
+        ),
+        max_growth=values.read(("images", "max_growth"), storage_growth, default.max_growth),
         policy=Policy(policy) if policy in tuple(Policy) else default.policy,
     )
 
@@ -216,6 +231,7 @@ def _service(values: Values, name: str) -> ServiceBudget:
     return ServiceBudget(
         memory_bytes=values.read(("services", name, "memory"), positive(memory_size), None),
         image_bytes=values.read(("services", name, "image"), positive(storage_size), None),
+        max_growth=values.read(("services", name, "max_growth"), memory_growth, None),
     )
 
 
@@ -231,8 +247,9 @@ def _check_sense(budgets: Budgets, values: Values) -> None:
         values.problem(("load", "command"), f"has {RATE} but load.rate is not set")
     if budgets.load and budgets.load.rate is not None and not budgets.load.takes_rate:
         values.problem(("load", "rate"), f"is used nowhere: put {RATE} into load.command")
-    if budgets.tier and budgets.tier not in catalogue():
-        hint = did_you_mean(budgets.tier, catalogue()) or f" (known: {', '.join(catalogue())})"
+    known = (*catalogue(), NO_TIER)
+    if budgets.tier and budgets.tier not in known:
+        hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"
         values.problem(("tier",), f"no tier is called {budgets.tier!r}{hint}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from onegig.load.document import Document
 from onegig.load.mistakes import Key, Problem
+from onegig.model.budgets import Growth
 from onegig.model.sizes import Convention, parse_fraction, parse_seconds, parse_size
 
 V = TypeVar("V")
@@ -19,6 +20,7 @@ Parse = Callable[[str], V]
 SMALLEST_BARE_BYTES = 1_000_000  # fewer bytes than this without a unit are meant as something else
 DAY_SECONDS = 86_400
 
+_PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
 _WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
 _BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
 _NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
@@ -84,6 +86,16 @@ def storage_size(text: str) -> int:
     return _size(text, Convention.STORAGE)
 
 
+def memory_growth(text: str) -> Growth:
+    """Parse a growth of memory, "10%" or "20MB". ValueError says how to write it."""
+    return _growth(text, Convention.MEMORY)
+
+
+def storage_growth(text: str) -> Growth:
+    """Parse a growth of an image, "10%" or "20MB". ValueError says how to write it."""
+    return _growth(text, Convention.STORAGE)
+
+
 def positive(parse: Parse[V]) -> Parse[V]:
     """The same reader, for values that may not be zero."""
 
@@ -144,6 +156,21 @@ def day(text: str) -> date:
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
         raise ValueError(f"{text!r} is not a date (write 2026-12-31)") from None
+
+
+def _growth(text: str, convention: Convention) -> Growth:
+    percentage = _PERCENT.fullmatch(text)
+    if percentage:
+        return Growth(value=float(percentage[1]) / 100, is_share=True)
+    if _BARE.fullmatch(text):
+        plain = text.strip()
+        raise ValueError(f"{plain} is ambiguous (write {plain}% or {plain}MB)")
+    if _THOUSANDS.fullmatch(text):
+        _size(text, convention)  # says in which two ways it can be read
+    try:
+        return Growth(value=_size(text, convention), is_share=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a growth (write 10% or 20MB)") from None
 
 
 def _size(text: str, convention: Convention) -> int:

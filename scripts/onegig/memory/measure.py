@@ -47,7 +47,7 @@ def measure(
 
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
-    cap = budgets.memory.limit_bytes - budgets.memory.system_overhead_bytes
+    cap = budgets.memory.room_bytes
     with (
         open_box(
             client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say

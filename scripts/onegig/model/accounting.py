@@ -83,7 +83,11 @@ class Parity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accounting:
-    """One image. live + dead by fate = the sum of its layers' bytes, exactly."""
+    """One image. live + dead by fate = the sum of its layers' bytes, exactly.
+
+    Bytes that are dead within the lowest `base_layers` alone are the base's; all others are the
+    image's own, and so is everything where it is not known how many layers came with FROM.
+    """
 
     live_bytes: int
     overwritten_bytes: int
@@ -96,6 +100,8 @@ class Accounting:
     eliminable_bytes: int  # dead bytes and what the fixes save, nothing twice
     parity: Parity
     remark: str = ""  # why dive and this account disagree, in one line
+    base_layers: int | None = None  # that came with FROM; None: not known
+    base_dead_bytes: int = 0  # of all dead bytes those that came with FROM
 
     @property
     def dead_bytes(self) -> int:
@@ -106,6 +112,15 @@ class Accounting:
             + self.deleted_with_directory_bytes
             + self.metadata_bytes
         )
+
+    @property
+    def own_dead_bytes(self) -> int:
+        """Dead bytes that the image's own instructions brought or killed."""
+        return self.dead_bytes - self.base_dead_bytes
+
+    def is_of_base(self, dead: Dead) -> bool:
+        """Return whether these bytes came with FROM and were dead then."""
+        return self.base_layers is not None and dead.killer < self.base_layers
 
     def bytes_of(self, cause: Cause) -> int:
         """Live bytes of one cause."""

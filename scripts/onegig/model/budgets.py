@@ -45,6 +45,18 @@ def _storage(text: str) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Growth:
+    """The most that something may grow by against main: a share of what it was, or bytes."""
+
+    value: float
+    is_share: bool
+
+    def most_bytes(self, before_bytes: int) -> int:
+        """Return how much larger it may be than it was."""
+        return int(self.value * before_bytes if self.is_share else self.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryBudget:
     """The machine's memory and how much of it must stay free."""
 
@@ -52,6 +64,13 @@ class MemoryBudget:
     metric: Metric = Metric.COST
     headroom_share: float = 0.10  # WARN when less than this share of the limit is free
     system_overhead_bytes: int = _memory("80MB")  # kernel and OS; the engine is measured
+    max_growth: Growth | None = None  # of the total against main
+    max_service_growth: Growth | None = None  # of any single service
+
+    @property
+    def room_bytes(self) -> int:
+        """What the limit leaves to engine and stack: the cap of the box."""
+        return self.limit_bytes - self.system_overhead_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +82,10 @@ class ImagesBudget:
     min_efficiency: float | None = 0.90
     max_wasted_bytes: int | None = None
     max_user_wasted_share: float | None = None
-    max_dead_bytes: int | None = None  # of each image, by our own account
+    ignore_user_wasted_below_bytes: int = _storage("1MB")  # whatever share of the image that is
+    max_dead_bytes: int | None = None  # that each image adds to its base's, by our own account
+    max_base_dead_bytes: int | None = None  # that came with FROM
+    max_growth: Growth | None = None  # of each image against main
     policy: Policy = Policy.NOTE  # for remarks about Dockerfiles
 
 
@@ -84,6 +106,7 @@ class ServiceBudget:
 
     memory_bytes: int | None = None
     image_bytes: int | None = None
+    max_growth: Growth | None = None  # of its memory, instead of memory.max_service_growth
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,16 @@ from onegig.errors import ConfigError
 
 MIB = 1024**2
 GB = 1000**3
+NO_TIER = "none"  # as `tier` of budgets.yml: judge for no real machine
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}  # images' names for them: the kernel's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
-    """One row. MemTotal is what the machine shows: as sold, minus the kernel's reserve."""
+    """One row. MemTotal is what the machine shows: as sold, minus the kernel's reserve.
+
+    `vcpus` counts the processors that the machine shows; below 1 it is a share of one.
+    """
 
     name: str
     memory_bytes: int
@@ -23,6 +28,8 @@ class Tier:
     usd_per_month: float | None
     price_note: str
     os_idle_bytes: int | None  # used by the idle operating system, engine not included
+    vcpus: float
+    architecture: str  # as the kernel names it: "x86_64" or "aarch64"
     source: str
     as_of: str
     confirmed: bool
@@ -45,6 +52,26 @@ def find_tier(name: str) -> Tier:
     raise ConfigError(f"no tier is called {name!r}", advice=hint)
 
 
+def smallest_tier(memory_bytes: int, architecture: str = "") -> Tier | None:
+    """Return the tier with the least MemTotal of those sold with exactly so much memory.
+
+    Only confirmed figures count, and only tiers of the architecture, where that is given.
+    """
+    wanted = kernel_name(architecture)
+    sold = [
+        tier
+        for tier in catalogue().values()
+        if tier.confirmed and tier.memory_bytes == memory_bytes
+        if not wanted or tier.architecture == wanted
+    ]
+    return min(sold, key=lambda tier: tier.memtotal_bytes or 0, default=None)
+
+
+def kernel_name(architecture: str) -> str:
+    """Return the kernel's name of an architecture, as `uname -m` prints it."""
+    return _ARCHITECTURES.get(architecture, architecture)
+
+
 def _tier(name: str, row: dict[str, object]) -> Tier:
     def mib(key: str) -> int | None:
         value = row.get(key)
@@ -60,6 +87,8 @@ def _tier(name: str, row: dict[str, object]) -> Tier:
         usd_per_month=float(price) if isinstance(price, (int, float)) else None,
         price_note=str(row.get("price_note", "")),
         os_idle_bytes=mib("os_idle_mib"),
+        vcpus=float(str(row["vcpus"])),
+        architecture=str(row["architecture"]),
         source=str(row["source"]),
         as_of=str(row["as_of"]),
         confirmed=bool(row["confirmed"]),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
@@ -10,7 +11,6 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.tiers import find_tier
 from onegig.pipeline.options import Options
 from onegig.process import CommandError, run
 
@@ -23,7 +23,7 @@ def judge_reports(
     main: Baseline | None = None,
 ) -> Report:
     """The verdict over what was measured; `main` is what a pull request goes on top of."""
-    tier = find_tier(budgets.tier) if budgets.tier else None
+    tier = choose_tier(budgets, memory, images)
     names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
     now = datetime.now(UTC)
     return Report(

@@ -7,7 +7,7 @@ from onegig.load.budgets import check_against, load_budgets
 from onegig.load.stack import load_stack, part_of
 from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.stack import Stack
-from onegig.model.tiers import find_tier
+from onegig.model.tiers import NO_TIER, find_tier
 from onegig.pipeline.options import Options
 
 
@@ -29,7 +29,7 @@ def load_limits(options: Options) -> Budgets:
         measure=_planned(budgets.measure, options),
         load=_at_rate(budgets.load, options.rate),
     )
-    if budgets.tier:
+    if budgets.tier and budgets.tier != NO_TIER:
         find_tier(budgets.tier)
     return budgets
 

@@ -200,10 +200,18 @@ def _wasted(report: Report, check: Check) -> Step | None:
 def _dead(report: Report, check: Check) -> Step | None:
     """What most of the dead bytes are, and the fix for it, should there be one."""
     image = _image_of(report, check.subject)
-    if image is None or isinstance(image.accounting, Missing) or not image.accounting.dead:
+    if image is None or isinstance(image.accounting, Missing):
         return None
-    worst = image.accounting.dead[0]
-    fix = accounts.fix_of(image.accounting, worst)
+    account, of_base = image.accounting, check.id == "image.base_dead"
+    worst = next((one for one in account.dead if account.is_of_base(one) is of_base), None)
+    if worst is None:
+        return None
+    if of_base:
+        text = (
+            f"Choose a base with {_over(check)} fewer dead bytes for the image of {check.subject}"
+        )
+        return Step(text=text, place=_place(check))
+    fix = accounts.fix_of(account, worst)
     text = f"Take {_over(check)} of dead bytes off the image of {check.subject}"
     if fix is not None:
         return Step(text=f"{text}:", place=_place(check), fix=fix.text, fix_place=fix.place)
@@ -254,14 +262,18 @@ def _over(check: Check) -> str:
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
     "memory.boot": _boot,
+    "memory.max_growth": _total,
     "service.memory": _service,
+    "service.max_growth": _service,
     "service.state": _state,
     "service.image": _image,
+    "image.max_growth": _image,
     "images.total": _images,
     "disk.total": _images,
     "image.efficiency": _wasted,
     "image.wasted": _wasted,
     "image.user_wasted": _wasted,
     "image.dead": _dead,
+    "image.base_dead": _dead,
     "image.dockerfile": _dockerfile,
 }

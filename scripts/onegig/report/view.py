@@ -17,13 +17,17 @@ _WAIVED = re.compile(r"; waived until [\d-]+$")
 _SUMMARY = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
     "memory.tier",
+    "memory.max_growth",
     "service.memory",
+    "service.max_growth",
     "images.total",
     "service.image",
+    "image.max_growth",
     "image.efficiency",
     "image.wasted",
     "image.user_wasted",
     "image.dead",
+    "image.base_dead",
     "image.vulnerabilities",
     "disk.total",
 )

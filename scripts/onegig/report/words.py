@@ -6,8 +6,8 @@ never prints as a pass.
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from onegig.judge.comparable import METRIC_TEXTS
 from onegig.judge.words import Comparison, compare
-from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
@@ -18,7 +18,7 @@ TIMES = "\u00d7"
 MINUS = "\u2212"
 SAME = "same"
 SYMBOLS = {State.GO: "✓", State.WARN: "!", State.NO_GO: "✗", State.INCOMPLETE: "?"}
-METRICS = {metric.value: name for metric, name in METRIC_NAMES.items()}
+METRICS = METRIC_TEXTS
 _GB = 1000**3
 _ONE, _TENTH = Decimal(1), Decimal("0.1")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}

@@ -7,6 +7,7 @@ import pytest
 
 from hand_made import made_layer
 from onegig.images.accounts.accounted import account_for
+from onegig.images.accounts.accounting import make_accounting
 from onegig.images.bases.layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.reading.manifests import ArchivedImage
 from onegig.model.accounting import Accounting, Cause
@@ -166,6 +167,44 @@ def account(evidence: Evidence) -> Accounting:
         diff_ids=tuple(layer.diff_id for layer in layers),
     )
     return account_for(layers, image, evidence)
+
+
+BIG, SMALL = "usr/lib/big", "etc/small"
+
+
+@pytest.mark.parametrize(
+    ("base_layers", "of_base"),
+    [(0, 0), (1, 0), (2, 500), (3, 500), (4, 570)],
+)
+def test_only_what_was_dead_in_the_base_is_the_bases(base_layers: int, of_base: int) -> None:
+    """Killing a file of the base is the image's own doing."""
+    layers = [
+        made_layer({BIG: 500, SMALL: 70, "bin/sh": 10}),
+        made_layer({"bin/ls": 5}, gone=[BIG]),
+        made_layer({"app/main": 30}),
+        made_layer({"app/other": 1}, gone=[SMALL]),
+        made_layer({"app/last": 1}, gone=["app/main"]),
+    ]
+    made = make_accounting(
+        layers, ["ADD rootfs /", *["RUN it"] * 4], base_layers=base_layers, workdir="/"
+    )
+    assert (made.base_dead_bytes, made.own_dead_bytes) == (of_base, 600 - of_base)
+    listed = sum(one.bytes for one in made.dead if made.is_of_base(one))
+    assert (made.base_layers, listed) == (base_layers, of_base)
+
+
+def test_a_base_of_which_nothing_tells_has_no_dead_bytes() -> None:
+    layers = [made_layer({BIG: 500}), made_layer({"bin/ls": 5}, gone=[BIG])]
+    config = {"rootfs": {"diff_ids": [layer.diff_id for layer in layers]}}
+    image = ArchivedImage(
+        digests=frozenset(),
+        config=json.dumps(config).encode(),
+        diff_ids=tuple(layer.diff_id for layer in layers),
+    )
+    unknown = account_for(layers, image, NOTHING_KNOWN)
+    assert (unknown.base_layers, unknown.base_dead_bytes, unknown.own_dead_bytes) == (None, 0, 500)
+    known = account_for(layers, image, Evidence(layers=2))
+    assert (known.base_layers, known.base_dead_bytes, known.own_dead_bytes) == (2, 500, 0)
 
 
 def test_what_a_base_brings_is_no_application() -> None:

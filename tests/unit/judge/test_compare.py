@@ -252,7 +252,10 @@ def test_a_limit_that_was_tightened_since_is_inherited() -> None:
 @pytest.mark.parametrize(
     ("budgets", "reason"),
     [
-        (replace(REDIS, memory=replace(REDIS.memory, metric=Metric.PSS)), "adds up pss, not rss"),
+        (
+            replace(REDIS, memory=replace(REDIS.memory, metric=Metric.PSS)),
+            "adds up PSS, not real cost",
+        ),
         (
             replace(REDIS, memory=replace(REDIS.memory, limit_bytes=LIMIT * 2)),
             "against a limit of 2,000 MB, not 1,000 MB",

@@ -6,6 +6,7 @@ import pytest
 
 from factories import MB, SERVICES, make_images, make_memory, make_service
 from judging import BUDGETS, Judge, checks, is_missing
+from onegig.model.accounting import Accounting
 from onegig.model.budgets import Budgets, ImagesBudget, ServiceBudget
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -27,7 +28,16 @@ def budgets(**limits: object) -> Budgets:
     return replace(BUDGETS, images=images, lines=tuple((f"images.{key}", 7) for key in RULES))
 
 
-RULES = ("total", "each", "min_efficiency", "max_wasted", "max_user_wasted", "max_dead")
+RULES = (
+    "total",
+    "each",
+    "min_efficiency",
+    "max_wasted",
+    "max_user_wasted",
+    "max_dead",
+    "max_base_dead",
+)
+OWN_DEAD, BASE_DEAD = 210_000, 90_000  # of the factories' images
 MEMORY = make_memory([make_service(name, 10) for name in NAMES])
 
 
@@ -149,9 +159,30 @@ CASES = [
     (
         "image.user_wasted",
         {"max_user_wasted_share": 0.1},
-        dive(user_wasted_share=0.1001),
+        dive(user_wasted_share=0.1001, wasted_bytes=MB),
         State.NO_GO,
         "wastes 11 % of what it adds, at most 10 % wanted",
+    ),
+    (
+        "image.user_wasted",
+        {"max_user_wasted_share": 0.1},
+        dive(user_wasted_share=0.15, wasted_bytes=MB - 1),
+        State.GO,
+        "the image of web wastes 15 % of what it adds, ignored below 1.0 MB",
+    ),
+    (
+        "image.user_wasted",
+        {"max_user_wasted_share": 0.1, "ignore_user_wasted_below_bytes": 0},
+        dive(user_wasted_share=0.15, wasted_bytes=300_000),
+        State.NO_GO,
+        "wastes 15 % of what it adds, at most 10 % wanted",
+    ),
+    (
+        "image.efficiency",
+        {"min_efficiency": 0.9},
+        dive(efficiency=0.8, wasted_bytes=300_000),
+        State.NO_GO,
+        "is 80 % efficient, at least 90 % wanted",
     ),
 ]
 
@@ -229,13 +260,13 @@ def test_an_image_without_services_is_judged_by_its_own_name(judged: Judge) -> N
     assert verdict.sentence.endswith("memory was not measured")
 
 
-@pytest.mark.parametrize(("limit", "state"), [(300_000, State.GO), (299_999, State.NO_GO)])
+@pytest.mark.parametrize(("limit", "state"), [(OWN_DEAD, State.GO), (OWN_DEAD - 1, State.NO_GO)])
 def test_dead_bytes_against_their_limit(judged: Judge, limit: int, state: State) -> None:
     verdict = judged(budgets=budgets(max_dead_bytes=limit), images=make_images(NAMES))
     found = checks(verdict, "image.dead")
     assert [(check.subject, check.value, check.state) for check in found] == [
-        ("redis", 300_000, state),
-        ("web", 300_000, state),
+        ("redis", OWN_DEAD, state),
+        ("web", OWN_DEAD, state),
     ]
     assert {check.where for check in found} == {"budgets.yml:7"}
 
@@ -243,16 +274,50 @@ def test_dead_bytes_against_their_limit(judged: Judge, limit: int, state: State)
 def test_dead_bytes_over_their_limit_name_the_instruction_that_killed_most(judged: Judge) -> None:
     verdict = judged(budgets=budgets(max_dead_bytes=200_000), images=make_images(NAMES))
     assert checks(verdict, "image.dead")[0].message == (
-        "the image of redis has dead bytes: 0.3 of 0.2 MB, 0.1 MB (50 %) over; most was in "
-        "layer 2, deleted with a directory by layer 3 (COPY packages)"
+        "the image of redis has dead bytes of its own: 0.3 of 0.2 MB, 0.1 MB (50 %) over; most "
+        "was in layer 2, deleted with a directory by layer 3 (COPY packages)"
     )
+
+
+@pytest.mark.parametrize(("limit", "state"), [(BASE_DEAD, State.GO), (BASE_DEAD - 1, State.NO_GO)])
+def test_dead_bytes_of_the_base_have_a_limit_of_their_own(
+    judged: Judge, limit: int, state: State
+) -> None:
+    verdict = judged(budgets=budgets(max_base_dead_bytes=limit), images=make_images(NAMES))
+    check = checks(verdict, "image.base_dead")[0]
+    assert (check.value, check.state, check.where) == (BASE_DEAD, state, "budgets.yml:7")
+    assert check.message.startswith("the image of redis has dead bytes of its base: 0.")
+    most = "most was in layer 1, overwritten by layer 2 (COPY runtime /usr/local)"
+    assert check.message.endswith(most) is (state is State.NO_GO)
+
+
+def test_without_a_limit_dead_bytes_of_the_base_are_not_judged(judged: Judge) -> None:
+    verdict = judged(budgets=budgets(max_dead_bytes=0), images=make_images(NAMES))
+    assert checks(verdict, "image.base_dead") == []
+
+
+def test_where_the_base_is_not_known_all_dead_bytes_are_the_images_own(judged: Judge) -> None:
+    made = make_images(NAMES)
+    unknown = tuple(
+        replace(one, accounting=replace(one.accounting, base_layers=None, base_dead_bytes=0))
+        for one in made.images
+        if isinstance(one.accounting, Accounting)
+    )
+    limits = budgets(max_dead_bytes=250_000, max_base_dead_bytes=0)
+    verdict = judged(budgets=limits, images=replace(made, images=unknown))
+    own, base = (checks(verdict, kind)[0] for kind in ("image.dead", "image.base_dead"))
+    assert (own.value, own.state) == (OWN_DEAD + BASE_DEAD, State.NO_GO)
+    assert own.message.startswith("the image of redis has dead bytes: 0.3 of 0.2")
+    assert own.message.endswith("; which layers are its base's is unknown, so all count")
+    assert (base.value, base.state) == (0, State.GO)
+    assert base.message.endswith("; which layers are its is unknown")
 
 
 def test_without_a_limit_dead_bytes_are_told_and_block_nothing(judged: Judge) -> None:
     verdict = judged(budgets=budgets(), images=make_images(NAMES))
     (check, _) = checks(verdict, "image.dead")
     assert (check.value, check.limit, check.state, check.blocking) == (
-        300_000,
+        OWN_DEAD,
         None,
         State.GO,
         False,

@@ -20,6 +20,7 @@ from judging import (
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
+from onegig.model.memory import WindowTotals
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import State, Verdict
 
@@ -104,10 +105,17 @@ def test_the_total_is_services_engine_and_overhead(judged: Judge) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "megabytes"),
-    [(Metric.RSS, 30 + 100 + 5), (Metric.PSS, 20 + 100 + 5), (Metric.CHARGED, 118 + 5)],
+    [
+        (Metric.COST, 26 + 100 + 5),
+        (Metric.RSS, 30 + 100 + 5),
+        (Metric.PSS, 20 + 100 + 5),
+        (Metric.CHARGED, 118 + 5),
+    ],
 )
 def test_the_total_by_metric(metric: Metric, megabytes: int) -> None:
-    web = service("web", 30 * MIB, pss_bytes=20 * MIB, working_set_bytes=18 * MIB)
+    web = service(
+        "web", 30 * MIB, cost_bytes=26 * MIB, pss_bytes=20 * MIB, working_set_bytes=18 * MIB
+    )
     memory = measured([web], engine=100 * MIB)
     memory = replace(memory, window=replace(memory.window, metric=metric))
     budgets = limits(LIMIT, metric=metric, system_overhead_bytes=5 * MIB)
@@ -146,7 +154,7 @@ def test_a_sum_below_the_highest_sample_does_not_lower_the_total() -> None:
 
 def test_a_box_of_another_size_is_said(judged: Judge) -> None:
     verdict = judged(budgets=replace(BUDGETS, memory=limits(LIMIT).memory))
-    assert verdict.sentence.endswith("(measured in a box of 1,024 MB)")
+    assert verdict.sentence.endswith("(measured in a box of 944 MB, not 1,000 MB)")
 
 
 @pytest.mark.parametrize(
@@ -196,12 +204,21 @@ def test_a_service_over_its_own_limit(judged: Judge) -> None:
 def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
     own = replace(BUDGETS.service(""), memory_bytes=24 * MIB)
     budgets = replace(limits(LIMIT), services=(("web", own),))
-    web = service("web", 20 * MIB, rss_max_bytes=highest * MIB)
-    assert judge(budgets, make_images(["web"]), measured([web]), None, today=TODAY).state is state
+    window = WindowTotals(
+        offset_seconds=0,
+        samples=1,
+        low_bytes=20 * MIB,
+        high_bytes=20 * MIB,
+        totals=(20 * MIB,),
+        services=((20 * MIB, highest * MIB),),
+    )
+    memory = replace(measured([service("web", 20 * MIB)]), windows=(window,))
+    assert judge(budgets, make_images(["web"]), memory, None, today=TODAY).state is state
 
 
 def test_a_tier_that_fits(judged: Judge) -> None:
-    verdict = judged(tier=find_tier("aws-t2-micro"))
+    budgets = replace(BUDGETS, tier="aws-t2-micro")
+    verdict = judged(budgets=budgets, tier=find_tier("aws-t2-micro"))
     (check,) = checks(verdict, "memory.tier")
     assert (check.state, check.blocking, check.limit) == (State.GO, False, MEMTOTAL)
     assert check.message == (
@@ -211,15 +228,30 @@ def test_a_tier_that_fits(judged: Judge) -> None:
 
 def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     tier = find_tier("aws-t2-micro")
+    budgets = replace(limits(1024 * MIB, headroom_share=0), tier=tier.name)
     for value, state in ((764, State.GO), (765, State.WARN), (900, State.WARN)):
         memory = measured([service("web", value * MIB)])
-        verdict = judge(limits(1024 * MIB), make_images(["web"]), memory, tier, today=TODAY)
+        verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
         (check,) = checks(verdict, "memory.tier")
         assert (check.state, verdict.state) == (state, state)
     assert verdict.sentence == (
         "WARN: 900 of 1,024 MB, 124 MB (12 %) to spare; aws-t2-micro really has 949 MB, "
         "its OS takes 185 MB: 1,085 of 949 MB, 136 MB (15 %) over"
     )
+
+
+@pytest.mark.parametrize(("value", "state"), [(669, State.GO), (670, State.WARN)])
+def test_headroom_counts_on_the_tier_as_well(value: int, state: State) -> None:
+    """Of 949 MB 94.9 must stay free, and the idle OS takes 185."""
+    tier = find_tier("aws-t2-micro")
+    budgets = replace(limits(1024 * MIB), tier=tier.name)
+    memory = measured([service("web", value * MIB)])
+    verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
+    (check,) = checks(verdict, "memory.tier")
+    assert (check.state, verdict.state) == (state, state)
+    figures = f"{value + 185} of 949 MB, {949 - 185 - value} MB"
+    assert figures in check.message
+    assert check.message.endswith("less than the 10 % asked for") is (state is State.WARN)
 
 
 def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:

@@ -26,7 +26,7 @@ def with_more_memory(report: MemoryReport, more: int) -> MemoryReport:
             one,
             total_bytes=one.total_bytes + more,
             charged_bytes=one.charged_bytes + more,
-            service_rss_bytes=tuple(rss + more for rss in one.service_rss_bytes),
+            service_bytes=tuple(rss + more for rss in one.service_bytes),
         )
         for one in report.samples
     )

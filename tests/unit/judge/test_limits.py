@@ -14,8 +14,10 @@ from onegig.judge.limits import limit_changes
 from onegig.load.budgets import parse_budgets
 from onegig.model.budgets import (
     Budgets,
+    Growth,
     ImagesBudget,
     Load,
+    MemoryBudget,
     ScanBudget,
     ServiceBudget,
     Waiver,
@@ -26,16 +28,28 @@ NO_LIMITS = ("path", "lines")  # say nothing of what is judged, nor how
 WAIVER = Waiver(
     metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
+TENTH = Growth(value=0.1, is_share=True)
 WHOLE = Budgets(  # nothing left out
     path="budgets.yml",
     compose="compose.yml",
     tier="aws-t2-micro",
+    memory=MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
     images=ImagesBudget(
-        each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1, max_dead_bytes=2
+        each_bytes=110 * 10**6,
+        max_wasted_bytes=1,
+        max_user_wasted_share=0.1,
+        max_dead_bytes=2,
+        max_base_dead_bytes=2,
+        max_growth=TENTH,
     ),
     scan=ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
-    services=(("web", ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6)),),
+    services=(
+        (
+            "web",
+            ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6, max_growth=TENTH),
+        ),
+    ),
     waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
 )
 
@@ -133,7 +147,7 @@ LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}"
 LOOSER = [  # old, new, key, as written; the other way round none is looser
     ("memory: {limit: 1GB}", "memory: {limit: 2GB}", "memory.limit", "1,024 MB", "2,048 MB"),
     ("memory: {metric: rss}", "memory: {metric: pss}", "memory.metric", "rss", "pss"),
-    ("memory: {metric: pss}", "memory: {metric: charged}", "memory.metric", "pss", "charged"),
+    ("memory: {metric: cost}", "memory: {metric: pss}", "memory.metric", "cost", "pss"),
     ("memory: {headroom: 10%}", "memory: {headroom: 2.5%}", "memory.headroom", "10 %", "2.5 %"),
     (
         "memory: {system_overhead: 80MB}",
@@ -169,6 +183,32 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
         "10 %",
     ),
     ("images: {max_dead: 1MB}", "version: 1", "images.max_dead", "1.0 MB", "none"),
+    ("images: {max_base_dead: 9MB}", "version: 1", "images.max_base_dead", "9.0 MB", "none"),
+    (
+        "version: 1",
+        "images: {ignore_user_wasted_below: 5MB}",
+        "images.ignore_user_wasted_below",
+        "1.0 MB",
+        "5.0 MB",
+    ),
+    ("memory: {max_growth: 5%}", "memory: {max_growth: 6%}", "memory.max_growth", "5 %", "6 %"),
+    ("memory: {max_growth: 5%}", "version: 1", "memory.max_growth", "5 %", "none"),
+    (
+        "memory: {max_service_growth: 10MB}",
+        "memory: {max_service_growth: 20MB}",
+        "memory.max_service_growth",
+        "10 MB",
+        "20 MB",
+    ),
+    ("images: {max_growth: 5MB}", "version: 1", "images.max_growth", "5.0 MB", "none"),
+    ("services: {web: {max_growth: 5%}}", "version: 1", "services.web.max_growth", "5 %", "none"),
+    (
+        "memory: {max_service_growth: 5%}\nservices: {web: {}}",
+        "memory: {max_service_growth: 5%}\nservices: {web: {max_growth: 50%}}",
+        "services.web.max_growth",
+        "none",
+        "50 %",
+    ),
     ("measure: {window: 15s}", "measure: {window: 5s}", "measure.window", "15 s", "5 s"),
     ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10 Hz", "2 Hz"),
     ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3 windows", "1 window"),
@@ -181,7 +221,9 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
     ),
     (LOAD, LOAD.replace("200", "50.5"), "load.rate", "200", "50.5"),
     (LOAD, "version: 1", "load", "web: load 200", "none"),
-    ("tier: aws-t2-micro", "version: 1", "tier", "aws-t2-micro", "none"),
+    ("tier: aws-t2-micro", "tier: none", "tier", "aws-t2-micro", "none"),
+    ("version: 1", "tier: aws-t2-micro", "tier", "not set (aws-t3-micro)", "aws-t2-micro"),
+    ("version: 1", "tier: none", "tier", "not set (aws-t3-micro)", "none"),
     (
         "services: {web: {memory: 24MB}}",
         "services: {web: {memory: 25MB}}",
@@ -216,12 +258,22 @@ def test_looser_is_told_from_stricter(
         (LOAD, LOAD.replace("load, ", "idle, "), "load.command"),
         (LOAD, LOAD.replace("web", "db"), "load.service"),
         ("measure: {settle: 5s}", "measure: {settle: 50s}", "measure.settle"),
+        ("memory: {max_growth: 5%}", "memory: {max_growth: 5MB}", "memory.max_growth"),
     ],
 )
 def test_what_has_no_direction_may_be_looser_both_ways(old: str, new: str, key: str) -> None:
     for one, another in ((old, new), (new, old)):
         ((found, _, _, looser),) = changes(one, another)
         assert (found, looser) == (key, True)
+
+
+def test_naming_the_machine_that_is_judged_anyway_lets_nothing_more_pass() -> None:
+    assert changes("version: 1", "tier: aws-t3-micro") == [
+        ("tier", "not set (aws-t3-micro)", "aws-t3-micro", False)
+    ]
+    assert changes("memory: {limit: 900MB}", "memory: {limit: 900MB}\ntier: none") == [
+        ("tier", "not set", "none", False)
+    ]
 
 
 def test_shards_let_nothing_more_pass() -> None:

@@ -74,7 +74,9 @@ def report(*windows: WindowTotals) -> MemoryReport:
         for place, name in enumerate(("web", "db"))
     ]
     made = measured(services, totals=top.totals)
-    return replace(made, windows=windows, box=replace(made.box, cap_bytes=LIMIT))
+    return replace(
+        made, windows=windows, box=replace(made.box, cap_bytes=BUDGETS.memory.room_bytes)
+    )
 
 
 def verdict_on(*windows: WindowTotals, budgets: Budgets = BUDGETS) -> Verdict:

@@ -85,8 +85,8 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             "images: {x: 1}",
             (
                 "1: images: unknown key 'x'"
-                " (known: total, each, min_efficiency, max_wasted, max_user_wasted, max_dead,"
-                " policy)"
+                " (known: total, each, min_efficiency, max_wasted, max_user_wasted,"
+                " ignore_user_wasted_below, max_dead, max_base_dead, max_growth, policy)"
             ),
         ),
         (
@@ -111,6 +111,29 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         (
             "load: {service: a, command: [b, '{rate}'], rate: fast}",
             "1: load.rate: 'fast' is not a number (write 10)",
+        ),
+        (
+            "memory: {max_growth: 10}",
+            "1: memory.max_growth: 10 is ambiguous (write 10% or 10MB)",
+        ),
+        (
+            "memory:\n  max_service_growth: 0.1",
+            "2: memory.max_service_growth: 0.1 is ambiguous (write 0.1% or 0.1MB)",
+        ),
+        (
+            "images: {max_growth: a lot}",
+            "1: images.max_growth: 'a lot' is not a growth (write 10% or 20MB)",
+        ),
+        (
+            "services: {web: {max_growth: '1,024MB'}}",
+            (
+                "1: services.web.max_growth: '1,024MB' can be read in two ways"
+                " (write 1024MB or a decimal point)"
+            ),
+        ),
+        (
+            "memory: {max_growth: [1]}",
+            "1: memory.max_growth: should be text, not a list (write 10%)",
         ),
         (
             "load: {service: a, command: [b, '{rate}'], rate: 0}",

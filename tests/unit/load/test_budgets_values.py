@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from onegig.errors import ConfigError
 from onegig.load.budgets import load_budgets, parse_budgets
 from onegig.load.values import memory_size
-from onegig.model.budgets import Budgets, Load, Metric, Policy, ScanBudget, ServiceBudget, Shards
+from onegig.model.budgets import (
+    Budgets,
+    Growth,
+    Load,
+    Metric,
+    Policy,
+    ScanBudget,
+    ServiceBudget,
+    Shards,
+)
 from onegig.model.scan import Severity
 
 MIB = 1024**2
@@ -121,6 +130,29 @@ def test_a_files_content_is_read_as_the_file_is(write: Write) -> None:
     assert caught.value.detail.startswith("owner/repo's budgets.yml:1: memory.limit: 90 has no")
     with pytest.raises(ConfigError, match="too large"):
         parse_budgets("budgets.yml", b"#" * 1_000_001)
+
+
+@pytest.mark.parametrize(
+    ("text", "memory", "image"),
+    [
+        ("10%", Growth(value=0.1, is_share=True), Growth(value=0.1, is_share=True)),
+        ("150 %", Growth(value=1.5, is_share=True), Growth(value=1.5, is_share=True)),
+        ("20MB", Growth(value=20 * MIB, is_share=False), Growth(value=20_000_000, is_share=False)),
+        ("0MB", Growth(value=0, is_share=False), Growth(value=0, is_share=False)),
+    ],
+)
+def test_a_growth_is_a_share_or_an_amount(
+    write: Write, text: str, memory: Growth, image: Growth
+) -> None:
+    budgets = load_budgets(
+        write(
+            f"memory: {{max_growth: {text}, max_service_growth: {text}}}\n"
+            f"images: {{max_growth: {text}}}\nservices: {{web: {{max_growth: {text}}}}}\n"
+        )
+    )
+    assert (budgets.memory.max_growth, budgets.memory.max_service_growth) == (memory, memory)
+    assert budgets.service("web").max_growth == memory
+    assert budgets.images.max_growth == image
 
 
 @given(st.integers(min_value=1, max_value=10**9), st.sampled_from(["", " "]))

@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onegig.memory.stack import Container
 
 from onegig.memory.cgroup import Account, Pressure
 from onegig.memory.sampler import Container as Seen
 from onegig.memory.sampler import Pass, Usage
-from onegig.memory.stack import Container
 from onegig.memory.summary import (
     MOST_SAMPLES,
     Observation,
@@ -173,7 +173,7 @@ def test_parts_add_up_to_the_highest_total(rows: list[tuple[int, int]], metric: 
         services = summarise_services(seen, STACK, metric)
         engine = sum(part.pss_bytes for part in summarise_engine(seen, metric))
         assert sum(one.rss_bytes for one in services) + engine == highest
-    assert all(len(sample.service_rss_bytes) == 2 for sample in samples)
+    assert all(len(sample.service_bytes) == 2 for sample in samples)
 
 
 def in_windows(*windows: tuple[Pass, ...]) -> Observation:

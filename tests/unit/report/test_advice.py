@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from factories import LOG, MIB, SERVICES, make_images, make_memory, make_service
+from onegig.judge.baseline import make_baseline
 from onegig.load.budgets import parse_budgets
 from onegig.model.accounting import Accounting
 from onegig.model.images import NOT_ACCOUNTED, ImagesReport
@@ -14,7 +15,7 @@ from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.verdict import State
 from onegig.report.advice import MOST, Step, steps
-from reviews import BUDGETS, judged, make_many, review, run, stack, with_layer
+from reviews import BUDGETS, MAIN, judged, make_many, review, run, stack, with_layer
 
 TORCH = "RUN pip install torch"
 CACHE_LEFT = f"`{TORCH}` in layer 5 left 50 MB in /root/.cache/pip: add --no-cache-dir"
@@ -39,6 +40,16 @@ def large_images(limit: bytes, *, accounted: bool = True) -> Report:
         bare = tuple(replace(one, accounting=NOT_ACCOUNTED) for one in images.images)
         images = replace(images, images=bare)
     return judged(make_memory(stack()), images, budgets)
+
+
+def beside_main(limit: bytes, sizes: Mapping[str, float], grown: str = "") -> Report:
+    """A run that is judged and compared with the branch's."""
+    images = make_images(SERVICES)
+    if grown:
+        images = with_layer(images, grown, TORCH, 200.0)
+    memory, main = make_memory(stack(sizes)), make_baseline(MAIN, {})
+    report = judged(memory, images, parse_budgets("budgets.yml", limit), main=main)
+    return review(report)
 
 
 def without_fixes(images: ImagesReport) -> ImagesReport:
@@ -139,6 +150,34 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
             fix="`COPY packages` in layer 3 removes 0.21 MB that layer 2 added: remove them where "
             "they are added",
             place="budgets.yml:3",
+        ),
+    ),
+    "dead bytes of the base": (
+        lambda: large_images(b"max_base_dead: 50kB"),
+        Step(
+            text="Choose a base with 0.1 MB fewer dead bytes for the image of redis-coordinator",
+            place="budgets.yml:3",
+        ),
+    ),
+    "memory that grew": (
+        lambda: beside_main(b"memory: {max_growth: 10%}", {"risk": 90.0}),
+        Step(text="Free 32 MB: risk grew from 14 to 90 MB against main", place="budgets.yml:1"),
+    ),
+    "a service that grew": (
+        lambda: beside_main(b"memory: {max_service_growth: 5MB}", {"risk": 90.0}),
+        Step(
+            text="Bring risk down by 71.2 MB: it grew from 14 to 90 MB against main",
+            place="budgets.yml:1",
+        ),
+    ),
+    "an image that grew": (
+        lambda: beside_main(b"images: {max_growth: 5MB}", {}, grown="risk"),
+        Step(
+            text="Make the image of risk smaller by 195.0 MB: it grew from 25 to 225 MB against "
+            "main; 50 MB can go:",
+            fix=CACHE_LEFT,
+            fix_place="services/Dockerfile:31",
+            place="budgets.yml:1",
         ),
     ),
     "dead bytes without a fix": (

@@ -23,10 +23,12 @@ def account_for(
 
     `evidence` is what is known of its base; without any, where FROM ends is guessed.
     """
+    made_by = instructions(image.history, len(layers))
     return make_accounting(
         layers,
-        instructions(image.history, len(layers)),
+        made_by,
         base_layers=count_base_layers(evidence, image.history, len(layers)),
+        is_base_known=evidence.layers is not None or any(made_by),
         workdir=image.workdir,
     )
 

@@ -16,13 +16,14 @@ def make_accounting(
     instructions: Sequence[str],
     *,
     base_layers: int,
+    is_base_known: bool = True,
     workdir: str,
 ) -> Accounting:
     """Everything there is to say of an image's bytes.
 
     `instructions` are those of the layers, "" where unknown; `base_layers` is how many of the
-    lowest layers came with FROM; `workdir` is the config's. Raises AccountError, a bug of ours,
-    should anything not add up.
+    lowest layers came with FROM, a guess unless `is_base_known`; `workdir` is the config's. Raises
+    AccountError, a bug of ours, should anything not add up.
     """
     made, parity = account(layers), dive_numbers(layers)
     files = explain(layers, made.live, instructions, base_layers=base_layers, workdir=workdir)
@@ -41,4 +42,8 @@ def make_accounting(
         eliminable_bytes=made.dead_bytes + sum(fix.bytes for fix in live),
         parity=parity,
         remark=dive_remark.explain(parity, made),
+        base_layers=base_layers if is_base_known else None,
+        base_dead_bytes=sum(
+            one.bytes for one in made.dead if is_base_known and one.killer < base_layers
+        ),
     )

@@ -73,6 +73,13 @@ def _doubt_dead(account: Accounting, layers: int) -> Iterator[str]:
     for fate, total in sums.items():
         if sum(one.bytes for one in account.dead if one.fate is fate) > total:
             yield f"has an image with more bytes {fate.value} than it says"
+    if account.base_layers is not None and account.base_layers > layers:
+        yield "has an image with more layers of its base than layers"
+    of_base = sum(one.bytes for one in account.dead if account.is_of_base(one))
+    if not of_base <= account.base_dead_bytes <= account.dead_bytes:
+        yield "has an image whose base has other dead bytes than it says"
+    if account.base_layers is None and account.base_dead_bytes:
+        yield "has an image with dead bytes of a base that is not known"
     for one in account.dead:
         if not one.layer <= one.killer < layers:
             yield "has dead bytes of a layer that is not there, or not below the one that killed it"

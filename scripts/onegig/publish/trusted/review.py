@@ -11,6 +11,7 @@ from pathlib import Path
 
 from onegig.errors import ExitCode
 from onegig.judge.compare import compare
+from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
@@ -20,7 +21,6 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.review import Comparison, Review
 from onegig.model.run import Failure, RunReport
-from onegig.model.tiers import find_tier
 from onegig.model.verdict import State, Verdict
 from onegig.pipeline import Options
 from onegig.publish.baselines import find_baseline
@@ -129,7 +129,7 @@ def _judged(
 
 
 def _judge(budgets: Budgets, measured: Measured, now: datetime, main: Baseline | None) -> Verdict:
-    tier = find_tier(budgets.tier) if budgets.tier else None
+    tier = choose_tier(budgets, measured.memory, measured.images)
     today = now.astimezone(UTC).date()
     return judge(budgets, measured.images, measured.memory, tier, today=today, main=main)
 

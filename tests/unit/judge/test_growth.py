@@ -1,0 +1,288 @@
+"""Growth against main: limited only where both sides have a number of the same kind."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from factories import MB, make_images
+from judging import BUDGETS, MIB, TODAY, checks, measured, service
+from onegig.judge.baseline import make_baseline
+from onegig.judge.compare import IS_COMPARISON, compare
+from onegig.judge.verdict import judge
+from onegig.load.budgets import parse_budgets
+from onegig.model.baseline import Baseline
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
+from onegig.model.review import Change
+from onegig.model.verdict import Check, State, Verdict
+
+HEAD = "version: 1\ntier: none\n"
+TOTAL, SERVICES = "memory: {max_growth: 10%}", "memory: {max_service_growth: 10%}"
+BEFORE = {"redis": 124, "web": 300}
+GROWTH = ("memory.max_growth", "service.max_growth", "image.max_growth")
+
+
+def limits(text: str) -> Budgets:
+    return parse_budgets("budgets.yml", f"{HEAD}{text}\n".encode())
+
+
+def stack(sizes: Mapping[str, float]) -> MemoryReport:
+    """Services of these MiB, measured in the box of a limit of 1,024 MB."""
+    memory = measured([service(name, round(mib * MIB)) for name, mib in sizes.items()])
+    return replace(memory, box=replace(memory.box, cap_bytes=944 * MIB))
+
+
+def images(sizes: Mapping[str, float]) -> ImagesReport:
+    """Images of these MB."""
+    made = make_images(sizes)
+    pairs = zip(made.images, sizes.values(), strict=True)
+    return replace(
+        made, images=tuple(replace(one, size_bytes=round(size * MB)) for one, size in pairs)
+    )
+
+
+def run(
+    memory: MemoryReport | Missing,
+    built: ImagesReport | Missing,
+    budgets: Budgets,
+    main: Baseline | None = None,
+) -> Report:
+    return Report(
+        stack="desk",
+        created="2026-11-23T20:44:00+00:00",
+        commit="1f0c3e5a",
+        verdict=judge(budgets, built, memory, None, today=TODAY, main=main),
+        images=built,
+        memory=memory,
+        reproduce="onegig check",
+    )
+
+
+def baseline(
+    sizes: Mapping[str, float] = BEFORE, image_sizes: Mapping[str, float] | None = None
+) -> Baseline:
+    return make_baseline(
+        run(stack(sizes), images(image_sizes or dict.fromkeys(sizes, 50)), BUDGETS), {}
+    )
+
+
+def verdict(
+    text: str,
+    sizes: Mapping[str, float] = BEFORE,
+    image_sizes: Mapping[str, float] | None = None,
+    main: Baseline | None = None,
+) -> Verdict:
+    built = images(image_sizes or dict.fromkeys(sizes, 50))
+    return run(stack(sizes), built, limits(text), main or baseline()).verdict
+
+
+def grown(found: Verdict) -> list[Check]:
+    return [check for check in found.checks if check.id in GROWTH]
+
+
+def test_a_service_that_grew_too_much() -> None:
+    found = verdict(SERVICES, {"redis": 155, "web": 300})
+    redis, web = checks(found, "service.max_growth")
+    assert (redis.state, web.state, found.state) == (State.NO_GO, State.GO, State.NO_GO)
+    assert redis.message == (
+        "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % wanted"
+    )
+    assert (redis.value, redis.limit) == (31 * MIB, int(12.4 * MIB))
+    assert redis.where == "budgets.yml:3"
+    assert web.message == "web did not grow against main: 300 to 300 MB"
+    assert found.sentence.startswith("NO-GO: redis grew by 31 MB (25 %) against main")
+
+
+def test_the_total() -> None:
+    found = verdict(TOTAL, {"redis": 155, "web": 340})
+    (check,) = grown(found)
+    assert (check.id, check.subject, check.state) == ("memory.max_growth", "stack", State.NO_GO)
+    assert check.message == (
+        "memory grew by 71 MB (15 %) against main: 504 to 575 MB, at most 10 % wanted"
+    )
+
+
+def test_an_image() -> None:
+    main = baseline(image_sizes={"redis": 50, "web": 80})
+    found = verdict("images: {max_growth: 2MB}", image_sizes={"redis": 53, "web": 81}, main=main)
+    redis, web = checks(found, "image.max_growth")
+    assert (redis.state, web.state) == (State.NO_GO, State.GO)
+    assert redis.message == (
+        "the image of redis grew by 3 MB (6 %) against main: 50 to 53 MB, at most 2.0 MB wanted"
+    )
+
+
+def test_an_image_that_several_services_share_is_compared_with_their_largest() -> None:
+    main = baseline(image_sizes={"redis": 50, "web": 80})
+    built = images({"redis": 84})
+    shared = replace(built.images[0], services=("redis", "web", "new"), reference="desk/all")
+    found = run(
+        stack({**BEFORE, "new": 1}),
+        replace(built, images=(shared,)),
+        limits("images: {max_growth: 4%}"),
+        main,
+    ).verdict
+    (check,) = checks(found, "image.max_growth")
+    assert (check.subject, check.value, check.state) == ("desk/all", 4 * MB, State.NO_GO)
+
+
+def test_a_services_own_limit_goes_before_the_common_one() -> None:
+    text = "memory: {max_service_growth: 10%}\nservices:\n  redis: {max_growth: 40MB}"
+    found = verdict(text, {"redis": 155, "web": 340})
+    redis, web = checks(found, "service.max_growth")
+    assert (redis.state, redis.where) == (State.GO, "budgets.yml:5")
+    assert redis.message.endswith("at most 40 MB wanted")
+    assert (web.state, web.where) == (State.NO_GO, "budgets.yml:3")
+
+
+def test_one_service_alone_can_be_limited() -> None:
+    found = verdict("services: {redis: {max_growth: 10%}}", {"redis": 155, "web": 900})
+    assert [check.subject for check in grown(found)] == ["redis"]
+
+
+@pytest.mark.parametrize(
+    ("now", "state", "end"),
+    [
+        (124, State.GO, "did not grow against main: 124 to 124 MB"),
+        (110, State.GO, "did not grow against main: 124 to 110 MB"),
+        (127, State.GO, "124 to 127 MB, at most 0 % wanted, within noise"),
+        (129, State.NO_GO, "124 to 129 MB, at most 0 % wanted"),
+    ],
+)
+def test_noise_never_fails(now: int, state: State, end: str) -> None:
+    found = verdict("memory: {max_service_growth: 0%}", {"redis": now, "web": 300})
+    redis = checks(found, "service.max_growth")[0]
+    assert redis.state is state
+    assert redis.message.endswith(end)
+    assert redis.headroom is not None
+    assert (redis.headroom < 0) is (state is State.NO_GO)
+
+
+@pytest.mark.parametrize(("over", "state"), [(0.0, State.GO), (0.01, State.NO_GO)])
+def test_the_boundary(over: float, state: State) -> None:
+    found = verdict("memory: {max_service_growth: 20MB}", {"redis": 144 + over, "web": 300})
+    redis = checks(found, "service.max_growth")[0]
+    assert redis.state is state
+    shown = "20 MB" if state is State.GO else "21 MB"
+    assert redis.message.startswith(f"redis grew by {shown} (")
+
+
+def test_what_is_new_and_what_is_gone_is_not_judged() -> None:
+    text = f"{SERVICES}\nimages: {{max_growth: 1%}}"
+    found = verdict(text, {"redis": 124, "worker": 500})
+    assert [(check.id, check.subject) for check in grown(found)] == [
+        ("service.max_growth", "redis"),
+        ("image.max_growth", "redis"),
+    ]
+
+
+def test_what_main_did_not_measure_is_not_judged() -> None:
+    main = baseline()
+    gap = Unknown(reason="no engine")
+    services = tuple(replace(one, memory_bytes=gap, image_bytes=gap) for one in main.services)
+    text = f"{SERVICES}\nimages: {{max_growth: 1%}}"
+    assert grown(verdict(text, main=replace(main, services=services))) == []
+
+
+def test_without_a_baseline_there_is_no_check_and_no_note() -> None:
+    found = run(stack({"redis": 900}), images({"redis": 50}), limits(TOTAL)).verdict
+    assert grown(found) == []
+    assert found.notes == ()
+
+
+ALL = "memory: {max_growth: 1%, max_service_growth: 1%}\nimages: {max_growth: 1%}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"metric": "other"}, "growth of memory is not judged: the baseline adds up other, not"),
+        (
+            {"limit_bytes": 2048 * MIB},
+            "growth of memory is not judged: the baseline was measured against a limit of 2,048 MB",
+        ),
+        (
+            {"state": State.INCOMPLETE},
+            "growth of memory is not judged: the baseline was not measured in full",
+        ),
+    ],
+)
+def test_memory_measured_otherwise_is_not_compared(changes: dict[str, object], note: str) -> None:
+    main = replace(baseline(), **changes)  # type: ignore[arg-type]
+    found = verdict(ALL, {"redis": 155, "web": 340}, main=main)
+    assert {check.id for check in grown(found)} == {"image.max_growth"}
+    (told,) = found.notes
+    assert told.startswith(note)
+    assert found.state is not State.NO_GO
+
+
+def test_another_box_is_not_compared() -> None:
+    memory = stack({"redis": 155, "web": 340})
+    memory = replace(memory, box=replace(memory.box, cap_bytes=2048 * MIB))
+    found = run(memory, images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline()).verdict
+    assert grown(found) == []
+    assert found.notes == (
+        "growth of memory is not judged: this run was measured in a box of 2,048 MB, not 944 MB",
+    )
+
+
+def test_another_architecture_is_not_compared() -> None:
+    main = baseline()
+    assert not isinstance(main.environment, Missing)
+    main = replace(main, environment=replace(main.environment, architecture="aarch64"))
+    found = verdict(ALL, {"redis": 155, "web": 340}, main=main)
+    assert grown(found) == []
+    reason = "is not judged: the baseline was measured on aarch64, not x86_64"
+    assert found.notes == (f"growth of memory {reason}", f"growth of images {reason}")
+
+
+def test_nothing_is_noted_of_what_nobody_limits() -> None:
+    main = replace(baseline(), metric="other")
+    assert verdict("disk: {limit: 30GB}", main=main).notes == ()
+
+
+def test_the_other_half_of_a_run_is_judged_alone() -> None:
+    gap = Skipped(reason="not asked for")
+    by_images = run(gap, images({"redis": 99, "web": 50}), limits(ALL), baseline()).verdict
+    assert [check.id for check in grown(by_images)] == ["image.max_growth"] * 2
+    by_memory = run(stack(BEFORE), gap, limits(ALL), baseline()).verdict
+    assert [check.id for check in grown(by_memory)] == [
+        "memory.max_growth",
+        "service.max_growth",
+        "service.max_growth",
+    ]
+
+
+WAIVER = """
+waivers:
+  - {metric: service.max_growth, subject: redis, reason: keys, owner: "@ops", expires: 2026-12-31}
+"""
+
+
+def test_it_can_be_waived() -> None:
+    found = verdict(f"{SERVICES}{WAIVER}", {"redis": 155, "web": 300})
+    redis = checks(found, "service.max_growth")[0]
+    assert (redis.state, found.state) == (State.WARN, State.WARN)
+    assert redis.waived
+
+
+def test_its_waiver_is_not_unused_where_nothing_is_compared() -> None:
+    budgets = limits(f"{SERVICES}{WAIVER}")
+    alone = run(stack(BEFORE), images(dict.fromkeys(BEFORE, 50)), budgets)
+    assert alone.verdict.notes == ()
+    unused = run(stack(BEFORE), images(dict.fromkeys(BEFORE, 50)), budgets, baseline())
+    assert unused.verdict.notes == (
+        "the waiver of service.max_growth of redis by @ops is unused: nothing it covers fails",
+    )
+
+
+def test_beside_the_baseline_growth_is_no_news() -> None:
+    report = run(stack(BEFORE), images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline())
+    (delta,) = (
+        one for one in compare(report, baseline(), 0).deltas if one.id == "memory.max_growth"
+    )
+    assert (delta.change, delta.before, delta.inherited) == (Change.SAME, IS_COMPARISON, False)

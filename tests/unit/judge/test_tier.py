@@ -1,0 +1,181 @@
+"""Which machine a stack is judged for, and what it has besides memory."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from factories import SERVICES, make_images, make_memory, make_service
+from judging import BUDGETS, MIB, TODAY, checks, service
+from onegig.errors import ConfigError
+from onegig.judge.tier import choose_tier
+from onegig.judge.verdict import judge
+from onegig.load.budgets import parse_budgets
+from onegig.model.budgets import Budgets, MemoryBudget
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Skipped
+from onegig.model.memory import MemoryReport
+from onegig.model.verdict import State, Verdict
+from onegig.pipeline.load import load_limits
+from onegig.pipeline.options import Options
+
+GAP = Skipped(reason="not asked for")
+IMAGES = make_images(SERVICES)
+MEMORY = make_memory([make_service(name, rss) for name, rss in SERVICES.items()])
+
+
+def on(architecture: str) -> MemoryReport:
+    """The reference stack measured on a machine of that architecture."""
+    return replace(MEMORY, environment=replace(MEMORY.environment, architecture=architecture))
+
+
+def sold_as(mib: int, tier: str | None = None) -> Budgets:
+    return replace(BUDGETS, memory=MemoryBudget(limit_bytes=mib * MIB), tier=tier)
+
+
+def verdict(
+    budgets: Budgets, memory: MemoryReport = MEMORY, images: ImagesReport = IMAGES
+) -> Verdict:
+    tier = choose_tier(budgets, memory, images)
+    return judge(budgets, images, memory, tier, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "architecture", "name"),
+    [
+        (sold_as(1024), "x86_64", "aws-t3-micro"),
+        (sold_as(2048), "x86_64", "aws-t3-small"),
+        (sold_as(2048), "aarch64", "aws-t4g-small"),
+        (sold_as(1024), "aarch64", None),
+        (sold_as(1000), "x86_64", None),
+        (sold_as(1024, "none"), "x86_64", None),
+        (sold_as(1000, "aws-t2-micro"), "x86_64", "aws-t2-micro"),
+        (sold_as(1024, "aws-t4g-micro"), "x86_64", "aws-t4g-micro"),
+    ],
+)
+def test_which_machine_is_judged(budgets: Budgets, architecture: str, name: str | None) -> None:
+    tier = choose_tier(budgets, on(architecture), IMAGES)
+    assert (tier.name if tier else None) == name
+
+
+def test_images_say_the_architecture_where_memory_was_not_measured() -> None:
+    images = replace(IMAGES, environment=on("aarch64").environment)
+    tier = choose_tier(sold_as(2048), GAP, images)
+    assert tier
+    assert tier.name == "aws-t4g-small"
+    unknown = choose_tier(sold_as(2048), GAP, GAP)
+    assert unknown
+    assert unknown.name == "aws-t4g-small"  # the smallest of any architecture
+
+
+def test_a_machine_that_nobody_named_says_so_and_warns() -> None:
+    found = verdict(sold_as(1024), make_memory([make_service("web", 600)]), make_images(["web"]))
+    (check,) = checks(found, "memory.tier")
+    assert (check.state, check.blocking, found.state) == (State.WARN, False, State.WARN)
+    assert check.message == (
+        "no tier is set: aws-t3-micro, the smallest machine sold as 1,024 MB, really has 911 MB, "
+        "its OS takes 185 MB: 958 of 911 MB, 47 MB (6 %) over"
+    )
+    assert [fall.machine for fall in found.waterfalls] == ["the budget's 1,024 MB", "aws-t3-micro"]
+
+
+@pytest.mark.parametrize("budgets", [sold_as(1024, "none"), sold_as(1000)])
+def test_without_a_machine_only_the_limit_counts(budgets: Budgets) -> None:
+    found = verdict(budgets)
+    assert [fall.machine for fall in found.waterfalls] == [
+        f"the budget's {budgets.memory.limit_bytes // MIB:,} MB"
+    ]
+    kinds = {check.id for check in found.checks}
+    assert not kinds & {"memory.tier", "tier.cpus", "tier.architecture"}
+
+
+@pytest.mark.parametrize(
+    ("tier", "cpus", "state", "message"),
+    [
+        (
+            "aws-t2-micro",
+            64,
+            State.WARN,
+            "greedy asks for 64 CPUs, aws-t2-micro has 1: Docker would refuse to create it",
+        ),
+        ("aws-t2-micro", 1, State.GO, "greedy asks for 1 CPU, aws-t2-micro has 1"),
+        (
+            "aws-t3-micro",
+            2.5,
+            State.WARN,
+            "greedy asks for 2.5 CPUs, aws-t3-micro has 2: Docker would refuse to create it",
+        ),
+        ("render-free", 0.5, State.WARN, "greedy asks for 0.5 CPUs, render-free has 0.1"),
+    ],
+)
+def test_a_service_that_asks_for_processors(
+    tier: str, cpus: float, state: State, message: str
+) -> None:
+    services = [service("greedy", MIB, cpus=cpus), service("modest", MIB)]
+    found = verdict(sold_as(1024, tier), make_memory(services), make_images(["greedy", "modest"]))
+    (check,) = checks(found, "tier.cpus")
+    assert (check.subject, check.state, check.blocking) == ("greedy", state, False)
+    assert check.message == message
+
+
+def of_architectures(*names: str) -> ImagesReport:
+    made = make_images(tuple(SERVICES)[: len(names)])
+    pairs = zip(made.images, names, strict=True)
+    return replace(made, images=tuple(replace(one, architecture=name) for one, name in pairs))
+
+
+@pytest.mark.parametrize(
+    ("architectures", "tier", "count", "message"),
+    [
+        (
+            ["amd64"] * 12 + ["arm64"],
+            "aws-t4g-micro",
+            12,
+            "12 images are x86_64, aws-t4g-micro is aarch64",
+        ),
+        (
+            ["arm64", "s390x", "arm64"],
+            "aws-t2-micro",
+            3,
+            "2 images are aarch64 and 1 image is s390x, aws-t2-micro is x86_64",
+        ),
+        (
+            ["amd64", ""],
+            "aws-t2-micro",
+            0,
+            "no image is of another architecture, aws-t2-micro is x86_64",
+        ),
+    ],
+)
+def test_images_of_another_architecture_are_reported_once(
+    architectures: list[str], tier: str, count: int, message: str
+) -> None:
+    images = of_architectures(*architectures)
+    names = [one.services[0] for one in images.images]
+    memory = make_memory([make_service(name, 1) for name in names])
+    (check,) = checks(verdict(sold_as(1024, tier), memory, images), "tier.architecture")
+    assert (check.value, check.message) == (count, message)
+    assert check.state is (State.WARN if count else State.GO)
+    assert not check.blocking
+
+
+def test_an_image_that_several_services_run_counts_once() -> None:
+    made = of_architectures("arm64")
+    shared = replace(made, images=(replace(made.images[0], services=("a", "b")),))
+    memory = make_memory([make_service(name, 1) for name in ("a", "b")])
+    (check,) = checks(verdict(sold_as(1024, "aws-t2-micro"), memory, shared), "tier.architecture")
+    assert check.value == 1
+
+
+def test_none_is_a_tier_that_can_be_written() -> None:
+    assert parse_budgets("budgets.yml", b"tier: none").tier == "none"
+    with pytest.raises(ConfigError) as caught:
+        parse_budgets("budgets.yml", b"tier: nowhere-at-all")
+    assert caught.value.detail.endswith("render-free, none)")
+
+
+def test_the_command_line_can_ask_for_none(tmp_path: Path) -> None:
+    (tmp_path / "budgets.yml").write_text("tier: aws-t2-micro")
+    options = Options(budgets=tmp_path / "budgets.yml", tier="none")
+    assert load_limits(options).tier == "none"
+    assert "--tier none" in options.reproduce
