@@ -253,18 +253,20 @@ def _choose_labels(draft: _Draft, chance: random.Random) -> None:
 
 def _choose_dependencies(draft: _Draft, earlier: list[_Draft], chance: random.Random) -> None:
     """Depend on some of the earlier services; on those of inactive profiles as not required."""
-    chosen = sorted((one for one in earlier if chance.random() < 0.4), key=lambda one: one.name)
+    chosen = sorted(
+        (service for service in earlier if chance.random() < 0.4), key=lambda service: service.name
+    )
     if not chosen:
         return
-    if chance.random() < 0.5 and not any("profiles" in one.keys for one in chosen):
-        draft.keys["depends_on"] = [one.name for one in chosen]
+    if chance.random() < 0.5 and not any("profiles" in service.keys for service in chosen):
+        draft.keys["depends_on"] = [service.name for service in chosen]
     else:
         conditions = ("service_started", "service_healthy", "service_completed_successfully")
         draft.keys["depends_on"] = {
-            one.name: {
+            service.name: {
                 "condition": chance.choice(conditions),
-                "required": "profiles" not in one.keys,
+                "required": "profiles" not in service.keys,
             }
-            for one in chosen
+            for service in chosen
         }
-    draft.fields["depends_on"] = tuple(one.name for one in chosen if one.starts)
+    draft.fields["depends_on"] = tuple(service.name for service in chosen if service.starts)

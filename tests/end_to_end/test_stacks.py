@@ -60,7 +60,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """The state of the verdict, or - where the run ended without one."""
+        """The state of the verdict, or `-` where the run ended without a verdict."""
         return str(self.report.get("verdict", {}).get("state", "-"))
 
     @property
@@ -94,10 +94,10 @@ def test_a_stack(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     if not (project / "budgets.yml").exists():
         (project / "budgets.yml").write_text(BUDGETS, encoding="utf-8")
     outcome = check(project, expected)
-    mistakes = list(compare(outcome, expected))
+    differences = list(compare(outcome, expected))
     with capsys.disabled():
-        print(describe(folder.name, outcome, mistakes), flush=True)
-    assert not mistakes, outcome.text
+        print(describe(folder.name, outcome, differences), flush=True)
+    assert not differences, outcome.text
 
 
 def check(project: Path, expected: Expectation) -> Outcome:
@@ -152,8 +152,8 @@ def format_mb(mib: float | None) -> str:
     return "no total" if mib is None else f"{mib:.0f} MB"
 
 
-def describe(name: str, outcome: Outcome, mistakes: list[str]) -> str:
+def describe(name: str, outcome: Outcome, differences: list[str]) -> str:
     """Return the line to print for a stack."""
-    result = "; ".join(mistakes) or "as expected"
+    result = "; ".join(differences) or "as expected"
     verdict = f"{outcome.verdict:10} {format_mb(outcome.total_mb):>8} {outcome.seconds:4.0f} s"
     return f"\n{name:24} {verdict}  {result}"

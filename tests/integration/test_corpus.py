@@ -166,7 +166,7 @@ FIRST_RELEASES = {
 
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory, plugin: str) -> Loaded:
-    """Each file's stack, or the error, by the file's name without its suffix."""
+    """Load every file: its stack, or the error, by the file's name without its suffix."""
     folder = tmp_path_factory.mktemp("generated")
     paths = [path.relative_to(CORPUS) for path in (*STACKS, *BROKEN, *NEWER)]
     for file in GENERATED:
@@ -190,7 +190,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, plugin: str) -> Loaded:
 
 @pytest.fixture(scope="session")
 def listed(compose: Compose) -> Listed:
-    """The services and the images of each file, as compose lists them."""
+    """List the services and the images of each file, as compose does."""
 
     def list_both(path: Path) -> tuple[set[str], set[str]]:
         config = (f"--file={path}", "config")
@@ -203,25 +203,25 @@ def listed(compose: Compose) -> Listed:
 
 @pytest.fixture(scope="session")
 def compose_release(compose: Compose) -> tuple[int, ...]:
-    """The version of compose, as numbers."""
+    """Return the version of compose, as numbers."""
     return tuple(int(number) for number in re.findall(r"\d+", compose("version", "--short"))[:3])
 
 
 @pytest.fixture(scope="session")
 def compose(plugin: str) -> Compose:
     """Run compose, and return what it prints."""
-    return partial(print_of, plugin)
+    return partial(read_output, plugin)
 
 
 @pytest.fixture(scope="session")
 def plugin() -> str:
-    """The program behind `docker compose`: run alone, it takes half the time."""
-    plugins = json.loads(print_of("docker", "info", "--format", "{{json .ClientInfo.Plugins}}"))
+    """Find the program behind `docker compose`: run alone, it takes half the time."""
+    plugins = json.loads(read_output("docker", "info", "--format", "{{json .ClientInfo.Plugins}}"))
     (path,) = (str(plugin["Path"]) for plugin in plugins if plugin["Name"] == "compose")
     return path
 
 
-def print_of(*command: str) -> str:
+def read_output(*command: str) -> str:
     """Return what a command prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
