@@ -22,18 +22,26 @@ _ADVICE = (
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),
     ("no such file or directory", "a file that the compose file refers to is missing"),
+    (
+        "project name must not be empty",
+        "give it a `name:`; compose makes none of the folder's name",
+    ),
     ("empty compose file", "it should have a `services:` section"),
 )
+_NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --compose"
 _ELSE = "`docker compose config` shows the same; correct the compose file and run again"
 
 
-def is_missing(path: Path) -> ConfigError:
-    """The compose file is not there, or is not a file."""
-    what = "is not a file" if path.exists() else "does not exist"
-    return ConfigError(
-        f"the compose file {path} {what}",
-        advice="name it in budgets.yml (compose: path/to/compose.yml) or with --compose",
-    )
+def is_missing(path: Path, *, exists: bool = False) -> ConfigError:
+    """Return the error for a compose file that is not there, or that is not a file."""
+    what = "is not a file" if exists else "does not exist"
+    return ConfigError(f"the compose file {path} {what}", advice=_NAME_IT)
+
+
+def no_file(folder: Path) -> ConfigError:
+    """Return the error for a folder in which compose finds no file by its default names."""
+    where = "this folder" if folder == Path() else folder
+    return ConfigError(f"there is no compose file in {where}", advice=_NAME_IT)
 
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:

@@ -22,13 +22,15 @@ from onegig.model.budgets import (
 )
 from onegig.model.review import LimitChange
 
-NO_LIMITS = ("path", "lines")  # say nothing of what is judged, nor how
+NO_LIMITS = ("path", "lines", "compose")  # say nothing of what is judged, nor how
 WAIVER = Waiver(
     metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
 WHOLE = Budgets(  # nothing left out
     path="budgets.yml",
     compose="compose.yml",
+    compose_files=("compose.yml",),
+    profiles=("debug",),
     tier="aws-t2-micro",
     images=ImagesBudget(
         each_bytes=110 * 10**6, max_wasted_bytes=1, max_user_wasted_share=0.1, max_dead_bytes=2
@@ -100,7 +102,7 @@ LEAVES = [path for path in leaves(Budgets) if path not in NO_LIMITS]
 
 def test_the_walk_finds_what_it_should() -> None:
     assert len(LEAVES) > 25
-    assert {"compose", "load.rate", "services.memory_bytes", "waivers.expires"} <= set(LEAVES)
+    assert {"compose_files", "load.rate", "services.memory_bytes", "waivers.expires"} <= set(LEAVES)
 
 
 @pytest.mark.parametrize("path", LEAVES)
@@ -114,6 +116,13 @@ def test_no_field_can_change_unnoticed(path: str) -> None:
         assert one.key.split(".")[0] == opposite.key.split(".")[0]
     if len(there) == 1:
         assert (there[0].old, there[0].new) == (back[0].new, back[0].old)
+
+
+def test_other_compose_files_and_profiles_are_shown() -> None:
+    assert changes("version: 1", "compose: [a.yml, b.yml]\nprofiles: [debug]") == [
+        ("compose", "docker compose's choice", "a.yml, b.yml", True),
+        ("profiles", "COMPOSE_PROFILES", "debug", True),
+    ]
 
 
 def test_the_same_limits_are_no_change() -> None:
