@@ -18,6 +18,7 @@ from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.images.dockerfiles.recipe import Recipe, read_recipe
 from onegig.images.dockerfiles.stages import read_stages
 from onegig.images.dockerfiles.wheels import check_wheels
+from onegig.load.builds import read_build_inputs
 from onegig.load.stack import load_stack, part_of
 from onegig.model.images import ImagesReport
 from onegig.model.stack import Stack
@@ -176,10 +177,11 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
     with pipeline.session(progress) as (client, run):
         arguments = _arguments(proposal)
         before, after = trial.variants(case.stack, service, proposal, arguments, run)
+        inputs = read_build_inputs(case.stack, {})
         with progress.step("build the image as it is") as say:
-            trial.build(before, run, say, alone=False)
+            trial.build(before, run, say, inputs, alone=False)
         with progress.step("build the image as proposed") as say:
-            trial.build(after, run, say, alone=True)
+            trial.build(after, run, say, inputs, alone=True)
         users = {before.image: (f"{service} before",), after.image: (f"{service} after",)}
         report = pipeline.inspect(client, users, "", progress)
         if not isinstance(report, ImagesReport):

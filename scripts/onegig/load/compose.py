@@ -11,6 +11,7 @@ from typing import Any
 
 from onegig.load.compose_errors import explain, is_missing, no_file
 from onegig.load.document import read_output
+from onegig.model.compose_config import dump_config, unescape
 from onegig.process import CommandError, Completed, run
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).
@@ -25,7 +26,6 @@ DOTENV = ".env"
 
 _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
 _NO_JSON = "json: "  # how Go's encoder begins to complain
-_BEYOND_ASCII = re.compile("[\x7f-\uffff]")
 _COLON = re.compile(r"([^=:]+): (.+)")
 
 Run = Callable[..., Completed]
@@ -150,25 +150,6 @@ def shown(path: Path) -> Path:
     """Return an absolute path as a user in the current folder would write it."""
     here = absolute(Path())
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def dump_config(config: Mapping[str, Any]) -> str:
-    """Return JSON that compose can read back.
-
-    Compose reads it as YAML: that knows no surrogate pairs, and takes some characters beyond ASCII
-    for line breaks.
-    """
-    text = json.dumps(config, ensure_ascii=False)
-    return _BEYOND_ASCII.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def unescape(value: Any) -> Any:
-    """Return the value with the dollars that compose writes twice written once, at any depth."""
-    if isinstance(value, str):
-        return value.replace("$$", "$")
-    if isinstance(value, dict):
-        return {unescape(key): unescape(inner) for key, inner in value.items()}
-    return [unescape(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _join(folder: Path, path: Path) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from onegig.errors import ConfigError
-from onegig.load.compose import dump_config
 from onegig.load.document import read_output
 from onegig.load.stack import load_stack
+from onegig.model.compose_config import dump_config
 from onegig.model.stack import Stack
 from onegig.process import CommandError, Completed
 

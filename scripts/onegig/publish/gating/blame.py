@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from onegig.errors import OnegigError
-from onegig.images.building.build import target_of
+from onegig.images.building.plan import target_of
 from onegig.images.dockerfiles.dockerfile import line_of
 from onegig.model.images import Image
 from onegig.model.report import Report
