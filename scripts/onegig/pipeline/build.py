@@ -1,7 +1,7 @@
 """The second step: every image of the stack is on the engine."""
 
 from onegig.images.building.build import build_images, image_ids
-from onegig.images.building.pull import absent_images, pull_images
+from onegig.images.building.pull import absent_images, platforms_of, pull_images
 from onegig.images.cache import open_cache
 from onegig.load.builds import read_build_inputs
 from onegig.model.budgets import Budgets
@@ -23,4 +23,4 @@ def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> N
     absent = absent_images(stack)
     if absent:
         with progress.step(f"pull {len(absent)} images") as say:
-            pull_images(absent, say)
+            pull_images(absent, say, platforms_of(stack))
