@@ -11,6 +11,7 @@ from typing import Any
 
 from onegig.load.compose_errors import explain, is_missing, no_file
 from onegig.load.document import read_output
+from onegig.load.paths import absolute, join, shown
 from onegig.model.compose_config import dump_config, unescape
 from onegig.process import CommandError, Completed, run
 
@@ -61,7 +62,7 @@ class Compose:
     def existing_files(self) -> tuple[Path, ...]:
         """Return the absolute paths of the files that count; ConfigError where one is missing."""
         names = self.files or self._files_of_variable() or tuple(_default_files(self.directory))
-        paths = tuple(_join(self.directory, name) for name in names)
+        paths = tuple(join(self.directory, name) for name in names)
         if not paths:
             raise no_file(self.folder)
         for path in paths:
@@ -131,30 +132,6 @@ class Compose:
             environment["PWD"] = str(self.directory)  # else links are followed to the real folder
             options["cwd"] = self.directory
         return self.run(command, env=environment, **options)
-
-
-def absolute(path: Path) -> Path:
-    """Return the absolute path, with symbolic links as the shell went through them.
-
-    As in Go, which compose is written in: $PWD counts where it is the current folder.
-    """
-    logical = os.environ.get("PWD", "")
-    try:
-        here = logical if os.path.samefile(logical, ".") else os.getcwd()  # noqa: PTH109, PTH121 - text
-    except OSError:
-        here = os.getcwd()  # noqa: PTH109 - text
-    return _join(Path(here), path)
-
-
-def shown(path: Path) -> Path:
-    """Return an absolute path as a user in the current folder would write it."""
-    here = absolute(Path())
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _join(folder: Path, path: Path) -> Path:
-    """As Go joins paths: `..` goes back in the text, not through a symbolic link."""
-    return Path(os.path.normpath(folder / path))
 
 
 def _default_files(folder: Path) -> Iterator[Path]:

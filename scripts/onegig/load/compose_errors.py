@@ -5,6 +5,7 @@ from pathlib import Path
 
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.load.document import read_lines
+from onegig.load.paths import absolute, shown
 from onegig.process import CommandError
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
@@ -13,9 +14,17 @@ _KEY = re.compile(
     r"services[.\[](?P<service>[\w-]+)\]?(?:\.| Additional property )(?P<key>\w+)"
     r"|service \"(?P<quoted>[\w-]+)\""
 )
-_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --file")
+_ENV_FILE = re.compile(
+    r"failed to read (?P<path>.+?): (?:line (?P<line>\d+): )?(?P<text>.+)", re.DOTALL
+)
+# what compose quotes of an env file may be a secret
+_VALUE = re.compile(
+    r"(unterminated quoted value|in variable name|near|Invalid template:) \".*", re.DOTALL
+)
+_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --")
 _ADVICE = (
     ("required variable", "set the variable in the environment or in .env beside the compose file"),
+    ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
     ("undefined service", "depends_on and its like name services of the same project"),
@@ -66,9 +75,13 @@ def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
 def _message(output: str, files: tuple[Path, ...]) -> str:
     """What compose said, without its warnings, with paths as the user wrote them."""
     lines = [line for line in output.splitlines() if line and not _LOG_LINE.match(line)]
-    text = "\n".join(lines)
+    text = _VALUE.sub(r"\1 (not shown)", "\n".join(lines))
+    env_file = _ENV_FILE.fullmatch(text)
+    if env_file:
+        place = str(shown(Path(env_file["path"])))
+        return ":".join(filter(None, (place, env_file["line"], f" {env_file['text']}")))
     for path in files:
-        text = text.replace(str(path.absolute()), str(path))
+        text = text.replace(str(absolute(path)), str(path))
         text = text.removeprefix(f"validating {path}: ")
     yaml_line = _YAML_LINE.search(text)
     if yaml_line and len(files) == 1:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from onegig.errors import ConfigError
-from onegig.load.compose import Compose, shown
+from onegig.load.compose import Compose
 from onegig.load.nearest import did_you_mean
+from onegig.load.paths import shown
 from onegig.model.compose_config import dump_config, unescape
 from onegig.model.stack import Service, Stack
 from onegig.process import Completed, run

@@ -196,6 +196,16 @@ def test_a_missing_compose_file(project: Path) -> None:
             ),
             ".env",
         ),
+        (
+            'failed to read {}/.env: line 2: unterminated quoted value "sesame\n',
+            ".env:2: unterminated quoted value (not shown)",
+            "matching quotes",
+        ),
+        (
+            "failed to read {}/.env: required variable B is missing a value: x\n",
+            ".env: required variable B is missing a value: x",
+            "in .env",
+        ),
         ("empty compose file\n", "compose.yml: empty compose file", "services:"),
     ],
 )

@@ -153,6 +153,8 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
     return BuildError(
         f"the image of {target} could not be built" if target else "the build failed",
         command=f"docker buildx bake {target}".strip(),
-        advice="mend the Dockerfile at the failing step and run again",
+        advice="fix the Dockerfile at the failing step and run again"
+        if excerpt
+        else "correct what bake names and run again",
         detail=tail(detail),
     )
