@@ -26,6 +26,7 @@ from onegig.model.trial import Side, Trial
 from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.output import write_file
 from onegig.owned import new_run
+from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.escape import plain
@@ -119,7 +120,7 @@ def _read(options: Options, service: str) -> _Case:
             f"{service} is not built from a Dockerfile that can be read here",
             advice="name a service whose build section has a context and a Dockerfile",
         )
-    path = os.path.relpath(build.dockerfile)
+    path = from_here(build.dockerfile)
     try:
         recipe = read_recipe(read_stages(text, dict(build.arguments)), build.target)
     except ConfigError as error:

@@ -11,8 +11,8 @@ from typing import Any
 
 from onegig.load.compose_errors import explain, is_missing, no_file
 from onegig.load.document import read_output
-from onegig.load.paths import absolute, join, shown
 from onegig.model.compose_config import dump_config, unescape
+from onegig.paths import absolute, join, shown
 from onegig.process import CommandError, Completed, run
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).

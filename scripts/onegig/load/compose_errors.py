@@ -5,7 +5,7 @@ from pathlib import Path
 
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.load.document import read_lines
-from onegig.load.paths import absolute, shown
+from onegig.paths import absolute, shown
 from onegig.process import CommandError
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")

@@ -1,7 +1,6 @@
 """The Dockerfiles of a stack, read for the lines that reports point to and for what FROM names."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from onegig.images.accounts.fix_places import Dockerfile
 from onegig.images.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile
 from onegig.images.dockerfiles.policy import read_text
 from onegig.model.stack import Service, Stack
+from onegig.paths import from_here
 
 _SERVICE_CONTEXT = "service:"
 
@@ -21,7 +21,7 @@ def read_dockerfiles(stack: Stack) -> dict[str, Dockerfile]:
         path = _path(service, stack)
         text = read_text(path) if path else None
         if path and text is not None:
-            found[service.name] = Dockerfile(path=os.path.relpath(path), text=text)
+            found[service.name] = Dockerfile(path=from_here(path), text=text)
     return found
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from onegig.errors import ConfigError
 from onegig.load.compose import Compose
 from onegig.load.nearest import did_you_mean
-from onegig.load.paths import shown
 from onegig.model.compose_config import dump_config, unescape
 from onegig.model.stack import Service, Stack
+from onegig.paths import shown
 from onegig.process import Completed, run
 
 _RESTARTS = {"any": "always", "none": "no"}  # by the condition of deploy.restart_policy

@@ -26,3 +26,8 @@ def shown(path: Path) -> Path:
 def join(folder: Path, path: Path) -> Path:
     """Join as Go does: `..` goes back in the text, not through a symbolic link."""
     return Path(os.path.normpath(folder / path))
+
+
+def from_here(path: Path) -> str:
+    """Return a path relative to the current folder, for reports."""
+    return os.path.relpath(absolute(path), absolute(Path()))
