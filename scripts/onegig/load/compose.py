@@ -179,5 +179,13 @@ def _with_ssh_keys(config: dict[str, Any]) -> dict[str, Any]:
     for service in (config.get("services") or {}).values():
         build = (service or {}).get("build") or {}
         if build.get("ssh"):
-            build["ssh"] = [_COLON.sub(r"\1=\2", key, count=1) for key in build["ssh"]]
+            build["ssh"] = list(_ssh_keys(build["ssh"]))
     return config
+
+
+def _ssh_keys(keys: Any) -> Iterator[str]:
+    for key in [keys] if isinstance(keys, dict) else keys:
+        if isinstance(key, dict):
+            yield from (f"{name}={path}" if path else name for name, path in key.items())
+        else:
+            yield _COLON.sub(r"\1=\2", key, count=1)

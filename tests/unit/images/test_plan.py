@@ -51,7 +51,10 @@ def target(build: dict[str, Any], **config: Any) -> dict[str, Any]:
             {"dockerfile": "docker/web", "target": "run"},
             {"dockerfile": "docker/web", "target": "run"},
         ),
-        ({"dockerfile_inline": "FROM $${X}"}, {"dockerfile-inline": "FROM ${X}"}),
+        (
+            {"dockerfile_inline": "FROM $${X}", "dockerfile": "Dockerfile"},
+            {"dockerfile-inline": "FROM ${X}"},
+        ),
         ({"args": {"A": "1", "B": "", "UNSET": None}}, {"args": {"A": "1", "B": ""}}),
         ({"ssh": ["default", "mine=/key"]}, {"ssh": ["default", "mine=/key"]}),
         ({"network": "host", "pull": True}, {"network": "host", "pull": True}),
@@ -61,7 +64,7 @@ def target(build: dict[str, Any], **config: Any) -> dict[str, Any]:
             {"ulimits": ["nofile=1:2", "nproc=5"]},
         ),
         (
-            {"extra_hosts": ["db=1.2.3.4", "six=::1"]},
+            {"extra_hosts": ["db:1.2.3.4", "six=::1"]},
             {"extra-hosts": {"db": "1.2.3.4", "six": "::1"}},
         ),
         ({"platforms": ["linux/arm64"]}, {"platforms": ["linux/arm64"]}),

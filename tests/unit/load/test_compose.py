@@ -125,6 +125,7 @@ services:
       ssh:
         - 'deploy: /keys/a: b'
         - default
+        - other: /keys/c
     environment:
       SWITCH: "on"
       AT: "15:30"
@@ -138,7 +139,11 @@ services:
     stack = load_stack(run=run)
     assert [service.image for service in stack.services] == ["demo-web"]
     web = json.loads(stack.config_json)["services"]["web"]
-    assert web["build"]["ssh"] == ["deploy=/keys/a: b", "default"]
+    assert web["build"]["ssh"] == [
+        "deploy=/keys/a: b",
+        "default",
+        "other=/keys/c",
+    ]
     assert web["environment"] == {"SWITCH": "on", "AT": "15:30"}
 
 

@@ -80,6 +80,8 @@ def _target(name: str, config: Config, inputs: BuildInputs) -> dict[str, Any]:
         "extra-hosts": dict(_hosts(build.get("extra_hosts") or ())),
     }
     same = {bake: build.get(compose) for compose, bake in _SAME.items()}
+    if same["dockerfile-inline"]:
+        del same["dockerfile"]
     return {key: value for key, value in {**same, **extra}.items() if value}
 
 
@@ -166,7 +168,7 @@ def _ulimit(name: str, limit: int | Config) -> str:
 
 def _hosts(hosts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for host in hosts:
-        name, _, address = host.partition("=")
+        name, address = re.split("[=:]", host, maxsplit=1)  # a colon in older versions of compose
         yield name, address
 
 
