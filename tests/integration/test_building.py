@@ -43,7 +43,7 @@ def build(client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bui
 
     monkeypatch.delenv("TOKEN", raising=False)
     yield run
-    for image in {image for stack in stacks for image in stack.images}:
+    for image in {"onegig-test/base", *(image for stack in stacks for image in stack.images)}:
         with suppress(ImageNotFound):
             client.images.remove(image, force=True)
 

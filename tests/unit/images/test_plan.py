@@ -91,17 +91,17 @@ def test_secrets_are_files_and_variables_whatever_the_folder_is_called() -> None
     ]
 
 
-def test_a_base_that_another_service_builds_is_built_first() -> None:
+def test_a_base_that_another_service_builds_is_built_too() -> None:
     services = {
         "web": {"build": CONTEXT},
         "lib.base": {"build": CONTEXT, "scale": 0},
         "other": {"build": CONTEXT, "scale": 0},
     }
     plan = make_plan(stack(services), BuildInputs(bases={"web": {"shop/base": "lib.base"}}))
-    assert plan["group"] == {"default": {"targets": ["web"]}}
+    assert plan["group"] == {"default": {"targets": ["web", "lib_base"]}}
     assert list(plan["target"]) == ["web", "lib_base"]
     assert plan["target"]["web"]["contexts"] == {"shop/base": "target:lib_base"}
-    assert plan["target"]["lib_base"] == {**CONTEXT, "output": ["type=cacheonly"]}
+    assert plan["target"]["lib_base"]["tags"] == ["shop-lib.base"]
 
 
 def test_a_context_may_be_another_services_image() -> None:

@@ -40,8 +40,7 @@ Config = Mapping[str, Any]
 def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
     """Return the definition of every image that services of the stack build.
 
-    Images that are only bases of others, of services that would not start, are built but not put
-    on the engine.
+    Images of services that would not start are built, too, where others start or copy from them.
     """
     config: Config = unescape(json.loads(stack.config_json))
     images = {service.name: service.image for service in stack.services if service.builds}
@@ -50,11 +49,11 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
     while waiting:
         name = waiting.pop(0)
         if target_of(name) not in targets:
-            target = _target(name, config, inputs)
-            targets[target_of(name)] = target | _output(images.get(name))
+            image = images.get(name) or _service(name, config).get("image")
+            output = {"tags": [image or f"{stack.name}-{name}"], "output": ["type=docker"]}
+            targets[target_of(name)] = _target(name, config, inputs) | output
             waiting += _linked(name, config, inputs)
-    group = {"targets": [target_of(name) for name in images]}
-    return {"group": {"default": group}, "target": targets}
+    return {"group": {"default": {"targets": list(targets)}}, "target": targets}
 
 
 def target_of(service: str) -> str:
@@ -83,12 +82,6 @@ def _target(name: str, config: Config, inputs: BuildInputs) -> dict[str, Any]:
     if same["dockerfile-inline"]:
         del same["dockerfile"]
     return {key: value for key, value in {**same, **extra}.items() if value}
-
-
-def _output(image: str | None) -> dict[str, list[str]]:
-    if image is None:
-        return {"output": ["type=cacheonly"]}
-    return {"tags": [image], "output": ["type=docker"]}
 
 
 def _service(name: str, config: Config) -> Config:
