@@ -1,10 +1,12 @@
 """What builds take from beside their own build sections: images of other services, secrets."""
 
 import json
+import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from onegig.images.dockerfiles.base_image import platform_arguments
 from onegig.images.dockerfiles.policy import read_text
 from onegig.images.dockerfiles.stages import read_stages
 from onegig.load.compose import Compose
@@ -14,6 +16,7 @@ from onegig.model.stack import BuildInputs, Stack
 from onegig.process import CommandError
 
 _IMPLIED = ("docker.io/", "library/")  # at the start of an image's name
+_DOCKERS = {"x86_64": "amd64", "aarch64": "arm64"}
 _LATEST = ":latest"
 
 Config = Mapping[str, Any]
@@ -58,7 +61,7 @@ def _bases(builds: Mapping[str, Config], project: str) -> dict[str, dict[str, st
         apart |= {*(build.get("additional_contexts") or {})}
         bases = {
             image: builders[image]
-            for image in map(familiar, _named_images(build))
+            for image in map(familiar, _named_images(service))
             if image in builders and image not in apart
         }
         if bases:
@@ -72,14 +75,22 @@ def _images(name: str, service: Config, project: str) -> Iterator[str]:
     yield from service["build"].get("tags") or ()
 
 
-def _named_images(build: Config) -> tuple[str, ...]:
+def _named_images(service: Config) -> tuple[str, ...]:
     """The images that a Dockerfile names; () for one that is not a file here."""
+    build: Config = service["build"]
     text = build.get("dockerfile_inline")
     context = Path(build.get("context", "."))
     if text is None and context.is_absolute():  # compose leaves only URLs as they are
         text = read_text(context / build.get("dockerfile", "Dockerfile"))
     arguments = {name: str(value) for name, value in (build.get("args") or {}).items() if value}
-    return read_stages(text or "", arguments).images(build.get("target", ""))
+    predefined = platform_arguments(_architecture(str(service.get("platform") or "")))
+    return read_stages(text or "", arguments, predefined).images(build.get("target", ""))
+
+
+def _architecture(platform_name: str) -> str:
+    """The architecture to build for, in Docker's words; by default this machine's."""
+    machine = platform.machine()
+    return platform_name.split("/")[1] if "/" in platform_name else _DOCKERS.get(machine, machine)
 
 
 def _secrets(

@@ -57,6 +57,13 @@ def test_a_dockerfile_in_a_folder_is_read(tmp_path: Path) -> None:
     assert bases(services) == {"web": {"shop-lib": "lib"}}
 
 
+def test_a_stage_may_be_chosen_by_the_platform() -> None:
+    text = "FROM shop/base AS for-arm64\nFROM alpine AS for-amd64\nFROM for-$TARGETARCH\n"
+    arm = {"platform": "linux/arm64/v8", "build": inline(text)}
+    amd = {"platform": "linux/amd64", "build": inline(text)}
+    assert bases({"arm": arm, "amd": amd, "base": BASE}) == {"arm": {"shop/base": "base"}}
+
+
 def test_a_services_own_image_is_not_its_base() -> None:
     worker = {"image": "shop/web", "build": inline("FROM shop/web")}
     assert bases({"web": worker, "worker": worker}) == {}
