@@ -46,7 +46,7 @@ def familiar(reference: str) -> str:
 
 
 def _bases(builds: Mapping[str, Config], project: str) -> dict[str, dict[str, str]]:
-    """The images of other services that each Dockerfile names, with the service that builds each.
+    """Find the images of other services that each Dockerfile names, and who builds each.
 
     A stage or an additional context of the same name goes before the image.
     """
@@ -54,7 +54,7 @@ def _bases(builds: Mapping[str, Config], project: str) -> dict[str, dict[str, st
     for name, service in builds.items():
         for image in _images(name, service, project):
             builders.setdefault(familiar(image), name)
-    found: dict[str, dict[str, str]] = {}
+    all_bases: dict[str, dict[str, str]] = {}
     for name, service in builds.items():
         build: Config = service["build"]
         apart = {*map(familiar, _images(name, service, project))}
@@ -65,18 +65,18 @@ def _bases(builds: Mapping[str, Config], project: str) -> dict[str, dict[str, st
             if image in builders and image not in apart
         }
         if bases:
-            found[name] = bases
-    return found
+            all_bases[name] = bases
+    return all_bases
 
 
 def _images(name: str, service: Config, project: str) -> Iterator[str]:
-    """The names that a service's build gives its image."""
+    """Yield the names that a service's build gives its image."""
     yield service.get("image") or f"{project}-{name}"
     yield from service["build"].get("tags") or ()
 
 
 def _named_images(service: Config) -> tuple[str, ...]:
-    """The images that a Dockerfile names; () for one that is not a file here."""
+    """Return the images that a Dockerfile names; () for one that is not a file here."""
     build: Config = service["build"]
     text = build.get("dockerfile_inline")
     context = Path(build.get("context", "."))
@@ -88,7 +88,7 @@ def _named_images(service: Config) -> tuple[str, ...]:
 
 
 def _architecture(platform_name: str) -> str:
-    """The architecture to build for, in Docker's words; by default this machine's."""
+    """Return the architecture to build for, in Docker's words; by default this machine's."""
     machine = platform.machine()
     return platform_name.split("/")[1] if "/" in platform_name else _DOCKERS.get(machine, machine)
 
@@ -96,7 +96,7 @@ def _architecture(platform_name: str) -> str:
 def _secrets(
     stack: Stack, config: Config, builds: Mapping[str, Config], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables that secrets of builds name: bake, unlike compose, reads no .env."""
+    """Read the variables that secrets of builds name: bake, unlike compose, reads no .env."""
     sources: Config = config.get("secrets") or {}
     names = [
         (sources.get(secret.get("source", "")) or {}).get("environment")

@@ -26,6 +26,7 @@ OVERRIDE_NAMES = (
 DOTENV = ".env"
 
 _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # no other can be written ${NAME}
 _NO_JSON = "json: "  # how Go's encoder begins to complain
 _COLON = re.compile(r"([^=:]+): (.+)")
 
@@ -56,7 +57,7 @@ class Compose:
 
     @property
     def directory(self) -> Path:
-        """The folder as a shell in it names it, which may be through a symbolic link."""
+        """Return the folder as a shell in it names it, perhaps through a symbolic link."""
         return absolute(self.folder)
 
     def existing_files(self) -> tuple[Path, ...]:
@@ -88,7 +89,7 @@ class Compose:
 
         So its `.env` counts, with quotes and references as compose reads them.
         """
-        wanted = tuple(dict.fromkeys(names))
+        wanted = tuple(dict.fromkeys(filter(_NAME.fullmatch, names)))
         if not wanted:
             return {}
         command = ["docker", "compose", "--project-name=onegig", "--file=-"]
@@ -105,7 +106,7 @@ class Compose:
         }
 
     def _config(self, command: list[str]) -> tuple[Completed, dict[str, Any]]:
-        """As JSON; as YAML where compose cannot write JSON (2.26: keys of build.ssh)."""
+        """Read JSON, or YAML where compose cannot write JSON (2.26: keys of build.ssh)."""
         try:
             done = self._run([*command, "--format", "json"])
         except CommandError as error:
@@ -118,7 +119,7 @@ class Compose:
     def _files_of_variable(self) -> tuple[Path, ...]:
         names = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR")
         values = {**os.environ, **self.environment}
-        if (self.directory / DOTENV).is_file() or values.get("COMPOSE_ENV_FILES"):
+        if (self.directory / DOTENV).exists() or values.get("COMPOSE_ENV_FILES"):
             try:
                 values = self.variables(names, self.directory)
             except CommandError:
@@ -135,19 +136,19 @@ class Compose:
 
 
 def _default_files(folder: Path) -> Iterator[Path]:
-    """The default file of the folder, or of the nearest one above that has one; its override."""
+    """Yield the default file of the folder, or of the nearest one above, and its override."""
     for place in (folder, *folder.parents):
         for names in (FILE_NAMES, OVERRIDE_NAMES):
-            found = [place / name for name in names if (place / name).exists()]
-            if names is FILE_NAMES and not found:
+            paths = [place / name for name in names if (place / name).exists()]
+            if names is FILE_NAMES and not paths:
                 break
-            yield from found[:1]
+            yield from paths[:1]
         else:
             return
 
 
 def _probe(names: Iterable[str]) -> dict[str, Any]:
-    """A project that only spells out variables."""
+    """Return a project that only spells out variables."""
     environment: dict[str, str] = {}
     for place, name in enumerate(names):
         environment |= {f"value{place}": f"${{{name}-}}", f"set{place}": f"${{{name}+yes}}"}
@@ -155,7 +156,7 @@ def _probe(names: Iterable[str]) -> dict[str, Any]:
 
 
 def _warnings(output: str, paths: Iterable[Path]) -> Iterator[str]:
-    """The text of each warning, once, with paths as the user writes them."""
+    """Yield the text of each warning, once, with paths as the user writes them."""
     seen = set()
     for match in _WARNING.finditer(output):
         text = match["bare"] or _unquote(match["quoted"])
@@ -167,7 +168,7 @@ def _warnings(output: str, paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _unquote(text: str) -> str:
-    """The text within Go's quotes, whose escapes are nearly those of JSON."""
+    """Return the text within Go's quotes, whose escapes are nearly those of JSON."""
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
@@ -175,7 +176,7 @@ def _unquote(text: str) -> str:
 
 
 def _with_ssh_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """The project with build.ssh as compose reads it: 2.26 writes `id: path` for `id=path`."""
+    """Write build.ssh as compose reads it: 2.26 puts out `id: path` for `id=path`."""
     for service in (config.get("services") or {}).values():
         build = (service or {}).get("build") or {}
         if build.get("ssh"):

@@ -64,6 +64,13 @@ def test_a_stage_may_be_chosen_by_the_platform() -> None:
     assert bases({"arm": arm, "amd": amd, "base": BASE}) == {"arm": {"shop/base": "base"}}
 
 
+def test_a_secrets_variable_may_have_a_name_that_compose_cannot_write() -> None:
+    build = inline("FROM scratch", secrets=[{"source": "odd"}])
+    config = {"services": {"web": {"build": build}}, "secrets": {"odd": {"environment": "A-B"}}}
+    stack = Stack(name="shop", directory="/", files=(), services=(), config_json=json.dumps(config))
+    assert read_build_inputs(stack, {}).secrets == {}
+
+
 def test_a_services_own_image_is_not_its_base() -> None:
     worker = {"image": "shop/web", "build": inline("FROM shop/web")}
     assert bases({"web": worker, "worker": worker}) == {}

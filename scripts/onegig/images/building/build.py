@@ -121,7 +121,7 @@ def _bake(
 
 
 def _allowances(plan: Plan) -> list[str]:
-    """What newer versions of bake ask about, and older ones take without an option for it."""
+    """Return the options for what newer versions of bake do only when allowed."""
     on_host = any(target.get("network") == "host" for target in plan["target"].values())
     knows = on_host and "--allow" in run(["docker", "buildx", "bake", "--help"]).stdout
     return ["--allow=network.host"] if knows else []

@@ -89,7 +89,7 @@ def _service(name: str, config: Config) -> Config:
 
 
 def _linked(name: str, config: Config, inputs: BuildInputs) -> Iterator[str]:
-    """The services whose images a build starts or copies from."""
+    """Yield the services whose images a build starts or copies from."""
     yield from _bases(name, config, inputs).values()
     for source in _own_contexts(name, config).values():
         if _service_of(source, config).get("build"):
@@ -118,13 +118,13 @@ def _own_contexts(name: str, config: Config) -> dict[str, str]:
 
 
 def _service_of(source: str, config: Config) -> Config:
-    """The service that an additional context is taken from, {} for any other source."""
+    """Return the service that an additional context is taken from, {} for any other source."""
     name = source.removeprefix(_SERVICE)
     return _service(name, config) if source.startswith(_SERVICE) else {}
 
 
 def _secrets(build: Config, config: Config) -> Iterator[str]:
-    """The build's own secrets, and the certificates that this machine trusts."""
+    """Yield the build's own secrets, and the certificates that this machine trusts."""
     sources = config.get("secrets") or {}
     for secret in build.get("secrets") or ():
         source = sources.get(secret.get("source")) or {}
@@ -137,7 +137,7 @@ def _secrets(build: Config, config: Config) -> Iterator[str]:
 
 
 def _ca_bundle() -> str | None:
-    """The certificate bundle this host's own clients were told to trust, if they were."""
+    """Return the certificate bundle that this machine's clients are set to trust, if any."""
     for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
         path = os.environ.get(variable, "")
         if path and Path(path).is_file():
@@ -146,7 +146,7 @@ def _ca_bundle() -> str | None:
 
 
 def _platforms(service: Config) -> list[str]:
-    """The platform that would run; of several to build for, the machine's own."""
+    """Return the platform that would run; of several to build for, the machine's own."""
     platforms: list[str] = (service.get("build") or {}).get("platforms") or []
     if service.get("platform"):
         return [service["platform"]]
@@ -170,7 +170,7 @@ def _texts(values: Config) -> dict[str, str]:
 
 
 def _csv(fields: Iterable[str]) -> str:
-    """Fields as bake splits them: one that has a comma is quoted."""
+    """Join fields so that bake splits them again: one that has a comma is quoted."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields)
     return line.getvalue()
