@@ -57,7 +57,7 @@ class _Case:
     "--compose",
     type=SOME_FILE,
     multiple=True,
-    help="A compose file instead of the one budgets.yml names; may be repeated.",
+    help="A compose file instead of those that budgets.yml names; may be repeated.",
 )
 @click.option("--python", help="The version of Python, where the base does not tell it: 3.13.")
 @click.option(
