@@ -48,7 +48,14 @@ PROJECT = (
         "--compose",
         type=SOME_FILE,
         multiple=True,
-        help="A compose file instead of the one budgets.yml names; may be repeated.",
+        help="A compose file instead of those that budgets.yml names; may be repeated.",
+    ),
+    click.option(
+        "--profile",
+        "profiles",
+        multiple=True,
+        help="A compose profile to activate instead of those that budgets.yml names; may be "
+        "repeated.",
     ),
     click.option(
         "--tier",
@@ -96,11 +103,17 @@ def project_options(command: Command) -> Command:
 
     @wraps(command)
     def wrapped(
-        *, budgets: Path, compose: tuple[Path, ...], tier: str | None, **others: Any
+        *,
+        budgets: Path,
+        compose: tuple[Path, ...],
+        profiles: tuple[str, ...],
+        tier: str | None,
+        **others: Any,
     ) -> Any:
         options = Options(
             budgets=budgets,
             compose=compose,
+            profiles=profiles,
             tier=tier,
             window_seconds=others.pop("window", None),
             settle_seconds=others.pop("settle", None),

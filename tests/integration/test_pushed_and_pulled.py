@@ -1,5 +1,6 @@
 """What is said of an image before it is pushed is what Docker pushes, and holds after a pull."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from onegig.images.building.pull import absent_images, pull_images
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
+from onegig.load.stack import load_stack
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
@@ -104,3 +106,36 @@ def test_a_stack_pulls_what_the_engine_lacks(
     with pytest.raises(BuildError, match="nowhere:1 could not be pulled") as caught:
         pull_images((f"{there.address}/onegig-test/nowhere:1",), lambda _line: None)
     assert "Error response from daemon" in caught.value.detail
+
+
+@pytest.mark.parametrize("tag", ["", ":1"])
+def test_an_image_by_digest_is_pulled_and_inspected(
+    client: DockerClient,
+    pushed: tuple[Registry, str],
+    inspect: Callable[[str, str], Image],
+    tmp_path: Path,
+    tag: str,
+) -> None:
+    there, name = pushed
+    _, manifest = there.manifests["onegig-test/pushed:1"]
+    digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    by_digest = f"{name.removesuffix(':1')}{tag}@{digest}"
+    built = inspect(name, "by tag")
+    client.images.remove(name, force=True)
+    stack = load_stack((compose_file(tmp_path, by_digest),))
+    assert absent_images(stack) == (by_digest,)
+    try:
+        pull_images(absent_images(stack), lambda _line: None)
+        assert absent_images(stack) == ()
+        pulled = inspect(by_digest, "by digest")
+    finally:
+        with suppress(ImageNotFound):
+            client.images.remove(f"{name.removesuffix(':1')}@{digest}", force=True)
+    assert (pulled.reference, pulled.image_id) == (by_digest, built.image_id)
+    assert pulled.accounting == built.accounting
+
+
+def compose_file(folder: Path, image: str) -> Path:
+    path = folder / "compose.yml"
+    path.write_text(f"services: {{web: {{image: {image!r}}}}}\n")
+    return path

@@ -52,6 +52,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     settle=some(st.floats(min_value=0, max_value=86_400)),
     repeats=some(st.integers(min_value=1, max_value=20)),
     rate=some(st.floats(min_value=0.001, max_value=1e12)),
+    profiles=st.lists(st.text(alphabet="ab -'", min_size=1)).map(tuple),
     tier=st.none() | st.just("aws-t2-micro"),
 )
 def test_the_command_to_reproduce_is_read_back_as_the_same_options(
@@ -59,11 +60,13 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     settle: float | None,
     repeats: int | None,
     rate: float | None,
+    profiles: tuple[str, ...],
     tier: str | None,
 ) -> None:
     options = Options(
         budgets=Path("my folder/budgets.yml"),
         compose=(Path("a.yml"), Path("b.yml")),
+        profiles=profiles,
         tier=tier,
         window_seconds=window,
         settle_seconds=settle,

@@ -18,6 +18,7 @@ from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.images.dockerfiles.recipe import Recipe, read_recipe
 from onegig.images.dockerfiles.stages import read_stages
 from onegig.images.dockerfiles.wheels import check_wheels
+from onegig.load.builds import read_build_inputs
 from onegig.load.stack import load_stack, part_of
 from onegig.model.images import ImagesReport
 from onegig.model.stack import Stack
@@ -25,6 +26,7 @@ from onegig.model.trial import Side, Trial
 from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.output import write_file
 from onegig.owned import new_run
+from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.escape import plain
@@ -55,7 +57,7 @@ class _Case:
     "--compose",
     type=SOME_FILE,
     multiple=True,
-    help="A compose file instead of the one budgets.yml names; may be repeated.",
+    help="A compose file instead of those that budgets.yml names; may be repeated.",
 )
 @click.option("--python", help="The version of Python, where the base does not tell it: 3.13.")
 @click.option(
@@ -118,7 +120,7 @@ def _read(options: Options, service: str) -> _Case:
             f"{service} is not built from a Dockerfile that can be read here",
             advice="name a service whose build section has a context and a Dockerfile",
         )
-    path = os.path.relpath(build.dockerfile)
+    path = from_here(build.dockerfile)
     try:
         recipe = read_recipe(read_stages(text, dict(build.arguments)), build.target)
     except ConfigError as error:
@@ -176,10 +178,11 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
     with pipeline.session(progress) as (client, run):
         arguments = _arguments(proposal)
         before, after = trial.variants(case.stack, service, proposal, arguments, run)
+        inputs = read_build_inputs(case.stack, {})
         with progress.step("build the image as it is") as say:
-            trial.build(before, run, say, alone=False)
+            trial.build(before, run, say, inputs, alone=False)
         with progress.step("build the image as proposed") as say:
-            trial.build(after, run, say, alone=True)
+            trial.build(after, run, say, inputs, alone=True)
         users = {before.image: (f"{service} before",), after.image: (f"{service} after",)}
         report = pipeline.inspect(client, users, "", progress)
         if not isinstance(report, ImagesReport):

@@ -126,6 +126,14 @@ def _words(command: tuple[str, ...]) -> str:
     return " ".join(command)
 
 
+def _files(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "docker compose's choice"
+
+
+def _profiles(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "COMPOSE_PROFILES"
+
+
 def _variables(variables: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{name}={value}" for name, value in variables) or NONE
 
@@ -148,7 +156,8 @@ def _rule(
 
 
 RULES = (
-    _rule("compose", "compose", str, _either),
+    _rule("compose", "compose_files", _files, _either),
+    _rule("profiles", "profiles", _profiles, _either),
     _rule("tier", "tier", str, _either),  # limits.py knows which machine is judged without one
     _rule("memory.limit", "memory.limit_bytes", memory_text, raised),
     _rule("memory.metric", "memory.metric", str, _metric),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from onegig.load.compose import FILE_NAMES
 from onegig.load.document import Document, parse_document, read_document
 from onegig.load.mistakes import Key, Problem, dotted, mistakes
 from onegig.load.nearest import did_you_mean
@@ -43,7 +44,6 @@ from onegig.model.scan import Severity
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, catalogue
 
-COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 COMPOSE = "compose.yml"
 ENOUGH_SAMPLES = 2
 WHOLE = "stack"  # the subject of checks that are of no single service
@@ -107,10 +107,12 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
 
 def _budgets(document: Document, values: Values, beside: str, today: date) -> Budgets:
     tier = values.raw(("tier",))
-    compose = values.raw(("compose",))
+    files = values.texts(("compose",))
     return Budgets(
         path=document.path,
-        compose=compose if isinstance(compose, str) else beside,
+        compose=files[0] if files else beside,
+        compose_files=files,
+        profiles=values.texts(("profiles",)),
         tier=tier if isinstance(tier, str) else None,
         memory=_memory(values),
         disk_bytes=values.read(("disk", "limit"), positive(storage_size), DEFAULTS.disk_bytes),
@@ -126,7 +128,7 @@ def _budgets(document: Document, values: Values, beside: str, today: date) -> Bu
 
 
 def _beside(path: Path) -> str:
-    found = (name for name in COMPOSE_NAMES if (path.parent / name).is_file())
+    found = (name for name in FILE_NAMES if (path.parent / name).is_file())
     return next(found, COMPOSE)
 
 

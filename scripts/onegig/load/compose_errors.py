@@ -5,6 +5,7 @@ from pathlib import Path
 
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.load.document import read_lines
+from onegig.paths import absolute, shown
 from onegig.process import CommandError
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
@@ -13,27 +14,43 @@ _KEY = re.compile(
     r"services[.\[](?P<service>[\w-]+)\]?(?:\.| Additional property )(?P<key>\w+)"
     r"|service \"(?P<quoted>[\w-]+)\""
 )
-_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --file")
+_ENV_FILE = re.compile(
+    r"failed to read (?P<path>.+?): (?:line (?P<line>\d+): )?(?P<text>.+)", re.DOTALL
+)
+# what compose quotes of an env file may be a secret
+_VALUE = re.compile(
+    r"(unterminated quoted value|in variable name|near|Invalid template:) \".*", re.DOTALL
+)
+_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --")
 _ADVICE = (
     ("required variable", "set the variable in the environment or in .env beside the compose file"),
+    ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
     ("undefined service", "depends_on and its like name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),
     ("no such file or directory", "a file that the compose file refers to is missing"),
+    (
+        "project name must not be empty",
+        "give it a `name:`; compose makes none of the folder's name",
+    ),
     ("empty compose file", "it should have a `services:` section"),
 )
+_NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --compose"
 _ELSE = "`docker compose config` shows the same; correct the compose file and run again"
 
 
-def is_missing(path: Path) -> ConfigError:
-    """The compose file is not there, or is not a file."""
-    what = "is not a file" if path.exists() else "does not exist"
-    return ConfigError(
-        f"the compose file {path} {what}",
-        advice="name it in budgets.yml (compose: path/to/compose.yml) or with --compose",
-    )
+def is_missing(path: Path, *, exists: bool = False) -> ConfigError:
+    """Return the error for a compose file that is not there, or that is not a file."""
+    what = "is not a file" if exists else "does not exist"
+    return ConfigError(f"the compose file {path} {what}", advice=_NAME_IT)
+
+
+def no_file(folder: Path) -> ConfigError:
+    """Return the error for a folder in which compose finds no file by its default names."""
+    where = "this folder" if folder == Path() else folder
+    return ConfigError(f"there is no compose file in {where}", advice=_NAME_IT)
 
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
@@ -58,9 +75,13 @@ def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
 def _message(output: str, files: tuple[Path, ...]) -> str:
     """What compose said, without its warnings, with paths as the user wrote them."""
     lines = [line for line in output.splitlines() if line and not _LOG_LINE.match(line)]
-    text = "\n".join(lines)
+    text = _VALUE.sub(r"\1 (not shown)", "\n".join(lines))
+    env_file = _ENV_FILE.fullmatch(text)
+    if env_file:
+        place = str(shown(Path(env_file["path"])))
+        return ":".join(filter(None, (place, env_file["line"], f" {env_file['text']}")))
     for path in files:
-        text = text.replace(str(path.absolute()), str(path))
+        text = text.replace(str(absolute(path)), str(path))
         text = text.removeprefix(f"validating {path}: ")
     yaml_line = _YAML_LINE.search(text)
     if yaml_line and len(files) == 1:

@@ -1,14 +1,15 @@
 """The Dockerfiles of a stack, read for the lines that reports point to and for what FROM names."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from onegig.images.accounts.fix_places import Dockerfile
 from onegig.images.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile
+from onegig.images.dockerfiles.policy import read_text
 from onegig.model.stack import Service, Stack
+from onegig.paths import from_here
 
 _SERVICE_CONTEXT = "service:"
 
@@ -18,9 +19,9 @@ def read_dockerfiles(stack: Stack) -> dict[str, Dockerfile]:
     found = {}
     for service in stack.services:
         path = _path(service, stack)
-        text = _read(path) if path else None
+        text = read_text(path) if path else None
         if path and text is not None:
-            found[service.name] = Dockerfile(path=os.path.relpath(path), text=text)
+            found[service.name] = Dockerfile(path=from_here(path), text=text)
     return found
 
 
@@ -32,7 +33,7 @@ def read_build_files(stack: Stack) -> dict[str, BuildFile]:
     for service in stack.services:
         build: Mapping[str, Any] = (services.get(service.name) or {}).get("build") or {}
         path = _path(service, stack)
-        text = build.get("dockerfile_inline", _read(path) if path else None)
+        text = build.get("dockerfile_inline", read_text(path) if path else None)
         if text is not None:
             file = BuildFile(
                 text=text,
@@ -46,13 +47,6 @@ def read_build_files(stack: Stack) -> dict[str, BuildFile]:
 
 def _path(service: Service, stack: Stack) -> Path | None:
     return Path(stack.directory) / service.dockerfile if service.dockerfile else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
 
 
 def _contexts(found: Mapping[str, Any], images: Mapping[str, str]) -> Iterator[tuple[str, str]]:

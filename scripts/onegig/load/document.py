@@ -1,5 +1,6 @@
 """A YAML file the user wrote, read with care: what is wrong with it is said with file and line."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,6 +81,16 @@ def read_lines(path: Path) -> Mapping[Key, Mark]:
         if node is not None:
             walk.value(node, ())
     return walk.marks
+
+
+def read_output(text: str) -> Any:
+    """Return the value of YAML that a program wrote, of any size, by the rules of YAML 1.2."""
+    loader = Composer(text, most=sys.maxsize)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return Walk(most=sys.maxsize).value(node, ()) if node else None
 
 
 def _read(path: Path) -> bytes:

@@ -42,15 +42,16 @@ class Mark:
 class Composer(yaml.SafeLoader):
     """Builds nodes only, and gives up on documents no person would write."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most: int = MAX_NODES) -> None:
         super().__init__(text)
+        self._most = most
         self._count = 0
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """As the parent's, counting."""
         self._count += 1
-        if self._count > MAX_NODES or self._depth > MAX_DEPTH:
+        if self._count > self._most or self._depth > MAX_DEPTH:
             raise TooMuchError
         self._depth += 1
         node = super().compose_node(parent, index)
@@ -60,11 +61,12 @@ class Composer(yaml.SafeLoader):
 
 @dataclass(kw_only=True, slots=True)
 class Walk:
-    """Turns nodes into values, following aliases as far as MAX_NODES allows."""
+    """Turns nodes into values, following aliases as far as `most` values."""
 
     marks: dict[Key, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
+    most: int = MAX_NODES
 
     def value(self, node: yaml.Node, key: Key) -> Any:
         """The plain value of a node. Raises TooMuchError when aliases add up to too many."""
@@ -123,7 +125,7 @@ class Walk:
 
     def _spend(self, key: Key) -> None:
         self.count += 1
-        if self.count > MAX_NODES or len(key) > MAX_DEPTH:
+        if self.count > self.most or len(key) > MAX_DEPTH:
             raise TooMuchError
 
     def _problem(self, node: yaml.Node, key: Key, message: str) -> None:

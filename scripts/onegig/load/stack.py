@@ -1,6 +1,5 @@
 """The compose project, as `docker compose config` resolves it: any project, not only ours."""
 
-import json
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -8,52 +7,53 @@ from pathlib import Path
 from typing import Any
 
 from onegig.errors import ConfigError
-from onegig.load.compose_errors import explain, is_missing
+from onegig.load.compose import Compose
 from onegig.load.nearest import did_you_mean
+from onegig.model.compose_config import dump_config, unescape
 from onegig.model.stack import Service, Stack
-from onegig.process import CommandError, Completed, run
+from onegig.paths import shown
+from onegig.process import Completed, run
 
+_RESTARTS = {"any": "always", "none": "no"}  # by the condition of deploy.restart_policy
 TRUE_WORDS = ("true", "1", "yes", "on")
 
 Config = Mapping[str, Any]
 
 
 def load_stack(
-    files: tuple[Path, ...],
+    files: tuple[Path, ...] = (),
     *,
-    project_directory: Path | None = None,
+    folder: Path = Path(),
+    profiles: tuple[str, ...] = (),
     run: Callable[..., Completed] = run,
     env: Mapping[str, str] | None = None,
 ) -> Stack:
-    """The project of `files`, later ones overriding earlier ones, with active profiles only.
+    """Return the project as `docker compose` in `folder` resolves it, active services only.
 
-    `env` is set for compose in addition to our own environment. Raises ConfigError when a file is
-    missing, compose refuses the project, or nothing in it would start.
+    Later `files` override earlier ones; without any, compose chooses them. `env` is set for compose
+    in addition to our own environment. Raises ConfigError when a file is missing, compose refuses
+    the project, or nothing in it would start.
     """
-    for path in files:
-        if not path.is_file():
-            raise is_missing(path)
-    command = ["docker", "compose", *(f"--file={path}" for path in files)]
-    if project_directory:
-        command.append(f"--project-directory={project_directory}")
-    try:
-        done = run([*command, "config", "--format", "json"], env=env)
-    except CommandError as error:
-        raise explain(error, files) from error
-    directory = (project_directory or files[0].parent).absolute()
-    config: Config = json.loads(done.stdout)
+    compose = Compose(folder=folder, files=files, profiles=profiles, environment=env or {}, run=run)
+    paths = compose.existing_files()
+    resolved = compose.resolve(paths)
+    directory = paths[0].parent
+    config: Config = unescape(resolved.config)
     services = _services(config, directory)
     if not services:
         raise ConfigError(
-            f"{files[0]} has no service that would start",
-            advice="services of inactive profiles do not count; COMPOSE_PROFILES activates them",
+            f"{shown(paths[0])} has no service that would start",
+            advice="services of inactive profiles do not count; activate them with `profiles:` in "
+            "budgets.yml, --profile or COMPOSE_PROFILES",
         )
     return Stack(
         name=str(config["name"]),
         directory=str(directory),
-        files=tuple(map(str, files)),
+        files=tuple(str(shown(path)) for path in paths),
         services=services,
-        config_json=done.stdout,
+        config_json=dump_config(resolved.config),
+        warnings=resolved.warnings,
+        working_directory=str(compose.directory),
     )
 
 
@@ -99,6 +99,10 @@ def _service(
         optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
         criticality=str(labels.get("onegig.criticality", "")),
         memory_limit_bytes=_memory_limit(config),
+        has_ports=bool(config.get("ports")),
+        restart=_restart(config),
+        cpus=_cpus(config),
+        platform=str(config.get("platform") or ""),
     )
 
 
@@ -126,6 +130,25 @@ def _has_healthcheck(healthcheck: Config | None) -> bool:
 
 def _memory_limit(config: Config) -> int | None:
     """`deploy.resources.limits.memory` or `mem_limit`, which compose gives in bytes."""
-    limits = ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
-    limit = limits.get("memory") or config.get("mem_limit")
+    limit = _limits(config).get("memory") or config.get("mem_limit")
     return int(limit) if limit else None
+
+
+def _cpus(config: Config) -> float | None:
+    """`deploy.resources.limits.cpus` or `cpus`; 0 is no limit."""
+    return float(_limits(config).get("cpus") or config.get("cpus") or 0) or None
+
+
+def _limits(config: Config) -> Config:
+    return ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+
+
+def _restart(config: Config) -> str:
+    """What compose asks of the engine: `deploy.restart_policy` goes before `restart`."""
+    policy: Config | None = (config.get("deploy") or {}).get("restart_policy")
+    if policy is None:
+        return str(config.get("restart") or "")
+    condition, attempts = str(policy.get("condition") or ""), policy.get("max_attempts")
+    if condition == "on-failure" and attempts:
+        return f"{condition}:{attempts}"
+    return _RESTARTS.get(condition, condition)

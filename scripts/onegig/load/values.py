@@ -56,6 +56,12 @@ class Values:
         """The text at a key; "" where it is not written or no text."""
         return self.text(key).strip() if isinstance(self.raw(key), str) else ""
 
+    def texts(self, key: Key) -> tuple[str, ...]:
+        """Return the texts at a key, which may be a single one; () where none is written."""
+        value = self.raw(key)
+        items = value if isinstance(value, list) else [value]
+        return tuple(item for item in items if isinstance(item, str))
+
     def mapping(self, key: Key) -> dict[str, Any]:
         """The entries under a key; none where it is not a mapping."""
         value = self.raw(key)

@@ -172,7 +172,9 @@ class Budgets:
     """The whole of budgets.yml. `lines` maps a dotted key to the line it was written on."""
 
     path: str
-    compose: str
+    compose: str  # the compose file that messages name
+    compose_files: tuple[str, ...] = ()  # relative to budgets.yml; (): compose chooses
+    profiles: tuple[str, ...] = ()  # of compose; (): COMPOSE_PROFILES counts
     tier: str | None = None
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     disk_bytes: int = _storage("30GB")

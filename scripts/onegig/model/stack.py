@@ -1,6 +1,7 @@
 """The compose project as onegig needs it: services, images, start order, labels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,22 +18,26 @@ class Service:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality
     memory_limit_bytes: int | None  # compose mem_limit
-    has_ports: bool = False
-    restart: str = ""  # "always", "on-failure:3", ...; "" where it is not written
-    cpus: float | None = None
-    platform: str = ""
+    has_ports: bool = False  # publishes ports on the machine
+    restart: str = ""  # "", "no", "always", "unless-stopped", "on-failure", "on-failure:3"
+    cpus: float | None = None  # compose cpus; None: no limit
+    platform: str = ""  # "linux/arm64"; "": the engine's own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stack:
-    """A compose project. `config_json` is `docker compose config`'s output."""
+    """A compose project.
+
+    `config_json` is what `docker compose config` resolves, as JSON that compose can read back.
+    """
 
     name: str
-    directory: str
-    files: tuple[str, ...]
+    directory: str  # the project's folder, that of the first file
+    files: tuple[str, ...]  # the compose files that count, as the user would name them
     services: tuple[Service, ...]
     config_json: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # compose's own, each once
+    working_directory: str = ""  # where compose was run; "": in the project's folder
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -58,3 +63,13 @@ class Stack:
                 reached[needed] = None
                 todo += direct.get(needed, ())
         return tuple(reached)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildInputs:
+    """What the builds of a stack take from beside their own build sections."""
+
+    # by service: the image that its Dockerfile names, and the service that builds that image
+    bases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # the variables that build secrets name, with their values; never printed
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,8 +1,9 @@
 """The second step: every image of the stack is on the engine."""
 
 from onegig.images.building.build import build_images, image_ids
-from onegig.images.building.pull import absent_images, pull_images
+from onegig.images.building.pull import absent_images, platforms_of, pull_images
 from onegig.images.cache import open_cache
+from onegig.load.builds import read_build_inputs
 from onegig.model.budgets import Budgets
 from onegig.model.stack import Stack
 from onegig.owned import Run
@@ -12,12 +13,14 @@ from onegig.progress import Progress
 
 def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
     """Build every image of the stack that has a build section; pull those that the engine lacks."""
+    environment = load_environment(budgets)
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
-        seconds = build_images(stack, current, say=say, environment=load_environment(budgets))
+        inputs = read_build_inputs(stack, environment)
+        seconds = build_images(stack, current, say=say, environment=environment, inputs=inputs)
         cache = open_cache()
         for image, image_id in image_ids(seconds).items():
             cache.keep_build(image_id, seconds[image])
     absent = absent_images(stack)
     if absent:
         with progress.step(f"pull {len(absent)} images") as say:
-            pull_images(absent, say)
+            pull_images(absent, say, platforms_of(stack))

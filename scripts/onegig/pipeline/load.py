@@ -1,6 +1,7 @@
 """The first step: budgets.yml and the compose project that it names."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from onegig.errors import ConfigError
 from onegig.load.budgets import check_against, load_budgets
@@ -12,10 +13,15 @@ from onegig.pipeline.options import Options
 
 
 def load(options: Options) -> tuple[Budgets, Stack]:
-    """The budgets, and the compose project they name."""
+    """Return the budgets, and the compose project they name; messages then name its first file."""
     budgets = load_limits(options)
-    files = options.compose or (options.budgets.parent / budgets.compose,)
-    stack = load_stack(tuple(files), env=load_environment(budgets))
+    stack = load_stack(
+        options.compose or tuple(map(Path, budgets.compose_files)),
+        folder=Path() if options.compose else options.budgets.parent,
+        profiles=options.profiles or budgets.profiles,
+        env=load_environment(budgets),
+    )
+    budgets = replace(budgets, compose=stack.files[0])
     check_against(budgets, stack)
     return budgets, part_of(stack, options.services) if options.services else stack
 

@@ -13,6 +13,7 @@ class Options:
 
     budgets: Path = Path("budgets.yml")
     compose: tuple[Path, ...] = ()
+    profiles: tuple[str, ...] = ()
     tier: str | None = None
     window_seconds: float | None = None
     settle_seconds: float | None = None
@@ -30,6 +31,8 @@ class Options:
             words += ["--budgets", str(self.budgets)]
         for path in self.compose:
             words += ["--compose", str(path)]
+        for name in self.profiles:
+            words += ["--profile", name]
         if self.tier:
             words += ["--tier", self.tier]
         for name, value in (

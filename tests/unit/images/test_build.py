@@ -19,7 +19,6 @@ DOCKER = """\
 echo "$@" >>"{folder}/asked"
 case "$*" in
 *inspect*) cat "{folder}/builder" ;;
-*--print*) cat "{folder}/plan" ;;
 *)
     for definition; do :; done
     cp "$definition" "{folder}/baked.$(grep -c . "{folder}/asked")"
@@ -67,8 +66,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     docker.write_text(DOCKER.format(folder=tmp_path))
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
-    target = {"context": ".", "dockerfile": "Dockerfile"}
-    files = {"builder": BUILDER, "plan": json.dumps({"target": {"web": target}}), "log": LOG}
+    files = {"builder": BUILDER, "log": LOG}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
 
@@ -93,8 +91,9 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
 
 def stack(folder: Path) -> Stack:
     service = plain_service("web", "shop/web", builds=True, dockerfile="Dockerfile")
+    config = json.dumps({"services": {"web": {"build": {"context": str(folder)}}}})
     return Stack(
-        name="shop", directory=str(folder), files=(), services=(service,), config_json="{}"
+        name="shop", directory=str(folder), files=(), services=(service,), config_json=config
     )
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from onegig.errors import BuildError
-from onegig.images.building.pull import absent_images, pull_images
+from onegig.images.building.pull import absent_images, platforms_of, pull_images
 from onegig.model.stack import Stack
 from stacks import plain_service
 
 DOCKER = """\
 #!/bin/sh
 for image; do :; done
+[ "$1" = pull ] && echo "$*" >>"{folder}/asked"
 case "$1 $image" in
 "image mail:1") echo sha256:1 ;;
 "image"*) exit 1 ;;
+"buildx -") grep -qx "FROM base:1" && echo "$*" >>"{folder}/built" ;;
 "pull cache:1") echo "$image" >>"{folder}/pulled" ;;
 *) echo "denied: $image" >&2; exit 1 ;;
 esac
@@ -53,3 +55,19 @@ def test_one_that_cannot_be_had_is_named_with_what_the_registry_said() -> None:
     with pytest.raises(BuildError, match="the image queue:1 could not be pulled") as caught:
         pull_images(absent_images(stack(queue=False)), lambda _line: None)
     assert caught.value.detail == "denied: queue:1"
+
+
+def test_what_only_the_builder_has_is_taken_from_there(tmp_path: Path) -> None:
+    said: list[str] = []
+    pull_images(absent_images(stack(base=False)), said.append)
+    assert said == ["base:1", "base:1 comes from the builder: it could not be pulled"]
+    assert "--output=type=docker,name=base:1 -" in (tmp_path / "built").read_text()
+    with pytest.raises(BuildError, match=r"base:1@sha256:1 could not be pulled"):
+        pull_images(["base:1@sha256:1"], said.append)
+
+
+def test_the_platform_of_a_service_is_pulled(tmp_path: Path) -> None:
+    shop = stack(cache=False)
+    shop = replace(shop, services=(replace(shop.services[0], platform="linux/arm64"),))
+    pull_images(absent_images(shop), lambda _line: None, platforms_of(shop))
+    assert (tmp_path / "asked").read_text() == "pull --quiet --platform=linux/arm64 cache:1\n"

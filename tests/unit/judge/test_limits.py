@@ -24,7 +24,7 @@ from onegig.model.budgets import (
 )
 from onegig.model.review import LimitChange
 
-NO_LIMITS = ("path", "lines")  # say nothing of what is judged, nor how
+NO_LIMITS = ("path", "lines", "compose")  # say nothing of what is judged, nor how
 WAIVER = Waiver(
     metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
@@ -32,6 +32,8 @@ TENTH = Growth(value=0.1, is_share=True)
 WHOLE = Budgets(  # nothing left out
     path="budgets.yml",
     compose="compose.yml",
+    compose_files=("compose.yml",),
+    profiles=("debug",),
     tier="aws-t2-micro",
     memory=MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
     images=ImagesBudget(
@@ -114,7 +116,7 @@ LEAVES = [path for path in leaves(Budgets) if path not in NO_LIMITS]
 
 def test_the_walk_finds_what_it_should() -> None:
     assert len(LEAVES) > 25
-    assert {"compose", "load.rate", "services.memory_bytes", "waivers.expires"} <= set(LEAVES)
+    assert {"compose_files", "load.rate", "services.memory_bytes", "waivers.expires"} <= set(LEAVES)
 
 
 @pytest.mark.parametrize("path", LEAVES)
@@ -128,6 +130,13 @@ def test_no_field_can_change_unnoticed(path: str) -> None:
         assert one.key.split(".")[0] == opposite.key.split(".")[0]
     if len(there) == 1:
         assert (there[0].old, there[0].new) == (back[0].new, back[0].old)
+
+
+def test_other_compose_files_and_profiles_are_shown() -> None:
+    assert changes("version: 1", "compose: [a.yml, b.yml]\nprofiles: [debug]") == [
+        ("compose", "docker compose's choice", "a.yml, b.yml", True),
+        ("profiles", "COMPOSE_PROFILES", "debug", True),
+    ]
 
 
 def test_the_same_limits_are_no_change() -> None:

@@ -116,6 +116,22 @@ services:
     assert budgets.where("services.b.memory") == "budgets.yml:2"
 
 
+@pytest.mark.parametrize(
+    ("text", "files", "first"),
+    [
+        ("compose: a/b.yml", ("a/b.yml",), "a/b.yml"),
+        ("compose: [b.yml, c.yml]", ("b.yml", "c.yml"), "b.yml"),
+        ("version: 1", (), "compose.yml"),
+    ],
+)
+def test_the_compose_files_that_are_named(
+    write: Write, text: str, files: tuple[str, ...], first: str
+) -> None:
+    budgets = load_budgets(write(f"{text}\nprofiles: [debug, '1']\n"))
+    assert (budgets.compose_files, budgets.compose) == (files, first)
+    assert budgets.profiles == ("debug", "1")
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "docker-compose.yml"])
 def test_the_compose_file_beside_it_is_found(write: Write, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("services: {}")

@@ -13,6 +13,7 @@ from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
+RETRIES = {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}
 Load = Callable[[dict[str, Any]], Stack]
 
 
@@ -103,6 +104,19 @@ def test_a_service_in_full(load: Load, project: Path) -> None:
         ({"build": {"context": "/"}, "image": "own:1"}, "image", "own:1"),
         ({"depends_on": {"off": {}}}, "depends_on", ()),
         ({"labels": {"onegig.optional": "false"}}, "optional", False),
+        ({"ports": [{"target": 80, "published": "8080"}]}, "has_ports", True),
+        ({"ports": []}, "has_ports", False),
+        ({"platform": "linux/arm64"}, "platform", "linux/arm64"),
+        ({}, "platform", ""),
+        ({"cpus": 0.5}, "cpus", 0.5),
+        ({"cpus": 0}, "cpus", None),
+        ({"deploy": {"resources": {"limits": {"cpus": "0.25"}}}}, "cpus", 0.25),
+        ({}, "restart", ""),
+        ({"restart": "on-failure:3"}, "restart", "on-failure:3"),
+        ({"deploy": {"restart_policy": {"condition": "any"}}}, "restart", "always"),
+        ({"restart": "always", "deploy": RETRIES}, "restart", "on-failure:3"),
+        ({"deploy": {"restart_policy": {"condition": "on-failure"}}}, "restart", "on-failure"),
+        ({"deploy": {"restart_policy": {"condition": "none"}}}, "restart", "no"),
     ],
 )
 def test_the_ways_to_write_it(load: Load, config: dict[str, Any], field: str, value: Any) -> None:
@@ -119,7 +133,9 @@ def test_nothing_that_would_start(load: Load) -> None:
 
 
 def test_files_folder_and_environment_reach_compose(project: Path) -> None:
-    (project / "more.yml").write_text("services: {}")
+    (project / "sub").mkdir()
+    for name in ("compose.yml", "more.yml"):
+        (project / "sub" / name).write_text("services: {}")
     seen: dict[str, Any] = {}
 
     def fake(argv: list[str], **options: Any) -> Completed:
@@ -129,16 +145,19 @@ def test_files_folder_and_environment_reach_compose(project: Path) -> None:
 
     stack = load_stack(
         (Path("compose.yml"), Path("more.yml")),
-        project_directory=Path("sub"),
+        folder=Path("sub"),
+        profiles=("debug",),
         run=fake,
         env={"A": "b"},
     )
     assert seen["argv"] == [
         *("docker", "compose", "--file=compose.yml", "--file=more.yml"),
-        *("--project-directory=sub", "config", "--format", "json"),
+        *("--profile=debug", "config", "--format", "json"),
     ]
-    assert seen["env"] == {"A": "b"}
-    assert stack.directory == str(project / "sub")
+    assert seen["cwd"] == project / "sub"
+    assert seen["env"]["A"] == "b"
+    assert stack.directory == stack.working_directory == str(project / "sub")
+    assert stack.files == ("sub/compose.yml", "sub/more.yml")
 
 
 def test_a_missing_compose_file(project: Path) -> None:
@@ -176,6 +195,16 @@ def test_a_missing_compose_file(project: Path) -> None:
                 " required variable FOO is missing"
             ),
             ".env",
+        ),
+        (
+            'failed to read {}/.env: line 2: unterminated quoted value "sesame\n',
+            ".env:2: unterminated quoted value (not shown)",
+            "matching quotes",
+        ),
+        (
+            "failed to read {}/.env: required variable B is missing a value: x\n",
+            ".env: required variable B is missing a value: x",
+            "in .env",
         ),
         ("empty compose file\n", "compose.yml: empty compose file", "services:"),
     ],

@@ -11,12 +11,12 @@ from typing import Any
 
 from onegig.errors import BuildError
 from onegig.images.building.builder import CACHE_SERVICE, Builder, cache_options, choose_builder
+from onegig.images.building.plan import Plan, dump_plan, make_plan, target_of
 from onegig.images.building.steps import Steps
-from onegig.model.stack import Stack
+from onegig.model.stack import BuildInputs, Stack
 from onegig.owned import Run
 from onegig.process import CommandError, run, tail
 
-CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 TIMEOUT_SECONDS = 3600
 SETTINGS = {
     "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
@@ -29,12 +29,18 @@ _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
 _FAILED_STEP = re.compile(r"^ > \[[^\]]*\d+/\d+\] ", re.MULTILINE)
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
+NOTHING_MORE = BuildInputs()
+
 Say = Callable[[str], None]
-Plan = dict[str, Any]
 
 
 def build_images(
-    stack: Stack, run_: Run, *, say: Say, environment: Mapping[str, str]
+    stack: Stack,
+    run_: Run,
+    *,
+    say: Say,
+    environment: Mapping[str, str],
+    inputs: BuildInputs = NOTHING_MORE,
 ) -> dict[str, float]:
     """Build every service that has a build section, under the names compose gives its images.
 
@@ -45,15 +51,15 @@ def build_images(
     if not services:
         return {}
     images = {target_of(service.name): service.image for service in services}
+    plan = make_plan(stack, inputs)
     builder = choose_builder(os.environ)
     if builder.remark:
         say(builder.remark)
-    bake = partial(_bake, stack, run_, say, builder, environment)
-    plan = _plan(stack, run_, images)
+    bake = partial(_bake, stack, run_, say, builder, {**environment, **inputs.secrets})
     try:
         seconds = _bake_cached(bake, plan, stack.name, say) if builder.cache else bake(plan)
     except CommandError as error:
-        raise _build_error(error, list(images)) from error
+        raise _build_error(error, list(plan["target"])) from error
     return {images[target]: took for target, took in seconds.items() if target in images}
 
 
@@ -98,9 +104,10 @@ def _bake(
 ) -> dict[str, float]:
     """Run bake; the seconds of each target that it built from nothing."""
     definition = run_.directory / "bake.json"
-    definition.write_text(json.dumps(plan))
+    definition.write_text(dump_plan(plan))
     steps = Steps(say, {name: _dockerfile(target) for name, target in plan["target"].items()})
     command = ["docker", "buildx", "bake", *builder.arguments, "--progress", "plain"]
+    command += _allowances(plan)
     started = time.monotonic()
     run(
         [*command, "--file", str(definition)],
@@ -113,50 +120,17 @@ def _bake(
     return steps.shares(time.monotonic() - started)
 
 
+def _allowances(plan: Plan) -> list[str]:
+    """Return the options for what newer versions of bake do only when allowed."""
+    on_host = any(target.get("network") == "host" for target in plan["target"].values())
+    knows = on_host and "--allow" in run(["docker", "buildx", "bake", "--help"]).stdout
+    return ["--allow=network.host"] if knows else []
+
+
 def _dockerfile(target: Mapping[str, Any]) -> str:
     """What two targets have in common that are built from one Dockerfile."""
     keys = ("context", "dockerfile", "dockerfile-inline")
     return json.dumps([target.get(key, "") for key in keys])
-
-
-def _plan(stack: Stack, run_: Run, images: Mapping[str, str]) -> Plan:
-    """Bake's own reading of the compose project, with tags, output and the CA secret settled."""
-    compose = run_.directory / "build.compose.yml"
-    compose.touch(mode=0o600)
-    compose.write_text(stack.config_json)
-    command = ["docker", "buildx", "bake", "--file", str(compose), "--print", *images]
-    try:
-        printed = run(command, cwd=Path(stack.directory))
-    except CommandError as error:
-        raise BuildError(
-            "buildx cannot read the compose project",
-            command=error.command,
-            advice="`docker buildx bake --print` shows the same",
-            detail=error.detail,
-        ) from error
-    plan: Plan = json.loads(printed.stdout)
-    authority = _ca_bundle()
-    for name, target in plan["target"].items():
-        if name in images:
-            target["tags"] = [images[name]]
-            target["output"] = ["type=docker"]
-        if authority:
-            target["secret"] = [*target.get("secret", []), f"id={CA_SECRET},src={authority}"]
-    return plan
-
-
-def _ca_bundle() -> str | None:
-    """The certificate bundle this host's own clients were told to trust, if they were."""
-    for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
-        path = os.environ.get(variable, "")
-        if path and Path(path).is_file():
-            return path
-    return None
-
-
-def target_of(service: str) -> str:
-    """bake's name for a compose service."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
 
 
 def _build_error(error: CommandError, targets: list[str]) -> BuildError:
@@ -179,6 +153,8 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
     return BuildError(
         f"the image of {target} could not be built" if target else "the build failed",
         command=f"docker buildx bake {target}".strip(),
-        advice="mend the Dockerfile at the failing step and run again",
+        advice="fix the Dockerfile at the failing step and run again"
+        if excerpt
+        else "correct what bake names and run again",
         detail=tail(detail),
     )

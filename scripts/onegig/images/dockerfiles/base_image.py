@@ -39,7 +39,7 @@ def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
 
     `architecture` is the image's: stages may be chosen by it.
     """
-    stages = read_stages(file.text, dict(file.arguments), _platform(architecture))
+    stages = read_stages(file.text, dict(file.arguments), platform_arguments(architecture))
     chain = stages.chain(file.target)
     contexts = {name.lower(): source for name, source in file.contexts}
     named = [at for at, stage in enumerate(chain) if stage.base.lower() in contexts]
@@ -55,8 +55,8 @@ def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
     return BaseImage(reference=reference, added=added)
 
 
-def _platform(architecture: str) -> dict[str, str]:
-    """What BuildKit sets before the first stage (docs.docker.com/reference/dockerfile, ARG)."""
+def platform_arguments(architecture: str) -> dict[str, str]:
+    """Return what BuildKit sets before the first stage (docs.docker.com: Dockerfile, ARG)."""
     platform = f"linux/{architecture}"
     return {
         f"{where}{name}": value

@@ -1,7 +1,6 @@
 """The Dockerfiles of a stack held against hadolint and onegig's own rules."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +10,11 @@ from typing import Any
 
 from onegig.images.dockerfiles import hadolint
 from onegig.images.dockerfiles.rules import Context, check_dockerfile
+from onegig.model.compose_config import unescape
 from onegig.model.measured import Unknown
 from onegig.model.policy import DockerfilePolicy, Level, Remark
 from onegig.model.stack import Stack
+from onegig.paths import from_here
 
 IGNORE = ".dockerignore"
 MOST_BYTES = 1_000_000  # of a file that is read for its names
@@ -44,7 +45,7 @@ class Build:
 
 def builds_of(stack: Stack) -> tuple[Build, ...]:
     """The builds whose Dockerfile is a file here, in the order of services."""
-    services: Mapping[str, Any] = json.loads(stack.config_json).get("services") or {}
+    services: Mapping[str, Any] = unescape(json.loads(stack.config_json)).get("services") or {}
     found: list[Build] = []
     for service in stack.services:
         if service.dockerfile is None:
@@ -55,7 +56,7 @@ def builds_of(stack: Stack) -> tuple[Build, ...]:
             Build(
                 service=service.name,
                 dockerfile=Path(stack.directory) / service.dockerfile,
-                path=os.path.relpath(Path(stack.directory) / service.dockerfile),
+                path=from_here(Path(stack.directory) / service.dockerfile),
                 context=Path(build.get("context", ".")),
                 target=build.get("target", ""),
                 arguments=tuple((key, str(value)) for key, value in arguments.items() if value),

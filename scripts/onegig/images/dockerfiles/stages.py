@@ -54,6 +54,14 @@ class Stages:
                 waiting.extend(self.chain(name) if self._is_stage(name) else ())
         return tuple(stage for stage in self.stages if stage in found)
 
+    def images(self, target: str = "") -> tuple[str, ...]:
+        """Return the names of the images that a build of the target starts or copies from."""
+        found: list[str] = []
+        for stage in self.needed(target):
+            found += [stage.base] if stage.of_stage is None else []
+            found += [name for name in _sources(stage) if not self._is_stage(name)]
+        return tuple(dict.fromkeys(found))
+
     def _is_stage(self, name: str) -> bool:
         return bool(name) and self._place(name) is not None
 

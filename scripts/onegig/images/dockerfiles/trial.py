@@ -19,8 +19,9 @@ from docker.errors import DockerException
 from onegig.errors import BootError
 from onegig.images.building.build import build_images
 from onegig.images.dockerfiles.proposal import Proposal
+from onegig.model.compose_config import dump_config
 from onegig.model.measured import Missing, Unknown
-from onegig.model.stack import Stack
+from onegig.model.stack import BuildInputs, Stack
 from onegig.model.trial import Boot
 from onegig.owned import Run
 from onegig.process import CommandError, run, tail
@@ -64,13 +65,13 @@ def variants(
     return before, _variant(stack, changed, service, f"{run_.name}/after")
 
 
-def build(variant: Variant, run_: Run, say: Say, *, alone: bool) -> None:
+def build(variant: Variant, run_: Run, say: Say, inputs: BuildInputs, *, alone: bool) -> None:
     """Build the service's image, and (unless `alone`) those of what it depends on."""
     stack = variant.stack
     if alone:
         only = tuple(one for one in stack.services if one.name == variant.service)
         stack = replace(stack, services=only)
-    build_images(stack, run_, say=say, environment={})
+    build_images(stack, run_, say=say, environment={}, inputs=inputs)
 
 
 def boot(client: DockerClient, variant: Variant, run_: Run, *, timeout_seconds: float) -> Boot:
@@ -140,7 +141,7 @@ def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
         for one in stack.services
         if one.name in config["services"]
     )
-    own = replace(stack, name=config["name"], services=services, config_json=json.dumps(config))
+    own = replace(stack, name=config["name"], services=services, config_json=dump_config(config))
     return Variant(stack=own, service=service, image=image)
 
 

@@ -1,17 +1,17 @@
 """Which line is to blame: of a Dockerfile for a failed step or a large image."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from onegig.errors import OnegigError
-from onegig.images.building.build import target_of
+from onegig.images.building.plan import target_of
 from onegig.images.dockerfiles.dockerfile import line_of
 from onegig.model.images import Image
 from onegig.model.report import Report
 from onegig.model.run import Failure
 from onegig.model.stack import Stack
+from onegig.paths import from_here
 from onegig.report.accounts import largest_fix
 from onegig.report.annotations import Place, parse_place
 from onegig.report.view import images_by_service
@@ -60,7 +60,7 @@ def _places(detail: str, stack: Stack | None) -> Iterator[str]:
         written, _, line = named["place"].rpartition(":")
         known = (path for path in files.values() if f"/{path}".endswith(f"/{written}"))
         path = next(known, None)  # builders know a Dockerfile by its last part
-        yield f"{os.path.relpath(path)}:{line}" if path else named["place"]
+        yield f"{from_here(path)}:{line}" if path else named["place"]
     for step in _STEP.finditer(detail):
         for name, path in files.items():
             if target_of(name) == step["target"]:
@@ -73,7 +73,7 @@ def _line(path: Path, instruction: str) -> str:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return f"{os.path.relpath(path)}:{line_of(text, instruction)}"
+    return f"{from_here(path)}:{line_of(text, instruction)}"
 
 
 def _dockerfiles(stack: Stack | None) -> dict[str, Path]:
