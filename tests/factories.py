@@ -188,7 +188,6 @@ def make_report(
             state=state,
             sentence=sentence,
             total_bytes=total,
-            rss_bytes=total,
             limit_bytes=LIMIT,
             metric="cost",
             spread_bytes=(total - 9 * MIB, total) if isinstance(total, int) else total,

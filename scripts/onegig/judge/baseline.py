@@ -36,7 +36,6 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         environment=environment_of(report),
         contents=contents_of(report.images),
         dockerfiles=remarks_of(report.images),
-        rss_bytes=verdict.rss_bytes,
     )
 
 

@@ -25,6 +25,8 @@ def check_memory(
 ) -> Iterator[Check]:
     """Every check of a stack that was measured."""
     yield _total(budgets, report, total)
+    if budgets.memory.metric is not Metric.RSS:
+        yield _rss(total)
     yield from check_boot(budgets, report, total)
     if tier:
         yield check_tier(budgets, report, total, tier)
@@ -112,6 +114,21 @@ def _total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
         state=state,
         message=message,
         where=budgets.where("memory.limit"),
+    )
+
+
+def _rss(total: Total) -> Check:
+    """Return the total by RSS, shown beside the one that is judged."""
+    return Check(
+        id="memory.rss",
+        subject="stack",
+        title="The same by total RSS",
+        unit=Unit.MEMORY,
+        value=total.rss_bytes,
+        limit=None,
+        blocking=False,
+        state=State.GO,
+        message=f"{memory(total.rss_bytes)} by total RSS, shared pages counted for every process",
     )
 
 

@@ -53,7 +53,6 @@ def judge(
         total_bytes=total.bytes if isinstance(total, Total) else total,
         limit_bytes=budgets.memory.limit_bytes,
         metric=budgets.memory.metric.value,
-        rss_bytes=total.rss_bytes if isinstance(total, Total) else total,
         spread_bytes=total.spread if isinstance(total, Total) else total,
         checks=checks,
         waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),

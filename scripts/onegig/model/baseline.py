@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from onegig.model.environment import Environment
 from onegig.model.measured import Missing, Skipped
-from onegig.model.verdict import NO_RSS, State
+from onegig.model.verdict import State
 
 BASELINE_SCHEMA = "onegig/baseline/1"
 NO_CONTENTS = Skipped(reason="what is in the images was not kept")
@@ -71,7 +71,6 @@ class Baseline:
     environment: Environment | Missing
     contents: tuple[Contents, ...] | Missing = NO_CONTENTS
     dockerfiles: tuple[Remarked, ...] | Missing = NO_REMARKS
-    rss_bytes: int | Missing = NO_RSS
 
     @property
     def is_complete(self) -> bool:

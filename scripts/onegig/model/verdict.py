@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.model.measured import Missing, Skipped
-
-NO_RSS = Skipped(reason="the total by RSS was not kept")
+from onegig.model.measured import Missing
 
 
 class State(StrEnum):
@@ -28,6 +26,7 @@ class Unit(StrEnum):
 
 CHECK_IDS = (  # every kind of check there is, the one to read of first first; stable
     "memory.total",
+    "memory.rss",
     "memory.boot",
     "service.state",
     "service.memory",
@@ -112,7 +111,6 @@ class Verdict:
     total_bytes: int | Missing
     limit_bytes: int
     metric: str
-    rss_bytes: int | Missing = NO_RSS  # the total by RSS, beside the chosen metric
     spread_bytes: tuple[int, int] | Missing
     checks: tuple[Check, ...]
     waterfalls: tuple[Waterfall, ...]  # the budget's own machine first, then the tier's

@@ -57,8 +57,8 @@ def _memory_cause(report: Report) -> str:
     if grown:
         told = (_grew(one, one.name, words.memory, report) for one in grown[:NAMED])
         return ", ".join(told)
-    rows = sorted(view.service_rows(report), key=lambda row: -row.rss)[: NAMED + 1]
-    largest = ", ".join(f"{row.name} ({words.memory(row.rss)})" for row in rows if row.memory)
+    rows = sorted(view.service_rows(report), key=lambda row: -row.cost)[: NAMED + 1]
+    largest = ", ".join(f"{row.name} ({words.memory(row.cost)})" for row in rows if row.memory)
     nobody = changes.comparison(report) and f"no service grew against {changes.branch(report)}; "
     return f"{nobody or ''}the largest are {largest}"
 

@@ -21,9 +21,11 @@ def total_line(report: Report) -> str:
     if not isinstance(verdict.spread_bytes, Missing):
         low, high = map(words.memory, verdict.spread_bytes)
         spread = f" ({low.removesuffix(' MB')} to {high})"
+    rss = next((check.value for check in verdict.checks if check.id == "memory.rss"), None)
     several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
     return words.joined(
         f"{metric} at the peak of {several}{words.seconds(window.seconds)}{spread}",
+        f"{words.memory(int(rss))} by total RSS" if isinstance(rss, (int, float)) else "",
         f"{words.plural(window.samples, 'sample')} at {window.hz:g} Hz",
         f"load: {window.load}" if window.load else "no load",
     )
@@ -63,6 +65,8 @@ def box_line(memory: MemoryReport) -> str:
         f"charged {words.memory(box.charged_bytes)}",
         f"peak {words.memory_or_missing(box.peak_bytes)} with page cache",
         f"{words.memory(box.peak_anon_bytes)} without",
+        f"{words.memory(box.shmem_bytes)} in tmpfs and shared memory",
+        f"{words.memory(box.kernel_bytes)} of the kernel",
         f"cap {words.memory(box.cap_bytes, down=True)}, no swap",
         words.plural(box.oom_kills, "OOM kill") if box.oom_kills else "",
         waited,

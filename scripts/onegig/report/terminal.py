@@ -18,7 +18,7 @@ from onegig.report.escape import lines, plain
 SERVICES_SHOWN = 40
 LOGS_SHOWN = 3
 PROBLEMS_SHOWN = 30
-NUMBERS = ("RSS", "PSS", "working", "limit", "image")
+NUMBERS = ("cost", "RSS", "shmem", "limit", "image")
 COLORS = {
     State.GO: "green",
     State.WARN: "yellow",
@@ -134,9 +134,11 @@ def _services(report: Report, width: int) -> RenderableType:
     parts: list[RenderableType] = [_services_table(shown, width - 2, measured=measured)]
     rest = rows[len(shown) :]
     if rest:
-        together = words.memory(sum(row.rss for row in rest))
+        together = words.memory(sum(row.cost for row in rest))
         more = f"and {words.plural(len(rest), 'smaller service')} within their limits, {together}"
         parts.append(Text(more, "dim"))
+    if measured and view.compose_limit_note(rows):
+        parts.append(Text(view.compose_limit_note(rows), "dim"))
     return section(f"{words.plural(len(rows), 'service')} (MB)", Group(*parts))
 
 
@@ -167,10 +169,10 @@ def _name(row: view.ServiceRow, *, marked: bool) -> str:
 def _figures(row: view.ServiceRow) -> list[str]:
     memory, image = row.memory, row.image
     return [
+        words.tenths(memory.cost_bytes if memory else None),
         words.tenths(memory.rss_bytes if memory else None),
-        words.tenths(memory.pss_bytes if memory else None),
-        words.tenths(memory.working_set_bytes if memory else None),
-        words.tenths(row.memory_limit_bytes, down=True),
+        words.tenths(memory.shmem_bytes if memory else None),
+        row.limit,
         words.tenths(image.size_bytes if image else None, Convention.STORAGE),
     ]
 

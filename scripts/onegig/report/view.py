@@ -9,13 +9,17 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.verdict import Check, State, Verdict
-from onegig.report import changes
+from onegig.report import changes, words
 
 SEVERITY = {State.NO_GO: 0, State.INCOMPLETE: 1, State.WARN: 2, State.GO: 3}
+COMPOSE_MARK = "*"
+COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
 ALIKE = 3  # warnings of one kind that are listed
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _SUMMARY = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
+    "memory.rss",
+    "memory.boot",
     "memory.tier",
     "memory.max_growth",
     "service.memory",
@@ -45,9 +49,16 @@ class ServiceRow:
     image_limit_bytes: int | None
 
     @property
-    def rss(self) -> int:
+    def cost(self) -> int:
         """Bytes for ordering and bars; 0 when memory was not measured."""
-        return self.memory.rss_bytes if self.memory else 0
+        return self.memory.cost_bytes if self.memory else 0
+
+    @property
+    def limit(self) -> str:
+        """The limit in MB; marked where it is the compose file's, not one of budgets.yml."""
+        if self.memory_limit_bytes is None and self.memory and self.memory.limit_bytes:
+            return words.tenths(self.memory.limit_bytes, down=True) + COMPOSE_MARK
+        return words.tenths(self.memory_limit_bytes, down=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +177,12 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
         _row(name, memory.get(name), images.get(name), _checks_of(name, images.get(name), checks))
         for name in dict.fromkeys((*memory, *images))
     ]
-    return tuple(sorted(rows, key=lambda row: (SEVERITY[row.state], -row.rss, row.name)))
+    return tuple(sorted(rows, key=lambda row: (SEVERITY[row.state], -row.cost, row.name)))
+
+
+def compose_limit_note(rows: Sequence[ServiceRow]) -> str:
+    """Explain the mark of limits that stand in the compose file; "" where there is none."""
+    return COMPOSE_LIMIT if any(row.limit.endswith(COMPOSE_MARK) for row in rows) else ""
 
 
 def failed_with_log(report: Report) -> tuple[ServiceMemory, ...]:

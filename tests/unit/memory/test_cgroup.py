@@ -67,6 +67,8 @@ def test_account_of_version_1_counts_the_children() -> None:
         anon=3428352,
         file=221184,
         inactive_file=73728,
+        shmem=0,
+        kernel=0,
         peak=4976640,
         oom_kills=2,
     )
@@ -76,7 +78,14 @@ def test_account_of_version_1_counts_the_children() -> None:
 
 def test_account_of_version_2(tmp_path: Path) -> None:
     assert read_account(GOLDEN / "v2", 2) == Account(
-        usage=344064, anon=49152, file=0, inactive_file=0, peak=7147520, oom_kills=0
+        usage=344064,
+        anon=49152,
+        file=0,
+        inactive_file=0,
+        shmem=0,
+        kernel=294912 - 73712,  # without reclaimable slab,
+        peak=7147520,
+        oom_kills=0,
     )
     copy = tmp_path / "older"
     shutil.copytree(GOLDEN / "v2", copy)
@@ -97,8 +106,11 @@ def test_the_box_is_the_parent_of_the_leaf_its_processes_moved_to() -> None:
 
 
 def test_working_set_is_never_negative() -> None:
-    account = Account(usage=10, anon=0, file=20, inactive_file=20, peak=None, oom_kills=0)
+    account = Account(
+        usage=10, anon=0, file=20, inactive_file=20, shmem=0, kernel=0, peak=None, oom_kills=0
+    )
     assert account.working_set == 0
+    assert account.unreclaimable == 0
 
 
 def test_pressure_in_microseconds_and_its_absence(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from onegig.memory.sampler import KernelLog, Sampler
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cgroup" / "v1"
 PID = 41
-LARGE, SMALL = (12_000_000, 12_000_000), (1_000_000, 1_000_000)
+LARGE, SMALL = (12_000_000, 12_000_000, 0), (1_000_000, 1_000_000, 0)
 
 
 @pytest.fixture

@@ -1,17 +1,22 @@
 """From passes to report: the peak is one pass, and its parts add up to the headline."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onegig.memory.stack import Container
 
 from onegig.memory.cgroup import Account, Pressure
+from onegig.memory.containers import Container
 from onegig.memory.sampler import Container as Seen
 from onegig.memory.sampler import Pass, Usage
+from onegig.memory.start import Start
 from onegig.memory.summary import (
     MOST_SAMPLES,
     Observation,
+    engine_of,
     peak_pass,
+    summarise_boot,
     summarise_box,
     summarise_engine,
     summarise_samples,
@@ -21,7 +26,8 @@ from onegig.memory.summary import (
 )
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import ServiceState, Stall
+from onegig.model.memory import BootPeak, ServiceState, Stall
+from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Service, Stack
 from stacks import plain_service
 
@@ -29,7 +35,8 @@ MIB = 1024**2
 
 
 def account(usage: int, **changes: int | None) -> Account:
-    values = {"anon": usage, "file": 0, "inactive_file": 0, "peak": usage, "oom_kills": 0}
+    values = {"anon": usage, "peak": usage}
+    values |= dict.fromkeys(("file", "inactive_file", "shmem", "kernel", "oom_kills"), 0)
     return Account(usage=usage, **{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -70,13 +77,12 @@ def container(name: str, **changes: object) -> Container:
     return Container(**{**values, **changes})  # type: ignore[arg-type]
 
 
-STACK = Stack(
-    name="demo",
-    directory="/demo",
-    files=(),
-    services=(service("a"), service("b")),
-    config_json="{}",
-)
+def stack(*services: Service) -> Stack:
+    return Stack(name="demo", directory="/demo", files=(), services=services, config_json="{}")
+
+
+STACK = stack(service("a"), service("b"))
+STARTED = Start(report=StartReport(seconds=1.0), began=0.0)
 
 
 def observed(*passes: Pass, **containers: object) -> Observation:
@@ -84,7 +90,10 @@ def observed(*passes: Pass, **containers: object) -> Observation:
         passes=passes,
         windows=(passes,),
         containers=(container("a"), container("b", **containers)),
+        answered=True,
+        restarts_before={},
         logs={},
+        start=STARTED,
     )
 
 
@@ -114,7 +123,7 @@ def test_engine_parts_in_a_fixed_order() -> None:
 
 
 def test_an_oom_kill_is_charged_to_the_service_the_kernel_named() -> None:
-    killed = one_pass(1, {"id-a": MIB}, oom_killed=["/docker/box/docker/id-b"])
+    killed = one_pass(1, {"id-a": MIB}, oom_killed=[("/docker/box", "/docker/box/docker/id-b")])
     a, b = summarise_services(observed(one_pass(0, {}), killed, restarts=1), STACK, Metric.RSS)
     assert (a.state, a.oom_kills) == (ServiceState.HEALTHY, 0)
     assert (b.state, b.oom_kills, b.restarts) == (ServiceState.OOM_KILLED, 1, 1)
@@ -132,19 +141,80 @@ def test_without_a_kernel_log_the_counters_tell() -> None:
     [
         ({}, ServiceState.HEALTHY),
         ({"health": ""}, ServiceState.RUNNING),
-        ({"health": "starting"}, ServiceState.UNHEALTHY),
+        ({"health": "starting"}, ServiceState.NOT_READY),
         ({"health": "unhealthy"}, ServiceState.UNHEALTHY),
         ({"status": "exited", "exit_code": 1}, ServiceState.CRASHED),
         ({"status": "exited", "exit_code": 0}, ServiceState.COMPLETED),
+        ({"status": "exited", "exit_code": 0, "restarts": 2}, ServiceState.COMPLETED),
+        ({"status": "exited", "exit_code": 0, "stays_up": True}, ServiceState.STOPPED),
         ({"status": "restarting", "restarts": 1}, ServiceState.CRASHED),
+        ({"status": "restarting", "restarts": 1, "exit_code": 0}, ServiceState.CRASHED),
+        ({"restarts": 2}, ServiceState.HEALTHY),
         ({"restarts": 3}, ServiceState.CRASHED),
-        ({"status": "created"}, ServiceState.NOT_STARTED),
-        ({"status": "created", "error": "exec: not found"}, ServiceState.CRASHED),
+        ({"status": "created"}, ServiceState.WAITING),
+        ({"status": "created", "error": "exec: not found"}, ServiceState.REFUSED),
     ],
 )
 def test_states_of_a_service(changes: dict[str, object], state: ServiceState) -> None:
     _, b = summarise_services(observed(one_pass(0, {}), **changes), STACK, Metric.RSS)
     assert b.state is state
+
+
+def test_restarts_before_the_window_do_not_make_a_crash() -> None:
+    seen = replace(observed(one_pass(0, {}), restarts=9), restarts_before={"id-b": 7})
+    _, b = summarise_services(seen, STACK, Metric.COST)
+    assert (b.state, b.restarts) == (ServiceState.HEALTHY, 9)
+
+
+def test_what_the_engine_refuses_is_told_from_what_waits_for_it() -> None:
+    three = stack(service("a"), service("b"), plain_service("c", "demo/c", depends_on=("b",)))
+    start = replace(STARTED, refused={"b": "Range of CPUs is from 0.01 to 2.00"})
+    seen = replace(observed(one_pass(0, {})), containers=(container("a"),), start=start)
+    a, b, c = summarise_services(seen, three, Metric.COST)
+    assert (a.state, b.state, c.state) == (
+        ServiceState.HEALTHY,
+        ServiceState.REFUSED,
+        ServiceState.WAITING,
+    )
+    assert b.reason == "Range of CPUs is from 0.01 to 2.00"
+    assert c.waits_for == ("b",)
+
+
+def test_when_time_ran_out_nothing_has_failed() -> None:
+    """The service that was waited for became healthy in the window; the next had no time left."""
+    chain = stack(service("a"), plain_service("b", "demo/b", depends_on=("a",)))
+    late = StartReport(seconds=120.0, timed_out=True, waited_for=("a",))
+    seen = observed(one_pass(0, {}), status="created", health="")
+    _, b = summarise_services(
+        replace(seen, start=replace(STARTED, report=late)), chain, Metric.COST
+    )
+    assert (b.state, b.waits_for) == (ServiceState.NOT_READY, ("a",))
+
+
+def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
+    """150 MB of tmpfs, mapped by two processes of a and charged to its cgroup."""
+    usage = Usage(2, 320 * MIB, 170 * MIB, 150 * MIB)
+    own = account(200 * MIB, file=150 * MIB, shmem=150 * MIB, kernel=2 * MIB)
+    box = account(300 * MIB, file=160 * MIB, shmem=151 * MIB, kernel=9 * MIB)
+    one = one_pass(0, {}, box=box, containers={"id-a": Seen(usage=usage, account=own)})
+    assert total_of(one, Metric.COST) == (92 + 20 + 151 + 9) * MIB
+    assert engine_of(one, Metric.COST) == (92 + 1 + 7) * MIB
+    a, _ = summarise_services(observed(one), STACK, Metric.COST)
+    assert (a.cost_bytes, a.shmem_bytes, a.kernel_bytes) == (172 * MIB, 150 * MIB, 2 * MIB)
+    assert box.unreclaimable == 291 * MIB
+
+
+def test_the_peak_while_starting_names_who_made_it() -> None:
+    boot = one_pass(1, {"id-a": 10 * MIB, "id-b": 860 * MIB})
+    window = (one_pass(9, {"id-a": 10 * MIB}),)
+    seen = replace(in_windows(window), passes=(boot, *window))
+    peak = summarise_boot(seen, STACK, Metric.RSS)
+    assert isinstance(peak, BootPeak)
+    assert (peak.starting, peak.offset_seconds) == (True, 1.0)
+    assert peak.causes == (("b", 860 * MIB),)
+    later = summarise_boot(in_windows(window), STACK, Metric.RSS)
+    assert isinstance(later, BootPeak)
+    assert later.starting is False
 
 
 def test_a_service_that_never_ran_has_no_peak() -> None:
@@ -179,7 +249,7 @@ def test_parts_add_up_to_the_highest_total(rows: list[tuple[int, int]], metric: 
 def in_windows(*windows: tuple[Pass, ...]) -> Observation:
     passes = tuple(one for window in windows for one in window)
     containers = (container("a"), container("b"))
-    return Observation(passes=passes, windows=windows, containers=containers, logs={})
+    return replace(observed(*passes), windows=windows, containers=containers)
 
 
 def test_the_highest_window_counts_and_every_one_is_kept() -> None:

@@ -21,16 +21,14 @@ TORCH = "RUN pip install torch"
 CACHE_LEFT = f"`{TORCH}` in layer 5 left 50 MB in /root/.cache/pip: add --no-cache-dir"
 
 
-def with_service(service: ServiceMemory, peak_mib: int = 1024) -> Report:
-    """A run in which one service fared badly, in a box that was as full as said."""
+def with_service(service: ServiceMemory) -> Report:
+    """A run in which one service fared badly."""
     memory = make_memory([service, *stack(without=[service.name])])
-    return judged(
-        replace(memory, box=replace(memory.box, peak_bytes=peak_mib * MIB)), make_images(SERVICES)
-    )
+    return judged(memory, make_images(SERVICES))
 
 
-def killed(name: str, rss_mib: float = 20.0) -> ServiceMemory:
-    return make_service(name, rss_mib, state=ServiceState.OOM_KILLED, oom_kills=1)
+def killed(name: str, **changes: object) -> ServiceMemory:
+    return make_service(name, 20.0, state=ServiceState.OOM_KILLED, oom_kills=1, **changes)
 
 
 def large_images(limit: bytes, *, accounted: bool = True) -> Report:
@@ -63,7 +61,7 @@ def without_fixes(images: ImagesReport) -> ImagesReport:
 
 CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "killed by its own limit": (
-        lambda: with_service(killed("risk"), peak_mib=400),
+        lambda: with_service(killed("risk", limit_bytes=64 * MIB, own_limit_kills=1)),
         Step(
             text="Make risk smaller or its own limit larger: it was killed by that limit",
             place="services/compose.yml",
@@ -72,17 +70,17 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "killed for another's hunger": (
         lambda: with_service(killed("risk")),
         Step(
-            text="Make market-data smaller: it took 22 MB when the machine was full (1,024 MB) "
+            text="Make market-data smaller: it took 22 MB when the machine was full (944 MB) "
             "and risk was killed"
         ),
     ),
     "crashed": (
         lambda: with_service(make_service("risk", 1.0, state=ServiceState.CRASHED, log_tail=LOG)),
-        Step(text="Mend risk, which crashed: its last lines are below"),
+        Step(text="Fix risk, which crashed: its last lines are below"),
     ),
     "ill without a word": (
         lambda: with_service(make_service("risk", 1.0, state=ServiceState.UNHEALTHY)),
-        Step(text="Mend risk, which never turned healthy: it left no log"),
+        Step(text="Fix risk, which is unhealthy: it left no log"),
     ),
     "a service over its limit": (
         lambda: run(stack({"aggressor": 31.7})),
@@ -213,7 +211,7 @@ def test_the_first_step_names_the_cause(case: str) -> None:
 
 
 def test_what_was_never_started_is_left_to_its_cause() -> None:
-    waiting = make_service("risk", 0.0, state=ServiceState.NOT_STARTED)
+    waiting = make_service("risk", 0.0, state=ServiceState.WAITING)
     assert steps(with_service(waiting)) == ()
 
 

@@ -145,7 +145,9 @@ def test_headroom_that_is_missing_reads_as_over() -> None:
             {"state": ServiceState.OOM_KILLED, "oom_kills": 3, "restarts": 3},
             f"OOM-killed 3{words.TIMES}, 3 restarts",
         ),
-        ({"state": ServiceState.NOT_STARTED}, "not started"),
+        ({"state": ServiceState.REFUSED}, "not started"),
+        ({"state": ServiceState.WAITING}, "waiting"),
+        ({"state": ServiceState.NOT_READY}, "not ready"),
     ],
 )
 def test_service_states(changes: dict[str, object], text: str) -> None:

@@ -68,12 +68,13 @@ def others(report: Report, room: Room) -> str:
         return _cut(len(rows))
     measured = isinstance(report.memory, MemoryReport)
     cells = _memory_cells if measured else _image_cells
-    heads = ("service", "RSS", "PSS", "working set", "limit", "image", "state")
+    heads = ("service", "cost", "RSS", "PSS", "shmem", "limit", "image", "state")
     head = heads if measured else ("service", "image")
     body = table(head, [cells(row) for row in rows[: room.services]], last_left=measured)
     noun = "other service" if seen else "service"
     title = f"{words.plural(len(rows), noun)}{_unchanged(report)}, in MB"
-    return folded(title, paragraphs((body, _cut(len(rows) - room.services))))
+    note = view.compose_limit_note(rows) if measured else ""
+    return folded(title, paragraphs((body, markdown(note), _cut(len(rows) - room.services))))
 
 
 def engine(report: Report) -> str:
@@ -117,7 +118,7 @@ def _changed_row(one: ServiceDelta, row: view.ServiceRow | None) -> tuple[str, .
         _service_name(row) if row else code(one.name),
         _now(one.memory_now, Convention.MEMORY),
         _difference(one, one.memory_now, one.memory_before, Convention.MEMORY),
-        words.tenths(row.memory_limit_bytes if row else None, down=True),
+        row.limit if row else words.DASH,
         _now(one.image_now, Convention.STORAGE),
         _difference(one, one.image_now, one.image_before, Convention.STORAGE),
         "removed" if one.change is Change.REMOVED else state,
@@ -161,10 +162,11 @@ def _memory_cells(row: view.ServiceRow) -> Sequence[str]:
     memory = row.memory
     return (
         _service_name(row),
+        words.tenths(memory.cost_bytes if memory else None),
         words.tenths(memory.rss_bytes if memory else None),
         words.tenths(memory.pss_bytes if memory else None),
-        words.tenths(memory.working_set_bytes if memory else None),
-        words.tenths(row.memory_limit_bytes, down=True),
+        words.tenths(memory.shmem_bytes if memory else None),
+        row.limit,
         _image_size(row),
         words.service_state(memory) if memory else "not measured",
     )
