@@ -36,8 +36,9 @@ from onegig.output import (
     read_document,
     show_report,
     terminal_width,
+    write_data,
+    write_documents,
     write_file,
-    write_report,
 )
 from onegig.pipeline import Options
 from onegig.progress import Progress
@@ -135,12 +136,12 @@ def check(
         code = check_as_job(options, progress, directory, numbers)
         click.get_current_context().exit(code)
     report = pipeline.check(options, progress)
-    with progress.step(f"write {directory}/report.html, report.json and comment.md"):
-        write_report(report, directory)
+    write_data(report, directory)
     if as_json:
         click.echo(to_json(report), nl=False)
     else:
         show_report(report, color=progress.color)
+    write_documents(report, directory, progress)
     click.get_current_context().exit(EXITS[report.verdict.state])
 
 

@@ -7,6 +7,7 @@ even a killed run leaves no build or measurement going on behind it.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -80,7 +81,7 @@ def run(
         writer.join(timeout=PIPE_SECONDS)
     done = Completed(argv=tuple(argv), code=code, stdout="".join(output), stderr="".join(errors))
     if check and code != 0:
-        raise CommandError(argv, code, done.stderr or done.stdout, f"failed with code {code}")
+        raise CommandError(argv, code, done.stderr or done.stdout, _ending(code))
     return done
 
 
@@ -128,6 +129,15 @@ def close(child: subprocess.Popen[bytes]) -> None:
 def tail(text: str, lines: int = TAIL_LINES) -> str:
     """The last lines of an output, the part that names the failure."""
     return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def _ending(code: int) -> str:
+    """Describe how a child failed, by its exit code or, below 0, by the signal that ended it."""
+    if code >= 0:
+        return f"failed with code {code}"
+    with suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
 
 
 @cache
