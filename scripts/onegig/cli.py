@@ -1,6 +1,7 @@
 """The command line: parse, build options, call one function, print."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from onegig.model.report import Report
 from onegig.options import (
     EXISTING_FILE,
     SOME_FILE,
+    TYPED,
     progress_options,
     project_options,
     scan_options,
     service_options,
+    typed_command,
     window_options,
 )
 from onegig.output import (
@@ -59,6 +62,11 @@ Exit codes:
 
 class Root(click.Group):
     """Turns errors into messages and exit codes, once for all commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command line, which reports print as the way to reproduce them."""
+        ctx.meta[TYPED] = typed_command(args, os.environ)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print what happened, the command that failed and what to do next."""
@@ -133,7 +141,8 @@ def check(
 ) -> None:
     """Build, inspect, boot, measure and judge the whole stack."""
     if github:
-        code = check_as_job(options, progress, directory, numbers)
+        local = replace(options, typed="")  # what a reader of the comment would type
+        code = check_as_job(local, progress, directory, numbers)
         click.get_current_context().exit(code)
     report = pipeline.check(options, progress)
     write_data(report, directory)

@@ -1,7 +1,8 @@
 """Options that several commands share, and what becomes of them."""
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ Command = Callable[..., Any]
 SOME_FILE = click.Path(path_type=Path)
 EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 DEFAULT_BUDGETS = Options().budgets
+
+
+TYPED = "onegig.typed"  # in click's meta: the command line
+LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
 
 
 class Duration(click.ParamType[float]):
@@ -106,6 +111,7 @@ def project_options(command: Command) -> Command:
             services=others.pop("services", ()),
             update_database=others.pop("update_database", False),
             inspected=others.pop("inspected", ()),
+            typed=click.get_current_context().meta.get(TYPED, ""),
         )
         return command(options=options, **others)
 
@@ -136,6 +142,17 @@ def progress_options(command: Command) -> Command:
         return command(progress=choose_progress(quiet=quiet, color=color), **others)
 
     return _decorated(wrapped, PROGRESS)
+
+
+def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the command line as its user typed it.
+
+    A launcher says its own name, and how many of the last arguments its user gave it.
+    """
+    launcher, count = environment.get(LAUNCHER), environment.get(TYPED_COUNT, "")
+    if launcher and count.isdecimal():
+        return shlex.join((launcher, *arguments[max(0, len(arguments) - int(count)) :]))
+    return shlex.join(("onegig", *arguments))
 
 
 def _decorated(command: Command, options: tuple[Command, ...]) -> Command:
