@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from onegig.load.values import positive, seconds
 from onegig.pipeline import Options
@@ -47,7 +48,7 @@ PROJECT = (
         type=SOME_FILE,
         default=DEFAULT_BUDGETS,
         show_default=True,
-        help="The budgets file.",
+        help="The budgets file; without this option and without the file, the defaults count.",
     ),
     click.option(
         "--compose",
@@ -100,8 +101,10 @@ def project_options(command: Command) -> Command:
     def wrapped(
         *, budgets: Path, compose: tuple[Path, ...], tier: str | None, **others: Any
     ) -> Any:
+        context = click.get_current_context()
         options = Options(
             budgets=budgets,
+            budgets_may_be_missing=_is_default(context, "budgets"),
             compose=compose,
             tier=tier,
             window_seconds=others.pop("window", None),
@@ -111,7 +114,7 @@ def project_options(command: Command) -> Command:
             services=others.pop("services", ()),
             update_database=others.pop("update_database", False),
             inspected=others.pop("inspected", ()),
-            typed=click.get_current_context().meta.get(TYPED, ""),
+            typed=context.meta.get(TYPED, ""),
         )
         return command(options=options, **others)
 
@@ -153,6 +156,10 @@ def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> s
     if launcher and count.isdecimal():
         return shlex.join((launcher, *arguments[max(0, len(arguments) - int(count)) :]))
     return shlex.join(("onegig", *arguments))
+
+
+def _is_default(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.DEFAULT
 
 
 def _decorated(command: Command, options: tuple[Command, ...]) -> Command:

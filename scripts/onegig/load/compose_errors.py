@@ -1,6 +1,7 @@
 """What compose refuses, as an error with the file, the line where compose knows it, and advice."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from onegig.errors import ConfigError, EngineError, OnegigError
@@ -33,6 +34,14 @@ def is_missing(path: Path) -> ConfigError:
     return ConfigError(
         f"the compose file {path} {what}",
         advice="name it in budgets.yml (compose: path/to/compose.yml) or with --compose",
+    )
+
+
+def no_compose_file(folder: Path, names: Iterable[str]) -> ConfigError:
+    """Nobody named a compose file, and the folder has none of the names that compose looks for."""
+    return ConfigError(
+        f"there is no compose file in {folder.absolute()}: looked for {', '.join(names)}",
+        advice="run onegig beside the compose file, or name it: --compose path/to/compose.yml",
     )
 
 

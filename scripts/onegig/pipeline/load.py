@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, load_budgets
+from onegig.load.budgets import COMPOSE_NAMES, check_against, default_budgets, load_budgets
+from onegig.load.compose_errors import no_compose_file
 from onegig.load.stack import load_stack, part_of
 from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.stack import Stack
@@ -14,15 +15,22 @@ from onegig.pipeline.options import Options
 def load(options: Options) -> tuple[Budgets, Stack]:
     """The budgets, and the compose project they name."""
     budgets = load_limits(options)
-    files = options.compose or (options.budgets.parent / budgets.compose,)
+    folder = options.budgets.parent
+    files = options.compose or (folder / budgets.compose,)
+    if not options.compose and budgets.where("compose") == "default" and not files[0].exists():
+        raise no_compose_file(folder, COMPOSE_NAMES)
     stack = load_stack(tuple(files), env=load_environment(budgets))
     check_against(budgets, stack)
     return budgets, part_of(stack, options.services) if options.services else stack
 
 
 def load_limits(options: Options) -> Budgets:
-    """budgets.yml with the command line's overrides; ConfigError names every mistake."""
-    budgets = load_budgets(options.budgets)
+    """Return the budgets, defaults where the file may be missing, with the options' overrides.
+
+    Raises ConfigError, which names every mistake.
+    """
+    missing = options.budgets_may_be_missing and not options.budgets.exists()
+    budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
     budgets = replace(
         budgets,
         tier=options.tier or budgets.tier,

@@ -12,6 +12,7 @@ class Options:
     """What the command line asks for; None leaves the choice to budgets.yml."""
 
     budgets: Path = Path("budgets.yml")
+    budgets_may_be_missing: bool = False  # the defaults count then
     compose: tuple[Path, ...] = ()
     tier: str | None = None
     window_seconds: float | None = None
