@@ -12,6 +12,7 @@ from onegig.commands.comment import comment
 from onegig.commands.dockerfile import dockerfile
 from onegig.commands.doctor import doctor
 from onegig.commands.gate import check_as_job
+from onegig.commands.init import init
 from onegig.commands.publish import publish_command
 from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
@@ -279,6 +280,7 @@ def render(*, report: Path, form: str, output: Path | None) -> None:
     print_or_write({**RENDERERS, **BADGES}[form](document), output)
 
 
+main.add_command(init)
 main.add_command(comment)
 main.add_command(shards)
 main.add_command(publish_command)

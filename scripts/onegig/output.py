@@ -77,6 +77,18 @@ def write_file(path: Path, text: str) -> None:
         ) from error
 
 
+def write_new_file(path: Path, text: str) -> None:
+    """Write a file that is not there yet, and the folders above it. Raises ConfigError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", advice="choose another place"
+        ) from error
+
+
 def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:
     """A document from a file; Skipped when no file was given."""
     if path is None:

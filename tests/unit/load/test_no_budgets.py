@@ -65,7 +65,7 @@ def test_a_file_that_was_named_must_be_there(
     assert "onegig init" in caught.value.advice
 
 
-@pytest.mark.parametrize("command", ["check", "build", "inspect", "measure"])
+@pytest.mark.parametrize("command", ["check", "build", "inspect", "measure", "init"])
 def test_no_compose_file_either(folder: Path, command: str) -> None:
     result = CliRunner().invoke(main, [command, "--quiet"])
     assert result.exit_code == ExitCode.CONFIG, result.output
