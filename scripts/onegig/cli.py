@@ -13,6 +13,7 @@ from onegig.commands.dockerfile import dockerfile
 from onegig.commands.doctor import doctor
 from onegig.commands.gate import check_as_job
 from onegig.commands.init import init
+from onegig.commands.install_trivy import install_trivy
 from onegig.commands.publish import publish_command
 from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
@@ -281,6 +282,7 @@ def render(*, report: Path, form: str, output: Path | None) -> None:
 
 
 main.add_command(init)
+main.add_command(install_trivy)
 main.add_command(comment)
 main.add_command(shards)
 main.add_command(publish_command)

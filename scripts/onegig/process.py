@@ -9,6 +9,8 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +46,21 @@ class CommandError(OnegigError):
         )
         self.code = code
         self.output = output  # whole, for callers that look for the cause
+
+
+def own_folder() -> Path:
+    """Return where programs are that were installed together with onegig (pip, pipx, a venv)."""
+    return Path(sys.executable).parent
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program: beside Python first, whose folder need not be on PATH.
+
+    Then among those that `pip install --user` puts elsewhere, then on PATH.
+    """
+    user = sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
+    folders = (str(own_folder()), user, None)
+    return next(filter(None, (shutil.which(name, path=folder) for folder in folders)), None)
 
 
 def run(
