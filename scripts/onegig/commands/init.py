@@ -11,7 +11,7 @@ from onegig import pipeline
 from onegig.errors import ConfigError
 from onegig.init import workflows as examples
 from onegig.init.budgets import MARGIN, ran_well, write_budgets
-from onegig.init.source import Source, ask_git, find_source, origin_of
+from onegig.init.source import Source, ask_git, default_branch_of, find_source, origin_of
 from onegig.model.codec import from_json
 from onegig.model.measured import Missing
 from onegig.model.report import Report
@@ -74,7 +74,7 @@ def init(
     for path in plan.present:
         click.echo(f"left alone, as it is there already: {plain(str(path))}")
     if plan.workflows:
-        _tell_badge(repository)
+        _print_badge(repository)
     also = ", then `onegig doctor`" if plan.workflows else ""
     click.echo(f"Next: read {plain(str(options.budgets))} and run `onegig check`{also}")
 
@@ -134,7 +134,7 @@ def _write_budgets(options: Options, report: Report) -> None:
 
 def _write_workflows(paths: tuple[Path, ...], source: Source, budgets: Path) -> None:
     for path in paths:
-        write_new_file(path, examples.workflow(path.name, source))
+        write_new_file(path, examples.workflow(path.name, source, default_branch_of(Path())))
         click.echo(f"written: {path}")
     if not examples.is_complete(source):
         owner = "" if source.repository else "OWNER (the account that has onegig) and "
@@ -145,7 +145,7 @@ def _write_workflows(paths: tuple[Path, ...], source: Source, budgets: Path) -> 
         _note(f"give onegig's steps in them `with: budgets: {budgets.as_posix()}`")
 
 
-def _tell_badge(repository: str) -> None:
+def _print_badge(repository: str) -> None:
     click.echo("The badge, for README.md, once `onegig publish --seed` has made its branch:\n")
     click.echo(f"  {plain(examples.badge(repository or NOBODY))}\n")
     if not repository:

@@ -38,6 +38,12 @@ def ask_git(folder: Path, *arguments: str) -> str:
         return ""
 
 
+def default_branch_of(folder: Path) -> str:
+    """Return the default branch of the checkout's `origin`, as far as git knows it, else "main"."""
+    head = ask_git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    return head.removeprefix("origin/") or "main"
+
+
 def _checkout(package: Path) -> Source | None:
     """Ask git, where the package itself is tracked: it may be installed inside another checkout."""
     if not ask_git(package, "ls-files", "cli.py"):

@@ -9,12 +9,18 @@ FOLDER = ".github/workflows"
 NAMES = ("gate.yml", "comment.yml")
 OWNER, NO_COMMIT, FILL_IN = "OWNER/onegig", "0" * 40, "# fill in"
 _HOW_TO = re.compile(r"\A# Copy to .*?\n#\n", re.DOTALL)
+_BRANCH = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)  # others need quotes: by hand
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
-def workflow(name: str, source: Source) -> str:
-    """Return the text of one of NAMES; what `source` does not know stays a placeholder."""
+def workflow(name: str, source: Source, branch: str = "main") -> str:
+    """Return the text of one of NAMES, whose runs start on pushes to `branch`.
+
+    What `source` does not know stays a placeholder.
+    """
     text = files("onegig.init").joinpath("workflows", name).read_text(encoding="utf-8")
+    if _BRANCH.fullmatch(branch):
+        text = text.replace("branches: [main]", f"branches: [{branch}]")
     if source.repository:
         text = text.replace(OWNER, source.repository)
     if not is_complete(source):

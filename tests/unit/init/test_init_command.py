@@ -191,6 +191,15 @@ def test_workflows_are_the_examples_filled_in(name: str) -> None:
     assert "Copy to" not in text
 
 
+def test_pushes_to_the_default_branch_are_measured(init: Init) -> None:
+    checkout("https://github.com/octo/shop")
+    head = ["git", "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"]
+    subprocess.run(head, check=True)
+    init()
+    gate = parse_workflow(WORKFLOWS[0], Path(WORKFLOWS[0]).read_text())
+    assert gate.triggers["push"] == {"branches": ["trunk"]}
+
+
 def test_an_owner_without_a_commit_is_filled_in() -> None:
     text = workflow("gate.yml", Source(repository="octo/onegig"))
     assert "OWNER/" not in text
