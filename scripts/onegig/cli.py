@@ -1,6 +1,7 @@
 """The command line: parse, build options, call one function, print."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from onegig.commands.comment import comment
 from onegig.commands.dockerfile import dockerfile
 from onegig.commands.doctor import doctor
 from onegig.commands.gate import check_as_job
+from onegig.commands.init import init
+from onegig.commands.install_trivy import install_trivy
 from onegig.commands.publish import publish_command
 from onegig.commands.shards import shards
 from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
@@ -23,10 +26,12 @@ from onegig.model.report import Report
 from onegig.options import (
     EXISTING_FILE,
     SOME_FILE,
+    TYPED,
     progress_options,
     project_options,
     scan_options,
     service_options,
+    typed_command,
     window_options,
 )
 from onegig.output import (
@@ -36,8 +41,9 @@ from onegig.output import (
     read_document,
     show_report,
     terminal_width,
+    write_data,
+    write_documents,
     write_file,
-    write_report,
 )
 from onegig.pipeline import Options
 from onegig.progress import Progress
@@ -58,6 +64,11 @@ Exit codes:
 
 class Root(click.Group):
     """Turns errors into messages and exit codes, once for all commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command line, which reports print as the way to reproduce them."""
+        ctx.meta[TYPED] = typed_command(args, os.environ)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print what happened, the command that failed and what to do next."""
@@ -132,15 +143,16 @@ def check(
 ) -> None:
     """Build, inspect, boot, measure and judge the whole stack."""
     if github:
-        code = check_as_job(options, progress, directory, numbers)
+        local = replace(options, typed="")  # what a reader of the comment would type
+        code = check_as_job(local, progress, directory, numbers)
         click.get_current_context().exit(code)
     report = pipeline.check(options, progress)
-    with progress.step(f"write {directory}/report.html, report.json and comment.md"):
-        write_report(report, directory)
+    write_data(report, directory)
     if as_json:
         click.echo(to_json(report), nl=False)
     else:
         show_report(report, color=progress.color)
+    write_documents(report, directory, progress)
     click.get_current_context().exit(EXITS[report.verdict.state])
 
 
@@ -269,6 +281,8 @@ def render(*, report: Path, form: str, output: Path | None) -> None:
     print_or_write({**RENDERERS, **BADGES}[form](document), output)
 
 
+main.add_command(init)
+main.add_command(install_trivy)
 main.add_command(comment)
 main.add_command(shards)
 main.add_command(publish_command)

@@ -1,12 +1,14 @@
 """Options that several commands share, and what becomes of them."""
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from onegig.load.values import positive, seconds
 from onegig.pipeline import Options
@@ -16,6 +18,10 @@ Command = Callable[..., Any]
 SOME_FILE = click.Path(path_type=Path)
 EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 DEFAULT_BUDGETS = Options().budgets
+
+
+TYPED = "onegig.typed"  # in click's meta: the command line
+LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
 
 
 class Duration(click.ParamType[float]):
@@ -42,7 +48,7 @@ PROJECT = (
         type=SOME_FILE,
         default=DEFAULT_BUDGETS,
         show_default=True,
-        help="The budgets file.",
+        help="The budgets file; without this option and without the file, the defaults count.",
     ),
     click.option(
         "--compose",
@@ -110,8 +116,10 @@ def project_options(command: Command) -> Command:
         tier: str | None,
         **others: Any,
     ) -> Any:
+        context = click.get_current_context()
         options = Options(
             budgets=budgets,
+            budgets_may_be_missing=_is_default(context, "budgets"),
             compose=compose,
             profiles=profiles,
             tier=tier,
@@ -122,6 +130,7 @@ def project_options(command: Command) -> Command:
             services=others.pop("services", ()),
             update_database=others.pop("update_database", False),
             inspected=others.pop("inspected", ()),
+            typed=context.meta.get(TYPED, ""),
         )
         return command(options=options, **others)
 
@@ -152,6 +161,21 @@ def progress_options(command: Command) -> Command:
         return command(progress=choose_progress(quiet=quiet, color=color), **others)
 
     return _decorated(wrapped, PROGRESS)
+
+
+def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the command line as its user typed it.
+
+    A launcher says its own name, and how many of the last arguments its user gave it.
+    """
+    launcher, count = environment.get(LAUNCHER), environment.get(TYPED_COUNT, "")
+    if launcher and count.isdecimal():
+        return shlex.join((launcher, *arguments[max(0, len(arguments) - int(count)) :]))
+    return shlex.join(("onegig", *arguments))
+
+
+def _is_default(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.DEFAULT
 
 
 def _decorated(command: Command, options: tuple[Command, ...]) -> Command:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from onegig.errors import ConfigError, ExitCode, OnegigError
-from onegig.model.codec import D, from_json
+from onegig.drawing import draw_page
+from onegig.errors import ConfigError, DrawingError, ExitCode, OnegigError
+from onegig.model.codec import D, from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.model.verdict import State
-from onegig.report import RENDERERS
+from onegig.progress import Progress
+from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
 
-FILES = {"json": "report.json", "markdown": "comment.md", "html": "report.html"}
+DATA, COMMENT, PAGE = "report.json", "comment.md", "report.html"
 EXITS = {
     State.GO: ExitCode.OK,
     State.WARN: ExitCode.OK,
@@ -24,10 +26,24 @@ EXITS = {
 NARROWEST, WIDEST = 60, 120
 
 
-def write_report(report: Report, directory: Path) -> None:
-    """Write report.json, comment.md and report.html into one folder."""
-    for form, name in FILES.items():
-        write_file(directory / name, RENDERERS[form](report))
+def write_data(report: Report, directory: Path) -> None:
+    """Write report.json, and remove what an earlier run has left beside it."""
+    write_file(directory / DATA, to_json(report))
+    for name in (COMMENT, PAGE):
+        (directory / name).unlink(missing_ok=True)
+
+
+def write_documents(report: Report, directory: Path, progress: Progress) -> None:
+    """Write comment.md and draw report.html beside report.json.
+
+    A page that can't be drawn is a note on standard error: the verdict stands without it.
+    """
+    write_file(directory / COMMENT, render_markdown(report))
+    try:
+        with progress.step(f"draw {directory / PAGE}"):
+            draw_page(directory / DATA, directory / PAGE)
+    except DrawingError as error:
+        print_error(error)
 
 
 def show_report(report: Report, *, color: bool) -> None:
@@ -55,6 +71,18 @@ def write_file(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", advice="choose another place"
+        ) from error
+
+
+def write_new_file(path: Path, text: str) -> None:
+    """Write a file that is not there yet, and the folders above it. Raises ConfigError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", advice="choose another place"

@@ -7,7 +7,10 @@ even a killed run leaves no build or measurement going on behind it.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +48,21 @@ class CommandError(OnegigError):
         self.output = output  # whole, for callers that look for the cause
 
 
+def own_folder() -> Path:
+    """Return where programs are that were installed together with onegig (pip, pipx, a venv)."""
+    return Path(sys.executable).parent
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program: beside Python first, whose folder need not be on PATH.
+
+    Then among those that `pip install --user` puts elsewhere, then on PATH.
+    """
+    user = sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
+    folders = (str(own_folder()), user, None)
+    return next(filter(None, (shutil.which(name, path=folder) for folder in folders)), None)
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -80,7 +98,7 @@ def run(
         writer.join(timeout=PIPE_SECONDS)
     done = Completed(argv=tuple(argv), code=code, stdout="".join(output), stderr="".join(errors))
     if check and code != 0:
-        raise CommandError(argv, code, done.stderr or done.stdout, f"failed with code {code}")
+        raise CommandError(argv, code, done.stderr or done.stdout, _ending(code))
     return done
 
 
@@ -128,6 +146,15 @@ def close(child: subprocess.Popen[bytes]) -> None:
 def tail(text: str, lines: int = TAIL_LINES) -> str:
     """The last lines of an output, the part that names the failure."""
     return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def _ending(code: int) -> str:
+    """Describe how a child failed, by its exit code or, below 0, by the signal that ended it."""
+    if code >= 0:
+        return f"failed with code {code}"
+    with suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
 
 
 @cache

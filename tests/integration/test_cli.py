@@ -85,6 +85,21 @@ def test_check_ends_with_a_verdict_and_a_report_folder(cli: Cli, project: Path) 
     assert report["images"]["images"][0]["dive"]["efficiency"] > 0.9
 
 
+def test_a_compose_file_is_enough_and_init_writes_the_rest(cli: Cli, project: Path) -> None:
+    (project / "budgets.yml").unlink()
+    words = ("check", "--window", "2s", "--settle", "0s")
+    done = cli(*words)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"\W*GO: \d+ of 1,024 MB", done.stdout)
+    assert "there is no budgets.yml, so the defaults counted" in " ".join(done.stdout.split())
+    assert f"onegig {' '.join(words)}" in done.stdout
+    assert cli("init", "--report", "report/report.json").returncode == 0
+    again = cli(*words)
+    assert again.returncode == 0, again.stdout
+    assert "defaults counted" not in " ".join(again.stdout.split())
+    assert cli("init").returncode == 2
+
+
 def test_steps_one_by_one_give_the_same_as_check(cli: Cli, project: Path) -> None:
     assert cli("build").returncode == 0
     assert cli("inspect", "--output", "images.json").returncode == 0

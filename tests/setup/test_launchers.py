@@ -62,7 +62,10 @@ def launch(machine: Machine, *arguments: str, folder: Path) -> subprocess.Comple
     tools = machine.project / ".venv/bin"
     tools.mkdir(parents=True)
     shutil.copy(shutil.which("true") or "", tools / "python")
-    (tools / "onegig").write_text('#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\nexit 4\n')
+    (tools / "onegig").write_text(
+        '#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\n'
+        'echo "$ONEGIG_TYPED of $ONEGIG_LAUNCHER" >"${0%/*}/typed"\nexit 4\n'
+    )
     (tools / "onegig").chmod(0o755)
     machine.source("venv.sh", 'printf "%s" "$(mark_of runtime)" >"$VENV/.onegig-runtime"')
     shutil.copy(shutil.which("true") or "", tools / "trivy")
@@ -92,6 +95,12 @@ def test_check_from_another_folder_judges_the_project(machine: Machine) -> None:
         *("--report", f"{project}/report"),
         "--json",
     ]
+
+
+def test_onegig_learns_what_was_typed(machine: Machine) -> None:
+    launch(machine, "--json", "--tier", "a b", folder=machine.root)
+    typed = (machine.project / ".venv/bin/typed").read_text()
+    assert typed == f"3 of {machine.project}/scripts/check\n"
 
 
 def test_paths_given_from_another_folder_are_the_callers(machine: Machine) -> None:

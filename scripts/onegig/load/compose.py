@@ -65,7 +65,7 @@ class Compose:
         names = self.files or self._files_of_variable() or tuple(_default_files(self.directory))
         paths = tuple(join(self.directory, name) for name in names)
         if not paths:
-            raise no_file(self.folder)
+            raise no_file(self.directory, FILE_NAMES)
         for path in paths:
             if not path.is_file():
                 raise is_missing(shown(path), exists=path.exists())

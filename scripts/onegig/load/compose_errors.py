@@ -1,6 +1,7 @@
 """What compose refuses, as an error with the file, the line where compose knows it, and advice."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from onegig.errors import ConfigError, EngineError, OnegigError
@@ -47,10 +48,12 @@ def is_missing(path: Path, *, exists: bool = False) -> ConfigError:
     return ConfigError(f"the compose file {path} {what}", advice=_NAME_IT)
 
 
-def no_file(folder: Path) -> ConfigError:
+def no_file(folder: Path, names: Iterable[str]) -> ConfigError:
     """Return the error for a folder in which compose finds no file by its default names."""
-    where = "this folder" if folder == Path() else folder
-    return ConfigError(f"there is no compose file in {where}", advice=_NAME_IT)
+    return ConfigError(
+        f"there is no compose file in {folder}: looked for {', '.join(names)}",
+        advice="run onegig beside the compose file, or name it: --compose path/to/compose.yml",
+    )
 
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:

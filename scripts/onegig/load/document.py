@@ -14,7 +14,7 @@ from onegig.load.mistakes import ADVICE, Key, Problem, kind_of, mistakes, visibl
 from onegig.load.nodes import MAX_DEPTH, MAX_NODES, Composer, Mark, TooMuchError, Walk
 
 MAX_BYTES = 1_000_000
-EXAMPLE = """write one beside the compose file, for example:
+EXAMPLE = """`onegig init` writes one; or write it beside the compose file, for example:
 
     version: 1
     compose: compose.yml

@@ -186,6 +186,7 @@ class Budgets:
     waivers: tuple[Waiver, ...] = ()
     shards: Shards = field(default_factory=Shards)
     lines: tuple[tuple[str, int], ...] = ()
+    is_default: bool = False  # there is no such file
 
     def service(self, name: str) -> ServiceBudget:
         """The service's own limits, or none."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, load_budgets
+from onegig.load.budgets import check_against, default_budgets, load_budgets
 from onegig.load.stack import load_stack, part_of
 from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.stack import Stack
@@ -27,8 +27,12 @@ def load(options: Options) -> tuple[Budgets, Stack]:
 
 
 def load_limits(options: Options) -> Budgets:
-    """budgets.yml with the command line's overrides; ConfigError names every mistake."""
-    budgets = load_budgets(options.budgets)
+    """Return the budgets, defaults where the file may be missing, with the options' overrides.
+
+    Raises ConfigError, which names every mistake.
+    """
+    missing = options.budgets_may_be_missing and not options.budgets.exists()
+    budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
     budgets = replace(
         budgets,
         tier=options.tier or budgets.tier,

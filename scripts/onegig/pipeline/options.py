@@ -12,6 +12,7 @@ class Options:
     """What the command line asks for; None leaves the choice to budgets.yml."""
 
     budgets: Path = Path("budgets.yml")
+    budgets_may_be_missing: bool = False  # the defaults count then
     compose: tuple[Path, ...] = ()
     profiles: tuple[str, ...] = ()
     tier: str | None = None
@@ -22,10 +23,15 @@ class Options:
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
+    typed: str = ""  # the command line as it was typed; "" where a job runs it
 
     @property
     def reproduce(self) -> str:
-        """The command that gives the same result locally."""
+        """Return the command that gives the same result: the one that was typed, if one was."""
+        return self.typed or self._command
+
+    @property
+    def _command(self) -> str:
         words = ["onegig", "check"]
         if self.budgets != Path("budgets.yml"):
             words += ["--budgets", str(self.budgets)]

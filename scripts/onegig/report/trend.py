@@ -40,6 +40,18 @@ def render(history: Sequence[Baseline]) -> str:
     return _standing_alone(to_svg(_draw(history), "trend", TITLE, _told(history), "trend"))
 
 
+def render_undrawn() -> str:
+    """Return a picture of the same size that only says that the trend could not be drawn."""
+    text = "the trend could not be drawn; history.jsonl has its numbers"
+    return (
+        f'<svg xmlns="{SVG}" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'role="img" aria-label="{text}"><title>{text}</title><style>{_STYLE}</style>'
+        f'<rect class="paper" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="6"/>'
+        f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle" font-size="14" '
+        f'fill="var(--soft)">{text}</text></svg>\n'
+    )
+
+
 def _told(history: Sequence[Baseline]) -> str:
     """What the figure shows, for those who cannot see it."""
     points = _points(history)

@@ -189,8 +189,8 @@ def test_no_trivy_is_skipped_unless_it_is_wanted(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert trivy.find() == Skipped(reason="trivy is not installed")
-    assert trivy.find(update=True) == Unknown(reason="trivy is not installed")
+    assert trivy.find() == trivy.NOT_INSTALLED
+    assert trivy.find(update=True) == Unknown(reason=trivy.NOT_INSTALLED.reason)
 
 
 def test_no_database_is_skipped_unless_it_is_wanted(

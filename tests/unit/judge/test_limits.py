@@ -24,7 +24,7 @@ from onegig.model.budgets import (
 )
 from onegig.model.review import LimitChange
 
-NO_LIMITS = ("path", "lines", "compose")  # say nothing of what is judged, nor how
+NO_LIMITS = ("is_default", "path", "lines", "compose")  # say nothing of what is judged, nor how
 WAIVER = Waiver(
     metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )

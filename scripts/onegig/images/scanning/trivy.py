@@ -7,18 +7,17 @@ as large, knows what a Java archive is: it is fetched only once an image has suc
 import json
 import os
 import re
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.process import CommandError, run
+from onegig.process import CommandError, find_program, run
 
 DOWNLOAD_SECONDS = 300.0
 JAVA_DOWNLOAD_SECONDS = 900.0
 REFUSED = ("0.69.4", "0.69.5", "0.69.6")  # published by thieves (CVE-2026-33634)
-NOT_INSTALLED = Skipped(reason="trivy is not installed")
+NOT_INSTALLED = Skipped(reason="trivy is not installed (`onegig install-trivy` does that)")
 NO_DATABASE = Skipped(reason="no database")
 NO_JAVA_DATABASE = Skipped(reason="no Java database")
 _UNREADABLE = (CommandError, ValueError, LookupError, TypeError, AttributeError)
@@ -54,7 +53,7 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     What was asked for and is not there is Unknown, what nobody asked for is Skipped: with `update`
     the scan is wanted. A database that can't be updated still serves.
     """
-    path = shutil.which("trivy", path=str(Path(sys.executable).parent)) or shutil.which("trivy")
+    path = find_program("trivy")
     if path is None:
         return Unknown(reason=NOT_INSTALLED.reason) if update else NOT_INSTALLED
     folder = folder or default_folder()

@@ -24,7 +24,7 @@ def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
         if path in checkout.problems:
             yield must(f"{path} is no workflow: {checkout.problems[path]}", "correct it")
         elif path not in checkout.workflows:
-            yield must(f"{path} is not there", f"copy {EXAMPLES.format(example)} to {path}")
+            yield must(f"{path} is not there", _how_to_write(path, example))
         else:
             yield from _filled_in(checkout.workflows[path])
             yield from _brought(path, checkout.actions[path])
@@ -36,6 +36,12 @@ def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
         yield from _comment(comment, gate)
     if hosted:
         yield from _on_default_branch(checkout, hosted)
+
+
+def _how_to_write(path: str, example: str) -> str:
+    copying = f"copy {EXAMPLES.format(example)} to {path}"
+    written = path == f".github/workflows/{example}"
+    return f"`onegig init --workflows` writes it; or {copying}" if written else copying
 
 
 def gate_job(gate: Workflow) -> JobSteps | None:

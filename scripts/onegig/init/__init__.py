@@ -1,0 +1,1 @@
+"""What `onegig init` writes: budgets.yml from measured values, and the two workflows."""

@@ -1,0 +1,148 @@
+"""budgets.yml written from a report: every limit is what was measured and a margin.
+
+Pure: a report in, the file's text out. What could not be measured gets no limit of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from math import ceil
+
+import yaml
+
+from onegig.judge.totals import add_up, own_ranges
+from onegig.model.budgets import MemoryBudget, Metric
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.report import Report
+from onegig.model.sizes import Convention, format_mb, mb_down
+from onegig.model.tiers import catalogue
+
+MARGIN_SHARE = 0.25
+MARGIN = f"{MARGIN_SHARE * 100:g} %"
+LEAST_MB = 4  # a service of 1 MB may grow by more than a share of that
+_STEPS = ((20, 1), (100, 5), (1000, 10))  # below so many MB, to multiples of so many
+_LARGE_STEP = 50
+_RUNNING = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED)
+_PLAIN = re.compile(r"[a-z][a-z0-9_./-]*", re.ASCII)
+_HEAD = """\
+# What this stack may take of its machine, written by `onegig init` on {today}: each limit is the
+# measured value beside it + {margin}, rounded up. Sizes need a unit: 1 MB is 2**20 bytes of memory
+# and 10**6 of images. Every key may be left out; `onegig check` names every mistake with its line.
+version: 1
+"""
+_IDLE = """\
+# An idle stack proves little. A load runs beside the stack while it is measured, from the image of
+# one of its services:
+#
+# load: {service: NAME, command: [PROGRAM, ARGUMENT]}
+"""
+
+
+def ran_well(memory: MemoryReport | Missing) -> bool:
+    """Return whether every service ran as it should, so that its memory says something."""
+    return not isinstance(memory, Missing) and all(
+        service.state in _RUNNING and not service.oom_kills for service in memory.services
+    )
+
+
+def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> str:
+    """Return a budgets.yml with which a check of the same numbers is GO or WARN.
+
+    `compose` is the file to name and `tier` the machine to show, "" for none. Where a service was
+    killed or never turned healthy, memory gets the machine's limit only.
+    """
+    tier = tier or _tier(report)
+    parts = [
+        _HEAD.format(today=today.isoformat(), margin=MARGIN),
+        f"compose: {_quoted(compose)}\n" if compose else "",
+        f"tier: {tier} # the machine to show beside the limit\n" if tier else "",
+        _memory(report.memory),
+        _images(report.images),
+        _services(report),
+        _IDLE if isinstance(report.memory, MemoryReport) and not report.memory.window.load else "",
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def _tier(report: Report) -> str:
+    names = (waterfall.machine for waterfall in report.verdict.waterfalls)
+    return next((name for name in names if name in catalogue()), "")
+
+
+def _memory(memory: MemoryReport | Missing) -> str:
+    """Everything together; a service's own limit is of use only where the stack ran."""
+    what = "everything together: kernel, OS, engine and services"
+    default = MemoryBudget()
+    if isinstance(memory, Missing) or not ran_well(memory):
+        limit = f"{mb_down(default.limit_bytes)}MB"
+        why = "was not measured" if isinstance(memory, Missing) else "did not run as it should"
+        return f"memory:\n  limit: {limit} # {what}; the default, as the stack {why}\n"
+    metric = Metric(memory.window.metric)
+    total = add_up(memory, MemoryBudget(metric=metric))
+    # The limit caps the box, too: what it took before the window, as services started, must fit.
+    started = memory.box.peak_anon_bytes + default.system_overhead_bytes
+    peak = max(total.bytes, started)
+    lines = [
+        f"  limit: {_limit(peak)} # {what}; measured {format_mb(peak)}.",
+        f"  # A one-gigabyte machine has {mb_down(default.limit_bytes)}MB",
+    ]
+    if metric is not default.metric:
+        lines.append(f"  metric: {metric.value} # as it was measured")
+    return "\n".join(["memory:", *lines, ""])
+
+
+def _images(images: ImagesReport | Missing) -> str:
+    if isinstance(images, Missing):
+        return ""
+    total = images.total_bytes
+    limit, measured = _limit(total, Convention.STORAGE), format_mb(total, Convention.STORAGE)
+    return f"images:\n  total: {limit} # all images added up; measured {measured}\n"
+
+
+def _services(report: Report) -> str:
+    lines = [f"  {_quoted(name)}: {text}" for name, text in _service_limits(report)]
+    return "\n".join(["services:", *lines, ""]) if lines else ""
+
+
+def _service_limits(report: Report) -> Iterator[tuple[str, str]]:
+    peaks, sizes = _peaks(report.memory), _sizes(report.images)
+    for name in dict.fromkeys((*peaks, *sizes)):
+        limits, measured = [], []
+        if peak := peaks.get(name):
+            limits.append(f"memory: {_limit(peak)}")
+            measured.append(format_mb(peak))
+        if size := sizes.get(name):
+            limits.append(f"image: {_limit(size, Convention.STORAGE)}")
+            measured.append(f"image {format_mb(size, Convention.STORAGE)}")
+        if limits:
+            yield name, f"{{{', '.join(limits)}}} # measured {', '.join(measured)}"
+
+
+def _peaks(memory: MemoryReport | Missing) -> dict[str, int]:
+    if isinstance(memory, Missing) or not ran_well(memory):
+        return {}
+    ranges = own_ranges(memory, Metric(memory.window.metric))
+    return {name: high for name, (_, high) in ranges.items()}
+
+
+def _sizes(images: ImagesReport | Missing) -> dict[str, int]:
+    if isinstance(images, Missing):
+        return {}
+    return {name: image.size_bytes for image in images.images for name in image.services}
+
+
+def _limit(value_bytes: int, convention: Convention = Convention.MEMORY) -> str:
+    """Return a value and its margin, rounded up to a number that is easy to remember."""
+    mb = ceil(value_bytes * (1 + MARGIN_SHARE) / convention.mb)
+    step = next((step for most, step in _STEPS if mb < most), _LARGE_STEP)
+    return f"{max(LEAST_MB, ceil(mb / step) * step)}MB"
+
+
+def _quoted(text: str) -> str:
+    """Return a YAML scalar that is read back as this very text."""
+    if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
+        return text
+    dumped: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=False)
+    return dumped.rstrip("\n")
