@@ -27,9 +27,10 @@ _LARGE_STEP = 50
 _RUNNING = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED)
 _PLAIN = re.compile(r"[a-z][a-z0-9_./-]*", re.ASCII)
 _HEAD = """\
-# What this stack may take of its machine, written by `onegig init` on {today}: each limit is the
-# measured value beside it + {margin}, rounded up. Sizes need a unit: 1 MB is 2**20 bytes of memory
-# and 10**6 of images. Every key may be left out; `onegig check` names every mistake with its line.
+# What this stack may take of its machine, written by `onegig init` on {today}: limits of services
+# and images are the measured values beside them + {margin}, rounded up. Sizes need a unit: 1 MB is
+# 2**20 bytes of memory and 10**6 of images. Every key may be left out; `onegig check` names every
+# mistake with its line.
 version: 1
 """
 _IDLE = """\
@@ -58,7 +59,7 @@ def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> st
         _HEAD.format(today=today.isoformat(), margin=MARGIN),
         f"compose: {_quoted(compose)}\n" if compose else "",
         f"tier: {tier} # the machine to show beside the limit\n" if tier else "",
-        _memory(report.memory),
+        _memory(report),
         _images(report.images),
         _services(report),
         _IDLE if isinstance(report.memory, MemoryReport) and not report.memory.window.load else "",
@@ -71,26 +72,31 @@ def _tier(report: Report) -> str:
     return next((name for name in names if name in catalogue()), "")
 
 
-def _memory(memory: MemoryReport | Missing) -> str:
-    """Everything together; a service's own limit is of use only where the stack ran."""
-    what = "everything together: kernel, OS, engine and services"
-    default = MemoryBudget()
+def _memory(report: Report) -> str:
+    """Write the machine's memory, which caps the box, and the growth that a change may bring."""
+    memory, default = report.memory, MemoryBudget()
+    limit, what = report.verdict.limit_bytes, "the machine: kernel, OS, engine and services"
     if isinstance(memory, Missing) or not ran_well(memory):
-        limit = f"{mb_down(default.limit_bytes)}MB"
         why = "was not measured" if isinstance(memory, Missing) else "did not run as it should"
-        return f"memory:\n  limit: {limit} # {what}; the default, as the stack {why}\n"
+        return f"memory:\n  limit: {mb_down(limit)}MB # {what}; the stack {why}\n"
     metric = Metric(memory.window.metric)
-    total = add_up(memory, MemoryBudget(metric=metric))
-    # The limit caps the box, too: what it took before the window, as services started, must fit.
-    started = memory.box.peak_anon_bytes + default.system_overhead_bytes
-    peak = max(total.bytes, started)
+    total = add_up(memory, MemoryBudget(metric=metric)).bytes
+    boot = 0 if isinstance(memory.boot, Missing) else memory.boot.total_bytes
+    peak = max(total, boot + default.system_overhead_bytes)
     lines = [
-        f"  limit: {_limit(peak)} # {what}; measured {format_mb(peak)}.",
-        f"  # A one-gigabyte machine has {mb_down(default.limit_bytes)}MB",
+        f"  limit: {mb_down(_machine(peak, limit))}MB # {what}; measured {format_mb(peak)}",
+        f"  max_growth: {MARGIN_SHARE * 100:g}% # the most that a change may add to main's total",
     ]
     if metric is not default.metric:
         lines.append(f"  metric: {metric.value} # as it was measured")
     return "\n".join(["memory:", *lines, ""])
+
+
+def _machine(peak_bytes: int, limit_bytes: int) -> int:
+    """Return the limit that was measured against, or the smallest machine that the stack fits."""
+    sizes = {tier.memory_bytes for tier in catalogue().values()}
+    fitting = (size for size in sorted(sizes) if size >= peak_bytes)
+    return limit_bytes if limit_bytes >= peak_bytes else next(fitting, 2 * peak_bytes)
 
 
 def _images(images: ImagesReport | Missing) -> str:

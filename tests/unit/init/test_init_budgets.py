@@ -14,7 +14,7 @@ from onegig.init.budgets import ran_well, write_budgets
 from onegig.judge.verdict import judge
 from onegig.load.budgets import parse_budgets
 from onegig.model.images import ImagesReport
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import BootPeak, MemoryReport, ServiceState
 from onegig.model.report import Report
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import State, Verdict
@@ -88,15 +88,23 @@ def test_limits_are_what_was_measured_and_a_quarter(golden: Callable[[str, str],
     assert limits.tier == "aws-t2-micro"
     redis = limits.service("redis-coordinator")
     assert redis.memory_bytes == 16 * MIB  # 12.4 MiB and a quarter: 15.5
-    assert limits.memory.limit_bytes == 580 * MIB  # 460 and a quarter: 575
+    assert limits.memory.limit_bytes == 1024 * MIB  # the machine: a smaller one would cap the box
+    assert limits.memory.max_growth is not None
 
 
 def test_what_it_took_before_the_window_fits_too() -> None:
     report = make_go()
     assert isinstance(report.memory, MemoryReport)
-    box = replace(report.memory.box, peak_anon_bytes=800 * MIB)
-    text = written(replace(report, memory=replace(report.memory, box=box)))
-    assert yaml.safe_load(text)["memory"]["limit"] == "1100MB"
+    boot = BootPeak(
+        offset_seconds=3.0,
+        total_bytes=1100 * MIB,
+        rss_bytes=1100 * MIB,
+        starting=True,
+        causes=(("migrate", 900 * MIB),),
+    )
+    report = replace(report, memory=replace(report.memory, boot=boot))
+    assert yaml.safe_load(written(report))["memory"]["limit"] == "2048MB"
+    holds(report)
 
 
 @pytest.mark.parametrize(
@@ -114,5 +122,5 @@ def test_a_stack_that_did_not_run_sets_no_memory_limits(state: ServiceState) -> 
 def test_a_stack_over_its_limit_gets_a_larger_one() -> None:
     memory = make_memory([make_service("web", 1200)])
     report = replace(make_no_go(), memory=memory, images=make_images(["web"]))
-    assert yaml.safe_load(written(report))["memory"]["limit"] == "1850MB"
+    assert yaml.safe_load(written(report))["memory"]["limit"] == "2048MB"
     holds(report)

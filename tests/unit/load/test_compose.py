@@ -78,12 +78,12 @@ def test_a_file_of_a_folder_above_counts(project: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_without_a_compose_file() -> None:
     with pytest.raises(
-        ConfigError, match="no compose file in .*: looked for compose.yaml, "
+        ConfigError, match=r"no compose file in .*: looked for compose\.yaml, "
     ) as caught:
         load()
     assert "--compose" in caught.value.advice
     Path("sub").mkdir()
-    with pytest.raises(ConfigError, match="no compose file in .*/sub:"):
+    with pytest.raises(ConfigError, match=r"no compose file in .*/sub:"):
         load(folder=Path("sub"))
 
 
