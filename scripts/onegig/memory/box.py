@@ -5,6 +5,7 @@ the engine's programs in, and hands back the page cache that this filled. The se
 capped from its first page on, so that the kernel's own high-water mark is that of engine and stack.
 """
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +19,17 @@ from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.nesting import Nesting, Place, ways
+from onegig.memory.project import BoxProject, box_references
 from onegig.owned import Run
 from onegig.process import close, run, spawn, tail
 
 READY_SECONDS = 60.0
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
+REMARK = "onegig: "
+# The engine's words when another engine, started with its bridge switched off, has deleted docker0:
+# adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
+_NO_BRIDGE = re.compile(r"could not find bridge (?P<name>\S+?):? ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +42,7 @@ class Box:
     pid: int  # first process of the container, as the outer engine numbers it
     mode: str
     log: Path
+    remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
 
     def lift_cap(self, outer: DockerClient) -> None:
         """Give the box room after the measurement, so that its engine can tell what happened."""
@@ -51,7 +58,7 @@ def open_box(
     run_: Run,
     *,
     images: Sequence[str],
-    project: str,
+    project: BoxProject,
     cap_bytes: int,
     say: Callable[[str], None],
 ) -> Iterator[Box]:
@@ -97,7 +104,7 @@ def _load_first_that_works(
 def _fill(place: Place, nesting: Nesting, images: Sequence[str]) -> None:
     nesting.prepare()
     with _engine(place, nesting, "load", cap_bytes=None) as loader:
-        _load(images, loader)
+        _load(place.client, images, loader)
 
 
 @contextmanager
@@ -117,6 +124,11 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
         stack.callback(_stop, place, child, name, in_order=cap_bytes is None)
         nested, environment = _await(child, nesting, name, log)
         stack.callback(nested.close)
+        remarks = (
+            *place.project.remarks,
+            *nesting.remarks,
+            *read_remarks(log.read_text(errors="replace")),
+        )
         yield Box(
             client=nested,
             environment=environment,
@@ -124,7 +136,14 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
             pid=int(place.client.api.inspect_container(name)["State"]["Pid"]),
             mode=nesting.mode,
             log=log,
+            remarks=remarks,
         )
+
+
+def read_remarks(log: str) -> tuple[str, ...]:
+    """Return the remarks that box.sh printed."""
+    lines = [line for line in log.splitlines() if line.startswith(REMARK)]
+    return tuple(line.removeprefix(REMARK) for line in lines)
 
 
 def _await(
@@ -137,11 +156,24 @@ def _await(
             if reached is not None:
                 return reached
         time.sleep(0.05)
-    raise BootError(
+    raise did_not_come_up(log.read_text(errors="replace"))
+
+
+def did_not_come_up(log: str) -> BootError:
+    """Return the error for a box whose container or engine ended with this log."""
+    bridge = _NO_BRIDGE.search(log)
+    if bridge:
+        return BootError(
+            f"the Docker Engine has lost its bridge {bridge['name']}: no container can start",
+            command="docker run --privileged ... dockerd",
+            advice="restart the engine: sudo systemctl restart docker",
+            detail=tail(log),
+        )
+    return BootError(
         "the engine inside the box did not come up",
         command="docker run --privileged ... dockerd",
         advice="is the engine local and allowed to run privileged containers? its log is above",
-        detail=tail(log.read_text(errors="replace")),
+        detail=tail(log),
     )
 
 
@@ -159,9 +191,15 @@ def _stop(place: Place, child: subprocess.Popen[bytes], name: str, *, in_order: 
         place.client.api.remove_container(name, force=True, v=True)
 
 
-def _load(images: Sequence[str], box: Box) -> None:
-    """Copy images from the outer engine into the box's, shared layers once."""
-    saver = spawn(["docker", "save", *images])
+def _load(outer: DockerClient, images: Sequence[str], box: Box) -> None:
+    """Copy images from the outer engine into the box's, shared layers once.
+
+    Images given by digest or id are saved by id: `docker save` leaves out any name of theirs.
+    """
+    references = box_references(images)
+    ids = {image: _id_of(outer, image) for image in references}
+    names = list(dict.fromkeys(ids.get(image, image) for image in images))
+    saver = spawn(["docker", "save", *names])
     assert saver.stdout is not None  # noqa: S101 - spawn makes a pipe
     try:
         run(
@@ -172,11 +210,27 @@ def _load(images: Sequence[str], box: Box) -> None:
         )
         error = saver.stderr.read().decode(errors="replace") if saver.stderr else ""
         if saver.wait() != 0:
-            raise BootError(
-                "the stack's images could not be copied into the box",
-                command=f"docker save {' '.join(images)}",
-                advice="onegig build builds them",
-                detail=tail(error),
-            )
+            raise _not_copied(names, tail(error))
     finally:
         close(saver)
+    for image, reference in references.items():
+        try:
+            box.client.images.get(ids[image]).tag(reference)
+        except DockerException as error:
+            raise _not_copied([image], str(error)) from error
+
+
+def _id_of(client: DockerClient, image: str) -> str:
+    try:
+        return str(client.images.get(image).id)
+    except DockerException as error:
+        raise _not_copied([image], str(error)) from error
+
+
+def _not_copied(images: Sequence[str], detail: str) -> BootError:
+    return BootError(
+        "the stack's images could not be copied into the box",
+        command=f"docker save {' '.join(images)}",
+        advice="onegig build builds them",
+        detail=detail,
+    )

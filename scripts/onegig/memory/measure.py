@@ -1,5 +1,6 @@
 """`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from requests import RequestException
 from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
 from onegig.memory.load import apply_load
+from onegig.memory.project import prepare_project
 from onegig.memory.sampler import Pass
 from onegig.memory.stack import Container, Start, list_containers, read_log, start_stack
 from onegig.memory.summary import (
@@ -26,6 +28,7 @@ from onegig.model.budgets import Budgets, Measure
 from onegig.model.environment import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.stack import Stack
+from onegig.model.tiers import find_tier
 from onegig.owned import Run
 
 ENOUGH_PASSES = 0.5  # of those the window should have had
@@ -44,15 +47,20 @@ def measure(
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
     cap = budgets.memory.limit_bytes
+    project = prepare_project(
+        json.loads(stack.config_json),
+        directory=stack.directory,
+        machine_bytes=machine_bytes(budgets),
+        architecture=str(client.version()["Arch"]),
+    )
     with (
-        open_box(
-            client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say
-        ) as box,
+        open_box(client, run_, images=stack.images, project=project, cap_bytes=cap, say=say) as box,
         watch_box(box, run_, budgets.measure.hz) as watch,
         apply_load(client, budgets.load, stack, box, run_) as load,
     ):
         start = start_stack(
             stack,
+            project,
             box,
             run_,
             environment=dict(budgets.load.environment) if budgets.load else {},
@@ -67,6 +75,13 @@ def measure(
         gaps = _gaps(seen, stack, budgets.measure)
         problems = tuple(filter(None, (load.problem(), *_never_started(seen, start), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
+
+
+def machine_bytes(budgets: Budgets) -> int:
+    """Return the MemTotal of the machine that the box stands for: the tier's, within the limit."""
+    tier = find_tier(budgets.tier) if budgets.tier else None
+    shown = tier.memtotal_bytes if tier else None
+    return min(budgets.memory.limit_bytes, shown or budgets.memory.limit_bytes)
 
 
 def _settle(budgets: Budgets, say: Callable[[str], None]) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 from docker import DockerClient
 from docker.errors import DockerException
+from docker.types import IPAMConfig, IPAMPool
 from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
+from onegig.memory.project import BoxProject
 from onegig.model.memory import ServiceState
 from onegig.model.stack import Service, Stack
 from onegig.owned import Run
@@ -76,6 +78,7 @@ class Start:
 
 def start_stack(
     stack: Stack,
+    project: BoxProject,
     box: Box,
     run_: Run,
     *,
@@ -89,11 +92,14 @@ def start_stack(
     states afterwards. Raises BootError when compose could not create a single container.
     """
     started = time.monotonic()
-    _create_externals(stack, box)
+    _create_externals(project, box)
     log = run_.directory / "up.log"
     with log.open("wb") as output:
         child = spawn(
-            _up(stack, run_), env={**environment, **box.environment}, stdout=output, stderr=output
+            _up(stack, project, run_),
+            env={**environment, **box.environment},
+            stdout=output,
+            stderr=output,
         )
     last = ""
     try:
@@ -119,15 +125,21 @@ def start_stack(
     return Start(seconds=time.monotonic() - started, problem=words)
 
 
-def _create_externals(stack: Stack, box: Box) -> None:
-    """Networks and volumes that the project expects to exist, empty ones inside the box."""
-    config: dict[str, Any] = json.loads(stack.config_json)
-    for network in (config.get("networks") or {}).values():
-        if network and network.get("external"):
-            box.client.networks.create(network["name"], driver="bridge")
-    for volume in (config.get("volumes") or {}).values():
-        if volume and volume.get("external"):
-            box.client.volumes.create(volume["name"])
+def _create_externals(project: BoxProject, box: Box) -> None:
+    """Create the networks and volumes that the project expects to exist, inside the box."""
+    for network in project.networks:
+        pools = [
+            IPAMPool(subnet=subnet.subnet, iprange=subnet.dynamic, gateway=subnet.gateway)
+            for subnet in network.subnets
+        ]
+        box.client.networks.create(
+            network.name,
+            driver="bridge",
+            ipam=IPAMConfig(pool_configs=pools) if pools else None,
+            enable_ipv6=network.has_ipv6,
+        )
+    for volume in project.volumes:
+        box.client.volumes.create(volume)
 
 
 def list_containers(client: DockerClient) -> tuple[Container, ...]:
@@ -163,28 +175,15 @@ def state_of(service: Service, containers: tuple[Container, ...], oom_kills: int
     return next((state for state in worst_first if state in own), ServiceState.NOT_STARTED)
 
 
-def _up(stack: Stack, run_: Run) -> list[str]:
+def _up(stack: Stack, project: BoxProject, run_: Run) -> list[str]:
     resolved = run_.directory / "compose.json"
     resolved.touch(mode=0o600)
-    resolved.write_text(_without_builds(stack.config_json))
+    resolved.write_text(json.dumps(project.config))
     return [
         *("docker", "compose", "--project-name", stack.name),
         *("--project-directory", stack.directory, "--file", str(Path(resolved))),
         *("up", "--detach", "--no-build", "--pull", "never"),
     ]
-
-
-def _without_builds(config_json: str) -> str:
-    """The resolved project; nothing of it may reach for files of the earlier build.
-
-    A service that names no image has the one that compose would have built.
-    """
-    config: dict[str, Any] = json.loads(config_json)
-    for name, service in config.get("services", {}).items():
-        if service.pop("build", None):
-            service.setdefault("image", f"{config['name']}-{name}")
-        service.pop("develop", None)
-    return json.dumps(config)
 
 
 def _container(inspected: dict[str, Any]) -> Container:
