@@ -63,15 +63,16 @@ def stand_in_networks(config: Mapping[str, Any]) -> tuple[Network, ...]:
     for key, network in (config.get("networks") or {}).items():
         if network and network.get("external") and network["name"] not in ENGINE_NETWORKS:
             keys.setdefault(network["name"], []).append(key)
+    fixed = {name: _fixed_addresses(config, used) for name, used in keys.items()}
     taken = _own_subnets(config)
     networks = []
-    for name, used in keys.items():
-        addresses = _fixed_addresses(config, used)
+    for name, addresses in fixed.items():
+        foreign = [a for other, theirs in fixed.items() if other != name for a in theirs]
         subnets = []
         for version in (4, 6):
             asked = [address for address in addresses if address.version == version]
             if asked:
-                subnet = _subnet_of(asked, taken)
+                subnet = _subnet_of(asked, foreign, taken)
                 taken.append(subnet)
                 subnets.append(_describe(subnet, asked))
         networks.append(Network(name=name, subnets=tuple(subnets)))
@@ -128,12 +129,19 @@ def _fixed_addresses(config: Mapping[str, Any], keys: Iterable[str]) -> list[Any
     return addresses
 
 
-def _subnet_of(addresses: list[AnyAddress], taken: Iterable[AnyNetwork]) -> AnyNetwork:
-    """Return the smallest usual subnet with all addresses; one that overlaps none if there is."""
+def _subnet_of(
+    addresses: list[AnyAddress], foreign: Iterable[AnyAddress], taken: Iterable[AnyNetwork]
+) -> AnyNetwork:
+    """Return the smallest usual subnet with all addresses, free of other networks if there is."""
     sizes = _PREFIXES[addresses[0].version]
     subnets = [ip_network((addresses[0], size), strict=False) for size in sizes]
     holding = [subnet for subnet in subnets if all(_is_usable(a, subnet) for a in addresses)]
-    free = [subnet for subnet in holding if not any(_overlap(subnet, other) for other in taken)]
+    free = [
+        subnet
+        for subnet in holding
+        if not any(address in subnet for address in foreign)
+        and not any(_overlap(subnet, other) for other in taken)
+    ]
     return (free or holding or [ip_network((addresses[0], 0), strict=False)])[0]
 
 
