@@ -176,7 +176,7 @@ def _show_the_machines_memory(service: Config, machine_bytes: int) -> None:
         shown = {"type": "bind", "source": MEMINFO_FILE, "target": MEMINFO, "read_only": True}
         service["volumes"] = [*mounts, shown]
     resources: Config = (service.get("deploy") or {}).get("resources") or {}
-    limits: Config = resources.get("limits") or {}
+    limits: Config = resources.get("limits", {})
     reservations: Config = resources.get("reservations") or {}
     reserved = max(_bytes(service, "mem_reservation"), _bytes(reservations, "memory"))
     most = max(machine_bytes, reserved)  # the engine refuses a limit below the reservation
@@ -186,7 +186,8 @@ def _show_the_machines_memory(service: Config, machine_bytes: int) -> None:
             if _bytes(holder, key) > most:
                 holder[key] = str(most)
     elif _bytes(service, "memswap_limit") <= 0:  # the engine refuses it without a limit
-        service["mem_limit"] = str(most)
+        holder, key = (limits, "memory") if "limits" in resources else (service, "mem_limit")
+        holder[key] = str(most)
 
 
 def _replace_network_driver(key: str, network: Config | None, remarks: _Remarks) -> None:

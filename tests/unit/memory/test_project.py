@@ -211,6 +211,12 @@ def test_limits_of_memory(keys: Config, limit: str | None) -> None:
     assert service(**keys).get("mem_limit") == limit
 
 
+def test_a_limit_goes_where_compose_allows_it() -> None:
+    result = service(deploy={"resources": {"limits": {"cpus": "0.5"}}})
+    assert result["deploy"]["resources"]["limits"] == {"cpus": "0.5", "memory": str(MACHINE)}
+    assert "mem_limit" not in result
+
+
 def test_a_larger_limit_under_deploy_becomes_the_machines() -> None:
     deploy = {"resources": {"limits": {"memory": str(MACHINE * 4), "cpus": "0.5"}}}
     limits = service(deploy=deploy)["deploy"]["resources"]["limits"]
