@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,6 +33,7 @@ PYTHON_IMAGE = os.environ.get("PYTHON_IMAGE", "onegig-local/python:3.13-alpine")
 IS_ROOT = os.geteuid() == 0
 ODD_NAME = "it's 100%: a, b"
 NOWHERE = f"/onegig-test-{os.getpid()}"  # a folder of the root that no host has
+RUN_FOLDER = f"/run/onegig-test-{os.getpid()}"
 ASK_ENGINE = """
 import socket
 s = socket.socket(socket.AF_UNIX)
@@ -87,6 +89,9 @@ def files_of(host: Path, project: Path) -> dict[str, Any]:
             f"{host}/link:/link",
             f"{host}/link.txt:/link.txt",
             f"{host}/tmpfs:/tmpfs",
+            f"{host}/deep:/deep",
+            f"/var{RUN_FOLDER}:/from-run",
+            f"{RUN_FOLDER}/file.txt:/from-run.txt",
             bind(odd, "/odd"),
             bind(f"{odd}/new: folder", "/odd-missing"),
             bind(project / "seed.txt", "/seed.txt"),
@@ -154,13 +159,39 @@ def compose(host: Path, project: Path, images: Sequence[str]) -> dict[str, Any]:
 
 
 @contextmanager
+def host_mounts(host: Path) -> Iterator[None]:
+    """A tmpfs, overlays as deep as the kernel allows, and a folder of /run."""
+    tmpfs, deep, lower = host / "tmpfs", host / "deep", host / "plain"
+    with ExitStack() as stack:
+        run(["mount", "-t", "tmpfs", "tmpfs", str(tmpfs)])
+        stack.callback(run, ["umount", str(tmpfs)])
+        for _ in range(2):
+            run(["mount", "-t", "overlay", "-o", f"ro,lowerdir={lower}:{tmpfs}", "x", str(deep)])
+            stack.callback(run, ["umount", str(deep)])
+            lower = deep
+        Path(RUN_FOLDER).mkdir()
+        stack.callback(run, ["rm", "-r", RUN_FOLDER])
+        Path(RUN_FOLDER, "file.txt").write_text("of /run\n")
+        stack.enter_context(listening(Path(RUN_FOLDER, "host.sock")))
+        yield
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[None]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield
+
+
+@contextmanager
 def host_files() -> Iterator[Path]:
     """Folders and files of the host, a mount among them where we may make one."""
     with ExitStack() as stack:
         # Below the root's own file system or /tmp, wherever that lies.
         host = Path(mkdtemp(prefix="onegig-offers-"))
         stack.callback(run, ["rm", "-rf", "--one-file-system", str(host)])
-        for folder in ("plain", "tmpfs", ODD_NAME, "project, 1: x"):
+        for folder in ("plain", "tmpfs", "deep", ODD_NAME, "project, 1: x"):
             (host / folder).mkdir()
         (host / "plain" / "file.txt").write_text("MemTotal: 1 kB\n")
         (host / "plain").chmod(0o1777)
@@ -170,12 +201,11 @@ def host_files() -> Iterator[Path]:
         (host / "project, 1: x" / "seed.txt").write_text("seed\n")
         (host / "project").symlink_to("project, 1: x")
         if IS_ROOT:
-            run(["mount", "-t", "tmpfs", "tmpfs", str(host / "tmpfs")])
-            stack.callback(run, ["umount", str(host / "tmpfs")])
+            stack.enter_context(host_mounts(host))
         (host / "tmpfs" / "file.txt").write_text("of a mount\n")
-        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-        listener.bind(str(host / "plain" / "host.sock"))
-        listener.listen()
+        for folder in ("plain", "tmpfs", ODD_NAME):
+            (host / folder / "change.txt").write_text("old\n")
+        stack.enter_context(listening(host / "plain" / "host.sock"))
         yield host
 
 
@@ -271,7 +301,6 @@ def test_every_service_starts(boxed: Boxed) -> None:
         ("/tmpfs/file.txt", "of a mount"),
         ("/odd/file.txt", "odd"),
         ("/seed.txt", "seed"),
-        ("/plain", "MemTotal: 1 kB"),
         ("/run/secrets/plain", "MemTotal: 1 kB"),
         ("/etc/localtime", None),
         ("/host/etc/passwd", None),
@@ -293,16 +322,15 @@ def test_folders_that_the_host_lacks_are_empty_and_writable(boxed: Boxed, folder
     boxed.sh("files", f"echo x >{folder}/written")
 
 
-@pytest.mark.parametrize("folder", ["/plain", "/link", "/tmpfs", "/odd"])
-def test_what_is_written_stays_in_the_box(boxed: Boxed, folder: str) -> None:
-    boxed.sh("files", f"echo new >{folder}/new{folder[1:]} && echo more >>{folder}/file.txt")
-    boxed.sh("files", f"mkdir {folder}/deep{folder[1:]} && rm {folder}/new{folder[1:]}")
-    assert "more" in boxed.sh("files", f"cat {folder}/file.txt")
-    name = {"/odd": ODD_NAME}.get(folder, folder[1:])
-    assert "more" not in (boxed.host / name / "file.txt").read_text()
-    assert "more" in boxed.sh("files", f"cat '/host{boxed.host}/tmpfs/file.txt'") or (
-        folder != "/tmpfs"
-    )
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("/plain", "plain"), ("/link", "plain"), ("/tmpfs", "tmpfs"), ("/odd", ODD_NAME)],
+)
+def test_what_is_written_stays_in_the_box(boxed: Boxed, folder: str, name: str) -> None:
+    boxed.sh("files", f"cd {folder}; mkdir -p new && echo new >new/file && echo new >change.txt")
+    assert boxed.sh("files", f"cat {shlex.quote(f'/host{boxed.host}/{name}/change.txt')}") == "new"
+    assert (boxed.host / name / "change.txt").read_text() == "old\n"
+    assert not (boxed.host / name / "new").exists()
 
 
 def test_folders_have_the_hosts_owner_and_mode(boxed: Boxed) -> None:
@@ -312,8 +340,18 @@ def test_folders_have_the_hosts_owner_and_mode(boxed: Boxed) -> None:
     )
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="only root can mount and write below /run")
+def test_mounts_and_run_of_the_host(boxed: Boxed) -> None:
+    assert boxed.sh("files", "cat /deep/file.txt") == "MemTotal: 1 kB"
+    assert f"{boxed.host}/deep is read-only in the box." in boxed.box.remarks
+    assert boxed.sh("files", "cat /from-run/file.txt /from-run.txt") == "of /run\nof /run"
+    boxed.sh("files", "echo new >/from-run/new && echo more >>/from-run.txt")
+    assert sorted(path.name for path in Path(RUN_FOLDER).iterdir()) == ["file.txt", "host.sock"]
+    assert Path(RUN_FOLDER, "file.txt").read_text() == "of /run\n"
+
+
 def test_sockets_of_the_host_are_not_connected(boxed: Boxed) -> None:
-    assert boxed.sh("files", "find /plain -name '*.sock'") == ""
+    assert boxed.sh("files", "find /plain /from-run -name '*.sock'") == ""
 
 
 def test_the_engines_folders_are_the_boxs_own(boxed: Boxed) -> None:
@@ -386,7 +424,10 @@ def test_the_kernel_would_kill_a_service_before_the_engine(boxed: Boxed) -> None
 
 
 def test_remarks_name_what_differs(boxed: Boxed) -> None:
-    assert boxed.box.remarks == (
+    remarks = [
+        text for text in boxed.box.remarks if not text.endswith("/deep is read-only in the box.")
+    ]
+    assert remarks == [
         "engine: /var/run/docker.sock is the socket of the box's own engine.",
         "parent: cgroup_parent does not apply in the box.",
         f"parent: its platform is linux/s390x, this machine's is {boxed.outer.version()['Arch']}.",
@@ -394,7 +435,7 @@ def test_remarks_name_what_differs(boxed: Boxed) -> None:
         "parent: ports on 192.0.2.7 are on a loopback address in the box.",
         "network macvlan: the box has a bridge instead of macvlan.",
         "volume server: the box has an empty local volume instead of nfs.",
-    )
+    ]
 
 
 def test_nothing_of_the_host_is_mounted_writable(boxed: Boxed) -> None:

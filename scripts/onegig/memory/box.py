@@ -17,7 +17,7 @@ from docker import DockerClient
 from docker.errors import DockerException
 from requests import RequestException
 
-from onegig.errors import BootError
+from onegig.errors import BootError, EngineError, OnegigError
 from onegig.memory.nesting import Nesting, Place, ways
 from onegig.memory.project import BoxProject, box_references
 from onegig.owned import Run
@@ -159,14 +159,14 @@ def _await(
     raise did_not_come_up(log.read_text(errors="replace"))
 
 
-def did_not_come_up(log: str) -> BootError:
+def did_not_come_up(log: str) -> OnegigError:
     """Return the error for a box whose container or engine ended with this log."""
     bridge = _NO_BRIDGE.search(log)
     if bridge:
-        return BootError(
+        return EngineError(
             f"the Docker Engine has lost its bridge {bridge['name']}: no container can start",
             command="docker run --privileged ... dockerd",
-            advice="restart the engine: sudo systemctl restart docker",
+            advice="restart the engine: `sudo systemctl restart docker`",
             detail=tail(log),
         )
     return BootError(

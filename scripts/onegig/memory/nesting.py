@@ -249,12 +249,12 @@ def bind_option(source: str, target: str, *, read_only: bool = False) -> str:
 
 
 def read_sockets(table: Path = Path("/proc/net/unix")) -> tuple[str, ...]:
-    """Return the files of this host's unix sockets; those below /run are no concern of the box."""
+    """Return the files of this host's unix sockets, as the box has to hide them."""
     if not table.exists():
         return ()
     lines = [line.split(maxsplit=7) for line in table.read_text(errors="replace").splitlines()[1:]]
     paths = {fields[7] for fields in lines if len(fields) == 8 and fields[7].startswith("/")}
-    return tuple(sorted(path for path in paths if not path.startswith(("/run/", "/var/run/"))))
+    return tuple(sorted(paths))
 
 
 def import_empty_image(client: DockerClient, run: Run) -> None:

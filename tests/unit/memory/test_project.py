@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from onegig.errors import EngineError
 from onegig.memory.box import did_not_come_up, read_remarks
 from onegig.memory.meminfo import meminfo_text
 from onegig.memory.nesting import bind_option, read_sockets
@@ -172,7 +173,7 @@ def test_sockets_of_the_host(tmp_path: Any) -> None:
         "ffff8c03: 00000002 00000000 00010000 0001 01 12348 /run/docker.sock\n"
         "ffff8c04: 00000002 00000000 00010000 0001 01 12349 /var/lib/my sql/mysql.sock\n"
     )
-    assert read_sockets(table) == ("/var/lib/my sql/mysql.sock",)
+    assert read_sockets(table) == ("/run/docker.sock", "/var/lib/my sql/mysql.sock")
     assert read_sockets(tmp_path / "none") == ()
 
 
@@ -404,6 +405,7 @@ def test_a_lost_bridge_of_the_engine_is_recognised() -> None:
     )
     error = did_not_come_up(log)
     assert error.message == "the Docker Engine has lost its bridge docker0: no container can start"
-    assert error.advice == "restart the engine: sudo systemctl restart docker"
+    assert error.advice == "restart the engine: `sudo systemctl restart docker`"
+    assert isinstance(error, EngineError)  # the dind image is not tried: it would fail as well
     assert error.detail == log
     assert did_not_come_up("dockerd: no").message == "the engine inside the box did not come up"
