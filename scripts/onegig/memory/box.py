@@ -27,6 +27,7 @@ READY_SECONDS = 60.0
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
 REMARK = "onegig: "
+ENGINE_SCORE_GAP = 500
 # The engine's words when another engine, started with its bridge switched off, has deleted docker0:
 # adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
 _NO_BRIDGE = re.compile(r"could not find bridge (?P<name>\S+?):? ")
@@ -43,6 +44,7 @@ class Box:
     mode: str
     log: Path
     remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
+    oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
 
     def lift_cap(self, outer: DockerClient) -> None:
         """Give the box room after the measurement, so that its engine can tell what happened."""
@@ -124,6 +126,7 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
         stack.callback(_stop, place, child, name, in_order=cap_bytes is None)
         nested, environment = _await(child, nesting, name, log)
         stack.callback(nested.close)
+        pid = int(place.client.api.inspect_container(name)["State"]["Pid"])
         remarks = (
             *place.project.remarks,
             *nesting.remarks,
@@ -133,11 +136,22 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
             client=nested,
             environment=environment,
             container=name,
-            pid=int(place.client.api.inspect_container(name)["State"]["Pid"]),
+            pid=pid,
             mode=nesting.mode,
             log=log,
             remarks=remarks,
+            oom_score_shift=_oom_score_shift(pid),
         )
+
+
+def _oom_score_shift(pid: int) -> int:
+    """Return what keeps the services' OOM scores 500 above the engine's, as on a machine.
+
+    The box lowers the engine's score by 500, which some virtual machines do not allow.
+    """
+    with suppress(OSError):
+        return ENGINE_SCORE_GAP + int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+    return 0
 
 
 def read_remarks(log: str) -> tuple[str, ...]:

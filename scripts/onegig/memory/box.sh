@@ -184,8 +184,8 @@ for program in ${PROGRAMS:-}; do
     cp -L "$program" "$own/bin/"
 done
 
-# As in Docker's systemd unit: short of memory, the kernel kills a service and not the engine. Some
-# virtual machines lack the capability for it (SYS_RESOURCE).
+# As in Docker's systemd unit: short of memory, the kernel kills a service and not the engine. Where
+# the capability for it (SYS_RESOURCE) is missing, onegig raises the scores of the services instead.
 echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 
 PATH=$own/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -35,6 +35,7 @@ CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\
 mkdir -p /.onegig
 printf '%s' "$MEMINFO" >/.onegig/meminfo
+echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 dockerd-entrypoint.sh --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
     --log-level warn </dev/null &
 engine=$!

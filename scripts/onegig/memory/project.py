@@ -8,7 +8,7 @@ import copy
 import os.path
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from onegig.memory.meminfo import MEMINFO, meminfo_text
@@ -37,7 +37,7 @@ class BoxProject:
     """A compose project made ready for the box."""
 
     directory: str  # the project's folder
-    config: Config | None = None  # None: nothing will be started
+    config: Config = field(default_factory=dict)
     networks: tuple[Network, ...] = ()  # to create before: the project expects them
     volumes: tuple[str, ...] = ()  # likewise
     folders: tuple[str, ...] = ()  # of the host that services mount; created where they are missing
@@ -98,6 +98,16 @@ def prepare_project(
         meminfo=meminfo_text(machine_bytes),
         remarks=remarks.sentences(),
     )
+
+
+def raise_oom_scores(config: Config, shift: int) -> Config:
+    """Return the project with every service's OOM score raised, up to the kernel's highest."""
+    services: dict[str, Config] = config.get("services") or {}
+    raised = {
+        name: {**service, "oom_score_adj": min(1000, int(service.get("oom_score_adj", 0)) + shift)}
+        for name, service in services.items()
+    }
+    return {**config, "services": raised}
 
 
 def image_of(config: Mapping[str, Any], service: str) -> str:

@@ -14,7 +14,7 @@ from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
-from onegig.memory.project import BoxProject
+from onegig.memory.project import BoxProject, raise_oom_scores
 from onegig.model.memory import ServiceState
 from onegig.model.stack import Service, Stack
 from onegig.owned import Run
@@ -96,7 +96,7 @@ def start_stack(
     log = run_.directory / "up.log"
     with log.open("wb") as output:
         child = spawn(
-            _up(stack, project, run_),
+            _up(stack, project, box, run_),
             env={**environment, **box.environment},
             stdout=output,
             stderr=output,
@@ -175,10 +175,11 @@ def state_of(service: Service, containers: tuple[Container, ...], oom_kills: int
     return next((state for state in worst_first if state in own), ServiceState.NOT_STARTED)
 
 
-def _up(stack: Stack, project: BoxProject, run_: Run) -> list[str]:
+def _up(stack: Stack, project: BoxProject, box: Box, run_: Run) -> list[str]:
     resolved = run_.directory / "compose.json"
     resolved.touch(mode=0o600)
-    resolved.write_text(json.dumps(project.config))
+    config = raise_oom_scores(project.config, box.oom_score_shift)
+    resolved.write_text(json.dumps(config))
     return [
         *("docker", "compose", "--project-name", stack.name),
         *("--project-directory", stack.directory, "--file", str(Path(resolved))),

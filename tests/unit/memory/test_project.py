@@ -10,7 +10,12 @@ from onegig.errors import EngineError
 from onegig.memory.box import did_not_come_up, read_remarks
 from onegig.memory.meminfo import meminfo_text
 from onegig.memory.nesting import bind_option, read_sockets
-from onegig.memory.project import BoxProject, box_references, prepare_project
+from onegig.memory.project import (
+    BoxProject,
+    box_references,
+    prepare_project,
+    raise_oom_scores,
+)
 from onegig.memory.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
 
 MACHINE = 967 * 1024**2
@@ -33,7 +38,6 @@ def prepare(services: dict[str, Config], **sections: Config) -> BoxProject:
 def service(**keys: Any) -> Config:
     """The only service of a project, as the box runs it."""
     config = prepare({"web": keys}).config
-    assert config is not None
     result: Config = config["services"]["web"]
     return result
 
@@ -55,7 +59,6 @@ def external(name: str) -> Config:
 
 def test_nothing_of_the_build_is_left() -> None:
     config = prepare({"web": {"image": None, "build": {"context": "."}, "develop": {}}}).config
-    assert config is not None
     assert config["services"]["web"].keys() == {"image", "volumes", "mem_limit"}
     assert config["services"]["web"]["image"] == "shop-web"
 
@@ -224,6 +227,16 @@ def test_a_larger_limit_under_deploy_becomes_the_machines() -> None:
     assert limits == {"memory": str(MACHINE), "cpus": "0.5"}
 
 
+def test_oom_scores_are_raised_by_the_same() -> None:
+    services = {"a": {}, "b": {"oom_score_adj": -300}, "c": {"oom_score_adj": 900}}
+    config = raise_oom_scores({"name": "shop", "services": services}, 500)
+    assert {name: keys["oom_score_adj"] for name, keys in config["services"].items()} == {
+        "a": 500,
+        "b": 200,
+        "c": 1000,
+    }
+
+
 def test_meminfo_of_a_machine() -> None:
     lines = meminfo_text(MACHINE).splitlines()
     values = {line.split(":")[0]: int(line.split()[1]) for line in lines}
@@ -350,7 +363,6 @@ def test_a_network_that_the_box_cannot_have_is_a_bridge(driver: str) -> None:
     ipam = {"config": [{"subnet": "192.168.1.0/24"}]}
     network = {"name": "n", "driver": driver, "driver_opts": {"parent": "eth0"}, "ipam": ipam}
     project = prepare({"web": {}}, networks={"lan": network})
-    assert project.config is not None
     assert project.config["networks"]["lan"] == {"name": "n", "driver": "bridge", "ipam": ipam}
     assert project.remarks == (f"network lan: the box has a bridge instead of {driver}.",)
 
@@ -371,7 +383,6 @@ def test_an_address_plugin_is_replaced() -> None:
 )
 def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -> None:
     project = prepare({"web": {}}, volumes={"media": {"name": "m", **volume}})
-    assert project.config is not None
     assert project.config["volumes"]["media"] == {"name": "m"}
     assert project.remarks == (
         f"volume media: the box has an empty local volume instead of {kind}.",
@@ -384,7 +395,6 @@ def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -
 def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
     volume = {"name": "m", "driver": "local", "driver_opts": options}
     project = prepare({"web": {}}, volumes={"media": volume})
-    assert project.config is not None
     assert project.config["volumes"]["media"] == volume
     assert project.remarks == ()
 
