@@ -15,9 +15,10 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
+from containerd_engine import containerd_engine
 from onegig.load.stack import load_stack
 from onegig.memory.box import Box, open_box
-from onegig.memory.project import prepare_project
+from onegig.memory.project import box_references, prepare_project
 from onegig.memory.stack import list_containers, start_stack
 from onegig.model.stack import Stack
 from onegig.owned import new_run
@@ -447,3 +448,10 @@ def test_nothing_of_the_host_is_mounted_writable(boxed: Boxed) -> None:
         if source.split()[0] in ("ext4", "xfs", "btrfs") and not options.startswith("ro"):
             own = (volume.attrs["Mountpoint"], "/sock", "/containers/")
             assert any(part in root + point for part in own), line
+
+
+def test_images_by_id_reach_an_engine_with_another_image_store(client: DockerClient) -> None:
+    image_id = str(client.images.get(SMALL_IMAGE).id)
+    with containerd_engine(client, [image_id], "/tmp") as box:
+        (reference,) = box_references([image_id]).values()
+        assert box.client.containers.run(reference, ["echo", "hello"], remove=True) == b"hello\n"

@@ -208,15 +208,27 @@ def _stop(place: Place, child: subprocess.Popen[bytes], name: str, *, in_order: 
 def _load(outer: DockerClient, images: Sequence[str], box: Box) -> None:
     """Copy images from the outer engine into the box's, shared layers once.
 
-    Images given by digest or id are saved by id: `docker save` leaves out any name of theirs.
+    Images given by digest or id are copied one by one, because `docker save` leaves out any name of
+    theirs, and engines with another kind of image store give them another id.
     """
     references = box_references(images)
-    ids = {image: _id_of(outer, image) for image in references}
-    names = list(dict.fromkeys(ids.get(image, image) for image in images))
-    saver = spawn(["docker", "save", *names])
+    named = [image for image in images if image not in references]
+    if named:
+        _copy(named, box)
+    for image, reference in references.items():
+        loaded = _copy([_id_of(outer, image)], box).rpartition("Loaded image")[2]
+        try:
+            box.client.images.get(loaded.partition(": ")[2].strip()).tag(reference)
+        except DockerException as error:
+            raise _not_copied([image], str(error)) from error
+
+
+def _copy(images: Sequence[str], box: Box) -> str:
+    """Save images of the outer engine and load them into the box's; return what `load` printed."""
+    saver = spawn(["docker", "save", *images])
     assert saver.stdout is not None  # noqa: S101 - spawn makes a pipe
     try:
-        run(
+        loaded = run(
             ["docker", "load", "--quiet"],
             env=box.environment,
             stdin=saver.stdout,
@@ -224,14 +236,10 @@ def _load(outer: DockerClient, images: Sequence[str], box: Box) -> None:
         )
         error = saver.stderr.read().decode(errors="replace") if saver.stderr else ""
         if saver.wait() != 0:
-            raise _not_copied(names, tail(error))
+            raise _not_copied(images, tail(error))
+        return loaded.stdout
     finally:
         close(saver)
-    for image, reference in references.items():
-        try:
-            box.client.images.get(ids[image]).tag(reference)
-        except DockerException as error:
-            raise _not_copied([image], str(error)) from error
 
 
 def _id_of(client: DockerClient, image: str) -> str:

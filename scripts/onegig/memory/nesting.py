@@ -165,7 +165,7 @@ class Dind:
             if inside not in (Path(f), *Path(f).parents)
         ]
         return tuple(
-            f"{path} is empty in the box: the dind image sees the project's folder only."
+            f"{path} is missing in the box: the dind image sees the project's folder only."
             for path in outside
         )
 

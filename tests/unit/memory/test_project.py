@@ -2,14 +2,16 @@
 
 import re
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from onegig.errors import EngineError
 from onegig.memory.box import did_not_come_up, read_remarks
 from onegig.memory.meminfo import meminfo_text
-from onegig.memory.nesting import bind_option, read_sockets
+from onegig.memory.nesting import Dind, Place, bind_option, read_sockets
 from onegig.memory.project import (
     BoxProject,
     box_references,
@@ -17,6 +19,7 @@ from onegig.memory.project import (
     raise_oom_scores,
 )
 from onegig.memory.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
+from onegig.owned import Run
 
 MACHINE = 967 * 1024**2
 DIGEST = "sha256:" + "ab" * 32
@@ -166,7 +169,7 @@ def test_mount_options_hold_any_path(source: str, option: str) -> None:
     assert bind_option(source, "/t", read_only=True) == option
 
 
-def test_sockets_of_the_host(tmp_path: Any) -> None:
+def test_sockets_of_the_host(tmp_path: Path) -> None:
     table = tmp_path / "unix"
     table.write_text(
         "Num       RefCount Protocol Flags    Type St Inode Path\n"
@@ -399,7 +402,18 @@ def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
     assert project.remarks == ()
 
 
-# The box's own log
+# The box itself
+
+
+def test_the_dind_image_sees_the_projects_folder_only(tmp_path: Path) -> None:
+    project = BoxProject(
+        directory="/home/me/shop", folders=("/home/me/shop/data", "/srv/x"), files=("/etc/x.conf",)
+    )
+    run = Run(name="onegig-1", owner="me", directory=tmp_path)
+    assert Dind(Place(client=Mock(), run=run, project=project)).remarks == (
+        "/srv/x is missing in the box: the dind image sees the project's folder only.",
+        "/etc/x.conf is missing in the box: the dind image sees the project's folder only.",
+    )
 
 
 def test_remarks_of_the_entry_script() -> None:
