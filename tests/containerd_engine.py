@@ -15,6 +15,7 @@ from docker import DockerClient
 from onegig.errors import EngineError
 from onegig.memory import box
 from onegig.memory.nesting import HostPrograms, Place
+from onegig.memory.project import BoxProject
 from onegig.owned import new_run
 
 ROOM_BYTES = 4 * 1024**3
@@ -51,7 +52,7 @@ def containerd_engine(
             client,
             run,
             images=images,
-            project=project,
+            project=BoxProject(directory=project),
             cap_bytes=ROOM_BYTES,
             say=lambda _line: None,
         ) as opened,

@@ -16,6 +16,7 @@ from onegig.memory.stack import start_stack
 
 from onegig.engine import connect
 from onegig.memory.box import open_box
+from onegig.memory.project import prepare_project
 from onegig.memory.sampler import open_sampler
 from onegig.model.stack import Service, Stack
 from onegig.owned import new_run, remove_leftovers
@@ -65,10 +66,18 @@ def main() -> None:
     ):
         remove_leftovers(client)
         stack = stack_of(options.containers, options.image, directory)
+        project = prepare_project(
+            json.loads(stack.config_json),
+            directory=directory,
+            machine_bytes=2**30,
+            architecture=client.version()["Arch"],
+        )
         with open_box(
-            client, current, images=stack.images, project=directory, cap_bytes=2**30, say=print
+            client, current, images=stack.images, project=project, cap_bytes=2**30, say=print
         ) as box:
-            start_stack(stack, box, current, environment={}, timeout_seconds=120, say=print)
+            start_stack(
+                stack, project, box, current, environment={}, timeout_seconds=120, say=print
+            )
             sampler = open_sampler(box.pid)
             passes, stats = [], []
             for number in range(options.rounds):

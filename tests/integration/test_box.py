@@ -110,19 +110,20 @@ def test_how_services_fail(client: DockerClient, make_stack: MakeStack) -> None:
 def test_what_keeps_compose_from_starting_a_service_is_told(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
-    stack = make_stack(
-        {"stuck": {**hold(1), "volumes": ["/no/such/folder:/data"]}, "fine": hold(1)}
-    )
+    device = "/dev/no-such-device"
+    devices = [{"source": device, "target": device, "permissions": "rwm"}]
+    stack = make_stack({"stuck": {**hold(1), "devices": devices}, "fine": hold(1)})
     report = observe(client, stack)
     assert report.services[0].state in (ServiceState.NOT_STARTED, ServiceState.CRASHED)
     told = "\n".join((*report.incomplete, report.services[0].log_tail))
-    assert "/no/such/folder" in told
+    assert device in told
 
 
 def test_networks_and_volumes_from_outside_are_made_in_the_box(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
-    stack = make_stack({"one": {**hold(1), "networks": ["shared"], "volumes": ["kept:/data"]}})
+    volumes = [{"type": "volume", "source": "kept", "target": "/data"}]
+    stack = make_stack({"one": {**hold(1), "networks": {"shared": {}}, "volumes": volumes}})
     config = json.loads(stack.config_json)
     config["networks"] = {"shared": {"external": True, "name": "company-net"}}
     config["volumes"] = {"kept": {"external": True, "name": "company-data"}}
@@ -167,7 +168,8 @@ def test_a_project_folder_may_be_written_but_keeps_nothing(
 ) -> None:
     (tmp_path / "seed.txt").write_text("seed")
     command = "cp /data/seed.txt /data/copy.txt && touch /tmp/ready; sleep 600"
-    service = {**hold(1), "command": ["sh", "-c", command], "volumes": [f"{tmp_path}:/data"]}
+    volumes = [{"type": "bind", "source": str(tmp_path), "target": "/data"}]
+    service = {**hold(1), "command": ["sh", "-c", command], "volumes": volumes}
     report = observe(client, make_stack({"writer": service}))
     assert report.services[0].state is ServiceState.HEALTHY
     assert [path.name for path in tmp_path.iterdir()] == ["seed.txt"]

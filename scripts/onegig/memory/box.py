@@ -5,6 +5,7 @@ the engine's programs in, and hands back the page cache that this filled. The se
 capped from its first page on, so that the kernel's own high-water mark is that of engine and stack.
 """
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +17,20 @@ from docker import DockerClient
 from docker.errors import DockerException
 from requests import RequestException
 
-from onegig.errors import BootError
+from onegig.errors import BootError, EngineError, OnegigError
 from onegig.memory.nesting import Nesting, Place, ways
+from onegig.memory.project import BoxProject, box_references
 from onegig.owned import Run
 from onegig.process import close, run, spawn, tail
 
 READY_SECONDS = 60.0
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
+REMARK = "onegig: "
+ENGINE_SCORE_GAP = 500
+# The engine's words when another engine, started with its bridge switched off, has deleted docker0:
+# adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
+_NO_BRIDGE = re.compile(r"could not find bridge (?P<name>\S+?):? ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +44,8 @@ class Box:
     mode: str
     log: Path
     cap_bytes: int  # 0: none
+    remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
+    oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
 
     def lift_cap(self, outer: DockerClient) -> None:
         """Give the box room, so that its engine can say what happened, or clear it away."""
@@ -59,7 +68,7 @@ def open_box(
     run_: Run,
     *,
     images: Sequence[str],
-    project: str,
+    project: BoxProject,
     cap_bytes: int,
     say: Callable[[str], None],
 ) -> Iterator[Box]:
@@ -105,7 +114,7 @@ def _load_first_that_works(
 def _fill(place: Place, nesting: Nesting, images: Sequence[str]) -> None:
     nesting.prepare()
     with _engine(place, nesting, "load", cap_bytes=None) as loader:
-        _load(images, loader)
+        _load(place.client, images, loader)
 
 
 @contextmanager
@@ -125,15 +134,39 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
         stack.callback(_stop, place, child, name, in_order=cap_bytes is None)
         nested, environment = _await(child, nesting, name, log)
         stack.callback(nested.close)
+        pid = int(place.client.api.inspect_container(name)["State"]["Pid"])
+        remarks = (
+            *place.project.remarks,
+            *nesting.remarks,
+            *read_remarks(log.read_text(errors="replace")),
+        )
         yield Box(
             client=nested,
             environment=environment,
             container=name,
-            pid=int(place.client.api.inspect_container(name)["State"]["Pid"]),
+            pid=pid,
             mode=nesting.mode,
             log=log,
             cap_bytes=cap_bytes or 0,
+            remarks=remarks,
+            oom_score_shift=_oom_score_shift(pid),
         )
+
+
+def _oom_score_shift(pid: int) -> int:
+    """Return what keeps the services' OOM scores 500 above the engine's, as on a machine.
+
+    The box lowers the engine's score by 500, which some virtual machines do not allow.
+    """
+    with suppress(OSError):
+        return ENGINE_SCORE_GAP + int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+    return 0
+
+
+def read_remarks(log: str) -> tuple[str, ...]:
+    """Return the remarks that box.sh printed."""
+    lines = [line for line in log.splitlines() if line.startswith(REMARK)]
+    return tuple(line.removeprefix(REMARK) for line in lines)
 
 
 def _await(
@@ -146,11 +179,24 @@ def _await(
             if reached is not None:
                 return reached
         time.sleep(0.05)
-    raise BootError(
+    raise did_not_come_up(log.read_text(errors="replace"))
+
+
+def did_not_come_up(log: str) -> OnegigError:
+    """Return the error for a box whose container or engine ended with this log."""
+    bridge = _NO_BRIDGE.search(log)
+    if bridge:
+        return EngineError(
+            f"the Docker Engine has lost its bridge {bridge['name']}: no container can start",
+            command="docker run --privileged ... dockerd",
+            advice="restart the engine: `sudo systemctl restart docker`",
+            detail=tail(log),
+        )
+    return BootError(
         "the engine inside the box did not come up",
         command="docker run --privileged ... dockerd",
         advice="is the engine local and allowed to run privileged containers? its log is above",
-        detail=tail(log.read_text(errors="replace")),
+        detail=tail(log),
     )
 
 
@@ -168,12 +214,30 @@ def _stop(place: Place, child: subprocess.Popen[bytes], name: str, *, in_order: 
         place.client.api.remove_container(name, force=True, v=True)
 
 
-def _load(images: Sequence[str], box: Box) -> None:
-    """Copy images from the outer engine into the box's, shared layers once."""
+def _load(outer: DockerClient, images: Sequence[str], box: Box) -> None:
+    """Copy images from the outer engine into the box's, shared layers once.
+
+    Images given by digest or id are copied one by one, because `docker save` leaves out any name of
+    theirs, and engines with another kind of image store give them another id.
+    """
+    references = box_references(images)
+    named = [image for image in images if image not in references]
+    if named:
+        _copy(named, box)
+    for image, reference in references.items():
+        loaded = _copy([_id_of(outer, image)], box).rpartition("Loaded image")[2]
+        try:
+            box.client.images.get(loaded.partition(": ")[2].strip()).tag(reference)
+        except DockerException as error:
+            raise _not_copied([image], str(error)) from error
+
+
+def _copy(images: Sequence[str], box: Box) -> str:
+    """Save images of the outer engine and load them into the box's; return what `load` printed."""
     saver = spawn(["docker", "save", *images])
     assert saver.stdout is not None  # noqa: S101 - spawn makes a pipe
     try:
-        run(
+        loaded = run(
             ["docker", "load", "--quiet"],
             env=box.environment,
             stdin=saver.stdout,
@@ -181,11 +245,23 @@ def _load(images: Sequence[str], box: Box) -> None:
         )
         error = saver.stderr.read().decode(errors="replace") if saver.stderr else ""
         if saver.wait() != 0:
-            raise BootError(
-                "the stack's images could not be copied into the box",
-                command=f"docker save {' '.join(images)}",
-                advice="onegig build builds them",
-                detail=tail(error),
-            )
+            raise _not_copied(images, tail(error))
+        return loaded.stdout
     finally:
         close(saver)
+
+
+def _id_of(client: DockerClient, image: str) -> str:
+    try:
+        return str(client.images.get(image).id)
+    except DockerException as error:
+        raise _not_copied([image], str(error)) from error
+
+
+def _not_copied(images: Sequence[str], detail: str) -> BootError:
+    return BootError(
+        "the stack's images could not be copied into the box",
+        command=f"docker save {' '.join(images)}",
+        advice="onegig build builds them",
+        detail=detail,
+    )

@@ -1,5 +1,6 @@
 """`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
 from onegig.memory.containers import Container, list_containers, read_log
 from onegig.memory.load import apply_load
+from onegig.memory.project import prepare_project
 from onegig.memory.sampler import Pass
 from onegig.memory.start import Start, start_stack
 from onegig.memory.summary import (
@@ -29,6 +31,7 @@ from onegig.model.budgets import Budgets, Measure
 from onegig.model.environment import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.stack import Stack
+from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 from onegig.owned import Run
 
 ENOUGH_PASSES = 0.5  # of those the window should have had
@@ -48,15 +51,20 @@ def measure(
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
     cap = budgets.memory.room_bytes
+    project = prepare_project(
+        json.loads(stack.config_json),
+        directory=stack.directory,
+        machine_bytes=machine_bytes(budgets, environment.architecture),
+        architecture=str(client.version()["Arch"]),
+    )
     with (
-        open_box(
-            client, run_, images=stack.images, project=stack.directory, cap_bytes=cap, say=say
-        ) as box,
+        open_box(client, run_, images=stack.images, project=project, cap_bytes=cap, say=say) as box,
         watch_box(box, run_, budgets.measure.hz) as watch,
         apply_load(client, budgets.load, stack, box, run_) as load,
     ):
         start = start_stack(
             stack,
+            project,
             box,
             client,
             watch,
@@ -74,6 +82,15 @@ def measure(
         gaps = _gaps(seen, budgets.measure)
         problems = tuple(filter(None, (load.problem(), *gaps)))
         return _report(seen, stack, budgets, box, window, environment, problems)
+
+
+def machine_bytes(budgets: Budgets, architecture: str) -> int:
+    """Return the MemTotal of the machine that the box stands for: the tier's, within the limit."""
+    limit = budgets.memory.limit_bytes
+    if budgets.tier == NO_TIER:
+        return limit
+    tier = find_tier(budgets.tier) if budgets.tier else smallest_tier(limit, architecture)
+    return min(limit, (tier.memtotal_bytes if tier else None) or limit)
 
 
 def _settle(budgets: Budgets, say: Callable[[str], None]) -> None:
@@ -170,5 +187,5 @@ def _report(
         windows=summarise_windows(seen.windows, seen.containers, stack, metric),
         boot=summarise_boot(seen, stack, metric),
         start=seen.start.report,
-        notes=stack.warnings,
+        notes=tuple(dict.fromkeys((*stack.warnings, *box.remarks))),
     )

@@ -1,11 +1,12 @@
 """Two ways to nest an engine: the host's own programs, or the official dind image."""
 
+import csv
 import io
 import os
 import platform
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,12 +17,14 @@ from docker.errors import DockerException
 from docker.tls import TLSConfig
 
 from onegig.errors import EngineError
+from onegig.memory.project import BoxProject
 from onegig.owned import Run
 
 REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
 USEFUL = ("docker-proxy", "docker-init")
 SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/libexec/docker")
 ENTRY_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr")
+DATA_ROOT = "/var/lib/docker"  # of an engine that is not set up otherwise
 DIND_IMAGE = os.environ.get(
     "ONEGIG_DIND_IMAGE",
     "docker:28.5.2-dind@sha256:2a232a42256f70d78e3cc5d2b5d6b3276710a0de0596c145f627ecfae90282ac",
@@ -30,7 +33,10 @@ DIND_PORT = 2376
 DIND_API = "1.44"  # asking for the version would come before the certificates are settled
 CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\
-dockerd-entrypoint.sh --bip 10.200.0.1/24 --default-address-pool base=10.201.0.0/16,size=24 \
+mkdir -p /.onegig
+printf '%s' "$MEMINFO" >/.onegig/meminfo
+echo -500 2>/dev/null >/proc/self/oom_score_adj || :
+dockerd-entrypoint.sh --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
     --log-level warn </dev/null &
 engine=$!
 read -r _ || :
@@ -45,18 +51,31 @@ class Place:
 
     client: DockerClient
     run: Run
-    project: str
+    project: BoxProject
 
     @property
     def volume(self) -> str:
         """The volume with the nested engine's data."""
         return f"{self.run.name}-data"
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options of `docker run` that both ways have in common."""
+        addresses = self.project.addresses
+        return (
+            *("--env", f"BRIDGE={addresses.bridge}", "--env", f"POOL={addresses.pool}"),
+            *("--env", f"MEMINFO={self.project.meminfo}"),
+        )
+
 
 class Nesting(Protocol):
     """One way to nest an engine."""
 
     mode: str
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What this way cannot offer the project."""
 
     def prepare(self) -> None:
         """Whatever both containers share, before the first of them starts."""
@@ -72,6 +91,7 @@ class HostPrograms:
     """The host's dockerd, containerd and runc, in a container with the host's root as its own."""
 
     mode = "host engine"
+    remarks = ()
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -87,17 +107,31 @@ class HostPrograms:
     def arguments(self, name: str, *, first: bool) -> list[str]:
         """Programs are copied at the first start only, and stay in the volume."""
         entry = files("onegig.memory").joinpath("box.sh").read_text(encoding="utf-8")
-        folders = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
+        system = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
         self._socket.unlink(missing_ok=True)
         return [
-            *(f"--volume={folder}:{folder}:ro" for folder in folders),
-            *("--volume", "/:/host:ro", "--volume", f"{self.place.volume}:/host/mnt"),
-            *("--volume", f"{self.sockets}:/host/mnt/sock"),
-            *("--volume", f"{self.place.project}:/project:ro"),
-            *("--env", f"PROJECT={self.place.project}", "--env", f"SOCKET_GROUP={os.getgid()}"),
+            *(f"--volume={folder}:{folder}:ro" for folder in system),
+            *("--volume", "/:/host:ro", "--volume", f"{self.place.volume}:/box"),
+            *("--mount", bind_option(str(self.sockets), "/box/sock")),
+            *(*self.place.options, *self._lists()),
+            *("--env", f"SOCKET_GROUP={os.getgid()}"),
             *("--env", f"PROGRAMS={' '.join(self.programs) if first else ''}"),
             *(self.image, "/bin/sh", "-c", entry),
         ]
+
+    def _lists(self) -> Iterator[str]:
+        """Options with what box.sh needs to know of the host's files."""
+        folders = self.place.project.folders
+        paths = (*folders, *self.place.project.files)
+        engine_root = str(self.place.client.info().get("DockerRootDir") or DATA_ROOT)
+        lists = {
+            "SOURCES": dict.fromkeys((*paths, *map(os.path.realpath, paths))),
+            "FOLDERS": folders,
+            "HOST_SOCKETS": read_sockets(),
+            "ENGINE_ROOT": (engine_root,),
+        }
+        for name, entries in lists.items():
+            yield f"--env={name}={chr(10).join(entries)}"
 
     def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
         """Through the socket in the run's folder."""
@@ -120,6 +154,21 @@ class Dind:
         self.place = place
         self.certificates = place.run.directory / "certs"
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Name the folders that the image's engine cannot see."""
+        project = self.place.project
+        inside = Path(project.directory)
+        outside = [
+            f
+            for f in (*project.folders, *project.files)
+            if inside not in (Path(f), *Path(f).parents)
+        ]
+        return tuple(
+            f"{path} is missing in the box: the dind image sees the project's folder only."
+            for path in outside
+        )
+
     def prepare(self) -> None:
         """The image, pulled where it is not there; EngineError when it cannot be had."""
         self.certificates.mkdir(exist_ok=True)
@@ -138,12 +187,13 @@ class Dind:
 
     def arguments(self, name: str, *, first: bool) -> list[str]:
         """dind's own entrypoint makes the certificates."""
+        directory = self.place.project.directory
         shutil.rmtree(self.certificates, ignore_errors=True)
         self.certificates.mkdir()
         return [
             *("--volume", f"{self.place.volume}:/var/lib/docker"),
             *("--volume", f"{self.certificates}:/certs", "--env", "DOCKER_TLS_CERTDIR=/certs"),
-            *("--volume", f"{self.place.project}:{self.place.project}:ro"),
+            *("--mount", bind_option(directory, directory, read_only=True), *self.place.options),
             *("--publish", f"127.0.0.1::{DIND_PORT}"),
             *(DIND_IMAGE, "sh", "-c", _DIND_ENTRY),
         ]
@@ -189,6 +239,23 @@ def host_programs() -> tuple[str, ...]:
             advice="install Docker Engine here (a remote or desktop engine cannot be nested)",
         )
     return tuple(program for program in found.values() if program)
+
+
+def bind_option(source: str, target: str, *, read_only: bool = False) -> str:
+    """Return a bind mount for `docker run --mount`; its paths may hold colons and commas."""
+    line = io.StringIO()
+    fields = ["type=bind", f"source={source}", f"target={target}"]
+    csv.writer(line, lineterminator="").writerow([*fields, *(["readonly"] if read_only else [])])
+    return line.getvalue()
+
+
+def read_sockets(table: Path = Path("/proc/net/unix")) -> tuple[str, ...]:
+    """Return the files of this host's unix sockets, as the box has to hide them."""
+    if not table.exists():
+        return ()
+    lines = [line.split(maxsplit=7) for line in table.read_text(errors="replace").splitlines()[1:]]
+    paths = {fields[7] for fields in lines if len(fields) == 8 and fields[7].startswith("/")}
+    return tuple(sorted(paths))
 
 
 def import_empty_image(client: DockerClient, run: Run) -> None:

@@ -5,29 +5,31 @@ started all the same, so that the report speaks of each of them. A start that fi
 itself, because compose starts everything at once, is repeated with a few at a time.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from subprocess import Popen
-from typing import Any
 
 from docker import DockerClient
 from docker.errors import DockerException
+from docker.types import IPAMConfig, IPAMPool
 from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
 from onegig.memory.containers import FAILED, Container, list_containers, worst_state
+from onegig.memory.project import BoxProject, raise_oom_scores
 from onegig.memory.sampler import RUNC, Pass
 from onegig.memory.watch import Watch
+from onegig.model.compose_config import dump_config
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Stack
 from onegig.owned import Run
 from onegig.process import close, run, spawn, tail
 
+PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 30.0  # for a service that restarts until what it needs is there
@@ -54,6 +56,7 @@ class _CrowdedError(Exception):
 
 def start_stack(
     stack: Stack,
+    project: BoxProject,
     box: Box,
     outer: DockerClient,
     watch: Watch,
@@ -68,7 +71,8 @@ def start_stack(
     Services that fail are no error: the caller reads their states afterwards. Raises BootError when
     compose could not create a single container.
     """
-    _create_externals(stack, box)
+    _create_externals(project, box)
+    _write_project(project, box, run_)
     starter = _Starter(stack, box, watch, run_, environment, timeout_seconds, say)
     try:
         return starter.start()
@@ -315,13 +319,10 @@ class _Starter:
                 yield name, _reason(done.stderr or done.stdout)
 
     def _compose(self) -> list[str]:
-        resolved = self.run.directory / "compose.json"
-        if not resolved.exists():
-            resolved.touch(mode=0o600)
-            resolved.write_text(_without_builds(self.stack.config_json))
+        resolved = str(self.run.directory / PROJECT_FILE)
         return [
             *("docker", "compose", "--project-name", self.stack.name),
-            *("--project-directory", self.stack.directory, "--file", str(resolved)),
+            *("--project-directory", self.stack.directory, "--file", resolved),
         ]
 
     def _nothing_started(self) -> BootError:
@@ -340,25 +341,24 @@ def _reason(output: str) -> str:
     return " ".join(lines[at:]).partition(_DAEMON)[2] or " ".join(lines[at:])
 
 
-def _create_externals(stack: Stack, box: Box) -> None:
-    """Networks and volumes that the project expects to exist, empty ones inside the box."""
-    config: dict[str, Any] = json.loads(stack.config_json)
-    for network in (config.get("networks") or {}).values():
-        if network and network.get("external"):
-            box.client.networks.create(network["name"], driver="bridge")
-    for volume in (config.get("volumes") or {}).values():
-        if volume and volume.get("external"):
-            box.client.volumes.create(volume["name"])
+def _create_externals(project: BoxProject, box: Box) -> None:
+    """Create the networks and volumes that the project expects to exist, inside the box."""
+    for network in project.networks:
+        pools = [
+            IPAMPool(subnet=subnet.subnet, iprange=subnet.dynamic, gateway=subnet.gateway)
+            for subnet in network.subnets
+        ]
+        box.client.networks.create(
+            network.name,
+            driver="bridge",
+            ipam=IPAMConfig(pool_configs=pools) if pools else None,
+            enable_ipv6=network.has_ipv6,
+        )
+    for volume in project.volumes:
+        box.client.volumes.create(volume)
 
 
-def _without_builds(config_json: str) -> str:
-    """The resolved project; nothing of it may reach for files of the earlier build.
-
-    A service that names no image has the one that compose would have built.
-    """
-    config: dict[str, Any] = json.loads(config_json)
-    for name, service in config.get("services", {}).items():
-        if service.pop("build", None):
-            service.setdefault("image", f"{config['name']}-{name}")
-        service.pop("develop", None)
-    return json.dumps(config)
+def _write_project(project: BoxProject, box: Box, run_: Run) -> None:
+    resolved = run_.directory / PROJECT_FILE
+    resolved.touch(mode=0o600)
+    resolved.write_text(dump_config(raise_oom_scores(project.config, box.oom_score_shift)))

@@ -1,0 +1,434 @@
+"""The compose project as the box runs it: what changes, what stays, and which remarks there are."""
+
+import re
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from onegig.errors import EngineError
+from onegig.memory.box import did_not_come_up, read_remarks
+from onegig.memory.meminfo import meminfo_text
+from onegig.memory.nesting import Dind, Place, bind_option, read_sockets
+from onegig.memory.project import (
+    BoxProject,
+    box_references,
+    prepare_project,
+    raise_oom_scores,
+)
+from onegig.memory.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
+from onegig.owned import Run
+
+MACHINE = 967 * 1024**2
+DIGEST = "sha256:" + "ab" * 32
+OTHER_DIGEST = "sha256:" + "cd" * 32
+
+Config = dict[str, Any]
+
+
+def prepare(services: dict[str, Config], **sections: Config) -> BoxProject:
+    services = {name: {"image": "alpine", **service} for name, service in services.items()}
+    return prepare_project(
+        {"name": "shop", "services": services, **sections},
+        directory="/home/me/shop",
+        machine_bytes=MACHINE,
+        architecture="amd64",
+    )
+
+
+def service(**keys: Any) -> Config:
+    """The only service of a project, as the box runs it."""
+    config = prepare({"web": keys}).config
+    result: Config = config["services"]["web"]
+    return result
+
+
+def remarks(**keys: Any) -> tuple[str, ...]:
+    return prepare({"web": keys}).remarks
+
+
+def bind(source: str, target: str, **options: Any) -> Config:
+    return {"type": "bind", "source": source, "target": target, **options}
+
+
+def external(name: str) -> Config:
+    return {"name": name, "external": True, "ipam": {}}
+
+
+# Services
+
+
+def test_nothing_of_the_build_is_left() -> None:
+    config = prepare({"web": {"image": None, "build": {"context": "."}, "develop": {}}}).config
+    assert config["services"]["web"].keys() == {"image", "volumes", "mem_limit"}
+    assert config["services"]["web"]["image"] == "shop-web"
+
+
+def test_the_given_project_is_not_changed() -> None:
+    given = {"name": "shop", "services": {"web": {"image": "a", "cgroup_parent": "/x"}}}
+    prepare_project(given, directory="/", machine_bytes=MACHINE, architecture="amd64")
+    assert given == {"name": "shop", "services": {"web": {"image": "a", "cgroup_parent": "/x"}}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remark"),
+    [
+        ("cgroup_parent", "/limited", "web: cgroup_parent does not apply in the box."),
+        ("pull_policy", "always", None),
+        ("platform", "linux/arm64", "web: its platform is linux/arm64, this machine's is amd64."),
+        ("platform", "linux/amd64", None),
+        ("logging", {"driver": "syslog"}, "web: the box logs to json-file instead of syslog."),
+    ],
+)
+def test_keys_that_reach_outside_the_box_are_removed(
+    key: str, value: Any, remark: str | None
+) -> None:
+    assert key not in service(**{key: value})
+    assert remarks(**{key: value}) == ((remark,) if remark else ())
+
+
+@pytest.mark.parametrize("driver", ["none", "json-file", "local"])
+def test_log_drivers_of_the_engine_stay(driver: str) -> None:
+    logging = {"driver": driver, "options": {"max-size": "1m"}}
+    assert service(logging=logging)["logging"] == logging
+
+
+def test_services_with_the_same_remark_share_it() -> None:
+    logging = {"driver": "gelf"}
+    assert prepare({"a": {"logging": logging}, "b": {"logging": logging}}).remarks == (
+        "a, b: the box logs to json-file instead of gelf.",
+    )
+
+
+def test_ports_on_addresses_of_the_machine_do_not_collide() -> None:
+    ports = [
+        {"target": 53, "published": "53", "host_ip": host}
+        for host in ("192.168.1.5", "192.168.1.6", "127.0.0.1", "0.0.0.0", "::")
+    ]
+    hosts = [port["host_ip"] for port in service(ports=ports)["ports"]]
+    assert hosts == ["127.0.1.1", "127.0.1.2", "127.0.0.1", "0.0.0.0", "::"]
+
+
+# Mounts
+
+
+@pytest.mark.parametrize(
+    "source", ["/var/run/docker.sock", "/run/user/1000/docker.sock", "/run/podman/podman.sock"]
+)
+def test_an_engines_socket_is_that_of_the_box(source: str) -> None:
+    mounts = service(volumes=[bind(source, "/var/run/docker.sock", read_only=True)])["volumes"]
+    assert mounts[0] == bind("/run/docker.sock", "/var/run/docker.sock", read_only=True)
+    assert remarks(volumes=[bind(source, "/s")]) == (
+        f"web: {source} is the socket of the box's own engine.",
+    )
+
+
+def test_folders_and_files_that_the_box_must_show() -> None:
+    project = prepare(
+        {
+            "a": {"volumes": [bind("/srv/x", "/x"), bind("/srv/x", "/y"), bind("/a:b", "/z")]},
+            "b": {"volumes": [bind("/run/docker.sock", "/s"), {"type": "volume", "target": "/v"}]},
+        },
+        volumes={
+            "disk": {"name": "d", "driver_opts": {"type": "none", "o": "rw,bind", "device": "/d"}},
+            "plain": {"name": "p"},
+            "none": None,
+        },
+        configs={"c": {"file": "/etc/c.conf"}, "inline": {"content": "x"}},
+        secrets={"s": {"file": "/srv/secret"}, "e": {"environment": "X"}},
+    )
+    assert project.folders == ("/srv/x", "/a:b", "/d")
+    assert project.files == ("/etc/c.conf", "/srv/secret")
+    assert project.remarks == ("b: /run/docker.sock is the socket of the box's own engine.",)
+
+
+def test_a_path_with_a_colon_is_not_handed_on_as_source_and_target() -> None:
+    mounts = service(
+        volumes=[
+            bind("/a:b", "/x", bind={"create_host_path": True, "propagation": "rslave"}),
+            bind("/ab", "/y", bind={"create_host_path": True}),
+        ]
+    )["volumes"]
+    assert mounts[0]["bind"] == {"create_host_path": False, "propagation": "rslave"}
+    assert mounts[1]["bind"] == {"create_host_path": True}
+
+
+@pytest.mark.parametrize(
+    ("source", "option"),
+    [
+        ("/plain dir", "type=bind,source=/plain dir,target=/t,readonly"),
+        ("/a:b", "type=bind,source=/a:b,target=/t,readonly"),
+        ("/a,b", 'type=bind,"source=/a,b",target=/t,readonly'),
+        ('/a"b', 'type=bind,"source=/a""b",target=/t,readonly'),
+    ],
+)
+def test_mount_options_hold_any_path(source: str, option: str) -> None:
+    assert bind_option(source, "/t", read_only=True) == option
+
+
+def test_sockets_of_the_host(tmp_path: Path) -> None:
+    table = tmp_path / "unix"
+    table.write_text(
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "ffff8c00: 00000002 00000000 00010000 0001 01 12345 /var/lib/my sql/mysql.sock\n"
+        "ffff8c01: 00000003 00000000 00000000 0001 03 12346\n"
+        "ffff8c02: 00000002 00000000 00010000 0001 01 12347 @/tmp/abstract\n"
+        "ffff8c03: 00000002 00000000 00010000 0001 01 12348 /run/docker.sock\n"
+        "ffff8c04: 00000002 00000000 00010000 0001 01 12349 /var/lib/my sql/mysql.sock\n"
+    )
+    assert read_sockets(table) == ("/run/docker.sock", "/var/lib/my sql/mysql.sock")
+    assert read_sockets(tmp_path / "none") == ()
+
+
+# Memory
+
+
+def test_a_service_sees_the_machines_memory() -> None:
+    result = service()
+    assert result["mem_limit"] == str(MACHINE)
+    assert result["volumes"] == [bind("/.onegig/meminfo", "/proc/meminfo", read_only=True)]
+
+
+@pytest.mark.parametrize("target", ["/proc", "/proc/", "/proc/meminfo"])
+def test_a_service_keeps_its_own_meminfo(target: str) -> None:
+    mounts = [bind("/srv/own", target)]
+    assert service(volumes=mounts)["volumes"] == mounts
+
+
+@pytest.mark.parametrize(
+    ("keys", "limit"),
+    [
+        ({"mem_limit": "1000"}, "1000"),
+        ({"mem_limit": str(MACHINE * 4)}, str(MACHINE)),  # a machine has no more than it has
+        ({"mem_reservation": "1000"}, str(MACHINE)),
+        ({"mem_reservation": str(MACHINE * 2)}, str(MACHINE * 2)),
+        (
+            {"deploy": {"resources": {"reservations": {"memory": str(MACHINE * 2)}}}},
+            str(MACHINE * 2),
+        ),
+        ({"deploy": {"resources": {"limits": {"memory": "1000"}}}}, None),
+        ({"memswap_limit": "-1"}, str(MACHINE)),
+        ({"memswap_limit": "1000"}, None),  # the engine refuses it, on a machine as well
+    ],
+)
+def test_limits_of_memory(keys: Config, limit: str | None) -> None:
+    assert service(**keys).get("mem_limit") == limit
+
+
+def test_a_limit_goes_where_compose_allows_it() -> None:
+    result = service(deploy={"resources": {"limits": {"cpus": "0.5"}}})
+    assert result["deploy"]["resources"]["limits"] == {"cpus": "0.5", "memory": str(MACHINE)}
+    assert "mem_limit" not in result
+
+
+def test_a_larger_limit_under_deploy_becomes_the_machines() -> None:
+    deploy = {"resources": {"limits": {"memory": str(MACHINE * 4), "cpus": "0.5"}}}
+    limits = service(deploy=deploy)["deploy"]["resources"]["limits"]
+    assert limits == {"memory": str(MACHINE), "cpus": "0.5"}
+
+
+def test_oom_scores_are_raised_by_the_same() -> None:
+    services = {"a": {}, "b": {"oom_score_adj": -300}, "c": {"oom_score_adj": 900}}
+    config = raise_oom_scores({"name": "shop", "services": services}, 500)
+    assert {name: keys["oom_score_adj"] for name, keys in config["services"].items()} == {
+        "a": 500,
+        "b": 200,
+        "c": 1000,
+    }
+
+
+def test_meminfo_of_a_machine() -> None:
+    lines = meminfo_text(MACHINE).splitlines()
+    values = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    assert all(re.fullmatch(r"[\w()]+: +\d+( kB)?", line) for line in lines)
+    assert lines[0] == "MemTotal:         990208 kB"
+    assert values["MemFree"] < values["MemAvailable"] < values["MemTotal"]
+    assert values["MemFree"] + values["Buffers"] + values["Cached"] < values["MemTotal"]
+    assert values["SwapTotal"] == values["SwapFree"] == 0
+
+
+# Images
+
+
+def test_images_by_digest_and_id_get_a_tag() -> None:
+    images = ("web:1", f"r:5000/shop/api:2@{DIGEST}", f"r:5000/shop/db@{DIGEST}", DIGEST)
+    assert box_references(images) == {
+        f"r:5000/shop/api:2@{DIGEST}": "r:5000/shop/api:2",
+        f"r:5000/shop/db@{DIGEST}": "r:5000/shop/db:sha256-abababababab",
+        DIGEST: "onegig/image:sha256-abababababab",
+    }
+    assert service(image=f"web:1@{DIGEST}")["image"] == "web:1"
+
+
+def test_images_of_the_same_tag_stay_apart() -> None:
+    first, second = f"web:1@{DIGEST}", f"web:1@{OTHER_DIGEST}"
+    assert box_references(["web:1", first, second, first]) == {
+        first: "web:1-abababababab",
+        second: "web:1-cdcdcdcdcdcd",
+    }
+    assert box_references([first, second]) == {first: "web:1", second: "web:1-cdcdcdcdcdcd"}
+
+
+# Networks and volumes
+
+
+def test_an_external_network_is_created_once_and_the_engines_own_never() -> None:
+    project = prepare(
+        {"web": {"networks": {"front": None, "back": {}}}},
+        networks={
+            "front": external("shared"),
+            "back": external("shared"),
+            "default": {"name": "shop_default"},
+            "machine": external("host"),
+            "bridge": external("bridge"),
+            "off": external("none"),
+        },
+    )
+    assert project.networks == (Network(name="shared"),)
+
+
+def test_external_volumes_are_created_once() -> None:
+    volumes = {"a": external("data"), "b": external("data"), "c": {"name": "c"}, "d": None}
+    assert prepare({"web": {}}, volumes=volumes).volumes == ("data",)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "subnet"),
+    [
+        (
+            ["192.168.50.10"],
+            Subnet(subnet="192.168.50.0/24", gateway="192.168.50.1", dynamic="192.168.50.128/25"),
+        ),
+        (
+            ["10.1.1.1", "10.1.1.200"],
+            Subnet(subnet="10.1.1.0/24", gateway="10.1.1.2", dynamic="10.1.1.128/26"),
+        ),
+        (
+            ["172.20.0.5", "172.20.9.5"],
+            Subnet(subnet="172.20.0.0/16", gateway="172.20.0.1", dynamic="172.20.128.0/17"),
+        ),
+        (
+            ["192.168.1.255"],
+            Subnet(subnet="192.168.0.0/16", gateway="192.168.0.1", dynamic="192.168.128.0/17"),
+        ),
+        (["fd00::5"], Subnet(subnet="fd00::/64", gateway="fd00::1", dynamic="fd00::8000:0:0:0/65")),
+        (["not an address"], None),
+    ],
+)
+def test_a_stand_in_holds_the_fixed_addresses(addresses: list[str], subnet: Subnet | None) -> None:
+    services = {
+        f"s{number}": {
+            "networks": {"lan": {"ipv6_address" if ":" in text else "ipv4_address": text}}
+        }
+        for number, text in enumerate(addresses)
+    }
+    (network,) = prepare(services, networks={"lan": external("lan")}).networks
+    assert network.subnets == ((subnet,) if subnet else ())
+    assert network.has_ipv6 == (":" in addresses[0])
+
+
+def test_stand_ins_do_not_overlap() -> None:
+    services = {
+        "a": {"networks": {"one": {"ipv4_address": "192.168.1.10"}}},
+        "b": {"networks": {"two": {"ipv4_address": "192.168.1.200"}}},
+    }
+    networks = {"one": external("one"), "two": external("two")}
+    subnets = [
+        network.subnets[0].subnet for network in prepare(services, networks=networks).networks
+    ]
+    assert subnets == ["192.168.1.0/25", "192.168.1.128/25"]
+
+
+@pytest.mark.parametrize(
+    "subnet", ["10.200.0.0/24", "10.201.7.0/24", "10.0.0.0/8", "10.201.0.5/16", "8.0.0.0/5"]
+)
+def test_the_engines_addresses_overlap_no_subnet_of_the_project(subnet: str) -> None:
+    networks = {"lan": {"name": "lan", "ipam": {"config": [{"subnet": subnet}, {}]}}}
+    addresses = prepare({"web": {}}, networks=networks).addresses
+    assert addresses != DEFAULT_ADDRESSES
+    for own in (addresses.bridge, addresses.pool):
+        assert not ip_network(own, strict=False).overlaps(ip_network(subnet, strict=False))
+
+
+def test_the_engines_addresses_are_the_usual_ones_where_nothing_overlaps() -> None:
+    assert choose_addresses([]) == DEFAULT_ADDRESSES
+    assert choose_addresses([ip_network("0.0.0.0/0")]) == DEFAULT_ADDRESSES
+    assert choose_addresses([ip_network("fd00::/8"), ip_network("10.0.0.0/16")]) == (
+        DEFAULT_ADDRESSES
+    )
+
+
+@pytest.mark.parametrize("driver", ["macvlan", "ipvlan", "overlay", "weave"])
+def test_a_network_that_the_box_cannot_have_is_a_bridge(driver: str) -> None:
+    ipam = {"config": [{"subnet": "192.168.1.0/24"}]}
+    network = {"name": "n", "driver": driver, "driver_opts": {"parent": "eth0"}, "ipam": ipam}
+    project = prepare({"web": {}}, networks={"lan": network})
+    assert project.config["networks"]["lan"] == {"name": "n", "driver": "bridge", "ipam": ipam}
+    assert project.remarks == (f"network lan: the box has a bridge instead of {driver}.",)
+
+
+def test_an_address_plugin_is_replaced() -> None:
+    network = {"name": "n", "ipam": {"driver": "infoblox", "config": []}}
+    project = prepare({"web": {}}, networks={"lan": network})
+    assert project.remarks == ("network lan: the box assigns addresses itself, not infoblox.",)
+
+
+@pytest.mark.parametrize(
+    ("volume", "kind"),
+    [
+        ({"driver": "rclone"}, "rclone"),
+        ({"driver_opts": {"type": "nfs", "o": "addr=1.2.3.4", "device": ":/x"}}, "nfs"),
+        ({"driver": "local", "driver_opts": {"size": "1g"}}, "one with options"),
+    ],
+)
+def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -> None:
+    project = prepare({"web": {}}, volumes={"media": {"name": "m", **volume}})
+    assert project.config["volumes"]["media"] == {"name": "m"}
+    assert project.remarks == (
+        f"volume media: the box has an empty local volume instead of {kind}.",
+    )
+
+
+@pytest.mark.parametrize(
+    "options", [{"type": "tmpfs", "device": "tmpfs"}, {"o": "bind", "device": "/srv"}]
+)
+def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
+    volume = {"name": "m", "driver": "local", "driver_opts": options}
+    project = prepare({"web": {}}, volumes={"media": volume})
+    assert project.config["volumes"]["media"] == volume
+    assert project.remarks == ()
+
+
+# The box itself
+
+
+def test_the_dind_image_sees_the_projects_folder_only(tmp_path: Path) -> None:
+    project = BoxProject(
+        directory="/home/me/shop", folders=("/home/me/shop/data", "/srv/x"), files=("/etc/x.conf",)
+    )
+    run = Run(name="onegig-1", owner="me", directory=tmp_path)
+    assert Dind(Place(client=Mock(), run=run, project=project)).remarks == (
+        "/srv/x is missing in the box: the dind image sees the project's folder only.",
+        "/etc/x.conf is missing in the box: the dind image sees the project's folder only.",
+    )
+
+
+def test_remarks_of_the_entry_script() -> None:
+    log = "mount: no\nonegig: /mnt/nas is read-only in the box.\ntime=1 level=warn\n"
+    assert read_remarks(log) == ("/mnt/nas is read-only in the box.",)
+
+
+def test_a_lost_bridge_of_the_engine_is_recognised() -> None:
+    log = (
+        "docker: Error response from daemon: failed to set up container networking: failed to "
+        "create endpoint x on network bridge: adding interface veth1 to bridge docker0 failed: "
+        "could not find bridge docker0: route ip+net: no such network interface"
+    )
+    error = did_not_come_up(log)
+    assert error.message == "the Docker Engine has lost its bridge docker0: no container can start"
+    assert error.advice == "restart the engine: `sudo systemctl restart docker`"
+    assert isinstance(error, EngineError)  # the dind image is not tried: it would fail as well
+    assert error.detail == log
+    assert did_not_come_up("dockerd: no").message == "the engine inside the box did not come up"
