@@ -215,18 +215,20 @@ def pushed_images(client: DockerClient) -> Iterator[tuple[str, ...]]:
     """The same image by tag and digest, by digest and by id; pulled, so that it has digests."""
     with registry() as there:
         name = f"{there.address}/onegig-test/offers"
-        container = client.containers.create(SMALL_IMAGE)
-        container.commit(name, tag="1", changes=["LABEL test=offers"])
-        container.remove()
-        run(["docker", "push", "--quiet", f"{name}:1"], timeout_seconds=120)
-        image_id = str(client.images.get(f"{name}:1").id)
-        (digest,) = client.images.get(f"{name}:1").attrs["RepoDigests"]
-        client.images.remove(f"{name}:1", force=True)
-        run(["docker", "pull", "--quiet", digest], timeout_seconds=120)
+        names = [f"{name}:1"]
         try:
-            yield digest.replace("@", ":1@"), digest, image_id
+            container = client.containers.create(SMALL_IMAGE)
+            container.commit(name, tag="1", changes=["LABEL test=offers"])
+            container.remove()
+            run(["docker", "push", "--quiet", f"{name}:1"], timeout_seconds=120)
+            pushed = client.images.get(f"{name}:1")
+            (digest,) = pushed.attrs["RepoDigests"]
+            names += [digest, str(pushed.id)]
+            client.images.remove(f"{name}:1", force=True)
+            run(["docker", "pull", "--quiet", digest], timeout_seconds=120)
+            yield digest.replace("@", ":1@"), digest, str(pushed.id)
         finally:
-            for image in (f"{name}:1", digest, image_id):
+            for image in names:
                 with suppress(DockerException):
                     client.images.remove(image, force=True)
 

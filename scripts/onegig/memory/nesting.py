@@ -131,7 +131,8 @@ class HostPrograms:
             "ENGINE_ROOT": (engine_root,),
         }
         for name, entries in lists.items():
-            yield f"--env={name}={chr(10).join(entries)}"
+            lines = "\n".join(entries)
+            yield f"--env={name}={lines}"
 
     def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
         """Through the socket in the run's folder."""
