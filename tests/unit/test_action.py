@@ -61,4 +61,9 @@ def test_inputs_may_name_several(folder: Path, text: str, values: list[str]) -> 
 
 def test_the_comment_takes_none_of_them(folder: Path) -> None:
     given = options(folder, command="comment", compose="a.yml", profiles="debug")
-    assert given == ["comment", "--budgets", "budgets.yml"]
+    assert given == ["comment"]
+    assert options(folder, command="comment", budgets="limits/b.yml") == [
+        "comment",
+        "--budgets",
+        "limits/b.yml",
+    ]
