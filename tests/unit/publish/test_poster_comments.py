@@ -46,7 +46,7 @@ def test_two_thousand_services_fit_a_comment(stand_in: StandIn, tell: Post) -> N
     memory = make_honest_memory()
     one = memory.services[0]
     services = tuple(replace(one, name=f"{'worker' * 20}-{i}") for i in range(2000))
-    box = replace(memory.box, total_rss_bytes=2**40, total_pss_bytes=2**40)
+    box = replace(memory.box, cost_bytes=2**40, total_rss_bytes=2**40, total_pss_bytes=2**40)
     many = replace(memory, services=services, samples=(), box=box)
     scene.upload(zipped(scene.claim(), memory=many))
     tell(scene.event())
