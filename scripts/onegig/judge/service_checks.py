@@ -99,7 +99,7 @@ def _state(budgets: Budgets, subject: str, state: State, troubles: int, message:
 def _judged(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
     name = service.name
     if service.state is ServiceState.OOM_KILLED or service.oom_kills:
-        return State.NO_GO, _killed(service, report, budgets.compose)
+        return State.NO_GO, _killed(service, report)
     if service.state is ServiceState.REFUSED:
         return State.NO_GO, f"{name} could not be started: {_whole(service.reason)}"
     if service.state is ServiceState.CRASHED:
@@ -161,12 +161,11 @@ def _whole(text: str) -> str:
     return shorten(one_line(text), _REASON_LENGTH)
 
 
-def _killed(service: ServiceMemory, report: MemoryReport, compose: str) -> str:
+def _killed(service: ServiceMemory, report: MemoryReport) -> str:
     count = f" {times(service.oom_kills)}" if service.oom_kills > 1 else ""
     killed = f"{service.name} ran out of memory and was killed{count}"
     if has_own_limit(service):
-        limit = memory(service.limit_bytes or 0)
-        return f"{killed}: it reached its own limit of {limit} in {compose}"
+        return f"{killed}: it reached its own limit of {memory(service.limit_bytes or 0)}"
     return f"{killed}: the machine was full; {_hungriest(report)}"
 
 

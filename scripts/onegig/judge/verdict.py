@@ -116,7 +116,7 @@ def _default_notes(budgets: Budgets) -> Iterator[str]:
         limit = format_mb(budgets.memory.limit_bytes, down=True)
         yield (
             f"there is no {budgets.path}, so the defaults counted: {limit} for everything; a file "
-            "can set limits for each service's memory and image, a load and a tier: `onegig init` "
+            "can set limits for each service's memory and image, a load and a tier: onegig init "
             "writes it"
         )
 

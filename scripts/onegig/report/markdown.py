@@ -5,7 +5,8 @@ out whole rows, the least important first, and says so.
 """
 
 from onegig.model.report import Report
-from onegig.report import changes
+from onegig.model.verdict import State
+from onegig.report import changes, view
 from onegig.report.comment import images, problems, tables
 from onegig.report.comment.banners import banner
 from onegig.report.comment.dockerfiles import dockerfiles
@@ -33,10 +34,7 @@ def _document(report: Report, room: Room) -> str:
         _top(report),
         banner(report, room),
         problems.failure(report),
-        tables.summary(report),
-        tables.no_baseline(report),
-        problems.wrong(report, room),
-        problems.not_measured(report, room),
+        *_causes_and_figures(report, room),
         problems.todo(report),
         images.eliminable(report),
         problems.notes(report, room),
@@ -49,6 +47,15 @@ def _document(report: Report, room: Room) -> str:
         tables.engine(report),
         footer(report),
     )
+
+
+def _causes_and_figures(report: Report, room: Room) -> tuple[str, ...]:
+    """Return what is wrong and the table; a cause comes before rows that are all green."""
+    causes = problems.wrong(report, room), problems.not_measured(report, room)
+    figures = tables.summary(report), tables.no_baseline(report)
+    failed = [row.check.state is State.NO_GO for row in view.summary(report.verdict)]
+    first = report.verdict.state is State.NO_GO and not any(failed)
+    return (*causes, *figures) if first else (*figures, *causes)
 
 
 def _top(report: Report) -> str:

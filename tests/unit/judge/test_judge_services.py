@@ -127,7 +127,7 @@ def test_a_service_at_its_own_limit_is_distinguished_from_a_full_machine(
     )
     (check,) = checks(verdict_on(killed), "service.state")
     assert check.message == (
-        "web ran out of memory and was killed: it reached its own limit of 64 MB in compose.yml"
+        "web ran out of memory and was killed: it reached its own limit of 64 MB"
     )
     assert check.where == "compose.yml"
 

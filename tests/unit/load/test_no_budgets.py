@@ -81,7 +81,7 @@ def test_the_report_says_so_at_the_end() -> None:
     verdict = judge(default_budgets(Path("budgets.yml")), *reports, None, today=TODAY)
     assert verdict.notes[-1] == (
         "there is no budgets.yml, so the defaults counted: 1,024 MB for everything; a file can set "
-        "limits for each service's memory and image, a load and a tier: `onegig init` writes it"
+        "limits for each service's memory and image, a load and a tier: onegig init writes it"
     )
     written = Path("budgets.yml")
     written.write_text("version: 1\n")
