@@ -33,7 +33,13 @@ def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
             directory=str(tmp_path),
             files=(),
             services=tuple(
-                plain_service(name, SMALL_IMAGE, has_healthcheck="healthcheck" in service)
+                plain_service(
+                    name,
+                    SMALL_IMAGE,
+                    has_healthcheck="healthcheck" in service,
+                    depends_on=tuple(service.get("depends_on", ())),
+                    memory_limit_bytes=int(service.get("mem_limit", 0)) or None,
+                )
                 for name, service in resolved.items()
             ),
             config_json=json.dumps({"name": "onegig-test", "services": resolved}),

@@ -1,0 +1,195 @@
+"""What counts as memory, and what a service's state means: a few boots, many kinds of services."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from factories import make_images
+from judging import TODAY
+from onegig.environment import read_environment
+from onegig.judge.verdict import judge
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric
+from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
+from onegig.model.stack import Stack
+from onegig.model.verdict import Check
+from onegig.owned import new_run
+
+pytestmark = pytest.mark.engine
+
+MIB = 1024**2
+FILL = "head -c {bytes} /dev/zero | tr '\\0' x"
+MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
+Service = dict[str, Any]
+
+
+def shell(script: str, **more: Any) -> Service:
+    return {"command": ["sh", "-c", script.replace("$", "$$")], "init": True, **more}
+
+
+def volume(target: str) -> list[Service]:
+    return [{"type": "volume", "source": "state", "target": target}]
+
+
+def observe(
+    client: DockerClient, stack: Stack, *, window: float = 4, timeout: float = 60
+) -> tuple[MemoryReport, list[Check]]:
+    """What was measured, and every check of it by default limits."""
+    plan = Measure(settle_seconds=1, window_seconds=window, healthy_timeout_seconds=timeout)
+    budgets = Budgets(path="budgets.yml", compose="compose.yml", tier="none", measure=plan)
+    with new_run() as run:
+        environment = read_environment(client, stack.images)
+        report = measure(client, stack, budgets, environment, run, lambda text: None)
+    images = make_images([service.name for service in stack.services])
+    verdict = judge(budgets, images, report, None, today=TODAY)
+    return report, list(verdict.checks)
+
+
+def by_name(report: MemoryReport) -> dict[str, ServiceMemory]:
+    return {service.name: service for service in report.services}
+
+
+def messages(checks: list[Check], identity: str) -> dict[str, str]:
+    return {check.subject: check.message for check in checks if check.id == identity}
+
+
+def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> None:
+    hold = f"x=$({FILL.format(bytes=60 * MIB)})"
+    fork = "for i in 1 2 3 4; do (while :; do sleep 1; done) & done; touch /tmp/ready; wait"
+    ready = {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60}
+    grow = "i=0; while :; do head -c 500000 /dev/zero >/grow/$i; i=$((i+1)); sleep 0.5; done"
+    after = {"depends_on": {"job": {"condition": "service_completed_successfully"}}}
+    stack = make_stack(
+        {
+            "job": shell(f"x=$({FILL.format(bytes=100 * MIB)}); sleep 1"),
+            "forks": shell(f"{hold}; {fork}", healthcheck=ready, **after),
+            "tmpfs": shell(
+                "head -c 120000000 /dev/zero >/cache/f; sleep 600", tmpfs=["/cache"], **after
+            ),
+            "shm": shell(
+                "head -c 60000000 /dev/zero >/dev/shm/f; sleep 600", shm_size="67108864", **after
+            ),
+            "reader": shell(
+                "head -c 150000000 /dev/zero >/tmp/f; cat /tmp/f /tmp/f >/dev/null; sleep 600",
+                **after,
+            ),
+            "grows": shell(grow, tmpfs=["/grow"], **after),
+        }
+    )
+    report, checks = observe(client, stack, window=6)
+    services = by_name(report)
+    forks = services["forks"]
+    assert 60 * MIB <= forks.cost_bytes < 90 * MIB  # five processes, one string
+    assert forks.rss_bytes > 4 * 60 * MIB
+    assert services["tmpfs"].cost_bytes > services["tmpfs"].shmem_bytes >= 114 * MIB
+    assert services["tmpfs"].rss_bytes < 20 * MIB
+    assert 57 * MIB <= services["shm"].shmem_bytes <= services["shm"].cost_bytes < 80 * MIB
+    assert services["reader"].cost_bytes < 15 * MIB  # the page cache can be dropped
+    assert report.box.shmem_bytes >= services["tmpfs"].shmem_bytes + services["shm"].shmem_bytes
+    assert report.box.cost_bytes >= sum(service.cost_bytes for service in report.services)
+    assert report.window.metric == Metric.COST
+
+    rate = services["grows"].growth_bytes_per_second
+    assert 0.4 * MIB < rate < 1.2 * MIB
+    assert set(messages(checks, "service.growth")) == {"grows"}
+
+    assert isinstance(report.boot, BootPeak)
+    assert report.boot.rss_bytes > 100 * MIB
+    if report.boot.starting:  # on a slow machine all the others may be larger together
+        assert report.boot.causes
+
+
+def test_states_and_their_reasons(client: DockerClient, make_stack: MakeStack) -> None:
+    ready = {"test": ["CMD", "true"], "interval": "1s"}
+    retried = "[ -f /s/once ] && echo migrated && exit 0; touch /s/once; echo not yet; exit 1"
+    patient = "[ -f /s/ready ] || { echo no database; exit 1; }; sleep 600"
+    no_curl = {"test": ["CMD-SHELL", "curl -f http://localhost/"], "interval": "1s", "retries": 2}
+    stack = make_stack(
+        {
+            "retried": shell(retried, restart="on-failure", volumes=volume("/s")),
+            "database": shell("sleep 3; touch /s/ready; sleep 600", volumes=volume("/s")),
+            "patient": shell(patient, restart="always", volumes=volume("/s")),
+            "ends": {"command": ["true"], "healthcheck": ready},
+            "loops": {"command": ["true"], "restart": "always"},
+            "quiet": shell("exit 7", logging={"driver": "none"}),
+            "greedy": shell("sleep 600", deploy={"resources": {"limits": {"cpus": 512.0}}}),
+            "typo": {"entrypoint": ["/no/such/binary"], "command": []},
+            "waits": shell("sleep 600", depends_on={"typo": {"condition": "service_started"}}),
+            "small": shell(f"x=$({FILL.format(bytes=60 * MIB)}); sleep 600", mem_limit="33554432"),
+            "ill": shell("echo started; sleep 600", healthcheck=no_curl),
+            "fine": shell("sleep 600"),
+        }
+    )
+    config = json.loads(stack.config_json) | {"volumes": {"state": {"name": "state"}}}
+    report, checks = observe(client, replace(stack, config_json=json.dumps(config)))
+    states = {name: service.state for name, service in by_name(report).items()}
+    assert states == {
+        "retried": ServiceState.COMPLETED,
+        "database": ServiceState.RUNNING,
+        "patient": ServiceState.RUNNING,
+        "ends": ServiceState.STOPPED,
+        "loops": ServiceState.CRASHED,
+        "quiet": ServiceState.CRASHED,
+        "greedy": ServiceState.REFUSED,
+        "typo": ServiceState.REFUSED,
+        "waits": ServiceState.WAITING,
+        "small": ServiceState.OOM_KILLED,
+        "ill": ServiceState.UNHEALTHY,
+        "fine": ServiceState.RUNNING,
+    }
+    told = messages(checks, "service.state")
+    assert told["patient"].startswith("patient is up, but was restarted ")
+    assert told["quiet"].startswith("quiet crashed with exit code 7")
+    assert "keeps ending with exit code 0" in told["loops"]
+    assert "CPUs" in told["greedy"]
+    assert "/no/such/binary" in told["typo"]
+    assert "waits for typo" in told["waits"]
+    assert "its own limit of 32 MB" in told["small"]
+    assert "curl" in told["ill"]
+    assert report.incomplete == ()
+
+
+def test_when_time_runs_out_nothing_has_failed(client: DockerClient, make_stack: MakeStack) -> None:
+    slow = {"test": ["CMD", "true"], "interval": "60s"}
+    stack = make_stack(
+        {
+            "slow": shell("sleep 600", healthcheck=slow),
+            "next": shell("sleep 600", depends_on={"slow": {"condition": "service_healthy"}}),
+            "free": shell("sleep 600"),
+        }
+    )
+    report, checks = observe(client, stack, timeout=5)
+    states = {name: service.state for name, service in by_name(report).items()}
+    assert states == {
+        "slow": ServiceState.NOT_READY,
+        "next": ServiceState.NOT_READY,
+        "free": ServiceState.RUNNING,
+    }
+    assert isinstance(report.start, Start)
+    assert report.start.waited_for == ("slow",)
+    told = messages(checks, "service.state")
+    assert "slow was not healthy within 5 s" in told["slow"]
+    assert "it waits for slow" in told["next"]
+    assert "measure.healthy_timeout" in told["slow"]
+
+
+def test_rss_can_be_the_judge(client: DockerClient, make_stack: MakeStack) -> None:
+    stack = make_stack({"one": shell(f"x=$({FILL.format(bytes=20 * MIB)}); sleep 600")})
+    budgets = Budgets(
+        path="budgets.yml",
+        compose="compose.yml",
+        tier="none",
+        memory=MemoryBudget(metric=Metric.RSS),
+        measure=Measure(settle_seconds=0.5, window_seconds=2),
+    )
+    with new_run() as run:
+        environment = read_environment(client, stack.images)
+        report = measure(client, stack, budgets, environment, run, lambda text: None)
+    verdict = judge(budgets, make_images(["one"]), report, None, today=TODAY)
+    engine = report.engine_pss_bytes
+    assert verdict.total_bytes == report.box.total_rss_bytes + engine + 80 * MIB
+    assert not [check for check in verdict.checks if check.id == "memory.rss"]
