@@ -31,7 +31,7 @@ _Line = TypeVar("_Line", Check, Mark)
 
 
 def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
-    """The report beside the baseline, which is `behind` commits older than it should be."""
+    """Return the report beside the baseline, which is `behind` commits older than it should be."""
     return Comparison(
         commit=baseline.commit,
         created=baseline.created,
@@ -68,7 +68,7 @@ def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delt
 
 
 def _new(check: Check, baseline: Baseline) -> Delta:
-    """A check without a mark: new, unless the baseline's run did not get as far."""
+    """Return a check without a mark: new, unless the baseline's run did not get as far."""
     gap = missing_half(check.id, baseline.marks)
     if gap is None and check.id in GROWTH_IDS:
         gap = IS_COMPARISON
@@ -98,13 +98,13 @@ def _numbered(lines: Sequence[_Line]) -> Iterator[tuple[tuple[str, str, int], _L
 
 
 def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
-    """Why the two totals are not of one kind."""
+    """Say why the two totals are not of one kind."""
     now = report.verdict
     return other_total(baseline, now.metric, now.limit_bytes)
 
 
 def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Skipped | None:
-    """Why a check's value is of another kind than the mark's."""
+    """Say why a check's value is of another kind than the mark's."""
     if check.id in _TOTALS:
         other = _other_total(report, baseline)
         if other is None and check.id == "memory.tier" and check.limit != mark.limit:
@@ -116,7 +116,7 @@ def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) 
 
 
 def _change(check: Check, mark: Mark) -> Change:
-    """How often something happened depends on the run: of counts only the state is compared."""
+    """Compare the values, but of counts only the state: how often varies from run to run."""
     now, before = check.value, mark.value
     if check.unit is Unit.COUNT:
         changed = check.state is not mark.state
@@ -128,7 +128,7 @@ def _change(check: Check, mark: Mark) -> Change:
 
 
 def _inherited(check: Check, mark: Mark) -> bool:
-    """Whether a failure was there before, at least as bad as it is now but for noise."""
+    """Tell whether a failure was there before, at least as bad as it is now but for noise."""
     if check.state is State.GO or not _failed(check, mark):
         return False
     now, before = check.value, mark.value

@@ -23,7 +23,7 @@ from onegig.model.verdict import Check, State, Unit
 def check_memory(
     budgets: Budgets, report: MemoryReport, total: Total, tier: Tier | None
 ) -> Iterator[Check]:
-    """Every check of a stack that was measured."""
+    """Yield every check of a stack that was measured."""
     yield _total(budgets, report, total)
     if budgets.memory.metric is not Metric.RSS:
         yield _rss(total)
@@ -37,7 +37,7 @@ def check_memory(
 
 
 def missing_memory(budgets: Budgets, missing: Missing) -> Check:
-    """The one check of a stack that was not measured."""
+    """Return the one check of a stack that was not measured."""
     return Check(
         id="memory.total",
         subject="stack",
@@ -91,7 +91,7 @@ def check_tier(budgets: Budgets, report: MemoryReport, total: Total, tier: Tier)
 
 
 def system_on(tier: Tier, total: Total) -> int:
-    """What the idle operating system takes on the tier; the budget's assumption if not known."""
+    """Return what the idle OS takes on the tier; the budget's assumption if not known."""
     return total.system_bytes if tier.os_idle_bytes is None else tier.os_idle_bytes
 
 
@@ -133,7 +133,7 @@ def _rss(total: Total) -> Check:
 
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
-    """The state, and what to say behind the figures.
+    """Return the state, and what to say behind the figures.
 
     Over the limit is a NO-GO; only a hair's breadth, as much as two windows may differ by, that not
     every sample was over is a WARN, which says so.
@@ -151,7 +151,7 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
 
 
 def _seen(peaks: tuple[int, ...], spread: tuple[int, int]) -> str:
-    """What was measured, where it does not decide; the rest is up to the reader."""
+    """Describe what was measured, where it does not decide."""
     if len(peaks) > FEW_WINDOWS:
         return f"({len(peaks)} windows peaked at {span(min(peaks), max(peaks))})"
     if len(peaks) > 1:

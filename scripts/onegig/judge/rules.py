@@ -24,7 +24,7 @@ class Rule:
     looser: Callable[[Any, Any], bool]  # whether the second lets more pass than the first
 
     def value(self, budgets: Budgets) -> Any:
-        """What the budgets say; None also where what it is part of is left out."""
+        """Return what the budgets say; None also where what it is part of is left out."""
         value: Any = budgets
         for name in self.field.split("."):
             value = getattr(value, name, None)
@@ -37,12 +37,12 @@ class Rule:
 
 
 def memory_text(value_bytes: int) -> str:
-    """A limit of memory: "1,024 MB"."""
+    """Return a limit of memory: "1,024 MB"."""
     return format_mb(value_bytes, Convention.MEMORY, down=True)
 
 
 def storage_text(value_bytes: int) -> str:
-    """A limit of images or disk: "1,900 MB", "30 GB"."""
+    """Return a limit of images or disk: "1,900 MB", "30 GB"."""
     if value_bytes < 10 * _GB:
         return format_mb(value_bytes, Convention.STORAGE, down=True)
     return f"{value_bytes / _GB:g} GB"
@@ -72,12 +72,12 @@ def grown(old: Growth | None, new: Growth | None) -> bool:
 
 
 def raised(old: float | None, new: float | None) -> bool:
-    """What limits from above is looser when it is higher, or gone."""
+    """Tell whether a limit from above is looser: higher, or gone."""
     return new is None or (old is not None and new > old)
 
 
 def lowered(old: float | None, new: float | None) -> bool:
-    """What asks for at least so much is looser when it asks for less, or nothing."""
+    """Tell whether a limit from below is looser: it asks for less, or nothing."""
     return new is None or (old is not None and new < old)
 
 

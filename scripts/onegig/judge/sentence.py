@@ -9,7 +9,10 @@ _REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
 
 
 def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
-    """Such as "GO: 612 of 1,024 MB, 412 MB (40 %) to spare"; always says how memory stands."""
+    """Return the headline: "GO: 612 of 1,024 MB, 412 MB (40 %) to spare".
+
+    It always says how memory stands.
+    """
     total = next(check for check in checks if check.id == "memory.total")
     causes = _causes(state, checks)
     if not causes or causes[0] == shorten(total.message, CAUSE_LENGTH):
@@ -22,7 +25,7 @@ def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
 
 
 def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
-    """What makes the verdict what it is, each once, the first to know of first."""
+    """Return the causes of the verdict, each once, the most important first."""
     if state is State.GO:
         return []
     order = {identity: place for place, identity in enumerate(CHECK_IDS)}
@@ -32,7 +35,7 @@ def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
 
 
 def _room(check: Check) -> float:
-    """What is left as a share of the limit: the worst of a kind comes first."""
+    """Return what is left as a share of the limit: the worst of a kind comes first."""
     return check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
 
 

@@ -16,7 +16,7 @@ REMOVED = Skipped(reason="no longer in the stack")
 
 
 def compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta, ...]:
-    """Those that changed first, and of these the one that grew most; a renamed one is two.
+    """Return those that changed first, and of these the one that grew most; a renamed one is two.
 
     A run in which nothing was measured knows of no services: none of them is new or removed.
     """
@@ -65,7 +65,7 @@ def _removed(old: ServiceNumbers) -> ServiceDelta:
 
 
 def _differ(unit: Unit, now: int | Missing, before: int | Missing) -> bool:
-    """What is not known on one side is no change of the service."""
+    """Tell whether two values differ; one that is not known is no change."""
     if isinstance(now, Missing) or isinstance(before, Missing):
         return False
     return differs(unit, now, before)

@@ -61,7 +61,7 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
 
 
 def consumption(service: ServiceMemory, metric: Metric) -> int:
-    """A service's share of the headline."""
+    """Return a service's share of the headline."""
     if metric is Metric.COST:
         return service.cost_bytes
     if metric is Metric.PSS:
@@ -70,7 +70,7 @@ def consumption(service: ServiceMemory, metric: Metric) -> int:
 
 
 def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int]]:
-    """The least and the most each service took, by name.
+    """Return the least and the most each service took, by name.
 
     A service is held to its own peak where it is known, not to that of the stack.
     """
@@ -102,7 +102,7 @@ def _at_the_peak(memory: MemoryReport, metric: Metric) -> int:
 
 
 def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
-    """The window by `metric`; empty when it was measured by another and cannot be converted."""
+    """Return the window by `metric`; empty when it cannot be converted to that."""
     if memory.window.metric == metric:
         return tuple(sample.total_bytes for sample in memory.samples)
     convert = {

@@ -35,7 +35,7 @@ def judge(
     today: date,
     main: Baseline | None = None,
 ) -> Verdict:
-    """The verdict over what was measured; what is missing makes it INCOMPLETE, never better.
+    """Return the verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
     `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
     force. `main` is what a pull request goes on top of: growth is judged against it, and of what
@@ -132,6 +132,6 @@ def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:
 
 
 def _incomplete(checks: tuple[Check, ...]) -> tuple[str, ...]:
-    """What is missing, each reason once."""
+    """Return what is missing, each reason once."""
     missing = (check.message for check in checks if check.state is State.INCOMPLETE)
     return tuple(dict.fromkeys(missing))

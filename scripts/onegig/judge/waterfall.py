@@ -12,7 +12,7 @@ ASSUMED = "assumed: memory.system_overhead"
 
 
 def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Waterfall, ...]:
-    """The budget's own machine, then the tier's. Every one adds up: sold = steps + headroom."""
+    """Return the budget's own machine, then the tier's; each adds up: sold = steps + headroom."""
     limit = budgets.memory.limit_bytes
     system = Step(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED)
     own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, (system,), budgets, total)
@@ -39,7 +39,7 @@ def _waterfall(
 
 
 def _kernel(tier: Tier) -> Step:
-    """What the kernel keeps for itself: memory as sold that MemTotal does not show."""
+    """Return what the kernel keeps for itself: memory as sold that MemTotal does not show."""
     if tier.memtotal_bytes is None:
         return Step(name="kernel", bytes=0, note="not confirmed")
     return Step(name="kernel", bytes=tier.memory_bytes - tier.memtotal_bytes)

@@ -18,7 +18,7 @@ FEW_WINDOWS = 5  # that a sentence can list
 
 
 def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]) -> str:
-    """Why the windows so far don't tell whether a limit is kept; "" where they do.
+    """Say why the windows so far don't tell whether a limit is kept; "" where they do.
 
     `services` are the names in the order of `WindowTotals.services`.
     """
@@ -26,7 +26,7 @@ def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTot
 
 
 def rise(windows: Sequence[WindowTotals], services: Sequence[str], system_bytes: int) -> str:
-    """What to say of memory that grew from window to window; "" where it did not.
+    """Return what to say of memory that grew from window to window; "" where it did not.
 
     The least that each window took must grow every time, and by more than noise in the end: peaks
     depend on what happens to overlap in them.
@@ -42,7 +42,7 @@ def rise(windows: Sequence[WindowTotals], services: Sequence[str], system_bytes:
 
 
 def _most(windows: Sequence[WindowTotals], services: Sequence[str]) -> str:
-    """The service that grew most, where it can be told."""
+    """Return the service that grew most, where it can be told."""
     first, last = (window.services for window in (windows[0], windows[-1]))
     grew = [
         (after[0] - before[0], name)
@@ -68,10 +68,10 @@ def _doubts(
 
 
 def is_noise(low: int, high: int, limit: int) -> bool:
-    """Whether a limit is exceeded by no more than noise, and not all of the time."""
+    """Tell whether a limit is exceeded by no more than noise, and not all of the time."""
     return low <= limit and 0 < high - limit <= limit * NOISE_SHARE
 
 
 def is_close(low: int, high: int, limit: int) -> bool:
-    """Whether the limit lies inside the spread, or no further than noise from its upper end."""
+    """Tell whether the limit lies inside the spread, or within noise of its upper end."""
     return low <= limit < high or abs(high - limit) <= NOISE_SHARE * limit

@@ -44,7 +44,7 @@ class Comparison:
 
 
 def compare(value: int, limit: int, convention: Convention = Convention.MEMORY) -> Comparison:
-    """The two in MB with as few decimals as tell the truth; in bytes where six are not enough."""
+    """Return the two in MB with as few decimals as tell the truth, or in bytes."""
     for decimals in (0, 1, 2, 3, 6):
         scale = 10**decimals
         used, most = -(-value * scale // convention.mb), limit * scale // convention.mb
@@ -56,12 +56,12 @@ def compare(value: int, limit: int, convention: Convention = Convention.MEMORY) 
 
 
 def memory(value_bytes: int) -> str:
-    """A usage of memory, rounded up: "712 MB"."""
+    """Return a usage of memory, rounded up: "712 MB"."""
     return format_mb(value_bytes, Convention.MEMORY)
 
 
 def span(low: int, high: int) -> str:
-    """A range of memory: "1,019 to 1,026 MB"."""
+    """Return a range of memory: "1,019 to 1,026 MB"."""
     return f"{memory(low).removesuffix(' MB')} to {memory(high)}"
 
 
@@ -73,12 +73,12 @@ def listed(values: Sequence[int]) -> str:
 
 
 def percent(share: float) -> str:
-    """The exact share: "10 %", "12.5 %"."""
+    """Return the exact share: "10 %", "12.5 %"."""
     return f"{(Decimal(str(share)) * 100).normalize():f} %"
 
 
 def percent_beside(share: float, limit: float, *, at_most: bool) -> str:
-    """A share with as few decimals as tell whether it keeps to its limit."""
+    """Return a share with as few decimals as tell whether it keeps to its limit."""
     value, bound = Decimal(str(share)) * 100, Decimal(str(limit)) * 100
     rounding = ROUND_CEILING if at_most else ROUND_FLOOR
     for decimals in (0, 1, 2, 3):
@@ -116,14 +116,14 @@ def duration(seconds: float) -> str:
 
 
 def reason(missing: Missing, what: str, done: str) -> str:
-    """Why something "could not be" measured, or "was not" where it was left out on purpose."""
+    """Say why something "could not be" measured, or "was not" where it was left out on purpose."""
     left_out = "were not" if what.endswith("s") else "was not"
     how = "could not be" if isinstance(missing, Unknown) else left_out
     return f"{what} {how} {done}: {one_line(missing.reason)}"
 
 
 def last_line(log: str) -> str:
-    """What a service said last, in one short line; "" when it said nothing."""
+    """Return what a service said last, in one short line; "" when it said nothing."""
     lines = [line for line in map(one_line, log.splitlines()) if line]
     if not lines:
         return ""
@@ -136,5 +136,5 @@ def shorten(text: str, length: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters."""
+    """Return the text without line breaks and control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -72,7 +72,7 @@ def open_box(
     cap_bytes: int,
     say: Callable[[str], None],
 ) -> Iterator[Box]:
-    """A box with the images loaded; removed at the end whatever happened inside.
+    """Yield a box with the images loaded; removed at the end whatever happened inside.
 
     Raises EngineError when the engine cannot be nested here and BootError when the nested engine
     does not come up.
@@ -119,7 +119,7 @@ def _fill(place: Place, nesting: Nesting, images: Sequence[str]) -> None:
 
 @contextmanager
 def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None) -> Iterator[Box]:
-    """A nested engine that answers; stopped in order at the end, or killed when it is capped."""
+    """Yield a nested engine that answers; stopped in order at the end, or killed if capped."""
     name = f"{place.run.name}-{role}"
     log = place.run.directory / f"{role}.log"
     memory = ["--memory", str(cap_bytes), "--memory-swap", str(cap_bytes)] if cap_bytes else []

@@ -62,7 +62,7 @@ class Pressure:
 
 
 def find_hierarchy(mounts: str) -> Hierarchy:
-    """The memory hierarchy in the text of /proc/mounts; LookupError when there is none."""
+    """Return the memory hierarchy in the text of /proc/mounts; LookupError when there is none."""
     unified = None
     for line in mounts.splitlines():
         _, target, kind, options, *_ = line.split()
@@ -76,7 +76,7 @@ def find_hierarchy(mounts: str) -> Hierarchy:
 
 
 def cgroup_of(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
-    """The memory cgroup named in the text of /proc/PID/cgroup; LookupError when there is none."""
+    """Return the memory cgroup in the text of /proc/PID/cgroup; LookupError if there is none."""
     for line in proc_cgroup.splitlines():
         number, controllers, path = line.split(":", 2)
         if hierarchy.version == 1 and "memory" in controllers.split(","):
@@ -87,7 +87,7 @@ def cgroup_of(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
 
 
 def box_cgroup(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
-    """The cgroup of a whole box, from that of its first process.
+    """Return the cgroup of a whole box, from that of its first process.
 
     Under version 2 an engine inside a container moves the processes into a leaf of their own.
     """
@@ -96,7 +96,7 @@ def box_cgroup(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
 
 
 def read_marks(cgroup: Path, version: int) -> Marks:
-    """The high-water mark and the kills: they only grow, and need not be read at every pass."""
+    """Read the high-water mark and the kills: they only grow, so once a second is enough."""
     if version == 1:
         return Marks(
             peak=int(_read(cgroup, "memory.max_usage_in_bytes")),
@@ -179,7 +179,7 @@ def children(cgroup: Path) -> list[str]:
 
 
 def walk(cgroup: Path) -> Iterator[Path]:
-    """The cgroup and everything below it."""
+    """Yield the cgroup and everything below it."""
     yield cgroup
     for name in children(cgroup):
         yield from walk(cgroup / name)
@@ -199,7 +199,7 @@ def _number(cgroup: Path, name: str) -> int:
 
 
 def _value(text: bytes, key: bytes) -> int:
-    """The number behind a key at the start of a line; 0 when the kernel does not have it."""
+    """Return the number behind a key at the start of a line; 0 when the kernel does not have it."""
     start = 0 if text.startswith(key + b" ") else text.find(b"\n" + key + b" ") + 1
     if not start and not text.startswith(key + b" "):
         return 0

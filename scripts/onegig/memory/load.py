@@ -25,7 +25,7 @@ class RunningLoad:
     started: float = 0.0  # seconds since the epoch
 
     def problem(self) -> str:
-        """Why the load did not do its work: "" when it did, also when it ended and was repeated."""
+        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
         if self.container is None or self.container.client is None:
             return ""
         events = self.container.client.api.events(

@@ -13,11 +13,11 @@ from onegig.errors import MeasureError
 from onegig.memory.box import Box, open_box
 from onegig.memory.containers import Container, list_containers, read_log
 from onegig.memory.load import apply_load
+from onegig.memory.observation import Observation
 from onegig.memory.project import prepare_project
 from onegig.memory.sampler import Pass
 from onegig.memory.start import Start, start_stack
 from onegig.memory.summary import (
-    Observation,
     summarise_boot,
     summarise_box,
     summarise_engine,
@@ -149,7 +149,7 @@ def _containers(box: Box) -> tuple[Container, ...] | None:
 
 
 def _gaps(seen: Observation, plan: Measure) -> list[str]:
-    """What makes the numbers less than whole."""
+    """List what is missing from the numbers."""
     gaps = []
     if not seen.answered:
         gaps.append("the engine inside the box stopped answering")

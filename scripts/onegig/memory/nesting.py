@@ -84,7 +84,7 @@ class Nesting(Protocol):
         """Arguments of `docker run`, after name, labels and cap, to image and command."""
 
     def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
-        """A client and the docker command's environment; None while nothing answers."""
+        """Return a client and the docker command's environment; None while nothing answers."""
 
 
 class HostPrograms:
@@ -100,7 +100,7 @@ class HostPrograms:
         self.sockets = place.run.directory / "sock"
 
     def prepare(self) -> None:
-        """An empty image: every program the box runs is the host's."""
+        """Return an empty image: every program the box runs is the host's."""
         self.sockets.mkdir(exist_ok=True)
         import_empty_image(self.place.client, self.place.run)
 
@@ -171,7 +171,7 @@ class Dind:
         )
 
     def prepare(self) -> None:
-        """The image, pulled where it is not there; EngineError when it cannot be had."""
+        """Return the image, pulled where it is not there; EngineError when it cannot be had."""
         self.certificates.mkdir(exist_ok=True)
         try:
             self.place.client.images.get(DIND_IMAGE)
@@ -220,7 +220,7 @@ class Dind:
 
 
 def ways(place: Place) -> tuple[Nesting, ...]:
-    """The ways to try here, best first. ONEGIG_BOX=dind leaves only the image."""
+    """Return the ways to try here, best first. ONEGIG_BOX=dind leaves only the image."""
     if os.environ.get("ONEGIG_BOX") == "dind" or platform.system() != "Linux":
         return (Dind(place),)
     try:
@@ -230,7 +230,7 @@ def ways(place: Place) -> tuple[Nesting, ...]:
 
 
 def host_programs() -> tuple[str, ...]:
-    """The engine's programs on this host; EngineError when they are not here."""
+    """Return the engine's programs on this host; EngineError when they are not here."""
     path = os.pathsep.join((*SEARCH, os.environ.get("PATH", "")))
     found = {name: shutil.which(name, path=path) for name in (*REQUIRED, *USEFUL)}
     missing = [name for name in REQUIRED if not found[name]]
@@ -260,7 +260,7 @@ def read_sockets(table: Path = Path("/proc/net/unix")) -> tuple[str, ...]:
 
 
 def import_empty_image(client: DockerClient, run: Run) -> None:
-    """An image of no bytes, for containers whose programs all come from the host."""
+    """Return an image of no bytes, for containers whose programs all come from the host."""
     empty = io.BytesIO()
     tarfile.open(fileobj=empty, mode="w").close()
     changes = [f"LABEL {key}={value}" for key, value in run.labels.items()]
@@ -270,7 +270,7 @@ def import_empty_image(client: DockerClient, run: Run) -> None:
 
 
 def _answering(url: str, tls: TLSConfig | None, version: str = "auto") -> DockerClient:
-    """A client whose engine answers; DockerException or OSError while it does not."""
+    """Return a client whose engine answers; DockerException or OSError while it does not."""
     client = DockerClient(base_url=url, version=version, timeout=CALL_SECONDS, tls=tls or False)
     client.api.trust_env = False  # requests would let REQUESTS_CA_BUNDLE overrule our certificates
     client.ping()

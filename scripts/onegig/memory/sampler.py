@@ -185,7 +185,7 @@ class Sampler:
         return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
 
     def _is_runc(self, pid: int) -> bool:
-        """Whether it still is; one look is not enough, as runc begins under another name."""
+        """Tell whether it still is; one look is not enough, as runc begins under another name."""
         if pid in self._own:
             return False
         if read_name(pid).startswith(RUNC):
@@ -246,7 +246,7 @@ def read_memory(pid: int) -> tuple[int, int, int] | None:
 
 
 def read_name(pid: int) -> str:
-    """The process's name, at most 15 characters; "" for one that ended."""
+    """Return the process's name, at most 15 characters; "" for one that ended."""
     try:
         return (PROC / str(pid) / "comm").read_text().strip()
     except OSError:
@@ -254,7 +254,7 @@ def read_name(pid: int) -> str:
 
 
 def open_sampler(pid: int) -> Sampler:
-    """A sampler for the box whose first process is `pid`."""
+    """Return a sampler for the box whose first process is `pid`."""
     hierarchy = find_hierarchy((PROC / "mounts").read_text())
     cgroup = box_cgroup(hierarchy, (PROC / str(pid) / "cgroup").read_text())
     return Sampler(cgroup, hierarchy, KernelLog())

@@ -1,21 +1,14 @@
 """From the sampler's passes to a MemoryReport: pure arithmetic, the headline included."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from onegig.memory.containers import (
-    FAILED,
-    WINDOW_RESTARTS,
-    Container,
-    own_containers,
-    worst_state,
-)
+from onegig.memory.containers import Container, own_containers
 from onegig.memory.growth import growth
-from onegig.memory.sampler import Container as Sampled
+from onegig.memory.observation import Observation, engine_of, peak_pass, share_of, total_of
 from onegig.memory.sampler import Pass
-from onegig.memory.start import Start
+from onegig.memory.states import oom_kills, own_limit_kills, service_states, waits_for
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (
@@ -39,116 +32,14 @@ UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Observation:
-    """What was seen: every pass since the box came up, those of each window, and the end states."""
-
-    passes: tuple[Pass, ...]
-    windows: tuple[tuple[Pass, ...], ...]  # in the order they were taken, none empty
-    containers: tuple[Container, ...]
-    answered: bool  # whether the engine could still be asked at the end
-    restarts_before: Mapping[str, int]  # by container id, when the first window opened
-    logs: Mapping[str, str]  # by service, for those that failed
-    start: Start
-
-    def window(self, metric: Metric) -> tuple[Pass, ...]:
-        """The one with the highest total: the one that counts."""
-        return max(self.windows, key=lambda window: total_of(peak_pass(window, metric), metric))
-
-
-def total_of(one: Pass, metric: Metric) -> int:
-    """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
-
-    By the real cost every page counts once, shared or not, and with it what the kernel itself keeps
-    for engine and stack: PSS without shared memory, the box's shared memory (tmpfs, /dev/shm, memfd
-    and shared maps, mapped or not), the box's kernel memory. By the other metrics the engine counts
-    by PSS always: its shims share most of their pages, and a sum of their RSS overstates them four
-    times.
-    """
-    if metric is Metric.CHARGED:
-        return one.box.working_set
-    usages = [container.usage for container in one.containers.values()]
-    if metric is Metric.COST:
-        private = sum(usage.private for usage in (*one.engine.values(), *usages))
-        return private + one.box.shmem + one.box.kernel
-    return _engine_pss(one) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
-
-
-def share_of(container: Sampled, metric: Metric) -> int:
-    """Return what a container adds to the total, in bytes."""
-    usage, account = container.usage, container.account
-    if metric is Metric.COST:
-        return usage.private + account.shmem + account.kernel
-    if metric is Metric.CHARGED:
-        return account.working_set
-    return usage.pss if metric is Metric.PSS else usage.rss
-
-
-def engine_of(one: Pass, metric: Metric) -> int:
-    """Return the engine's part of a pass's total, in bytes.
-
-    By the real cost that is all of it that belongs to no container; else the engine's PSS.
-    """
-    if metric is not Metric.COST:
-        return _engine_pss(one)
-    shares = sum(share_of(container, metric) for container in one.containers.values())
-    return max(0, total_of(one, metric) - shares)
-
-
-def peak_pass(window: Sequence[Pass], metric: Metric) -> Pass:
-    """The pass with the highest total; ValueError for an empty window."""
-    return max(window, key=lambda one: total_of(one, metric))
-
-
 def summarise_services(
     seen: Observation, stack: Stack, metric: Metric
 ) -> tuple[ServiceMemory, ...]:
-    """Every service of the stack at the peak of the window, in the stack's order."""
+    """Return every service of the stack at the peak of the window, in the stack's order."""
     peak = peak_pass(seen.window(metric), metric)
-    kills = _oom_kills(seen)
+    kills = oom_kills(seen)
     states = service_states(seen, stack, kills)
     return tuple(_service(service, seen, peak, kills, states, stack) for service in stack.services)
-
-
-def service_states(
-    seen: Observation, stack: Stack, kills: Mapping[str, int]
-) -> dict[str, ServiceState]:
-    """Return each service's state: what became of its own containers, then of what they need.
-
-    A container that never started waits for something: for a service that failed, or, when the time
-    ran out, for one that was not ready yet.
-    """
-    states = {one.name: _own_state(one, seen, kills) for one in stack.services}
-    for name, state in list(states.items()):
-        if state is ServiceState.WAITING and seen.start.report.timed_out:
-            needed = [states.get(other) for other in stack.needs(name)]
-            if not any(other in FAILED for other in needed):
-                states[name] = ServiceState.NOT_READY
-    return states
-
-
-def _own_state(service: Service, seen: Observation, kills: Mapping[str, int]) -> ServiceState:
-    own = own_containers(service, seen.containers)
-    if any(kills.get(one.container_id) for one in own):
-        return ServiceState.OOM_KILLED
-    if service.name in seen.start.refused:
-        return ServiceState.REFUSED
-    restarts = [one.restarts - seen.restarts_before.get(one.container_id, 0) for one in own]
-    if max(restarts, default=0) >= WINDOW_RESTARTS:
-        return ServiceState.CRASHED
-    return worst_state([one.state for one in own])
-
-
-def _waits_for(
-    service: Service, states: Mapping[str, ServiceState], stack: Stack, start: Start
-) -> tuple[str, ...]:
-    """Return the services that kept one from starting: those that failed, else those not ready."""
-    needed = [name for name in stack.needs(service.name) if name in states]
-    failed = tuple(name for name in needed if states[name] in FAILED)
-    late = start.report.waited_for  # when the wait was over; they may have become ready since
-    return failed or tuple(
-        name for name in needed if name in late or states[name] is ServiceState.NOT_READY
-    )
 
 
 def summarise_boot(seen: Observation, stack: Stack, metric: Metric) -> BootPeak | Unknown:
@@ -176,7 +67,7 @@ def summarise_boot(seen: Observation, stack: Stack, metric: Metric) -> BootPeak 
 
 
 def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...]:
-    """The engine's processes by kind at the peak of the window."""
+    """Return the engine's processes by kind at the peak of the window."""
     engine = peak_pass(seen.window(metric), metric).engine
     return tuple(
         EnginePart(
@@ -191,7 +82,7 @@ def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...
 
 
 def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metric) -> Box:
-    """The box as a whole at the peak of the window, with its high-water marks since it came up."""
+    """Return the box at the peak of the window, with its high-water marks since it came up."""
     peak = peak_pass(seen.window(metric), metric)
     usages = [container.usage for container in peak.containers.values()]
     marks = [one.box.peak for one in seen.passes if one.box.peak is not None]
@@ -210,13 +101,13 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
         peak_anon_bytes=max(one.box.unreclaimable for one in seen.passes),
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
-        oom_kills=sum(_oom_kills(seen).values()) or max(one.box.oom_kills for one in seen.passes),
+        oom_kills=sum(oom_kills(seen).values()) or max(one.box.oom_kills for one in seen.passes),
         stall=_stall(seen.window(metric)),
     )
 
 
 def summarise_samples(seen: Observation, stack: Stack, metric: Metric) -> tuple[Sample, ...]:
-    """The passes of the window that counts, MOST_SAMPLES of them at most."""
+    """Return the passes of the window that counts, MOST_SAMPLES of them at most."""
     ids = {service.name: _ids(service, seen.containers) for service in stack.services}
     window = seen.window(metric)
     start = window[0].time
@@ -242,7 +133,7 @@ def summarise_windows(
     stack: Stack,
     metric: Metric,
 ) -> tuple[WindowTotals, ...]:
-    """Every window by itself: its totals and what its services took, by the metric."""
+    """Return every window by itself: its totals and what its services took, by the metric."""
     ids = [_ids(service, containers) for service in stack.services]
     return tuple(_window_totals(window, windows[0][0].time, ids, metric) for window in windows)
 
@@ -273,10 +164,6 @@ def _window_totals(
 def _share(one: Pass, ids: Sequence[str], metric: Metric) -> int:
     """Return what a service's containers add to the total, in bytes."""
     return sum(share_of(one.containers[cid], metric) for cid in ids if cid in one.containers)
-
-
-def _engine_pss(one: Pass) -> int:
-    return sum(usage.pss for usage in one.engine.values())
 
 
 def _service(
@@ -316,7 +203,7 @@ def _service(
         processes=sum(one.usage.processes for one in now),
         restarts=sum(one.restarts for one in own),
         oom_kills=sum(kills.get(cid, 0) for cid in ids),
-        own_limit_kills=_own_limit_kills(seen, ids),
+        own_limit_kills=own_limit_kills(seen, ids),
         optional=service.optional,
         criticality=service.criticality,
         limit_bytes=service.memory_limit_bytes,
@@ -326,35 +213,9 @@ def _service(
         or next((one.error for one in own if one.error), ""),
         health_log=next((one.health_log for one in failing if one.health_log), ""),
         log_tail=seen.logs.get(service.name, ""),
-        waits_for=_waits_for(service, states, stack, seen.start) if waits else (),
+        waits_for=waits_for(service, states, stack, seen.start) if waits else (),
         growth_bytes_per_second=growth(series) if state in UP else 0.0,
     )
-
-
-def _oom_kills(seen: Observation) -> dict[str, int]:
-    """OOM kills by container id: from the kernel's log, or else from the cgroups' counters."""
-    known = {container.container_id for container in seen.containers}
-    kills: dict[str, int] = {}
-    for one in seen.passes:
-        for _, path in one.oom_killed:
-            container_id = next((part for part in path.split("/") if part in known), "")
-            kills[container_id] = kills.get(container_id, 0) + 1
-    for container_id in known - kills.keys():
-        counts = [
-            one.containers[container_id].account.oom_kills
-            for one in seen.passes
-            if container_id in one.containers
-        ]
-        highest = max(counts, default=0)
-        if highest:
-            kills[container_id] = highest
-    return kills
-
-
-def _own_limit_kills(seen: Observation, ids: Sequence[str]) -> int:
-    """Count the kills for which the kernel names the limit of a container, not of the box."""
-    limits = [limit for one in seen.passes for limit, _ in one.oom_killed]
-    return sum(any(part in ids for part in limit.split("/")) for limit in limits)
 
 
 def _mark(passes: Sequence[Pass], container_id: str) -> int | None:

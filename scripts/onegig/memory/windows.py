@@ -19,7 +19,7 @@ def take_windows(
     containers: Sequence[Container],
     say: Callable[[str], None],
 ) -> tuple[tuple[Pass, ...], ...]:
-    """The passes of each window; fewer than planned, or none, when the box was gone by then."""
+    """Return the passes of each window; fewer than planned when the box was gone by then."""
     planned = budgets.measure.repeats
     windows: list[tuple[Pass, ...]] = []
     why = ""

@@ -37,7 +37,7 @@ def inspect(
     is_part: bool = False,
     build_files: Mapping[str, BuildFile] | None = None,
 ) -> ImagesReport | Missing:
-    """What is in the images; Unknown with the reason when some could not be read.
+    """Return what is in the images; Unknown with the reason when some could not be read.
 
     `users` maps each image to the services that run it. What `inspected` knows of the very same
     images is not found out again. A report that `is_part` of a stack's can be merged with others.
@@ -80,7 +80,7 @@ def find_scanner(progress: Progress, *, update_database: bool) -> trivy.Scanner 
 
 
 def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | Missing:
-    """What is in the images, with the lines of Dockerfiles: fixes point to them, remarks are added.
+    """Return what is in the images, with lines of Dockerfiles for fixes and remarks.
 
     Whoever inspected the images: the Dockerfiles are here.
     """
@@ -93,7 +93,7 @@ def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | 
 def inspect_archive(
     path: Path, progress: Progress, *, update_database: bool = False
 ) -> ImagesReport | Missing:
-    """What is in the images of an archive or layout; Unknown when one could not be read whole."""
+    """Return what is in the images of an archive or layout; Unknown if one cannot be read."""
     archive = Archive(path)
     scanner = find_scanner(progress, update_database=update_database)
     with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:

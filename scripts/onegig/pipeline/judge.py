@@ -22,7 +22,7 @@ def judge_reports(
     memory: MemoryReport | Missing,
     main: Baseline | None = None,
 ) -> Report:
-    """The verdict over what was measured; `main` is what a pull request goes on top of."""
+    """Return the verdict over what was measured; `main` is what a pull request goes on top of."""
     tier = choose_tier(budgets, memory, images)
     names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
     now = datetime.now(UTC)

@@ -66,5 +66,5 @@ def _at_rate(given: Load | None, rate: float | None) -> Load | None:
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:
-    """What the load sets while compose reads the stack."""
+    """Return what the load sets while compose reads the stack."""
     return dict(budgets.load.environment) if budgets.load else {}

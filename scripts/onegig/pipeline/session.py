@@ -14,7 +14,7 @@ from onegig.progress import Progress
 
 @contextmanager
 def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
-    """An engine and a run on it; nothing of the run, nor of dead ones, is left behind."""
+    """Yield an engine and a run on it; nothing of the run, nor of dead ones, is left behind."""
     with connect() as client, _terminable(), new_run() as current:
         left = remove_leftovers(client)
         if left:

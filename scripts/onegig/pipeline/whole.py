@@ -32,7 +32,7 @@ class Attempt:
 
 
 def check(options: Options, progress: Progress) -> Report:
-    """The whole question, answered. Raises OnegigError where it cannot even be asked."""
+    """Run every step and return the report. Raises OnegigError where a step fails."""
     made = attempt(options, progress)
     if made.error:
         raise made.error
@@ -40,7 +40,7 @@ def check(options: Options, progress: Progress) -> Report:
 
 
 def attempt(options: Options, progress: Progress) -> Attempt:
-    """The whole question; an error ends it but takes nothing away from what is known by then."""
+    """Run every step; an error ends it but keeps what is known by then."""
     budgets, stack = Budgets(path=str(options.budgets), compose=""), None
     images: ImagesReport | Missing | None = None
     memory: MemoryReport | Missing | None = None

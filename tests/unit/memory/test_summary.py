@@ -8,21 +8,18 @@ from hypothesis import strategies as st
 
 from onegig.memory.cgroup import Account, Pressure
 from onegig.memory.containers import Container
+from onegig.memory.observation import Observation, engine_of, peak_pass, total_of
 from onegig.memory.sampler import Container as Seen
 from onegig.memory.sampler import Pass, Usage
 from onegig.memory.start import Start
 from onegig.memory.summary import (
     MOST_SAMPLES,
-    Observation,
-    engine_of,
-    peak_pass,
     summarise_boot,
     summarise_box,
     summarise_engine,
     summarise_samples,
     summarise_services,
     summarise_windows,
-    total_of,
 )
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
