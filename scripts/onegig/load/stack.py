@@ -14,7 +14,6 @@ from onegig.model.stack import Service, Stack
 from onegig.paths import shown
 from onegig.process import Completed, run
 
-_RESTARTS = {"any": "always", "none": "no"}  # by the condition of deploy.restart_policy
 TRUE_WORDS = ("true", "1", "yes", "on")
 
 Config = Mapping[str, Any]
@@ -99,8 +98,6 @@ def _service(
         optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
         criticality=str(labels.get("onegig.criticality", "")),
         memory_limit_bytes=_memory_limit(config),
-        has_ports=bool(config.get("ports")),
-        restart=_restart(config),
         cpus=_cpus(config),
         platform=str(config.get("platform") or ""),
     )
@@ -141,14 +138,3 @@ def _cpus(config: Config) -> float | None:
 
 def _limits(config: Config) -> Config:
     return ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
-
-
-def _restart(config: Config) -> str:
-    """What compose asks of the engine: `deploy.restart_policy` goes before `restart`."""
-    policy: Config | None = (config.get("deploy") or {}).get("restart_policy")
-    if policy is None:
-        return str(config.get("restart") or "")
-    condition, attempts = str(policy.get("condition") or ""), policy.get("max_attempts")
-    if condition == "on-failure" and attempts:
-        return f"{condition}:{attempts}"
-    return _RESTARTS.get(condition, condition)

@@ -18,8 +18,6 @@ class Service:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality
     memory_limit_bytes: int | None  # compose mem_limit
-    has_ports: bool = False  # publishes ports on the machine
-    restart: str = ""  # "", "no", "always", "unless-stopped", "on-failure", "on-failure:3"
     cpus: float | None = None  # compose cpus; None: no limit
     platform: str = ""  # "linux/arm64"; "": the engine's own
 

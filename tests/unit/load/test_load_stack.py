@@ -13,7 +13,6 @@ from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
-RETRIES = {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}
 Load = Callable[[dict[str, Any]], Stack]
 
 
@@ -104,19 +103,11 @@ def test_a_service_in_full(load: Load, project: Path) -> None:
         ({"build": {"context": "/"}, "image": "own:1"}, "image", "own:1"),
         ({"depends_on": {"off": {}}}, "depends_on", ()),
         ({"labels": {"onegig.optional": "false"}}, "optional", False),
-        ({"ports": [{"target": 80, "published": "8080"}]}, "has_ports", True),
-        ({"ports": []}, "has_ports", False),
         ({"platform": "linux/arm64"}, "platform", "linux/arm64"),
         ({}, "platform", ""),
         ({"cpus": 0.5}, "cpus", 0.5),
         ({"cpus": 0}, "cpus", None),
         ({"deploy": {"resources": {"limits": {"cpus": "0.25"}}}}, "cpus", 0.25),
-        ({}, "restart", ""),
-        ({"restart": "on-failure:3"}, "restart", "on-failure:3"),
-        ({"deploy": {"restart_policy": {"condition": "any"}}}, "restart", "always"),
-        ({"restart": "always", "deploy": RETRIES}, "restart", "on-failure:3"),
-        ({"deploy": {"restart_policy": {"condition": "on-failure"}}}, "restart", "on-failure"),
-        ({"deploy": {"restart_policy": {"condition": "none"}}}, "restart", "no"),
     ],
 )
 def test_the_ways_to_write_it(load: Load, config: dict[str, Any], field: str, value: Any) -> None:
