@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from docker import DockerClient
 from docker.errors import DockerException
-from onegig.memory.stack import list_containers, start_stack
 
 from containerd_engine import containerd_engine
 from onegig.load.stack import load_stack
 from onegig.memory.box import Box, open_box
+from onegig.memory.containers import list_containers
 from onegig.memory.project import box_references, prepare_project
+from onegig.memory.start import start_stack
+from onegig.memory.watch import watch_box
 from onegig.model.stack import Stack
 from onegig.owned import new_run
 from onegig.process import run
@@ -261,11 +263,14 @@ def boot(client: DockerClient, stack: Stack) -> Iterator[tuple[Box, str]]:
             cap_bytes=MACHINE,
             say=lambda _line: None,
         ) as box,
+        watch_box(box, run_, hz=2) as watch,
     ):
         start = start_stack(
             stack,
             project,
             box,
+            client,
+            watch,
             run_,
             environment={},
             timeout_seconds=120,

@@ -23,7 +23,8 @@ from onegig.memory.project import BoxProject, box_references
 from onegig.owned import Run
 from onegig.process import close, run, spawn, tail
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
+POLL_SECONDS = 0.2
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
 REMARK = "onegig: "
@@ -178,7 +179,7 @@ def _await(
             reached = nesting.dial(name)
             if reached is not None:
                 return reached
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
     raise did_not_come_up(log.read_text(errors="replace"))
 
 

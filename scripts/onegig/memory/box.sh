@@ -190,12 +190,23 @@ echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 
 PATH=$own/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-# shellcheck disable=SC2086 # $dns is a list of words
-dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
-    --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
-    --group "${SOCKET_GROUP:-0}" --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" $dns \
-    --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &
-engine=$!
+# Start the engine in the background and wait until it has its network; 1 when it ended instead.
+start_engine() {
+    # shellcheck disable=SC2086 # $dns is a list of words
+    dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
+        --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
+        --group "${SOCKET_GROUP:-0}" --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" $dns \
+        --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &
+    engine=$!
+    until [ -e /sys/class/net/docker0 ]; do
+        kill -0 "$engine" 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
+# dockerd gives containerd 15 seconds, too few for a busy machine that reads it for the first time.
+# The next attempt finds it in memory.
+start_engine || start_engine || start_engine || exit 1
 read -r _ || :
 kill "$engine" 2>/dev/null || :
 wait "$engine" || :

@@ -22,6 +22,7 @@ from onegig.owned import Run
 from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
+FIRST_PASS_SECONDS = 60.0  # without root the sampler has a container to start first
 PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
     "PYTHON_IMAGE",
     "python:3.13-alpine@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
@@ -62,7 +63,7 @@ def watch_box(box: Box, run_: Run, hz: float) -> Iterator[Watch]:
     reader = Thread(target=_collect, args=(child, watch), daemon=True)
     reader.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + FIRST_PASS_SECONDS
         while not watch.passes:
             if child.poll() is not None or time.monotonic() > deadline:
                 raise _silent(child)
