@@ -1,5 +1,6 @@
 """The stack's containers as the box's engine sees them, and what that means for their services."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,12 @@ _WORST_FIRST = (
     ServiceState.RUNNING,
     ServiceState.HEALTHY,
     ServiceState.COMPLETED,
+)
+# what the layers of an engine put before the cause; each passes the error of the next one on
+_LAYERS = re.compile(
+    r"(?:(?:failed to create task for container|failed to create shim task"
+    r"|OCI runtime create failed|runc create failed|unable to start container process"
+    r"|error during container init): )+"
 )
 _STAYS_UP = ("always", "unless-stopped")
 
@@ -95,10 +102,15 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         restarts=inspected["RestartCount"],
-        error=state.get("Error", ""),
+        error=shorten_reason(state.get("Error", "")),
         health_log=_health_log(health),
         stays_up=bool(host.get("PortBindings") or _checks_health(config) or policy in _STAYS_UP),
     )
+
+
+def shorten_reason(text: str) -> str:
+    """Return the engine's reason without the layers that it came through: 'exec: "/x": …'."""
+    return _LAYERS.sub("", text, count=1).removesuffix(": unknown")
 
 
 def read_log(client: DockerClient, container: Container) -> str:

@@ -18,7 +18,13 @@ from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
-from onegig.memory.containers import FAILED, Container, list_containers, worst_state
+from onegig.memory.containers import (
+    FAILED,
+    Container,
+    list_containers,
+    shorten_reason,
+    worst_state,
+)
 from onegig.memory.project import BoxProject, raise_oom_scores
 from onegig.memory.sampler import RUNC, Pass
 from onegig.memory.watch import Watch
@@ -328,7 +334,8 @@ def _reason(output: str) -> str:
     """Return the engine's own reason in compose's output."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     at = next((i for i, line in enumerate(lines) if _DAEMON in line), max(0, len(lines) - 1))
-    return " ".join(lines[at:]).partition(_DAEMON)[2] or " ".join(lines[at:])
+    text = " ".join(lines[at:])
+    return shorten_reason(text.partition(_DAEMON)[2] or text)
 
 
 def _create_externals(project: BoxProject, box: Box) -> None:
