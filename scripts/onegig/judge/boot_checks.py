@@ -85,8 +85,8 @@ def _is_full(report: MemoryReport, peak: BootPeak) -> bool:
 
 def _pushed_out(report: MemoryReport) -> str:
     biggest = max(report.services, key=lambda service: service.cost_bytes, default=None)
-    most = f", {biggest.name} takes {memory(biggest.cost_bytes)}" if biggest else ""
-    return f"memory was full until parts of the engine were pushed out of it{most}"
+    most = f"{biggest.name} took {memory(biggest.cost_bytes)} and " if biggest else ""
+    return f"{most}memory was full until parts of the engine were pushed out of it"
 
 
 def check_growth(report: MemoryReport, budgets: Budgets, total: Total) -> Iterator[Check]:
