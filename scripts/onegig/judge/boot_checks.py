@@ -11,6 +11,7 @@ from onegig.model.verdict import Check, State, Unit
 
 MINUTE = 60
 CAUSES = 2  # that are named
+FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
 SOON_SECONDS = 365 * 86_400  # a machine that is full later than this is not worth a sentence
 
 
@@ -28,7 +29,7 @@ def check_boot(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator
     if not isinstance(start, Missing) and start.crowded:
         state, message = State.NO_GO, _crowded(start, total)
     else:
-        message = f"{describe_boot(peak)}: {figures.of}, {figures.room}"
+        message = f"{describe_boot(report, peak)}: {figures.of}, {figures.room}"
         state = State.NO_GO if value > limit else State.GO
         if value <= limit < value + limit * budgets.memory.headroom_share:
             state = State.WARN
@@ -63,11 +64,29 @@ def boot_bytes(budgets: Budgets, peak: BootPeak) -> int:
     return peak.total_bytes + budgets.memory.system_overhead_bytes
 
 
-def describe_boot(peak: BootPeak) -> str:
+def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
     """Say who made the peak, and when: "migrate took 860 MB while the stack started (at 3 s)"."""
+    if _is_full(report, peak):
+        return _pushed_out(report)
     when = f"while the stack started (after {duration(round(peak.offset_seconds))})"
     causes = [f"{_name(name)} took {memory(taken)}" for name, taken in peak.causes[:CAUSES]]
     return f"{' and '.join(causes) or 'engine and stack were largest'} {when}"
+
+
+def _is_full(report: MemoryReport, peak: BootPeak) -> bool:
+    """Tell whether only the engine fell back after the peak, because memory stayed full.
+
+    Pages of programs can be read again from the disk: the kernel drops them first, and the total
+    looks smaller than what the machine should hold.
+    """
+    only_engine = [name for name, _ in peak.causes] == ["engine"]
+    return only_engine and report.box.cost_bytes >= report.box.cap_bytes * FULL_SHARE
+
+
+def _pushed_out(report: MemoryReport) -> str:
+    biggest = max(report.services, key=lambda service: service.cost_bytes, default=None)
+    most = f"{biggest.name} took {memory(biggest.cost_bytes)} and " if biggest else ""
+    return f"{most}memory was full until parts of the engine were pushed out of it"
 
 
 def check_growth(report: MemoryReport, budgets: Budgets, total: Total) -> Iterator[Check]:

@@ -58,7 +58,7 @@ def check_tier(budgets: Budgets, report: MemoryReport, total: Total, tier: Tier)
     """
     taken = total.engine_bytes + total.stack_bytes
     peak = starting_peak(budgets, report)
-    starting = f"; {describe_boot(peak)}" if peak and peak.total_bytes > taken else ""
+    starting = f"; {describe_boot(report, peak)}" if peak and peak.total_bytes > taken else ""
     needed = system_on(tier, total) + max(taken, peak.total_bytes if peak else 0)
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)

@@ -1,9 +1,17 @@
 """The verdict in one sentence: the figures and, where it is not a GO, the first cause."""
 
+import re
+
 from onegig.judge.words import compare, shorten
 from onegig.model.measured import Missing
 from onegig.model.verdict import CHECK_IDS, Check, State
 
+# What the layers of an engine put before a cause that each passes on: the headline does without.
+_LAYERS = re.compile(
+    r"(?:(?:failed to create task for container|failed to create shim task"
+    r"|OCI runtime create failed|runc create failed|unable to start container process"
+    r"|error during container init): )+"
+)
 CAUSE_LENGTH = 300  # of a cause within the sentence; the list of what is wrong has it whole
 _REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
 
@@ -15,7 +23,7 @@ def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
     """
     total = next(check for check in checks if check.id == "memory.total")
     causes = _causes(state, checks)
-    if not causes or causes[0] == shorten(total.message, CAUSE_LENGTH):
+    if not causes or causes[0] == _short(total):
         parts = [total.message, _more(state, len(causes) - 1)]
     elif state is State.WARN:
         parts = [total.message, causes[0], _more(state, len(causes) - 1)]
@@ -31,7 +39,12 @@ def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
     order = {identity: place for place, identity in enumerate(CHECK_IDS)}
     found = [check for check in checks if check.state is state]
     found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
-    return list(dict.fromkeys(shorten(check.message, CAUSE_LENGTH) for check in found))
+    return list(dict.fromkeys(_short(check) for check in found))
+
+
+def _short(check: Check) -> str:
+    """Return a cause as the headline has it; the list of what is wrong has it whole."""
+    return shorten(_LAYERS.sub("", check.message, count=1), CAUSE_LENGTH)
 
 
 def _room(check: Check) -> float:

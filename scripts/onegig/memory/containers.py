@@ -13,7 +13,7 @@ from onegig.model.stack import Service
 
 WINDOW_RESTARTS = 3  # from this many within the window on, a service keeps crashing
 LOG_LINES = 15
-HEALTH_LOG_LENGTH = 2_000
+HEALTH_LOG_LENGTH = 300  # of the end, where the error stands
 SERVICE_LABEL = "com.docker.compose.service"
 READY = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED, ServiceState.STOPPED)
 FAILED = (
@@ -131,13 +131,21 @@ def _health_log(health: Mapping[str, Any]) -> str:
     if not failures:
         return ""
     latest = max(failures, key=lambda entry: _time(entry.get("Start", "")))
-    output = str(latest.get("Output", "")).strip()[-HEALTH_LOG_LENGTH:]
+    output = _ending(str(latest.get("Output", "")).strip())
     code = latest["ExitCode"]
     if code == -1:  # the engine's own words: the time limit, or it could not be run
         return output or "the health check could not be run"
     return (
         f"health check exit code {code}: {output}" if output else f"health check exit code {code}"
     )
+
+
+def _ending(text: str) -> str:
+    """Return the last lines that fit into HEALTH_LOG_LENGTH; of a longer last line, its end."""
+    if len(text) <= HEALTH_LOG_LENGTH:
+        return text
+    end = text[-HEALTH_LOG_LENGTH:]
+    return f"… {end.partition(chr(10))[2] or end}"
 
 
 def _time(text: str) -> datetime:

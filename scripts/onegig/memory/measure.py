@@ -1,7 +1,6 @@
 """`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from onegig.memory.load import apply_load
 from onegig.memory.observation import Observation
 from onegig.memory.project import prepare_project
 from onegig.memory.sampler import Pass
+from onegig.memory.settle import settle
 from onegig.memory.start import Start, start_stack
 from onegig.memory.summary import (
     summarise_boot,
@@ -73,8 +73,7 @@ def measure(
             timeout_seconds=budgets.measure.healthy_timeout_seconds,
             say=say,
         )
-        _settle(budgets, say)
-        before = _containers(box)
+        before = settle(lambda: _containers(box), budgets.measure.settle_seconds, say)
         windows = take_windows(watch, budgets, stack, before or (), say)
         box.lift_cap(client)
         seen = _observe(box, watch, start, before or (), windows)
@@ -91,11 +90,6 @@ def machine_bytes(budgets: Budgets, architecture: str) -> int:
         return limit
     tier = find_tier(budgets.tier) if budgets.tier else smallest_tier(limit, architecture)
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)
-
-
-def _settle(budgets: Budgets, say: Callable[[str], None]) -> None:
-    say(f"settling for {budgets.measure.settle_seconds:g} s")
-    time.sleep(budgets.measure.settle_seconds)
 
 
 def _window(budgets: Budgets, seen: Observation, load: str) -> Window:

@@ -18,7 +18,12 @@ from requests import RequestException
 
 from onegig.errors import BootError
 from onegig.memory.box import Box
-from onegig.memory.containers import FAILED, Container, list_containers, worst_state
+from onegig.memory.containers import (
+    FAILED,
+    Container,
+    list_containers,
+    worst_state,
+)
 from onegig.memory.project import BoxProject, raise_oom_scores
 from onegig.memory.sampler import RUNC, Pass
 from onegig.memory.watch import Watch
@@ -32,7 +37,6 @@ from onegig.process import close, run, spawn, tail
 PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
 POLL_SECONDS = 0.25
-RETRY_SECONDS = 30.0  # for a service that restarts until what it needs is there
 CROWDED_SECONDS = 10.0  # of a full machine that only starts containers, until we give up
 CROWDED_STARTS = 4  # of runc's processes at once; health checks have fewer
 FULL_SHARE = 0.95
@@ -145,7 +149,6 @@ class _Starter:
         self.refused: dict[str, str] = {}
         self._progress = ""
         self._full_since: float | None = None
-        self._restarting_since: float | None = None
 
     def anew(self, parallel: int) -> "_Starter":
         """Return the same attempt, begun now and with so many services at once."""
@@ -264,16 +267,8 @@ class _Starter:
         return full and starting >= CROWDED_STARTS
 
     def _settled(self) -> bool:
-        """Tell whether waiting longer would change nothing; restarts are given RETRY_SECONDS."""
-        waiting = [one for one in self.containers if one.state is ServiceState.NOT_READY]
-        restarting = [one for one in self.containers if one.status == "restarting"]
-        if not restarting:
-            self._restarting_since = None
-            return not waiting
-        now = time.monotonic()
-        if self._restarting_since is None:
-            self._restarting_since = now
-        return not waiting and now - self._restarting_since >= RETRY_SECONDS
+        """Tell whether waiting longer would change nothing."""
+        return not any(one.state is ServiceState.NOT_READY for one in self.containers)
 
     def _not_ready(self) -> Iterator[str]:
         """Name the services that the wait was for: not those that wait for another service."""
@@ -338,7 +333,8 @@ def _reason(output: str) -> str:
     """Return the engine's own reason in compose's output."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     at = next((i for i, line in enumerate(lines) if _DAEMON in line), max(0, len(lines) - 1))
-    return " ".join(lines[at:]).partition(_DAEMON)[2] or " ".join(lines[at:])
+    text = " ".join(lines[at:])
+    return text.partition(_DAEMON)[2] or text
 
 
 def _create_externals(project: BoxProject, box: Box) -> None:

@@ -166,6 +166,16 @@ def _share(one: Pass, ids: Sequence[str], metric: Metric) -> int:
     return sum(share_of(one.containers[cid], metric) for cid in ids if cid in one.containers)
 
 
+def _held(one: Pass, ids: Sequence[str]) -> int:
+    """Return what a service itself holds, in bytes: its real cost without the kernel's memory.
+
+    Under cgroup v1 that memory has the file systems' caches in it, which grow with every file that
+    is made or looked up and are no leak.
+    """
+    own = [one.containers[cid] for cid in ids if cid in one.containers]
+    return sum(seen.usage.private + seen.account.shmem for seen in own)
+
+
 def _service(
     service: Service,
     seen: Observation,
@@ -183,9 +193,7 @@ def _service(
     state = states[service.name]
     waits = state in (ServiceState.WAITING, ServiceState.NOT_READY)
     failing = [one for one in own if not one.ready or one.restarts]
-    series = [
-        (one.time, _share(one, ids, Metric.COST)) for window in seen.windows for one in window
-    ]
+    series = [(one.time, _held(one, ids)) for window in seen.windows for one in window]
     return ServiceMemory(
         name=service.name,
         state=state,

@@ -201,6 +201,26 @@ def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
     assert box.unreclaimable == 291 * MIB
 
 
+@pytest.mark.parametrize(("what", "grows"), [("kernel", False), ("shmem", True)])
+def test_file_system_caches_of_the_kernel_are_no_growth(what: str, grows: bool) -> None:
+    passes = tuple(
+        one_pass(
+            float(at),
+            {},
+            containers={
+                "id-a": Seen(
+                    usage=Usage(1, 40 * MIB, 20 * MIB),
+                    account=account(40 * MIB, **{what: at * MIB}),
+                )
+            },
+        )
+        for at in range(40)
+    )
+    seen = observed(*passes)
+    (a,) = summarise_services(seen, stack(service("a")), Metric.COST)
+    assert (a.growth_bytes_per_second > 0) is grows
+
+
 def test_the_peak_while_starting_names_who_made_it() -> None:
     boot = one_pass(1, {"id-a": 10 * MIB, "id-b": 860 * MIB})
     window = (one_pass(9, {"id-a": 10 * MIB}),)
