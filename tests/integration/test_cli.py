@@ -158,7 +158,7 @@ def test_a_service_that_never_turns_healthy(cli: Cli, project: Path) -> None:
     (project / "compose.yml").write_text(compose(sick))
     done = cli("check")
     assert done.returncode == 1
-    assert "web never turned healthy" in done.stdout
+    assert "web is unhealthy: health check exit code 1" in done.stdout
 
 
 def test_a_broken_dockerfile(cli: Cli, project: Path) -> None:

@@ -11,7 +11,7 @@ from onegig.environment import read_environment
 from onegig.judge.verdict import judge
 from onegig.judge.windows import rise
 from onegig.memory.measure import measure
-from onegig.model.budgets import Budgets, Measure, MemoryBudget, ServiceBudget
+from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
@@ -36,7 +36,7 @@ def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:
     return Budgets(
         path="budgets.yml",
         compose="compose.yml",
-        memory=MemoryBudget(limit_bytes=1024 * MIB),
+        memory=MemoryBudget(limit_bytes=1024 * MIB, metric=Metric.RSS),
         measure=Measure(settle_seconds=0.5, window_seconds=2, repeats=repeats),
         services=(("one", ServiceBudget(memory_bytes=own)),),
     )

@@ -34,6 +34,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 from onegig.owned import Run
 
+LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
 ENOUGH_PASSES = 0.5  # of those the window should have had
 STOPPED = ServiceState.STOPPED
 
@@ -50,7 +51,7 @@ def measure(
 
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
-    cap = budgets.memory.room_bytes
+    cap = max(LEAST_CAP_BYTES, budgets.memory.room_bytes)
     project = prepare_project(
         json.loads(stack.config_json),
         directory=stack.directory,
