@@ -73,7 +73,8 @@ def write_file(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be written: {error.strerror}", advice="choose another place"
+            f"{path} cannot be written: {error.strerror}",
+            advice="name another place: --report, --output",
         ) from error
 
 
@@ -85,7 +86,8 @@ def write_new_file(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be written: {error.strerror}", advice="choose another place"
+            f"{path} cannot be written: {error.strerror}",
+            advice="name another place: --report, --output",
         ) from error
 
 

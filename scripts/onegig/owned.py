@@ -74,6 +74,8 @@ def new_run() -> Iterator[Run]:
         yield run
     finally:
         shutil.rmtree(run.directory, ignore_errors=True)
+        with suppress(OSError):  # another run is in there
+            base.rmdir()
 
 
 def runs_directory() -> Path:

@@ -1,6 +1,7 @@
 """Images judged: each one's size, all together, and the disk (dive's rules: dive_checks)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from onegig.judge.dead_checks import check_dead
 from onegig.judge.dive_checks import check_dive
@@ -16,8 +17,8 @@ NOT_COUNTED = "what containers write, logs, volumes, the engine and the OS come 
 
 
 def check_images(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
-    """Every check of images that were inspected."""
-    yield check_storage(
+    """Yield every check of images that were inspected."""
+    total = check_storage(
         "images.total",
         "stack",
         "Images added up",
@@ -25,6 +26,8 @@ def check_images(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
         budgets.where("images.total"),
         lead="images added up take ",
     )
+    over_default = total.state is State.NO_GO and total.where == "default"
+    yield replace(total, state=State.WARN) if over_default else total
     yield check_storage(
         "disk.total",
         "stack",

@@ -24,6 +24,7 @@ from onegig.model.review import LimitChange
 from onegig.model.tiers import Tier, catalogue, smallest_tier
 
 _BLOCK_WHEN_WRITTEN = (
+    "images.total",
     "images.min_efficiency",
     "scan.vulnerabilities",
     "scan.secrets",

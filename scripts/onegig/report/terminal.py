@@ -233,7 +233,7 @@ def _limit(row: view.SummaryRow) -> list[Text]:
     check = row.check
     missing = isinstance(check.value, Missing)
     return [
-        Text(words.SYMBOLS[check.state], COLORS[check.state]),
+        Text("" if view.is_fact(check) else words.SYMBOLS[check.state], COLORS[check.state]),
         Text(plain(view.summary_title(row))),
         Text("not measured" if missing else words.check_value(check)),
         Text(words.check_limit(check)),

@@ -220,6 +220,11 @@ def summary_title(row: SummaryRow) -> str:
     return f"{check.title} (worst of {row.count})" if row.several else check.title
 
 
+def is_fact(check: Check) -> bool:
+    """Tell whether a check has no limit to keep to, so that no mark belongs to it."""
+    return check.limit is None and check.state is State.GO
+
+
 def place(check: Check) -> str:
     """Where the limit comes from; empty where the check has none."""
     return "default limit" if check.where == "default" else check.where

@@ -91,11 +91,24 @@ def test_one_image_of_many_services_is_judged_for_each(judged: Judge) -> None:
     ]
 
 
-@pytest.mark.parametrize(("over", "state"), [(0, State.GO), (1, State.NO_GO)])
-def test_all_images_added_up(judged: Judge, over: int, state: State) -> None:
-    verdict = judged(images=report(MB, total_bytes=1900 * MB + over), memory=MEMORY)
+@pytest.mark.parametrize(
+    ("lines", "over", "state"),
+    [
+        ((), 0, State.GO),
+        ((), 1, State.WARN),  # a limit that nobody wrote does not block
+        ((("images.total", 7),), 0, State.GO),
+        ((("images.total", 7),), 1, State.NO_GO),
+    ],
+)
+def test_all_images_added_up(
+    judged: Judge, lines: tuple[tuple[str, int], ...], over: int, state: State
+) -> None:
+    budgets = replace(BUDGETS, lines=lines)
+    images = report(MB, total_bytes=1900 * MB + over)
+    verdict = judged(budgets=budgets, images=images, memory=MEMORY)
     (check,) = checks(verdict, "images.total")
-    assert (verdict.state, check.state, check.where) == (state, state, "default")
+    assert (verdict.state, check.state) == (state, state)
+    assert check.where == ("budgets.yml:7" if lines else "default")
 
 
 @pytest.mark.parametrize(("over", "state"), [(0, State.GO), (1, State.NO_GO)])

@@ -7,7 +7,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.review import Change, ServiceDelta
 from onegig.model.sizes import Convention
-from onegig.model.verdict import State
+from onegig.model.verdict import Check, State
 from onegig.report import changes, facts, view, words
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import ICONS, folded, opened, paragraphs, table, together
@@ -104,11 +104,16 @@ def _summary_row(row: view.SummaryRow) -> list[str]:
     room = together(words.check_headroom(check))
     missing = isinstance(check.value, Missing)
     return [
-        f"{ICONS[check.state]} {markdown(view.summary_title(row))}",
+        f"{_icon(check)}{markdown(view.summary_title(row))}",
         together(words.check_value(check)) if not missing else "not measured",
         together(words.check_limit(check)),
         room if check.state is State.GO else f"**{room}**",
     ]
+
+
+def _icon(check: Check) -> str:
+    """Return the state's icon; none for a mere fact."""
+    return "" if view.is_fact(check) else f"{ICONS[check.state]} "
 
 
 def _changed_row(one: ServiceDelta, row: view.ServiceRow | None) -> tuple[str, ...]:
