@@ -74,8 +74,6 @@ def new_run() -> Iterator[Run]:
         yield run
     finally:
         shutil.rmtree(run.directory, ignore_errors=True)
-        with suppress(OSError):  # another run is in there
-            base.rmdir()
 
 
 def runs_directory() -> Path:
