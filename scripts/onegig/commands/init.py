@@ -33,7 +33,7 @@ Exit codes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
-    """Which files to write, before anything is measured."""
+    """The files to write, chosen before anything is measured."""
 
     budgets: bool
     workflows: tuple[Path, ...]

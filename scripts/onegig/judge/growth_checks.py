@@ -40,17 +40,17 @@ class _Pair:
 
     @property
     def grown(self) -> int:
-        """How much larger it is now; negative where it shrank."""
+        """Return how much larger it is now; negative where it shrank."""
         return self.now - self.before
 
     @property
     def allowed(self) -> int:
-        """How much larger the user lets it be."""
+        """Return how much larger the user lets it be."""
         return self.limit.most_bytes(self.before)
 
     @property
     def noise(self) -> int:
-        """How much larger it may be by chance."""
+        """Return how much larger it may be by chance."""
         return int(noise_floor(self.unit, self.before, self.now))
 
 

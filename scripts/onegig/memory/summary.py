@@ -192,6 +192,7 @@ def _service(
     known = [mark for mark in marks if mark is not None]
     state = states[service.name]
     waits = state in (ServiceState.WAITING, ServiceState.NOT_READY)
+    needed = waits_for(service, states, stack, seen.start)
     failing = [one for one in own if not one.ready or one.restarts]
     series = [(one.time, _held(one, ids)) for window in seen.windows for one in window]
     return ServiceMemory(
@@ -217,13 +218,23 @@ def _service(
         limit_bytes=service.memory_limit_bytes,
         cpus=service.cpus,
         exit_code=next((one.exit_code for one in failing if one.status != "running"), None),
-        reason=seen.start.refused.get(service.name)
-        or next((one.error for one in own if one.error), ""),
+        reason=_reason(service, seen, needed if waits else None),
         health_log=next((one.health_log for one in failing if one.health_log), ""),
         log_tail=seen.logs.get(service.name, ""),
-        waits_for=waits_for(service, states, stack, seen.start) if waits else (),
+        waits_for=needed if waits else (),
         growth_bytes_per_second=growth(series) if state in UP else 0.0,
     )
+
+
+def _reason(service: Service, seen: Observation, needed: tuple[str, ...] | None) -> str:
+    """Return why a service did not start, in the engine's words or else in compose's.
+
+    `needed` are the services that one waits for, None for a service that does not wait.
+    """
+    own = own_containers(service, seen.containers)
+    errors = [seen.start.refused.get(service.name, ""), *(one.error for one in own)]
+    reason = next(filter(None, errors), "")
+    return reason or (seen.start.problem if needed == () else "")
 
 
 def _mark(passes: Sequence[Pass], container_id: str) -> int | None:

@@ -188,6 +188,13 @@ def test_when_time_ran_out_nothing_has_failed() -> None:
     assert (b.state, b.waits_for) == (ServiceState.NOT_READY, ("a",))
 
 
+def test_what_waits_for_no_service_has_the_words_of_compose() -> None:
+    start = replace(STARTED, problem="network front declared as external, but could not be found")
+    seen = replace(observed(one_pass(0, {}), status="created", health=""), start=start)
+    a, b = summarise_services(seen, STACK, Metric.COST)
+    assert (a.reason, b.reason) == ("", start.problem)
+
+
 def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
     """150 MB of tmpfs, mapped by two processes of a and charged to its cgroup."""
     usage = Usage(2, 320 * MIB, 170 * MIB, 150 * MIB)
