@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from factories import SERVICES, make_images, make_memory, make_service
@@ -26,6 +27,8 @@ from onegig.publish.trusted.poster import Outcome
 HERE = "octo/stack"
 FORK = "mallory/stack"
 EXAMPLES = NPM / "@octokit/webhooks-examples/api.github.com/index.json"
+GATE = ".github/workflows/gate.yml"
+OWN_GATE = Path(__file__).parents[1] / GATE
 STARTED = "2020-01-10T14:00:00Z"  # before the stand-in's artifacts were made
 BUDGETS = "version: 1\nmemory: {limit: 1024MB}\n"
 TIGHT = "version: 1\nmemory: {limit: 300MB}\n"
@@ -41,6 +44,7 @@ class Scene:
     stand_in: StandIn
     pull: Pull
     run: Run
+    older: str  # a commit of main before that
     base: str  # the commit it was measured on top of
     merge: str
 
@@ -99,21 +103,30 @@ def open_scene(
     *,
     head_repository: str = FORK,
     files: Mapping[str, str] | None = None,
-    changed: Mapping[str, str] | None = None,
+    modes: Mapping[str, str] | None = None,
+    before: Mapping[str, str] | None = None,
+    before_modes: Mapping[str, str] | None = None,
     **run: Any,
 ) -> Scene:
-    """A pull request into main; `files` are the head's, `changed` what GitHub says changes."""
+    """A pull request into main; `files` are the head's, `before` more of main's."""
     state = stand_in.state
-    base = state.commit({"budgets.yml": BUDGETS}, branch="main", message="Budgets")
-    head = state.commit(dict(files or {}), parents=(base,), message="The change")
-    merge = state.commit(dict(files or {}), parents=(base, head), message="Merge")
+    there = {"budgets.yml": BUDGETS, GATE: OWN_GATE.read_text(encoding="utf-8"), **(before or {})}
+    older = state.commit(branch="main", message="Older")
+    base = state.commit(there, branch="main", message="Budgets", modes=dict(before_modes or {}))
+    changed = dict(files or {})
+    head = state.commit(changed, parents=(base,), message="The change", modes=dict(modes or {}))
+    merge = state.commit(changed, parents=(base, head), message="Merge", modes=dict(modes or {}))
     pull = state.pull(
-        base_sha=base,
-        head_sha=head,
-        head_repository=head_repository,
-        files=dict(changed or dict.fromkeys(files or ("app.py",), "modified")),
+        base_sha=base, head_sha=head, head_repository=head_repository, merge_sha=merge
     )
-    return Scene(stand_in=stand_in, pull=pull, run=state.run(pull, **run), base=base, merge=merge)
+    return Scene(
+        stand_in=stand_in,
+        pull=pull,
+        run=state.run(pull, **run),
+        older=older,
+        base=base,
+        merge=merge,
+    )
 
 
 def event(state: State, run: Run, **changes: Any) -> dict[str, Any]:

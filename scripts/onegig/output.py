@@ -13,6 +13,7 @@ from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.model.verdict import State
 from onegig.progress import Progress
+from onegig.report.escape import log_line
 from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
 
@@ -100,10 +101,8 @@ def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:
 
 def print_error(error: OnegigError) -> None:
     """Say what happened, which command failed and what to do next, after that command's output."""
-    if error.detail:
-        click.echo(error.detail, err=True)
-    click.echo(f"onegig: {error.message}", err=True)
-    if error.command:
-        click.echo(f"  command: {error.command}", err=True)
-    if error.advice:
-        click.echo(f"  next: {error.advice}", err=True)
+    detail = error.detail.splitlines()
+    command = f"  command: {error.command}".splitlines() if error.command else []
+    advice = f"  next: {error.advice}".splitlines() if error.advice else []
+    for line in (*detail, *f"onegig: {error.message}".splitlines(), *command, *advice):
+        click.echo(log_line(line), err=True)

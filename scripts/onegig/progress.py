@@ -9,6 +9,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
+from onegig.report.escape import log_line, plain
+
 Say = Callable[[str], None]
 
 
@@ -51,7 +53,7 @@ class Plain:
         self._line(f"  done in {time.monotonic() - started:.1f} s")
 
     def _line(self, text: str) -> None:
-        self._write(f"[{time.monotonic() - self._started:5.1f}s] {text}\n")
+        self._write(f"[{time.monotonic() - self._started:5.1f}s] {log_line(text)}\n")
         sys.stderr.flush()
 
 
@@ -67,12 +69,11 @@ class Live:
         """The step as a spinner that leaves a line behind."""
         started = time.monotonic()
         width = max(20, self._console.width - len(title) - 8)
-        with self._console.status(f"[bold]{escape(title)}") as status:
-            yield lambda text: status.update(
-                f"[bold]{escape(title)}[/] [dim]{escape(text[:width])}"
-            )
+        title = escape(plain(title))
+        with self._console.status(f"[bold]{title}") as status:
+            yield lambda text: status.update(f"[bold]{title}[/] [dim]{escape(plain(text, width))}")
         elapsed = time.monotonic() - started
-        self._console.print(f"[green]✓[/] {escape(title)} [dim]{elapsed:.1f} s")
+        self._console.print(f"[green]✓[/] {title} [dim]{elapsed:.1f} s")
 
 
 def choose_progress(*, quiet: bool, color: bool) -> Progress:

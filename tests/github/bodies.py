@@ -78,15 +78,8 @@ class Bodies:
             "base": self._end(body["base"], self._state.repository, pull.base_ref, pull.base_sha),
         }
         if whole:
-            body |= {"merged": False, "changed_files": len(pull.files), "draft": False}
+            body |= {"merged": False, "draft": False, "merge_commit_sha": pull.merge_sha or None}
         return body
-
-    def files(self, pull: Pull) -> list[dict[str, Any]]:
-        """The files that a pull request changes."""
-        example = self.example("get", "/pulls/{pull_number}/files")[0]
-        return [
-            {**example, "filename": name, "status": status} for name, status in pull.files.items()
-        ]
 
     def commit(self, commit: Commit) -> dict[str, Any]:
         """A commit with its parents."""

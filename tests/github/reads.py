@@ -35,12 +35,6 @@ def get_pull(call: Call) -> Reply:
     return Reply(body=call.bodies.pull(pull, whole=True)) if pull else NOT_FOUND
 
 
-@route("get", "/pulls/{pull_number}/files", needs="pull_requests=read")
-def list_files(call: Call) -> Reply:
-    pull = call.state.pulls.get(call.number("pull_number"))
-    return Reply(body=call.bodies.files(pull), paged=True) if pull else NOT_FOUND
-
-
 @route("get", "/issues/{issue_number}/comments", needs="issues=read; pull_requests=read")
 def list_comments(call: Call) -> Reply:
     number = call.number("issue_number")

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from github import reads, writes
+from github import git_trees, reads, writes
 from github.description import JSON, Description
 from github.faults import DROP, Fault, Faults
 from github.respond import Respond
@@ -23,7 +23,7 @@ from github.state import State, state_from_json, state_to_json
 from github.wire import Request, Response, serve
 
 CONTROL = "/_stand_in/"
-REGISTERED = (reads, writes)  # imported for the routes they add
+REGISTERED = (git_trees, reads, writes)  # imported for the routes they add
 NOTHING_THERE = Response(status=404)
 
 

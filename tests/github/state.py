@@ -20,6 +20,7 @@ class Commit:
     parents: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)  # the whole tree
     message: str = "A change"
+    modes: dict[str, str] = field(default_factory=dict)  # of links and submodules
 
 
 @dataclass(kw_only=True, slots=True)
@@ -33,7 +34,7 @@ class Pull:
     state: str = "open"
     locked: bool = False
     title: str = "A change"
-    files: dict[str, str] = field(default_factory=dict)  # name: added, modified, removed, ...
+    merge_sha: str = ""  # GitHub's test merge
 
 
 @dataclass(kw_only=True, slots=True)
@@ -112,6 +113,7 @@ class State:
     token: str = TOKEN
     permissions: dict[str, str] | None = None  # of the token; None: all
     branches: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)  # which win over branches of their name
     commits: dict[str, Commit] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class State:
     rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by branch, of rulesets
     actions: Actions = field(default_factory=Actions)
     most_comment: int = 65_536
+    truncated_trees: bool = False  # whether folders have more files than GitHub lists
 
     def new_id(self) -> int:
         """Larger than every other."""
@@ -135,13 +138,22 @@ class State:
         parents: tuple[str, ...] = (),
         branch: str = "",
         message: str = "A change",
+        modes: dict[str, str] | None = None,
     ) -> str:
         """A new commit; `files` are added to those of its first parent, the branch's tip."""
         if branch and not parents and branch in self.branches:
             parents = (self.branches[branch],)
-        tree = {**(self.commits[parents[0]].files if parents else {}), **(files or {})}
+        first = self.commits.get(parents[0]) if parents else None
+        changed = files or {}
+        kept = first.modes.items() if first else ()
         sha = sha1(f"{len(self.commits)} {parents} {message}".encode()).hexdigest()
-        self.commits[sha] = Commit(sha=sha, parents=parents, files=tree, message=message)
+        self.commits[sha] = Commit(
+            sha=sha,
+            parents=parents,
+            files={**(first.files if first else {}), **changed},
+            message=message,
+            modes={**{path: mode for path, mode in kept if path not in changed}, **(modes or {})},
+        )
         if branch:
             self.branches[branch] = sha
         return sha
@@ -189,7 +201,7 @@ class State:
     def find_commit(self, ref: str) -> Commit | None:
         """By SHA, branch, or full name of a branch."""
         name = ref.removeprefix("refs/").removeprefix("heads/")
-        return self.commits.get(self.branches.get(name, name))
+        return self.commits.get(self.tags.get(ref) or self.branches.get(name, name))
 
     def ancestors(self, sha: str) -> Iterator[str]:
         """The commit and everything it builds on, newest first."""

@@ -10,12 +10,12 @@ import requests
 from onegig.publish.github.client import Client
 from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import API_URL, Job
-from onegig.report.escape import plain
+from onegig.report.escape import log_line
 
 
 def say(text: str) -> None:
     """A line on standard error that no text from outside can make into more than one."""
-    click.echo(f"onegig: {plain(text)}", err=True)
+    click.echo(log_line(f"onegig: {text}"), err=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import Job, read_job
 from onegig.publish.trusted.comment import check_key
 from onegig.publish.trusted.poster import Outcome, Settings, post
-from onegig.report.escape import markdown, plain
+from onegig.report.escape import log_line, markdown
 
 DEFAULTS = Settings()
 
@@ -34,7 +34,8 @@ DEFAULTS = Settings()
     multiple=True,
     default=DEFAULTS.measuring,
     show_default=True,
-    help="What decides how is measured: a file, or a folder with / at its end; may be repeated.",
+    help="What else decides how is measured than what the gate's workflow runs of the repository: "
+    "a file or folder; may be repeated.",
 )
 @click.option(
     "--key",
@@ -74,7 +75,7 @@ def comment(**options: str | tuple[str, ...]) -> None:
         append(job.summary, f"**onegig**: {markdown(error.message)}\n")
         raise
     for line in outcome.lines:
-        click.echo(f"onegig: {plain(line)}")
+        click.echo(log_line(f"onegig: {line}"))
     append(job.summary, outcome.summary)
 
 

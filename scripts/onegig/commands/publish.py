@@ -26,12 +26,12 @@ from onegig.publish.baselines import DATA_BRANCH
 from onegig.publish.data.branch import Published, publish, web_address
 from onegig.publish.data.entries import make_entry
 from onegig.publish.data.plumbing import Target
-from onegig.publish.data.pushes import make_report, read_push
+from onegig.publish.data.pushes import make_report, read_push, why_foreign
 from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import SERVER_URL, read_job
 from onegig.publish.trusted.numbers import ARTIFACT
 from onegig.publish.trusted.runs import WORKFLOW, Ignored
-from onegig.report.escape import plain
+from onegig.report.escape import log_line
 
 EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -104,7 +104,7 @@ def _trend(history: Sequence[Baseline]) -> str:
     try:
         return draw_trend(history)
     except DrawingError as error:
-        click.echo(f"onegig: {plain(error.message)}", err=True)
+        click.echo(log_line(f"onegig: {error.message}"), err=True)
         raise
 
 
@@ -128,6 +128,10 @@ def _of_event(options: Options, workflow: str, artifact: str) -> Baseline | None
         _say(f"nothing was published: {push.reason}")
         return None
     with client_of(job) as client:
+        foreign = why_foreign(client, push)
+        if foreign:
+            _say(f"nothing was published: {foreign}")
+            return None
         return make_entry(make_report(client, push, options, artifact), push.created)
 
 
@@ -171,4 +175,4 @@ def _told(done: Published, entry: Baseline | None, target: Target) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"onegig: {plain(text)}")
+    click.echo(log_line(f"onegig: {text}"))

@@ -88,4 +88,5 @@ class Review:
     proposed: str = ""  # the verdict's sentence by the pull request's own budgets.yml
     self_reported: str = ""  # "owner/repo" of a fork whose job measured, else ""
     measuring_changes: tuple[str, ...] = ()  # files of the pull request that decide how is measured
+    unverified: str = ""  # why what it was measured on top of is not known, else ""
     run_url: str = ""

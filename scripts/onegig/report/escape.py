@@ -10,6 +10,7 @@ import re
 import unicodedata
 from html import escape as escape_html
 
+MOST_LOG_LINE = 10_000
 _ANSI = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # operating system command: titles, hyperlinks
     r"|[\x1b\x9b][\[()#;?]*[0-9;:?]*[ -/]*[@-~]?"  # control sequence
@@ -30,6 +31,16 @@ def plain(text: str, limit: int = 2000) -> str:
     shown = "".join(char for char in flat if unicodedata.category(char) not in _INVISIBLE)
     seen = re.sub(" +", " ", shown).strip()
     return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+
+
+def log_line(text: str) -> str:
+    """Return one line for a log, indented as it is, without a command to GitHub's runner.
+
+    It takes `::` at the beginning of a line for one, and `##[` anywhere
+    (https://github.com/actions/runner, ActionCommand.cs).
+    """
+    shown = plain(text, MOST_LOG_LINE).replace("##[", "# #[")
+    return " " * _indent(text) + (f": {shown[1:]}" if shown.startswith("::") else shown)
 
 
 def lines(text: str, limit: int = 20) -> tuple[str, ...]:

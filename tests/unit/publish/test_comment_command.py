@@ -13,7 +13,7 @@ from onegig.cli import main
 
 @pytest.fixture
 def scene(stand_in: StandIn) -> Scene:
-    return open_scene(stand_in, head_repository="octo/stack")
+    return open_scene(stand_in, head_repository="octo/stack", files={"app/a.py": "x"})
 
 
 def run(scene: Scene, folder: Path, *arguments: str, token: str | None = None) -> Result:
@@ -94,7 +94,7 @@ def test_no_job_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_choose_another_stack(scene: Scene, tmp_path: Path) -> None:
     scene.upload()
-    result = run(scene, tmp_path, "--key", "b", "--check", "onegig (b)", "--measuring", "app.py")
+    result = run(scene, tmp_path, "--key", "b", "--check", "onegig (b)", "--measuring", "app/")
     assert result.exit_code == 0
     assert scene.bodies()[0].startswith("<!-- onegig:b run=")
     assert scene.checks() == [("onegig (b)", "neutral")]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate_runs import BUDGETS, HERE, Post, Scene, open_scene
+from gate_runs import BUDGETS, FORK, HERE, Post, Scene, open_scene
 from github.stand_in import StandIn
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
@@ -54,21 +54,32 @@ FORGERIES: dict[str, Callable[[Scene, str], dict[str, str]]] = {
         "base_sha": other,
         "measured_sha": scene.state.commit(parents=(other, scene.run.head_sha), message="z"),
     },
+    "a commit of main from before the pull request": lambda scene, other: {
+        "base_sha": scene.older,
+        "measured_sha": scene.state.commit(
+            parents=(scene.older, scene.run.head_sha), message="onto an older one"
+        ),
+    },
     "no base": lambda scene, other: {"base_sha": "", "measured_sha": ""},
 }
 
 
+@pytest.mark.security
+@pytest.mark.parametrize("head_repository", [FORK, HERE])
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_base_is_not_compared_with(stand_in: StandIn, tell: Post, forgery: str) -> None:
-    scene = open_scene(stand_in)
+def test_a_forged_base_is_not_compared_with(
+    stand_in: StandIn, tell: Post, forgery: str, head_repository: str
+) -> None:
+    scene = open_scene(stand_in, head_repository=head_repository)
     other = scene.state.commit(parents=(scene.base,), message="Of the fork, larger")
-    with_history(scene, other, scene.base)
+    with_history(scene, scene.older, other, scene.base)
     scene.upload(**FORGERIES[forgery](scene, other))
     tell(scene.event())
     body = scene.only_body()
-    assert "could not be verified" in body
-    assert scene.base[:7] in body
-    assert other[:7] not in body
+    assert "no baseline: what it was measured on top of could not be verified" in body
+    for commit in (scene.older, scene.base, other):
+        assert commit[:7] not in body
+    assert scene.checks() == [("onegig", "neutral")]
 
 
 def test_nothing_in_common_with_the_base(stand_in: StandIn, tell: Post) -> None:

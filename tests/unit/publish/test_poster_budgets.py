@@ -55,7 +55,7 @@ def test_a_budgets_file_of_the_pull_request_that_is_broken_is_said(
 
 
 def test_a_base_without_budgets_is_judged_by_the_defaults(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in, files={"limits.yml": TIGHT}, changed={"limits.yml": "added"})
+    scene = open_scene(stand_in, files={"limits.yml": TIGHT})
     scene.upload()
     tell(scene.event(), budgets="limits.yml")
     assert "GO: 460 of 1,024 MB" in scene.only_body()

@@ -31,30 +31,6 @@ def test_a_fork_is_labelled_and_vouched_for_by_nobody(stand_in: StandIn, tell: P
 
 
 @pytest.mark.parametrize(
-    "path",
-    [".github/workflows/gate.yml", ".github/workflows/more.yml", "action.yml", "scripts/check"],
-)
-def test_a_pull_request_that_changes_how_is_measured(
-    stand_in: StandIn, tell: Post, path: str
-) -> None:
-    scene = open_scene(stand_in, head_repository=HERE, files={path: "echo GO"})
-    scene.upload()
-    tell(scene.event())
-    assert path in scene.only_body()
-    assert scene.checks() == [("onegig", "neutral")]
-    assert "measured in a way that this pull request changes" in scene.check_text()
-
-
-def test_more_files_than_github_lists_can_rule_nothing_out(stand_in: StandIn, tell: Post) -> None:
-    many = {f"docs/{i}.md": "added" for i in range(3000)}
-    scene = open_scene(stand_in, head_repository=HERE, changed=many)
-    scene.upload()
-    tell(scene.event())
-    assert "more than 3,000 files change" in scene.only_body()
-    assert scene.checks() == [("onegig", "neutral")]
-
-
-@pytest.mark.parametrize(
     ("command", "shown"),
     [
         ("onegig check --tier aws-t2-micro", "onegig check --tier aws-t2-micro"),

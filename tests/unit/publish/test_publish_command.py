@@ -327,6 +327,22 @@ def test_runs_that_make_no_history(
     assert not remote.head()
 
 
+@pytest.mark.security
+def test_a_tag_named_like_the_default_branch_makes_no_history(
+    publish: Publish, remote: Remote, push: Callable[..., Run], stand_in: StandIn
+) -> None:
+    """GitHub gives the tag's name as the branch that was pushed."""
+    state = stand_in.state
+    tip = state.commit(branch="main", message="Of main")
+    tagged = state.commit({".github/workflows/gate.yml": "run: echo GO"}, parents=(tip,))
+    state.tags["main"] = tagged
+    push(honest(tagged), head_sha=tagged)
+    done = publish()
+    assert done.exit_code == 0
+    assert f"nothing was published: {tagged[:12]} is not a commit of the branch main" in done.output
+    assert not remote.head()
+
+
 def test_job_of_another_event_is_told_what_is_missing(
     publish: Publish, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

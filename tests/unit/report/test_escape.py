@@ -46,6 +46,19 @@ def test_plain(text: str, seen: str) -> None:
     assert safe.plain(text) == seen
 
 
+@pytest.mark.security
+@given(hostile | st.text(alphabet=":# []a", max_size=20))
+@example("  ::add-mask::x")
+@example("step: ##[command]x")
+@example("#\u200b#[error]x")
+@example("\u200b::error::x")
+def test_no_line_of_a_log_is_a_command_to_the_runner(text: str) -> None:
+    line = safe.log_line(text)
+    assert not line.strip().startswith("::")
+    assert "##[" not in line
+    assert "\n" not in line
+
+
 @given(hostile)
 @example("<b>@me</b> **x** [a](b) `c` ~~d~~ &amp; <https://x.example>")
 @example("- item\n# heading\n1. one")

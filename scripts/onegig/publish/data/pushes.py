@@ -14,6 +14,7 @@ from onegig.model.budgets import Budgets
 from onegig.model.measured import Unknown
 from onegig.model.report import Report
 from onegig.pipeline import Options
+from onegig.publish.github.branches import branch_tip, contains
 from onegig.publish.github.client import Client
 from onegig.publish.trusted.artifact import Numbers
 from onegig.publish.trusted.numbers import ARTIFACT, fetch_numbers
@@ -26,6 +27,7 @@ class Push:
     """A run for a push to the default branch of this repository."""
 
     run: GateRun
+    branch: str  # the default branch
     created: str  # ISO 8601: when it was pushed; running again does not change it
 
 
@@ -48,7 +50,17 @@ def read_push(event: Mapping[str, Any], workflow: str = WORKFLOW) -> Push | Igno
         return Ignored(reason=f"the push was to {name}, not to {run.repository.name}")
     if run.head_branch != branch:
         return Ignored(reason=f"the push was to {run.head_branch}, not to {branch}")
-    return Push(run=run, created=created)
+    return Push(run=run, branch=branch, created=created)
+
+
+def why_foreign(client: Client, push: Push) -> str:
+    """Return why the commit is not one of the default branch; "" if it is.
+
+    A tag may have the branch's name, and be of a commit with a workflow of its own.
+    """
+    if contains(client, branch_tip(client, push.branch), push.run.head_sha):
+        return ""
+    return f"{push.run.head_sha[:12]} is not a commit of the branch {push.branch}"
 
 
 def make_report(client: Client, push: Push, options: Options, artifact: str = ARTIFACT) -> Report:

@@ -120,6 +120,8 @@ def _doubts(report: Report) -> list[str]:
         found.append(f"self-reported by {review.self_reported}")
     if review and (review.measuring_changes or _measured_otherwise(review)):
         found.append("measured in a way that this pull request changes")
+    if review and review.unverified:
+        found.append(review.unverified)
     return found
 
 

@@ -25,7 +25,7 @@ class Edit:
 
 
 def read_budgets(client: Client, path: str, ref: str) -> Budgets:
-    """The budgets at a branch or commit; the defaults where there is no such file.
+    """Return the budgets at a commit; the defaults where there is no such file.
 
     ConfigError when the file has mistakes.
     """
@@ -33,9 +33,10 @@ def read_budgets(client: Client, path: str, ref: str) -> Budgets:
 
 
 def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit | None:
-    """What changes between two commits; None when nothing does. The new text is not trusted.
+    """Return what changes between two commits; None if nothing does. The new text is not trusted.
 
-    Of a pull request's own mistakes only how many there are is told.
+    GitHub follows a link to the file that it leads to. Of a pull request's own mistakes only how
+    many there are is said.
     """
     old = _read(client, path, old_ref)
     try:

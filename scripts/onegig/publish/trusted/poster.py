@@ -17,7 +17,6 @@ from onegig.model.report import Report
 from onegig.publish.github.client import Client
 from onegig.publish.github.clock import Clock
 from onegig.publish.trusted.artifact import Numbers
-from onegig.publish.trusted.changes import MEASURING
 from onegig.publish.trusted.checks import NAME, Opinion, judge_run, refuse, set_check
 from onegig.publish.trusted.comment import AUTHOR, KEY, Marker, NotPosted, Posted, upsert
 from onegig.publish.trusted.compared import measured_on
@@ -37,7 +36,7 @@ class Settings:
 
     workflow: str = WORKFLOW
     budgets: str = "budgets.yml"  # in the repository
-    measuring: tuple[str, ...] = MEASURING  # files and folders that decide how is measured
+    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
     key: str = KEY
     check: str = NAME
     artifact: str = ARTIFACT
@@ -95,6 +94,7 @@ def _look(
         numbers,
         base_sha,
         budgets_path=settings.budgets,
+        workflow=settings.workflow,
         measuring=settings.measuring,
         now=now,
     )

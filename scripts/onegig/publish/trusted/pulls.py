@@ -7,14 +7,12 @@ the pull request's own word.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from onegig.errors import GithubError
+from onegig.publish.github.branches import branch_tip, contains
 from onegig.publish.github.client import Client
 from onegig.publish.trusted.runs import GateRun
 
 MOST_PULLS = 1000
-UP_TO_DATE = ("ahead", "identical")  # what a branch is to a commit that it contains
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +56,7 @@ def choose(client: Client, pulls: Sequence[Pull], base_sha: str) -> Pull | Ambig
     """The one pull request whose base branch contains the commit it was measured on top of."""
     if len(pulls) == 1:
         return pulls[0]
-    into = [pull for pull in pulls if base_sha and contains(client, pull.base_branch, base_sha)]
+    into = [pull for pull in pulls if base_sha and _goes_into(client, pull, base_sha)]
     if len(into) == 1:
         return into[0]
     numbers = " and ".join(f"#{pull.number}" for pull in pulls)
@@ -90,12 +88,5 @@ def _matching(listed: Iterator[Any], head_sha: str, home_id: int) -> Iterator[Pu
             )
 
 
-def contains(client: Client, branch: str, commit: str) -> bool:
-    """Whether a commit is one of the branch's, or of its ancestors."""
-    path = f"compare/{commit}...{quote(branch, safe='')}"
-    try:
-        return client.get(path, per_page=1)["status"] in UP_TO_DATE
-    except GithubError as error:
-        if error.status in (404, 422):
-            return False
-        raise
+def _goes_into(client: Client, pull: Pull, base_sha: str) -> bool:
+    return contains(client, branch_tip(client, pull.base_branch), base_sha)

@@ -19,16 +19,18 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.review import Comparison, Review
+from onegig.model.review import Review
 from onegig.model.run import Failure, RunReport
 from onegig.model.verdict import State, Verdict
 from onegig.pipeline import Options
 from onegig.publish.baselines import find_baseline
+from onegig.publish.github.branches import branch_tip
 from onegig.publish.github.client import Client
+from onegig.publish.github.trees import Forest
 from onegig.publish.trusted.artifact import Numbers
-from onegig.publish.trusted.changes import Changes, find_changes
-from onegig.publish.trusted.compared import Compared, find_compared
+from onegig.publish.trusted.compared import Compared, find_compared, find_sides
 from onegig.publish.trusted.limits import Edit, read_budgets, read_edit
+from onegig.publish.trusted.measuring import find_measuring_changes
 from onegig.publish.trusted.pulls import Pull
 from onegig.publish.trusted.runs import SUCCESS, GateRun
 
@@ -58,7 +60,7 @@ class _Facts:
 
     budgets: Budgets  # of the base branch
     compared: Compared
-    changes: Changes
+    measuring: tuple[str, ...]  # paths that measure and differ from the base branch
     edit: Edit | None
 
 
@@ -70,6 +72,7 @@ def make_report(
     base_sha: str,
     *,
     budgets_path: str,
+    workflow: str,
     measuring: tuple[str, ...],
     now: datetime,
 ) -> Report:
@@ -78,7 +81,15 @@ def make_report(
     Raises GithubError, and ConfigError when the base branch's own budgets have mistakes.
     """
     measured = Measured.of(numbers)
-    facts = _look_up(client, pull, measured, base_sha, budgets_path)
+    facts = _look_up(
+        client,
+        pull,
+        base_sha,
+        is_claimed=measured.claim is not None,
+        budgets_path=budgets_path,
+        workflow=workflow,
+        measuring=measuring,
+    )
     edit, compared = facts.edit, facts.compared
     is_verified = bool(base_sha) and compared.base_sha == base_sha
     merge = measured.claim.measured_sha if measured.claim and is_verified else ""
@@ -91,26 +102,39 @@ def make_report(
         base_sha=compared.base_sha,
         base_branch=pull.base_branch,
         branch_behind=compared.branch_behind,
-        comparison=_comparison(report, found, compared),
+        comparison=found if isinstance(found, Missing) else compare(report, *found),
         limit_changes=edit.changes if edit else (),
         proposed=_proposed(budgets_path, edit, measured, now, main),
         self_reported=run.fork,
-        measuring_changes=facts.changes.below(measuring),
+        measuring_changes=facts.measuring,
+        unverified=compared.doubt,
         run_url=run.url,
     )
     failure = _failure(run, measured, report.verdict, review.proposed)
     return replace(report, failure=failure, review=review)
 
 
-def _look_up(client: Client, pull: Pull, measured: Measured, base_sha: str, path: str) -> _Facts:
-    budgets = read_budgets(client, path, pull.base_branch)
-    compared = find_compared(client, pull, base_sha, is_claimed=measured.claim is not None)
-    changes = find_changes(client, pull.number)
-    edit = None
-    if changes.may_have(path):
-        old_ref = compared.merge_base or pull.base_branch
-        edit = read_edit(client, path, old_ref=old_ref, new_ref=pull.head_sha)
-    return _Facts(budgets=budgets, compared=compared, changes=changes, edit=edit)
+def _look_up(
+    client: Client,
+    pull: Pull,
+    base_sha: str,
+    *,
+    is_claimed: bool,
+    budgets_path: str,
+    workflow: str,
+    measuring: tuple[str, ...],
+) -> _Facts:
+    """Ask GitHub for it, always by SHA: a tag may have the name of a branch."""
+    tip = branch_tip(client, pull.base_branch)
+    budgets = read_budgets(client, budgets_path, tip)
+    compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=is_claimed)
+    old_ref = compared.merge_base or tip
+    edit = read_edit(client, budgets_path, old_ref=old_ref, new_ref=pull.head_sha)
+    sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
+    changed = find_measuring_changes(Forest(client), sides, workflow, measuring)
+    if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
+        changed = (*changed, budgets_path)
+    return _Facts(budgets=budgets, compared=compared, measuring=changed, edit=edit)
 
 
 def _judged(
@@ -146,20 +170,11 @@ def _proposed(
 
 
 def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline, int] | Missing:
-    if not compared.base_sha:
+    if not compared.merge_base:
         return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
+    if compared.doubt:
+        return Skipped(reason=compared.doubt)
     return find_baseline(client, compared.base_sha, branch)
-
-
-def _comparison(
-    report: Report, found: tuple[Baseline, int] | Missing, compared: Compared
-) -> Comparison | Missing:
-    if isinstance(found, Missing):
-        return found
-    comparison = compare(report, *found)
-    if not compared.doubt:
-        return comparison
-    return replace(comparison, differences=(compared.doubt, *comparison.differences))
 
 
 def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:

@@ -1,0 +1,136 @@
+"""What of a pull request decides how is measured and differs from the base branch, by content.
+
+That is the gate's workflow, the local actions and scripts it runs, what links among these point to,
+and the commits of submodules. Lists of changed files would not do: a link stays the same while its
+target changes.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onegig.errors import ConfigError, GithubError
+from onegig.publish.github.trees import Entry, Forest, Mode, Tree, TreeError
+from onegig.publish.trusted.gate_files import ACTION_FILES, local_actions, scripts
+
+WORKFLOWS = (".github/workflows", ".github/actions")
+WITHOUT_GATE = ("scripts", "pyproject.toml", *ACTION_FILES)  # where the base has no gate to read
+SUBMODULES = ".gitmodules"
+MOST_PATHS = 1_000
+NOT_THERE = (404, 409, 422)
+
+State = tuple[str, Entry | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sides:
+    """The commits that decide, by SHA.
+
+    `merge` is GitHub's own test merge and `merge_onto` its first parent, "" where there is none.
+    """
+
+    base: str  # tip of the base branch
+    head: str
+    merge_base: str  # "" where they have nothing in common
+    merge: str = ""
+    merge_onto: str = ""
+
+
+def find_measuring_changes(
+    forest: Forest, sides: Sides, workflow: str, extra: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Return the paths that measure and are not what the base branch has; () if all are equal.
+
+    `workflow` is the gate's file, `extra` what else measures. What can't be compared counts.
+    """
+    try:
+        paths = _measuring(forest.tree(sides.base), workflow, extra)
+        return tuple(dict.fromkeys(_changes(forest, sides, paths)))
+    except GithubError as error:
+        if not isinstance(error, TreeError) and error.status not in NOT_THERE:
+            raise
+        return (f"what measures could not be compared: {error.message}",)
+
+
+def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all paths that measure, by what the base branch has in them."""
+    text = base.text(workflow)
+    waiting = [*WORKFLOWS, workflow, *(path.rstrip("/") for path in extra)]
+    waiting += WITHOUT_GATE if text is None else _run_by(base, workflow, text)
+    paths: dict[str, None] = {}
+    while waiting:
+        path = waiting.pop()
+        if path in paths:
+            continue
+        if len(paths) == MOST_PATHS:
+            raise TreeError("links lead to too many files", command=path)
+        paths[path] = None
+        waiting += _led_to(base, path)
+    return tuple(paths)
+
+
+def _run_by(base: Tree, workflow: str, text: str) -> Iterator[str]:
+    """Yield the paths that a workflow runs, and those that its local actions run."""
+    waiting, seen = [(workflow, text)], {workflow}
+    while waiting:
+        path, text = waiting.pop()
+        try:
+            yield from scripts(path, text)
+            used = local_actions(path, text)
+        except ConfigError:  # GitHub does not run it either
+            continue
+        for action in used:
+            files = [posixpath.normpath(posixpath.join(action, name)) for name in ACTION_FILES]
+            yield from files if action == "." else (action,)
+            for file in {action, *files} - seen:
+                seen.add(file)
+                inner = base.text(file)
+                if inner is not None:
+                    waiting.append((file, inner))
+
+
+def _led_to(base: Tree, path: str) -> Iterator[str]:
+    """Yield where links at or below a path lead, within the repository."""
+    for place, entry in base.below(path):
+        if entry.mode == Mode.SUBMODULE:
+            yield SUBMODULES
+        elif entry.mode == Mode.LINK:
+            target = base.forest.read(entry)
+            rest = path.removeprefix(place).strip("/") if path.startswith(f"{place}/") else ""
+            joined = posixpath.join(posixpath.dirname(place), target, rest)
+            inside = posixpath.normpath(joined)
+            if inside != "." and not inside.startswith(("..", "/")):
+                yield inside
+
+
+def _changes(forest: Forest, sides: Sides, paths: tuple[str, ...]) -> Iterator[str]:
+    base, head = forest.tree(sides.base), forest.tree(sides.head)
+    for path in paths:
+        was, now = base.find(path), head.find(path)
+        if was == now or _only_base_changed(forest, sides, path, now):
+            continue
+        yield from _differences(base, head, path, was, now)
+
+
+def _only_base_changed(forest: Forest, sides: Sides, path: str, now: State) -> bool:
+    """Return whether the branch merely lags behind, so that its merge has what the base has.
+
+    A merge base alone does not say what a merge makes of several of them; GitHub's merge does.
+    """
+    if not sides.merge_base or forest.tree(sides.merge_base).find(path) != now:
+        return False
+    if not sides.merge or not sides.merge_onto:
+        return False
+    return forest.tree(sides.merge).find(path) == forest.tree(sides.merge_onto).find(path)
+
+
+def _differences(base: Tree, head: Tree, path: str, was: State, now: State) -> Iterator[str]:
+    """Yield the files that differ where both sides have a folder, else the path itself."""
+    if any(entry is None or entry.mode != Mode.FOLDER for _, entry in (was, now)):
+        yield path
+        return
+    old, new = dict(base.below(path)), dict(head.below(path))
+    for name in sorted(old.keys() | new.keys()):
+        one, other = old.get(name), new.get(name)
+        if one != other and any(each and each.mode != Mode.FOLDER for each in (one, other)):
+            yield name
