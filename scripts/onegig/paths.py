@@ -17,6 +17,20 @@ def absolute(path: Path) -> Path:
     return join(Path(here), path)
 
 
+def checkout() -> Path:
+    """Return the folder that a stranger's files may fill: the nearest with .git, else this one.
+
+    A home folder that is a repository, too, is its user's own.
+    """
+    here = absolute(Path())
+    for folder in (here, *here.parents):
+        if Path.home().is_relative_to(folder):
+            break
+        if (folder / ".git").exists():
+            return folder
+    return here
+
+
 def shown(path: Path) -> Path:
     """Return an absolute path as a user in the current folder would write it."""
     here = absolute(Path())
