@@ -43,12 +43,12 @@ from onegig.output import (
     terminal_width,
     write_data,
     write_documents,
-    write_file,
 )
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS
 from onegig.report.images import render_images
+from onegig.writing import write_file
 
 EXIT_CODES = """\b
 Exit codes:
