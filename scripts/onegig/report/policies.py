@@ -42,10 +42,12 @@ def title(report: Report) -> str:
     known = changes.remarks(report)
     new = sum(sum(_added(one, known).values()) for one in files)
     unlinted = sum(isinstance(one.hadolint, Missing) for one in files)
+    settings = dict.fromkeys(one.settings for one in files if one.settings)
     found = f"{words.plural(remarks, 'remark')} in {words.plural(len(remarked), 'file')}"
     told = (
         found + (f", {new:,} of them new" if new else "") if remarks else "",
         f"{unlinted:,} not linted" if unlinted else "",
+        f"hadolint follows {', '.join(settings)}" if settings else "",
     )
     return f"Dockerfiles: {'; '.join(filter(None, told))}" if any(told) else ""
 

@@ -174,6 +174,7 @@ def test_hadolint_keeps_to_the_projects_own_configuration(
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")
     (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
     assert "DL3025" not in {one.rule for one in found.remarks}
+    assert found.settings == os.path.relpath(tmp_path / ".hadolint.yaml")
 
 
 def test_without_hadolint_nothing_counts_as_linted(
