@@ -24,6 +24,12 @@ _STREAMS = (Path("/dev"), Path("/proc"))
 _MODE = 0o666  # less the user's umask
 
 
+def refuse_outside(folder: Path) -> None:
+    """Raise ConfigError where a folder of the checkout leads out of it."""
+    with _telling(folder):
+        _real_parent(folder / "file")
+
+
 def write_file(path: Path, text: str) -> None:
     """Write a file and the folders above it; ConfigError when that is not possible."""
     with _telling(path):
@@ -97,7 +103,7 @@ def _real_parent(path: Path) -> Path:
     inside = folder.is_relative_to(checkout()) or folder.is_relative_to(_root())
     if inside and not real.is_relative_to(_root()):
         raise ConfigError(
-            f"{path} would be written out of the checkout: {path.parent} leads to {real}",
+            f"{path.parent} leads out of the checkout, to {real}",
             advice="remove that symbolic link, or name the folder that it leads to",
         )
     return real

@@ -25,6 +25,9 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yaml",
 )
 DOTENV = ".env"
+# An `include` from elsewhere is fetched by git, with variables of the checkout's .env in older
+# releases, or unpacked from a registry (CVE-2025-62725): only where the user's shell asks for it.
+REMOTES = ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "COMPOSE_EXPERIMENTAL_OCI_REMOTE")
 
 _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # no other can be written ${NAME}
@@ -130,7 +133,8 @@ class Compose:
         return tuple(map(Path, file.split(separator or os.pathsep))) if file else ()
 
     def _run(self, command: list[str], **options: Any) -> Completed:
-        environment = dict(self.environment)
+        environment = {name: os.environ.get(name, "false") for name in REMOTES}
+        environment |= self.environment
         if self.folder != Path():
             environment["PWD"] = str(self.directory)  # else links are followed to the real folder
             options["cwd"] = self.directory

@@ -31,6 +31,7 @@ _ADVICE = (
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
+    ("REMOTE", "an include from elsewhere is only taken where that variable is true in your shell"),
     ("undefined service", "depends_on and its like name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),

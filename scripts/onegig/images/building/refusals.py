@@ -21,8 +21,7 @@ Target = Mapping[str, Any]
 def refuse_secret_sources(target: str, definition: Target) -> None:
     """Raise ConfigError where a target of bake would read what is not for builds."""
     for path in _files(definition):
-        real = Path(os.path.realpath(path))
-        if any(real.is_relative_to(each) or each.is_relative_to(real) for each in KERNELS):
+        if _shows_processes(path):
             raise ConfigError(
                 f"the build of {target} may not read {path}: it shows this machine's processes",
                 advice="name a folder or file of the project in the build section",
@@ -34,6 +33,15 @@ def refuse_secret_sources(target: str, definition: Target) -> None:
                 f"the cache of {target} names a server that would get the token of GitHub's cache",
                 advice="leave url and token out: `type=gha` is enough",
             )
+
+
+def _shows_processes(path: str) -> bool:
+    """Tell whether a path leads below /proc and its like, or to a folder that holds them."""
+    try:
+        real = Path(os.path.realpath(path))
+    except OSError:  # a link of a process that is not the user's own
+        return True
+    return any(real.is_relative_to(each) or each.is_relative_to(real) for each in KERNELS)
 
 
 def _files(definition: Target) -> Iterator[str]:
