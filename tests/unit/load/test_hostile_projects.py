@@ -2,16 +2,21 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from onegig.cli import main
-from onegig.errors import ConfigError, ExitCode
+from onegig.errors import ConfigError, ExitCode, MeasureError
 from onegig.load.stack import load_stack
+from onegig.memory import watch
+from onegig.memory.box import Box
+from onegig.owned import Run
 from onegig.process import Completed
 
 pytestmark = pytest.mark.security
@@ -110,3 +115,17 @@ def test_nothing_is_included_from_elsewhere(
     assert "disabled" in caught.value.detail
     assert not (project / "ran").exists()
     assert "in your shell" in caught.value.advice
+
+
+def test_the_sampler_imports_nothing_from_beside_the_compose_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "argparse", "onegig"):
+        (project / f"{name}.py").write_text(f"open({str(project / 'ran')!r}, 'w')\n")
+    nobody = cast(Box, SimpleNamespace(pid=2**22 + 1))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    run_ = Run(name="onegig-test", owner="test", directory=project)
+    with pytest.raises(MeasureError), watch.watch_box(nobody, run_, hz=1):
+        pass
+    assert not (project / "ran").exists()
