@@ -37,14 +37,20 @@ def write_file(path: Path, text: str) -> None:
         if place is None:
             path.write_text(text, encoding="utf-8")
             return
-        with _folder(place.parent) as folder, _made(folder, text) as temporary:
-            os.replace(temporary, place.name, src_dir_fd=folder, dst_dir_fd=folder)
+        name = f".onegig-{secrets.token_hex(8)}"
+        with _folder(place.parent) as folder:
+            try:
+                _create(folder, name, text)
+                os.replace(name, place.name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
 
 
 def write_new_file(path: Path, text: str) -> None:
     """Write a file that is not there yet, and the folders above it. Raises ConfigError."""
-    with _telling(path), _folder(_real_parent(path)) as folder, _made(folder, text) as temporary:
-        os.link(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    with _telling(path), _folder(_real_parent(path)) as folder:
+        _create(folder, path.name, text)
 
 
 def append_file(path: Path, text: str) -> None:
@@ -129,14 +135,7 @@ def _folder(path: Path) -> Iterator[int]:
         os.close(folder)
 
 
-@contextmanager
-def _made(folder: int, text: str) -> Iterator[str]:
-    """Write a file under a name that nobody knows; gone at the end, unless it was moved."""
-    name = f".onegig-{secrets.token_hex(8)}"
+def _create(folder: int, name: str, text: str) -> None:
+    """Write a file that must not be there yet, not even as a link."""
     with os.fdopen(os.open(name, _NEW, _MODE, dir_fd=folder), "w", encoding="utf-8") as file:
         file.write(text)
-    try:
-        yield name
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder)
