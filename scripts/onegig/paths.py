@@ -18,17 +18,22 @@ def absolute(path: Path) -> Path:
 
 
 def checkout() -> Path:
-    """Return the folder that a stranger's files may fill: the nearest with .git, else this one.
+    """Return the folder that a stranger's files may fill: this one's repository, else this one."""
+    return repository(Path()) or absolute(Path())
 
-    A home folder that is a repository, too, is its user's own.
+
+def repository(place: Path) -> Path | None:
+    """Return the outermost folder above a place that is a repository of git's.
+
+    Outermost, as a link in a repository may lead to another one. A home folder that is a
+    repository, too, is its user's own.
     """
-    here = absolute(Path())
-    for folder in (here, *here.parents):
-        if Path.home().is_relative_to(folder):
-            break
-        if (folder / ".git").exists():
+    here = absolute(place)
+    for folder in reversed((here, *here.parents)):
+        is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false where closed to us
+        if is_repository and not Path.home().is_relative_to(folder):
             return folder
-    return here
+    return None
 
 
 def shown(path: Path) -> Path:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from onegig.errors import ConfigError
-from onegig.paths import absolute, checkout
+from onegig.paths import absolute, checkout, repository
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -89,11 +89,10 @@ def _place(path: Path) -> Path | None:
 
     None for what can only be written to as it is: a terminal, a pipe, /dev/stdout.
     """
-    parent = _real_parent(path)
-    place = parent / path.name
+    place = _real_parent(path) / path.name
     if any(absolute(path).is_relative_to(folder) for folder in _STREAMS):
         return None
-    if not parent.is_relative_to(_root()):
+    if _root_of(absolute(path).parent) is None:
         place = Path(os.path.realpath(place))
     with suppress(FileNotFoundError):
         mode = place.lstat().st_mode
@@ -103,11 +102,10 @@ def _place(path: Path) -> Path | None:
 
 
 def _real_parent(path: Path) -> Path:
-    """Return the real folder of a file. Raises ConfigError where it leads out of the checkout."""
+    """Return the real folder of a file. Raises ConfigError where it leads out of its checkout."""
     folder = absolute(path).parent
-    real = Path(os.path.realpath(folder))
-    inside = folder.is_relative_to(checkout()) or folder.is_relative_to(_root())
-    if inside and not real.is_relative_to(_root()):
+    real, root = Path(os.path.realpath(folder)), _root_of(folder)
+    if root and not real.is_relative_to(os.path.realpath(root)):
         raise ConfigError(
             f"{path.parent} leads out of the checkout, to {real}",
             advice="remove that symbolic link, or name the folder that it leads to",
@@ -115,8 +113,10 @@ def _real_parent(path: Path) -> Path:
     return real
 
 
-def _root() -> Path:
-    return Path(os.path.realpath(checkout()))
+def _root_of(folder: Path) -> Path | None:
+    """Return the checkout that a folder is in, by its name; None for a place of the user's own."""
+    here = checkout()
+    return repository(folder) or (here if folder.is_relative_to(here) else None)
 
 
 @contextmanager

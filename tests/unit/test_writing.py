@@ -107,6 +107,21 @@ def test_a_checkout_that_is_reached_through_a_link_keeps_its_rules(
     assert sorted(precious.parent.iterdir()) == [precious]
 
 
+@pytest.mark.security
+def test_a_checkout_that_is_not_the_current_folder_keeps_its_rules(
+    checkout: Path, precious: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (precious.parent / ".git").mkdir()  # a link to another repository
+    (checkout / "out").symlink_to(precious.parent)
+    (checkout / "file").symlink_to(precious)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="out of the checkout"):
+        write_file(checkout / "out" / "new", "x")
+    write_file(checkout / "file", "x")
+    assert precious.read_text() == PRECIOUS
+    assert not (precious.parent / "new").exists()
+
+
 def test_links_of_the_user_elsewhere_are_followed(checkout: Path, precious: Path) -> None:
     elsewhere = precious.parent
     (elsewhere / "folder").mkdir()
