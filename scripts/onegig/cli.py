@@ -43,12 +43,12 @@ from onegig.output import (
     terminal_width,
     write_data,
     write_documents,
-    write_file,
 )
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS
 from onegig.report.images import render_images
+from onegig.writing import refuse_outside, write_file
 
 EXIT_CODES = """\b
 Exit codes:
@@ -142,6 +142,7 @@ def check(
     numbers: Path,
 ) -> None:
     """Build, inspect, boot, measure and judge the whole stack."""
+    refuse_outside(directory)  # before the minutes that measuring takes
     if github:
         local = replace(options, typed="")  # what a reader of the comment would type
         code = check_as_job(local, progress, directory, numbers)

@@ -13,56 +13,54 @@ from tempfile import TemporaryDirectory
 
 from onegig.errors import DrawingError
 from onegig.model.baseline import Baseline
-from onegig.model.codec import from_json, to_line
+from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.report import Report
 from onegig.process import CommandError, run
 from onegig.report import html, trend
 
 DRAW_SECONDS = 300.0
 PAGE, TREND = "page", "trend"
+NAMES = {PAGE: "report.html", TREND: "trend.svg"}
 
 
-def draw_page(report: Path, page: Path) -> None:
-    """Draw the HTML report of a report.json. Raises DrawingError, and then there is no page."""
-    try:
-        _draw(PAGE, report, page)
-    except DrawingError:
-        page.unlink(missing_ok=True)
-        raise
+def draw_page(report: Report) -> str:
+    """Return the HTML report. Raises DrawingError."""
+    return _draw(PAGE, to_json(report))
 
 
 def draw_trend(history: Sequence[Baseline]) -> str:
     """Return the SVG of the trend. Raises DrawingError."""
-    with TemporaryDirectory(prefix="onegig-trend-") as folder:
-        source, target = Path(folder) / "history.jsonl", Path(folder) / "trend.svg"
-        source.write_text("".join(map(to_line, history)), encoding="utf-8")
-        _draw(TREND, source, target)
-        return target.read_text(encoding="utf-8")
+    return _draw(TREND, "".join(map(to_line, history)))
 
 
-def _draw(kind: str, source: Path, target: Path) -> None:
-    argv = [sys.executable, "-P", "-m", "onegig.drawing", kind, str(source), str(target)]
-    try:
-        run(argv, env=_package_path(), timeout_seconds=DRAW_SECONDS)
-    except CommandError as error:
-        last = error.detail.rpartition("\n")[2]
-        raise DrawingError(
-            f"{target.name} could not be drawn: {error.message}{f': {last}' if last else ''}",
-            command=error.command,
-            advice="all numbers are in report.json; `onegig render` draws it on another machine",
-        ) from error
+def _draw(kind: str, text: str) -> str:
+    with TemporaryDirectory(prefix="onegig-draw-") as folder:
+        source, target = Path(folder) / "source.json", Path(folder) / NAMES[kind]
+        source.write_text(text, encoding="utf-8")
+        argv = [sys.executable, "-P", "-m", "onegig.drawing", kind, str(source), str(target)]
+        try:
+            run(argv, env=_package_path(), timeout_seconds=DRAW_SECONDS)
+            return target.read_text(encoding="utf-8")
+        except CommandError as error:
+            last = error.detail.rpartition("\n")[2]
+            raise DrawingError(
+                f"{target.name} could not be drawn: {error.message}{f': {last}' if last else ''}",
+                command=error.command,
+                advice="all numbers are in report.json; `onegig render` draws it elsewhere",
+            ) from error
 
 
 def _package_path() -> dict[str, str]:
     """Return the variable that lets the child import this very onegig, where it is not installed.
 
-    An installed package needs none, and its folder must not come before the standard library.
+    An installed package needs none, and its folder must not come before the standard library. Only
+    absolute folders count: others are where the checkout can put modules.
     """
     root = str(Path(__file__).parents[1])
     if root in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         return {}
-    known = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join((root, known) if known else (root,))}
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {"PYTHONPATH": os.pathsep.join((root, *filter(os.path.isabs, known)))}
 
 
 def _main(kind: str, source: Path, target: Path) -> None:

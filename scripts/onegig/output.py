@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from onegig.drawing import draw_page
-from onegig.errors import ConfigError, DrawingError, ExitCode, OnegigError
+from onegig.errors import DrawingError, ExitCode, OnegigError
 from onegig.model.codec import D, from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
@@ -16,6 +16,7 @@ from onegig.progress import Progress
 from onegig.report.escape import log_line
 from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
+from onegig.writing import remove_file, write_file
 
 DATA, COMMENT, PAGE = "report.json", "comment.md", "report.html"
 EXITS = {
@@ -31,7 +32,7 @@ def write_data(report: Report, directory: Path) -> None:
     """Write report.json, and remove what an earlier run has left beside it."""
     write_file(directory / DATA, to_json(report))
     for name in (COMMENT, PAGE):
-        (directory / name).unlink(missing_ok=True)
+        remove_file(directory / name)
 
 
 def write_documents(report: Report, directory: Path, progress: Progress) -> None:
@@ -42,7 +43,7 @@ def write_documents(report: Report, directory: Path, progress: Progress) -> None
     write_file(directory / COMMENT, render_markdown(report))
     try:
         with progress.step(f"draw {directory / PAGE}"):
-            draw_page(directory / DATA, directory / PAGE)
+            write_file(directory / PAGE, draw_page(report))
     except DrawingError as error:
         print_error(error)
 
@@ -65,31 +66,6 @@ def print_or_write(text: str, path: Path | None) -> None:
         write_file(path, text)
     else:
         click.echo(text, nl=False)
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file and the folders above it; ConfigError when that is not possible."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}",
-            advice="name another place: --report, --output",
-        ) from error
-
-
-def write_new_file(path: Path, text: str) -> None:
-    """Write a file that is not there yet, and the folders above it. Raises ConfigError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}",
-            advice="name another place: --report, --output",
-        ) from error
 
 
 def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:

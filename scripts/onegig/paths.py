@@ -17,6 +17,25 @@ def absolute(path: Path) -> Path:
     return join(Path(here), path)
 
 
+def checkout() -> Path:
+    """Return the folder that a stranger's files may fill: this one's repository, else this one."""
+    return repository(Path()) or absolute(Path())
+
+
+def repository(place: Path) -> Path | None:
+    """Return the outermost folder above a place that is a repository of git's.
+
+    Outermost, as a link in a repository may lead to another one. A home folder that is a
+    repository, too, is its user's own.
+    """
+    here = absolute(place)
+    for folder in reversed((here, *here.parents)):
+        is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false where closed to us
+        if is_repository and not Path.home().is_relative_to(folder):
+            return folder
+    return None
+
+
 def shown(path: Path) -> Path:
     """Return an absolute path as a user in the current folder would write it."""
     here = absolute(Path())

@@ -1,7 +1,8 @@
 """The one way to run a child process: argument list, time limit, captured output, typed failure.
 
-Children do not outlive onegig: on Linux each is started through `setpriv --pdeathsig KILL`, so that
-even a killed run leaves no build or measurement going on behind it.
+A child gets few of the user's variables (see variables.py), and its program is never one of the
+checkout's, whatever PATH says. Children do not outlive onegig: on Linux each is started through
+`setpriv --pdeathsig KILL`, so that even a killed run leaves no build or measurement going on.
 """
 
 import os
@@ -20,8 +21,10 @@ from threading import Thread
 from typing import IO
 
 from onegig.errors import OnegigError
+from onegig.variables import choose_variables, search_path
 
 TAIL_LINES = 30
+NOWHERE = Path(os.sep)  # where tools run that would read settings in the folder they run in
 PIPE_SECONDS = 5.0  # for what a killed child's own children still hold open
 
 
@@ -59,8 +62,7 @@ def find_program(name: str) -> str | None:
     Then among those that `pip install --user` puts elsewhere, then on PATH.
     """
     user = sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
-    folders = (str(own_folder()), user, None)
-    return next(filter(None, (shutil.which(name, path=folder) for folder in folders)), None)
+    return shutil.which(name, path=search_path((str(own_folder()), user)))
 
 
 def run(
@@ -75,9 +77,9 @@ def run(
 ) -> Completed:
     """Run `argv` to its end and return what it printed.
 
-    `env` is added to the process's own environment. `on_line` sees every line of standard error as
-    it comes (progress of long builds). Raises CommandError when the child fails (unless `check` is
-    false), is missing, or runs longer than `timeout_seconds`.
+    `env` is added to what the program gets of our own environment. `on_line` sees every line of
+    standard error as it comes (progress of long builds). Raises CommandError when the child fails
+    (unless `check` is false), is missing, or runs longer than `timeout_seconds`.
     """
     child = spawn(argv, env=env, cwd=cwd, stdin=stdin)
     errors: list[str] = []
@@ -112,12 +114,13 @@ def spawn(
     stderr: int | IO[bytes] = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start a child that dies with onegig. Raises CommandError when the program is missing."""
-    if shutil.which(argv[0]) is None:
+    program = shutil.which(argv[0], path=search_path())
+    if program is None:
         raise CommandError(argv, -1, "", "is not installed or not on PATH")
     try:
         return subprocess.Popen(
-            [*_tether(), *argv],
-            env={**os.environ, **env} if env else None,
+            [*_tether(), program, *argv[1:]],
+            env={**choose_variables(argv, os.environ), **(env or {})},
             cwd=cwd,
             stdin=stdin,
             stdout=stdout,
@@ -159,7 +162,7 @@ def _ending(code: int) -> str:
 
 @cache
 def _tether() -> tuple[str, ...]:
-    setpriv = shutil.which("setpriv")
+    setpriv = shutil.which("setpriv", path=search_path())
     return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 

@@ -34,7 +34,6 @@ def build(client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bui
                 stacks[-1],
                 current,
                 say=said.append,
-                environment={},
                 inputs=read_build_inputs(stacks[-1], {}),
             )
         for image in stacks[-1].images:

@@ -25,13 +25,13 @@ from onegig.model.images import ImagesReport
 from onegig.model.stack import Stack
 from onegig.model.trial import Side, Trial
 from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
-from onegig.output import write_file
 from onegig.owned import new_run
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.escape import plain
 from onegig.report.trial import healthy, render_trial
+from onegig.writing import write_file
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
 HEALTHY_SECONDS = 120.0

@@ -7,8 +7,8 @@ import click
 
 from onegig.commands.asking import open_client
 from onegig.errors import GithubError
+from onegig.git import ask_git
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.process import CommandError, run
 from onegig.publish.baselines import DATA_BRANCH
 from onegig.publish.doctor.checkout import read_checkout, repository_of
 from onegig.publish.doctor.data import DATA_FILES
@@ -87,16 +87,8 @@ def _hosted(name: str, token: str, workflows: tuple[str, ...], branch: str) -> H
 
 
 def _root() -> Path:
-    return Path(_git("rev-parse", "--show-toplevel") or ".")
+    return Path(ask_git(Path(), "rev-parse", "--show-toplevel").strip() or ".")
 
 
 def _origin() -> str:
-    return repository_of(_git("remote", "get-url", "origin"))
-
-
-def _git(*arguments: str) -> str:
-    """What git prints; "" where there is none, or no repository."""
-    try:
-        return run(["git", *arguments]).stdout.strip()
-    except CommandError:
-        return ""
+    return repository_of(ask_git(Path(), "remote", "get-url", "origin").strip())

@@ -9,18 +9,19 @@ import click
 
 from onegig import pipeline
 from onegig.errors import ConfigError
+from onegig.git import ask_git
 from onegig.init import workflows as examples
 from onegig.init.budgets import MARGIN, ran_well, write_budgets
-from onegig.init.source import Source, ask_git, default_branch_of, find_source, origin_of
+from onegig.init.source import Source, default_branch_of, find_source, origin_of
 from onegig.model.codec import from_json
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import format_mb
 from onegig.options import EXISTING_FILE, progress_options, project_options, window_options
-from onegig.output import write_new_file
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.escape import plain
+from onegig.writing import write_new_file
 
 NOBODY = "OWNER/NAME"
 EPILOG = """\b
@@ -98,7 +99,7 @@ def _plan(budgets: Path, *, wanted: bool) -> _Plan:
 
 def _is_hosted(repository: str) -> bool:
     """Return whether this is the top folder of a checkout that comes from GitHub."""
-    return bool(repository) and ask_git(Path(), "rev-parse", "--show-prefix") == ""
+    return bool(repository) and ask_git(Path(), "rev-parse", "--show-prefix").strip() == ""
 
 
 def _read(path: Path) -> Report:

@@ -12,6 +12,7 @@ from onegig import pipeline
 from onegig.commands.asking import client_of
 from onegig.drawing import draw_trend
 from onegig.errors import ConfigError, DrawingError
+from onegig.git import ask_git, run_git
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
@@ -21,7 +22,7 @@ from onegig.model.run import RunReport
 from onegig.options import EXISTING_FILE, project_options
 from onegig.output import read_document
 from onegig.pipeline import Options
-from onegig.process import CommandError, run
+from onegig.process import CommandError
 from onegig.publish.baselines import DATA_BRANCH
 from onegig.publish.data.branch import Published, publish, web_address
 from onegig.publish.data.entries import make_entry
@@ -113,7 +114,7 @@ def _remote() -> str:
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         return f"{os.environ.get('GITHUB_SERVER_URL') or SERVER_URL}/{repository}"
     try:
-        return run(["git", "remote", "get-url", "origin"]).stdout.strip()
+        return run_git(Path(), "remote", "get-url", "origin").stdout.strip()
     except CommandError as error:
         raise ConfigError(
             "there is no repository to publish to", advice="name one with --remote"
@@ -158,11 +159,9 @@ def _of_commit(report: Report, options: Options) -> Baseline:
     A run's own end says little: that of an older commit may come last.
     """
     entry = make_entry(report)
-    argv = ["git", "-C", str(options.budgets.parent), "show", "--no-patch", "--format=%cI"]
-    try:
-        return replace(entry, created=run([*argv, entry.commit, "--"]).stdout.strip())
-    except CommandError:
-        return entry
+    arguments = ("show", "--no-patch", "--format=%cI", entry.commit, "--")
+    created = ask_git(options.budgets.parent, *arguments).strip()
+    return replace(entry, created=created) if created else entry
 
 
 def _told(done: Published, entry: Baseline | None, target: Target) -> str:

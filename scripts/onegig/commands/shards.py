@@ -16,6 +16,7 @@ from onegig.model.codec import from_json
 from onegig.options import SOME_FILE, project_options
 from onegig.pipeline import Options
 from onegig.publish.baselines import DATA_BRANCH, RAW
+from onegig.writing import append_file
 
 BASELINE = "baseline.json"  # on the data branch
 MOST_BASELINE_BYTES = 4_000_000
@@ -49,7 +50,7 @@ def shards(*, options: Options, baseline: Path | None, output: Path | None, gith
     click.echo(text)
     path = output or (_github_output() if github else None)
     if path:
-        _append(path, f"shards={text}\n")
+        append_file(path, f"shards={text}\n")
 
 
 def _json(found: tuple[Shard, ...]) -> str:
@@ -106,13 +107,3 @@ def _github_output() -> Path:
             advice="leave --github out, or name a file with --output",
         )
     return Path(path)
-
-
-def _append(path: Path, line: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}", advice="choose another place"
-        ) from error

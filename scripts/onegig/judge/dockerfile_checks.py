@@ -28,7 +28,8 @@ def check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]
             text = f"{len(one.counted):,} to mend: {_first(one.counted)}"
             yield _check(one, len(one.counted), _STATES[budgets.images.policy], text, where)
         elif not isinstance(one.hadolint, Missing):
-            yield _check(one, 0, State.GO, "nothing to mend", where)
+            ignored = f", {len(one.ignored):,} ignored by comments" if one.ignored else ""
+            yield _check(one, 0, State.GO, f"nothing to mend{ignored}", where)
         else:
             yield _check(one, one.hadolint, State.WARN, one_line(one.hadolint.reason), where)
 

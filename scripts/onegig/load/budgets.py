@@ -43,6 +43,7 @@ from onegig.model.budgets import (
 from onegig.model.scan import Severity
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, catalogue
+from onegig.variables import steers_programs
 
 COMPOSE = "compose.yml"
 ENOUGH_SAMPLES = 2
@@ -250,6 +251,10 @@ def _check_sense(budgets: Budgets, values: Values) -> None:
     if measure.hz > 0 and measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
         message = f"holds less than two samples at {measure.hz:g} a second; make it longer"
         values.problem(("measure", "window"), message)
+    for name, _ in budgets.load.environment if budgets.load else ():
+        if steers_programs(name):
+            message = "steers programs of this machine: let the compose file use another name"
+            values.problem(("load", "environment", name), message)
     if budgets.load and budgets.load.rate is None and budgets.load.takes_rate:
         values.problem(("load", "command"), f"has {RATE} but load.rate is not set")
     if budgets.load and budgets.load.rate is not None and not budgets.load.takes_rate:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onegig.load.compose_errors import explain, is_missing, no_file
+from onegig.load.compose_errors import explain, is_missing, no_file, refuse_host_access
 from onegig.load.document import read_output
 from onegig.model.compose_config import dump_config, unescape
 from onegig.paths import absolute, join, shown
 from onegig.process import CommandError, Completed, run
+from onegig.variables import explain_held_back
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -24,6 +25,9 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yaml",
 )
 DOTENV = ".env"
+# An `include` from elsewhere is fetched by git, with variables of the checkout's .env in older
+# releases, or unpacked from a registry (CVE-2025-62725): only where the user's shell asks for it.
+REMOTES = ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "COMPOSE_EXPERIMENTAL_OCI_REMOTE")
 
 _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # no other can be written ${NAME}
@@ -82,6 +86,7 @@ class Compose:
             done, config = self._config(command)
         except CommandError as error:
             raise explain(error, tuple(map(shown, paths))) from error
+        refuse_host_access(config, shown(paths[0]))
         return Resolved(config=config, warnings=tuple(_warnings(done.stderr, paths)))
 
     def variables(self, names: Iterable[str], project: Path) -> dict[str, str]:
@@ -128,7 +133,8 @@ class Compose:
         return tuple(map(Path, file.split(separator or os.pathsep))) if file else ()
 
     def _run(self, command: list[str], **options: Any) -> Completed:
-        environment = dict(self.environment)
+        environment = {name: os.environ.get(name, "false") for name in REMOTES}
+        environment |= self.environment
         if self.folder != Path():
             environment["PWD"] = str(self.directory)  # else links are followed to the real folder
             options["cwd"] = self.directory
@@ -162,6 +168,7 @@ def _warnings(output: str, paths: Iterable[Path]) -> Iterator[str]:
         text = match["bare"] or _unquote(match["quoted"])
         for path in paths:
             text = text.replace(f"{path}: ", f"{shown(path)}: ")
+        text = "; ".join(filter(None, (text, explain_held_back(text, os.environ))))
         if text not in seen:
             seen.add(text)
             yield text

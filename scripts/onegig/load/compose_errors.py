@@ -1,13 +1,16 @@
 """What compose refuses, as an error with the file, the line where compose knows it, and advice."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.load.document import read_lines
 from onegig.paths import absolute, shown
 from onegig.process import CommandError
+from onegig.variables import explain_held_back
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
 _YAML_LINE = re.compile(r"yaml: (?:[\w ]+: )?line (?P<line>\d+): ")
@@ -28,6 +31,7 @@ _ADVICE = (
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
+    ("REMOTE", "an include from elsewhere is only taken where that variable is true in your shell"),
     ("undefined service", "depends_on and its like name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),
@@ -66,13 +70,41 @@ def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
             detail=error.detail or error.message,
         )
     message = _message(error.output, files) or error.message
-    advice = next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
+    advice = explain_held_back(message, os.environ)
+    advice = advice or next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
     return ConfigError(
         f"compose cannot read {', '.join(map(str, files))}",
         command=error.command,
         advice=advice,
         detail=message,
     )
+
+
+def refuse_host_access(config: Mapping[str, Any], path: Path) -> None:
+    """Raise ConfigError for a project that would have compose run programs of this machine.
+
+    The same for one that holds a process's variables, read from /proc as an env file: no other text
+    has a NUL.
+    """
+    for name, service in (config.get("services") or {}).items():
+        if (service or {}).get("provider"):
+            raise ConfigError(
+                f"{path}: the service {name} is a program of this machine (`provider`)",
+                advice="onegig measures containers only: leave it out with `profiles`",
+            )
+    if any("\0" in text for text in _texts(config)):
+        raise ConfigError(
+            f"{path} reads a file that is not text, such as /proc/self/environ",
+            advice="correct the `env_file` of the services",
+        )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _message(output: str, files: tuple[Path, ...]) -> str:

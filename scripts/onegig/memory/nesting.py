@@ -19,6 +19,7 @@ from docker.tls import TLSConfig
 from onegig.errors import EngineError
 from onegig.memory.project import BoxProject
 from onegig.owned import Run
+from onegig.variables import search_path
 
 REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
 USEFUL = ("docker-proxy", "docker-init")
@@ -231,8 +232,7 @@ def ways(place: Place) -> tuple[Nesting, ...]:
 
 def host_programs() -> tuple[str, ...]:
     """Return the engine's programs on this host; EngineError when they are not here."""
-    path = os.pathsep.join((*SEARCH, os.environ.get("PATH", "")))
-    found = {name: shutil.which(name, path=path) for name in (*REQUIRED, *USEFUL)}
+    found = {name: shutil.which(name, path=search_path(SEARCH)) for name in (*REQUIRED, *USEFUL)}
     missing = [name for name in REQUIRED if not found[name]]
     if missing:
         raise EngineError(

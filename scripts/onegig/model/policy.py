@@ -6,6 +6,8 @@ from enum import StrEnum
 from onegig.model.measured import Missing
 
 TOLD_LENGTH = 200
+IGNORED = "ignored by a comment: "  # how the text of a remark begins that the Dockerfile ignores
+WITH = " with "  # between hadolint's version and the configuration that it followed
 
 
 class Level(StrEnum):
@@ -42,13 +44,24 @@ class Remark:
 class DockerfilePolicy:
     """One Dockerfile, for the services that are built from it.
 
-    `hadolint` is the version that looked at it; without one, only our own rules did.
+    `hadolint` is the version that looked at it, and the configuration that it followed, such as
+    "2.15.1 with .hadolint.yaml"; without one, only our own rules did.
     """
 
     path: str
     services: tuple[str, ...]
     remarks: tuple[Remark, ...]  # the worst first, then by line
     hadolint: str | Missing
+
+    @property
+    def settings(self) -> str:
+        """The configuration that hadolint followed; "" without one."""
+        return "" if isinstance(self.hadolint, Missing) else self.hadolint.partition(WITH)[2]
+
+    @property
+    def ignored(self) -> tuple[Remark, ...]:
+        """The remarks that comments in the Dockerfile ignore."""
+        return tuple(remark for remark in self.remarks if remark.text.startswith(IGNORED))
 
     @property
     def counted(self) -> tuple[Remark, ...]:

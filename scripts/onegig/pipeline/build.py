@@ -13,10 +13,9 @@ from onegig.progress import Progress
 
 def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> None:
     """Build every image of the stack that has a build section; pull those that the engine lacks."""
-    environment = load_environment(budgets)
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
-        inputs = read_build_inputs(stack, environment)
-        seconds = build_images(stack, current, say=say, environment=environment, inputs=inputs)
+        inputs = read_build_inputs(stack, load_environment(budgets))
+        seconds = build_images(stack, current, say=say, inputs=inputs)
         cache = open_cache()
         for image, image_id in image_ids(seconds).items():
             cache.keep_build(image_id, seconds[image])

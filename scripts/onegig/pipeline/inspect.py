@@ -79,15 +79,18 @@ def find_scanner(progress: Progress, *, update_database: bool) -> trivy.Scanner 
     return scanner
 
 
-def with_places(images: ImagesReport | Missing, stack: Stack) -> ImagesReport | Missing:
+def with_places(
+    images: ImagesReport | Missing, stack: Stack, settings_commit: str | None = None
+) -> ImagesReport | Missing:
     """Return what is in the images, with lines of Dockerfiles for fixes and remarks.
 
-    Whoever inspected the images: the Dockerfiles are here.
+    Whoever inspected the images: the Dockerfiles are here. `settings_commit` is whose configuration
+    of hadolint counts; None: the one that is here, too.
     """
     if isinstance(images, Missing):
         return images
     placed = place_fixes(images, read_dockerfiles(stack))
-    return replace(placed, dockerfiles=check_policies(stack))
+    return replace(placed, dockerfiles=check_policies(stack, settings_commit=settings_commit))
 
 
 def inspect_archive(

@@ -1,8 +1,8 @@
 """The last step: the verdict over what was measured."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
+from onegig.git import ask_git
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.baseline import Baseline
@@ -12,7 +12,6 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.pipeline.options import Options
-from onegig.process import CommandError, run
 
 
 def judge_reports(
@@ -29,16 +28,9 @@ def judge_reports(
     return Report(
         stack=names[0] if names else options.budgets.resolve().parent.name,
         created=now.isoformat(timespec="seconds"),
-        commit=_commit(options.budgets.parent),
+        commit=ask_git(options.budgets.parent, "rev-parse", "HEAD").strip(),
         verdict=judge(budgets, images, memory, tier, today=now.date(), main=main),
         images=images,
         memory=memory,
         reproduce=options.reproduce,
     )
-
-
-def _commit(directory: Path) -> str:
-    try:
-        return run(["git", "-C", str(directory), "rev-parse", "HEAD"]).stdout.strip()
-    except CommandError:
-        return ""

@@ -66,5 +66,10 @@ def _at_rate(given: Load | None, rate: float | None) -> Load | None:
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:
-    """Return what the load sets while compose reads the stack."""
+    """Return what the load sets while compose reads the stack, and for no other program.
+
+    They are variables of the compose process, after names that steer programs were refused. An
+    `--env-file` would protect no better: compose 2.26 hands all it holds, LD_PRELOAD included, to
+    programs that it starts. It would also replace `.env`, and the shell would go before it.
+    """
     return dict(budgets.load.environment) if budgets.load else {}

@@ -23,6 +23,7 @@ class Options:
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
+    settings_commit: str | None = None  # whose settings of linters count; None: as they are here
     typed: str = ""  # the command line as it was typed; "" where a job runs it
 
     @property

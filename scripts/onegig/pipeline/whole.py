@@ -61,7 +61,7 @@ def attempt(options: Options, progress: Progress) -> Attempt:
                 update_database=update,
                 build_files=read_build_files(stack),
             )
-            images = with_places(found, stack)
+            images = with_places(found, stack, options.settings_commit)
             memory = measure_stack(client, stack, budgets, current, progress)
     except OnegigError as caught:
         error = caught

@@ -46,6 +46,7 @@ def title(report: Report) -> str:
     told = (
         found + (f", {new:,} of them new" if new else "") if remarks else "",
         f"{unlinted:,} not linted" if unlinted else "",
+        "hadolint by the project's settings" if any(one.settings for one in files) else "",
     )
     return f"Dockerfiles: {'; '.join(filter(None, told))}" if any(told) else ""
 
@@ -56,17 +57,20 @@ def told(report: ImagesReport) -> Iterator[str]:
         for remark in one.remarks:
             place = f"{remark.path}:{remark.line}"
             yield f"{place}: {remark.level}: {remark.text} ({remark.rule})"
-    yield from unlinted(report)
+    yield from about_hadolint(report)
 
 
-def unlinted(report: ImagesReport | Missing) -> Iterator[str]:
-    """What hadolint did not look at, and why: each reason once."""
+def about_hadolint(report: ImagesReport | Missing) -> Iterator[str]:
+    """Yield what hadolint did not look at, and why, and whose settings it follows: each once."""
+    files = () if isinstance(report, Missing) else report.dockerfiles
     reasons: dict[str, list[DockerfilePolicy]] = {}
-    for one in () if isinstance(report, Missing) else report.dockerfiles:
+    for one in files:
         if isinstance(one.hadolint, Missing):
             reasons.setdefault(one.hadolint.reason, []).append(one)
-    for reason, files in reasons.items():
-        yield f"{', '.join(one.path for one in files)}: {reason}"
+    for reason, unlinted in reasons.items():
+        yield f"{', '.join(one.path for one in unlinted)}: {reason}"
+    for settings in dict.fromkeys(one.settings for one in files if one.settings):
+        yield f"hadolint follows {settings}"
 
 
 def _rows(file: DockerfilePolicy, known: Known) -> Iterator[Row]:

@@ -82,7 +82,6 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
             stack(tmp_path),
             Run(name="onegig-test", owner="test", directory=tmp_path),
             say=said.append,
-            environment={},
         )
         return seconds, said
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,6 +175,68 @@ def test_hadolint_keeps_to_the_projects_own_configuration(
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")
     (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
     assert "DL3025" not in {one.rule for one in found.remarks}
+    assert found.settings == os.path.relpath(tmp_path / ".hadolint.yaml")
+
+
+@pytest.mark.security
+def test_settings_are_taken_from_nowhere_else(
+    stack: Callable[[str], Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "FROM python\nRUN apt-get update\nCMD python app.py\n"
+    (tmp_path / "home" / ".config").mkdir(parents=True)
+    for place in (tmp_path / "home/.hadolint.yaml", tmp_path / "home/.config/hadolint.yaml"):
+        place.write_text("ignored: [DL3025]\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HADOLINT_IGNORE", "DL3025")
+    monkeypatch.chdir(tmp_path / "home")
+    (found,) = check_policies(stack(text))
+    assert "DL3025" in {one.rule for one in found.counted}
+    assert found.settings == ""
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("committed", "counted"),
+    [("", True), ("ignored: [DL3009]\n", True), ("ignored: [DL3025]\n", False)],
+    ids=["none", "other", "same"],
+)
+def test_of_a_pull_request_the_settings_below_it_count(
+    stack: Callable[[str], Stack], tmp_path: Path, committed: str, counted: bool
+) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@a"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    if committed:
+        (tmp_path / ".hadolint.yaml").write_text(committed)
+        subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "base"], check=True)
+    (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")  # the pull request's
+    text = "FROM python\nRUN apt-get update\nCMD python app.py\n"
+    (found,) = check_policies(stack(text), settings_commit="HEAD")
+    assert ("DL3025" in {one.rule for one in found.counted}) is counted
+    assert bool(found.settings) is bool(committed)
+    (found,) = check_policies(stack(text), settings_commit="")  # none that is known
+    assert "DL3025" in {one.rule for one in found.counted}
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("comment", ["# hadolint ignore=DL3025", "#\thadolint  ignore = DL3025"])
+def test_what_a_comment_ignores_is_shown(stack: Callable[[str], Stack], comment: str) -> None:
+    text = f"FROM python\nRUN apt-get update\n{comment}\nCMD python app.py\n"
+    (found,) = check_policies(stack(text))
+    silenced = [one for one in found.remarks if one.rule == "DL3025"]
+    assert [(one.level, one.line) for one in silenced] == [(Level.INFO, 4)]
+    assert silenced[0].text.startswith("ignored by a comment: Use arguments JSON notation")
+    assert list(found.ignored) == silenced
+
+
+@pytest.mark.security
+def test_a_global_comment_hides_nothing(stack: Callable[[str], Stack]) -> None:
+    comment = "# hadolint global ignore=DL3025,DL3009"
+    text = f"{comment}\nFROM python\nRUN apt-get update\nCMD python app.py\n"
+    (found,) = check_policies(stack(text))
+    assert sorted(one.rule for one in found.ignored) == ["DL3009", "DL3025"]
+    assert not {"DL3009", "DL3025"} & {one.rule for one in found.counted}
 
 
 def test_without_hadolint_nothing_counts_as_linted(

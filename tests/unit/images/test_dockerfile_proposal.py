@@ -225,7 +225,7 @@ def test_a_proposal_has_nothing_that_we_would_mend(name: str, tmp_path: Path) ->
     file.write_text(found.text)
     linter = hadolint.find()
     assert isinstance(linter, hadolint.Linter)
-    linted = hadolint.lint(linter, file, path="D", directory=tmp_path)
+    linted = hadolint.lint(linter, file, path="D")
     assert not isinstance(linted, Unknown)
     theirs = {"DL3025", "DL3013", "DL3064"}  # as it was written
     assert {one.rule for one in linted if one.level.counts} <= theirs

@@ -87,7 +87,7 @@ def test_secrets_are_files_and_variables_whatever_the_folder_is_called() -> None
     secrets = {"file": {"file": "/a,b/key"}, "token": {"environment": "TOKEN"}}
     assert target(build, secrets=secrets)["secret"] == [
         'id=key,"src=/a,b/key"',
-        "id=token,env=TOKEN",
+        "id=token,env=ONEGIG_SECRET_TOKEN",
     ]
 
 

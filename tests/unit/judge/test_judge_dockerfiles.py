@@ -9,7 +9,7 @@ from judging import BUDGETS, Judge, checks
 from onegig.model.budgets import Budgets, Policy
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
-from onegig.model.policy import DockerfilePolicy, Level, Remark
+from onegig.model.policy import IGNORED, DockerfilePolicy, Level, Remark
 from onegig.model.verdict import State
 from onegig.report.advice import steps
 from onegig.report.annotations import annotations, render
@@ -75,6 +75,14 @@ def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
         assert verdict.state is State.GO
         (check,) = checks(verdict, "image.dockerfile")
         assert (check.value, check.message) == (0, "web/Dockerfile: nothing to mend")
+
+
+@pytest.mark.security
+def test_what_comments_ignore_is_told(judged: Judge) -> None:
+    images = report(remark(Level.INFO, text=f"{IGNORED}Use arguments JSON notation"))
+    verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+    (check,) = checks(verdict, "image.dockerfile")
+    assert check.message == "web/Dockerfile: nothing to mend, 1 ignored by comments"
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,23 @@ from typing import Any
 
 import pytest
 
+from onegig import pipeline
 from onegig.errors import BuildError, ConfigError
 from onegig.model.codec import from_json
+from onegig.model.measured import Skipped
 from onegig.model.run import RunReport
 from onegig.model.stack import Stack
 from onegig.pipeline import Options
+from onegig.progress import choose_progress
 from onegig.publish.gating.blame import describe
 from onegig.publish.gating.claim import CUT_SHORT, NO_COMMIT, read_claim
-from onegig.publish.gating.gate import announce
+from onegig.publish.gating.gate import announce, run_gate
 from onegig.publish.github.job import Job, read_job
 from stacks import plain_service
 
 Git = Callable[..., str]
 OPTIONS = Options()
+GONE = Skipped(reason="nothing to compare with")
 
 
 @pytest.fixture
@@ -136,6 +140,29 @@ def test_a_failed_step_is_found_where_the_builder_shows_no_excerpt(
     (tmp_path / "web" / "Dockerfile").write_text("FROM alpine\nRUN true\nRUN apk add ta-lib\n")
     error = BuildError("no", detail="------\n > [web 3/3] RUN apk add ta-lib:\n0.3 ERROR\n------")
     assert describe(error, stack("web/Dockerfile", tmp_path)).place == "web/Dockerfile:3"
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("event", ["pull_request", "merge_group", "push"])
+def test_settings_of_linters_are_those_below_a_pull_request(
+    git: Git, event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Options] = []
+
+    def attempt(options: Options, _: Any) -> None:
+        seen.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "attempt", attempt)
+    jobs = {
+        "pull_request": pull_request(git("rev-parse", "work")),
+        "merge_group": job("merge_group", merge_group={"base_sha": git("rev-parse", "main^")}),
+        "push": job("push"),
+    }
+    with pytest.raises(KeyboardInterrupt):
+        run_gate(OPTIONS, choose_progress(quiet=True, color=False), jobs[event], lambda *_: GONE)
+    base = None if event == "push" else git("rev-parse", "main^")
+    assert [one.settings_commit for one in seen] == [base]
 
 
 def test_a_job_that_is_cut_short_has_said_so_before(git: Git, tmp_path: Path) -> None:

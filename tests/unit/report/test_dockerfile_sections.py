@@ -125,6 +125,16 @@ def test_a_file_that_was_not_linted_is_never_passed_over(render: Callable[[Repor
     assert f"{DESK}: not linted: hadolint is not installed" in text
 
 
+@pytest.mark.security
+@pytest.mark.parametrize("render", [markdown.render, html.render])
+@pytest.mark.parametrize("name", [".hadolint.yaml", "x</summary><img src=x>"])
+def test_settings_of_the_project_are_told(render: Callable[[Report], str], name: str) -> None:
+    text = render(remarked(policy(DESK, hadolint=f"2.15.1 with {name}"), policy(REDIS)))
+    assert "Dockerfiles: hadolint by the project" in text
+    assert "hadolint follows " in text
+    assert "<img src=x>" not in text
+
+
 def test_many_remarks_are_cut_and_counted_the_worst_kept() -> None:
     many = [remark("DL3018", at + 1, UNPINNED) for at in range(5_000)]
     worst = remark("DL3020", 9, ROOT, Level.ERROR)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onegig.errors import BuildError
-from onegig.images.building.builder import CACHE_SERVICE, Builder, cache_options, choose_builder
-from onegig.images.building.plan import Plan, dump_plan, make_plan, target_of
+from onegig.images.building.builder import Builder, cache_access, cache_options, choose_builder
+from onegig.images.building.plan import Plan, dump_plan, make_plan, secret_variable, target_of
 from onegig.images.building.steps import Steps
 from onegig.model.stack import BuildInputs, Stack
 from onegig.owned import Run
@@ -19,7 +19,11 @@ from onegig.process import CommandError, run, tail
 
 TIMEOUT_SECONDS = 3600
 SETTINGS = {
+    # bake would ask before a build reads files outside of its folder: compose reads the same ones,
+    # and what no build may read is refused with the plan
     "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+    # git would run by the settings of the checkout, for a statement that nobody asked for
+    "BUILDX_GIT_INFO": "0",
     # In containerd's store the statement on how an image was made gives it another id every time.
     "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
 }
@@ -39,7 +43,6 @@ def build_images(
     run_: Run,
     *,
     say: Say,
-    environment: Mapping[str, str],
     inputs: BuildInputs = NOTHING_MORE,
 ) -> dict[str, float]:
     """Build every service that has a build section, under the names compose gives its images.
@@ -55,7 +58,8 @@ def build_images(
     builder = choose_builder(os.environ)
     if builder.remark:
         say(builder.remark)
-    bake = partial(_bake, stack, run_, say, builder, {**environment, **inputs.secrets})
+    secrets = {secret_variable(name): value for name, value in inputs.secrets.items()}
+    bake = partial(_bake, stack, run_, say, builder, secrets)
     try:
         seconds = _bake_cached(bake, plan, stack.name, say) if builder.cache else bake(plan)
     except CommandError as error:
@@ -100,7 +104,7 @@ def _bake_cached(
 
 
 def _bake(
-    stack: Stack, run_: Run, say: Say, builder: Builder, environment: Mapping[str, str], plan: Plan
+    stack: Stack, run_: Run, say: Say, builder: Builder, secrets: Mapping[str, str], plan: Plan
 ) -> dict[str, float]:
     """Run bake; the seconds of each target that it built from nothing."""
     definition = run_.directory / "bake.json"
@@ -112,7 +116,7 @@ def _bake(
     run(
         [*command, "--file", str(definition)],
         cwd=Path(stack.directory),
-        env={**environment, **SETTINGS, **CACHE_SERVICE},
+        env={**secrets, **SETTINGS, **(cache_access(os.environ) if builder.cache else {})},
         timeout_seconds=TIMEOUT_SECONDS,
         on_line=steps.read,
     )

@@ -73,6 +73,11 @@ def cache_options(scope: str) -> dict[str, list[str]]:
     return {"cache-from": [cache], "cache-to": [f"{cache},mode=max,ignore-error=true"]}
 
 
+def cache_access(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that let buildx, and no other program, use GitHub's cache."""
+    return {name: environment[name] for name in CACHE_VARIABLES} | CACHE_SERVICE
+
+
 def _missing(inspected: str) -> str:
     """What a builder lacks to use the cache, "" for nothing."""
     driver, version = _DRIVER.search(inspected), _BUILDKIT.search(inspected)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from onegig.images.building.refusals import refuse_secret_sources
 from onegig.model.compose_config import unescape
 from onegig.model.stack import BuildInputs, Stack
 
@@ -41,6 +42,7 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
     """Return the definition of every image that services of the stack build.
 
     Images of services that would not start are built, too, where others start or copy from them.
+    Raises ConfigError for a build that would read what is not for builds.
     """
     config: Config = unescape(json.loads(stack.config_json))
     images = {service.name: service.image for service in stack.services if service.builds}
@@ -51,7 +53,9 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
         if target_of(name) not in targets:
             image = images.get(name) or _service(name, config).get("image")
             output = {"tags": [image or f"{stack.name}-{name}"], "output": ["type=docker"]}
-            targets[target_of(name)] = _target(name, config, inputs) | output
+            target = _target(name, config, inputs)
+            refuse_secret_sources(name, target)
+            targets[target_of(name)] = target | output
             waiting += _linked(name, config, inputs)
     return {"group": {"default": {"targets": list(targets)}}, "target": targets}
 
@@ -59,6 +63,14 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
 def target_of(service: str) -> str:
     """Return bake's name for a compose service."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
+
+
+def secret_variable(name: str) -> str:
+    """Return the variable in which bake finds what compose has in the variable `name`.
+
+    Bake's own variables are so out of a secret's reach, the token of GitHub's cache above all.
+    """
+    return f"ONEGIG_SECRET_{name}"
 
 
 def dump_plan(plan: Plan) -> str:
@@ -129,7 +141,8 @@ def _secrets(build: Config, config: Config) -> Iterator[str]:
     for secret in build.get("secrets") or ():
         source = sources.get(secret.get("source")) or {}
         fields = {"id": secret.get("target") or secret.get("source")}
-        fields |= {"src": source.get("file"), "env": source.get("environment")}
+        variable = source.get("environment")
+        fields |= {"src": source.get("file"), "env": variable and secret_variable(variable)}
         yield _csv(f"{key}={value}" for key, value in fields.items() if value)
     authority = _ca_bundle()
     if authority:

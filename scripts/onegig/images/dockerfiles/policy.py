@@ -12,7 +12,7 @@ from onegig.images.dockerfiles import hadolint
 from onegig.images.dockerfiles.rules import Context, check_dockerfile
 from onegig.model.compose_config import unescape
 from onegig.model.measured import Unknown
-from onegig.model.policy import DockerfilePolicy, Level, Remark
+from onegig.model.policy import WITH, DockerfilePolicy, Level, Remark
 from onegig.model.stack import Stack
 from onegig.paths import from_here
 
@@ -66,20 +66,23 @@ def builds_of(stack: Stack) -> tuple[Build, ...]:
 
 
 def check_policies(
-    stack: Stack, linter: hadolint.Linter | Unknown | None = None
+    stack: Stack,
+    linter: hadolint.Linter | Unknown | None = None,
+    *,
+    settings_commit: str | None = None,
 ) -> tuple[DockerfilePolicy, ...]:
     """Every Dockerfile of the stack once, with what is to be said of it for all its services.
 
-    `linter` is the hadolint to use (default: the one installed).
+    `linter` is the hadolint to use (default: the one installed). Its configuration is that of the
+    stack's folder, by default as it is there, else as `settings_commit` has it.
     """
+    settings = hadolint.read_settings(Path(stack.directory), settings_commit)
     linter = hadolint.find() if linter is None else linter
     files: defaultdict[Path, list[Build]] = defaultdict(list)
     for build in builds_of(stack):
         files[build.dockerfile].append(build)
     with ThreadPoolExecutor() as pool:
-        return tuple(
-            pool.map(lambda builds: _policy(builds, linter, Path(stack.directory)), files.values())
-        )
+        return tuple(pool.map(lambda builds: _policy(builds, linter, settings), files.values()))
 
 
 def read_text(path: Path) -> str | None:
@@ -93,19 +96,23 @@ def read_text(path: Path) -> str | None:
 
 
 def _policy(
-    builds: Sequence[Build], linter: hadolint.Linter | Unknown, directory: Path
+    builds: Sequence[Build], linter: hadolint.Linter | Unknown, settings: hadolint.Settings
 ) -> DockerfilePolicy:
     first = builds[0]
     text = read_text(first.dockerfile)
     remarks: list[Remark] = []
     linted: tuple[Remark, ...] | Unknown = ()
-    version: str | Unknown = linter if isinstance(linter, Unknown) else linter.version
+    version: str | Unknown = (
+        linter
+        if isinstance(linter, Unknown)
+        else f"{linter.version}{WITH}{settings.name}".removesuffix(WITH)
+    )
     if text is None:
         version = Unknown(reason=f"not looked at: {first.path} can't be read")
     else:
         remarks += [remark for build in builds for remark in _own(text, build)]
         if not isinstance(linter, Unknown):
-            linted = hadolint.lint(linter, first.dockerfile, path=first.path, directory=directory)
+            linted = hadolint.lint(linter, first.dockerfile, path=first.path, settings=settings)
     if isinstance(linted, Unknown):
         version = linted
     else:

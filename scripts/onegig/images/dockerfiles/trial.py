@@ -71,7 +71,7 @@ def build(variant: Variant, run_: Run, say: Say, inputs: BuildInputs, *, alone: 
     if alone:
         only = tuple(one for one in stack.services if one.name == variant.service)
         stack = replace(stack, services=only)
-    build_images(stack, run_, say=say, environment={}, inputs=inputs)
+    build_images(stack, run_, say=say, inputs=inputs)
 
 
 def boot(client: DockerClient, variant: Variant, run_: Run, *, timeout_seconds: float) -> Boot:

@@ -1,8 +1,8 @@
 """trivy run as a child process on an image's archive: never by name, so nothing pulls.
 
 It looks for secrets and misconfigurations always, and for vulnerabilities where its database is on
-this machine: nothing is fetched while scanning. It runs in an empty folder without TRIVY_
-variables, so that neither a trivy.yaml, a .trivyignore nor anybody's settings decide what is found.
+this machine: nothing is fetched while scanning. It runs in an empty folder and gets no TRIVY_
+variable, so that neither a trivy.yaml, a .trivyignore nor anybody's settings decide what is found.
 
 trivy ends with 1 for whatever goes wrong, a missing database included, and with what it is told to
 (FOUND) where it found something. Both must agree with what it wrote; else the scan is unknown.
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from onegig.images.scanning.trivy import Scanner, command, reason_of
+from onegig.images.scanning.trivy import Scanner, reason_of
 from onegig.images.scanning.trivy_report import MOST_REPORT_BYTES, Found, parse
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
@@ -127,7 +127,7 @@ class _Archive:
     def _run(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Completed:
         cache = self._cache(with_databases="vuln" in scanners)
         arguments = _arguments(scanners, cache, self._timeout_seconds)
-        argv = [*command(self._scanner.path), *arguments, *(f"--skip-files={p}" for p in skipped)]
+        argv = [self._scanner.path, *arguments, *(f"--skip-files={p}" for p in skipped)]
         seconds = self._timeout_seconds
         ended = run(argv, cwd=self._folder, timeout_seconds=seconds, check=False)
         if ended.code not in (0, FOUND):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.process import CommandError, find_program, run
+from onegig.process import NOWHERE, CommandError, find_program, run
 
 DOWNLOAD_SECONDS = 300.0
 JAVA_DOWNLOAD_SECONDS = 900.0
@@ -56,7 +56,7 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     path = find_program("trivy")
     if path is None:
         return Unknown(reason=NOT_INSTALLED.reason) if update else NOT_INSTALLED
-    folder = folder or default_folder()
+    folder = (folder or default_folder()).absolute()
     try:
         failure = _download(path, folder) if update else ""
         found = _ask(path, folder)
@@ -102,12 +102,6 @@ def default_folder() -> Path:
     return (base if base.is_absolute() else Path.home() / ".cache") / "trivy"
 
 
-def command(path: str) -> list[str]:
-    """trivy with every setting of its user's taken away."""
-    names = [name for name in os.environ if name.startswith("TRIVY_")]
-    return ["env", *(word for name in names for word in ("-u", name)), path]
-
-
 def reason_of(error: CommandError) -> str:
     """trivy's last words in one line, where it says what it stumbled over; none of the image's."""
     lines = [line.strip(" \t*") for line in _COLOURS.sub("", error.detail).splitlines()]
@@ -126,16 +120,17 @@ def _download_java(path: str, folder: Path) -> str:
 
 
 def _fetch(path: str, folder: Path, option: str, timeout_seconds: float) -> str:
-    argv = [*command(path), "image", option, f"--cache-dir={folder}", "--no-progress", "--quiet"]
+    argv = [path, "image", option, f"--cache-dir={folder}", "--no-progress", "--quiet"]
     try:
-        run(argv, timeout_seconds=timeout_seconds)
+        run(argv, cwd=NOWHERE, timeout_seconds=timeout_seconds)
     except CommandError as error:
         return reason_of(error)
     return ""
 
 
 def _ask(path: str, folder: Path) -> _Answer:
-    printed = run([*command(path), "version", "--format=json", f"--cache-dir={folder}"]).stdout
+    argv = [path, "version", "--format=json", f"--cache-dir={folder}"]
+    printed = run(argv, cwd=NOWHERE).stdout
     document = json.loads(printed)
     databases = (document.get(name) or {} for name in ("VulnerabilityDB", "JavaDB"))
     texts = (document["Version"], *(one.get("UpdatedAt", "") for one in databases))

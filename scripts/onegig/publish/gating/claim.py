@@ -2,9 +2,9 @@
 
 from onegig import __version__
 from onegig.errors import ExitCode
+from onegig.git import ask_git
 from onegig.model.run import Failure, RunReport
 from onegig.pipeline import Options
-from onegig.process import CommandError, run
 from onegig.publish.github.job import Job
 
 NO_COMMIT = "0" * 40  # GitHub's word for none: the first push of a branch
@@ -17,7 +17,9 @@ CUT_SHORT = Failure(
 
 def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport:
     """The claim of a job, from its event and the checkout that holds budgets.yml."""
-    commits = ask_git(options, "rev-list", "--parents", "--max-count=1", "HEAD").split()
+    commits = ask_git(
+        options.budgets.parent, "rev-list", "--parents", "--max-count=1", "HEAD"
+    ).split()
     measured, parents = (commits[0], commits[1:]) if commits else ("", [])
     head, base = measured, measured
     if job.event_name == "pull_request":
@@ -37,11 +39,3 @@ def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport
         reproduce=options.reproduce,
         failure=failure,
     )
-
-
-def ask_git(options: Options, *arguments: str) -> str:
-    """What git says of the checkout that holds budgets.yml; "" where it knows nothing."""
-    try:
-        return run(["git", "-C", str(options.budgets.parent), *arguments]).stdout
-    except CommandError:
-        return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from onegig import pipeline
 from onegig.errors import ConfigError, OnegigError
+from onegig.git import ask_git
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.scan_checks import weigh_findings
@@ -24,14 +25,14 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.review import LimitChange, Review
 from onegig.model.run import RunReport
-from onegig.output import write_file
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.publish.gating.abridge import Weights, abridge
 from onegig.publish.gating.blame import describe, find_dockerfiles
-from onegig.publish.gating.claim import CUT_SHORT, ask_git, read_claim
+from onegig.publish.gating.claim import CUT_SHORT, read_claim
 from onegig.publish.github.job import Job
 from onegig.report.annotations import Place
+from onegig.writing import write_file
 
 INHERITING = ("pull_request", "merge_group")  # a push is judged for itself
 FindBaseline = Callable[[str, str], tuple[Baseline, int] | Missing]  # by commit and branch
@@ -50,6 +51,9 @@ class Gate:
 
 def run_gate(options: Options, progress: Progress, job: Job, find_baseline: FindBaseline) -> Gate:
     """Check and compare with the commit this one goes on top of; an error is part of the answer."""
+    if job.event_name in INHERITING:  # else a pull request would silence what blocks it
+        base = read_claim(job, options, None).base_sha
+        options = replace(options, settings_commit=base)
     attempt = pipeline.attempt(options, progress)
     report, error = attempt.report, attempt.error
     failure = describe(error, attempt.stack) if error else None
@@ -119,8 +123,9 @@ def _baseline(
 
 def _limit_changes(claim: RunReport, options: Options) -> tuple[LimitChange, ...]:
     """What this commit does to budgets.yml; nothing where the other one has none, or a bad one."""
-    old = ask_git(options, "show", f"{claim.base_sha}:./{options.budgets.name}")
-    new = ask_git(options, "show", f"{claim.measured_sha}:./{options.budgets.name}")
+    folder, file = options.budgets.parent, options.budgets.name
+    old = ask_git(folder, "show", f"{claim.base_sha}:./{file}")
+    new = ask_git(folder, "show", f"{claim.measured_sha}:./{file}")
     if not old or not new or old == new:
         return ()
     name = str(options.budgets)

@@ -18,7 +18,7 @@ def dockerfiles(report: Report, room: Room) -> str:
     rows = policies.rows(report)
     shown = rows[: room.remarks]
     left = len(rows) - len(shown)
-    reasons = [markdown(one) for one in policies.unlinted(report.images)]
+    reasons = [markdown(one) for one in policies.about_hadolint(report.images)]
     heads = ("place", "rule", "what to do")
     parts = (
         table(heads, [_cells(one) for one in shown], figures=False) if shown else "",
