@@ -2,6 +2,7 @@
 
 from onegig import __version__
 from onegig.errors import ExitCode
+from onegig.model.host_access import HostAccess
 from onegig.model.run import Failure, RunReport
 from onegig.pipeline import Options
 from onegig.process import CommandError, run
@@ -15,7 +16,12 @@ CUT_SHORT = Failure(
 )
 
 
-def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport:
+def read_claim(
+    job: Job,
+    options: Options,
+    failure: Failure | None,
+    host_access: tuple[HostAccess, ...] = (),
+) -> RunReport:
     """The claim of a job, from its event and the checkout that holds budgets.yml."""
     commits = ask_git(options, "rev-list", "--parents", "--max-count=1", "HEAD").split()
     measured, parents = (commits[0], commits[1:]) if commits else ("", [])
@@ -36,6 +42,7 @@ def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport
         onegig_version=__version__,
         reproduce=options.reproduce,
         failure=failure,
+        host_access=host_access,
     )
 
 
