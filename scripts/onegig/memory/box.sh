@@ -28,6 +28,7 @@
 # end stops the engine and so the box; when the onegig that started the box dies, the box dies with it.
 set -eu
 : "${SOURCES?}" "${FOLDERS?}" "${HOST_SOCKETS?}" "${ENGINE_ROOT:?}" "${MEMINFO?}" "${BRIDGE:?}" "${POOL:?}"
+: "${KEEP_DISKS?}"
 
 own=/.onegig
 new=/new
@@ -114,7 +115,7 @@ fi
 mountpoint -q /sys/kernel/security || # AppArmor's profiles are loaded through it, where it is
     mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
 protect_kernel
-[ -n "${KEEP_DISKS:-}" ] || hide_disks
+[ -n "$KEEP_DISKS" ] || hide_disks
 
 mkdir -p "$new/proc" "$new/sys" "$new/dev" "$new/run" "$new$own"
 mount --rbind /proc "$new/proc"

@@ -34,6 +34,8 @@ DIND_API = "1.44"  # asking for the version would come before the certificates a
 CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\
 make_read_only "$PROJECT"
+protect_kernel
+[ -n "$KEEP_DISKS" ] || hide_disks
 mkdir -p /.onegig
 printf '%s' "$MEMINFO" >/.onegig/meminfo
 echo -500 2>/dev/null >/proc/self/oom_score_adj || :
@@ -66,6 +68,7 @@ class Place:
         return (
             *("--env", f"BRIDGE={addresses.bridge}", "--env", f"POOL={addresses.pool}"),
             *("--env", f"MEMINFO={self.project.meminfo}"),
+            *("--env", f"KEEP_DISKS={'yes' if asks_for_disk(self.project) else ''}"),
         )
 
 
@@ -240,6 +243,14 @@ def ways(place: Place) -> tuple[Nesting, ...]:
         return HostPrograms(place), Dind(place)
     except EngineError:
         return (Dind(place),)
+
+
+def asks_for_disk(project: BoxProject) -> bool:
+    """Return whether a service has a disk of this machine as a device or mounts it."""
+    services = project.config.get("services", {}).values()
+    devices = [device for service in services for device in service.get("devices") or ()]
+    paths = [str(d["source"] if isinstance(d, dict) else d.split(":")[0]) for d in devices]
+    return any(Path(path).is_block_device() for path in (*paths, *project.folders))
 
 
 def read_script(name: str) -> str:
