@@ -2,6 +2,8 @@
 
 import io
 import json
+import shlex
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +24,7 @@ from onegig.memory.project import BoxProject, prepare_project
 from onegig.memory.start import start_stack
 from onegig.memory.watch import watch_box
 from onegig.owned import new_run
-from onegig.process import run
+from onegig.process import run, spawn
 from small_image import SMALL_IMAGE
 
 pytestmark = [pytest.mark.engine, pytest.mark.security]
@@ -141,15 +143,19 @@ def test_the_dind_image_can_not_write_below_the_project(
 ) -> None:
     monkeypatch.setenv("DOCKER_API_VERSION", version)
     before = contents(folder)
-    with new_run() as run_, stand_in_for_dind(client, WRITE_ALL.format(f"'{folder}'")) as image:
+    script = f"{WRITE_ALL.format(shlex.quote(str(folder)))}; echo finished"
+    with new_run() as run_, stand_in_for_dind(client, script) as image:
         monkeypatch.setattr(nesting, "DIND_IMAGE", image)
         place = Place(client=client, run=run_, project=BoxProject(directory=str(folder)))
         dind = Dind(place)
         dind.prepare()
-        command = ["docker", "run", "--rm", "--privileged", *run_.label_options]
+        command = ["docker", "run", "--rm", "--interactive", "--privileged", *run_.label_options]
+        child = spawn([*command, *dind.arguments("box", first=True)], stdin=subprocess.PIPE)
         try:
-            run([*command, *dind.arguments("box", first=True)], timeout_seconds=120)
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"finished\n"
         finally:
+            child.communicate(timeout=120)
             with suppress(DockerException):
                 client.volumes.get(place.volume).remove(force=True)
     assert contents(folder) == before
