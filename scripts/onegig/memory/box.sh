@@ -211,7 +211,10 @@ start_engine() {
 # dockerd gives containerd 15 seconds, too few for a busy machine that reads it for the first time.
 # The next attempt finds it in memory.
 start_engine || start_engine || start_engine || exit 1
-read -r _ && umount -l "$own/sock" && read -r _ || :
+if read -r _; then
+    umount -l "$own/sock" || remark "The folder of the engine's socket stays in reach of the stack."
+    read -r _ || :
+fi
 kill "$engine" 2>/dev/null || :
 wait "$engine" || :
 

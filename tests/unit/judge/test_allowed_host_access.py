@@ -1,10 +1,15 @@
 """Which services' reach the budgets allow, and how the report names them."""
 
+from dataclasses import replace
+
 import pytest
 
 from onegig.judge.host_access import describe_host_access, unallowed
 from onegig.load.budgets import parse_budgets
 from onegig.model.host_access import HostAccess
+from onegig.model.stack import Stack
+from onegig.pipeline import warn_of_host_access
+from onegig.progress import Plain
 
 SOCKET = HostAccess(service="traefik", reason="mounts /var/run/docker.sock")
 PRIVILEGED = HostAccess(service="netdata", reason="privileged: true")
@@ -43,3 +48,14 @@ def test_the_sentence_is_one_short_line() -> None:
     assert "and 26 more can reach" in text
     assert len(text) < 500
     assert text.isprintable()
+
+
+def test_one_line_is_printed_before_the_boot_and_none_without_a_reason() -> None:
+    lines: list[str] = []
+    progress = Plain(color=False, write=lines.append)
+    stack = Stack(name="s", directory="/s", files=(), services=(), config_json="{}")
+    warn_of_host_access(stack, progress)
+    assert lines == []
+    warn_of_host_access(replace(stack, host_access=(PRIVILEGED, SOCKET)), progress)
+    (line,) = lines
+    assert "netdata (privileged: true) and traefik (mounts /var/run/docker.sock) can reach" in line
