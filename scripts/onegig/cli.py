@@ -239,6 +239,7 @@ def _inspect_on_engine(
 def measure(*, options: Options, progress: Progress, output: Path | None) -> None:
     """Boot the stack in the box and measure its memory; JSON."""
     budgets, stack = pipeline.load(options)
+    pipeline.warn_of_host_access(stack, progress)
     with pipeline.session(progress) as (client, current):
         report = pipeline.measure_stack(client, stack, budgets, current, progress)
     if not isinstance(report, MemoryReport):

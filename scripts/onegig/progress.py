@@ -23,6 +23,9 @@ class Progress(Protocol):
     def step(self, title: str) -> Iterator[Say]:
         """A step of the pipeline; the yielded function tells what it is at."""
 
+    def note(self, text: str) -> None:
+        """Show a line that stays, between two steps."""
+
 
 class Quiet:
     """Says nothing."""
@@ -34,6 +37,9 @@ class Quiet:
     def step(self, title: str) -> Iterator[Say]:
         """Nothing to show."""
         yield lambda _text: None
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
 
 
 class Plain:
@@ -51,6 +57,10 @@ class Plain:
         started = time.monotonic()
         yield lambda text: self._line(f"  {text}")
         self._line(f"  done in {time.monotonic() - started:.1f} s")
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        self._line(text)
 
     def _line(self, text: str) -> None:
         self._write(f"[{time.monotonic() - self._started:5.1f}s] {log_line(text)}\n")
@@ -74,6 +84,10 @@ class Live:
             yield lambda text: status.update(f"[bold]{title}[/] [dim]{escape(plain(text, width))}")
         elapsed = time.monotonic() - started
         self._console.print(f"[green]✓[/] {title} [dim]{elapsed:.1f} s")
+
+    def note(self, text: str) -> None:
+        """Leave a line behind."""
+        self._console.print(f"[yellow]![/] {escape(text)}")
 
 
 def choose_progress(*, quiet: bool, color: bool) -> Progress:

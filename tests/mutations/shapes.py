@@ -17,6 +17,14 @@ def shapes() -> Iterator[tuple[str, str, Change]]:
         yield f"{key} of null", "run.json", lambda one, key=key: one.update({key: None})
         yield f"{key} as a list", "run.json", lambda one, key=key: one.update({key: ["x"]})
     yield "failure of text", "run.json", lambda one: one.update(failure="it broke")
+    for what, access in (
+        ("text", "privileged"),
+        ("no reason", [{"service": "web"}]),
+        ("an empty reason", [{"service": "web", "reason": ""}]),
+        ("a reason of 10,000 characters", [{"service": "web", "reason": "x" * 10_000}]),
+        ("too many reasons", [{"service": "web", "reason": "x"}] * 10_001),
+    ):
+        yield f"host access of {what}", "run.json", lambda one, a=access: one.update(host_access=a)
     for key in ("cap_bytes", "charged_bytes", "total_rss_bytes", "oom_kills"):
         for what, value in (("text", "1"), ("a fraction", 1.5), ("true", True), ("null", None)):
             yield f"{key} of {what}", "memory.json", box(**{key: value})

@@ -134,6 +134,14 @@ def _profiles(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "COMPOSE_PROFILES"
 
 
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or NONE
+
+
+def _added(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    return not set(new) <= set(old)
+
+
 def _variables(variables: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{name}={value}" for name, value in variables) or NONE
 
@@ -196,6 +204,7 @@ RULES = (
     _rule("load.command", "load.command", _words, _either),
     _rule("load.environment", "load.environment", _variables, _either),
     _rule("load.rate", "load.rate", _number, lowered),
+    _rule("allow_host_access", "allow_host_access", _names, _added),
     _rule("shards.start", "shards.start", _counted("image"), _neither),
     _rule("shards.most", "shards.most", _counted("machine"), _neither),
 )

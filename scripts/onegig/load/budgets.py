@@ -78,6 +78,8 @@ def _named(budgets: Budgets, stack: Stack) -> Iterator[tuple[Key, str]]:
     yield from ((("services", name), name) for name, _ in budgets.services)
     if budgets.load:
         yield ("load", "service"), budgets.load.service
+    for index, name in enumerate(budgets.allow_host_access):
+        yield ("allow_host_access", index), name
     for index, waiver in enumerate(budgets.waivers):
         if waiver.subject and waiver.subject not in (WHOLE, *stack.images):
             yield ("waivers", index, "subject"), waiver.subject
@@ -128,6 +130,7 @@ def _budgets(document: Document, values: Values, beside: str, today: date) -> Bu
         load=_load(values),
         services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
         waivers=read_waivers(values, today),
+        allow_host_access=values.texts(("allow_host_access",)),
         shards=_shards(values),
         lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
     )

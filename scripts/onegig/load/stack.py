@@ -8,6 +8,7 @@ from typing import Any
 
 from onegig.errors import ConfigError
 from onegig.load.compose import Compose
+from onegig.load.host_access import find_host_access
 from onegig.load.nearest import did_you_mean
 from onegig.model.compose_config import dump_config, unescape
 from onegig.model.stack import Service, Stack
@@ -45,6 +46,7 @@ def load_stack(
             advice="services of inactive profiles do not count; activate them with `profiles:` in "
             "budgets.yml, --profile or COMPOSE_PROFILES",
         )
+    names = {service.name for service in services}
     return Stack(
         name=str(config["name"]),
         directory=str(directory),
@@ -53,6 +55,7 @@ def load_stack(
         config_json=dump_config(resolved.config),
         warnings=resolved.warnings,
         working_directory=str(compose.directory),
+        host_access=tuple(one for one in find_host_access(config) if one.service in names),
     )
 
 

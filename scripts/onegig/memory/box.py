@@ -28,6 +28,7 @@ POLL_SECONDS = 0.2
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
 REMARK = "onegig: "
+REFUSAL = "onegig refuses: "
 ENGINE_SCORE_GAP = 500
 # The engine's words when another engine, started with its bridge switched off, has deleted docker0:
 # adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
@@ -135,6 +136,10 @@ def _engine(place: Place, nesting: Nesting, role: str, *, cap_bytes: int | None)
         stack.callback(_stop, place, child, name, in_order=cap_bytes is None)
         nested, environment = _await(child, nesting, name, log)
         stack.callback(nested.close)
+        assert child.stdin is not None  # noqa: S101 - it was asked for
+        with suppress(OSError):  # a box that is gone says so at the next call
+            child.stdin.write(b"\n")
+            child.stdin.flush()
         pid = int(place.client.api.inspect_container(name)["State"]["Pid"])
         remarks = (
             *place.project.remarks,
@@ -191,6 +196,14 @@ def did_not_come_up(log: str) -> OnegigError:
             f"the Docker Engine has lost its bridge {bridge['name']}: no container can start",
             command="docker run --privileged ... dockerd",
             advice="restart the engine: `sudo systemctl restart docker`",
+            detail=tail(log),
+        )
+    refusals = [line for line in log.splitlines() if line.startswith(REFUSAL)]
+    if refusals:
+        return BootError(
+            f"the box was not started: {refusals[-1].removeprefix(REFUSAL).rstrip('.')}",
+            command="docker run --privileged ... dockerd",
+            advice="unmount it, or update the Docker Engine: newer ones keep it read-only",
             detail=tail(log),
         )
     return BootError(

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck source=scripts/onegig/memory/read_only.sh
 # Entry of the box: a fresh Docker Engine from the host's own programs, alone in its container.
 #
 # The container sees the host's root read-only at /host and has a volume at /box. Its new root is an
@@ -9,7 +10,8 @@
 #   /.onegig/bin     copies of the engine's programs: their pages are the box's own, charged to it
 #                    and not shared with the host's engine, as on a machine with one engine
 #   /.onegig/data    the nested engine's data root, also at /var/lib/docker, where tools expect it
-#   /.onegig/sock    the folder of the socket for the outside, bound from there
+#   /.onegig/sock    the folder of the socket for the outside, bound from there until onegig has
+#                    taken the socket out of it: a stack that reached it could put another there
 #   /run             fresh; the engine's socket for containers of the stack is /run/docker.sock
 #
 # Environment, lists with an entry a line:
@@ -20,21 +22,18 @@
 #   ENGINE_ROOT      data root of the host's engine, empty in the box
 #   MEMINFO          the text of /proc/meminfo in the stack's containers
 #   BRIDGE, POOL     addresses of the engine's networks
+#   KEEP_DISKS       not empty when the stack asks for a disk of the host
 #   SOCKET_GROUP     group of the socket for the outside
-# Standard input is the tether: a line or its end stops the engine and so the box; when the onegig
-# that started the box dies, the box dies with it.
+# Standard input is the tether: its first line says that the socket was taken, a second one or its
+# end stops the engine and so the box; when the onegig that started the box dies, the box dies with it.
 set -eu
 : "${SOURCES?}" "${FOLDERS?}" "${HOST_SOCKETS?}" "${ENGINE_ROOT:?}" "${MEMINFO?}" "${BRIDGE:?}" "${POOL:?}"
+: "${KEEP_DISKS?}"
 
 own=/.onegig
 new=/new
 layers=0
 large_blocks=2048 # of 512 bytes: larger files are not copied
-
-# Print a remark for onegig's report.
-remark() {
-    echo "onegig: $*" >&2
-}
 
 # Mount an overlay over $1 at $2. The folder is staged under a plain name, because colons and commas
 # mean something in mount options.
@@ -53,6 +52,7 @@ overlay() {
 mount_read_only() {
     mount --bind "/host$1" "$new$1"
     mount -o remount,bind,ro "$new$1"
+    check_read_only "$new$1"
     remark "$1 is read-only in the box."
 }
 
@@ -89,6 +89,8 @@ is_needed() {
     return 1
 }
 
+make_read_only /host
+
 printf '%s\n' "$SOURCES" >/box/sources
 printf '%s\n' "$SOURCES" /usr /etc /tmp >/box/needed
 rm -rf /box/layers
@@ -110,6 +112,11 @@ else
         fi
     done
 fi
+mountpoint -q /sys/kernel/security || # AppArmor's profiles are loaded through it, where it is
+    mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
+protect_kernel
+[ -n "$KEEP_DISKS" ] || hide_disks
+
 mkdir -p "$new/proc" "$new/sys" "$new/dev" "$new/run" "$new$own"
 mount --rbind /proc "$new/proc"
 mount --rbind /sys "$new/sys"
@@ -127,8 +134,8 @@ while read -r _ _ _ _ point rest; do
     esac
 done </proc/self/mountinfo | LC_ALL=C sort -u >/box/mounts
 while read -r point type; do
-    # shellcheck disable=SC2059 # a format, for the sake of the octal escapes in it
-    point=$(printf "$(printf '%s' "$point" | sed 's/%/%%/g')")
+    point=$(plain_path "$point")
+    point=${point%.}
     if is_needed "$point" "$type"; then attach "$point"; fi
 done </box/mounts
 
@@ -147,9 +154,6 @@ pivot_root . ".$own/old"
 cd /
 umount -l "$own/old"
 mount --make-rshared / # as systemd does: mounts with `rslave` or `rshared` need it
-
-mountpoint -q /sys/kernel/security || # AppArmor's profiles are loaded through it, where it is
-    mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
 
 [ -L /var/run ] || mount --rbind /run /var/run || :
 [ ! -L /var/lib/docker ] || rm -f /var/lib/docker || :
@@ -207,7 +211,10 @@ start_engine() {
 # dockerd gives containerd 15 seconds, too few for a busy machine that reads it for the first time.
 # The next attempt finds it in memory.
 start_engine || start_engine || start_engine || exit 1
-read -r _ || :
+if read -r _; then
+    umount -l "$own/sock" || remark "The folder of the engine's socket stays in reach of the stack."
+    read -r _ || :
+fi
 kill "$engine" 2>/dev/null || :
 wait "$engine" || :
 

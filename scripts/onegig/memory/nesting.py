@@ -34,13 +34,16 @@ DIND_PORT = 2376
 DIND_API = "1.44"  # asking for the version would come before the certificates are settled
 CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 _DIND_ENTRY = """\
+make_read_only "$PROJECT"
+protect_kernel
+[ -n "$KEEP_DISKS" ] || hide_disks
 mkdir -p /.onegig
 printf '%s' "$MEMINFO" >/.onegig/meminfo
 echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 dockerd-entrypoint.sh --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
     --log-level warn </dev/null &
 engine=$!
-read -r _ || :
+read -r _ && read -r _ || :
 kill "$engine" 2>/dev/null || :
 wait "$engine" || :
 """
@@ -66,6 +69,7 @@ class Place:
         return (
             *("--env", f"BRIDGE={addresses.bridge}", "--env", f"POOL={addresses.pool}"),
             *("--env", f"MEMINFO={self.project.meminfo}"),
+            *("--env", f"KEEP_DISKS={'yes' if asks_for_disk(self.project) else ''}"),
         )
 
 
@@ -107,9 +111,10 @@ class HostPrograms:
 
     def arguments(self, name: str, *, first: bool) -> list[str]:
         """Programs are copied at the first start only, and stay in the volume."""
-        entry = files("onegig.memory").joinpath("box.sh").read_text(encoding="utf-8")
+        entry = read_script("box.sh")
         system = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
-        self._socket.unlink(missing_ok=True)
+        for socket in (self._bound_socket, self._socket):
+            socket.unlink(missing_ok=True)
         return [
             *(f"--volume={folder}:{folder}:ro" for folder in system),
             *("--volume", "/:/host:ro", "--volume", f"{self.place.volume}:/box"),
@@ -117,7 +122,7 @@ class HostPrograms:
             *(*self.place.options, *self._lists()),
             *("--env", f"SOCKET_GROUP={os.getgid()}"),
             *("--env", f"PROGRAMS={' '.join(self.programs) if first else ''}"),
-            *(self.image, "/bin/sh", "-c", entry),
+            *(self.image, "/bin/sh", "-c", read_script("read_only.sh") + entry),
         ]
 
     def _lists(self) -> Iterator[str]:
@@ -136,14 +141,24 @@ class HostPrograms:
             yield f"--env={name}={lines}"
 
     def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
-        """Through the socket in the run's folder."""
-        url = f"unix://{self._socket}"
+        """Through the socket, which leaves the folder that the box sees once it answers.
+
+        A stack that reaches the folder could put a link to this machine's own engine in its place.
+        """
         if not self._socket.exists():
-            return None
+            if not self._bound_socket.exists():
+                return None
+            _answering(f"unix://{self._bound_socket}", None).close()
+            self._bound_socket.rename(self._socket)
+        url = f"unix://{self._socket}"
         return _answering(url, None), {"DOCKER_HOST": url}
 
     @property
     def _socket(self) -> Path:
+        return self.place.run.directory / "engine.sock"
+
+    @property
+    def _bound_socket(self) -> Path:
         return self.sockets / "docker.sock"
 
 
@@ -197,7 +212,8 @@ class Dind:
             *("--volume", f"{self.certificates}:/certs", "--env", "DOCKER_TLS_CERTDIR=/certs"),
             *("--mount", bind_option(directory, directory, read_only=True), *self.place.options),
             *("--publish", f"127.0.0.1::{DIND_PORT}"),
-            *(DIND_IMAGE, "sh", "-c", _DIND_ENTRY),
+            *("--env", f"PROJECT={directory}"),
+            *(DIND_IMAGE, "sh", "-c", read_script("read_only.sh") + _DIND_ENTRY),
         ]
 
     def dial(self, name: str) -> tuple[DockerClient, Mapping[str, str]] | None:
@@ -228,6 +244,19 @@ def ways(place: Place) -> tuple[Nesting, ...]:
         return HostPrograms(place), Dind(place)
     except EngineError:
         return (Dind(place),)
+
+
+def asks_for_disk(project: BoxProject) -> bool:
+    """Return whether a service has a disk of this machine as a device or mounts it."""
+    services = project.config.get("services", {}).values()
+    devices = [device for service in services for device in service.get("devices") or ()]
+    paths = [str(d["source"] if isinstance(d, dict) else d.split(":")[0]) for d in devices]
+    return any(Path(path).is_block_device() for path in (*paths, *project.folders))
+
+
+def read_script(name: str) -> str:
+    """Return the text of a shell script of this package."""
+    return files("onegig.memory").joinpath(name).read_text(encoding="utf-8")
 
 
 def host_programs() -> tuple[str, ...]:

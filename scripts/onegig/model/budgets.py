@@ -184,6 +184,7 @@ class Budgets:
     load: Load | None = None
     services: tuple[tuple[str, ServiceBudget], ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    allow_host_access: tuple[str, ...] = ()  # services whose reach a pull request's numbers survive
     shards: Shards = field(default_factory=Shards)
     lines: tuple[tuple[str, int], ...] = ()
     is_default: bool = False  # there is no such file

@@ -6,6 +6,8 @@ what matters is looked up again.
 
 from dataclasses import dataclass
 
+from onegig.model.host_access import HostAccess
+
 RUN_SCHEMA = "onegig/run/1"
 
 
@@ -33,3 +35,4 @@ class RunReport:
     onegig_version: str
     reproduce: str  # the command that gives the same numbers locally
     failure: Failure | None = None
+    host_access: tuple[HostAccess, ...] = ()  # of the stack, as its compose file asks for it

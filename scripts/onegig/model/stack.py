@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from onegig.model.host_access import HostAccess
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
@@ -36,6 +38,7 @@ class Stack:
     config_json: str
     warnings: tuple[str, ...] = ()  # compose's own, each once
     working_directory: str = ""  # where compose was run; "": in the project's folder
+    host_access: tuple[HostAccess, ...] = ()  # of services that would start
 
     @property
     def images(self) -> tuple[str, ...]:

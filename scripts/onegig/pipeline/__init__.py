@@ -8,7 +8,7 @@ from onegig.pipeline.build import build
 from onegig.pipeline.inspect import inspect, inspect_archive, with_places
 from onegig.pipeline.judge import judge_reports
 from onegig.pipeline.load import load, load_limits
-from onegig.pipeline.measure import measure_stack
+from onegig.pipeline.measure import measure_stack, warn_of_host_access
 from onegig.pipeline.options import Options
 from onegig.pipeline.session import session
 from onegig.pipeline.whole import attempt, check
@@ -25,5 +25,6 @@ __all__ = [
     "load_limits",
     "measure_stack",
     "session",
+    "warn_of_host_access",
     "with_places",
 ]

@@ -1,9 +1,12 @@
 """The fourth step: what the stack takes while it runs."""
 
+from dataclasses import replace
+
 from docker import DockerClient
 
 from onegig.environment import read_environment
 from onegig.errors import MeasureError
+from onegig.judge.host_access import describe_host_access
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Unknown
@@ -20,7 +23,16 @@ def measure_stack(
     environment = read_environment(client, stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
         try:
-            return measure(client, stack, budgets, environment, current, say)
+            report = measure(client, stack, budgets, environment, current, say)
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
             return Unknown(reason=f"{error.message}{detail}")
+    warning = describe_host_access(stack.host_access)
+    return replace(report, notes=(warning, *report.notes)) if warning else report
+
+
+def warn_of_host_access(stack: Stack, progress: Progress) -> None:
+    """Name the services that can reach this machine, before anything of theirs is built or run."""
+    warning = describe_host_access(stack.host_access)
+    if warning:
+        progress.note(warning)

@@ -15,7 +15,7 @@ from onegig.pipeline.build import build
 from onegig.pipeline.inspect import inspect, with_places
 from onegig.pipeline.judge import judge_reports
 from onegig.pipeline.load import load
-from onegig.pipeline.measure import measure_stack
+from onegig.pipeline.measure import measure_stack, warn_of_host_access
 from onegig.pipeline.options import Options
 from onegig.pipeline.session import session
 from onegig.progress import Progress
@@ -49,6 +49,7 @@ def attempt(options: Options, progress: Progress) -> Attempt:
         with progress.step("read budgets and stack"):
             budgets, stack = load(options)
             inspected = [from_json(ImagesReport, p.read_bytes(), str(p)) for p in options.inspected]
+        warn_of_host_access(stack, progress)
         with session(progress) as (client, current):
             build(stack, budgets, current, progress)
             users, update = stack.users_by_image, options.update_database

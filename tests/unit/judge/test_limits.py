@@ -52,6 +52,7 @@ WHOLE = Budgets(  # nothing left out
             ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6, max_growth=TENTH),
         ),
     ),
+    allow_host_access=("web",),
     waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
 )
 
@@ -230,6 +231,14 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
     ),
     (LOAD, LOAD.replace("200", "50.5"), "load.rate", "200", "50.5"),
     (LOAD, "version: 1", "load", "web: load 200", "none"),
+    ("version: 1", "allow_host_access: [web]", "allow_host_access", "none", "web"),
+    (
+        "allow_host_access: [web]",
+        "allow_host_access: [db, web]",
+        "allow_host_access",
+        "web",
+        "db, web",
+    ),
     ("tier: aws-t2-micro", "tier: none", "tier", "aws-t2-micro", "none"),
     ("version: 1", "tier: aws-t2-micro", "tier", "not set (aws-t3-micro)", "aws-t2-micro"),
     ("version: 1", "tier: none", "tier", "not set (aws-t3-micro)", "none"),

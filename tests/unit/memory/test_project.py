@@ -8,10 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from onegig.errors import EngineError
+from onegig.errors import BootError, EngineError
 from onegig.memory.box import did_not_come_up, read_remarks
 from onegig.memory.meminfo import meminfo_text
-from onegig.memory.nesting import Dind, Place, bind_option, read_sockets
+from onegig.memory.nesting import Dind, Place, asks_for_disk, bind_option, read_sockets
 from onegig.memory.project import (
     BoxProject,
     box_references,
@@ -432,3 +432,28 @@ def test_a_lost_bridge_of_the_engine_is_recognised() -> None:
     assert isinstance(error, EngineError)  # the dind image is not tried: it would fail as well
     assert error.detail == log
     assert did_not_come_up("dockerd: no").message == "the engine inside the box did not come up"
+
+
+@pytest.mark.security
+def test_a_box_that_could_write_on_the_machine_says_so() -> None:
+    log = "onegig: x is read-only in the box.\nonegig refuses: /srv of this machine could be x.\n"
+    error = did_not_come_up(log)
+    assert error.message == "the box was not started: /srv of this machine could be x"
+    assert isinstance(error, BootError)
+    assert read_remarks(log) == ("x is read-only in the box.",)
+
+
+@pytest.mark.security
+def test_disks_stay_out_of_the_box_unless_a_service_asks_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Path, "is_block_device", lambda path: str(path) == "/dev/sda")
+    for service, asks in (
+        ({}, False),
+        ({"privileged": True}, False),
+        ({"devices": ["/dev/net/tun:/dev/net/tun:rwm"]}, False),
+        ({"devices": ["/dev/sda:/dev/sda:rwm"]}, True),
+        ({"devices": [{"source": "/dev/sda", "target": "/dev/x"}]}, True),
+        ({"volumes": [{"type": "bind", "source": "/dev/sda", "target": "/dev/sda"}]}, True),
+    ):
+        assert asks_for_disk(prepare({"web": service})) is asks

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,20 @@ import pytest
 
 from onegig import pipeline
 from onegig.errors import BuildError, ConfigError
-from onegig.model.codec import from_json
-from onegig.model.measured import Skipped
+from onegig.model.budgets import Budgets
+from onegig.model.codec import from_json, to_json
+from onegig.model.host_access import HostAccess
+from onegig.model.measured import Skipped, Unknown
 from onegig.model.run import RunReport
 from onegig.model.stack import Stack
 from onegig.pipeline import Options
-from onegig.progress import choose_progress
+from onegig.pipeline.whole import Attempt
+from onegig.progress import Quiet, choose_progress
 from onegig.publish.gating.blame import describe
 from onegig.publish.gating.claim import CUT_SHORT, NO_COMMIT, read_claim
 from onegig.publish.gating.gate import announce, run_gate
 from onegig.publish.github.job import Job, read_job
+from scenarios import make_go
 from stacks import plain_service
 
 Git = Callable[..., str]
@@ -170,6 +175,23 @@ def test_a_job_that_is_cut_short_has_said_so_before(git: Git, tmp_path: Path) ->
     left = from_json(RunReport, (tmp_path / "numbers" / "run.json").read_bytes(), "run.json")
     assert left.failure == CUT_SHORT
     assert left.measured_sha == git("rev-parse", "HEAD")
+
+
+@pytest.mark.security
+def test_the_run_names_services_that_can_reach_the_machine(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = (HostAccess(service="web", reason="privileged: true"),)
+    attempt = Attempt(
+        report=make_go(),
+        budgets=Budgets(path="budgets.yml", compose="compose.yml"),
+        stack=replace(stack(None, tmp_path), host_access=access),
+        error=None,
+    )
+    monkeypatch.setattr(pipeline, "attempt", lambda *_: attempt)
+    none = Unknown(reason="no baseline")
+    gate = run_gate(OPTIONS, Quiet(color=False), job("schedule"), lambda *_: none)
+    assert from_json(RunReport, to_json(gate.claim), "run.json").host_access == access
 
 
 def test_a_mistake_in_budgets_names_its_line() -> None:

@@ -3,6 +3,7 @@
 from onegig import __version__
 from onegig.errors import ExitCode
 from onegig.git import ask_git
+from onegig.model.host_access import HostAccess
 from onegig.model.run import Failure, RunReport
 from onegig.pipeline import Options
 from onegig.publish.github.job import Job
@@ -15,7 +16,12 @@ CUT_SHORT = Failure(
 )
 
 
-def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport:
+def read_claim(
+    job: Job,
+    options: Options,
+    failure: Failure | None,
+    host_access: tuple[HostAccess, ...] = (),
+) -> RunReport:
     """The claim of a job, from its event and the checkout that holds budgets.yml."""
     commits = ask_git(
         options.budgets.parent, "rev-list", "--parents", "--max-count=1", "HEAD"
@@ -38,4 +44,5 @@ def read_claim(job: Job, options: Options, failure: Failure | None) -> RunReport
         onegig_version=__version__,
         reproduce=options.reproduce,
         failure=failure,
+        host_access=host_access,
     )

@@ -57,7 +57,8 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
     attempt = pipeline.attempt(options, progress)
     report, error = attempt.report, attempt.error
     failure = describe(error, attempt.stack) if error else None
-    claim = read_claim(job, options, failure)
+    host_access = attempt.stack.host_access if attempt.stack else ()
+    claim = read_claim(job, options, failure, host_access)
     found = _baseline(claim, job, find_baseline)
     main = found[0] if isinstance(found, tuple) and claim.event in INHERITING else None
     if main:

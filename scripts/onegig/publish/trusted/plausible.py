@@ -23,6 +23,8 @@ MOST_LAYERS = 128  # an engine takes no more
 MOST_SAMPLES = 50_000
 MOST_PARTS = 100
 MOST_NAME = 255
+MOST_REASONS = 10_000
+MOST_REASON = 5_000  # a path has at most 4,096 bytes
 _SHA = re.compile(r"[0-9a-f]{40}")
 _EVENT = re.compile(r"[a-z_]{1,40}")
 
@@ -36,6 +38,13 @@ def doubt_run(run: RunReport) -> Iterator[str]:
     for name, sha in (("measured_sha", run.measured_sha), ("base_sha", run.base_sha)):
         if sha and not _SHA.fullmatch(sha):
             yield f"has a {name} that is not 40 hex digits"
+    if len(run.host_access) > MOST_REASONS:
+        yield f"has more than {MOST_REASONS:,} reasons for access to the machine"
+    elif any(
+        not 0 < len(one.service) <= MOST_NAME or not 0 < len(one.reason) <= MOST_REASON
+        for one in run.host_access
+    ):
+        yield "has access to the machine with an empty or overlong name or reason"
 
 
 def doubt_images(report: ImagesReport) -> Iterator[str]:

@@ -1,0 +1,283 @@
+"""What a stack in the box tries to change on the machine, in vain."""
+
+import io
+import json
+import shlex
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from docker.errors import DockerException
+
+from onegig.load.stack import load_stack
+from onegig.memory import nesting
+from onegig.memory.box import Box, open_box
+from onegig.memory.containers import list_containers
+from onegig.memory.nesting import Dind, Place, read_script
+from onegig.memory.project import BoxProject, prepare_project
+from onegig.memory.start import start_stack
+from onegig.memory.watch import watch_box
+from onegig.owned import new_run
+from onegig.process import run, spawn
+from small_image import SMALL_IMAGE
+
+pytestmark = [pytest.mark.engine, pytest.mark.security]
+
+MACHINE = 700 * 1024**2
+API_VERSIONS = ("1.43", "1.45")  # before 1.44, read-only bind mounts are not recursive
+HOST_PROGRAMS = tuple(path for path in ("/bin", "/lib", "/lib64", "/usr") if Path(path).exists())
+WRITE_ALL = 'find {} -type f | while read -r f; do echo new >"$f"; touch "$f.new"; done 2>/dev/null'
+
+
+@contextmanager
+def mounted(point: Path, *options: str) -> Iterator[None]:
+    point.mkdir(exist_ok=True)
+    run(["mount", *options, str(point)])
+    try:
+        yield
+    finally:
+        run(["umount", "--lazy", str(point)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a shared mount, with file systems of their own below it."""
+    tmpfs = ("-t", "tmpfs", "tmpfs")
+    with ExitStack() as stack:
+        stack.enter_context(mounted(tmp_path, "--bind", str(tmp_path)))
+        run(["mount", "--make-shared", str(tmp_path)])
+        for name in ("plain", "plain/inner", "it's 100%: a, b"):
+            stack.enter_context(mounted(tmp_path / name, *tmpfs))
+            (tmp_path / name / "file").write_text("old")
+        flags = ("-o", "nosuid,nodev,noexec,noatime")
+        stack.enter_context(mounted(tmp_path / "flags", *flags, *tmpfs))
+        (tmp_path / "flags" / "file").write_text("old")
+        (tmp_path / "file").write_text("old")
+        (tmp_path / "bound").write_text("")
+        run(["mount", "--bind", str(tmp_path / "file"), str(tmp_path / "bound")])
+        stack.callback(run, ["umount", str(tmp_path / "bound")])
+        yield tmp_path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+@pytest.mark.parametrize("propagation", ["", ",rslave", ",rshared"])
+@pytest.mark.parametrize("programs", [(), HOST_PROGRAMS], ids=["busybox", "host"])
+def test_mounts_below_a_bound_folder_can_not_be_written(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    propagation: str,
+    programs: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("DOCKER_API_VERSION", version)
+    later = "grep -q ' /host.* shared:\\| /host.* master:' /proc/self/mountinfo && echo joined"
+    script = f"make_read_only /host; {WRITE_ALL.format('/host')}; {later}; grep /host/flags "
+    before = contents(folder)
+    done = run(
+        [
+            *("docker", "run", "--rm", "--privileged", f"--volume={folder}:/host:ro{propagation}"),
+            *(f"--volume={path}:{path}:ro" for path in programs),
+            *(SMALL_IMAGE, "/bin/sh", "-c"),
+            f"{read_script('read_only.sh')}\n{script} /proc/self/mountinfo",
+        ],
+        timeout_seconds=120,
+    )
+    assert contents(folder) == before
+    (line,) = done.stdout.splitlines()  # none says that later mounts of the host come in
+    assert set(line.split()[5].split(",")) >= {"ro", "nosuid", "nodev", "noexec", "noatime"}
+
+
+def test_a_mount_that_stays_writable_ends_the_box(folder: Path) -> None:
+    script = (
+        "mount -t tmpfs tmpfs /host/plain; mount() { :; }; (make_read_only /host) 2>&1; echo $?"
+    )
+    done = run(
+        [
+            *("docker", "run", "--rm", "--privileged", f"--volume={folder}:/host:ro"),
+            *(SMALL_IMAGE, "/bin/sh", "-c"),
+            f"{read_script('read_only.sh')}\n{script}",
+        ],
+        timeout_seconds=120,
+    )
+    assert done.stdout.splitlines() == [
+        "onegig refuses: /plain of this machine could be written from the box.",
+        "1",
+    ]
+
+
+@contextmanager
+def stand_in_for_dind(client: DockerClient, script: str) -> Iterator[str]:
+    """Yield an image whose engine is a script."""
+    content = f"#!/bin/sh\n{script}\n".encode()
+    file = tarfile.TarInfo("usr/local/bin/dockerd-entrypoint.sh")
+    file.mode, file.size = 0o755, len(content)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(file, io.BytesIO(content))
+    container = client.containers.create(SMALL_IMAGE)
+    try:
+        container.put_archive("/", archive.getvalue())
+        image = container.commit("onegig-test/dind")
+    finally:
+        container.remove()
+    try:
+        yield str(image.id)
+    finally:
+        client.images.remove("onegig-test/dind", force=True)
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_the_dind_image_can_not_write_below_the_project(
+    client: DockerClient, folder: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("DOCKER_API_VERSION", version)
+    before = contents(folder)
+    script = f"{WRITE_ALL.format(shlex.quote(str(folder)))}; echo finished"
+    with new_run() as run_, stand_in_for_dind(client, script) as image:
+        monkeypatch.setattr(nesting, "DIND_IMAGE", image)
+        place = Place(client=client, run=run_, project=BoxProject(directory=str(folder)))
+        dind = Dind(place)
+        dind.prepare()
+        command = ["docker", "run", "--rm", "--interactive", "--privileged", *run_.label_options]
+        child = spawn([*command, *dind.arguments("box", first=True)], stdin=subprocess.PIPE)
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"finished\n"
+        finally:
+            child.communicate(timeout=120)
+            with suppress(DockerException):
+                client.volumes.get(place.volume).remove(force=True)
+    assert contents(folder) == before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boxed:
+    """A stack in a box."""
+
+    box: Box
+
+    def sh(self, service: str, command: str) -> str:
+        """Return what a command prints in a service's container, errors included."""
+        container = self.box.client.containers.get(f"reach-{service}-1")
+        text: str = container.exec_run(["sh", "-c", command]).output.decode()
+        return text.strip()
+
+
+def service(**keys: Any) -> dict[str, Any]:
+    return {"image": SMALL_IMAGE, "command": ["sleep", "3600"], "init": True, **keys}
+
+
+def compose(folder: Path) -> dict[str, Any]:
+    return {
+        "name": "reach",
+        "services": {
+            "files": service(
+                volumes=[
+                    f"{folder}:/parent",
+                    f"{folder}/plain:/point:rw",
+                    f"{folder}/file:/file",
+                    f"{folder}/bound:/bound",
+                    f"{folder}/plain:/slave:rslave",
+                    f"{folder}:/shared:rw,rshared",
+                    "/:/host:rw,rshared",
+                ]
+            ),
+            "kernel": service(volumes=["/proc:/p", "/sys:/s", "/.onegig/sock:/sock"]),
+            "privileged": service(privileged=True),
+            "vpn": service(
+                cap_add=["NET_ADMIN", "SYS_MODULE"],
+                devices=["/dev/net/tun"],
+                sysctls={"net.ipv4.ip_forward": "1", "kernel.msgmax": "65000"},
+            ),
+        },
+    }
+
+
+@contextmanager
+def boot(client: DockerClient, file: Path) -> Iterator[Boxed]:
+    stack = load_stack((file,))
+    project = prepare_project(
+        json.loads(stack.config_json),
+        directory=stack.directory,
+        machine_bytes=MACHINE,
+        architecture=client.version()["Arch"],
+    )
+    quiet = {"say": lambda _line: None}
+    with (
+        new_run() as run_,
+        open_box(
+            client, run_, images=stack.images, project=project, cap_bytes=MACHINE, **quiet
+        ) as box,
+        watch_box(box, run_, hz=2) as watch,
+    ):
+        options: dict[str, Any] = {"environment": {}, "timeout_seconds": 120, **quiet}
+        assert start_stack(stack, project, box, client, watch, run_, **options).problem == ""
+        yield Boxed(box=box)
+
+
+@pytest.fixture(scope="module")
+def boxed(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxed]:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "compose.yml").write_text(json.dumps(compose(folder)))
+    with boot(client, folder / "compose.yml") as found:
+        yield found
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_a_stack_writes_nothing_on_the_machine(
+    client: DockerClient, folder: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("DOCKER_API_VERSION", version)
+    file = folder / "compose.yml"
+    file.write_text(json.dumps(compose(folder)))
+    before = contents(folder)
+    with boot(client, file) as boxed:
+        for path in ("/parent", "/point", "/file", "/bound", "/slave", "/shared", f"/host{folder}"):
+            boxed.sh("files", WRITE_ALL.format(path))
+        assert contents(folder) == before
+        assert boxed.sh("files", "cat /parent/plain/inner/file /point/file") == "new\nnew"
+
+
+def test_a_stack_changes_nothing_of_the_kernel(boxed: Boxed) -> None:
+    """The files are only opened for writing, so that nothing changes where an attack succeeds."""
+    for path in (
+        *("/p/sys/kernel/core_pattern", "/p/sys/vm/swappiness", "/p/sysrq-trigger"),
+        *("/s/kernel/mm/transparent_hugepage/enabled", "/s/power/state"),
+    ):
+        said = boxed.sh("kernel", f"[ ! -e {path} ] || (: >>{path}) 2>&1")
+        assert said == "" or "Read-only file system" in said, said
+    assert "Read-only" in boxed.sh("kernel", "(: >>/p/sys/kernel/core_pattern) 2>&1")
+    assert boxed.sh("kernel", "(: >>/p/sys/net/ipv4/ip_forward) 2>&1") == ""  # the box's own
+
+
+def test_the_engines_socket_can_not_be_replaced(boxed: Boxed) -> None:
+    """A link to the machine's own engine in its place would have onegig start containers there."""
+    boxed.sh("kernel", "rm -f /sock/*; ln -s /run/docker.sock /sock/docker.sock; ls /sock")
+    address = boxed.box.environment["DOCKER_HOST"].removeprefix("unix://")
+    assert Path(address).is_socket()
+    assert not Path(address).is_symlink()
+    assert not list(Path(address).parent.glob("sock/*"))
+    assert boxed.box.client.ping()
+    assert len(list_containers(boxed.box.client)) == 4
+
+
+@pytest.mark.skipif(
+    not Path("/sys/fs/cgroup/devices").is_dir(), reason="only cgroup v1 can take a disk away"
+)
+def test_a_privileged_service_can_not_write_a_disk_raw(boxed: Boxed) -> None:
+    assert boxed.sh("privileged", "find /dev -type b") == ""
+    numbers = next(Path("/sys/class/block").glob("*/dev")).read_text().strip()
+    major, minor = numbers.split(":")
+    said = boxed.sh("privileged", f"mknod /disk b {major} {minor}; (: >>/disk) 2>&1")
+    assert "Operation not permitted" in said

@@ -1,0 +1,136 @@
+"""What a compose file can ask for that reaches the machine, and what does not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.load.host_access import find_host_access
+from onegig.model.host_access import HostAccess
+
+Config = dict[str, Any]
+
+
+def reasons(service: Config, **more: Any) -> list[str]:
+    found = find_host_access({"services": {"web": service}, **more}, lambda path: path)
+    assert {one.service for one in found} <= {"web"}
+    return [one.reason for one in found]
+
+
+def bind(source: str) -> Config:
+    return {"volumes": [{"type": "bind", "source": source, "target": "/x"}]}
+
+
+ASKS: list[tuple[Config, str]] = [
+    ({"privileged": True}, "privileged: true"),
+    ({"devices": ["/dev/sda:/dev/xvda:rwm"]}, "devices: /dev/sda"),
+    ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "devices: /dev/kvm"),
+    ({"device_cgroup_rules": ["b *:* rwm"]}, "device_cgroup_rules: b *:* rwm"),
+    ({"gpus": [{"count": -1}]}, "gpus"),
+    (
+        {"deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}},
+        "gpus",
+    ),
+    ({"network_mode": "host"}, "network_mode: host"),
+    ({"pid": "host"}, "pid: host"),
+    ({"ipc": "host"}, "ipc: host"),
+    ({"uts": "host"}, "uts: host"),
+    ({"userns_mode": "host"}, "userns_mode: host"),
+    ({"cgroup": "host"}, "cgroup: host"),
+    ({"cap_add": ["SYS_ADMIN"]}, "cap_add: SYS_ADMIN"),
+    ({"cap_add": ["cap_sys_module"]}, "cap_add: cap_sys_module"),
+    ({"cap_add": ["ALL"]}, "cap_add: ALL"),
+    ({"security_opt": ["seccomp:unconfined"]}, "security_opt: seccomp:unconfined"),
+    ({"security_opt": ["seccomp=./mine.json"]}, "security_opt: seccomp=./mine.json"),
+    ({"security_opt": ["apparmor=unconfined"]}, "security_opt: apparmor=unconfined"),
+    ({"security_opt": ["label:disable"]}, "security_opt: label:disable"),
+    ({"security_opt": ["label=type:spc_t"]}, "security_opt: label=type:spc_t"),
+    ({"security_opt": ["systempaths=unconfined"]}, "security_opt: systempaths=unconfined"),
+    ({"provider": {"type": "anything"}}, "provider: anything"),
+    ({"use_api_socket": True}, "use_api_socket: true"),
+    ({"post_start": [{"command": "id", "privileged": True}]}, "post_start: privileged: true"),
+    ({"build": {"privileged": True}}, "build.privileged: true"),
+    ({"build": {"entitlements": ["network.host"]}}, "build.entitlements: network.host"),
+    ({"build": {"network": "host"}}, "build.network: host"),
+    ({"build": {"ssh": ["default"]}}, "build.ssh"),
+]
+REACHING = [
+    *("/", "//", "/proc", "/proc/sys/kernel", "/sys", "/sys/fs/cgroup", "/dev", "/dev/sda"),
+    *("/proc/self/root/etc", "/run", "/var/run", "/run/docker", "/var/run/docker/", "/srv/../proc"),
+    *("/run/docker.sock", "/var/run/docker.sock", "/run/user/1000/docker.sock", "/run/user/1000"),
+    *("/run/containerd/containerd.sock", "/run/podman/podman.sock", "/srv/docker.sock"),
+    *("/.onegig", "/.onegig/sock"),
+]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(("service", "reason"), ASKS, ids=lambda value: str(value)[:50])
+def test_what_reaches_the_machine_is_named(service: Config, reason: str) -> None:
+    assert reasons(service) == [reason]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("path", REACHING)
+def test_paths_that_reach_the_machine_are_named_however_they_are_mounted(path: str) -> None:
+    named = [f"mounts {path}"]
+    assert reasons(bind(path)) == named
+    for options in ({"type": "none", "o": "bind", "device": path}, {"o": "rbind", "device": path}):
+        mount = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
+        assert reasons(mount, volumes={"data": {"driver_opts": options}}) == named
+    for kind in ("configs", "secrets"):
+        assert reasons({kind: [{"source": "a"}]}, **{kind: {"a": {"file": path}}}) == named
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("target", ["/proc", "/var/run/docker.sock", "/"])
+def test_links_are_followed(tmp_path: Path, target: str) -> None:
+    (tmp_path / "first").symlink_to(target)
+    (tmp_path / "data").symlink_to("first")
+    for path in (tmp_path / "data", tmp_path / "data" / "."):
+        found = find_host_access({"services": {"web": bind(str(path))}})
+        assert found == (HostAccess(service="web", reason=f"mounts {path}"),)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("network", [{"name": "host", "external": True}, {"driver": "host"}])
+def test_the_hosts_network_by_another_name(network: Config) -> None:
+    assert reasons({"networks": {"lan": None}}, networks={"lan": network}) == ["network_mode: host"]
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {},
+        {"privileged": False},
+        {"network_mode": "bridge", "pid": "service:db", "ipc": "shareable", "cgroup": "private"},
+        {"cap_add": ["NET_BIND_SERVICE", "CAP_CHOWN"], "cap_drop": ["ALL"]},
+        {"security_opt": ["no-new-privileges:true", "seccomp=builtin", "label=level:s0"]},
+        {"sysctls": {"net.core.somaxconn": "1024"}},
+        {"build": {"context": ".", "network": "none"}},
+        bind("/srv/data"),
+        bind("/etc/localtime"),
+        bind("/home/me/proc"),
+        bind("/var/lib/docker-data"),
+        bind("/run/mysqld"),
+        bind("/dev/null"),
+        bind("/dev/shm"),
+        bind("/process"),
+        {"volumes": [{"type": "tmpfs", "target": "/run"}]},
+        {"volumes": [{"type": "volume", "target": "/proc"}]},
+    ],
+    ids=str,
+)
+def test_what_stays_in_the_box_is_not_named(service: Config) -> None:
+    assert reasons(service) == []
+
+
+def test_reasons_stand_in_the_files_order_each_once() -> None:
+    services = {
+        "b": {"privileged": True, "volumes": [*bind("/run")["volumes"] * 2]},
+        "a": {"pid": "host"},
+    }
+    assert [(one.service, one.reason) for one in find_host_access({"services": services})] == [
+        ("b", "privileged: true"),
+        ("b", "mounts /run"),
+        ("a", "pid: host"),
+    ]
