@@ -12,7 +12,6 @@ from click.core import ParameterSource
 
 from onegig import pipeline
 from onegig.errors import BootError, ConfigError, InspectError
-from onegig.images.dockerfiles import trial
 from onegig.images.dockerfiles.dependencies import plan_dependencies
 from onegig.images.dockerfiles.policy import Build, builds_of, read_text
 from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
@@ -26,7 +25,6 @@ from onegig.model.stack import Stack
 from onegig.model.trial import Side, Trial
 from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.output import write_file
-from onegig.owned import new_run
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
@@ -163,6 +161,8 @@ def _propose(case: _Case, python: str | None, base: Base | None) -> Proposal:
             advice="give it: --python 3.13; for services in other languages there is no proposal",
         )
     plan = plan_dependencies(case.recipe, case.build.read)
+    from onegig.owned import new_run  # with the engine's client, which not every environment has
+
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
     return propose(case.source, version, wheels, base)
@@ -181,6 +181,8 @@ def _write(output: Path, proposal: Proposal) -> None:
 
 
 def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
+    from onegig.images.dockerfiles import trial  # as above
+
     service = case.source.service
     with pipeline.session(progress) as (client, run):
         arguments = _arguments(proposal)

@@ -7,7 +7,7 @@ from onegig.load.builds import read_build_inputs
 from onegig.model.budgets import Budgets
 from onegig.model.stack import Stack
 from onegig.owned import Run
-from onegig.pipeline.load import load_environment
+from onegig.pipeline.loading import load_environment
 from onegig.progress import Progress
 
 
