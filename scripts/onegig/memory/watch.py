@@ -98,7 +98,7 @@ def parse_pass(line: str | bytes) -> Pass:
 
 def _command(box: Box, run_: Run, hz: float) -> list[str]:
     """As root here; otherwise, through the engine, as root in its host's name spaces."""
-    sampler = ["-m", "onegig.memory.sampler", "--pid", str(box.pid), "--hz", str(hz)]
+    sampler = ["-P", "-m", "onegig.memory.sampler", "--pid", str(box.pid), "--hz", str(hz)]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
         return [sys.executable, *sampler]

@@ -17,7 +17,7 @@ def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> N
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
         inputs = read_build_inputs(stack, environment)
         seconds = build_images(stack, current, say=say, environment=environment, inputs=inputs)
-        cache = open_cache()
+        cache = open_cache(say)
         for image, image_id in image_ids(seconds).items():
             cache.keep_build(image_id, seconds[image])
     absent = absent_images(stack)

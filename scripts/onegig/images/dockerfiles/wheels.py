@@ -84,7 +84,7 @@ def _ask(wanted: Sequence[str], platforms: Sequence[str], python: str, directory
     machine = platform.machine()
     run(
         [
-            *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"),
+            *(sys.executable, "-P", "-m", "pip", "install", "--dry-run", "--ignore-installed"),
             *("--quiet", "--no-input", "--disable-pip-version-check", "--only-binary=:all:"),
             *(f"--platform={name}_{machine}" for name in platforms),
             *("--implementation=cp", f"--python-version={python}"),
