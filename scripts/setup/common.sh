@@ -93,6 +93,19 @@ checksum() { # [FILE...]: one SHA-256 over all of them, in order, or over what i
     cat -- "$@" | if has sha256sum; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
 }
 
+download() { # URL FILE: 1 when it can't be had
+    has curl && logged "$1" curl --fail --silent --show-error --location --proto '=https' \
+        --connect-timeout 10 --max-time 300 --output "$2" "$1" 2>/dev/null
+}
+
+expect() { # FILE SHA256 NAME PINS
+    local found
+    found=$(checksum "$1")
+    [ -n "$2" ] && [ "$found" = "$2" ] ||
+        fail "$3 is not what it should be: its SHA-256 is $found, not ${2:-pinned}" \
+            "do not use it; compare scripts/setup/$4 with the release's own checksums"
+}
+
 logged() ( # TITLE COMMAND...: output kept back, shown only when the command fails
     title=$1 code=0
     shift

@@ -78,11 +78,27 @@ make_venv() { # KIND
     say "installing the locked $1 dependencies"
     pip install --require-hashes --only-binary=:all: -r "$lock"
     pip install --no-deps --no-build-isolation --no-index --editable "$ROOT"
+    [ "$1" = trusted ] || take_dive_release || exit
     for kind in "${KINDS[@]}"; do
         printf '%s' "$(mark_of "$kind")" >"$VENV/.onegig-$kind"
         [ "$kind" != "$1" ] || break
     done
 }
+
+take_dive_release() ( # in the place of the wheel's; that stays where GitHub can't be reached
+    # shellcheck source=scripts/setup/dive.env
+    . "$SETUP/dive.env"
+    [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || exit 0
+    name=dive_${DIVE_VERSION}_linux_amd64.tar.gz
+    folder=$(mktemp -d "$VENV/dive.XXXXXX") # on the same disk, so that moving it is one step
+    trap 'rm -rf "$folder"' EXIT
+    download "https://github.com/wagoodman/dive/releases/download/v$DIVE_VERSION/$name" \
+        "$folder/archive" || exit 0
+    expect "$folder/archive" "$DIVE_SHA256" "$name" dive.env
+    tar -xzf "$folder/archive" -C "$folder" dive
+    chmod 755 "$folder/dive"
+    mv -f "$folder/dive" "$VENV/bin/dive"
+)
 
 pip() {
     logged "pip" isolated "$VENV/bin/python" -m pip --disable-pip-version-check --quiet "$@" ||

@@ -50,6 +50,7 @@ def git(machine: Machine, *arguments: str) -> None:
 
 def make_real_venv(machine: Machine, **environment: str) -> subprocess.CompletedProcess[str]:
     """Have set-up make an environment, with pip's part (an index, a build) left out."""
+    machine.program("curl", "exit 6")
     body = 'pip() { isolated "$VENV/bin/python" -m pip --version; }; ensure_venv runtime'
     return machine.source("venv.sh", body, ONEGIG_PYTHON=sys.executable, **environment)
 

@@ -24,10 +24,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def archive(program: bytes = PROGRAM) -> bytes:
+def archive(program: bytes = PROGRAM, called: str = "trivy") -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in (("README.md", b"read me"), ("trivy", program)):
+        for name, content in (("README.md", b"read me"), (called, program)):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
