@@ -8,7 +8,7 @@
 #   valkey.sh    Valkey 8 from Debian's source package
 #   pack.py      layers and configuration as one archive for `docker load`
 
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/onegig/bases
+CACHE=$(own_cache bases)
 BUILDS=/var/tmp/onegig-bases # a path without spaces: configure scripts would trip over one
 # shellcheck source=scripts/setup/packages.sh
 . "$BASES/../setup/packages.sh"
@@ -37,7 +37,7 @@ assemble() {
     fi
     say "loading the stand-ins into the engine"
     local archive=$CACHE/images.tar.new
-    "$ROOT/.venv/bin/python" "$BASES/pack.py" "$(recipe)" \
+    "$ROOT/.venv/bin/python" -I "$BASES/pack.py" "$(recipe)" \
         "$(layer alpine)" "$(layer python)" "$(layer valkey)" >"$archive"
     logged "stand-ins" docker load --input "$archive" ||
         fail "the stand-ins could not be loaded" "mend the cause above, then run this again"

@@ -16,7 +16,7 @@ from onegig.commands.init import init
 from onegig.commands.install_trivy import install_trivy
 from onegig.commands.publish import publish_command
 from onegig.commands.shards import shards
-from onegig.errors import ExitCode, InspectError, MeasureError, OnegigError
+from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
 from onegig.load.dockerfiles import read_build_files
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
@@ -77,6 +77,11 @@ class Root(click.Group):
         except OnegigError as error:
             print_error(error)
             ctx.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            what = f"`onegig {ctx.invoked_subcommand}` needs {error.name}"
+            advice = "install onegig again with all its dependencies"
+            print_error(ConfigError(f"{what}, which is not installed here", advice=advice))
+            ctx.exit(ExitCode.CONFIG)
         except KeyboardInterrupt:
             click.echo("interrupted; everything was cleaned up", err=True)
             ctx.exit(ExitCode.INTERRUPTED)

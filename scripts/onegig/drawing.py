@@ -7,37 +7,25 @@ process with SIGILL. Only the child imports them, and whatever it dies of is a D
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from onegig.errors import DrawingError
-from onegig.model.baseline import Baseline
-from onegig.model.codec import from_json, to_json, to_line
+from onegig.model.codec import from_json, to_json
 from onegig.model.report import Report
 from onegig.process import CommandError, run
-from onegig.report import html, trend
+from onegig.report import html
 
 DRAW_SECONDS = 300.0
-PAGE, TREND = "page", "trend"
-NAMES = {PAGE: "report.html", TREND: "trend.svg"}
+PAGE = "report.html"
 
 
 def draw_page(report: Report) -> str:
     """Return the HTML report. Raises DrawingError."""
-    return _draw(PAGE, to_json(report))
-
-
-def draw_trend(history: Sequence[Baseline]) -> str:
-    """Return the SVG of the trend. Raises DrawingError."""
-    return _draw(TREND, "".join(map(to_line, history)))
-
-
-def _draw(kind: str, text: str) -> str:
     with TemporaryDirectory(prefix="onegig-draw-") as folder:
-        source, target = Path(folder) / "source.json", Path(folder) / NAMES[kind]
-        source.write_text(text, encoding="utf-8")
-        argv = [sys.executable, "-P", "-m", "onegig.drawing", kind, str(source), str(target)]
+        source, target = Path(folder) / "source.json", Path(folder) / PAGE
+        source.write_text(to_json(report), encoding="utf-8")
+        argv = [sys.executable, "-P", "-m", "onegig.drawing", str(source), str(target)]
         try:
             run(argv, env=_package_path(), timeout_seconds=DRAW_SECONDS)
             return target.read_text(encoding="utf-8")
@@ -63,16 +51,11 @@ def _package_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join((root, *filter(os.path.isabs, known)))}
 
 
-def _main(kind: str, source: Path, target: Path) -> None:
+def _main(source: Path, target: Path) -> None:
     """Draw in this process: the child's part."""
-    text = source.read_text(encoding="utf-8")
-    if kind == PAGE:
-        drawing = html.render(from_json(Report, text, str(source)))
-    else:
-        lines = filter(None, text.split("\n"))  # splitlines() also parts at U+2028
-        drawing = trend.render(tuple(from_json(Baseline, line, str(source)) for line in lines))
-    target.write_text(drawing, encoding="utf-8")
+    report = from_json(Report, source.read_text(encoding="utf-8"), str(source))
+    target.write_text(html.render(report), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    _main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,11 +1,12 @@
 """What onegig puts on a machine, and taking it away again: also after a run that was killed.
 
 Everything a run creates on the engine carries the labels of `Run.labels`, and its files lie in one
-folder under the system's temporary folder. A run is alive while the process that its label names
-is; what belongs to no living run is removed by the next one.
+folder under the system's temporary folder, whose name nobody can guess and where nobody else may
+look. A run is alive while the process that its label names is; what belongs to no living run is
+removed by the next one.
 """
 
-import os
+import re
 import secrets
 import shutil
 import socket
@@ -21,8 +22,12 @@ import psutil
 from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
+from onegig.private import is_private
+
 RUN_LABEL = "onegig.run"
 OWNER_LABEL = "onegig.owner"
+PREFIX, OWNER_FILE = "onegig-", "owner"
+_RUN_FOLDER = re.compile(rf"{PREFIX}[0-9a-f]{{8}}\.\w+")
 FOREIGN_AGE_SECONDS = 6 * 3600  # objects of a host we cannot look into count as left behind
 
 
@@ -65,32 +70,42 @@ def is_alive(owner: str, created: float) -> bool:
 @contextmanager
 def new_run() -> Iterator[Run]:
     """A run with a folder of its own, removed at the end."""
-    base = runs_directory()
-    name = f"onegig-{secrets.token_hex(4)}"
-    run = Run(name=name, owner=identity(), directory=base / name)
-    run.directory.mkdir(mode=0o700, parents=True)
-    (run.directory / "owner").write_text(run.owner)
+    name = f"{PREFIX}{secrets.token_hex(4)}"
+    # short, because the path of a socket may have 107 bytes only
+    run = Run(name=name, owner=identity(), directory=Path(tempfile.mkdtemp(prefix=f"{name}.")))
+    (run.directory / OWNER_FILE).write_text(run.owner)
     try:
         yield run
     finally:
         shutil.rmtree(run.directory, ignore_errors=True)
 
 
-def runs_directory() -> Path:
-    """Where runs keep their files: short, because the path of a socket may have 107 bytes only."""
-    return Path(tempfile.gettempdir()) / f"onegig-{os.getuid()}"
-
-
 def remove_leftovers(client: DockerClient) -> tuple[str, ...]:
     """Remove what dead runs left on the engine and in the temporary folder; say what it was."""
     removed = [*_remove_objects(client, _is_dead)]
-    for directory in runs_directory().glob("onegig-*"):
-        owner = directory / "owner"
-        text = owner.read_text() if owner.exists() else ""
-        if not text or not is_alive(text, directory.stat().st_mtime):
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.*"):
+        if _is_left_behind(directory):
             shutil.rmtree(directory, ignore_errors=True)
             removed.append(f"folder {directory}")
     return tuple(removed)
+
+
+def _is_left_behind(directory: Path) -> bool:
+    """Return whether it is the folder of a dead run of this user.
+
+    The temporary folder is everybody's: what is a link, another user's or open to others was not
+    made by `new_run`.
+    """
+    try:
+        state = directory.lstat()
+        if not _RUN_FOLDER.fullmatch(directory.name) or not is_private(state):
+            return False
+        owner = directory / OWNER_FILE
+        text = owner.read_text() if owner.exists() else ""
+    except OSError:
+        return False
+    # one that has no owner yet is a run's that just begins
+    return not is_alive(text, state.st_mtime)
 
 
 def remove_run(client: DockerClient, run: Run) -> None:

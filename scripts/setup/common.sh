@@ -4,8 +4,6 @@
 
 # shellcheck disable=SC2034 # used by those that source it
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-# shellcheck disable=SC2034
-STATE=$ROOT/.onegig # what set-up remembers about this checkout
 
 # A usable set-up that is not there, or could not be made: onegig's "build or boot failed".
 EXIT_SETUP=3
@@ -21,6 +19,53 @@ fail() { # WHAT-HAPPENED WHAT-TO-DO...
     shift
     printf '  next: %s\n' "$@" >&2
     exit "$EXIT_SETUP"
+}
+
+absolute_path() { # PATH without entries that name another program in another folder
+    local entry kept=
+    while IFS= read -r -d : entry; do
+        case $entry in /*) kept=$kept:$entry ;; esac
+    done <<<"$PATH:"
+    printf '%s' "${kept#:}"
+}
+
+is_ours() { # FOLDER: nobody but this user and root can have put files there
+    [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] &&
+        [ -z "$(find "$1" -prune \( -perm -g+w -o -perm -o+w \))" ]
+}
+
+own_folder() { # FOLDER: made if it is not there; 1 when it can't be made or is not this user's
+    (umask 077 && mkdir -p "$1" 2>/dev/null) && is_ours "$1"
+}
+
+own_home() ( # also where HOME is missing, or another user's as with some versions of sudo
+    [ -O "${HOME:-}" ] || unset HOME
+    printf '%s' ~
+)
+
+# Prints the folder where set-up remembers what it did; it is never in a checkout, where anybody who
+# can commit a file could speak for us. GitHub empties RUNNER_TEMP before each job.
+own_state() {
+    local base
+    for base in "${RUNNER_TEMP:-}" "${XDG_STATE_HOME:-}" "$(own_home)/.local/state"; do
+        case $base in /*) ;; *) continue ;; esac
+        if own_folder "$base/onegig"; then
+            printf '%s' "$base/onegig"
+            return
+        fi
+    done
+    fail "there is no folder for what set-up remembers: $base/onegig can't be made or is not yours" \
+        "set XDG_STATE_HOME to a folder that only you can write to"
+}
+
+own_cache() { # PART: prints the folder of what is kept between runs
+    local base=${XDG_CACHE_HOME:-}
+    case $base in /*) ;; *) base=$(own_home)/.cache ;; esac
+    if ! own_folder "$base/onegig" || ! own_folder "$base/onegig/$1"; then
+        fail "$base/onegig/$1 can't be made, or others can write to it" \
+            "give it to $(id -un) alone (chown, chmod go-w), or set XDG_CACHE_HOME"
+    fi
+    printf '%s' "$base/onegig/$1"
 }
 
 is_root() { [ "$(id -u)" = 0 ]; }
@@ -43,8 +88,22 @@ at_least() { # VERSION WANTED: compares the numbers of dotted versions; a leadin
     return 0
 }
 
-checksum() { # FILE...: one SHA-256 over all of them, in order
+# shellcheck disable=SC2120
+checksum() { # [FILE...]: one SHA-256 over all of them, in order, or over what is read
     cat -- "$@" | if has sha256sum; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
+}
+
+download() { # URL FILE: 1 when it can't be had
+    has curl && logged "$1" curl --fail --silent --show-error --location --proto '=https' \
+        --connect-timeout 10 --max-time 300 --output "$2" "$1" 2>/dev/null
+}
+
+expect() { # FILE SHA256 NAME PINS
+    local found
+    found=$(checksum "$1")
+    [ -n "$2" ] && [ "$found" = "$2" ] ||
+        fail "$3 is not what it should be: its SHA-256 is $found, not ${2:-pinned}" \
+            "do not use it; compare scripts/setup/$4 with the release's own checksums"
 }
 
 logged() ( # TITLE COMMAND...: output kept back, shown only when the command fails
@@ -61,7 +120,7 @@ logged() ( # TITLE COMMAND...: output kept back, shown only when the command fai
     exit "$code"
 )
 
-with_lock() { # FILE COMMAND...: one at a time on this machine, where the system has flock
+with_lock() { # FILE COMMAND...: one at a time for this user, where the system has flock
     local file=$1
     shift
     mkdir -p "$(dirname "$file")"
@@ -74,3 +133,10 @@ with_lock() { # FILE COMMAND...: one at a time on this machine, where the system
         "$@" 9>&- # no child keeps the lock: a daemon started here outlives us
     ) 9>>"$file"
 }
+
+PATH=$(absolute_path)
+export PATH
+SHARED=$(own_state) # what set-up remembers about this machine
+# shellcheck disable=SC2034,SC2119 # no file: the path itself
+STATE=$SHARED/$(printf '%s' "$ROOT" | checksum | cut -c1-16) # and about this checkout
+mkdir -p "$STATE"

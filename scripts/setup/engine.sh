@@ -19,7 +19,7 @@ ensure_engine() {
     local version
     if ! version=$(engine_version); then
         refuse_what_is_not_ours
-        with_lock "${TMPDIR:-/tmp}/onegig-engine.$(id -u).lock" start_or_install
+        with_lock "$SHARED/engine.lock" start_or_install
         version=$(engine_version) || no_engine
         say "Docker Engine $version answers"
     fi

@@ -17,7 +17,7 @@
 use_bases() { # exports the base images that docker builds take as arguments
     ONEGIG_SECONDS=$SECONDS "$ROOT/scripts/bases/ensure"
     set -a
-    # shellcheck source=/dev/null # written by scripts/bases/ensure
+    # shellcheck source=/dev/null # written by scripts/bases/ensure, outside of every checkout
     . "$STATE/bases.env"
     set +a
 }

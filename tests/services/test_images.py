@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 SERVICES = Path(__file__).parents[2] / "services"
-BASES = Path(__file__).parents[2] / ".onegig" / "bases.env"
 TAG = "image-tests"
 NAMES = tuple(yaml.safe_load((SERVICES / "compose.yml").read_text())["services"])
 PYTHON_NAMES = tuple(name for name in NAMES if name != "redis-coordinator")
@@ -22,14 +21,6 @@ TARGETS_MB = {"market-data": 80, "telegram-bot": 70, "redis-coordinator": 99}
 CA_BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 
 pytestmark = pytest.mark.engine
-
-
-def bases() -> dict[str, str]:
-    """The base images set-up chose; none means the official ones."""
-    if not BASES.exists():
-        return {}
-    pairs = (line.partition("=") for line in BASES.read_text().splitlines())
-    return {name: shlex.split(value)[0] for name, _, value in pairs if name.endswith("_IMAGE")}
 
 
 def docker(*arguments: str, timeout_seconds: float = 60) -> str:
@@ -53,7 +44,7 @@ def images() -> Iterator[dict[str, dict[str, Any]]]:
     done = subprocess.run(
         ["docker", "buildx", "bake", "--file", "compose.yml", "--load", *secret],
         cwd=SERVICES,
-        env={**os.environ, **bases(), "TAG": TAG},
+        env={**os.environ, "TAG": TAG},  # scripts/test exports the base images to build on
         capture_output=True,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ def machine() -> Iterator[Machine]:
     with TemporaryDirectory(prefix="onegig setup ") as folder:
         machine = Machine(root=Path(folder))
         machine.root.chmod(0o755)
-        for name in ("bin", "home", "cache", "tmp"):
+        for name in ("bin", "home", "cache", "state", "tmp"):
             (machine.root / name).mkdir()
         (machine.root / "tmp").chmod(0o1777)
         for part in PARTS:

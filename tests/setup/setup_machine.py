@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 # What a machine of these tests is told apart from the real one by.
 UNSET = ("ALPINE_IMAGE", "PYTHON_IMAGE", "VALKEY_IMAGE", "DOCKER_HOST")
-UNSET += ("ONEGIG_PYTHON", "ONEGIG_QUIET")
+UNSET += ("ONEGIG_PYTHON", "ONEGIG_QUIET", "RUNNER_TEMP")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,9 @@ class Machine:
 
     @property
     def state(self) -> Path:
-        """What set-up remembers."""
-        return self.project / ".onegig"
+        """What set-up remembers of the project."""
+        printed = self.source("common.sh", 'printf %s "$STATE"').stdout
+        return Path(printed)
 
     def program(self, name: str, script: str) -> None:
         """A program of this name; every call of it is noted first."""
@@ -48,9 +49,24 @@ class Machine:
             "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
             "HOME": str(self.root / "home"),
             "XDG_CACHE_HOME": str(self.root / "cache"),
+            "XDG_STATE_HOME": str(self.root / "state"),
             "TMPDIR": str(self.root / "tmp"),
             **extra,
         }
+
+    def make_venv(self, *kinds: str, **programs: str) -> Path:
+        """Put a virtual environment there that set-up made: Python, and programs with their text.
+
+        It is up to date for these kinds. Return the folder of its programs.
+        """
+        tools = self.project / ".venv/bin"
+        tools.mkdir(parents=True)
+        for name, text in {"python": "#!/bin/sh\n", **programs}.items():
+            (tools / name).write_text(text)
+            (tools / name).chmod(0o755)
+        marks = "".join(f'; printf %s "$(mark_of {one})" >"$VENV/.onegig-{one}"' for one in kinds)
+        assert self.source("venv.sh", f"claim_venv{marks}").returncode == 0
+        return tools
 
     def run(self, *command: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the project."""

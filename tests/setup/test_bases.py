@@ -71,7 +71,7 @@ def chosen(machine: Machine) -> dict[str, str]:
     """What a shell that reads bases.env sees."""
     names = " ".join(STAND_INS)
     shown = machine.run(
-        "bash", "-c", f'. .onegig/bases.env; for n in {names}; do echo "${{!n}}"; done'
+        "bash", "-c", f'. "{machine.state}/bases.env"; for n in {names}; do echo "${{!n}}"; done'
     )
     return dict(zip(STAND_INS, shown.stdout.splitlines(), strict=True))
 

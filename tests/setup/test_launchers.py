@@ -59,16 +59,11 @@ def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
 def launch(machine: Machine, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """scripts/check on a machine where all is set up and onegig prints its arguments."""
     machine.program("docker", "case $1 in version) echo 26.1.5 ;; *) echo 2.26.1 2.26.1 ;; esac")
-    tools = machine.project / ".venv/bin"
-    tools.mkdir(parents=True)
-    shutil.copy(shutil.which("true") or "", tools / "python")
-    (tools / "onegig").write_text(
+    onegig = (
         '#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\n'
         'echo "$ONEGIG_TYPED of $ONEGIG_LAUNCHER" >"${0%/*}/typed"\nexit 4\n'
     )
-    (tools / "onegig").chmod(0o755)
-    machine.source("venv.sh", 'printf "%s" "$(mark_of runtime)" >"$VENV/.onegig-runtime"')
-    shutil.copy(shutil.which("true") or "", tools / "trivy")
+    machine.make_venv("runtime", onegig=onegig, trivy="#!/bin/sh\n")
     machine.source("trivy.sh", 'printf "%s" "$(trivy_pin)" >"$VENV/.onegig-trivy"')
     return subprocess.run(
         [machine.project / "scripts/check", *arguments],

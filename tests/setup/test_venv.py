@@ -10,19 +10,20 @@ from packaging.utils import canonicalize_name
 
 from setup_machine import PROJECT, Machine
 
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+KINDS = ("trusted", "runtime", "dev")
+LOCKS = PROJECT / "scripts/setup/requirements"
 FITS = "if venv_fits runtime; then echo fits; fi"
 
 
 def locked(name: str) -> Iterator[tuple[Requirement, int]]:
     """Every distribution of a lock and how many hashes it has."""
-    text = (PROJECT / "scripts/setup" / name).read_text()
+    text = (LOCKS / f"{name}.txt").read_text()
     for entry in re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", "").splitlines():
         requirement, *hashes = re.split(r"\s+--hash=sha256:[0-9a-f]{64}", entry)
         yield Requirement(requirement), len(hashes)
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", KINDS)
 def test_everything_is_pinned_and_hashed_and_no_index_is_named(name: str) -> None:
     entries = list(locked(name))
     assert len(entries) > 10
@@ -30,12 +31,12 @@ def test_everything_is_pinned_and_hashed_and_no_index_is_named(name: str) -> Non
         assert str(requirement.specifier).startswith("=="), requirement
         assert requirement.url is None
         assert hashes > 0, requirement
-    text = (PROJECT / "scripts/setup" / name).read_text()
+    text = (LOCKS / f"{name}.txt").read_text()
     assert "://" not in text
     assert "-url" not in text
 
 
-@pytest.mark.parametrize(("name", "extras"), [(LOCKS[0], ("build",)), (LOCKS[1], ("build", "dev"))])
+@pytest.mark.parametrize(("name", "extras"), [("runtime", ("build",)), ("dev", ("build", "dev"))])
 def test_the_lock_satisfies_the_project(name: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"]]
@@ -50,44 +51,34 @@ def test_the_lock_satisfies_the_project(name: str, extras: tuple[str, ...]) -> N
 
 
 def test_tests_run_what_the_command_runs() -> None:
-    dev = {str(pin) for pin, _ in locked(LOCKS[1])}
-    assert {str(pin) for pin, _ in locked(LOCKS[0])} <= dev
-
-
-def made(machine: Machine) -> None:
-    """A virtual environment that set-up believes to be up to date."""
-    tools = machine.project / ".venv/bin"
-    tools.mkdir(parents=True)
-    for name in ("python", "onegig"):
-        (tools / name).write_text("#!/bin/sh\n")
-        (tools / name).chmod(0o755)
-    machine.source("venv.sh", 'mark_of runtime >"$VENV/.onegig-runtime"')
+    trusted, runtime, dev = ({str(pin) for pin, _ in locked(kind)} for kind in KINDS)
+    assert trusted < runtime < dev
 
 
 def test_nothing_is_done_while_nothing_changed(machine: Machine) -> None:
-    made(machine)
+    machine.make_venv("runtime", onegig="")
     assert machine.source("venv.sh", FITS).stdout == "fits\n"
     machine.program("python3", "exit 1")
     result = machine.source("venv.sh", "ensure_venv runtime")
     assert (result.returncode, result.stderr, machine.calls()) == (0, "", [])
 
 
-@pytest.mark.parametrize("changed", ["scripts/setup/requirements.lock", "pyproject.toml"])
+@pytest.mark.parametrize("changed", ["scripts/setup/requirements/runtime.txt", "pyproject.toml"])
 def test_a_changed_lock_or_project_is_noticed(machine: Machine, changed: str) -> None:
-    made(machine)
+    machine.make_venv("runtime", onegig="")
     with (machine.project / changed).open("a") as file:
         file.write("# changed\n")
     assert machine.source("venv.sh", FITS).stdout == ""
 
 
 def test_the_tests_lock_does_not_concern_the_command(machine: Machine) -> None:
-    made(machine)
-    (machine.project / "scripts/setup/requirements-dev.lock").write_text("")
+    machine.make_venv("runtime", onegig="")
+    (machine.project / "scripts/setup/requirements/dev.txt").write_text("")
     assert machine.source("venv.sh", FITS).stdout == "fits\n"
 
 
 def test_a_moved_project_is_noticed(machine: Machine) -> None:
-    made(machine)
+    machine.make_venv("runtime", onegig="")
     machine.project.rename(machine.root / "elsewhere")
     (machine.project / "x").parent.mkdir()
     result = machine.run("bash", "-c", f'. "../elsewhere/scripts/setup/venv.sh"; {FITS}')
@@ -130,8 +121,7 @@ def test_root_gets_python_from_the_distribution(machine: Machine) -> None:
 
 
 def test_a_failing_index_says_so(machine: Machine) -> None:
-    made(machine)
-    (machine.project / ".venv/.onegig-root").write_text(str(machine.project))
+    machine.make_venv("runtime", onegig="")
     (machine.project / ".venv/.onegig-runtime").unlink()
     python = machine.project / ".venv/bin/python"
     python.write_text("#!/bin/sh\necho 'ERROR: hashes do not match'\nexit 1\n")

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from histories import entry
 from onegig import cli, pipeline
 from onegig.cli import main
-from onegig.drawing import draw_page, draw_trend
+from onegig.drawing import draw_page
 from onegig.errors import DrawingError, ExitCode
 from onegig.model.codec import from_json, to_json
 from onegig.model.report import Report
-from onegig.report import html, markdown, trend
+from onegig.report import html, markdown
 from scenarios import make_go, make_no_go
 
 SCRIPTS = Path(cli.__file__).parents[1]
@@ -134,8 +133,3 @@ print(sorted({"matplotlib", "numpy"} & set(sys.modules)))
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_the_trend_of_the_child_is_the_trend() -> None:
-    history = [entry(number) for number in range(1, 6)]
-    assert draw_trend(history) == trend.render(history)

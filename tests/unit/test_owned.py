@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from onegig import owned
-from onegig.owned import identity, is_alive, new_run
+from onegig.owned import identity, is_alive, new_run, remove_leftovers
 
 
 def test_a_living_process_is_alive() -> None:
@@ -35,10 +36,83 @@ def test_unreadable_owners_count_as_another_host_until_they_are_old(text: str) -
     assert not is_alive(text, time.time() - 7 * 3600)
 
 
-def test_a_run_removes_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owned, "runs_directory", lambda: tmp_path)
+def write_owner(folder: Path, owner: str) -> Path:
+    folder.mkdir(mode=0o700)
+    (folder / "owner").write_text(owner)
+    return folder
+
+
+@pytest.fixture
+def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder of the system that is everybody's."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def dead() -> str:
+    """The owner of a run that has ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        owner = identity(child.pid)
+        child.communicate()
+    return owner
+
+
+def leftovers() -> tuple[str, ...]:
+    """What is removed where the engine has nothing."""
+    engine = Mock()
+    for kind in (engine.containers, engine.volumes, engine.networks, engine.images):
+        kind.list.return_value = []
+    return remove_leftovers(engine)
+
+
+def test_a_run_removes_its_folder(temp: Path) -> None:
     with new_run() as run:
         assert (run.directory / "owner").read_text() == identity(os.getpid())
         assert run.labels["onegig.run"] == run.name
         assert oct(run.directory.stat().st_mode)[-3:] == "700"
-    assert list(tmp_path.iterdir()) == []
+        assert leftovers() == ()
+        assert run.directory.is_dir()
+    assert list(temp.iterdir()) == []
+
+
+def test_what_a_dead_run_left_is_removed(temp: Path, dead: str) -> None:
+    folder = write_owner(temp / "onegig-0123abcd.x1y2", dead)
+    assert leftovers() == (f"folder {folder}",)
+    assert list(temp.iterdir()) == []
+
+
+def test_a_run_that_just_begins_has_no_owner_yet(temp: Path) -> None:
+    (temp / "onegig-0123abcd.x1y2").mkdir(mode=0o700)
+    assert leftovers() == ()
+
+
+@pytest.mark.security
+def test_no_name_of_a_run_can_be_taken_before_it(temp: Path) -> None:
+    (temp / f"onegig-{os.getuid()}").symlink_to(temp / "theirs")
+    (temp / "theirs").mkdir()
+    with new_run() as first, new_run() as second:
+        assert first.directory.parent == second.directory.parent == temp
+        assert first.directory.name.removeprefix(first.name)  # more than the labels tell
+        assert first.directory.name != second.directory.name
+    assert list((temp / "theirs").iterdir()) == []
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("how", ["link", "open", "name", "theirs"])
+def test_what_no_run_of_ours_made_is_left_alone(temp: Path, dead: str, how: str) -> None:
+    name = temp / ("onegig-box.sh" if how == "name" else "onegig-0123abcd.x1y2")
+    folder = write_owner(temp / "precious" if how == "link" else name, dead)
+    if how == "link":
+        name.symlink_to(folder)
+    elif how == "open":
+        folder.chmod(0o755)
+    elif how == "theirs":
+        if os.geteuid() != 0:
+            pytest.skip("needs root to give a folder to another user")
+        os.chown(folder, 65534, 65534)
+    assert leftovers() == ()
+    assert (folder / "owner").exists()

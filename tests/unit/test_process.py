@@ -1,6 +1,7 @@
 """Child processes: typed failures with the command, limits that hold, and no orphans."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from onegig import process
 from onegig.process import CommandError, find_program, run, spawn, tail
 
 
@@ -98,3 +100,13 @@ def test_a_program_beside_python_needs_no_path(
 def test_a_child_that_a_signal_ended_says_which() -> None:
     with pytest.raises(CommandError, match="was ended by SIGILL"):
         run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"])
+
+
+@pytest.mark.security
+def test_no_python_that_is_started_imports_from_the_folder_of_the_user() -> None:
+    """`-m` puts the current folder first, which is somebody's checkout; `-P` takes it away."""
+    package = Path(process.__file__).parent
+    text = "".join(path.read_text() for path in package.rglob("*.py"))
+    started = re.findall(r'("-P", )?"-m", "(?:onegig[\w.]*|pip)",', text)
+    assert started
+    assert set(started) == {'"-P", '}

@@ -84,6 +84,7 @@ class Act:
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_SERVER_URL": self.forge.root.as_uri(),
             "ONEGIG_PYTHON": str(STAND_INS / "python"),
+            "RUNNER_TEMP": str(self.root),
             "SHA_REF": sha,  # act's name for GITHUB_SHA
             "TESTS_PYTHON": sys.executable,
             "TRIVY_CACHE_DIR": str(self.root / "trivy"),

@@ -202,6 +202,31 @@ def test_the_token_goes_to_onegig_only() -> None:
         assert "secrets." not in text
 
 
+@pytest.mark.security
+def test_a_long_look_at_chosen_code_keeps_nothing_in_the_default_branchs_cache() -> None:
+    document = read(WORKFLOWS["full-stack.yml"])
+    assert "ref" in document["on"]["workflow_dispatch"]["inputs"]
+    assert step("full-stack.yml", "actions/builder")["with"] == {"cache": "false"}
+    (builder,) = (path for path in ACTIONS if path.parent.name == "builder")
+    buildx, tell = steps(builder)
+    assert buildx["with"]["cache-binary"] == "${{ inputs.cache }}"
+    assert tell["if"] == "inputs.cache == 'true'"
+    assert "ACTIONS_RUNTIME_TOKEN" in tell["with"]["script"]
+    names = "(ACTIONS_RUNTIME_TOKEN|actions/cache|type=gha)"
+    assert not re.search(names, WORKFLOWS["full-stack.yml"].read_text())
+
+
+@pytest.mark.security
+def test_images_that_jobs_run_are_pinned_by_digest() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    images = re.findall(r"image=(\S+)", text)
+    assert images
+    for image in images:
+        assert re.fullmatch(r"[\w./-]+:v[\d.]+@sha256:[0-9a-f]{64}", image)
+    buildx = [one for path in FILES for one in steps(path) if "setup-buildx" in one.get("uses", "")]
+    assert all(one["with"]["driver-opts"].startswith("image=") for one in buildx)
+
+
 def test_the_long_look_offers_the_tiers_that_there_are() -> None:
     inputs = read(WORKFLOWS["full-stack.yml"])["on"]["workflow_dispatch"]["inputs"]
     default, *offered = inputs["tier"]["options"]

@@ -12,7 +12,6 @@ from click.core import ParameterSource
 
 from onegig import pipeline
 from onegig.errors import BootError, ConfigError, InspectError
-from onegig.images.dockerfiles import trial
 from onegig.images.dockerfiles.dependencies import plan_dependencies
 from onegig.images.dockerfiles.policy import Build, builds_of, read_text
 from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
@@ -163,6 +162,7 @@ def _propose(case: _Case, python: str | None, base: Base | None) -> Proposal:
             advice="give it: --python 3.13; for services in other languages there is no proposal",
         )
     plan = plan_dependencies(case.recipe, case.build.read)
+
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
     return propose(case.source, version, wheels, base)
@@ -181,6 +181,8 @@ def _write(output: Path, proposal: Proposal) -> None:
 
 
 def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
+    from onegig.images.dockerfiles import trial  # as above
+
     service = case.source.service
     with pipeline.session(progress) as (client, run):
         arguments = _arguments(proposal)

@@ -2,7 +2,6 @@
 
 import os
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import click
 
 from onegig import pipeline
 from onegig.commands.asking import client_of
-from onegig.drawing import draw_trend
-from onegig.errors import ConfigError, DrawingError
+from onegig.errors import ConfigError
 from onegig.git import ask_git, run_git
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json
@@ -97,16 +95,8 @@ def publish_command(
         entry = _of_event(options, workflow, artifact)
         if entry is None:
             return
-    done = publish(entry, target, clock=SystemClock(), jitter=random.random, tell=_say, draw=_trend)
+    done = publish(entry, target, clock=SystemClock(), jitter=random.random, tell=_say)
     _say(_told(done, entry, target))
-
-
-def _trend(history: Sequence[Baseline]) -> str:
-    try:
-        return draw_trend(history)
-    except DrawingError as error:
-        click.echo(log_line(f"onegig: {error.message}"), err=True)
-        raise
 
 
 def _remote() -> str:

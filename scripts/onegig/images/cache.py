@@ -3,13 +3,13 @@
 Small JSON files per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect, and each
 layer's index beside them. A file that is damaged, of another version of onegig or dive, or of
 another kind counts as absent and is written anew. The cache never fails a run: where nothing can be
-written, nothing is kept.
+written, nothing is kept, and nothing is read where another user could have written.
 """
 
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +26,7 @@ from onegig.model.accounting import Accounting, Duplicate
 from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
+from onegig.private import cache_folder, distrust, make_private
 
 SCHEMA = f"{IMAGES_SCHEMA}/cache/3"
 UNUSED_DAYS = 30
@@ -37,10 +38,10 @@ _DUPLICATES: TypeAdapter[tuple[Duplicate, ...]] = TypeAdapter(tuple[Duplicate, .
 
 
 class Cache:
-    """Results of earlier runs in a folder."""
+    """Results of earlier runs in a folder; without one, nothing is known and nothing kept."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory or Path(os.devnull)
 
     def image(
         self, image_id: str, diff_ids: tuple[str, ...], dive_version: str, base: str = ""
@@ -169,17 +170,22 @@ class Cache:
 
     def _write(self, path: Path, content: bytes) -> None:
         with suppress(OSError):
-            self._directory.mkdir(parents=True, exist_ok=True)
+            make_private(self._directory)
             with NamedTemporaryFile(dir=self._directory, delete=False) as file:
                 file.write(content)
             Path(file.name).replace(path)
 
 
-def open_cache() -> Cache:
-    """The user's cache, placed by the XDG base directory specification."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    root = base if base.is_absolute() else Path.home() / ".cache"
-    return Cache(root / "onegig" / "inspect")
+def open_cache(say: Callable[[str], None]) -> Cache:
+    """Return the user's cache, one that keeps nothing where somebody else could have written it.
+
+    `say` then hears why.
+    """
+    folder = cache_folder() / "onegig" / "inspect"
+    reason = distrust(folder.parent) or distrust(folder)
+    if reason:
+        say(f"nothing is taken from the cache: {reason}")
+    return Cache(None if reason else folder)
 
 
 def _makers(dive_version: str, base: str) -> dict[str, str]:

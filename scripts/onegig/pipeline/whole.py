@@ -11,13 +11,13 @@ from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack
-from onegig.pipeline.build import build
-from onegig.pipeline.inspect import inspect, with_places
+from onegig.pipeline.building import build
+from onegig.pipeline.inspection import inspect, with_places
 from onegig.pipeline.judge import judge_reports
-from onegig.pipeline.load import load
+from onegig.pipeline.loading import load
 from onegig.pipeline.measure import measure_stack, warn_of_host_access
 from onegig.pipeline.options import Options
-from onegig.pipeline.session import session
+from onegig.pipeline.sessions import session
 from onegig.progress import Progress
 
 

@@ -135,9 +135,9 @@ def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
 def test_the_cache_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    open_cache().keep_layer(DIFF_ID, BYTES)
+    open_cache(pytest.fail).keep_layer(DIFF_ID, BYTES)
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/to/be/ignored")
-    open_cache().keep_layer(DIFF_ID, BYTES)
+    open_cache(pytest.fail).keep_layer(DIFF_ID, BYTES)
     found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
     assert found == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}
 

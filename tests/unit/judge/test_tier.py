@@ -16,7 +16,7 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.verdict import State, Verdict
-from onegig.pipeline.load import load_limits
+from onegig.pipeline.loading import load_limits
 from onegig.pipeline.options import Options
 
 GAP = Skipped(reason="not asked for")

@@ -57,8 +57,8 @@ def test_modules_beside_the_compose_file_are_not_imported(project: Path) -> None
     """Of children that run Python: here the one that draws."""
     for name in ("json", "yaml", "jinja2", "matplotlib", "numpy", "venv", "onegig"):
         (project / f"{name}.py").write_text(f"open({str(project / 'ran')!r}, 'w')\n")
-    program = "from histories import entry; from onegig.drawing import draw_trend; "
-    program += "draw_trend([entry(1), entry(2)])"
+    program = "from scenarios import make_go; from onegig.drawing import draw_page; "
+    program += "draw_page(make_go())"
     paths = [path for path in sys.path if path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, "", "."])}
     argv = [sys.executable, "-P", "-c", program]

@@ -26,7 +26,6 @@ from onegig.model.review import Review
 from onegig.model.run import Failure, RunReport
 from onegig.model.verdict import State
 from onegig.publish.data.history import parse_history
-from onegig.report import trend
 from scenarios import make_go, make_incomplete
 
 PUSHED = "2026-11-23T20:00:00Z"
@@ -373,19 +372,3 @@ def test_second_attempt_of_a_run_keeps_its_place(
     publish()
     publish()
     assert [one.created for one in history(remote)] == [PUSHED]
-
-
-def test_a_trend_that_cannot_be_drawn_loses_no_history(
-    publish: Publish, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "stub/matplotlib"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    result = publish("--report", save(make_go(), tmp_path / "report.json"))
-    assert result.exit_code == 0, result.output
-    assert "trend.svg could not be drawn" in result.stderr
-    assert "SIGILL" in result.stderr
-    assert [one.commit for one in history(remote)] == [make_go().commit]
-    assert remote.read("trend.svg") == trend.render_undrawn()
-    assert "/ 1,024 MB" in remote.read("badge.svg")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.private import cache_folder, distrust
 from onegig.process import NOWHERE, CommandError, find_program, run
 
 DOWNLOAD_SECONDS = 300.0
@@ -57,6 +58,8 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     if path is None:
         return Unknown(reason=NOT_INSTALLED.reason) if update else NOT_INSTALLED
     folder = (folder or default_folder()).absolute()
+    if reason := _distrust(folder):
+        return Unknown(reason=f"its database may be somebody else's: {reason}")
     try:
         failure = _download(path, folder) if update else ""
         found = _ask(path, folder)
@@ -98,8 +101,13 @@ def default_folder() -> Path:
         return Path(chosen)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "trivy"
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "trivy"
+    return cache_folder() / "trivy"
+
+
+def _distrust(folder: Path) -> str:
+    """Return why the databases can't be relied on: a planted one knows of no vulnerability."""
+    parts = (folder, folder / "db", folder / "java-db")
+    return next(filter(None, map(distrust, parts)), "")
 
 
 def reason_of(error: CommandError) -> str:

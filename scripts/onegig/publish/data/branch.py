@@ -14,10 +14,9 @@ from pathlib import Path
 
 from onegig.errors import PublishError
 from onegig.model.baseline import Baseline
-from onegig.publish.data.files import READ, Draw, Kept, read_files, write_files
+from onegig.publish.data.files import READ, Kept, read_files, write_files
 from onegig.publish.data.plumbing import PassingError, Plumbing, Target
 from onegig.publish.github.clock import Clock
-from onegig.report import trend
 
 MOST_ATTEMPTS = 8
 MOST_PAUSE_SECONDS = 20.0
@@ -45,20 +44,18 @@ def publish(
     clock: Clock,
     jitter: Callable[[], float],
     tell: Callable[[str], None] = lambda _text: None,
-    draw: Draw = trend.render,
 ) -> Published:
     """Add an entry to the branch and push it; None only makes sure that the branch is there.
 
-    `jitter` gives numbers from 0 to 1, `draw` the trend as SVG. Raises HistoryError and
-    PublishError, both without having changed anything; GithubPermissionError when the token may
-    not write.
+    `jitter` gives numbers from 0 to 1. Raises HistoryError and PublishError, both without having
+    changed anything; GithubPermissionError when the token may not write.
     """
     with tempfile.TemporaryDirectory(prefix="onegig-data-") as directory:
         git = Plumbing(Path(directory), target)
         problem: PublishError = _refused("it was never tried")
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
-                outcome = _attempt(git, entry, target, attempt, draw)
+                outcome = _attempt(git, entry, target, attempt)
             except PassingError as error:
                 outcome = error
             if isinstance(outcome, Published):
@@ -71,7 +68,7 @@ def publish(
 
 
 def _attempt(
-    git: Plumbing, entry: Baseline | None, target: Target, attempt: int, draw: Draw
+    git: Plumbing, entry: Baseline | None, target: Target, attempt: int
 ) -> Published | PublishError:
     """Read, add, push once; what came in between as the error it is unless it passes."""
     base = git.fetch()
@@ -81,7 +78,7 @@ def _attempt(
     if entry:
         kept = kept.with_entry(entry)
     commit = git.commit(
-        base, write_files(kept, web_address(target.remote), target.branch, draw), _message(entry)
+        base, write_files(kept, web_address(target.remote), target.branch), _message(entry)
     )
     refusal = git.push(commit, base) if commit else ""
     if not refusal:

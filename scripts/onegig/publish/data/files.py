@@ -1,10 +1,10 @@
 """What is on the data branch: the numbers kept there, and the files that show them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from onegig.errors import ConfigError, DrawingError, PublishError
+from onegig.errors import ConfigError, PublishError
 from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json, to_json
 from onegig.publish.data.history import add, newest_complete, parse_history, write_history
@@ -12,7 +12,6 @@ from onegig.report import trend
 from onegig.report.badge import Badge, make_badge, to_endpoint, to_svg, unknown_badge
 
 README, HISTORY, BASELINE = "README.md", "history.jsonl", "baseline.json"
-Draw = Callable[[Sequence[Baseline]], str]  # the trend's SVG
 READ = (README, HISTORY, BASELINE)  # the rest is drawn from these
 MARKER = "<!-- written by `onegig publish`, which leaves a branch without this line alone -->"
 SHIELDS = "https://img.shields.io/endpoint"
@@ -88,21 +87,14 @@ def read_files(files: Mapping[str, str], branch: str) -> Kept:
     )
 
 
-def write_files(kept: Kept, web: str, branch: str, draw: Draw = trend.render) -> dict[str, str]:
-    """Return every file by its name; `web` is the repository's address, "" if unknown.
-
-    A trend that `draw` can't draw (DrawingError) is a picture that says so: the numbers matter.
-    """
-    try:
-        picture = draw(kept.history)
-    except DrawingError:
-        picture = trend.render_undrawn()
+def write_files(kept: Kept, web: str, branch: str) -> dict[str, str]:
+    """Return every file by its name; `web` is the repository's address, "" if unknown."""
     files = {
         README: readme(web, branch),
         HISTORY: write_history(kept.history),
         "badge.svg": to_svg(kept.badge),
         "badge.json": to_endpoint(kept.badge),
-        "trend.svg": picture,
+        "trend.svg": trend.render(kept.history),
     }
     return files | ({BASELINE: to_json(kept.baseline)} if kept.baseline else {})
 

@@ -7,7 +7,7 @@ from onegig.load.builds import read_build_inputs
 from onegig.model.budgets import Budgets
 from onegig.model.stack import Stack
 from onegig.owned import Run
-from onegig.pipeline.load import load_environment
+from onegig.pipeline.loading import load_environment
 from onegig.progress import Progress
 
 
@@ -16,7 +16,7 @@ def build(stack: Stack, budgets: Budgets, current: Run, progress: Progress) -> N
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
         inputs = read_build_inputs(stack, load_environment(budgets))
         seconds = build_images(stack, current, say=say, inputs=inputs)
-        cache = open_cache()
+        cache = open_cache(say)
         for image, image_id in image_ids(seconds).items():
             cache.keep_build(image_id, seconds[image])
     absent = absent_images(stack)

@@ -52,7 +52,7 @@ def inspect(
                 inspected,
                 users,
                 engine=Engine(client),
-                cache=open_cache(),
+                cache=open_cache(say),
                 environment=environment,
                 progress=say,
                 scanner=scanner,
@@ -105,7 +105,7 @@ def inspect_archive(
         inspection = inspect_images(
             dict.fromkeys(archive.references, ()),
             engine=archive,
-            cache=open_cache(),
+            cache=open_cache(say),
             environment=without_engine(archive.bases),
             progress=say,
             scanner=scanner,
