@@ -24,7 +24,6 @@ from onegig.model.images import ImagesReport
 from onegig.model.stack import Stack
 from onegig.model.trial import Side, Trial
 from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
-from onegig.owned import new_run
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
@@ -162,6 +161,8 @@ def _propose(case: _Case, python: str | None, base: Base | None) -> Proposal:
             advice="give it: --python 3.13; for services in other languages there is no proposal",
         )
     plan = plan_dependencies(case.recipe, case.build.read)
+
+    from onegig.owned import new_run  # not where results are only judged
 
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
