@@ -6,8 +6,9 @@ from typing import Any
 
 from github.reads import ref_body
 from github.routes import NOT_FOUND, Call, Reply, error, route
-from github.state import CheckRun
+from github.state import CheckRun, Status
 
+MOST_DESCRIPTION = 140
 COMMENTS = "issues=write; pull_requests=write"
 
 
@@ -66,8 +67,18 @@ def update_check_run(call: Call) -> Reply:
 def create_status(call: Call) -> Reply:
     if call.values["sha"] not in call.state.commits:
         return error(422, f"No commit found for SHA: {call.values['sha']}")
-    example = call.bodies.example("post", "/statuses/{sha}", "201")
-    return Reply(status=201, body={**example, **call.body})
+    if len(call.body.get("description", "")) > MOST_DESCRIPTION:
+        return error(422, "Validation Failed: description is too long (maximum is 140 characters)")
+    status = Status(
+        sha=call.values["sha"],
+        state=call.body["state"],
+        context=call.body.get("context", "default"),
+        description=call.body.get("description", ""),
+        url=call.body.get("target_url", ""),
+        login=call.state.login,
+    )
+    call.state.statuses.append(status)
+    return Reply(status=201, body=call.bodies.status(status))
 
 
 @route("put", "/contents/{path}", needs="contents=write")

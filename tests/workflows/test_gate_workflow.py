@@ -96,6 +96,15 @@ def test_budgets_that_cannot_be_read_fail_the_plan_and_the_gate_tells_why(act: A
     assert "INCOMPLETE" in ran.summary
 
 
+def test_a_new_title_measures_nothing_and_another_base_does(act: Act) -> None:
+    pull = act.forge.open_pull({"Dockerfile": BROKEN})
+    payload = events.pull_request(pull) | {"action": "edited", "changes": {"title": {"from": "a"}}}
+    assert act.run("gate.yml", "pull_request", payload, pull.merge_sha).jobs == {}
+    payload["changes"] = {"base": {"ref": {"from": "old"}, "sha": {"from": pull.head_sha}}}
+    ran = act.run("gate.yml", "pull_request", payload, pull.merge_sha)
+    assert set(ran.jobs) == {"plan", "gate"}, ran.log
+
+
 def test_a_push_is_compared_with_the_commit_before(act: Act) -> None:
     before, after = act.forge.push({"hello.txt": "hi\n"})
     ran = act.run("gate.yml", "push", events.push(before, after), after)

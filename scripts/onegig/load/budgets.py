@@ -30,6 +30,7 @@ from onegig.load.waivers import read_waivers
 from onegig.model.budgets import (
     RATE,
     Budgets,
+    Forks,
     ImagesBudget,
     Load,
     Measure,
@@ -113,6 +114,7 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
 def _budgets(document: Document, values: Values, beside: str, today: date) -> Budgets:
     tier = values.raw(("tier",))
     files = values.texts(("compose",))
+    forks = values.written(("forks",))
     return Budgets(
         path=document.path,
         compose=files[0] if files else beside,
@@ -127,6 +129,7 @@ def _budgets(document: Document, values: Values, beside: str, today: date) -> Bu
         load=_load(values),
         services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
         waivers=read_waivers(values, today),
+        forks=Forks(forks) if forks in tuple(Forks) else DEFAULTS.forks,
         shards=_shards(values),
         lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
     )
