@@ -27,6 +27,7 @@ def run(scene: Scene, folder: Path, *arguments: str, token: str | None = None) -
         "GITHUB_TOKEN": scene.state.token if token is None else token,
         "GITHUB_API_URL": scene.stand_in.url,
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_WORKFLOW_REF": "octo/stack/.github/workflows/verdict.yml@refs/heads/main",
         "NO_PROXY": "127.0.0.1",
     }
     return CliRunner().invoke(main, ["comment", *arguments], env=environment)
@@ -34,6 +35,15 @@ def run(scene: Scene, folder: Path, *arguments: str, token: str | None = None) -
 
 def summary(folder: Path) -> str:
     return (folder / "summary.md").read_text(encoding="utf-8")
+
+
+def test_a_maintainer_is_told_to_start_the_workflow_that_this_job_is_of(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.pull.head_repository = scene.run.head_repository = "mallory/stack"
+    scene.upload()
+    run(scene, tmp_path)
+    assert "`gh workflow run verdict.yml -f pull=7 -f head=" in scene.bodies()[0]
 
 
 def test_a_verdict_that_could_be_told_is_a_success(scene: Scene, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_a_confirmed_fork_is_a_success(stand_in: StandIn, tell: Post) -> None:
     tell(scene.event())
     head = scene.pull.head_sha
     command = f"`gh workflow run comment.yml -f pull=7 -f head={head}`"
-    assert "**Waits for a maintainer.** Who has read the changes" in scene.only_body()
+    assert "**Waits for a maintainer.** If you have read the changes" in scene.only_body()
     assert command in scene.only_body()
     page = "https://github.com/octo/stack/actions/workflows/comment.yml"
     assert f"[by hand]({page})" in scene.only_body()

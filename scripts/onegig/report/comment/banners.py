@@ -72,7 +72,7 @@ def _confirmation(review: Review) -> str:
     if not review.confirm_command:
         return ""
     return (
-        "**Waits for a maintainer.** Who has read the changes and trusts these numbers confirms "
+        "**Waits for a maintainer.** If you have read the changes and trust these numbers, confirm "
         f"them for this commit: {code(review.confirm_command)}, or "
         f"[by hand]({review.confirm_url})."
     )
