@@ -102,7 +102,7 @@ class Bodies:
     def check_run(self, run: CheckRun) -> dict[str, Any]:
         """A check of a commit."""
         done = run.status == "completed"
-        example = self.example("get", "/check-runs/{check_run_id}")
+        example = self.example("get", "/commits/{ref}/check-runs")["check_runs"][0]
         output = {"title": None, "summary": None, "text": None, **run.output}
         annotations = output.pop("annotations", [])
         url = f"{self._url}/check-runs/{run.id}"

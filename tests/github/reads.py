@@ -89,12 +89,6 @@ def list_statuses(call: Call) -> Reply:
     return Reply(body=[call.bodies.status(one) for one in found], paged=True)
 
 
-@route("get", "/check-runs/{check_run_id}", needs="checks=read")
-def get_check_run(call: Call) -> Reply:
-    run = call.state.check_runs.get(call.number("check_run_id"))
-    return Reply(body=call.bodies.check_run(run)) if run else NOT_FOUND
-
-
 @route("get", "/compare/{basehead}", needs="contents=read")
 def compare(call: Call) -> Reply:
     """Forks' ends are written "owner:branch"; their commits lie in the same store."""
