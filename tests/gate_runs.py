@@ -27,9 +27,8 @@ from onegig.publish.trusted.poster import Outcome
 HERE = "octo/stack"
 FORK = "mallory/stack"
 EXAMPLES = NPM / "@octokit/webhooks-examples/api.github.com/index.json"
-GATE = ".github/workflows/gate.yml"
+GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"
 OWN_GATE = Path(__file__).parents[1] / GATE
-STARTED = "2020-01-10T14:00:00Z"  # before the stand-in's artifacts were made
 BUDGETS = "version: 1\nmemory: {limit: 1024MB}\n"
 TIGHT = "version: 1\nmemory: {limit: 300MB}\n"
 LOOSE = "version: 1\nmemory: {limit: 4096MB}\n"
@@ -69,9 +68,34 @@ class Scene:
         data = zipped(self.claim(**claims)) if content is None else content
         self.state.artifact(self.run, "onegig-numbers", data)
 
-    def event(self, number: int = 7, **changes: Any) -> dict[str, Any]:
-        """The payload of `workflow_run`; `number` is the run's, `changes` are of the run."""
-        return event(self.state, self.run, run_number=number, **changes)
+    def event(self, action: str = "completed", **changes: Any) -> dict[str, Any]:
+        """The payload of `workflow_run`; `changes` are of the run."""
+        return event(self.state, self.run, **changes) | {"action": action}
+
+    def dispatch(self, pull: object = None, head: object = None, **run: Any) -> dict[str, Any]:
+        """The payload of a maintainer's confirmation, whose run GitHub has recorded."""
+        pull = self.pull.number if pull is None else pull
+        head = self.pull.head_sha if head is None else head
+        started = {
+            "head_sha": self.state.branches["main"],
+            "head_branch": "main",
+            "event": "workflow_dispatch",
+            "name": "comment",
+            "path": COMMENT,
+            "title": f"confirm #{pull} at {head}",
+            "actor": "maintainer",
+            "conclusion": None,
+            "status": "in_progress",
+        }
+        self.state.run(**{**started, **run})
+        payload = event(self.state, self.run)
+        inputs = {"pull": str(pull), "head": str(head)}
+        return {
+            "repository": payload["repository"],
+            "ref": "refs/heads/main",
+            "workflow": COMMENT,
+            "inputs": inputs,
+        }
 
     def bodies(self) -> list[str]:
         """All comments of the pull request."""
@@ -82,15 +106,22 @@ class Scene:
         (body,) = self.bodies()
         return body
 
-    def checks(self) -> list[tuple[str, str | None]]:
-        """Names and conclusions of the checks of the head."""
-        runs = self.state.check_runs.values()
-        return [(one.name, one.conclusion) for one in runs if one.head_sha == self.run.head_sha]
+    def status(self, name: str = "onegig") -> str:
+        """What the newest status of the run's head says: "success: #7 into main: ..."."""
+        found = [one for one in self.state.statuses if one.sha == self.run.head_sha]
+        said = [f"{one.state}: {one.description}" for one in found if one.context == name]
+        return said[-1] if said else "none"
 
-    def check_text(self) -> str:
-        """Title and summary of the one check."""
-        (check,) = self.state.check_runs.values()
-        return f"{check.output['title']}\n{check.output['summary']}"
+    def standing(self, name: str = "onegig") -> str:
+        """The state of that."""
+        return self.status(name).partition(":")[0]
+
+    def rerun(self, rss_mib: float | None = None, **fields: Any) -> Run:
+        """Another run for the pull request's present head, the scene's from now on."""
+        self.run = self.state.run(self.pull, **fields)
+        if rss_mib is not None:
+            self.upload(zipped(self.claim(), memory=make_honest_memory(rss_mib)))
+        return self.run
 
     def push(self, message: str = "Another") -> str:
         """A new head of the pull request."""
@@ -136,9 +167,9 @@ def event(state: State, run: Run, **changes: Any) -> dict[str, Any]:
     home = run.head_repository
     payload["workflow_run"] |= {
         "id": run.id,
-        "run_number": 7,
+        "run_number": run.number,
         "run_attempt": run.attempt,
-        "run_started_at": STARTED,
+        "run_started_at": run.started,
         "event": run.event,
         "path": run.path,
         "conclusion": run.conclusion,
@@ -150,7 +181,11 @@ def event(state: State, run: Run, **changes: Any) -> dict[str, Any]:
         "html_url": f"https://github.com/{state.repository}/actions/runs/{run.id}",
         **changes,
     }
-    payload["repository"] |= here
+    payload["repository"] |= {
+        **here,
+        "default_branch": state.default_branch,
+        "html_url": f"https://github.com/{state.repository}",
+    }
     return payload
 
 

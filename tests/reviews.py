@@ -207,6 +207,8 @@ def make_from_fork() -> Report:
         run(stack({"funding": 15.3})),
         self_reported="stranger/desk",
         measuring_changes=(".github/workflows/gate.yml", "services/market-data/feed.py"),
+        confirm_command=f"gh workflow run comment.yml -f pull=12 -f head={'5' * 40}",
+        confirm_url="https://github.com/octo/desk/actions/workflows/comment.yml",
     )
 
 
@@ -304,6 +306,7 @@ def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Rep
         proposed=names[1],
         self_reported=names[2],
         measuring_changes=tuple(names),
+        confirmed_by=names[3],
         run_url=run_url,
     )
     assert report.review is not None

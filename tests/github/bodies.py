@@ -8,8 +8,9 @@ from typing import Any
 from zlib import crc32
 
 from github.description import HOST, Description, Operation
-from github.state import Artifact, CheckRun, Comment, Commit, Pull, Run, State
+from github.state import Artifact, CheckRun, Comment, Commit, Pull, Run, State, Status
 
+RUN_CREATED = "2026-01-02T00:00:00Z"
 REPO = "/repos/{owner}/{repo}"
 UNFIT = ("parent", "source", "template_repository")  # whose examples lack what they must have
 LONG_FILE = 1_000_000  # from here on GitHub gives no base64
@@ -68,6 +69,7 @@ class Bodies:
             "state": pull.state,
             "locked": pull.locked,
             "title": pull.title,
+            "created_at": pull.created,
             **{name: [] for name in ("assignees", "labels", "requested_reviewers")},
             "requested_teams": [],
             "assignee": None,
@@ -100,7 +102,7 @@ class Bodies:
     def check_run(self, run: CheckRun) -> dict[str, Any]:
         """A check of a commit."""
         done = run.status == "completed"
-        example = self.example("get", "/check-runs/{check_run_id}")
+        example = self.example("get", "/commits/{ref}/check-runs")["check_runs"][0]
         output = {"title": None, "summary": None, "text": None, **run.output}
         annotations = output.pop("annotations", [])
         url = f"{self._url}/check-runs/{run.id}"
@@ -125,6 +127,17 @@ class Bodies:
             "pull_requests": [],
         }
 
+    def status(self, status: Status) -> dict[str, Any]:
+        """A status of a commit."""
+        return {
+            **self.example("get", "/commits/{ref}/statuses")[0],
+            "state": status.state,
+            "context": status.context,
+            "description": status.description,
+            "target_url": status.url or None,
+            "creator": self.user(status.login),
+        }
+
     def run(self, run: Run) -> dict[str, Any]:
         """A run of a workflow."""
         body = self.example("get", "/actions/runs/{run_id}")
@@ -138,7 +151,12 @@ class Bodies:
             "conclusion": run.conclusion,
             "head_sha": run.head_sha,
             "head_branch": run.head_branch,
+            "created_at": RUN_CREATED,
+            "run_number": run.number,
             "run_attempt": run.attempt,
+            "run_started_at": run.started,
+            "display_title": run.title,
+            "actor": self.user(run.actor),
             "url": url,
             "html_url": f"{self._page}/actions/runs/{run.id}",
             "artifacts_url": f"{url}/artifacts",
@@ -147,8 +165,6 @@ class Bodies:
         }
         head = run.head_repository
         body["head_repository"] = head and self._named_repository(body["head_repository"], head)
-        if not head:
-            del body["head_repository"]  # null on GitHub, which its description does not know
         return body
 
     def artifact(self, artifact: Artifact) -> dict[str, Any]:

@@ -21,6 +21,8 @@ HOST = "https://api.github.com"
 JSON = "application/json"
 ANYWHERE = ("401", "403", "404", "409", "410", "429", "500", "502", "503")  # the same everywhere
 
+NOTHING = {"nullable": True, "enum": [None]}
+
 Operation = tuple[str, str]  # such as ("get", "/repos/{owner}/{repo}/pulls")
 
 
@@ -145,13 +147,20 @@ def _cut(whole: dict[str, Any], operations: Sequence[Operation]) -> dict[str, An
 
 
 def _mended(node: Any) -> Any:
-    """Without two slips: a list asked for a property, and null missing where it is a choice."""
+    """Without four slips: a list asked for a property, null missing where it is a choice and where
+    a fork has been deleted, and a range of dates that is called a date.
+    """
     if isinstance(node, dict):
         kept = {
             key: _mended(value)
             for key, value in node.items()
             if key != "discriminator" or "propertyName" not in value
         }
+        if kept.get("name") == "created" and kept.get("in") == "query":
+            kept["schema"] = {"type": "string"}
+        for name in kept.keys() & {"repo", "head_repository"}:
+            if set(kept[name]) == {"$ref"}:
+                kept[name] = {"nullable": True, "anyOf": [kept[name], NOTHING]}
         if kept.get("nullable") is True and isinstance(kept.get("enum"), list):
             kept["enum"] = [*kept["enum"], None]
         return kept

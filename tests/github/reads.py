@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from github.bodies import RUN_CREATED
 from github.routes import DOCS, NOT_FOUND, Call, Reply, error, route
 from github.state import Artifact, Commit
 
@@ -79,10 +80,13 @@ def list_check_runs(call: Call) -> Reply:
     return _counted("check_runs", [call.bodies.check_run(one) for one in found])
 
 
-@route("get", "/check-runs/{check_run_id}", needs="checks=read")
-def get_check_run(call: Call) -> Reply:
-    run = call.state.check_runs.get(call.number("check_run_id"))
-    return Reply(body=call.bodies.check_run(run)) if run else NOT_FOUND
+@route("get", "/commits/{ref}/statuses", needs="statuses=read")
+def list_statuses(call: Call) -> Reply:
+    commit = call.state.find_commit(call.values["ref"])
+    if not commit:
+        return _no_commit(call.values["ref"])
+    found = [one for one in reversed(call.state.statuses) if one.sha == commit.sha]
+    return Reply(body=[call.bodies.status(one) for one in found], paged=True)
 
 
 @route("get", "/compare/{basehead}", needs="contents=read")
@@ -135,7 +139,8 @@ def get_branch(call: Call) -> Reply:
             "checks": [{"context": one, "app_id": None} for one in checks],
         },
     }
-    body |= {"name": name, "commit": commit, "protected": bool(checks), "protection": protection}
+    protected = bool(checks) or name in call.state.protected
+    body |= {"name": name, "commit": commit, "protected": protected, "protection": protection}
     return Reply(body=body)
 
 
@@ -169,6 +174,23 @@ def get_rules(call: Call) -> Reply:
 def get_run(call: Call) -> Reply:
     run = call.state.runs.get(call.number("run_id"))
     return Reply(body=call.bodies.run(run)) if run else NOT_FOUND
+
+
+@route("get", "/actions/workflows/{workflow_id}/runs", needs="actions=read")
+def list_runs(call: Call) -> Reply:
+    """By the workflow's file; the newest first."""
+    query, file = call.query, call.values["workflow_id"]
+    since = query.get("created", "").removeprefix(">=")
+    found = [
+        run
+        for run in sorted(call.state.runs.values(), key=lambda run: -run.id)
+        if run.path.partition("@")[0].rpartition("/")[2] == file
+        and query.get("head_sha", run.head_sha) == run.head_sha
+        and query.get("event", run.event) == run.event
+        and query.get("branch", run.head_branch) == run.head_branch
+        and since <= RUN_CREATED
+    ]
+    return _counted("workflow_runs", [call.bodies.run(one) for one in found])
 
 
 @route("get", "/actions/runs/{run_id}/artifacts", needs="actions=read")

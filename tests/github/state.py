@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass as checked
 BOT = "github-actions[bot]"
 REPOSITORY = "octo/stack"
 TOKEN = "ghs_standInsVerySecretToken0123456789"
+STARTED = "2020-01-10T14:00:00Z"  # of runs: before their artifacts were made
 BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
@@ -34,6 +35,7 @@ class Pull:
     state: str = "open"
     locked: bool = False
     title: str = "A change"
+    created: str = "2026-01-01T00:00:00Z"
     merge_sha: str = ""  # GitHub's test merge
 
 
@@ -60,8 +62,19 @@ class CheckRun:
 
 
 @dataclass(kw_only=True, slots=True)
+class Status:
+    sha: str
+    state: str
+    context: str
+    description: str = ""
+    url: str = ""
+    login: str = BOT
+
+
+@dataclass(kw_only=True, slots=True)
 class Run:
     id: int
+    number: int
     head_sha: str
     head_branch: str = "patch"
     head_repository: str | None = REPOSITORY
@@ -71,6 +84,9 @@ class Run:
     status: str = "completed"
     conclusion: str | None = "success"
     attempt: int = 1
+    started: str = STARTED
+    title: str = "A change"
+    actor: str = "octocat"
     pulls: tuple[int, ...] = ()  # what GitHub says; empty for forks
 
 
@@ -120,7 +136,9 @@ class State:
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
     artifacts: dict[int, Artifact] = field(default_factory=dict)
+    statuses: list[Status] = field(default_factory=list)
     required_checks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by branch
+    protected: tuple[str, ...] = ()  # branches, without a check that they require
     rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by branch, of rulesets
     actions: Actions = field(default_factory=Actions)
     most_comment: int = 65_536
@@ -188,7 +206,8 @@ class State:
                 "pulls": () if fork else (pull.number,),
                 **fields,
             }
-        run = Run(id=self.new_id(), **fields)
+        number = max([6, *(run.number for run in self.runs.values())]) + 1
+        run = Run(**{"id": self.new_id(), "number": number, **fields})
         self.runs[run.id] = run
         return run
 

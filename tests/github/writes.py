@@ -1,13 +1,12 @@
 """What the stand-in lets itself be told."""
 
 import base64
-from dataclasses import replace
-from typing import Any
 
 from github.reads import ref_body
 from github.routes import NOT_FOUND, Call, Reply, error, route
-from github.state import CheckRun
+from github.state import Status
 
+MOST_DESCRIPTION = 140
 COMMENTS = "issues=write; pull_requests=write"
 
 
@@ -42,32 +41,22 @@ def delete_comment(call: Call) -> Reply:
     return Reply(status=204) if gone else NOT_FOUND
 
 
-@route("post", "/check-runs", needs="checks=write")
-def create_check_run(call: Call) -> Reply:
-    if call.body["head_sha"] not in call.state.commits:
-        return error(422, f"No commit found for SHA: {call.body['head_sha']}")
-    run = CheckRun(id=call.state.new_id(), head_sha=call.body["head_sha"], name=call.body["name"])
-    run = _changed(run, call)
-    call.state.check_runs[run.id] = run
-    return Reply(status=201, body=call.bodies.check_run(run))
-
-
-@route("patch", "/check-runs/{check_run_id}", needs="checks=write")
-def update_check_run(call: Call) -> Reply:
-    run = call.state.check_runs.get(call.number("check_run_id"))
-    if not run:
-        return NOT_FOUND
-    run = _changed(run, call)
-    call.state.check_runs[run.id] = run
-    return Reply(body=call.bodies.check_run(run))
-
-
 @route("post", "/statuses/{sha}", needs="statuses=write")
 def create_status(call: Call) -> Reply:
     if call.values["sha"] not in call.state.commits:
         return error(422, f"No commit found for SHA: {call.values['sha']}")
-    example = call.bodies.example("post", "/statuses/{sha}", "201")
-    return Reply(status=201, body={**example, **call.body})
+    if len(call.body.get("description", "")) > MOST_DESCRIPTION:
+        return error(422, "Validation Failed: description is too long (maximum is 140 characters)")
+    status = Status(
+        sha=call.values["sha"],
+        state=call.body["state"],
+        context=call.body.get("context", "default"),
+        description=call.body.get("description", ""),
+        url=call.body.get("target_url", ""),
+        login=call.state.login,
+    )
+    call.state.statuses.append(status)
+    return Reply(status=201, body=call.bodies.status(status))
 
 
 @route("put", "/contents/{path}", needs="contents=write")
@@ -124,11 +113,3 @@ def _comment_problem(call: Call) -> Reply | None:
         "message": f"Body is too long (maximum is {most} characters)",
     }
     return error(422, "Validation Failed", [problem])
-
-
-def _changed(run: CheckRun, call: Call) -> CheckRun:
-    known = ("name", "status", "conclusion", "details_url", "external_id", "output")
-    given: dict[str, Any] = {name: call.body[name] for name in known if name in call.body}
-    if given.get("conclusion"):
-        given["status"] = "completed"  # GitHub does that by itself
-    return replace(run, **given)

@@ -38,7 +38,7 @@ services:
     "hello.txt": "hello\n",
 }
 # What act does not know yet, and what means the same to it.
-NEWER = {"uses: $/": "uses: ./", "      queue: max\n": ""}
+NEWER = {"uses: $/": "uses: ./"}
 NAMES = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")

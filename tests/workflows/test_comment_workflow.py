@@ -15,13 +15,23 @@ from onegig.publish.baselines import DATA_BRANCH
 FORK = "mallory/stack"
 
 
-def comment(act: Act, scene: Scene, **changes: Any) -> Ran:
-    """The trusted half, started by the end of the scene's run; `changes` are of that run."""
-    payload = events.workflow_run(scene.event(**changes))
+def comment(act: Act, scene: Scene, action: str = "completed", **changes: Any) -> Ran:
+    """The trusted half, started by the scene's run; `changes` are of that run."""
+    payload = events.workflow_run(scene.event(action, **changes))
     return act.run("comment.yml", "workflow_run", payload, act.forge.git("rev-parse", "main"))
 
 
-def test_a_pull_request_of_a_fork_gets_comment_and_check(act: Act, github: StandIn) -> None:
+def confirm(act: Act, scene: Scene, **inputs: str) -> Ran:
+    """The trusted half, started by a maintainer."""
+    recorded = scene.dispatch()
+    payload = events.workflow_dispatch(**{**recorded["inputs"], **inputs})
+    payload["repository"] |= recorded["repository"]
+    own = max(scene.state.runs)
+    main = act.forge.git("rev-parse", "main")
+    return act.run("comment.yml", "workflow_dispatch", payload, main, GITHUB_RUN_ID=str(own))
+
+
+def test_a_pull_request_of_a_fork_gets_comment_and_status(act: Act, github: StandIn) -> None:
     scene = open_scene(github, head_repository=FORK)
     scene.upload()
     ran = comment(act, scene)
@@ -29,7 +39,7 @@ def test_a_pull_request_of_a_fork_gets_comment_and_check(act: Act, github: Stand
     (body,) = scene.bodies()
     assert "GO" in body
     assert scene.pull.head_sha[:7] in body
-    assert scene.checks() == [("onegig", "neutral")]  # a fork's own word passes nothing
+    assert scene.standing() == "pending"  # a fork's own word passes nothing
     assert "GO" in ran.summary
 
 
@@ -39,7 +49,56 @@ def test_a_failed_gate_is_told(act: Act, github: StandIn) -> None:
     ran = comment(act, scene)
     assert ran.jobs == {"comment": "success"}, ran.log
     assert "NO-GO" in scene.bodies()[0]
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.status().startswith("failure: #7 into main: NO-GO")
+
+
+def test_a_fork_waits_for_a_maintainer_who_confirms(act: Act, github: StandIn) -> None:
+    scene = open_scene(github, head_repository=FORK)
+    scene.upload()
+    comment(act, scene)
+    assert scene.standing() == "pending"
+    assert (
+        f"gh workflow run comment.yml -f pull=7 -f head={scene.pull.head_sha}"
+        in (scene.bodies()[0])
+    )
+    ran = confirm(act, scene)
+    assert ran.jobs == {"comment": "success"}, ran.log
+    assert scene.status().startswith("success: #7 into main: GO")
+    assert "confirmed by @maintainer" in scene.status()
+
+
+@pytest.mark.security
+def test_what_somebody_types_to_confirm_runs_nothing(act: Act, github: StandIn) -> None:
+    canary = act.root / "canary"
+    scene = open_scene(github, head_repository=FORK)
+    for inputs in ({"pull": f"7`touch {canary}`"}, {"head": f"$(touch {canary})"}):
+        ran = confirm(act, scene, **inputs)
+        assert ran.jobs == {"comment": "failure"}, ran.log
+    assert not canary.exists()
+    assert scene.standing() == "none"
+
+
+def test_a_merge_group_gets_its_status(act: Act, github: StandIn) -> None:
+    scene = open_scene(github, head_repository=REPOSITORY)
+    branch = f"gh-readonly-queue/main/pr-7-{scene.base}"
+    scene.run = github.state.run(
+        event="merge_group", head_sha=scene.merge, head_branch=branch, conclusion=None
+    )
+    ran = comment(act, scene, action="requested")
+    assert ran.jobs == {"comment": "success"}, ran.log
+    assert scene.standing() == "pending"
+    scene.run.conclusion = "success"
+    scene.upload(zipped(scene.claim(event="merge_group", head_sha=scene.merge)))
+    ran = comment(act, scene)
+    assert ran.jobs == {"comment": "success"}, ran.log
+    assert scene.status().startswith("success: merge group into main: GO")
+
+
+def test_a_gate_that_begins_is_waited_for(act: Act, github: StandIn) -> None:
+    scene = open_scene(github, head_repository=REPOSITORY, conclusion=None)
+    ran = comment(act, scene, action="requested")
+    assert ran.jobs == {"comment": "success"}, ran.log
+    assert (scene.bodies(), scene.standing()) == ([], "pending")
 
 
 def test_a_gate_that_left_nothing_is_told(act: Act, github: StandIn) -> None:
@@ -73,9 +132,6 @@ def test_the_name_of_a_branch_runs_nothing(act: Act, github: StandIn) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"conclusion": "cancelled"},
-        {"conclusion": "skipped"},
-        {"event": "merge_group"},
         {"event": "push", "head_branch": "another"},
         {"event": "push", "head_branch": "main"},  # of the fork
     ],
@@ -97,7 +153,7 @@ def test_a_workflow_that_only_has_the_gates_name_starts_no_job(act: Act, github:
 
 def test_numbers_of_main_go_to_the_data_branch(act: Act, github: StandIn) -> None:
     scene = open_scene(github, head_repository=REPOSITORY, event="push")
-    scene.run.head_branch = "main"
+    scene.run.head_branch, scene.run.head_sha = "main", scene.base
     scene.upload(event="push")
     ran = comment(act, scene)
     assert ran.jobs == {"data": "success"}, ran.log

@@ -16,8 +16,8 @@ def without_steps(job: dict[str, Any]) -> dict[str, Any]:
 def test_the_gate_is_the_job_of_ours_that_needs_no_others() -> None:
     ours, example = read(WORKFLOWS["gate.yml"]), read(EXAMPLES["gate.yml"])
     job = ours["jobs"]["gate"]
-    for key in ("needs", "if"):
-        del job[key]
+    del job["needs"]  # so that it runs whatever became of those
+    job["if"] = job["if"].replace("${{ !cancelled() && (", "").replace(") }}", "")
     assert example | {"jobs": {}} == ours | {"jobs": {}}
     assert list(example["jobs"]) == ["gate"]
     assert without_steps(example["jobs"]["gate"]) == without_steps(job)

@@ -9,6 +9,7 @@ import pytest
 
 import events
 from act import Act, Ran
+from examples import filled_in
 from forge import FILES, Pull, budgets
 from github.stand_in import StandIn
 from onegig.judge.baseline import make_baseline
@@ -94,6 +95,16 @@ def test_budgets_that_cannot_be_read_fail_the_plan_and_the_gate_tells_why(act: A
     failure = document(ran, "onegig-numbers", "run.json")["failure"]
     assert failure["exit_code"] == 2
     assert "INCOMPLETE" in ran.summary
+
+
+def test_a_new_title_measures_nothing_and_another_base_does(act: Act) -> None:
+    act.forge.move_out({"gate.yml": filled_in("gate.yml")})
+    pull = act.forge.open_pull({"Dockerfile": BROKEN})
+    payload = events.pull_request(pull) | {"action": "edited", "changes": {"title": {"from": "a"}}}
+    assert act.run("gate.yml", "pull_request", payload, pull.merge_sha).jobs == {}
+    payload["changes"] = {"base": {"ref": {"from": "old"}, "sha": {"from": pull.head_sha}}}
+    ran = act.run("gate.yml", "pull_request", payload, pull.merge_sha)
+    assert ran.jobs == {"gate": "failure"}, ran.log
 
 
 def test_a_push_is_compared_with_the_commit_before(act: Act) -> None:

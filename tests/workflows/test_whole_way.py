@@ -65,6 +65,6 @@ def test_a_pull_request_is_compared_with_main(act: Act, github: StandIn) -> None
     github.state.pull(head_sha=pull.head_sha, base_sha=pull.base_sha, head_ref=pull.branch)
     told = finish(act, github, checked, head_sha=pull.head_sha, head_branch=pull.branch)
     assert told.jobs == {"comment": "success"}, told.log
-    ((comment,), (check,)) = github.state.comments.values(), github.state.check_runs.values()
+    ((comment,), status) = github.state.comments.values(), github.state.statuses[-1]
     assert "| ✅ Disk | 11 MB | +2 MB |" in comment.body.replace("\N{NO-BREAK SPACE}", " ")
-    assert (check.head_sha, check.conclusion) == (pull.head_sha, "success")
+    assert (status.sha, status.state) == (pull.head_sha, "success")

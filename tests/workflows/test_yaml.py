@@ -14,7 +14,9 @@ import yaml
 from examples import EXAMPLES
 from forge import PROJECT
 from onegig.model.tiers import catalogue
-from onegig.publish.trusted.runs import ENDED, WORKFLOW
+from onegig.publish.trusted.confirmations import WORKFLOW as OWN_WORKFLOW
+from onegig.publish.trusted.confirmations import title
+from onegig.publish.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST, WORKFLOW
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
 ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]
@@ -32,15 +34,16 @@ PINS = {
     "OWNER/onegig/.github/actions/builder": PLACEHOLDER,
 }
 READS = {"contents": "read"}
+MEASURED = "github.event.action != 'edited' || github.event.changes.base"  # not a new title
 PERMISSIONS = {
     ("gate.yml", "plan"): READS,
     ("gate.yml", "images"): READS,
     ("gate.yml", "gate"): READS,
     ("comment.yml", "comment"): {
         "actions": "read",
-        "checks": "write",
         "contents": "read",
         "pull-requests": "write",
+        "statuses": "write",
     },
     ("comment.yml", "data"): {"actions": "read", "contents": "write"},
     ("full-stack.yml", "measure"): READS,
@@ -103,44 +106,67 @@ def test_every_pin_is_used() -> None:
 def test_only_the_trusted_half_starts_by_itself_after_other_peoples_runs() -> None:
     triggers = {name: set(read(path)["on"]) for name, path in WORKFLOWS.items()}
     assert triggers == {
-        "comment.yml": {"workflow_run"},
+        "comment.yml": {"workflow_run", "workflow_dispatch"},
         "full-stack.yml": {"workflow_dispatch", "schedule"},
         "gate.yml": {"pull_request", "merge_group", "push"},
         "tests.yml": {"pull_request", "merge_group", "push"},
     }
 
 
-def test_the_required_check_is_never_left_out() -> None:
+def test_the_gate_is_never_left_out() -> None:
     gate = read(WORKFLOWS["gate.yml"])
     for event in gate["on"].values():
         assert not {"paths", "paths-ignore"} & set(event or ())
     job = gate["jobs"]["gate"]
     assert set(job["needs"]) == set(gate["jobs"]) - {"gate"}
-    assert job["if"] == "${{ !cancelled() }}"
-    assert {"opened", "synchronize", "reopened"} <= set(gate["on"]["pull_request"]["types"])
+    assert job["if"] == f"${{{{ !cancelled() && ({MEASURED}) }}}}"
+    assert gate["jobs"]["plan"]["if"] == MEASURED
+    types = {"opened", "synchronize", "reopened", "edited"}
+    assert types <= set(gate["on"]["pull_request"]["types"])
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("path", [WORKFLOWS["gate.yml"], EXAMPLES["gate.yml"]], ids=str)
+def test_a_gate_that_is_skipped_has_another_name(path: Path) -> None:
+    """GitHub takes a skipped check for passed."""
+    job = read(path)["jobs"]["gate"]
+    assert job["name"] == f"${{{{ ({MEASURED}) && 'gate' || 'gate (unchanged)' }}}}"
+    assert MEASURED in job["if"]
 
 
 @pytest.mark.parametrize("name", ["gate.yml", "tests.yml"])
 def test_only_a_pull_requests_older_runs_are_cancelled(name: str) -> None:
+    """A new title, which measures nothing, cancels no run that does."""
+    title = "github.event.action == 'edited' && !github.event.changes.base && github.run_id || "
+    title = title if name == "gate.yml" else ""
     assert read(WORKFLOWS[name])["concurrency"] == {
         "group": f"{name.removesuffix('.yml')}"
-        "-${{ github.event.pull_request.number || github.sha }}",
+        f"-${{{{ {title}github.event.pull_request.number || github.sha }}}}",
         "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
     }
 
 
-def test_comments_of_a_branch_come_one_after_the_other_and_so_do_pushes_of_data() -> None:
-    trusted = read(WORKFLOWS["comment.yml"])["jobs"]
-    run = "github.event.workflow_run"
-    assert trusted["comment"]["concurrency"] == {
-        "group": f"comment-${{{{ {run}.head_repository.id }}}}-${{{{ {run}.head_branch }}}}",
+@pytest.mark.security
+@pytest.mark.parametrize("path", [WORKFLOWS["comment.yml"], EXAMPLES["comment.yml"]], ids=str)
+def test_no_pull_request_can_name_a_group_of_the_trusted_half(path: Path) -> None:
+    document = read(path)
+    assert document["concurrency"] == {
+        "group": "comment-${{ github.run_id }}",
         "cancel-in-progress": "false",
     }
-    assert trusted["data"]["concurrency"] == {
-        "group": "data",
-        "cancel-in-progress": "false",
-        "queue": "max",
-    }
+    assert not any("concurrency" in job for job in document["jobs"].values())
+
+
+def test_a_confirmation_is_titled_as_it_is_looked_for() -> None:
+    document = read(WORKFLOWS["comment.yml"])
+    pattern = re.search(r"format\('(.*?)', inputs\.pull, inputs\.head\)", document["run-name"])
+    assert pattern
+    assert pattern[1].format(12, "f" * 40) == title(12, "f" * 40)
+    assert "github.event_name == 'workflow_dispatch' &&" in document["run-name"]
+    inputs = document["on"]["workflow_dispatch"]["inputs"]
+    assert set(inputs) == {"pull", "head"}
+    assert {one["required"] for one in inputs.values()} == {"true"}
+    assert str(WORKFLOWS["comment.yml"].relative_to(PROJECT)) == OWN_WORKFLOW
 
 
 def test_no_checkout_leaves_the_token_behind() -> None:
@@ -162,13 +188,18 @@ def test_the_trusted_half_checks_out_the_default_branch_only() -> None:
 
 def test_the_trusted_half_waits_for_the_gate() -> None:
     gate, comment = read(WORKFLOWS["gate.yml"]), read(WORKFLOWS["comment.yml"])
-    assert comment["on"]["workflow_run"] == {"workflows": [gate["name"]], "types": ["completed"]}
+    assert comment["on"]["workflow_run"] == {
+        "workflows": [gate["name"]],
+        "types": ["requested", "completed"],
+    }
     assert str(WORKFLOWS["gate.yml"].relative_to(PROJECT)) == WORKFLOW
-    for job in comment["jobs"].values():
-        assert f"github.event.workflow.path == '{WORKFLOW}'" in job["if"]
-        conclusions = re.search(r"fromJSON\('(.*)'\)", job["if"])
-        assert conclusions
-        assert json.loads(conclusions[1]) == list(ENDED)
+    jobs = comment["jobs"]
+    for name, listed in (("comment", [PULL_REQUEST, MERGE_GROUP]), ("data", list(ENDED))):
+        assert f"github.event.workflow.path == '{WORKFLOW}'" in jobs[name]["if"]
+        found = re.search(r"fromJSON\('(.*)'\)", jobs[name]["if"])
+        assert found
+        assert json.loads(found[1]) == listed
+    assert "github.event.action == 'completed'" in jobs["data"]["if"]
 
 
 def test_every_job_and_its_longest_step_have_an_end() -> None:

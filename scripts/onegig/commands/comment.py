@@ -1,7 +1,7 @@
-"""`onegig comment`: the trusted half of the gate, in a job that `workflow_run` starts."""
+"""`onegig comment`: the trusted half of the gate, started by `workflow_run` or a maintainer."""
 
 import os
-from dataclasses import fields
+from dataclasses import replace
 
 import click
 
@@ -10,7 +10,8 @@ from onegig.errors import ConfigError, OnegigError
 from onegig.publish.github.clock import SystemClock
 from onegig.publish.github.job import Job, read_job
 from onegig.publish.trusted.comment import check_key
-from onegig.publish.trusted.poster import Outcome, Settings, post
+from onegig.publish.trusted.poster import Outcome, post
+from onegig.publish.trusted.settings import Settings
 from onegig.report.escape import log_line, markdown
 
 DEFAULTS = Settings()
@@ -44,7 +45,12 @@ DEFAULTS = Settings()
     help="Tells comments apart where a repository has several stacks.",
 )
 @click.option(
-    "--check", default=DEFAULTS.check, show_default=True, help="The name of the check to set."
+    "--status",
+    "--check",
+    "status",
+    default=DEFAULTS.status,
+    show_default=True,
+    help="The name of the commit status to set.",
 )
 @click.option(
     "--artifact",
@@ -59,16 +65,20 @@ DEFAULTS = Settings()
     help="The login that GITHUB_TOKEN writes as.",
 )
 def comment(**options: str | tuple[str, ...]) -> None:
-    """Tell a pull request what the gate's run for it found; in a job on workflow_run.
+    """Say what the gate's run for a pull request found; in a job on workflow_run.
 
     Reads the run's artifact as data, judges it by the base branch's budgets, writes one comment and
-    sets a check on the head commit. Checks out and runs nothing of the pull request. A verdict, of
-    whatever kind, that could be told is a success.
+    sets a status on the head commit, or on that of a merge group. Started by workflow_dispatch with
+    the inputs `pull` and `head`, it notes that a maintainer confirms the numbers of a fork. Checks
+    out and runs nothing of the pull request. A verdict of any kind that could be written is a
+    success.
     """
-    chosen = {field.name: options[field.name] for field in fields(Settings)}
-    settings = Settings(**chosen)  # type: ignore[arg-type]  # click has made each what it is
+    settings = Settings(**options)  # type: ignore[arg-type]  # click has made each what it is
     check_key(settings.key)
     job = read_job(os.environ)
+    settings = replace(
+        settings, own_workflow=job.workflow or settings.own_workflow, own_run=job.run_id
+    )
     try:
         outcome = _post(job, settings)
     except OnegigError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onegig.judge.words import percent
-from onegig.model.budgets import Budgets, Growth, Metric, Policy
+from onegig.model.budgets import Budgets, Forks, Growth, Metric, Policy
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb
 
@@ -100,6 +100,10 @@ def _severity(old: Severity, new: Severity) -> bool:
 
 def _policy(old: Policy, new: Policy) -> bool:
     return tuple(Policy).index(new) > tuple(Policy).index(old)
+
+
+def _trusted(_old: Forks, new: Forks) -> bool:
+    return new is Forks.TRUST
 
 
 def _switched_on(old: object, new: object) -> bool:
@@ -205,6 +209,7 @@ RULES = (
     _rule("load.environment", "load.environment", _variables, _either),
     _rule("load.rate", "load.rate", _number, lowered),
     _rule("allow_host_access", "allow_host_access", _names, _added),
+    _rule("forks", "forks", str, _trusted),
     _rule("shards.start", "shards.start", _counted("image"), _neither),
     _rule("shards.most", "shards.most", _counted("machine"), _neither),
 )

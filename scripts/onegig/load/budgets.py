@@ -30,6 +30,7 @@ from onegig.load.waivers import read_waivers
 from onegig.model.budgets import (
     RATE,
     Budgets,
+    Forks,
     ImagesBudget,
     Load,
     Measure,
@@ -116,6 +117,7 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
 def _budgets(document: Document, values: Values, beside: str, today: date) -> Budgets:
     tier = values.raw(("tier",))
     files = values.texts(("compose",))
+    forks = values.written(("forks",))
     return Budgets(
         path=document.path,
         compose=files[0] if files else beside,
@@ -131,6 +133,7 @@ def _budgets(document: Document, values: Values, beside: str, today: date) -> Bu
         services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
         waivers=read_waivers(values, today),
         allow_host_access=values.texts(("allow_host_access",)),
+        forks=Forks(forks) if forks in tuple(Forks) else DEFAULTS.forks,
         shards=_shards(values),
         lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
     )

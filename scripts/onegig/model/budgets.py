@@ -36,6 +36,13 @@ class Policy(StrEnum):
     IGNORE = "ignore"
 
 
+class Forks(StrEnum):
+    """What a GO or WARN that a fork's own job measured comes to on a pull request."""
+
+    CONFIRM = "confirm"  # a maintainer has to confirm it
+    TRUST = "trust"  # a success
+
+
 def _memory(text: str) -> int:
     return parse_size(text, Convention.MEMORY)
 
@@ -185,6 +192,7 @@ class Budgets:
     services: tuple[tuple[str, ServiceBudget], ...] = ()
     waivers: tuple[Waiver, ...] = ()
     allow_host_access: tuple[str, ...] = ()  # services whose reach a pull request's numbers survive
+    forks: Forks = Forks.CONFIRM
     shards: Shards = field(default_factory=Shards)
     lines: tuple[tuple[str, int], ...] = ()
     is_default: bool = False  # there is no such file

@@ -90,3 +90,6 @@ class Review:
     measuring_changes: tuple[str, ...] = ()  # files of the pull request that decide how is measured
     unverified: str = ""  # why what it was measured on top of is not known, else ""
     run_url: str = ""
+    confirmed_by: str = ""  # the login of a maintainer who vouches for the numbers, else ""
+    confirm_command: str = ""  # what a maintainer types to do so; "" where nobody has to
+    confirm_url: str = ""  # where it is done by hand

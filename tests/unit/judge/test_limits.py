@@ -294,6 +294,11 @@ def test_naming_the_machine_that_is_judged_anyway_lets_nothing_more_pass() -> No
     ]
 
 
+def test_trust_in_forks_lets_more_pass() -> None:
+    assert changes("version: 1", "forks: trust") == [("forks", "confirm", "trust", True)]
+    assert changes("forks: trust", "version: 1") == [("forks", "trust", "confirm", False)]
+
+
 def test_shards_let_nothing_more_pass() -> None:
     assert changes("version: 1", "shards: {start: 5, most: 2}") == [
         ("shards.start", "30 images", "5 images", False),

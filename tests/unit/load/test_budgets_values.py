@@ -12,6 +12,7 @@ from onegig.load.budgets import load_budgets, parse_budgets
 from onegig.load.values import memory_size
 from onegig.model.budgets import (
     Budgets,
+    Forks,
     Growth,
     Load,
     Metric,
@@ -54,6 +55,7 @@ services:
     image: 99 mb
   web: {}
 shards: {start: 8, most: 4}
+forks: trust
 """)
     )
     assert budgets.memory.limit_bytes == 2048 * MIB
@@ -74,6 +76,7 @@ shards: {start: 8, most: 4}
     assert budgets.measure.healthy_timeout_seconds == 90
     assert budgets.measure.repeats == 3
     assert budgets.shards == Shards(start=8, most=4)
+    assert budgets.forks is Forks.TRUST
     assert budgets.load == Load(
         service="web",
         command=(

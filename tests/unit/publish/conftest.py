@@ -8,7 +8,8 @@ from gate_runs import Post
 from git_remotes import remote
 from github.fixtures import CountingClock, client, clock, stand_in
 from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import Outcome, Settings, post
+from onegig.publish.trusted.poster import Outcome, post
+from onegig.publish.trusted.settings import Settings
 
 __all__ = ["client", "clock", "remote", "stand_in"]
 

@@ -8,19 +8,15 @@ from onegig.errors import ConfigError, GithubError, GithubPermissionError
 from onegig.publish.github.client import Client
 from onegig.publish.trusted.comment import (
     AUTHOR,
-    Marker,
     NotPosted,
     Posted,
     check_key,
-    parse_marker,
+    marker,
     upsert,
 )
 
-HEAD = "f" * 40
-
-
-def marker(number: int = 5, attempt: int = 1, key: str = "default") -> Marker:
-    return Marker(key=key, order=(number, attempt), head_sha=HEAD)
+MARKER = "<!-- onegig:default -->"
+OLD = f"<!-- onegig:default run=5.1 head={'f' * 40} -->"  # as earlier versions wrote it
 
 
 @pytest.fixture
@@ -33,9 +29,9 @@ def state(stand_in: StandIn) -> State:
     return stand_in.state
 
 
-def write(client: Client, pull: int, text: str = "GO\n", mark: Marker | None = None) -> str:
+def write(client: Client, pull: int, text: str = "GO\n", key: str = "default") -> str:
     """What became of it."""
-    outcome = upsert(client, pull, mark or marker(), text, "shorter\n")
+    outcome = upsert(client, pull, key, text, "shorter\n")
     return outcome.action if isinstance(outcome, Posted) else outcome.reason
 
 
@@ -45,16 +41,16 @@ def bodies(state: State) -> list[str]:
 
 def test_the_marker_is_the_first_line(client: Client, state: State, pull: int) -> None:
     assert write(client, pull) == "created"
-    assert bodies(state) == [f"<!-- onegig:default run=5.1 head={HEAD} -->\nGO\n"]
+    assert bodies(state) == [f"{MARKER}\nGO\n"]
     assert state.comments[max(state.comments)].login == AUTHOR
 
 
 def test_it_is_edited_in_place(client: Client, state: State, pull: int) -> None:
     write(client, pull)
     (first,) = state.comments
-    assert write(client, pull, "NO-GO\n", marker(6)) == "updated"
+    assert write(client, pull, "NO-GO\n") == "updated"
     assert list(state.comments) == [first]
-    assert bodies(state) == [f"{marker(6)}\nNO-GO\n"]
+    assert bodies(state) == [f"{MARKER}\nNO-GO\n"]
 
 
 def test_the_same_again_writes_nothing(
@@ -67,84 +63,73 @@ def test_the_same_again_writes_nothing(
     assert stand_in.asked("PATCH") == []
 
 
-@pytest.mark.parametrize("late", [(5, 1), (5, 2), (6, 1)])
-def test_an_older_run_leaves_a_newer_comment_alone(
-    client: Client, state: State, pull: int, late: tuple[int, int]
+@pytest.mark.parametrize("line", [MARKER, OLD])
+def test_that_of_an_earlier_version_is_edited(
+    client: Client, state: State, pull: int, line: str
 ) -> None:
-    write(client, pull, "new\n", marker(6, 2))
-    assert "a newer run (6, attempt 2)" in write(client, pull, "old\n", marker(*late))
-    assert bodies(state) == [f"{marker(6, 2)}\nnew\n"]
-
-
-def test_runs_are_ordered_by_number_not_by_text(client: Client, state: State, pull: int) -> None:
-    write(client, pull, "9th\n", marker(9))
-    assert write(client, pull, "10th\n", marker(10)) == "updated"
+    state.comment(pull, f"{line}\nold\n")
+    assert write(client, pull) == "updated"
+    assert bodies(state) == [f"{MARKER}\nGO\n"]
 
 
 def test_each_key_has_its_own_comment(client: Client, state: State, pull: int) -> None:
     write(client, pull)
-    assert write(client, pull, mark=marker(3, key="other-stack")) == "created"
+    assert write(client, pull, key="other-stack") == "created"
     assert len(bodies(state)) == 2
 
 
 def test_a_minimised_comment_is_left_alone(client: Client, state: State, pull: int) -> None:
-    hidden = state.comment(pull, f"{marker(4)}\nGO\n", minimized=True)
+    hidden = state.comment(pull, f"{MARKER}\nGO\n", minimized=True)
     assert write(client, pull) == "created"
-    assert write(client, pull, "WARN\n", marker(6)) == "updated"
-    assert hidden.body == f"{marker(4)}\nGO\n"
+    assert write(client, pull, "WARN\n") == "updated"
+    assert hidden.body == f"{MARKER}\nGO\n"
     assert len(bodies(state)) == 2
-
-
-def test_hiding_a_newer_comment_brings_no_older_one(
-    client: Client, state: State, pull: int
-) -> None:
-    state.comment(pull, f"{marker(9)}\nGO\n", minimized=True)
-    assert "newer run" in write(client, pull)
 
 
 @pytest.mark.parametrize("login", ["mallory", "github-actions", "dependabot[bot]"])
 def test_the_marker_of_somebody_else_means_nothing(
     client: Client, state: State, pull: int, login: str
 ) -> None:
-    forged = state.comment(pull, f"{marker(10**9)}\nGO, trust me\n", login=login)
+    forged = state.comment(pull, f"{MARKER}\nGO, trust me\n", login=login)
     assert write(client, pull) == "created"
     assert forged.body.endswith("trust me\n")
 
 
-@pytest.mark.parametrize(
-    "start", ["> ", "Look:\n", " ", "<!-- onegig -->", f"<!-- onegig:default run=5.1 head={HEAD}"]
-)
+@pytest.mark.parametrize("start", ["> ", "Look:\n", " ", "<!-- onegig -->", "<!-- onegig:default"])
 def test_a_comment_that_quotes_the_marker_is_not_ours(
     client: Client, state: State, pull: int, start: str
 ) -> None:
-    state.comment(pull, f"{start}{marker(9)}\n")
+    state.comment(pull, f"{start}{MARKER}\n")
     assert write(client, pull) == "created"
 
 
 def test_all_pages_are_looked_through(client: Client, state: State, pull: int) -> None:
     for number in range(250):
         state.comment(pull, f"Comment {number}", login="octocat")
-    ours = state.comment(pull, f"{marker(1)}\nold\n")
+    ours = state.comment(pull, f"{MARKER}\nold\n")
     assert write(client, pull) == "updated"
-    assert ours.body == f"{marker()}\nGO\n"
+    assert ours.body == f"{MARKER}\nGO\n"
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_comment_deleted_meanwhile_is_made_anew(
     stand_in: StandIn, client: Client, state: State, pull: int, status: int
 ) -> None:
-    state.comment(pull, f"{marker(1)}\nold\n")
+    state.comment(pull, f"{MARKER}\nold\n")
     stand_in.fail("PATCH", "/issues/comments/", status=status)
     assert write(client, pull) == "created"
 
 
-def test_of_two_comments_of_ours_the_newest_is_edited(
+@pytest.mark.security
+def test_of_several_with_our_marker_the_oldest_is_edited(
     client: Client, state: State, pull: int
 ) -> None:
-    for number in (3, 1):
-        state.comment(pull, f"{marker(number)}\nold\n")
-    write(client, pull)
-    assert sorted(bodies(state)) == sorted([f"{marker()}\nGO\n", f"{marker(1)}\nold\n"])
+    """Other workflows write with our login; a huge run number means nothing."""
+    state.comment(pull, f"{MARKER}\nold\n")
+    forged = f"<!-- onegig:default run=999999999.1 head={'f' * 40} -->\nGO, trust me\n"
+    state.comment(pull, forged)
+    assert write(client, pull) == "updated"
+    assert bodies(state) == [f"{MARKER}\nGO\n", forged]
 
 
 @pytest.mark.parametrize("status", [0, 502])
@@ -177,20 +162,19 @@ def test_it_is_not_tried_for_ever(
 
 def test_what_is_too_long_becomes_shorter(client: Client, state: State, pull: int) -> None:
     write(client, pull, "x" * 65_536)
-    assert bodies(state) == [f"{marker()}\nshorter\n"]
-    assert write(client, pull, "y" * 65_536, marker(6)) == "updated"
-    assert bodies(state) == [f"{marker(6)}\nshorter\n"]
+    assert bodies(state) == [f"{MARKER}\nshorter\n"]
+    assert write(client, pull, "y" * 65_536) == "unchanged"
 
 
 def test_what_just_fits_is_written(client: Client, state: State, pull: int) -> None:
-    text = "x" * (65_536 - len(f"{marker()}\n"))
+    text = "x" * (65_536 - len(f"{MARKER}\n"))
     write(client, pull, text)
-    assert bodies(state) == [f"{marker()}\n{text}"]
+    assert bodies(state) == [f"{MARKER}\n{text}"]
 
 
 def test_a_locked_conversation_is_told(client: Client, state: State, pull: int) -> None:
     state.pulls[pull].locked = True
-    outcome = upsert(client, pull, marker(), "GO\n", "GO\n")
+    outcome = upsert(client, pull, "default", "GO\n", "GO\n")
     assert isinstance(outcome, NotPosted)
     assert "is locked" in outcome.reason
 
@@ -204,30 +188,26 @@ def test_a_missing_permission_comes_with_the_yaml(client: Client, state: State, 
 
 def test_another_author_edits_its_own(client: Client, state: State, pull: int) -> None:
     state.login = "onegig[bot]"
-    state.comment(pull, f"{marker(4)}\nof the default token\n")
+    state.comment(pull, f"{MARKER}\nof the default token\n")
     outcomes = [
-        upsert(client, pull, marker(number), "GO\n", "", author="onegig[bot]") for number in (5, 6)
+        upsert(client, pull, "default", text, "", author="onegig[bot]") for text in ("GO", "WARN")
     ]
     assert [one.action for one in outcomes if isinstance(one, Posted)] == ["created", "updated"]
 
 
 @pytest.mark.parametrize(
     "line",
-    [
-        f"<!-- onegig:default run=5 head={HEAD} -->",
-        "<!-- onegig:default run=5.1 head=main -->",
-        f"<!-- onegig:a b run=5.1 head={HEAD} -->",
-        f"<!-- onegig:default run=-5.1 head={HEAD} -->",
-        f"<!-- onegig:default run={'9' * 5000}.1 head={HEAD} -->",
-        "",
-    ],
+    ["<!-- onegig:default run=5.1 head=main -->", "<!-- onegig:a b -->", f"{MARKER} more", ""],
 )
-def test_what_is_no_marker(line: str) -> None:
-    assert parse_marker(line) is None
+def test_what_is_no_marker(client: Client, state: State, pull: int, line: str) -> None:
+    state.comment(pull, f"{line}\nGO\n")
+    assert write(client, pull) == "created"
 
 
-def test_a_marker_reads_back() -> None:
-    assert parse_marker(f"{marker(7, 3, 'a.b-c_d')}\nGO") == marker(7, 3, "a.b-c_d")
+def test_a_marker_is_found_again(client: Client, state: State, pull: int) -> None:
+    assert write(client, pull, key="a.b-c_d") == "created"
+    assert write(client, pull, "WARN\n", key="a.b-c_d") == "updated"
+    assert bodies(state) == [f"{marker('a.b-c_d')}\nWARN\n"]
 
 
 @pytest.mark.parametrize("key", ["", "a b", "-->", "a\n", "ü", "x" * 61])

@@ -1,4 +1,4 @@
-"""`onegig comment` as a job runs it: environment in, comment, check, summary and exit code out."""
+"""`onegig comment` as a job runs it: environment in, comment, status, summary and exit code out."""
 
 import json
 from pathlib import Path
@@ -27,6 +27,7 @@ def run(scene: Scene, folder: Path, *arguments: str, token: str | None = None) -
         "GITHUB_TOKEN": scene.state.token if token is None else token,
         "GITHUB_API_URL": scene.stand_in.url,
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_WORKFLOW_REF": "octo/stack/.github/workflows/verdict.yml@refs/heads/main",
         "NO_PROXY": "127.0.0.1",
     }
     return CliRunner().invoke(main, ["comment", *arguments], env=environment)
@@ -36,13 +37,22 @@ def summary(folder: Path) -> str:
     return (folder / "summary.md").read_text(encoding="utf-8")
 
 
+def test_a_maintainer_is_told_to_start_the_workflow_that_this_job_is_of(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.pull.head_repository = scene.run.head_repository = "mallory/stack"
+    scene.upload()
+    run(scene, tmp_path)
+    assert "`gh workflow run verdict.yml -f pull=7 -f head=" in scene.bodies()[0]
+
+
 def test_a_verdict_that_could_be_told_is_a_success(scene: Scene, tmp_path: Path) -> None:
     scene.upload()
     result = run(scene, tmp_path)
     assert (result.exit_code, result.stderr) == (0, "")
     told = result.stdout.splitlines()
     assert told[0].startswith("onegig: comment on #7 created: https://github.com/")
-    assert told[1].startswith("onegig: check onegig: success, https://github.com/")
+    assert told[1].startswith("onegig: status onegig: success, #7 into main: GO: ")
     (body,) = scene.bodies()
     assert body.endswith(summary(tmp_path))
 
@@ -50,15 +60,15 @@ def test_a_verdict_that_could_be_told_is_a_success(scene: Scene, tmp_path: Path)
 def test_so_is_a_no_go(scene: Scene, tmp_path: Path) -> None:
     scene.run.conclusion = "failure"
     assert run(scene, tmp_path).exit_code == 0
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.standing() == "failure"
 
 
 def test_nobody_to_tell_is_no_failure(scene: Scene, tmp_path: Path) -> None:
     scene.pull.state = "closed"
     result = run(scene, tmp_path)
     assert result.exit_code == 0
-    assert "nothing posted: no open pull request" in result.stdout
-    assert "nothing posted: no open pull request" in summary(tmp_path)
+    assert "no status onegig: no open pull request" in result.stdout
+    assert "no status onegig: no open pull request" in summary(tmp_path)
 
 
 def test_refused_numbers_end_as_incomplete(scene: Scene, tmp_path: Path) -> None:
@@ -76,7 +86,7 @@ def test_a_missing_permission_is_told_as_yaml(scene: Scene, tmp_path: Path) -> N
     result = run(scene, tmp_path)
     assert result.exit_code == 2
     assert "pull-requests: write" in result.stderr
-    assert "checks: " in result.stderr
+    assert "statuses: write" in result.stderr
     assert scene.state.token not in result.output
 
 
@@ -94,10 +104,10 @@ def test_no_job_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_choose_another_stack(scene: Scene, tmp_path: Path) -> None:
     scene.upload()
-    result = run(scene, tmp_path, "--key", "b", "--check", "onegig (b)", "--measuring", "app/")
+    result = run(scene, tmp_path, "--key", "b", "--status", "onegig (b)", "--measuring", "app/")
     assert result.exit_code == 0
-    assert scene.bodies()[0].startswith("<!-- onegig:b run=")
-    assert scene.checks() == [("onegig (b)", "neutral")]
+    assert scene.bodies()[0].startswith("<!-- onegig:b -->")
+    assert scene.standing("onegig (b)") == "pending"
 
 
 def test_another_workflow_has_nothing_to_tell(scene: Scene, tmp_path: Path) -> None:

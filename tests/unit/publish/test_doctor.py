@@ -42,7 +42,7 @@ def well(stand_in: StandIn, checkout: Path) -> State:
     kept = Kept().with_entry(entry(1)).with_entry(entry(2))
     data = write_files(kept, "https://github.com/octo/stack", "onegig-data")
     state.branches["onegig-data"] = state.commit(data, message="numbers")
-    state.rules["main"] = [_required("gate", 15368)]
+    state.rules["main"] = [_required("onegig", 15368)]
     return state
 
 
@@ -92,6 +92,7 @@ def test_unwell(
         "on:\n"
         "  workflow_run:\n"
         "    workflows: [gate]\n"
+        "    types: [completed]\n"
         "jobs:\n"
         "  tell:\n"
         "    if: github.event.workflow_run.conclusion == 'success'\n"

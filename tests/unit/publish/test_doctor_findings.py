@@ -26,7 +26,7 @@ FILES = {
     GATE: f"""\
 name: gate
 on:
-  pull_request:
+  pull_request: {{types: [opened, synchronize, reopened, edited]}}
   push: {{branches: [main]}}
 permissions: {{}}
 jobs:
@@ -45,11 +45,14 @@ jobs:
 """,
     COMMENT: f"""\
 name: comment
-on: {{workflow_run: {{workflows: [gate], types: [completed]}}}}
+run-name: "${{{{ format('confirm #{{0}} at {{1}}', inputs.pull, inputs.head) }}}}"
+on:
+  workflow_run: {{workflows: [gate], types: [requested, completed]}}
+  workflow_dispatch: {{inputs: {{pull: {{}}, head: {{}}}}}}
 permissions: {{actions: read}}
 jobs:
   comment:
-    permissions: {{actions: read, checks: write, contents: read, pull-requests: write}}
+    permissions: {{actions: read, contents: read, pull-requests: write, statuses: write}}
     steps:
       - uses: actions/checkout@{SHA}
       - run: onegig comment
@@ -111,7 +114,7 @@ def test_small_ones_are_well(offline: Examine) -> None:
         (GATE, FILES[GATE], "jobs: [", "✗ .github/workflows/gate.yml is no workflow"),
         (GATE, FILES[GATE], "a: 1\na: 2\n", "✗ .github/workflows/gate.yml is no workflow"),
         (GATE, "pull_request:", "workflow_dispatch:", "✗ .* does not run on pull requests"),
-        (GATE, "pull_request:", "pull_request: {paths-ignore: [x]}", r"✗ .*\(`paths-ignore:`\)"),
+        (GATE, "pull_request:", "pull_request: {paths-ignore: [x]} #", r"✗ .*\(`paths-ignore:`\)"),
         (GATE, "  push: {branches: [main]}\n", "", "! .* does not run on pushes to main"),
         (GATE, "pull_request:", "pull_request_target:", "✗ .* runs on pull_request_target"),
         (GATE, "if: always()", "if: success()", "✗ the job gate needs build and is skipped"),
@@ -124,10 +127,21 @@ def test_small_ones_are_well(offline: Examine) -> None:
         (GATE, "  gate:\n", "  verdict:\n", "✓ the job verdict uploads"),
         (COMMENT, "[gate]", "[checks]", '✗ .* waits for the workflow "checks"'),
         (COMMENT, "[gate]", "[]", '✗ .* waits for the workflow "none"'),
+        (GATE, ", edited", "", "! .* does not run when a pull request gets another base"),
+        (GATE, " {types: [opened, synchronize, reopened, edited]}", "", "! .* gets another base"),
+        (COMMENT, "requested, ", "", "! .* does not run when the gate begins"),
+        (COMMENT, ", completed", "", "✗ .* does not run when the gate has ended"),
+        (COMMENT, "confirm #", "confirm ", "! .* nobody can confirm what a fork measured"),
+        (COMMENT, "head: {}", "sha: {}", "! .* nobody can confirm what a fork measured"),
         (COMMENT, "workflow_run", "push", "✗ .* does not run when the gate has ended"),
         (COMMENT, "onegig comment", "echo", "✗ no job of .* runs `onegig comment`"),
         (COMMENT, "onegig publish", "echo", "! no job of .* runs `onegig publish`"),
-        (COMMENT, "checks: write", "checks: read", "✗ the job comment of .* lacks checks: write"),
+        (
+            COMMENT,
+            "statuses: write",
+            "checks: write",
+            "✗ the job comment of .* lacks statuses: write",
+        ),
         (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
         (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "✗ the job data"),
         (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "lacks contents"),
@@ -165,7 +179,7 @@ def test_files(offline: Examine, path: str, old: str, new: str, finding: str) ->
     ],
 )
 def test_a_job_that_uses_the_action_is_the_gates(offline: Examine, uses: str, finding: str) -> None:
-    gate = filled_in("gate.yml").replace("  gate: # the", "  verdict: # the")
+    gate = filled_in("gate.yml").replace("  gate: # not", "  verdict: # not")
     assert re.search(finding, offline(GATE, FILES[GATE], gate.replace(ACTION, f"uses: {uses}\n")))
 
 
@@ -177,7 +191,12 @@ def test_a_job_that_uses_the_action_is_the_gates(offline: Examine, uses: str, fi
         (GATE, "contents: read", "contents: write", "✗ the job gate of .* may write contents"),
         (COMMENT, "command: comment", "command: x", "✗ no job of .* runs `onegig comment`"),
         (COMMENT, "command: publish", "command: check", "! no job of .* runs `onegig publish`"),
-        (COMMENT, "checks: write", "checks: read", "✗ the job comment of .* lacks checks: write"),
+        (
+            COMMENT,
+            "statuses: write",
+            "checks: write",
+            "✗ the job comment of .* lacks statuses: write",
+        ),
         (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
     ],
 )
@@ -249,7 +268,7 @@ def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, t
         ),
         (
             lambda one: one.required_checks.update(main=("gate",)),
-            "✓ main requires the check gate",
+            "! main requires gate, but not the status onegig: a pull request brings its own",
         ),
         (
             lambda one: one.required_checks.update(main=("gate / gate",)),
@@ -257,7 +276,15 @@ def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, t
         ),
         (
             lambda one: one.required_checks.update(main=("onegig",)),
-            "✓ main requires the check onegig, which `onegig comment` sets",
+            "✓ main requires the status onegig, which `onegig comment` sets",
+        ),
+        (
+            lambda one: one.required_checks.update(main=("onegig", "gate")),
+            "✓ main requires the status onegig, which `onegig comment` sets",
+        ),
+        (
+            lambda one: None,
+            "! main does not require the status onegig: a NO-GO can be merged",
         ),
         (
             lambda one: one.required_checks.update(main=("gate", "codecov")),
@@ -352,12 +379,30 @@ def test_a_check_that_an_app_sets_is_known(stand_in: StandIn, online: Callable[[
     assert "codecov" not in online()
 
 
-@pytest.mark.parametrize("line", ["name: ${{ github.ref }}", "strategy: {matrix: {a: [1]}}"])
-def test_a_gate_without_a_constant_name(
-    offline: Examine, online: Callable[[], str], line: str
+def test_a_gate_whose_name_is_chosen_is_known_by_each(
+    stand_in: StandIn, offline: Examine, online: Callable[[], str]
 ) -> None:
-    offline(GATE, "  gate:\n", f"  gate:\n    {line}\n")
-    assert "✗ the job gate sets no check of one constant name" in online()
+    name = "${{ github.event.action == 'edited' && 'gate (unchanged)' || 'gate' }}"
+    offline(GATE, "  gate:\n", f"  gate:\n    name: {name}\n")
+    stand_in.state.required_checks["main"] = ("gate",)
+    assert "! main requires gate, but not the status onegig" in online()
+    assert "set by no workflow" not in online()
+
+
+@pytest.mark.security
+def test_a_job_that_is_called_like_the_status(offline: Examine, online: Callable[[], str]) -> None:
+    offline(GATE, "  build:", "  onegig:")
+    assert f"! the job onegig of {GATE} is called onegig, as the status is" in online()
+
+
+@pytest.mark.parametrize("condition", ["event == 'pull_request'", "x"])
+def test_a_queue_whose_groups_get_no_status(
+    stand_in: StandIn, offline: Examine, online: Callable[[], str], condition: str
+) -> None:
+    offline(COMMENT, "  comment:\n", f"  comment:\n    if: github.{condition}\n")
+    stand_in.state.rules["main"] = [{"type": "merge_queue"}]
+    told = "leaves its groups without the status onegig: nothing gets through" in online()
+    assert told is ("pull_request" in condition)
 
 
 @pytest.mark.parametrize("text", ["no JSON", "{}\n", '{"schema": "onegig/baseline/1"}\n'])

@@ -11,7 +11,8 @@ from github.stand_in import StandIn
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import Settings, post
+from onegig.publish.trusted.poster import post
+from onegig.publish.trusted.settings import Settings
 from scenarios import make_go
 
 HERE = "octo/stack"
@@ -32,5 +33,5 @@ def test_an_image_that_grew(
     scene.state.commit({"history.jsonl": line}, branch="onegig-data", message="Data")
     post(client, scene.event(), Settings(), clock)
     (body,) = scene.bodies()
-    assert scene.checks() == [("onegig", conclusion)]
+    assert scene.standing() == conclusion
     assert ("against main" in body) is (conclusion == "failure")

@@ -15,7 +15,8 @@ from onegig.model.codec import to_line
 from onegig.model.images import ImagesReport
 from onegig.model.scan import Finding, Scan, Severity
 from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import Outcome, Settings, post
+from onegig.publish.trusted.poster import Outcome, post
+from onegig.publish.trusted.settings import Settings
 from scenarios import make_go
 
 HERE = "octo/stack"
@@ -65,7 +66,7 @@ def test_a_new_vulnerability_in_old_packages_fails_nobody(stand_in: StandIn, tel
     tell(scene.event())
     (body,) = scene.bodies()
     assert "inherited" in body
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
 
 
 def test_a_vulnerable_package_that_is_brought_in_fails(stand_in: StandIn, tell: Post) -> None:
@@ -75,10 +76,10 @@ def test_a_vulnerable_package_that_is_brought_in_fails(stand_in: StandIn, tell: 
     (body,) = scene.bodies()
     assert "NO-GO" in body
     assert "CVE-2026-77" in body
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.standing() == "failure"
 
 
 def test_without_a_baseline_everything_counts(stand_in: StandIn, tell: Post) -> None:
     scene = scene_of(stand_in, images(FOUND, packages=("openssl",)))
     tell(scene.event())
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.standing() == "failure"

@@ -134,7 +134,7 @@ def test_what_measures_has_to_be_the_base_branchs(stand_in: StandIn, tell: Post,
     scene.upload()
     tell(scene.event())
     assert f"changes how it is measured:** `{case.shown}" in scene.only_body()
-    assert scene.checks() == [("onegig", "neutral")]
+    assert scene.standing() == "pending"
 
 
 @pytest.mark.security
@@ -143,8 +143,8 @@ def test_budgets_behind_a_link(stand_in: StandIn, tell: Post) -> None:
     scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": "measure: {hz: 1}\n"})
     scene.upload()
     tell(scene.event())
-    assert scene.checks() == [("onegig", "neutral")]
-    assert "measured in a way that this pull request changes" in scene.check_text()
+    assert scene.standing() == "pending"
+    assert "measured in a way that this pull request changes" in scene.status()
 
 
 @pytest.mark.security
@@ -153,7 +153,7 @@ def test_budgets_that_only_the_gate_can_read(stand_in: StandIn, tell: Post) -> N
     scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": "/tmp/budgets.yml"})
     scene.upload()
     tell(scene.event())
-    assert scene.checks() == [("onegig", "neutral")]
+    assert scene.standing() == "pending"
 
 
 @pytest.mark.security
@@ -163,7 +163,7 @@ def test_a_folder_too_large_to_compare_is_not_vouched_for(stand_in: StandIn, tel
     scene.upload()
     tell(scene.event())
     assert "what measures could not be compared" in scene.only_body()
-    assert scene.checks() == [("onegig", "neutral")]
+    assert scene.standing() == "pending"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_stack_may_change(stand_in: StandIn, tell: Post, files: dict[str, st
     scene = open_scene(stand_in, head_repository=HERE, files=files)
     scene.upload()
     tell(scene.event())
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
 
 
 def test_scripts_of_a_repository_whose_gate_runs_none(stand_in: StandIn, tell: Post) -> None:
@@ -191,7 +191,7 @@ def test_scripts_of_a_repository_whose_gate_runs_none(stand_in: StandIn, tell: P
     )
     scene.upload()
     tell(scene.event())
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
 
 
 def test_what_the_base_branch_changed_meanwhile(stand_in: StandIn, tell: Post) -> None:
@@ -203,7 +203,7 @@ def test_what_the_base_branch_changed_meanwhile(stand_in: StandIn, tell: Post) -
     scene.pull.merge_sha = merge
     scene.upload(measured_sha=merge, base_sha=newer)
     tell(scene.event())
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
 
 
 @pytest.mark.security
@@ -216,7 +216,7 @@ def test_a_merge_that_takes_an_old_script(stand_in: StandIn, tell: Post) -> None
     scene.pull.merge_sha = merge
     scene.upload(measured_sha=merge, base_sha=newer)
     tell(scene.event())
-    assert scene.checks() == [("onegig", "neutral")]
+    assert scene.standing() == "pending"
     assert "`scripts/check`" in scene.only_body()
 
 
@@ -228,7 +228,7 @@ def test_a_tag_named_like_the_base_branch_changes_no_limits(stand_in: StandIn, t
     scene.upload()
     tell(scene.event())
     assert "GO: 460 of 1,024 MB" in scene.only_body()
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,6 @@ FORGERIES: dict[str, Callable[[Scene, str], dict[str, str]]] = {
     "parents the other way round": lambda scene, other: {
         "measured_sha": scene.state.commit(parents=(scene.run.head_sha, scene.base), message="y")
     },
-    "a commit that is not of the base branch": lambda scene, other: {
-        "base_sha": other,
-        "measured_sha": scene.state.commit(parents=(other, scene.run.head_sha), message="z"),
-    },
     "a commit of main from before the pull request": lambda scene, other: {
         "base_sha": scene.older,
         "measured_sha": scene.state.commit(
@@ -79,13 +75,27 @@ def test_a_forged_base_is_not_compared_with(
     assert "no baseline: what it was measured on top of could not be verified" in body
     for commit in (scene.older, scene.base, other):
         assert commit[:7] not in body
-    assert scene.checks() == [("onegig", "neutral")]
+    assert scene.standing() == "pending"
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("head_repository", [FORK, HERE])
+def test_what_was_merged_into_another_commit_says_nothing_of_the_base(
+    stand_in: StandIn, tell: Post, head_repository: str
+) -> None:
+    scene = open_scene(stand_in, head_repository=head_repository)
+    other = scene.state.commit(parents=(scene.base,), message="Of the fork, larger")
+    merge = scene.state.commit(parents=(other, scene.run.head_sha), message="z")
+    scene.upload(base_sha=other, measured_sha=merge)
+    tell(scene.event())
+    assert scene.bodies() == []
+    assert scene.status().startswith("pending: #7 into main: not measured on top of main yet")
 
 
 def test_nothing_in_common_with_the_base(stand_in: StandIn, tell: Post) -> None:
     scene = open_scene(stand_in)
     scene.state.commit({"budgets.yml": BUDGETS}, parents=(), branch="other", message="Alone")
     scene.pull.base_ref = "other"
-    scene.upload()
+    scene.upload(base_sha="", measured_sha="")
     tell(scene.event())
     assert "no commit in common with other" in scene.only_body()

@@ -13,7 +13,7 @@ def test_forged_numbers_are_judged_by_the_base_branch(stand_in: StandIn, tell: P
     scene.upload(zipped(scene.claim(), memory=make_honest_memory(90.0)))
     tell(scene.event())
     assert "### ❌ NO-GO: " in scene.only_body()
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.standing() == "failure"
 
 
 def test_what_the_pull_request_proposes_is_shown_but_does_not_judge(
@@ -27,7 +27,7 @@ def test_what_the_pull_request_proposes_is_shown_but_does_not_judge(
     assert "GO: 460 of 1,024 MB" in body
     assert "NO-GO: 460 of 300 MB" in body
     assert "`memory.limit`: 1,024 MB → 300 MB" in body
-    assert scene.checks() == [("onegig", "failure")]
+    assert scene.standing() == "failure"
 
 
 def test_limits_that_main_changed_meanwhile_are_not_the_pull_requests(
@@ -62,7 +62,7 @@ def test_a_base_without_budgets_is_judged_by_the_defaults(stand_in: StandIn, tel
     assert "1,024 MB → 300 MB" in scene.only_body()
 
 
-def test_a_broken_budgets_file_of_the_base_is_an_error_that_the_check_tells(
+def test_a_broken_budgets_file_of_the_base_is_an_error_that_the_status_tells(
     stand_in: StandIn, tell: Post
 ) -> None:
     scene = open_scene(stand_in)
@@ -70,4 +70,5 @@ def test_a_broken_budgets_file_of_the_base_is_an_error_that_the_check_tells(
     scene.upload()
     with pytest.raises(ConfigError, match=r"budgets\.yml"):
         tell(scene.event())
-    assert (scene.bodies(), scene.checks()) == ([], [("onegig", "failure")])
+    assert scene.bodies() == []
+    assert scene.status().startswith("error: #7 into main: INCOMPLETE: budgets.yml")

@@ -105,5 +105,5 @@ def test_endless_words_of_strangers_fit(stand_in: StandIn, tell: Post) -> None:
     tell(scene.event())
     assert len(scene.only_body()) <= 65_536
     assert "@everyone" not in outside_code(scene.only_body())
-    assert len(scene.check_text()) < 65_535
-    assert "@everyone" not in outside_code(scene.check_text().partition("\n")[2])
+    assert len(scene.status()) < 65_535
+    assert "@everyone" not in outside_code(scene.status().partition("\n")[2])

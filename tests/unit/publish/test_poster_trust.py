@@ -11,14 +11,15 @@ def test_a_branch_of_the_repository(stand_in: StandIn, tell: Post) -> None:
     scene.upload()
     outcome = tell(scene.event())
     body = scene.only_body()
-    assert body.startswith(f"<!-- onegig:default run=7.1 head={scene.run.head_sha} -->\n### ")
+    assert body.startswith("<!-- onegig:default -->\n### ")
     assert "GO: 460 of 1,024 MB, 564 MB (55 %) to spare" in body
     assert "elf-reported" not in body
-    assert scene.checks() == [("onegig", "success")]
+    assert scene.standing() == "success"
     assert "comment on #7 created: https://github.com/octo/stack/pull/7#" in outcome.lines[0]
-    assert outcome.lines[1].startswith("check onegig: success, https://")
+    assert outcome.lines[1].startswith("status onegig: success, #7 into main: GO: 460 of 1,024 MB")
     assert body.endswith(outcome.summary)
-    assert f"/pull/7#issuecomment-{next(iter(scene.state.comments))}" in scene.check_text()
+    (status,) = scene.state.statuses
+    assert status.url.endswith(f"/pull/7#issuecomment-{next(iter(scene.state.comments))}")
 
 
 def test_a_fork_is_labelled_and_vouched_for_by_nobody(stand_in: StandIn, tell: Post) -> None:
@@ -26,8 +27,8 @@ def test_a_fork_is_labelled_and_vouched_for_by_nobody(stand_in: StandIn, tell: P
     scene.upload()
     tell(scene.event())
     assert f"elf-reported:** measured by a job of `{FORK}`" in scene.only_body()
-    assert scene.checks() == [("onegig", "neutral")]
-    assert f"self-reported by {FORK}" in scene.check_text()
+    assert scene.standing() == "pending"
+    assert "self-reported: a maintainer confirms it" in scene.status()
 
 
 @pytest.mark.parametrize(
@@ -58,5 +59,5 @@ def test_nothing_is_asked_that_could_run_or_change_code(stand_in: StandIn, tell:
     writes = [one for one in stand_in.asked() if not one.startswith("GET ")]
     assert writes == [
         f"POST /repos/octo/stack/issues/{scene.pull.number}/comments",
-        "POST /repos/octo/stack/check-runs",
+        f"POST /repos/octo/stack/statuses/{scene.run.head_sha}",
     ]

@@ -1,36 +1,51 @@
-"""Which pull request a run belongs to, from payloads as GitHub's own examples have them."""
+"""Which open pull requests a commit has, and which run decides about each of them."""
 
 from typing import Any
 
 import pytest
 
-from gate_runs import FORK, open_scene
+from gate_runs import FORK, HERE, Scene, open_scene
 from github.stand_in import StandIn
-from onegig.errors import ConfigError
+from onegig.errors import ConfigError, GithubError
 from onegig.publish.github.client import Client
-from onegig.publish.trusted.pulls import Ambiguous, Pull, Stale, choose, find_pulls, why_stale
-from onegig.publish.trusted.runs import GateRun, Ignored, read_run
+from onegig.publish.trusted import pulls
+from onegig.publish.trusted.decisive import Decisive, Waiting, find_decisive
+from onegig.publish.trusted.pulls import Pull, find_pulls, why_stale
+from onegig.publish.trusted.runs import (
+    WORKFLOW,
+    GateRun,
+    Ignored,
+    Repository,
+    list_runs,
+    read_run,
+)
+from onegig.publish.trusted.trigger import RunEvent, read_trigger
 
 
-def run_of(payload: dict[str, Any]) -> GateRun:
-    run = read_run(payload)
-    assert isinstance(run, GateRun)
-    return run
+def pulls_of(client: Client, scene: Scene) -> tuple[Pull, ...]:
+    return find_pulls(client, scene.run.head_sha, "main")
 
 
-def reason_of(outcome: object) -> str:
-    assert isinstance(outcome, Ignored | Stale | Ambiguous)
-    return outcome.reason
+def runs_of(client: Client, scene: Scene) -> tuple[GateRun, ...]:
+    here = Repository(id=1, name=HERE)
+    return list_runs(client, here, WORKFLOW, scene.run.head_sha, "pull_request")
+
+
+def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Waiting:
+    found = pulls_of(client, scene)[at]
+    return find_decisive(client, found, runs_of(client, scene), "onegig-numbers")
 
 
 def test_run_of_a_fork(stand_in: StandIn) -> None:
-    scene = open_scene(stand_in)
-    run = run_of(scene.event(number=12, run_attempt=3))
-    assert (run.fork, run.order, run.head_sha) == (FORK, (12, 3), scene.run.head_sha)
+    trigger = read_trigger(open_scene(stand_in).event(run_number=12, run_attempt=3), WORKFLOW)
+    assert isinstance(trigger, RunEvent)
+    assert (trigger.run.fork, trigger.run.order) == (FORK, (12, 3))
 
 
 def test_run_of_a_branch_of_the_repository_is_no_forks(stand_in: StandIn) -> None:
-    assert run_of(open_scene(stand_in, head_repository="octo/stack").event()).fork == ""
+    trigger = read_trigger(open_scene(stand_in, head_repository=HERE).event(), WORKFLOW)
+    assert isinstance(trigger, RunEvent)
+    assert trigger.run.fork == ""
 
 
 @pytest.mark.parametrize(
@@ -42,129 +57,228 @@ def test_run_of_a_branch_of_the_repository_is_no_forks(stand_in: StandIn) -> Non
         ({"path": ".github/workflows/GATE.yml"}, "one of .github/workflows/GATE.yml"),
         ({"event": "push"}, "started by push"),
         ({"event": "pull_request_target"}, "started by pull_request_target"),
-        ({"conclusion": "cancelled"}, "ended as cancelled"),
-        ({"conclusion": "skipped"}, "ended as skipped"),
-        ({"conclusion": "action_required"}, "ended as action_required"),
-        ({"conclusion": None}, "ended as completed"),
     ],
 )
-def test_runs_that_are_none_to_comment_on(
+def test_runs_that_are_none_of_a_pull_request(
     stand_in: StandIn, changes: dict[str, Any], reason: str
 ) -> None:
-    assert reason in reason_of(read_run(open_scene(stand_in).event(**changes)))
+    trigger = read_trigger(open_scene(stand_in).event(**changes), WORKFLOW)
+    assert isinstance(trigger, Ignored)
+    assert reason in trigger.reason
 
 
-def test_a_workflow_of_the_gates_name_but_another_file_is_ignored(stand_in: StandIn) -> None:
-    payload = open_scene(stand_in, name="gate").event(path=".github/workflows/other.yml")
-    assert "other.yml" in reason_of(read_run(payload))
+@pytest.mark.parametrize("conclusion", ["cancelled", "skipped", "action_required", None])
+def test_pushes_that_were_not_measured_make_no_history(
+    stand_in: StandIn, conclusion: str | None
+) -> None:
+    payload = open_scene(stand_in).event(event="push", conclusion=conclusion)
+    ignored = read_run(payload)
+    assert isinstance(ignored, Ignored)
+    assert "nothing to say" in ignored.reason
 
 
 def test_the_path_may_name_its_ref(stand_in: StandIn) -> None:
     path = ".github/workflows/gate.yml@refs/pull/7/merge"
-    assert run_of(open_scene(stand_in).event(path=path)).number == 7
-
-
-@pytest.mark.parametrize("conclusion", ["success", "failure", "timed_out"])
-def test_every_end_of_the_gate_has_its_comment(stand_in: StandIn, conclusion: str) -> None:
-    run = run_of(open_scene(stand_in).event(conclusion=conclusion))
-    assert run.conclusion == conclusion
+    assert isinstance(read_trigger(open_scene(stand_in).event(path=path), WORKFLOW), RunEvent)
 
 
 @pytest.mark.parametrize("lost", ["head_sha", "path", "id", "run_number", "head_repository"])
 def test_another_payload_is_a_mistake_in_the_workflow(stand_in: StandIn, lost: str) -> None:
     payload = open_scene(stand_in).event()
     del payload["workflow_run"][lost]
-    with pytest.raises(ConfigError, match="no finished workflow_run"):
-        read_run(payload)
+    with pytest.raises(ConfigError, match="no workflow_run"):
+        read_trigger(payload, WORKFLOW)
 
 
-def test_the_pull_request_is_that_of_head_repository_and_sha(
-    stand_in: StandIn, client: Client
-) -> None:
+def test_all_pull_requests_of_a_head_are_found(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
-    state = stand_in.state
-    state.pull(head_repository="other/stack", head_ref="patch", head_sha=scene.run.head_sha)
-    state.pull(head_repository=FORK, head_ref="patch2", head_sha=scene.run.head_sha)
-    state.pull(head_repository="mallory/other", head_ref="patch", head_sha=scene.run.head_sha)
-    found = find_pulls(client, run_of(scene.event()))
-    assert isinstance(found, tuple)
-    assert [pull.number for pull in found] == [scene.pull.number]
-
-
-def test_branches_with_odd_names_are_found(stand_in: StandIn, client: Client) -> None:
-    scene = open_scene(stand_in)
-    scene.pull.head_ref = scene.run.head_branch = "feat/a&b=c #1 %2F ü"
-    assert isinstance(find_pulls(client, run_of(scene.event())), tuple)
+    state, sha = stand_in.state, scene.run.head_sha
+    state.pull(head_repository="other/stack", head_ref="patch", head_sha=sha)
+    state.pull(head_repository=None, head_sha=sha)
+    state.pull(head_repository=FORK, head_ref="patch")
+    state.pull(head_repository=FORK, head_ref="closed", head_sha=sha, state="closed")
+    found = pulls_of(client, scene)
+    assert [pull.number for pull in found] == [7, 8, 9]
+    assert [pull.head_repository and pull.head_repository.name for pull in found] == [
+        FORK,
+        "other/stack",
+        None,
+    ]
 
 
 def test_all_pages_are_looked_through(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
     for _ in range(120):
         stand_in.state.pull(head_repository=FORK, head_ref="patch")
-    found = find_pulls(client, run_of(scene.event()))
-    assert isinstance(found, tuple)
-    assert [pull.number for pull in found] == [scene.pull.number]
+    assert [pull.number for pull in pulls_of(client, scene)] == [scene.pull.number]
 
 
-def test_a_moved_head_is_stale(stand_in: StandIn, client: Client) -> None:
+@pytest.mark.security
+def test_a_list_that_is_cut_is_not_taken_for_all(
+    stand_in: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = open_scene(stand_in)
-    scene.push()
-    assert "no open pull request" in reason_of(find_pulls(client, run_of(scene.event())))
+    stand_in.state.pull()
+    monkeypatch.setattr(pulls, "MOST_PULLS", 2)
+    with pytest.raises(GithubError, match="2 open pull requests or more"):
+        pulls_of(client, scene)
 
 
-def test_a_closed_pull_request_is_stale(stand_in: StandIn, client: Client) -> None:
+@pytest.mark.parametrize(
+    ("how", "is_protected"), [("default", True), ("branch", True), ("rules", True), ("none", False)]
+)
+def test_protected_branches(
+    stand_in: StandIn, client: Client, how: str, *, is_protected: bool
+) -> None:
     scene = open_scene(stand_in)
-    scene.pull.state = "closed"
-    assert isinstance(find_pulls(client, run_of(scene.event())), Stale)
+    state = scene.state
+    if how != "default":
+        state.commit(parents=(scene.base,), branch="v1/old", message="v1")
+        scene.pull.base_ref = "v1/old"
+    if how == "branch":
+        state.protected = ("v1/old",)
+    if how == "rules":
+        state.rules["v1/old"] = [{"type": "deletion"}]
+    (pull,) = pulls_of(client, scene)
+    assert pull.base.is_protected is is_protected
 
 
-def test_a_deleted_fork_is_said(stand_in: StandIn, client: Client) -> None:
+def test_a_pull_request_that_loses_its_base_is_left_out(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
-    scene.run.head_repository = scene.pull.head_repository = None
-    found = find_pulls(client, run_of(scene.event()))
-    assert "has been deleted" in reason_of(found)
-
-
-def test_a_fork_that_was_deleted_after_the_run_is_stale(stand_in: StandIn, client: Client) -> None:
-    scene = open_scene(stand_in)
-    scene.pull.head_repository = None
-    assert isinstance(find_pulls(client, run_of(scene.event())), Stale)
-
-
-def two_pulls(stand_in: StandIn, client: Client) -> tuple[str, str, tuple[Pull, ...]]:
-    """One head into main and into an older line: the tips of both, and the pull requests."""
-    scene = open_scene(stand_in)
-    state = stand_in.state
-    old = state.commit(parents=(scene.base,), branch="v1/old", message="Of the old line")
-    new = state.commit(branch="main", message="Of main")
-    state.pull(base_ref="v1/old", head_sha=scene.run.head_sha, head_repository=FORK)
-    found = find_pulls(client, run_of(scene.event()))
-    assert isinstance(found, tuple)
-    assert len(found) == 2
-    return new, old, found
-
-
-def test_of_two_pull_requests_the_measured_base_tells(stand_in: StandIn, client: Client) -> None:
-    new, old, found = two_pulls(stand_in, client)
-    for base, branch in ((new, "main"), (old, "v1/old")):
-        pull = choose(client, found, base)
-        assert isinstance(pull, Pull)
-        assert pull.base_branch == branch
-
-
-@pytest.mark.parametrize("base", ["", "a" * 40, "shared"])
-def test_of_two_pull_requests_none_is_guessed(stand_in: StandIn, client: Client, base: str) -> None:
-    new, _, found = two_pulls(stand_in, client)
-    base = stand_in.state.commits[new].parents[0] if base == "shared" else base
-    assert "#8 and #7 have the same head" in reason_of(choose(client, found, base))
+    scene.pull.base_ref = "deleted"
+    assert pulls_of(client, scene) == ()
 
 
 def test_why_nothing_should_be_written(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
-    found = find_pulls(client, run_of(scene.event()))
-    assert isinstance(found, tuple)
-    assert why_stale(client, found[0]) == ""
+    (found,) = pulls_of(client, scene)
+    assert why_stale(client, found) == ""
     scene.push()
-    assert "newer head" in why_stale(client, found[0])
+    assert "newer head" in why_stale(client, found)
     scene.pull.state = "closed"
-    assert "has been closed" in why_stale(client, found[0])
+    assert "has been closed" in why_stale(client, found)
+
+
+def test_the_newest_run_decides(stand_in: StandIn, client: Client) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    scene.rerun(10.0)
+    found = decisive(client, scene)
+    assert isinstance(found, Decisive)
+    assert (found.run.id, found.base_sha) == (scene.run.id, scene.base)
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "reason"), [(None, "being measured"), ("action_required", "an approval")]
+)
+def test_a_newer_run_that_has_not_ended_is_waited_for(
+    stand_in: StandIn, client: Client, conclusion: str | None, reason: str
+) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    scene.rerun(conclusion=conclusion)
+    found = decisive(client, scene)
+    assert isinstance(found, Waiting)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("conclusion", ["skipped", "cancelled"])
+def test_a_newer_run_that_measured_nothing_leaves_the_one_before_it(
+    stand_in: StandIn, client: Client, conclusion: str
+) -> None:
+    """A new title starts a run that is skipped."""
+    scene = open_scene(stand_in)
+    scene.upload()
+    measured = scene.run.id
+    scene.rerun(conclusion=conclusion)
+    found = decisive(client, scene)
+    assert isinstance(found, Decisive)
+    assert found.run.id == measured
+
+
+def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> None:
+    scene = open_scene(stand_in, conclusion="cancelled")
+    found = decisive(client, scene)
+    assert isinstance(found, Waiting)
+    assert "ended as cancelled: run it again" in found.reason
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"head_repository": "stranger/stack"},
+        {"head_branch": "another"},
+        {"path": ".github/workflows/mine.yml"},
+        {"event": "push"},
+        {"head_repository": None},
+    ],
+    ids=str,
+)
+def test_runs_of_others_for_the_same_commit_decide_nothing(
+    stand_in: StandIn, client: Client, foreign: dict[str, Any]
+) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    scene.state.run(scene.pull, **foreign)
+    found = decisive(client, scene)
+    assert isinstance(found, Decisive)
+    assert found.run.id == scene.run.id
+
+
+def two_bases(scene: Scene) -> tuple[str, str]:
+    """A second pull request of the head into v1: the tip of v1, and the merge into it."""
+    state = scene.state
+    tip = state.commit(parents=(scene.base,), branch="v1", message="Of v1 only")
+    state.pull(base_ref="v1", head_sha=scene.run.head_sha, head_repository=FORK)
+    merge = state.commit(parents=(tip, scene.run.head_sha), message="Into v1")
+    return tip, merge
+
+
+@pytest.mark.security
+def test_a_run_decides_where_the_base_contains_what_it_was_measured_on(
+    stand_in: StandIn, client: Client
+) -> None:
+    scene = open_scene(stand_in)
+    tip, merge = two_bases(scene)
+    scene.upload(measured_sha=merge, base_sha=tip)
+    into_main, into_v1 = decisive(client, scene), decisive(client, scene, 1)
+    assert isinstance(into_main, Waiting)
+    assert "not measured on top of main yet" in into_main.reason
+    assert isinstance(into_v1, Decisive)
+
+
+def test_a_merge_into_a_commit_of_both_bases_decides_for_both(
+    stand_in: StandIn, client: Client
+) -> None:
+    scene = open_scene(stand_in)
+    two_bases(scene)
+    scene.upload()
+    for at in range(2):
+        found = decisive(client, scene, at)
+        assert isinstance(found, Decisive)
+        assert found.base_sha == scene.base
+
+
+@pytest.mark.security
+def test_a_cancelled_run_brings_back_no_older_one_of_another_base(
+    stand_in: StandIn, client: Client
+) -> None:
+    scene = open_scene(stand_in)
+    tip, merge = two_bases(scene)
+    scene.upload(measured_sha=merge, base_sha=tip)
+    scene.rerun(conclusion="cancelled")
+    assert isinstance(decisive(client, scene), Waiting)
+
+
+@pytest.mark.security
+def test_a_run_that_hides_its_base_is_not_skipped_for_a_better_one(
+    stand_in: StandIn, client: Client
+) -> None:
+    scene = open_scene(stand_in)
+    scene.upload()
+    scene.rerun()
+    scene.upload(measured_sha="e" * 40)
+    found = decisive(client, scene)
+    assert isinstance(found, Decisive)
+    assert (found.run.id, found.base_sha) == (scene.run.id, "")

@@ -32,7 +32,8 @@ def forks(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
     if checkout.comment in checkout.workflows:
         yield good(
             "a fork's run has a read-only token: its numbers are taken up by "
-            f"{checkout.comment} and marked as reported by the fork"
+            f"{checkout.comment}, and a GO waits until a maintainer confirms it (`forks` in "
+            f"{checkout.budgets})"
         )
 
 

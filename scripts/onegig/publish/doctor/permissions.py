@@ -13,7 +13,7 @@ from onegig.publish.doctor.workflow import ALL, LEVELS, JobSteps, Workflow
 NEEDED = (
     (
         COMMENT,
-        {"actions": "read", "checks": "write", "contents": "read", "pull-requests": "write"},
+        {"actions": "read", "contents": "read", "pull-requests": "write", "statuses": "write"},
     ),
     (PUBLISH, {"actions": "read", "contents": "write"}),
 )

@@ -4,41 +4,42 @@ from collections.abc import Iterator
 
 from onegig.load.nearest import did_you_mean
 from onegig.model.measured import Unknown
+from onegig.publish.doctor.action import COMMENT, EXAMPLES, job_of
 from onegig.publish.doctor.checkout import Checkout
 from onegig.publish.doctor.findings import Finding, good, must, should, unknown
 from onegig.publish.doctor.hosted import Hosted, Required
-from onegig.publish.doctor.workflow import Workflow
+from onegig.publish.doctor.workflow import Workflow, names_of
 from onegig.publish.doctor.workflows import gate_job
-from onegig.publish.trusted.checks import NAME as COMMENTS_CHECK
+from onegig.publish.trusted.statuses import NAME as STATUS
 
 ACTIONS_APP = 15368  # GitHub Actions itself
 ANY_APP = (None, -1, ACTIONS_APP)
 
 
 def required_check(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
-    """Findings about the checks that the default branch requires."""
+    """Findings about the checks and statuses that the default branch requires."""
     gate = checkout.workflows.get(checkout.gate)
     job = gate_job(gate) if gate else None
     if gate is None or job is None:
         yield unknown("the gate's check", "there is no job that runs the gate")
         return
-    if job.has_matrix or "${{" in job.name:
-        yield must(
-            f"the job {job.id} sets no check of one constant name",
-            f"jobs:\n  {job.id}:\n    name: gate\n\nand no matrix: put that into a job it needs",
-        )
-        return
     required, unread = _required(hosted)
     for reason in unread:
         yield unknown(f"what {hosted.default_branch} requires", reason)
     names = {one.name for one in required}
-    if any(one.name == job.name and one.app in ANY_APP for one in required):
-        yield good(f"{hosted.default_branch} requires the check {job.name}")
-    elif job.name not in names and not unread:
-        yield from _not_required(job.name, names, hosted)
-    yield from _by_another_app(job.name, required)
-    yield from _of_nobody(checkout, hosted, names - {job.name}, job.name)
-    yield from _queue(gate, hosted, names)
+    gates = set(names_of(job))
+    if any(one.name == STATUS and one.app in ANY_APP for one in required):
+        yield good(
+            f"{hosted.default_branch} requires the status {STATUS}, which `onegig comment` sets by "
+            "the base branch's own budgets"
+        )
+    elif STATUS not in names and not unread:
+        yield _not_required(sorted(gates & names), hosted)
+    for name in (STATUS, *sorted(gates)):
+        yield from _by_another_app(name, required)
+    yield from _jobs_of_its_name(checkout)
+    yield from _of_nobody(checkout, hosted, names - gates)
+    yield from _queue(checkout, gate, hosted)
 
 
 def _required(hosted: Hosted) -> tuple[list[Required], list[str]]:
@@ -59,17 +60,17 @@ def _by_rules(hosted: Hosted) -> tuple[Required, ...] | Unknown:
     )
 
 
-def _not_required(name: str, names: set[str], hosted: Hosted) -> Iterator[Finding]:
-    if COMMENTS_CHECK in names:
-        yield good(
-            f"{hosted.default_branch} requires the check {COMMENTS_CHECK}, which `onegig comment` "
-            "sets by the base branch's own budgets"
+def _not_required(gates: list[str], hosted: Hosted) -> Finding:
+    what = f"{hosted.default_branch} does not require the status {STATUS}: a NO-GO can be merged"
+    if gates:
+        what = (
+            f"{hosted.default_branch} requires {gates[0]}, but not the status {STATUS}: a pull "
+            f"request brings its own workflow, in which {gates[0]} may do nothing and be green"
         )
-        return
-    yield should(
-        f"{hosted.default_branch} does not require the check {name}: a NO-GO can be merged",
+    return should(
+        what,
         f"{hosted.page}/settings/rules, New branch ruleset: target the default branch, Require "
-        f"status checks to pass, add {name} (from GitHub Actions)",
+        f"status checks to pass, add {STATUS} (from GitHub Actions)",
     )
 
 
@@ -83,9 +84,26 @@ def _by_another_app(name: str, required: list[Required]) -> Iterator[Finding]:
             )
 
 
-def _of_nobody(checkout: Checkout, hosted: Hosted, names: set[str], gate: str) -> Iterator[Finding]:
-    jobs = {(flow.name, job.name): job for flow in checkout.workflows.values() for job in flow.jobs}
-    known = {name for _, name in jobs} | {COMMENTS_CHECK}
+def _jobs_of_its_name(checkout: Checkout) -> Iterator[Finding]:
+    """A job of the status's name sets a check: GitHub then wants both to pass."""
+    for workflow in checkout.workflows.values():
+        for job in workflow.jobs:
+            if STATUS in names_of(job):
+                yield should(
+                    f"the job {job.id} of {workflow.path} is called {STATUS}, as the status is: "
+                    "readers can't tell its check from the verdict, and both have to pass",
+                    f"jobs:\n  {job.id}:\n    name: another name",
+                )
+
+
+def _of_nobody(checkout: Checkout, hosted: Hosted, names: set[str]) -> Iterator[Finding]:
+    jobs = {
+        (flow.name, name): job
+        for flow in checkout.workflows.values()
+        for job in flow.jobs
+        for name in (job.name, *names_of(job))
+    }
+    known = {name for _, name in jobs} | {STATUS}
     seen = set() if isinstance(hosted.checks, Unknown) else set(hosted.checks)
     as_shown = {f"{flow} / {name}": name for flow, name in jobs}
     prefixes = tuple(name.partition("${{")[0] for _, name in jobs if "${{" in name)
@@ -100,13 +118,13 @@ def _of_nobody(checkout: Checkout, hosted: Hosted, names: set[str], gate: str) -
         elif not name.startswith(tuple(filter(None, (*prefixes, *matrix)))):
             yield should(
                 f"the required check {name} is set by no workflow here, and was not on "
-                f"{hosted.default_branch}'s newest commit{did_you_mean(name, {*known, gate})}: if "
+                f"{hosted.default_branch}'s newest commit{did_you_mean(name, known)}: if "
                 "nobody sets it, pull requests wait for ever",
                 f"take it out, or name it as its job is: {hosted.page}/settings/rules or /branches",
             )
 
 
-def _queue(gate: Workflow, hosted: Hosted, names: set[str]) -> Iterator[Finding]:
+def _queue(checkout: Checkout, gate: Workflow, hosted: Hosted) -> Iterator[Finding]:
     if isinstance(hosted.rules, Unknown) or "merge_queue" not in {one.type for one in hosted.rules}:
         return
     if "merge_group" not in gate.triggers:
@@ -116,9 +134,11 @@ def _queue(gate: Workflow, hosted: Hosted, names: set[str]) -> Iterator[Finding]
         )
     else:
         yield good(f"there is a merge queue, and {gate.path} runs for it")
-    if COMMENTS_CHECK in names:
+    comment = checkout.workflows.get(checkout.comment)
+    job = job_of(comment, COMMENT) if comment else None
+    if comment and job and "pull_request" in job.condition and "merge_group" not in job.condition:
         yield must(
-            f"there is a merge queue, and it requires the check {COMMENTS_CHECK}, which only pull "
-            "requests get: nothing gets through",
-            f"require the check of {gate.path} instead",
+            f"there is a merge queue, and the job {job.id} of {comment.path} leaves its groups "
+            f"without the status {STATUS}: nothing gets through",
+            f"take over its `if:` from {EXAMPLES.format('comment.yml')}",
         )

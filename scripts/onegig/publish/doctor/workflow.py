@@ -51,10 +51,11 @@ class JobSteps:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workflow:
-    """One workflow. `triggers` are its events with their filters."""
+    """One workflow. `run_name` titles its runs, `triggers` are its events with their filters."""
 
     path: str
     name: str
+    run_name: str
     triggers: Mapping[str, Mapping[str, Any]]
     jobs: tuple[JobSteps, ...]
 
@@ -78,6 +79,11 @@ def is_remote(uses: str) -> bool:
     return bool(re.match(r"[\w-]+/.*@", uses))
 
 
+def names_of(job: JobSteps) -> tuple[str, ...]:
+    """Return the names that a job's check may have; of an expression the texts in it."""
+    return tuple(re.findall(r"'([^']*)'", job.name)) if "${{" in job.name else (job.name,)
+
+
 def runs_anyway(condition: str) -> bool:
     """Whether an `if:` holds also after failures."""
     return bool(re.search(r"!\s*cancelled\(\)|always\(\)", condition))
@@ -98,6 +104,7 @@ def parse_workflow(path: str, text: str) -> Workflow:
     return Workflow(
         path=path,
         name=str(value.get("name") or path),
+        run_name=str(value.get("run-name") or ""),
         triggers=_triggers(value.get("on")),
         jobs=tuple(_job(name, _mapping(job), permissions) for name, job in jobs.items()),
     )

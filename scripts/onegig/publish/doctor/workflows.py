@@ -1,6 +1,6 @@
 """Whether the workflows are there, run when they should, and hand each other the numbers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from onegig.model.measured import Skipped, Unknown
@@ -16,6 +16,10 @@ GATE_JOB = "gate"
 UPLOAD = "actions/upload-artifact"
 CHECKOUT = "actions/checkout"
 FILTERS = ("paths", "paths-ignore")
+GATE_TYPES = "[opened, synchronize, reopened, ready_for_review, edited]"
+COMMENT_TYPES = ("requested", "completed")
+INPUTS = ("pull", "head")
+RUN_NAME = "confirm #{0} at {1}"
 
 
 def workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
@@ -99,7 +103,15 @@ def _gate_triggers(gate: Workflow, hosted: Hosted | None) -> Iterator[Finding]:
     else:
         events = ", ".join(gate.triggers)
         yield good(f'{gate.path} is the workflow "{gate.name}" and runs on {events}')
-    filters = [one for one in FILTERS if one in gate.triggers.get("pull_request", {})]
+    pull_request = gate.triggers.get("pull_request", {})
+    if "pull_request" in gate.triggers and "edited" not in texts(pull_request.get("types")):
+        yield should(
+            f"{gate.path} does not run when a pull request gets another base branch: it was not "
+            "measured on top of that, and waits until somebody runs the gate again",
+            f"on:\n  pull_request:\n    types: {GATE_TYPES}\n\nand the `if:` of its job from "
+            f"{EXAMPLES.format('gate.yml')}",
+        )
+    filters = [one for one in FILTERS if one in pull_request]
     if filters:
         yield must(
             f"{gate.path} runs for some files only (`{filters[0]}:`): for others a required check "
@@ -137,7 +149,7 @@ def _upload(job: JobSteps) -> Iterator[Finding]:
 def _comment(comment: Workflow, gate: Workflow | None) -> Iterator[Finding]:
     trigger = comment.triggers.get("workflow_run")
     name = gate.name if gate else "gate"
-    wanted = f"on:\n  workflow_run:\n    workflows: [{name}]\n    types: [completed]"
+    wanted = f"on:\n  workflow_run:\n    workflows: [{name}]\n    types: [requested, completed]"
     if trigger is None:
         yield must(f"{comment.path} does not run when the gate has ended", wanted)
     elif name not in texts(trigger.get("workflows")):
@@ -148,6 +160,8 @@ def _comment(comment: Workflow, gate: Workflow | None) -> Iterator[Finding]:
         )
     else:
         yield good(f'{comment.path} follows the workflow "{name}"')
+        yield from _moments(comment, texts(trigger.get("types")), wanted)
+    yield from _by_hand(comment)
     job = job_of(comment, COMMENT)
     if job is None:
         yield must(
@@ -167,6 +181,31 @@ def _comment(comment: Workflow, gate: Workflow | None) -> Iterator[Finding]:
                 "with your token",
                 f"take `ref:` out of the step that uses {CHECKOUT}: it then is the default branch",
             )
+
+
+def _moments(comment: Workflow, types: tuple[str, ...], wanted: str) -> Iterator[Finding]:
+    """Findings about when it follows; without types it always does."""
+    missing = [one for one in COMMENT_TYPES if types and one not in types]
+    if "completed" in missing:
+        yield must(f"{comment.path} does not run when the gate has ended", wanted)
+    elif missing:
+        yield should(
+            f"{comment.path} does not run when the gate begins: until it has ended again, the "
+            "status still says what was measured before",
+            wanted,
+        )
+
+
+def _by_hand(comment: Workflow) -> Iterator[Finding]:
+    """Findings about how a maintainer confirms what a fork measured."""
+    given = comment.triggers.get("workflow_dispatch", {}).get("inputs")
+    inputs_given = given if isinstance(given, Mapping) else {}
+    if not all(name in inputs_given for name in INPUTS) or RUN_NAME not in comment.run_name:
+        yield should(
+            f"{comment.path} cannot be started by hand, so that nobody can confirm what a fork "
+            "measured",
+            f"take over `run-name:` and `workflow_dispatch:` from {EXAMPLES.format('comment.yml')}",
+        )
 
 
 def _on_default_branch(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ class Job:
     api_url: str = API_URL
     server_url: str = SERVER_URL
     run_id: str = ""
+    workflow: str = ""  # the file of the workflow that it belongs to
     token: str = ""
     summary: Path | None = None  # what is appended here shows on the run's page
     output: Path | None = None  # name=value lines for later steps
@@ -64,6 +65,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
         api_url=environment.get("GITHUB_API_URL") or API_URL,
         server_url=environment.get("GITHUB_SERVER_URL") or SERVER_URL,
         run_id=environment.get("GITHUB_RUN_ID", ""),
+        workflow=_workflow(environment.get("GITHUB_WORKFLOW_REF", ""), repository),
         token=environment.get("GITHUB_TOKEN", ""),
         summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
         output=_path(environment.get("GITHUB_OUTPUT")),
@@ -81,6 +83,11 @@ def _read_event(path: Path) -> Mapping[str, Any]:
     if not isinstance(event, dict):
         raise ConfigError(f"the event's payload {path} is no JSON object", advice="see above")
     return event
+
+
+def _workflow(ref: str, repository: str) -> str:
+    """Return the path in "owner/name/.github/workflows/x.yml@refs/heads/main"."""
+    return ref.partition("@")[0].removeprefix(f"{repository}/")
 
 
 def _path(text: str | None) -> Path | None:

@@ -1,1 +1,1 @@
-"""The trusted half, `onegig comment`: a run's numbers read, judged again and told."""
+"""The trusted half, `onegig comment`: runs' numbers read, judged again, and what they mean said."""

@@ -1,8 +1,8 @@
 """The one comment of a pull request: found by its marker, edited in place, never a second one.
 
-The marker is a line that GitHub does not show, at the top of the comment. It says by which run the
-comment was written, so that a run that finishes late does not overwrite a newer one. Only our own
-comments count: anybody can write the marker.
+The marker is a line that GitHub does not show, at the top of the comment. It only finds the comment
+again: what is written, and whether it is the newest, is decided by GitHub's list of runs. Only our
+own comments count, and of several the oldest, as other workflows write with the same login.
 """
 
 import re
@@ -17,26 +17,9 @@ AUTHOR = "github-actions[bot]"
 KEY = "default"
 MOST_COMMENTS = 10_000
 GONE = (404, 410)
-_MARKER = re.compile(
-    r"<!-- onegig:(?P<key>[\w.-]+) run=(?P<number>\d{1,18})\.(?P<attempt>\d{1,9}) "
-    r"head=(?P<head>[0-9a-f]{40}) -->",
-    re.ASCII,
-)
+# Earlier versions wrote the run and the head, too.
+_MARKER = re.compile(r"<!-- onegig:(?P<key>[\w.-]+)( run=[\d.]+ head=[0-9a-f]+)? -->", re.ASCII)
 _TRIES = 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marker:
-    """Which comment this is (`key`: a repository may have several stacks), and of which run."""
-
-    key: str = KEY
-    order: tuple[int, int]  # the run's number and attempt
-    head_sha: str
-
-    def __str__(self) -> str:
-        return (
-            f"<!-- onegig:{self.key} run={self.order[0]}.{self.order[1]} head={self.head_sha} -->"
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +44,6 @@ class _Own:
     id: int
     body: str
     url: str
-    marker: Marker
-    minimized: bool
 
 
 def check_key(key: str) -> str:
@@ -75,14 +56,14 @@ def check_key(key: str) -> str:
 
 
 def upsert(
-    client: Client, pull: int, marker: Marker, text: str, shorter: str, *, author: str = AUTHOR
+    client: Client, pull: int, key: str, text: str, shorter: str, *, author: str = AUTHOR
 ) -> Posted | NotPosted:
-    """Create or edit our comment of `marker.key` on a pull request.
+    """Create or edit our comment of a key on a pull request: a repository may have several stacks.
 
     `shorter` is written when GitHub finds `text` too long. Raises GithubError.
     """
     try:
-        return _upsert(client, pull, marker, text, author)
+        return _upsert(client, pull, key, text, author)
     except GithubError as error:
         if _is_locked(error):
             return NotPosted(
@@ -90,38 +71,23 @@ def upsert(
             )
         if not _is_too_long(error):
             raise
-    return _upsert(client, pull, marker, shorter, author)
+    return _upsert(client, pull, key, shorter, author)
 
 
-def parse_marker(body: str) -> Marker | None:
-    """The marker that a comment begins with."""
-    match = _MARKER.fullmatch(body.split("\n", 1)[0].rstrip("\r"))
-    if match is None:
-        return None
-    return Marker(
-        key=match["key"],
-        order=(int(match["number"]), int(match["attempt"])),
-        head_sha=match["head"],
-    )
+def marker(key: str) -> str:
+    """Return the first line of a comment."""
+    return f"<!-- onegig:{key} -->"
 
 
-def _upsert(
-    client: Client, pull: int, marker: Marker, text: str, author: str
-) -> Posted | NotPosted:
+def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Posted:
     """Look first, always: after a POST whose answer got lost, the comment may be there."""
-    body = f"{marker}\n{text}"
+    body = f"{marker(key)}\n{text}"
     tries = 0
     while True:
-        own = list(_find_own(client, pull, marker.key, author))
-        newer = max((one.marker.order for one in own), default=marker.order)
-        if newer > marker.order:
-            run = f"{newer[0]}, attempt {newer[1]}"
-            return NotPosted(reason=f"a newer run ({run}) has commented on #{pull} already")
-        shown = [one for one in own if not one.minimized]
-        if shown:
-            edited = _edit(client, max(shown, key=lambda one: (one.marker.order, one.id)), body)
-            if edited:
-                return edited
+        own = min(_find_own(client, pull, key, author), key=lambda one: one.id, default=None)
+        edited = _edit(client, own, body) if own else None
+        if edited:
+            return edited
         try:
             created = client.send("POST", f"issues/{pull}/comments", {"body": body})
             return Posted(url=str(created["html_url"]), action="created")
@@ -145,16 +111,18 @@ def _edit(client: Client, comment: _Own, body: str) -> Posted | None:
 
 
 def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[_Own]:
+    """Yield our comments of a key; what somebody has hidden stays hidden."""
     for comment in client.pages(f"issues/{pull}/comments", most=MOST_COMMENTS):
-        marker = parse_marker(comment.get("body") or "")
-        if marker and marker.key == key and _login(comment) == author:
-            yield _Own(
-                id=int(comment["id"]),
-                body=comment["body"],
-                url=str(comment["html_url"]),
-                marker=marker,
-                minimized=comment.get("minimized") is not None,
-            )
+        body = comment.get("body") or ""
+        is_hidden = comment.get("minimized") is not None
+        if _key(body) == key and _login(comment) == author and not is_hidden:
+            yield _Own(id=int(comment["id"]), body=body, url=str(comment["html_url"]))
+
+
+def _key(body: str) -> str:
+    """Return the key of the marker that a comment begins with, "" without one."""
+    match = _MARKER.fullmatch(body.split("\n", 1)[0].rstrip("\r"))
+    return match["key"] if match else ""
 
 
 def _login(comment: dict[str, Any]) -> str:

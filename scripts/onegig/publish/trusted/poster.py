@@ -1,46 +1,37 @@
-"""`onegig comment`: tells a pull request what the gate's run found, from trusted code only.
+"""`onegig comment`: says what the gate's runs for a commit found, from trusted code only.
 
-    event -> run -> pull requests -> numbers -> the one pull request -> report -> comment and check
+    event -> commit -> pull requests -> runs -> numbers -> reports -> comments and the status
 
-Nothing of the pull request is checked out or run. Wherever this ends after the run is known to be
-one of an open pull request, the head commit gets its check: a required check that never answers
-blocks a merge without saying why.
+Nothing of a pull request is checked out or run. Nothing is taken over from a comment, a status or a
+check: each job computes the answer afresh from what GitHub has recorded. Jobs need not run one
+after the other either. After writing, each reads everything again and writes again if the answer
+has changed: so whoever writes last has also read last.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from onegig.errors import GithubError, GithubPermissionError, OnegigError
 from onegig.model.report import Report
 from onegig.publish.github.client import Client
 from onegig.publish.github.clock import Clock
-from onegig.publish.trusted.artifact import Numbers
-from onegig.publish.trusted.checks import NAME, Opinion, judge_run, refuse, set_check
-from onegig.publish.trusted.comment import AUTHOR, KEY, Marker, NotPosted, Posted, upsert
-from onegig.publish.trusted.compared import measured_on
-from onegig.publish.trusted.numbers import ARTIFACT, fetch_numbers
-from onegig.publish.trusted.pulls import Ambiguous, Pull, Stale, choose, find_pulls, why_stale
-from onegig.publish.trusted.review import make_report
-from onegig.publish.trusted.runs import WORKFLOW, GateRun, Ignored, read_run
+from onegig.publish.trusted.comment import NotPosted, Posted, upsert
+from onegig.publish.trusted.confirmations import check_confirmation
+from onegig.publish.trusted.evaluation import Answer, Evaluation, evaluate
+from onegig.publish.trusted.group import evaluate_group
+from onegig.publish.trusted.pulls import Pull, why_stale
+from onegig.publish.trusted.runs import Ignored
+from onegig.publish.trusted.settings import Settings
+from onegig.publish.trusted.statuses import set_status
+from onegig.publish.trusted.trigger import Confirmation, RunEvent, read_trigger
 from onegig.report.escape import markdown
 from onegig.report.markdown import render
 
+MOST_ROUNDS = 5
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What another stack, or another name for things, needs."""
-
-    workflow: str = WORKFLOW
-    budgets: str = "budgets.yml"  # in the repository
-    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
-    key: str = KEY
-    check: str = NAME
-    artifact: str = ARTIFACT
-    author: str = AUTHOR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,96 +42,114 @@ class Outcome:
     summary: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """What was written after one look."""
+
+    lines: tuple[str, ...]
+    summary: str
+    errors: tuple[OnegigError, ...]
+
+
 def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Clock) -> Outcome:
-    """Tell the pull request of a `workflow_run` payload.
+    """Answer the payload of a `workflow_run`, or of a `workflow_dispatch` that confirms.
 
-    Nothing to tell, or nobody to tell it to, is an outcome. Raises OnegigError: ArtifactError when
-    the numbers are refused, GithubError when GitHub does not do its part; the check says so, too.
+    Nothing to say is an outcome. Raises OnegigError: ArtifactError when the numbers are refused,
+    GithubError when GitHub does not do its part; the status says so, too.
     """
-    run = read_run(event, settings.workflow)
-    if isinstance(run, Ignored):
-        return _nothing(run.reason)
-    try:
-        found = _look(client, run, settings, clock)
-    except OnegigError as error:
-        raise _with_check(client, run, settings, error) from error
-    if isinstance(found, Stale):
-        return _nothing(found.reason)
-    if isinstance(found, Ambiguous):
-        line = _check(client, run, settings, refuse(found.reason), comment_url="")
-        return Outcome(lines=(f"not posted: {found.reason}", line), summary=_note(found.reason))
-    return _tell(client, run, settings, *found)
+    trigger = read_trigger(event, settings.workflow)
+    if isinstance(trigger, Ignored):
+        return _nothing(trigger.reason)
+    if isinstance(trigger, Confirmation):
+        check_confirmation(client, trigger)
+    else:
+        settings = replace(settings, own_run="")  # which confirms nothing
+    rounds: list[_Round] = []
+    decided: tuple[object, ...] = ()
+    for _ in range(MOST_ROUNDS):
+        found = _evaluate(client, trigger, settings, clock)
+        if rounds and found.decided == decided:
+            break
+        decided = found.decided
+        rounds.append(_write(client, trigger, found, settings))
+        if rounds[-1].errors:
+            raise _together(rounds[-1].errors)
+    lines = (line for one in rounds for line in one.lines)
+    return Outcome(lines=tuple(dict.fromkeys(lines)), summary=rounds[-1].summary)
 
 
-def _look(
-    client: Client, run: GateRun, settings: Settings, clock: Clock
-) -> tuple[Pull, Report] | Stale | Ambiguous:
-    """Everything that only reads. The head is looked up again at the end, which is much later."""
-    pulls = find_pulls(client, run)
-    if isinstance(pulls, Stale | Ambiguous):
-        return pulls
-    numbers = fetch_numbers(client, run, settings.artifact)
-    base_sha = ""
-    if isinstance(numbers, Numbers):
-        base_sha = measured_on(client, numbers.run, run.head_sha)
-    pull = choose(client, pulls, base_sha)
-    if isinstance(pull, Ambiguous):
-        return pull
+def _evaluate(
+    client: Client, trigger: RunEvent | Confirmation, settings: Settings, clock: Clock
+) -> Evaluation:
+    if isinstance(trigger, RunEvent) and trigger.is_group:
+        return evaluate_group(client, trigger.home, trigger.run.head_sha, settings)
+
+    def wants_comment(pull: Pull) -> bool:
+        if isinstance(trigger, Confirmation):
+            return pull.number == trigger.pull
+        return trigger.is_completed and pull.is_from(trigger.run)
+
     now = datetime.fromtimestamp(clock.now(), UTC)
-    report = make_report(
+    return evaluate(client, trigger.home, _head(trigger), settings, now, wants_comment)
+
+
+def _head(trigger: RunEvent | Confirmation) -> str:
+    return trigger.head_sha if isinstance(trigger, Confirmation) else trigger.run.head_sha
+
+
+def _write(
+    client: Client, trigger: RunEvent | Confirmation, found: Evaluation, settings: Settings
+) -> _Round:
+    """Write comments and status; where one fails the others are written all the same."""
+    lines, errors, url, summary = [], [], "", ""
+    for answer in found.answers:
+        if answer.error:
+            errors.append(answer.error)
+        elif answer.report:
+            summary = summary or render(answer.report)
+            comment = _attempt(partial(_comment, client, answer, settings))
+            if isinstance(comment, GithubError):
+                errors.append(comment)
+            else:
+                url = url or (comment.url if isinstance(comment, Posted) else "")
+                lines.append(_comment_line(comment, answer.pull))
+    status = _attempt(partial(_status, client, _head(trigger), found, settings, url))
+    if isinstance(status, GithubError):
+        errors.append(status)
+    else:
+        lines.append(status)
+    return _Round(
+        lines=tuple(lines),
+        summary=summary or _note(lines[-1] if lines else ""),
+        errors=tuple(errors),
+    )
+
+
+def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | NotPosted:
+    if answer.report is None or answer.run is None:
+        return NotPosted(reason=answer.opinion.text)
+    if stale := why_stale(client, answer.pull):
+        return NotPosted(reason=stale)
+    return upsert(
         client,
-        run,
-        pull,
-        numbers,
-        base_sha,
-        budgets_path=settings.budgets,
-        workflow=settings.workflow,
-        measuring=settings.measuring,
-        now=now,
+        answer.pull.number,
+        settings.key,
+        render(answer.report),
+        _shorter(answer.report, answer.run.url),
+        author=settings.author,
     )
-    reason = why_stale(client, pull)
-    return Stale(reason=reason) if reason else (pull, report)
 
 
-def _tell(client: Client, run: GateRun, settings: Settings, pull: Pull, report: Report) -> Outcome:
-    """Comment and check; when one fails the other is done all the same, and both are told."""
-    text = render(report)
-    marker = Marker(key=settings.key, order=run.order, head_sha=run.head_sha)
-    comment = _attempt(
-        lambda: upsert(
-            client, pull.number, marker, text, _shorter(report, run), author=settings.author
-        )
-    )
-    url = comment.url if isinstance(comment, Posted) else ""
-    opinion = judge_run(report, run.conclusion)
-    check = _attempt(lambda: _check(client, run, settings, opinion, comment_url=url))
-    errors = [one for one in (comment, check) if isinstance(one, GithubError)]
-    if errors:
-        raise _together(errors)
-    return Outcome(lines=(_comment_line(comment, pull), str(check)), summary=text)
-
-
-def _check(
-    client: Client, run: GateRun, settings: Settings, opinion: Opinion, *, comment_url: str
+def _status(
+    client: Client, head_sha: str, found: Evaluation, settings: Settings, comment_url: str
 ) -> str:
-    links = {"the comment": comment_url, "the gate's run": run.url}
-    url = set_check(
-        client, run.head_sha, opinion, order=run.order, links=links, name=settings.check
-    )
-    if not url:
-        return f"check {settings.check} left alone: a newer run has set it"
-    return f"check {settings.check}: {opinion.conclusion}, {url}"
-
-
-def _with_check(
-    client: Client, run: GateRun, settings: Settings, error: OnegigError
-) -> OnegigError:
-    """The error, once the check says why there is no verdict."""
-    second = _attempt(lambda: _check(client, run, settings, refuse(error.message), comment_url=""))
-    if isinstance(second, GithubError):
-        error.detail = "\n".join(filter(None, (error.detail, f"nor the check: {second.message}")))
-        error.advice = "\n".join(dict.fromkeys(filter(None, (error.advice, second.advice))))
-    return error
+    status, name = found.status, settings.status
+    if status is None:
+        return f"no status {name}: {found.reason}"
+    status = replace(status, url=comment_url or status.url)
+    is_set = set_status(client, head_sha, status, name=name, author=settings.author)
+    unchanged = "" if is_set else " (unchanged)"
+    return f"status {name}: {status.state}{unchanged}, {status.description}"
 
 
 def _attempt(action: Callable[[], T]) -> T | GithubError:
@@ -150,35 +159,45 @@ def _attempt(action: Callable[[], T]) -> T | GithubError:
         return error
 
 
-def _together(errors: list[GithubError]) -> GithubError:
-    """One error that tells all; a missing permission, which can be granted, decides its kind."""
+def _together(errors: tuple[OnegigError, ...]) -> OnegigError:
+    """Return one error that says all; the first that is not GitHub's decides its kind.
+
+    Of GitHub's own it is a missing permission, which can be granted.
+    """
     if len(errors) == 1:
         return errors[0]
+    advice = "\n".join(dict.fromkeys(filter(None, (error.advice for error in errors))))
+    own = next((error for error in errors if not isinstance(error, GithubError)), None)
+    if own:
+        others = (f"nor was it written: {error.message}" for error in errors if error is not own)
+        own.detail = "\n".join(filter(None, (own.detail, *others)))
+        own.advice = advice
+        return own
     lacking = any(isinstance(error, GithubPermissionError) for error in errors)
     return (GithubPermissionError if lacking else GithubError)(
         "; and ".join(dict.fromkeys(error.message for error in errors)),
-        status=errors[0].status,
+        status=getattr(errors[0], "status", 0),
         command="; ".join(error.command for error in errors),
-        advice="\n".join(dict.fromkeys(error.advice for error in errors)),
+        advice=advice,
     )
 
 
-def _comment_line(comment: Posted | NotPosted | GithubError, pull: Pull) -> str:
+def _comment_line(comment: Posted | NotPosted, pull: Pull) -> str:
     if isinstance(comment, Posted):
         return f"comment on #{pull.number} {comment.action}: {comment.url}"
-    return f"no comment: {getattr(comment, 'reason', '')}"
+    return f"no comment: {comment.reason}"
 
 
-def _shorter(report: Report, run: GateRun) -> str:
+def _shorter(report: Report, run_url: str) -> str:
     return (
         f"### {markdown(report.verdict.sentence)}\n\n"
-        f"_All the rest is too long for a comment: [the run]({run.url}) has it._\n"
+        f"_All the rest is too long for a comment: [the run]({run_url}) has it._\n"
     )
 
 
 def _nothing(reason: str) -> Outcome:
-    return Outcome(lines=(f"nothing posted: {reason}",), summary=_note(reason))
+    return Outcome(lines=(f"nothing posted: {reason}",), summary=_note(f"nothing posted: {reason}"))
 
 
-def _note(reason: str) -> str:
-    return f"**onegig**: nothing posted: {markdown(reason)}\n"
+def _note(text: str) -> str:
+    return f"**onegig**: {markdown(text)}\n"

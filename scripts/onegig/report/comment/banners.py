@@ -9,12 +9,17 @@ from onegig.report.escape import code, markdown
 
 
 def banner(report: Report, room: Room) -> str:
-    """Changed limits, changed ways of measuring, numbers of a fork's own job."""
+    """Changed limits, changed ways of measuring, numbers of a fork's own job, who vouches."""
     review = report.review
     if review is None:
         return ""
     body = paragraphs(
-        (_limits(review, room.limits), _measuring(review, room.files), _self_reported(review))
+        (
+            _limits(review, room.limits),
+            _measuring(review, room.files),
+            _self_reported(review),
+            _confirmation(review),
+        )
     )
     return alert("WARNING" if _distorts(review) else "NOTE", body) if body else ""
 
@@ -58,3 +63,16 @@ def _self_reported(review: Review) -> str:
     if not review.self_reported:
         return ""
     return f"**Self-reported:** measured by a job of {code(review.self_reported)}."
+
+
+def _confirmation(review: Review) -> str:
+    """Say who vouches for the numbers, or how a maintainer does."""
+    if review.confirmed_by:
+        return f"**Confirmed** for this commit by {code(review.confirmed_by)}."
+    if not review.confirm_command:
+        return ""
+    return (
+        "**Waits for a maintainer.** If you have read the changes and trust these numbers, confirm "
+        f"them for this commit: {code(review.confirm_command)}, or "
+        f"[by hand]({review.confirm_url})."
+    )

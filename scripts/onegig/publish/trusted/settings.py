@@ -1,0 +1,24 @@
+"""What another stack, or another name for things, needs of the trusted half."""
+
+from dataclasses import dataclass
+
+from onegig.publish.trusted.comment import AUTHOR, KEY
+from onegig.publish.trusted.confirmations import WORKFLOW as OWN_WORKFLOW
+from onegig.publish.trusted.numbers import ARTIFACT
+from onegig.publish.trusted.runs import WORKFLOW
+from onegig.publish.trusted.statuses import NAME
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Options of `onegig comment`, and what GitHub tells its job of itself."""
+
+    workflow: str = WORKFLOW
+    budgets: str = "budgets.yml"  # in the repository
+    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
+    key: str = KEY
+    status: str = NAME
+    artifact: str = ARTIFACT
+    author: str = AUTHOR
+    own_workflow: str = OWN_WORKFLOW  # the file of the workflow that runs this
+    own_run: str = ""  # the id of its run
