@@ -26,7 +26,7 @@ def describe_host_access(host_access: Sequence[HostAccess]) -> str:
     rest = len(reasons) - len(named)
     listed = [*named, f"{rest} more"] if rest else named
     names = " and ".join(filter(None, (", ".join(listed[:-1]), listed[-1])))
-    return f"{names} can reach this machine, as with docker compose up"
+    return f"{names} can reach the machine they run on"
 
 
 def _service(name: str, reasons: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from onegig.model.host_access import HostAccess
 from onegig.model.measured import Missing, Skipped
 from onegig.model.verdict import State
 
@@ -88,6 +89,7 @@ class Review:
     proposed: str = ""  # the verdict's sentence by the pull request's own budgets.yml
     self_reported: str = ""  # "owner/repo" of a fork whose job measured, else ""
     measuring_changes: tuple[str, ...] = ()  # files of the pull request that decide how is measured
+    host_access: tuple[HostAccess, ...] = ()  # what the base's allow_host_access does not list
     unverified: str = ""  # why what it was measured on top of is not known, else ""
     run_url: str = ""
     confirmed_by: str = ""  # the login of a maintainer who vouches for the numbers, else ""

@@ -35,4 +35,4 @@ def warn_of_host_access(stack: Stack, progress: Progress) -> None:
     """Name the services that can reach this machine, before anything of theirs is built or run."""
     warning = describe_host_access(stack.host_access)
     if warning:
-        progress.note(warning)
+        progress.note(f"{warning}, as with docker compose up")

@@ -34,11 +34,11 @@ def test_only_listed_services_may(text: str, rest: tuple[HostAccess, ...]) -> No
 def test_the_sentence_names_services_and_reasons() -> None:
     assert describe_host_access(()) == ""
     assert describe_host_access((SOCKET,)) == (
-        "traefik (mounts /var/run/docker.sock) can reach this machine, as with docker compose up"
+        "traefik (mounts /var/run/docker.sock) can reach the machine they run on"
     )
     assert describe_host_access((SOCKET, PRIVILEGED, PID)) == (
         "traefik (mounts /var/run/docker.sock) and netdata (privileged: true and 1 more) can reach "
-        "this machine, as with docker compose up"
+        "the machine they run on"
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from onegig.errors import ArtifactError, ConfigError
 from onegig.model.budgets import Budgets, Forks
+from onegig.model.host_access import HostAccess
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.model.review import LimitChange, Review
@@ -24,6 +25,7 @@ REVIEW = Review(
 FORK = replace(REVIEW, self_reported="mallory/stack")
 REWIRED = replace(REVIEW, measuring_changes=(".github/workflows/gate.yml",))
 UNVERIFIED = replace(REVIEW, unverified="no baseline: what it was measured on top of is not known")
+REACHING = replace(REVIEW, host_access=(HostAccess(service="x", reason="privileged: true"),))
 LIMIT = LimitChange(key="memory.limit", old="1,024 MB", new="2,048 MB", looser=True)
 SHORTER = LimitChange(key="measure.window", old="15 s", new="1 s", looser=True)
 
@@ -53,6 +55,7 @@ def judge(
         ("warn", "success", FORK, "pending"),
         ("go", "success", REWIRED, "pending"),
         ("go", "success", UNVERIFIED, "pending"),
+        ("go", "success", REACHING, "pending"),
         ("go", "success", replace(REVIEW, limit_changes=(SHORTER,)), "pending"),
         # a changed limit is not what judged
         ("go", "success", replace(REVIEW, limit_changes=(LIMIT,)), "success"),

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gate_runs import FORK, HERE, Post, open_scene
+from gate_runs import BUDGETS, FORK, HERE, Post, open_scene
 from github.stand_in import StandIn
+from onegig.model.host_access import HostAccess
 
 
 def test_a_branch_of_the_repository(stand_in: StandIn, tell: Post) -> None:
@@ -61,3 +62,27 @@ def test_nothing_is_asked_that_could_run_or_change_code(stand_in: StandIn, tell:
         f"POST /repos/octo/stack/issues/{scene.pull.number}/comments",
         f"POST /repos/octo/stack/statuses/{scene.run.head_sha}",
     ]
+
+
+SOCKET = HostAccess(service="traefik", reason="mounts /var/run/docker.sock")
+ALLOWED = f"{BUDGETS}allow_host_access: [traefik]\n"
+
+
+@pytest.mark.security
+def test_services_that_can_reach_the_runner_are_not_vouched_for(
+    stand_in: StandIn, tell: Post
+) -> None:
+    """A pull request's own budgets.yml can't allow it."""
+    scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": ALLOWED})
+    scene.upload(host_access=(SOCKET,))
+    tell(scene.event())
+    assert "traefik (mounts /var/run/docker.sock) can reach the machine" in scene.only_body()
+    assert scene.status().startswith("pending: ")
+
+
+def test_the_base_branch_may_allow_them(stand_in: StandIn, tell: Post) -> None:
+    scene = open_scene(stand_in, head_repository=HERE, before={"budgets.yml": ALLOWED})
+    scene.upload(host_access=(SOCKET,))
+    tell(scene.event())
+    assert "can reach" not in scene.only_body()
+    assert scene.status().startswith("success: ")

@@ -8,7 +8,8 @@ job ended (GitHub says so, not the artifact), and of how much the numbers can be
 - A gate that did not succeed is a failure, even where the numbers are within the base branch's
   limits: by the pull request's own limits they may not be, or the job broke afterwards.
 - GO and WARN are a success only where onegig can vouch for the job that measured. It can't for a
-  fork, nor for a pull request that changes how is measured. They stay pending, which keeps a branch
+  fork, nor for a pull request that changes how is measured, nor where a service may reach the
+  machine that measures (`allow_host_access`). They stay pending, which keeps a branch
   that requires them from being merged into, until a maintainer confirms the numbers.
 - A pull request that only loosens its own limits gains nothing: the base branch's limits judge.
 """
@@ -97,7 +98,8 @@ def _doubts(report: Report, budgets: Budgets) -> list[str]:
         found.append("measured in a way that this pull request changes")
     if review.unverified:
         found.append(review.unverified)
-    # HOST ACCESS: `unallowed(report.host_access, budgets)` is a doubt, too, and belongs here.
+    if review.host_access:
+        found.append("services can reach the machine that measured")
     return found
 
 

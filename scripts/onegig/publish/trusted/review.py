@@ -11,10 +11,12 @@ from pathlib import Path
 
 from onegig.errors import ExitCode
 from onegig.judge.compare import compare
+from onegig.judge.host_access import unallowed
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
+from onegig.model.host_access import HostAccess
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
@@ -107,6 +109,7 @@ def make_report(
         proposed=_proposed(budgets_path, edit, measured, now, main),
         self_reported=run.fork,
         measuring_changes=facts.measuring,
+        host_access=_host_access(measured.claim, facts.budgets),
         unverified=compared.doubt,
         run_url=run.url,
     )
@@ -175,6 +178,10 @@ def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline
     if compared.doubt:
         return Skipped(reason=compared.doubt)
     return find_baseline(client, compared.base_sha, branch)
+
+
+def _host_access(claim: RunReport | None, budgets: Budgets) -> tuple[HostAccess, ...]:
+    return unallowed(claim.host_access, budgets) if claim else ()
 
 
 def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:

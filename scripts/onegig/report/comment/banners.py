@@ -1,5 +1,6 @@
 """What a reviewer must know before trusting the figures: one box above them, none as a rule."""
 
+from onegig.judge.host_access import describe_host_access
 from onegig.model.report import Report
 from onegig.model.review import LimitChange, Review
 from onegig.report import words
@@ -17,6 +18,7 @@ def banner(report: Report, room: Room) -> str:
         (
             _limits(review, room.limits),
             _measuring(review, room.files),
+            _host_access(review),
             _self_reported(review),
             _confirmation(review),
         )
@@ -56,6 +58,16 @@ def _measuring(review: Review, shown: int) -> str:
         "**This pull request changes how it is measured:** "
         f"{', '.join(map(code, files[:shown]))}{rest}. "
         "Its numbers may not be comparable."
+    )
+
+
+def _host_access(review: Review) -> str:
+    if not review.host_access:
+        return ""
+    return (
+        f"**Not vouched for:** {markdown(describe_host_access(review.host_access))}. "
+        f"{code('allow_host_access')} in {code('budgets.yml')} of {code(review.base_branch)} "
+        "accepts that."
     )
 
 
