@@ -51,6 +51,7 @@ def observe(
         return measure(client, stack, budgets, environment, run, lambda text: None)
 
 
+@pytest.mark.measured
 def test_memory_of_services_is_told_apart(
     client: DockerClient, make_stack: MakeStack, machine: Callable[[], set[str]]
 ) -> None:
@@ -102,6 +103,7 @@ def test_networks_and_volumes_from_outside_are_made_in_the_box(
     assert not client.networks.list(names=["company-net"])
 
 
+@pytest.mark.measured
 def test_load_reaches_the_stack_and_is_not_charged_to_it(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
