@@ -100,9 +100,10 @@ def lies(scene: Scene) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(
-    "name", [*mutations(EXAMPLE), "another head", "a push", "the merge as the head"]
-)
+SOME = [*mutations(EXAMPLE)][::5]  # that each of them is refused is tested with the reading
+
+
+@pytest.mark.parametrize("name", [*SOME, "another head", "a push", "the merge as the head"])
 def test_a_mutated_artifact_posts_nothing_and_the_check_says_why(
     stand_in: StandIn, tell: Post, name: str
 ) -> None:
