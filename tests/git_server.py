@@ -27,7 +27,7 @@ class Server:
 def serve(root: Path) -> Iterator[Server]:
     """Serve the repositories below `root` to who has TOKEN."""
     with _Listener(root) as listening:
-        thread = Thread(target=listening.serve_forever)
+        thread = Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield listening.told

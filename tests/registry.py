@@ -31,7 +31,7 @@ def registry() -> Iterator[Registry]:
     """A registry at `address`, "127.0.0.1:41234"."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.registry = Registry(address=f"127.0.0.1:{server.server_address[1]}")
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield server.registry

@@ -51,6 +51,7 @@ def observe(
         return measure(client, stack, budgets, environment, run, lambda text: None)
 
 
+@pytest.mark.measured
 def test_memory_of_services_is_told_apart(
     client: DockerClient, make_stack: MakeStack, machine: Callable[[], set[str]]
 ) -> None:
@@ -89,19 +90,30 @@ def test_the_kernels_cap_kills_and_the_victim_is_named(
     assert report.box.oom_kills >= 1
 
 
-def test_networks_and_volumes_from_outside_are_made_in_the_box(
-    client: DockerClient, make_stack: MakeStack
+def test_what_lies_outside_the_project_is_made_in_the_box_and_kept_from_it(
+    client: DockerClient, make_stack: MakeStack, tmp_path: Path
 ) -> None:
+    """Networks and volumes of others; and a folder that may be written but keeps nothing."""
+    (tmp_path / "seed.txt").write_text("seed")
+    command = "cp /data/seed.txt /data/copy.txt && touch /tmp/ready; sleep 600"
+    bound = [{"type": "bind", "source": str(tmp_path), "target": "/data"}]
     volumes = [{"type": "volume", "source": "kept", "target": "/data"}]
-    stack = make_stack({"one": {**hold(1), "networks": {"shared": {}}, "volumes": volumes}})
+    stack = make_stack(
+        {
+            "one": {**hold(1), "networks": {"shared": {}}, "volumes": volumes},
+            "writer": {**hold(1), "command": ["sh", "-c", command], "volumes": bound},
+        }
+    )
     config = json.loads(stack.config_json)
     config["networks"] = {"shared": {"external": True, "name": "company-net"}}
     config["volumes"] = {"kept": {"external": True, "name": "company-data"}}
     report = observe(client, replace(stack, config_json=json.dumps(config)))
-    assert report.services[0].state is ServiceState.HEALTHY
+    assert [service.state for service in report.services] == [ServiceState.HEALTHY] * 2
     assert not client.networks.list(names=["company-net"])
+    assert [path.name for path in tmp_path.iterdir()] == ["seed.txt"]
 
 
+@pytest.mark.measured
 def test_load_reaches_the_stack_and_is_not_charged_to_it(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
@@ -131,18 +143,6 @@ def test_a_load_that_fails_makes_the_result_incomplete(
     load = Load(service="one", command=("sh", "-c", "echo no target; exit 9"))
     report = observe(client, make_stack({"one": hold(1)}), load=load)
     assert "failed (exit 9): no target" in report.incomplete[0]
-
-
-def test_a_project_folder_may_be_written_but_keeps_nothing(
-    client: DockerClient, make_stack: MakeStack, tmp_path: Path
-) -> None:
-    (tmp_path / "seed.txt").write_text("seed")
-    command = "cp /data/seed.txt /data/copy.txt && touch /tmp/ready; sleep 600"
-    volumes = [{"type": "bind", "source": str(tmp_path), "target": "/data"}]
-    service = {**hold(1), "command": ["sh", "-c", command], "volumes": volumes}
-    report = observe(client, make_stack({"writer": service}))
-    assert report.services[0].state is ServiceState.HEALTHY
-    assert [path.name for path in tmp_path.iterdir()] == ["seed.txt"]
 
 
 def test_killed_runs_are_cleaned_up_by_the_next(

@@ -63,6 +63,7 @@ def test_an_engine_that_starts_late_is_started_again(
     assert boot(client, tmp_path)
 
 
+@pytest.mark.measured
 def test_an_engine_that_never_starts_ends_the_box_with_its_own_words(
     client: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from onegig.model.stack import Stack
 from onegig.model.verdict import Check
 from onegig.owned import new_run
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
 MIB = 1024**2
 FILL = "head -c {bytes} /dev/zero | tr '\\0' x"

@@ -18,7 +18,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 from onegig.owned import new_run
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
 MIB = 1024**2
 MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]

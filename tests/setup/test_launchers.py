@@ -56,17 +56,19 @@ def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
     assert "sudo usermod -aG docker " in result.stderr
 
 
-def launch(machine: Machine, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """scripts/check on a machine where all is set up and onegig prints its arguments."""
+def launch(
+    machine: Machine, *arguments: str, folder: Path, launcher: str = "scripts/check"
+) -> subprocess.CompletedProcess[str]:
+    """Run a launcher on a machine where all is set up and onegig prints its arguments."""
     machine.program("docker", "case $1 in version) echo 26.1.5 ;; *) echo 2.26.1 2.26.1 ;; esac")
     onegig = (
         '#!/bin/bash\nprintf "%s\\n" "$ONEGIG_BASES" "$@"\n'
         'echo "$ONEGIG_TYPED of $ONEGIG_LAUNCHER" >"${0%/*}/typed"\nexit 4\n'
     )
-    machine.make_venv("runtime", onegig=onegig, trivy="#!/bin/sh\n")
+    machine.make_venv("runtime", "dev", onegig=onegig, trivy="#!/bin/sh\n")
     machine.source("trivy.sh", 'printf "%s" "$(trivy_pin)" >"$VENV/.onegig-trivy"')
     return subprocess.run(
-        [machine.project / "scripts/check", *arguments],
+        [machine.project / launcher, *arguments],
         cwd=folder,
         env=machine.environment(),
         capture_output=True,
@@ -121,6 +123,31 @@ def test_help_of_the_tests(machine: Machine) -> None:
     result = machine.run("scripts/test", "--help")
     assert result.returncode == 0
     assert "Arguments go to pytest: scripts/test -k verdict." in result.stdout
+
+
+TOOLS = ("ruff", "mypy", "shellcheck", "hadolint", "zizmor", "node", "check-jsonschema", "pytest")
+
+
+@pytest.mark.parametrize("broken", [(), ("mypy",), ("pytest",), ("pytest", "ruff", "zizmor")])
+def test_tests_and_other_checks_end_in_one_verdict(
+    machine: Machine, broken: tuple[str, ...]
+) -> None:
+    for name in TOOLS:
+        machine.program(name, f"echo the words of {name}; exit {int(name in broken)}")
+    for name in ("chromium", "npm", "valkey-server"):
+        machine.program(name, "")
+    (machine.project / "tests/npm/node_modules").mkdir(parents=True)
+    (machine.project / "tests/npm/package-lock.json").touch()
+    result = launch(machine, "-k", "a b", folder=machine.root, launcher="scripts/test")
+    assert machine.calls("pytest")[0].endswith(" -k a b")
+    assert {line.split()[0] for line in machine.calls()} >= {*TOOLS} - {"hadolint"}
+    assert all(f"the words of {name}" in result.stdout for name in broken)
+    if broken:
+        assert result.returncode == 1
+        failed = result.stderr.splitlines()[-1].removeprefix("failed: ").split()
+        assert sorted(set(failed)) == sorted(broken)
+    else:
+        assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "all passed")
 
 
 @pytest.mark.parametrize(
