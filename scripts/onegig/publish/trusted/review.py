@@ -26,7 +26,6 @@ from onegig.model.run import Failure, RunReport
 from onegig.model.verdict import State, Verdict
 from onegig.pipeline import Options
 from onegig.publish.baselines import find_baseline
-from onegig.publish.github.branches import branch_tip
 from onegig.publish.github.client import Client
 from onegig.publish.github.trees import Forest
 from onegig.publish.trusted.artifact import Numbers
@@ -128,7 +127,7 @@ def _look_up(
     measuring: tuple[str, ...],
 ) -> _Facts:
     """Ask GitHub for it, always by SHA: a tag may have the name of a branch."""
-    tip = branch_tip(client, pull.base_branch)
+    tip = pull.base.tip
     budgets = read_budgets(client, budgets_path, tip)
     compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=is_claimed)
     old_ref = compared.merge_base or tip
