@@ -15,6 +15,8 @@ from onegig.model.measured import Unknown
 from onegig.model.run import Failure, RunReport
 from onegig.publish.trusted.artifact import Numbers, read_artifact
 
+pytestmark = pytest.mark.security
+
 CLAIM = RunReport(
     event="pull_request",
     head_sha="a" * 40,

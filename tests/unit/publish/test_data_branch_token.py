@@ -13,6 +13,8 @@ from onegig.errors import ConfigError, ExitCode, GithubPermissionError, OnegigEr
 from onegig.publish.data.branch import MOST_ATTEMPTS, Published, publish
 from onegig.publish.data.plumbing import PassingError, Target
 
+pytestmark = pytest.mark.security
+
 TRACES = ("GIT_TRACE", "GIT_TRACE_CURL", "GIT_TRACE_SETUP", "GIT_CURL_VERBOSE", "GIT_TRACE2")
 RECORDER = """\
 #!/bin/sh

@@ -15,6 +15,8 @@ from onegig.publish.trusted.poster import post
 from onegig.publish.trusted.settings import Settings
 from scenarios import make_go
 
+pytestmark = pytest.mark.security
+
 HERE = "octo/stack"
 LIMIT = "version: 1\nimages: {max_growth: 10%}\n"
 

@@ -9,6 +9,8 @@ from onegig.errors import ArtifactError, ExitCode
 from onegig.model.codec import to_json
 from onegig.model.run import Failure, RunReport
 
+pytestmark = pytest.mark.security
+
 
 def test_a_gate_that_failed_before_it_measured(stand_in: StandIn, tell: Post) -> None:
     scene = open_scene(stand_in, head_repository=HERE, conclusion="failure")

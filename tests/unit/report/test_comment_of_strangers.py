@@ -25,6 +25,8 @@ from reviews import (
 )
 from scenarios import HOSTILE
 
+pytestmark = pytest.mark.security
+
 LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
 KNOWN = {"h3", "table", "thead", "tbody", "tr", "th", "td", "p", "strong", "em", "ul", "li", "br"}
 KNOWN |= {"code", "pre", "details", "summary", "a", "div"}
