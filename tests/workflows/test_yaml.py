@@ -248,6 +248,19 @@ def test_a_long_look_at_chosen_code_keeps_nothing_in_the_default_branchs_cache()
 
 
 @pytest.mark.security
+def test_the_token_of_the_cache_goes_to_the_step_that_builds_only() -> None:
+    """Never into the environment of a job, which every later step and program would have."""
+    builds = (".venv/bin/onegig build", "scripts/check")
+    for path in FILES:
+        holders = [one for one in steps(path) if "ACTIONS_RUNTIME_TOKEN" in one.get("env", {})]
+        assert all(one["run"].splitlines()[-1].strip().startswith(builds) for one in holders)
+        text = path.read_text()
+        assert text.count("steps.builder.outputs.token") == len(holders)
+        assert "exportVariable" not in text
+    assert len([one for one in steps(WORKFLOWS["gate.yml"]) if one.get("id") == "builder"]) == 2
+
+
+@pytest.mark.security
 def test_images_that_jobs_run_are_pinned_by_digest() -> None:
     text = "".join(path.read_text() for path in FILES)
     images = re.findall(r"image=(\S+)", text)

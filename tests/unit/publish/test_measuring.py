@@ -250,6 +250,13 @@ def test_scripts_that_a_step_runs(run: str, found: tuple[str, ...]) -> None:
     assert scripts("action.yml", text) == found
 
 
+@pytest.mark.security
+def test_what_set_up_installs_by_counts_in_this_repository() -> None:
+    """No step names it, and it says what the command onegig is."""
+    comment = OWN_GATE.with_name("comment.yml").read_text(encoding="utf-8")
+    assert "onegig comment --measuring pyproject.toml" in comment
+
+
 def test_a_folder_that_steps_work_in_counts() -> None:
     text = "defaults: {run: {working-directory: ops}}\njobs: {a: {steps: [{run: ./x.sh}]}}\n"
     assert set(scripts(GATE, text)) == {"x.sh", "ops/x.sh"}

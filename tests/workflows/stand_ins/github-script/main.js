@@ -1,8 +1,11 @@
 const { appendFileSync } = require("node:fs");
 
 const core = {
-  exportVariable(name, value) {
-    appendFileSync(process.env.GITHUB_ENV, `${name}<<the-end\n${value}\nthe-end\n`);
+  setOutput(name, value) {
+    appendFileSync(process.env.GITHUB_OUTPUT, `${name}<<the-end\n${value}\nthe-end\n`);
+  },
+  setSecret(value) {
+    console.log(`::add-mask::${value}`);
   },
 };
 const AsyncFunction = (async () => {}).constructor;
