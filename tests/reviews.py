@@ -208,7 +208,7 @@ def make_from_fork() -> Report:
         self_reported="stranger/desk",
         measuring_changes=(".github/workflows/gate.yml", "services/market-data/feed.py"),
         confirm_command=f"gh workflow run comment.yml -f pull=12 -f head={'5' * 40}",
-        confirm_url="https://github.com/octo/desk/actions/workflows/comment.yml",
+        confirm_url="https://github.com/crypto-desk/desk/actions/workflows/comment.yml",
     )
 
 

@@ -99,7 +99,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("measure: {repeats: 0}", "1: measure.repeats: 0 should be more than nothing"),
         ("measure: {repeats: 99}", "1: measure.repeats: 99 should be at most 20"),
         ("measure: {repeats: 1.5}", "1: measure.repeats: '1.5' is not a whole number (write 3)"),
-        ("forks: always", "1: forks: 'always' should be one of confirm, trust"),
+        ("forks: always", "1: forks: 'always' is not one of confirm, trust"),
         ("shards: {most: 300}", "1: shards.most: 300 should be at most 256"),
         (
             "load: {service: a, command: [b, '{rate}']}",

@@ -45,14 +45,15 @@ def test_its_defaults_are_those_of_the_program(write: Write) -> None:
     defaults: dict[str, Any] = {}
     for key, inner in keys(SCHEMA):
         if "default" in inner:
-            section, name = key.split(".")
-            defaults.setdefault(section, {})[name] = inner["default"]
+            section, _, name = key.rpartition(".")
+            (defaults.setdefault(section, {}) if section else defaults)[name] = inner["default"]
     written = load_budgets(write(yaml.safe_dump(defaults)))
     nothing = load_budgets(write("version: 1"))
     assert written.memory == nothing.memory
     assert written.images == nothing.images
     assert written.measure == nothing.measure
     assert written.shards == nothing.shards
+    assert written.forks == nothing.forks
     assert written.disk_bytes == nothing.disk_bytes
 
 

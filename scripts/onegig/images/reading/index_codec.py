@@ -47,7 +47,7 @@ def decode(data: bytes) -> LayerIndex:
     try:
         raw = zstandard.ZstdDecompressor().decompress(data[len(MAGIC) :], LIMIT_BYTES)
         return _index(*_columns(raw))
-    except (zstandard.ZstdError, struct.error, IndexError, TypeError) as error:
+    except (zstandard.ZstdError, struct.error, IndexError, TypeError, MemoryError) as error:
         raise ValueError(f"a damaged index: {error}") from error
 
 

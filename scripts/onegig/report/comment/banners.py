@@ -4,6 +4,7 @@ from onegig.judge.host_access import describe_host_access
 from onegig.model.report import Report
 from onegig.model.review import LimitChange, Review
 from onegig.report import words
+from onegig.report.comment.footer import link
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import alert, bullets, paragraphs
 from onegig.report.escape import code, markdown
@@ -86,5 +87,5 @@ def _confirmation(review: Review) -> str:
     return (
         "**Waits for a maintainer.** If you have read the changes and trust these numbers, confirm "
         f"them for this commit: {code(review.confirm_command)}, or "
-        f"[by hand]({review.confirm_url})."
+        f"{link('by hand', review.confirm_url)}."
     )

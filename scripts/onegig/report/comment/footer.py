@@ -7,10 +7,16 @@ from onegig.report import facts
 from onegig.report.comment.syntax import paragraphs
 from onegig.report.escape import code, fence, markdown, plain
 
-_RUN = re.compile(
-    r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)"
-    r"/[\w.-]+/[\w.-]+/actions/runs/\d+(?:/attempts/\d+)?"
+_ACTIONS = re.compile(
+    r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)/[\w.-]+/[\w.-]+/actions/"
+    r"(?:runs/\d+(?:/attempts/\d+)?|workflows/[\w.-]+)",
+    re.ASCII,
 )
+
+
+def link(text: str, url: str) -> str:
+    """Return a link to a run or a workflow; only to GitHub, elsewhere the address to read."""
+    return f"[{text}]({url})" if _ACTIONS.fullmatch(url) else f"{text}: {code(url)}"
 
 
 def footer(report: Report) -> str:
@@ -31,8 +37,4 @@ def footer(report: Report) -> str:
 def _run(report: Report) -> list[str]:
     """A link only where it can lead nowhere but to a run on GitHub."""
     url = report.review.run_url if report.review else ""
-    if not url:
-        return []
-    if _RUN.fullmatch(url):
-        return [f"[Full report and all numbers]({url})"]
-    return [f"Full report and all numbers: {code(url)}"]
+    return [link("Full report and all numbers", url)] if url else []
