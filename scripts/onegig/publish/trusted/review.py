@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from onegig.errors import ConfigError, ExitCode
+from onegig.errors import ConfigError, ExitCode, GithubError
 from onegig.judge.compare import compare
 from onegig.judge.host_access import unallowed
 from onegig.judge.tier import choose_tier
@@ -30,7 +30,7 @@ from onegig.publish.github.client import Client
 from onegig.publish.github.trees import Forest
 from onegig.publish.trusted.artifact import Numbers
 from onegig.publish.trusted.compared import Compared, find_compared, find_sides
-from onegig.publish.trusted.limits import Edit, read_budgets, read_edit
+from onegig.publish.trusted.limits import TOO_LARGE, Edit, read_budgets, read_edit
 from onegig.publish.trusted.measuring import find_measuring_changes, why_outdated
 from onegig.publish.trusted.pulls import Pull
 from onegig.publish.trusted.runs import SUCCESS, GateRun
@@ -153,7 +153,9 @@ def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
     """Return why a merge was not measured as the base branch says now; "" if it was."""
     try:
         used = read_budgets(client, budgets.path, merge)
-    except ConfigError:
+    except (ConfigError, GithubError) as error:
+        if isinstance(error, GithubError) and error.status != TOO_LARGE:
+            raise
         return f"measured by a {budgets.path} that can't be read"
     same = _settings(used) == _settings(budgets)
     return "" if same else f"measured by other settings of {budgets.path} than the base branch's"
