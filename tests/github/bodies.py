@@ -10,7 +10,6 @@ from zlib import crc32
 from github.description import HOST, Description, Operation
 from github.state import Artifact, CheckRun, Comment, Commit, Pull, Run, State, Status
 
-RUN_CREATED = "2026-01-02T00:00:00Z"
 REPO = "/repos/{owner}/{repo}"
 UNFIT = ("parent", "source", "template_repository")  # whose examples lack what they must have
 LONG_FILE = 1_000_000  # from here on GitHub gives no base64
@@ -151,7 +150,7 @@ class Bodies:
             "conclusion": run.conclusion,
             "head_sha": run.head_sha,
             "head_branch": run.head_branch,
-            "created_at": RUN_CREATED,
+            "created_at": run.created,
             "run_number": run.number,
             "run_attempt": run.attempt,
             "run_started_at": run.started,

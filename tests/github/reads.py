@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from github.bodies import RUN_CREATED
 from github.routes import DOCS, NOT_FOUND, Call, Reply, error, route
 from github.state import Artifact, Commit
 
@@ -43,6 +42,18 @@ def list_comments(call: Call) -> Reply:
         return NOT_FOUND
     found = [one for one in call.state.comments.values() if one.issue == number]
     return Reply(body=[call.bodies.comment(one) for one in found], paged=True)
+
+
+@route("get", "/issues/{issue_number}/events", needs="issues=read; pull_requests=read")
+def list_events(call: Call) -> Reply:
+    """Of pull requests: only changes of the base branch, beside one that says nothing."""
+    pull = call.state.pulls.get(call.number("issue_number"))
+    if not pull:
+        return NOT_FOUND
+    example = call.bodies.example("get", "/issues/{issue_number}/events")[0]
+    changes = [pull.base_changed] if pull.base_changed else []
+    events = [{**example, "event": "base_ref_changed", "created_at": one} for one in changes]
+    return Reply(body=[example, *events], paged=True)
 
 
 @route("get", "/issues/comments/{comment_id}", needs="issues=read; pull_requests=read")
@@ -188,7 +199,7 @@ def list_runs(call: Call) -> Reply:
         and query.get("head_sha", run.head_sha) == run.head_sha
         and query.get("event", run.event) == run.event
         and query.get("branch", run.head_branch) == run.head_branch
-        and since <= RUN_CREATED
+        and since <= run.created
     ]
     return _counted("workflow_runs", [call.bodies.run(one) for one in found])
 

@@ -36,6 +36,7 @@ class Pull:
     locked: bool = False
     title: str = "A change"
     created: str = "2026-01-01T00:00:00Z"
+    base_changed: str = ""  # when its base branch was last changed
     merge_sha: str = ""  # GitHub's test merge
 
 
@@ -84,6 +85,7 @@ class Run:
     status: str = "completed"
     conclusion: str | None = "success"
     attempt: int = 1
+    created: str = "2026-01-02T00:00:00Z"
     started: str = STARTED
     title: str = "A change"
     actor: str = "octocat"

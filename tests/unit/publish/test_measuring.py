@@ -112,6 +112,39 @@ CASES = {
     "the action at the root": Case(
         shown="action.yml", gate=ROOT_GATE, before={"action.yml": "a"}, files={"action.yml": "b"}
     ),
+    "what set-up installs by": Case(
+        shown="setup.py", before={"scripts/setup/venv.sh": "a"}, files={"setup.py": "evil()"}
+    ),
+    "what a script looks like once it is checked out": Case(
+        shown=".gitattributes", files={".gitattributes": "scripts/* working-tree-encoding=UTF-7"}
+    ),
+    "the same for one folder": Case(
+        shown=".github/.gitattributes", files={".github/.gitattributes": "* eol=crlf"}
+    ),
+    "a script behind a wrapper": Case(
+        shown="tools/x.sh",
+        gate=f"{ACTION_GATE}      - run: timeout 600 tools/x.sh --hard\n",
+        before={"tools/x.sh": "a"},
+        files={"tools/x.sh": "b"},
+    ),
+    "a script beside one that runs where a step works": Case(
+        shown="tools/lib.sh",
+        gate=f"{ACTION_GATE}      - run: cd tools && bash -eu -o pipefail x.sh\n",
+        before={"tools/x.sh": "a", "tools/lib.sh": "a"},
+        files={"tools/lib.sh": "b"},
+    ),
+    "what the shell of a step is": Case(
+        shown="tools/wrap",
+        gate=f"{ACTION_GATE}      - {{run: onegig check, shell: 'bash tools/wrap {{0}}'}}\n",
+        before={"tools/wrap": "a"},
+        files={"tools/wrap": "b"},
+    ),
+    "what a variable of a step points to": Case(
+        shown="tools/env",
+        gate=f"{ACTION_GATE}      - {{run: onegig check, env: {{BASH_ENV: ./tools/env}}}}\n",
+        before={"tools/env": "a"},
+        files={"tools/env": "b"},
+    ),
     "a makefile": Case(shown="Makefile", gate=MAKE_GATE, files={"Makefile": "gate:\n"}),
     "an environment that is committed": Case(
         shown=".venv/bin", files={".venv/bin/onegig": "#!/bin/sh"}
@@ -173,10 +206,13 @@ def test_a_folder_too_large_to_compare_is_not_vouched_for(stand_in: StandIn, tel
         {"compose.yml": "services: {}"},
         {"docs/scripts/check": "b"},
         {"Makefile": "all:\n"},
+        {"deploy/compose.yml": "services: {}"},
     ],
 )
 def test_the_stack_may_change(stand_in: StandIn, tell: Post, files: dict[str, str]) -> None:
-    scene = open_scene(stand_in, head_repository=HERE, files=files)
+    gate = f"{ACTION_GATE}      - run: onegig check --compose deploy/compose.yml\n"
+    before = {GATE: gate, "deploy/compose.yml": "services: {a: {}}"}
+    scene = open_scene(stand_in, head_repository=HERE, before=before, files=files)
     scene.upload()
     tell(scene.event())
     assert scene.standing() == "success"

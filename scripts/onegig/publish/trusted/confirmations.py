@@ -5,6 +5,7 @@ title, for which pull request at which commit: nothing else is needed to find it
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,14 @@ WORKFLOW = ".github/workflows/comment.yml"
 DISPATCH = "workflow_dispatch"
 NOT_FOUND = 404
 _STANDING = (None, "success")  # of the run: it goes on, or has confirmed what was asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmed:
+    """Who confirmed a pull request, and when (ISO 8601)."""
+
+    by: str
+    at: str
 
 
 def title(pull: int, head_sha: str) -> str:
@@ -39,8 +48,8 @@ def page(workflow: str, home: Home) -> str:
 
 def find_confirmers(
     client: Client, home: Home, workflow: str, pulls: Sequence[Pull], own_run: str
-) -> Mapping[int, str]:
-    """Return who confirmed which pull requests at their present heads: login by number.
+) -> Mapping[int, Confirmed]:
+    """Return the newest confirmation of each pull request at its present head, by number.
 
     `own_run` is the id of the run that this job is part of, which the list may not have yet.
     """
@@ -53,10 +62,12 @@ def find_confirmers(
     if not matching:
         return {}
     tip = branch_tip(client, home.default_branch)
+    valid = [run for run in matching if contains(client, tip, run["head_sha"])]  # no tag's
     return {
-        titles[run["display_title"]]: str(run["actor"]["login"])
-        for run in matching
-        if contains(client, tip, run["head_sha"])  # a tag may have the branch's name
+        titles[run["display_title"]]: Confirmed(
+            by=str(run["actor"]["login"]), at=str(run["created_at"])
+        )
+        for run in sorted(valid, key=lambda run: str(run["created_at"]))
     }
 
 

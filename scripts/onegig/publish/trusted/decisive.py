@@ -14,6 +14,7 @@ from onegig.publish.github.client import Client
 from onegig.publish.trusted.artifact import Numbers
 from onegig.publish.trusted.compared import measured_on
 from onegig.publish.trusted.numbers import fetch_numbers
+from onegig.publish.trusted.origins import last_base_change, other_origin
 from onegig.publish.trusted.pulls import Pull
 from onegig.publish.trusted.runs import ACTION_REQUIRED, ENDED, GateRun
 
@@ -27,6 +28,7 @@ class Decisive:
     run: GateRun
     numbers: Numbers | Unknown
     base_sha: str
+    doubt: str = ""  # why it may have been started for another base branch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,12 @@ def find_decisive(
     newest are refused.
     """
     own = [run for run in runs if pull.is_from(run)]
+    changed = last_base_change(client, pull.number) if own else ""
+    if own and own[0].created <= changed:
+        return Waiting(reason=f"not measured on top of {pull.base.name} yet: run the gate again")
     for run in own:
+        if run.created <= changed:
+            break
         if why := why_waiting(run):
             return Waiting(reason=why)
         if run.conclusion not in ENDED:
@@ -58,7 +65,8 @@ def find_decisive(
         # A run that does not show what it was measured on top of is never skipped for an older one
         # that may be better: it decides, and what it can't show is a doubt.
         if not base_sha or contains(client, pull.base.tip, base_sha):
-            return Decisive(run=run, numbers=numbers, base_sha=base_sha)
+            doubt = other_origin(client, pull)
+            return Decisive(run=run, numbers=numbers, base_sha=base_sha, doubt=doubt)
     if own and own[0].conclusion not in ENDED:
         return Waiting(reason=f"not measured, its run ended as {own[0].conclusion}: run it again")
     return Waiting(reason=f"not measured on top of {pull.base.name} yet: run the gate again")

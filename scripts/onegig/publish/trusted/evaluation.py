@@ -14,7 +14,7 @@ from onegig.errors import OnegigError
 from onegig.model.report import Report
 from onegig.publish.github.branches import branch_tip, contains
 from onegig.publish.github.client import Client
-from onegig.publish.trusted.confirmations import command, find_confirmers, page
+from onegig.publish.trusted.confirmations import Confirmed, command, find_confirmers, page
 from onegig.publish.trusted.decisive import Decisive, find_decisive
 from onegig.publish.trusted.limits import read_budgets
 from onegig.publish.trusted.opinions import Opinion, Standing, judge_run, refuse, wait, worst
@@ -93,7 +93,7 @@ def _counting(
     home: Home,
     head_sha: str,
     pulls: Sequence[Pull],
-    confirmers: Mapping[int, str],
+    confirmers: Mapping[int, Confirmed],
 ) -> tuple[tuple[Pull, ...], str]:
     """Return the pull requests that decide about the commit, or why none does."""
     protected = tuple(pull for pull in pulls if pull.base.is_protected)
@@ -136,7 +136,7 @@ class _Judge:
     home: Home
     settings: Settings
     now: datetime
-    confirmers: Mapping[int, str]
+    confirmers: Mapping[int, Confirmed]
 
     def answer(self, pull: Pull) -> Answer:
         """Return what is to be said about a pull request; an error is an opinion, too."""
@@ -157,13 +157,18 @@ class _Judge:
             return Answer(pull=pull, opinion=wait(found.reason))
         budgets = read_budgets(self.client, settings.budgets, pull.base.tip)
         report = self._report(pull, found)
-        confirmer = self.confirmers.get(pull.number, "")
+        confirmer = self._confirmer(pull, found)
         opinion = judge_run(report, found.run.conclusion, budgets, confirmer)
         report = self._with_confirmation(report, pull, opinion, confirmer)
         return Answer(pull=pull, opinion=opinion, run=found.run, report=report)
 
+    def _confirmer(self, pull: Pull, found: Decisive) -> str:
+        """Return who has confirmed these very numbers: after they were measured."""
+        confirmed = self.confirmers.get(pull.number)
+        return confirmed.by if confirmed and confirmed.at > found.run.started else ""
+
     def _report(self, pull: Pull, found: Decisive) -> Report:
-        return make_report(
+        report = make_report(
             self.client,
             found.run,
             pull,
@@ -174,6 +179,9 @@ class _Judge:
             measuring=self.settings.measuring,
             now=self.now,
         )
+        if not found.doubt or report.review is None:
+            return report
+        return replace(report, review=replace(report.review, unverified=found.doubt))
 
     def _with_confirmation(
         self, report: Report, pull: Pull, opinion: Opinion, confirmer: str

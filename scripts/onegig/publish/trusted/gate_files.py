@@ -18,6 +18,9 @@ _WORDS = re.compile(r"[^\s\"'<>]+")
 _ASSIGNMENT = re.compile(r"\w+=")
 _PREFIXES = ("then", "do", "else", "if", "while", "until", "!", "sudo", "exec", "time", "env")
 _INTERPRETERS = re.compile(r"(ba|da|z|k)?sh|python[\d.]*|node|ruby|perl|source|\.")
+_PATHS = re.compile(r"[\w.@+~-]+(?:/[\w.@+~-]+)*")
+_MEASURED = re.compile(r"--(?:compose|budgets|report|output|inspected)[= ]\S+")
+MOST_WORDS = 2_000
 _RUNNERS = {  # which read a file that the command does not name
     "make": ("Makefile", "makefile", "GNUmakefile"),
     "just": ("justfile", "Justfile", ".justfile"),
@@ -60,6 +63,37 @@ def scripts(path: str, text: str) -> tuple[str, ...]:
         for name in _run_files(run):
             found |= dict.fromkeys(_inside(posixpath.join(one, name)) for one in sorted(folders))
     return tuple(one for one in found if one not in ("", "."))
+
+
+def words(path: str, text: str) -> tuple[str, ...]:
+    """Return every word of the steps that may be a path of the checkout, each once.
+
+    Also below the folders that steps name, as they may work there. What onegig is to measure
+    (`--compose`, `--budgets`) is not among them. Raises ConfigError where the text is not YAML.
+    """
+    own = posixpath.dirname(path)
+    found: dict[str, None] = {}
+    for step in _steps(path, text):
+        for value in _strings(step):
+            value = _WORKSPACE.sub(".", _ACTION_PATH.sub(f"./{own}", _MEASURED.sub(" ", value)))
+            found |= dict.fromkeys(map(_inside, _PATHS.findall(value)))
+    folders = [one for one in found if one and "." not in posixpath.basename(one)]
+    joined = (
+        posixpath.join(one, other) for one in folders[:50] for other in found if "/" not in other
+    )
+    found |= dict.fromkeys(joined)
+    return tuple(one for one in found if one not in ("", "."))[:MOST_WORDS]
+
+
+def _strings(step: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of a step that a shell or an interpreter reads."""
+    for key in ("run", "shell", "working-directory"):
+        yield from _texts(step, key)
+    for key, inner in (("env", None), ("with", "script")):
+        values = step.get(key)
+        if isinstance(values, Mapping):
+            chosen = values.items() if inner is None else [(inner, values.get(inner))]
+            yield from (value for _, value in chosen if isinstance(value, str))
 
 
 def _steps(path: str, text: str) -> Iterator[Mapping[str, Any]]:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from onegig.errors import ConfigError, GithubError
 from onegig.publish.github.trees import Entry, Forest, Mode, Tree, TreeError
-from onegig.publish.trusted.gate_files import ACTION_FILES, local_actions, scripts
+from onegig.publish.trusted.gate_files import ACTION_FILES, local_actions, scripts, words
 
 WORKFLOWS = (".github/workflows", ".github/actions")
-WITHOUT_GATE = ("scripts", "pyproject.toml", *ACTION_FILES)  # where the base has no gate to read
+INSTALLED_BY = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+WITHOUT_GATE = ("scripts", *INSTALLED_BY, *ACTION_FILES)  # where the base has no gate to read
+BUDGETS = "budgets.yml"  # compared by what it says
+ATTRIBUTES = ".gitattributes"  # says what a file looks like once it is checked out
 SUBMODULES = ".gitmodules"
 MOST_PATHS = 1_000
 NOT_THERE = (404, 409, 422)
@@ -52,6 +55,22 @@ def find_measuring_changes(
         return (f"what measures could not be compared: {error.message}",)
 
 
+def why_outdated(
+    forest: Forest, measured: str, base: str, workflow: str, extra: tuple[str, ...] = ()
+) -> str:
+    """Return why a merge, by SHA, was measured by older files than the base branch has; else ""."""
+    try:
+        new, old = forest.tree(base), forest.tree(measured)
+        for path in _measuring(new, workflow, extra):
+            if new.find(path) != old.find(path):
+                return f"measured before the base branch changed {path}: run the gate again"
+    except GithubError as error:
+        if not isinstance(error, TreeError) and error.status not in NOT_THERE:
+            raise
+        return f"what measured could not be compared: {error.message}"
+    return ""
+
+
 def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, ...]:
     """Return all paths that measure, by what the base branch has in them."""
     text = base.text(workflow)
@@ -62,6 +81,7 @@ def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, 
         path = waiting.pop()
         if path in paths:
             continue
+        waiting += _attributes(path)
         if len(paths) == MOST_PATHS:
             raise TreeError("links lead to too many files", command=path)
         paths[path] = None
@@ -69,16 +89,26 @@ def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, 
     return tuple(paths)
 
 
+def _attributes(path: str) -> Iterator[str]:
+    """Yield the files of git's attributes in all folders above a path."""
+    while path:
+        path = posixpath.dirname(path)
+        yield posixpath.join(path, ATTRIBUTES)
+
+
 def _run_by(base: Tree, workflow: str, text: str) -> Iterator[str]:
     """Yield the paths that a workflow runs, and those that its local actions run."""
     waiting, seen = [(workflow, text)], {workflow}
+    runs_own_code = False
     while waiting:
         path, text = waiting.pop()
         try:
-            yield from scripts(path, text)
+            found = [*scripts(path, text), *_named(base, path, text)]
             used = local_actions(path, text)
         except ConfigError:  # GitHub does not run it either
             continue
+        yield from found
+        runs_own_code = runs_own_code or any(base.find(one)[1] for one in found)
         for action in used:
             files = [posixpath.normpath(posixpath.join(action, name)) for name in ACTION_FILES]
             yield from files if action == "." else (action,)
@@ -87,6 +117,17 @@ def _run_by(base: Tree, workflow: str, text: str) -> Iterator[str]:
                 inner = base.text(file)
                 if inner is not None:
                     waiting.append((file, inner))
+    if runs_own_code:
+        yield from INSTALLED_BY
+
+
+def _named(base: Tree, path: str, text: str) -> Iterator[str]:
+    """Yield what steps name and the base branch has: folders, and the folder of each file."""
+    for word in words(path, text):
+        entry = base.find(word)[1]
+        if entry is not None and word != BUDGETS:
+            is_file = entry.mode not in (Mode.FOLDER, Mode.SUBMODULE)
+            yield (posixpath.dirname(word) or word) if is_file else word
 
 
 def _led_to(base: Tree, path: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from onegig.errors import ExitCode
+from onegig.errors import ConfigError, ExitCode, GithubError
 from onegig.judge.compare import compare
 from onegig.judge.host_access import unallowed
 from onegig.judge.tier import choose_tier
@@ -30,8 +30,8 @@ from onegig.publish.github.client import Client
 from onegig.publish.github.trees import Forest
 from onegig.publish.trusted.artifact import Numbers
 from onegig.publish.trusted.compared import Compared, find_compared, find_sides
-from onegig.publish.trusted.limits import Edit, read_budgets, read_edit
-from onegig.publish.trusted.measuring import find_measuring_changes
+from onegig.publish.trusted.limits import TOO_LARGE, Edit, read_budgets, read_edit
+from onegig.publish.trusted.measuring import find_measuring_changes, why_outdated
 from onegig.publish.trusted.pulls import Pull
 from onegig.publish.trusted.runs import SUCCESS, GateRun
 
@@ -63,6 +63,7 @@ class _Facts:
     compared: Compared
     measuring: tuple[str, ...]  # paths that measure and differ from the base branch
     edit: Edit | None
+    outdated: str  # why the run did not measure as the base branch does now
 
 
 def make_report(
@@ -86,7 +87,7 @@ def make_report(
         client,
         pull,
         base_sha,
-        is_claimed=measured.claim is not None,
+        claim=measured.claim,
         budgets_path=budgets_path,
         workflow=workflow,
         measuring=measuring,
@@ -109,7 +110,7 @@ def make_report(
         self_reported=run.fork,
         measuring_changes=facts.measuring,
         host_access=_host_access(measured.claim, facts.budgets),
-        unverified=compared.doubt,
+        unverified=compared.doubt or facts.outdated,
         run_url=run.url,
     )
     failure = _failure(run, measured, report.verdict, review.proposed)
@@ -121,7 +122,7 @@ def _look_up(
     pull: Pull,
     base_sha: str,
     *,
-    is_claimed: bool,
+    claim: RunReport | None,
     budgets_path: str,
     workflow: str,
     measuring: tuple[str, ...],
@@ -129,14 +130,39 @@ def _look_up(
     """Ask GitHub for it, always by SHA: a tag may have the name of a branch."""
     tip = pull.base.tip
     budgets = read_budgets(client, budgets_path, tip)
-    compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=is_claimed)
+    compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=claim is not None)
     old_ref = compared.merge_base or tip
     edit = read_edit(client, budgets_path, old_ref=old_ref, new_ref=pull.head_sha)
     sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
-    changed = find_measuring_changes(Forest(client), sides, workflow, measuring)
+    forest = Forest(client)
+    changed = find_measuring_changes(forest, sides, workflow, measuring)
+    outdated = ""
+    if claim and base_sha:
+        merge = claim.measured_sha
+        outdated = why_outdated(forest, merge, tip, workflow, measuring) or _other_settings(
+            client, budgets, merge
+        )
     if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
         changed = (*changed, budgets_path)
-    return _Facts(budgets=budgets, compared=compared, measuring=changed, edit=edit)
+    return _Facts(
+        budgets=budgets, compared=compared, measuring=changed, edit=edit, outdated=outdated
+    )
+
+
+def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
+    """Return why a merge was not measured as the base branch says now; "" if it was."""
+    try:
+        used = read_budgets(client, budgets.path, merge)
+    except (ConfigError, GithubError) as error:
+        if isinstance(error, GithubError) and error.status != TOO_LARGE:
+            raise
+        return f"measured by a {budgets.path} that can't be read"
+    same = _settings(used) == _settings(budgets)
+    return "" if same else f"measured by other settings of {budgets.path} than the base branch's"
+
+
+def _settings(budgets: Budgets) -> tuple[object, ...]:
+    return budgets.measure, budgets.load, budgets.compose_files, budgets.profiles
 
 
 def _judged(

@@ -33,6 +33,7 @@ class GateRun:
     id: int
     number: int
     attempt: int
+    created: str  # ISO 8601: when the first attempt began
     started: str  # ISO 8601: when this attempt began
     conclusion: str
     head_sha: str
@@ -122,6 +123,7 @@ def parse_run(run: Mapping[str, Any], repository: Mapping[str, Any]) -> GateRun:
         id=int(run["id"]),
         number=int(run["run_number"]),
         attempt=int(run["run_attempt"]),
+        created=str(run["created_at"]),
         started=str(run["run_started_at"]),
         conclusion=str(run["conclusion"] or ""),
         head_sha=parse_sha(run["head_sha"]),

@@ -9,7 +9,7 @@ from onegig.report.escape import code, fence, markdown, plain
 
 _ACTIONS = re.compile(
     r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)/[\w.-]+/[\w.-]+/actions/"
-    r"(?:runs/\d+(?:/attempts/\d+)?|workflows/[\w.-]+)",
+    r"(?:runs/\d+(?:/attempts/\d+)?|workflows/[\w.%-]+)",
     re.ASCII,
 )
 
