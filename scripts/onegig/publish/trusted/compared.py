@@ -84,10 +84,6 @@ def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: C
     )
 
 
-def _lies_between(client: Client, older: str, commit: str, tip: str) -> bool:
-    return contains(client, tip, commit) and contains(client, commit, older)
-
-
 def _parents(client: Client, commit: str) -> tuple[str, ...]:
     """Return a commit's parents; () where GitHub does not know it."""
     try:
