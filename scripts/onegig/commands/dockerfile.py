@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from onegig import pipeline
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.images.dockerfiles.dependencies import plan_dependencies
-from onegig.images.dockerfiles.policy import Build, builds_of, read_text
+from onegig.images.dockerfiles.policy import Build, builds_of
 from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.images.dockerfiles.recipe import Recipe, read_recipe
 from onegig.images.dockerfiles.stages import read_stages
@@ -27,6 +27,7 @@ from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
+from onegig.regular import read_text
 from onegig.report.escape import plain
 from onegig.report.trial import healthy, render_trial
 from onegig.writing import write_file

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from onegig.images.dockerfiles.base_image import platform_arguments
-from onegig.images.dockerfiles.policy import read_text
 from onegig.images.dockerfiles.stages import read_stages
 from onegig.load.compose import Compose
 from onegig.load.compose_errors import explain
 from onegig.model.compose_config import unescape
 from onegig.model.stack import BuildInputs, Stack
 from onegig.process import CommandError
+from onegig.regular import read_text
 
 _IMPLIED = ("docker.io/", "library/")  # at the start of an image's name
 _DOCKERS = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -7,9 +7,9 @@ from typing import Any
 
 from onegig.images.accounts.fix_places import Dockerfile
 from onegig.images.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile
-from onegig.images.dockerfiles.policy import read_text
 from onegig.model.stack import Service, Stack
 from onegig.paths import from_here
+from onegig.regular import read_text
 
 _SERVICE_CONTEXT = "service:"
 

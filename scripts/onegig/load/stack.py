@@ -9,6 +9,7 @@ from typing import Any
 from onegig.errors import ConfigError
 from onegig.load.compose import Compose
 from onegig.load.host_access import find_host_access
+from onegig.load.image_names import refuse_bad_names
 from onegig.load.nearest import did_you_mean
 from onegig.model.compose_config import dump_config, unescape
 from onegig.model.stack import Service, Stack
@@ -32,13 +33,14 @@ def load_stack(
 
     Later `files` override earlier ones; without any, compose chooses them. `env` is set for compose
     in addition to our own environment. Raises ConfigError when a file is missing, compose refuses
-    the project, or nothing in it would start.
+    the project, an image has no name that docker takes, or nothing in it would start.
     """
     compose = Compose(folder=folder, files=files, profiles=profiles, environment=env or {}, run=run)
     paths = compose.existing_files()
     resolved = compose.resolve(paths)
     directory = paths[0].parent
     config: Config = unescape(resolved.config)
+    refuse_bad_names(config, tuple(map(shown, paths)))
     services = _services(config, directory)
     if not services:
         raise ConfigError(

@@ -1,6 +1,7 @@
 """Which packages have wheels for musl, asked of the real pip and an index made by hand."""
 
 import platform
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,74 @@ def test_no_wheel_at_all(index: Callable[..., None], check: Callable[..., Wheels
     assert check("pure", "from-source") == Wheels(source_only=("from-source",))
 
 
-def test_a_pip_that_can_not_be_asked(check: Callable[..., Wheels | Unknown]) -> None:
-    found = check("no such requirement !")
+def test_a_pip_that_can_not_be_asked(
+    check: Callable[..., Wheels | Unknown], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "pip.conf"
+    settings.write_text("no settings\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    found = check("pure")
     assert isinstance(found, Unknown)
     assert found.reason.startswith("pip could not tell: ")
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> tuple[Path, Path]:
+    """A package whose setup.py leaves a mark when it is run: its folder, and the mark."""
+    folder, mark = tmp_path / "evil", tmp_path / "ran"
+    folder.mkdir()
+    (folder / "setup.py").write_text(
+        f"open({str(mark)!r}, 'w')\nfrom setuptools import setup\nsetup(name='evil', version='1')\n"
+    )
+    return folder, mark
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "text",
+    [
+        "evil @ file://{archive}",
+        "file://{archive}#egg=evil",
+        "-e {folder}#egg=evil",
+        "evil==={up}{folder}",
+        "{folder}",
+    ],
+)
+def test_nothing_is_built(
+    index: Callable[..., None],
+    check: Callable[..., Wheels],
+    evil: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    folder, mark = evil
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # no index has setuptools
+    archive = tmp_path / "evil-1.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, "evil-1")
+    index("pure", "py3-none-any")
+    wanted = text.format(archive=archive, folder=folder, up="/.." * 20)
+    assert check("pure", wanted) == Wheels(not_asked=(wanted,))
+    assert not mark.exists()
+
+
+@pytest.mark.security
+def test_no_line_is_an_option(
+    index: Callable[..., None], check: Callable[..., Wheels], tmp_path: Path
+) -> None:
+    index("pure", "py3-none-any")
+    log = tmp_path / "log"
+    options = (f"--log={log}&egg=pure", f"--find-links={tmp_path}#egg=pure", "-rx&egg=pure")
+    assert check("pure", *options) == Wheels(not_asked=options)
+    assert check(*options) == Wheels(not_asked=options)
+    assert not log.exists()
+
+
+@pytest.mark.security
+def test_what_was_not_asked_beside_a_wheel_for_glibc(
+    index: Callable[..., None], check: Callable[..., Wheels]
+) -> None:
+    index("heavy", glibc())
+    url = "evil @ https://example.org/evil.tar.gz"
+    assert check("heavy", url) == Wheels(glibc_only=("heavy",), not_asked=(url,))

@@ -18,7 +18,7 @@ for image; do :; done
 case "$1 $image" in
 "image mail:1") echo sha256:1 ;;
 "image"*) exit 1 ;;
-"buildx -") grep -qx "FROM base:1" && echo "$*" >>"{folder}/built" ;;
+"buildx -") grep -q "^FROM base:1" && echo "$*" >>"{folder}/built" ;;
 "pull cache:1") echo "$image" >>"{folder}/pulled" ;;
 *) echo "denied: $image" >&2; exit 1 ;;
 esac
@@ -71,3 +71,17 @@ def test_the_platform_of_a_service_is_pulled(tmp_path: Path) -> None:
     shop = replace(shop, services=(replace(shop.services[0], platform="linux/arm64"),))
     pull_images(absent_images(shop), lambda _line: None, platforms_of(shop))
     assert (tmp_path / "asked").read_text() == "pull --quiet --platform=linux/arm64 cache:1\n"
+
+
+@pytest.mark.security
+def test_a_name_adds_nothing_to_the_output(tmp_path: Path) -> None:
+    pull_images(["base:1,dest=/tmp/x"], lambda _line: None)
+    assert '--output=type=docker,"name=base:1,dest=/tmp/x" -' in (tmp_path / "built").read_text()
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("image", ["base:1\nRUN x", "base:1 AS x", ""])
+def test_a_name_adds_nothing_to_the_dockerfile(tmp_path: Path, image: str) -> None:
+    with pytest.raises(BuildError):
+        pull_images([image], lambda _line: None)
+    assert not (tmp_path / "built").exists()

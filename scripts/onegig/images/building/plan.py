@@ -143,10 +143,10 @@ def _secrets(build: Config, config: Config) -> Iterator[str]:
         fields = {"id": secret.get("target") or secret.get("source")}
         variable = source.get("environment")
         fields |= {"src": source.get("file"), "env": variable and secret_variable(variable)}
-        yield _csv(f"{key}={value}" for key, value in fields.items() if value)
+        yield csv_fields(f"{key}={value}" for key, value in fields.items() if value)
     authority = _ca_bundle()
     if authority:
-        yield _csv((f"id={CA_SECRET}", f"src={authority}"))
+        yield csv_fields((f"id={CA_SECRET}", f"src={authority}"))
 
 
 def _ca_bundle() -> str | None:
@@ -182,7 +182,7 @@ def _texts(values: Config) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _csv(fields: Iterable[str]) -> str:
+def csv_fields(fields: Iterable[str]) -> str:
     """Join fields so that bake splits them again: one that has a comma is quoted."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields)

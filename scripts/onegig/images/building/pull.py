@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from onegig.errors import BuildError
 from onegig.images.building.builder import choose_builder
+from onegig.images.building.plan import csv_fields
 from onegig.model.stack import Stack
 from onegig.process import CommandError, run
 
@@ -54,7 +55,7 @@ def pull_images(
 
 def _take_from_builder(image: str, options: Iterable[str]) -> bool:
     """Build a Dockerfile that is nothing but the image; whether the engine has it now."""
-    if "@" in image:  # a build gives no image this name
+    if "@" in image or image.split() != [image]:  # a build gives no image this name
         return False
     builder = choose_builder(os.environ)
     command = ["docker", "buildx", "build", *builder.arguments, *options]
@@ -62,7 +63,7 @@ def _take_from_builder(image: str, options: Iterable[str]) -> bool:
         dockerfile.write(f"FROM {image}\n".encode())
         dockerfile.seek(0)
         done = run(
-            [*command, f"--output=type=docker,name={image}", "-"],
+            [*command, f"--output={csv_fields(('type=docker', f'name={image}'))}", "-"],
             timeout_seconds=TIMEOUT_SECONDS,
             check=False,
             stdin=dockerfile,

@@ -192,7 +192,12 @@ def _argument(requirement: Requirement) -> str:
         names = [name.strip() for name in extras[1].split(",")]
         kept = ",".join(name for name in names if not _DEVELOPMENT_EXTRAS.fullmatch(name))
         text = text.replace(extras[0], f"[{kept}]" if kept else "")
-    return text if re.fullmatch(r"[\w./=+-]+", text) else f"'{text}'"
+    return text if re.fullmatch(r"[\w./=+-]+", text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """As one word of a shell."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def _poetry(

@@ -17,6 +17,7 @@ from onegig.model.measured import Unknown
 from onegig.model.policy import IGNORED, Level, Remark
 from onegig.paths import from_here
 from onegig.process import NOWHERE, CommandError, find_program, run
+from onegig.regular import read_text
 
 TIMEOUT_SECONDS = 60.0
 NAMES = (".hadolint.yaml", ".hadolint.yml")  # in hadolint's order
@@ -61,7 +62,7 @@ def read_settings(directory: Path, commit: str | None = None) -> Settings:
     for name in NAMES:
         path = directory / name
         if commit is None:
-            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            text = read_text(path) or ""
         else:
             text = ask_git(directory, "show", f"{commit}:./{name}") if commit else ""
         if text.strip():
@@ -79,7 +80,7 @@ def lint(
             config.write_text(settings.text, encoding="utf-8")
             command = [linter.path, "--no-fail", "--format=json", f"--config={config}"]
             remarks = _ask([*command, str(file)], path)
-            if PRAGMA in file.read_text(encoding="utf-8", errors="replace").lower():
+            if PRAGMA in (read_text(file) or "").lower():
                 everything = _ask([*command, "--disable-ignore-pragma", str(file)], path)
                 remarks += tuple(_ignored(everything, remarks))
         return remarks

@@ -15,9 +15,9 @@ from onegig.model.measured import Unknown
 from onegig.model.policy import WITH, DockerfilePolicy, Level, Remark
 from onegig.model.stack import Stack
 from onegig.paths import from_here
+from onegig.regular import read_text
 
 IGNORE = ".dockerignore"
-MOST_BYTES = 1_000_000  # of a file that is read for its names
 _ORDER = {level: place for place, level in enumerate(Level)}
 
 
@@ -33,8 +33,15 @@ class Build:
     arguments: tuple[tuple[str, str], ...]
 
     def read(self, name: str) -> str | None:
-        """A file of the context; None where there is none that can be read."""
-        return read_text(self.context / name.lstrip("/"))
+        """A file of the context; None where there is none that can be read.
+
+        What lies outside is none, by `..` or by a link: no build gets it, either.
+        """
+        try:
+            path = (self.context / name.lstrip("/")).resolve()
+            return read_text(path) if path.is_relative_to(self.context.resolve()) else None
+        except (OSError, RuntimeError, ValueError):  # links in a circle, a null byte
+            return None
 
     @property
     def has_dockerignore(self) -> bool:
@@ -83,16 +90,6 @@ def check_policies(
         files[build.dockerfile].append(build)
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(lambda builds: _policy(builds, linter, settings), files.values()))
-
-
-def read_text(path: Path) -> str | None:
-    """A file's text; None where there is none, or more than a person would write."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
 
 
 def _policy(

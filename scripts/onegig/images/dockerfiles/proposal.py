@@ -273,6 +273,8 @@ def _remarks(
         yield f"no wheel for musl: {names}: {choice}"
     if isinstance(wheels, Wheels) and wheels.source_only:
         yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
+    if isinstance(wheels, Wheels) and wheels.not_asked:
+        yield f"no wheels were looked for, as it is no plain name: {', '.join(wheels.not_asked)}"
     if packages.unsure and base is Base.ALPINE:
         yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
     tools = tuple(_for_compiling(recipe))

@@ -1,7 +1,9 @@
 """Which Python packages have wheels for musl, so that nothing need be compiled on Alpine.
 
-pip itself is asked, by the index this machine uses; nothing is downloaded, built or installed. It
-evaluates environment markers for this machine's Python.
+pip itself is asked, by the index this machine uses; nothing is installed. Requirements are a
+stranger's: only those of a name and versions are asked for, as wheels alone. pip would build what a
+requirement names by URL or path, and take a line that begins with a dash for an option of its own.
+It evaluates environment markers for this machine's Python.
 """
 
 import platform
@@ -28,6 +30,7 @@ class Wheels:
 
     glibc_only: tuple[str, ...] = ()  # a wheel for glibc, though
     source_only: tuple[str, ...] = ()  # none at all: compiled everywhere
+    not_asked: tuple[str, ...] = ()  # as written: a URL, a path, an option
 
 
 def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> Wheels | Unknown:
@@ -36,20 +39,39 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
     `python` is a version such as "3.13", `directory` an empty folder. Unknown where pip or its
     index does not answer.
     """
-    wanted = [_HASH.sub("", text) for text in requirements]
+    plain = {text: _plain(text) for text in requirements}
+    wanted = [one for one in plain.values() if one]
+    not_asked = tuple(text for text, one in plain.items() if not one)
     if not wanted:
-        return Wheels()
+        return Wheels(not_asked=not_asked)
     try:
         missing = _without_wheels(wanted, MUSL, python, directory)
         if not missing:
-            return Wheels()
+            return Wheels(not_asked=not_asked)
         nowhere = {name for name in missing if not _has_wheels([name], GLIBC, python, directory)}
     except CommandError as error:
         return Unknown(reason=_reason(error))
     return Wheels(
         glibc_only=tuple(name for name in missing if name not in nowhere),
         source_only=tuple(name for name in missing if name in nowhere),
+        not_asked=not_asked,
     )
+
+
+def _plain(text: str) -> str:
+    """Return a requirement of a name and versions as pip takes it; "" for any other.
+
+    `===` takes any text, and pip takes one with a slash for a path.
+    """
+    # not where results are only judged
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        found = Requirement(_HASH.sub("", text))
+    except InvalidRequirement:
+        return ""
+    exact = any(one.operator == "===" for one in found.specifier)
+    return "" if found.url is not None or exact else str(found)
 
 
 def _without_wheels(
@@ -72,7 +94,7 @@ def _without_wheels(
 
 def _has_wheels(wanted: list[str], platforms: Sequence[str], python: str, directory: Path) -> bool:
     try:
-        _ask([*wanted, "--no-deps"], platforms, python, directory)
+        _ask(wanted, platforms, python, directory, "--no-deps")
     except CommandError as error:
         if _NO_WHEEL.search(error.output):
             return False
@@ -80,7 +102,10 @@ def _has_wheels(wanted: list[str], platforms: Sequence[str], python: str, direct
     return True
 
 
-def _ask(wanted: Sequence[str], platforms: Sequence[str], python: str, directory: Path) -> None:
+def _ask(
+    wanted: Sequence[str], platforms: Sequence[str], python: str, directory: Path, *options: str
+) -> None:
+    """Raise CommandError where pip finds no wheels; its own settings say which index is asked."""
     machine = platform.machine()
     run(
         [
@@ -88,7 +113,7 @@ def _ask(wanted: Sequence[str], platforms: Sequence[str], python: str, directory
             *("--quiet", "--no-input", "--disable-pip-version-check", "--only-binary=:all:"),
             *(f"--platform={name}_{machine}" for name in platforms),
             *("--implementation=cp", f"--python-version={python}"),
-            *(f"--target={directory / 'nothing'}", *wanted),
+            *(f"--target={directory / 'nothing'}", *options, "--", *wanted),
         ],
         cwd=directory,
         timeout_seconds=TIMEOUT_SECONDS,

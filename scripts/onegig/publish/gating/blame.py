@@ -12,6 +12,7 @@ from onegig.model.report import Report
 from onegig.model.run import Failure
 from onegig.model.stack import Stack
 from onegig.paths import from_here
+from onegig.regular import read_text
 from onegig.report.accounts import largest_fix
 from onegig.report.annotations import Place, parse_place
 from onegig.report.view import images_by_service
@@ -69,11 +70,8 @@ def _places(detail: str, stack: Stack | None) -> Iterator[str]:
 
 def _line(path: Path, instruction: str) -> str:
     """Where an instruction stands in a Dockerfile; "" for one that cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return f"{from_here(path)}:{line_of(text, instruction)}"
+    text = read_text(path)
+    return "" if text is None else f"{from_here(path)}:{line_of(text, instruction)}"
 
 
 def _dockerfiles(stack: Stack | None) -> dict[str, Path]:

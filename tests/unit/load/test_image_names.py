@@ -1,0 +1,84 @@
+"""Which texts are names of images, and what is said of a service with another."""
+
+from pathlib import Path
+
+import pytest
+
+from onegig.errors import ConfigError
+from onegig.load.image_names import is_image_name, refuse_bad_names
+from onegig.load.stack import load_stack
+
+pytestmark = pytest.mark.security
+
+DIGEST = f"sha256:{'0f' * 32}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alpine",
+        "alpine:3.23",
+        f"alpine@{DIGEST}",
+        f"alpine:3.23@{DIGEST}",
+        DIGEST,
+        "0f" * 32,
+        "library/a__b/c---d/e.f_g:V_1.2-x",
+        "localhost:5000/a",
+        "Registry.Example/a",
+        "ghcr.io/owner/name/sub:latest",
+        "[::1]:5000/a:1",
+    ],
+)
+def test_names(name: str) -> None:
+    assert is_image_name(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a:1,dest=/tmp/OVERWRITTEN,a=",
+        "a:1,name=b",
+        'a"b',
+        "-a",
+        "--output=x",
+        "a:",
+        "a:-1",
+        "a b",
+        "a\n",
+        "a\nRUN x",
+        "A",
+        "a/B",
+        "a//b",
+        "a/",
+        "../a",
+        "a@sha256:00",
+        "a:1:2",
+        "https://example.org/a",
+        f"a:{'x' * 129}",
+        "a" * 601,
+        "\u0430",
+    ],
+)
+def test_texts_that_are_none(text: str) -> None:
+    assert not is_image_name(text)
+
+
+def test_the_service_and_its_line_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "compose.yml"
+    path.write_text("services:\n  web:\n    image: 'a:1,dest=/x'\n")
+    config = {"services": {"db": {"image": "db:1"}, "own": {}, "web": {"image": "a:1,dest=/x\x1b"}}}
+    with pytest.raises(ConfigError) as caught:
+        refuse_bad_names(config, (path,))
+    assert caught.value.message.startswith(f"{path}:3: the image of the service web is not a name")
+    assert "\x1b" not in caught.value.message
+
+
+def test_a_variable_does_not_bring_another_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = 'services:\n  web:\n    image: "a:1$${X:+,dest=/tmp/OVERWRITTEN,a=}"\n'
+    Path("compose.yml").write_text(text)
+    with pytest.raises(ConfigError, match=r"compose\.yml:3: the image of the service web"):
+        load_stack()
