@@ -193,13 +193,28 @@ def compose(folder: Path) -> dict[str, Any]:
                     "/:/host:rw,rshared",
                 ]
             ),
-            "kernel": service(volumes=["/proc:/p", "/sys:/s", "/.onegig/sock:/sock"]),
+            "kernel": service(
+                volumes=[
+                    *("/proc:/p", "/sys:/s", "/.onegig/sock:/sock"),
+                    *("relative:/relative", "absolute:/absolute"),
+                    {
+                        "type": "bind",
+                        "source": "/proc",
+                        "target": "/alone",
+                        "bind": {"recursive": "disabled"},
+                    },
+                ]
+            ),
             "privileged": service(privileged=True),
             "vpn": service(
                 cap_add=["NET_ADMIN", "SYS_MODULE"],
                 devices=["/dev/net/tun"],
                 sysctls={"net.ipv4.ip_forward": "1", "kernel.msgmax": "65000"},
             ),
+        },
+        "volumes": {
+            name: {"driver_opts": {"type": "none", "o": "bind", "device": device}}
+            for name, device in (("relative", "proc"), ("absolute", "/proc"))
         },
     }
 
@@ -251,13 +266,16 @@ def test_a_stack_writes_nothing_on_the_machine(
 
 def test_a_stack_changes_nothing_of_the_kernel(boxed: Boxed) -> None:
     """The files are only opened for writing, so that nothing changes where an attack succeeds."""
+    points = ("/p", "/relative", "/absolute", "/alone")
     for path in (
-        *("/p/sys/kernel/core_pattern", "/p/sys/vm/swappiness", "/p/sysrq-trigger"),
+        *(f"{point}/sys/vm/swappiness" for point in points),
+        *(f"{point}/sysrq-trigger" for point in points),
         *("/s/kernel/mm/transparent_hugepage/enabled", "/s/power/state"),
     ):
         said = boxed.sh("kernel", f"[ ! -e {path} ] || (: >>{path}) 2>&1")
         assert said == "" or "Read-only file system" in said, said
-    assert "Read-only" in boxed.sh("kernel", "(: >>/p/sys/kernel/core_pattern) 2>&1")
+    for point in points:
+        assert "Read-only" in boxed.sh("kernel", f"(: >>{point}/sys/kernel/core_pattern) 2>&1")
     assert boxed.sh("kernel", "(: >>/p/sys/net/ipv4/ip_forward) 2>&1") == ""  # the box's own
 
 

@@ -28,6 +28,7 @@ BOX_FOLDER = "/.onegig"  # in it, the data of the box's engine
 HARMLESS_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 KERNEL_FOLDERS = ("/proc", "/sys", "/dev")
 RUN_FOLDERS = ("/run", "/var/run")
+FILE_SYSTEMS = ("", "none", "tmpfs", "nfs", "nfs4", "cifs")  # that lead to no kernel and no disk
 
 
 def find_host_access(
@@ -60,6 +61,11 @@ def _reasons(service: Config, config: Config, real_path: RealPath) -> Iterator[s
         if _switches_off(text)
     )
     yield from _programs(service)
+    yield from (
+        f"driver_opts.type: {options['type']}"
+        for options in _driver_options(service, config)
+        if str(options.get("type") or "") not in FILE_SYSTEMS
+    )
     yield from (
         f"mounts {path}"
         for path in _mounted(service, config)
@@ -94,7 +100,9 @@ def _switches_off(option: str) -> bool:
     match key:
         case "seccomp":
             return value != "builtin"  # a profile of one's own may allow anything
-        case "apparmor" | "systempaths":
+        case "apparmor":
+            return value != "docker-default"  # a profile of the machine may allow anything
+        case "systempaths":
             return value == "unconfined"
         case "label":
             return value == "disable" or value.startswith("type:")
@@ -105,6 +113,8 @@ def _switches_off(option: str) -> bool:
 
 def _programs(service: Config) -> Iterator[str]:
     """Yield what runs on the machine itself, or beside the service with more rights."""
+    if service.get("runtime") not in (None, "", "runc"):
+        yield f"runtime: {service['runtime']}"
     if service.get("provider"):
         yield f"provider: {service['provider'].get('type')}"
     if service.get("use_api_socket"):
@@ -116,14 +126,13 @@ def _programs(service: Config) -> Iterator[str]:
 
 def _mounted(service: Config, config: Config) -> Iterator[str]:
     """Yield the paths of the machine that the service sees, by whichever way they are mounted."""
-    volumes: Config = config.get("volumes") or {}
     for mount in service.get("volumes") or ():
         source = str(mount.get("source") or "")
-        if mount.get("type") == "volume":
-            options: Config = (volumes.get(source) or {}).get("driver_opts") or {}
-            source = str(options.get("device") or "")
-        if source.startswith("/"):
+        if mount.get("type") != "volume" and source.startswith("/"):
             yield source
+    for options in _driver_options(service, config):
+        if options.get("device"):
+            yield os.path.join("/", str(options["device"]))  # noqa: PTH118 - the engine runs in /
     for kind in ("configs", "secrets"):
         files: Config = config.get(kind) or {}
         for item in service.get(kind) or ():
@@ -131,6 +140,14 @@ def _mounted(service: Config, config: Config) -> Iterator[str]:
             file = (files.get(name) or {}).get("file")
             if file:
                 yield str(file)
+
+
+def _driver_options(service: Config, config: Config) -> Iterator[Config]:
+    """Yield the driver_opts of the volumes that the service mounts."""
+    volumes: Config = config.get("volumes") or {}
+    for mount in service.get("volumes") or ():
+        if mount.get("type") == "volume":
+            yield (volumes.get(mount.get("source") or "") or {}).get("driver_opts") or {}
 
 
 def _reaches(path: str) -> bool:

@@ -81,6 +81,7 @@ def prepare_project(
         _remove_what_reaches_outside(name, service, architecture, remarks)
         _publish_on_loopback(name, service, hosts, remarks)
         _redirect_sockets(name, service, remarks)
+        _bind_recursively(service)
         _show_the_machines_memory(service, machine_bytes)
     for key, network in (config.get("networks") or {}).items():
         _replace_network_driver(key, network, remarks)
@@ -174,6 +175,16 @@ def _redirect_sockets(name: str, service: Config, remarks: _Remarks) -> None:
             mount["bind"] = {**(mount.get("bind") or {}), "create_host_path": False}
 
 
+def _bind_recursively(service: Config) -> None:
+    """Let no bind mount leave out what is mounted below its source.
+
+    What the box mounts over parts of /proc and /sys keeps the stack from writing there.
+    """
+    for mount in _binds(service):
+        if (mount.get("bind") or {}).get("recursive") == "disabled":
+            del mount["bind"]["recursive"]
+
+
 def _show_the_machines_memory(service: Config, machine_bytes: int) -> None:
     """Let programs see the machine's memory: in /proc/meminfo and as the limit of their cgroup."""
     mounts: list[Config] = service.get("volumes") or []
@@ -212,12 +223,20 @@ def _replace_network_driver(key: str, network: Config | None, remarks: _Remarks)
 
 
 def _replace_volume_driver(key: str, volume: Config | None, remarks: _Remarks) -> None:
-    """Make a plain volume of one that needs a server, a device or a plugin."""
+    """Make a plain volume of one that needs a server, a device or a plugin.
+
+    One that binds a folder binds it with all that is mounted below it, as a service's mounts do.
+    """
     if not volume or volume.get("external"):
         return
     options: Config = volume.get("driver_opts") or {}
     driver = volume.get("driver") or "local"
-    if driver == "local" and (not options or _is_bind(options) or options.get("type") == "tmpfs"):
+    if driver == "local" and _is_bind(options):
+        flags = str(options["o"]).split(",")
+        options["o"] = ",".join("rbind" if flag == "bind" else flag for flag in flags)
+        options["device"] = _from_root(str(options["device"]))
+        return
+    if driver == "local" and (not options or options.get("type") == "tmpfs"):
         return
     volume.pop("driver", None)
     volume.pop("driver_opts", None)
@@ -258,7 +277,13 @@ def _binds(service: Config) -> list[Config]:
 
 def _is_bind(options: Config) -> bool:
     """Return whether a local volume's driver_opts make it a bind mount."""
-    return "device" in options and "bind" in str(options.get("o", "")).split(",")
+    flags = str(options.get("o") or "").split(",")
+    return bool(options.get("device")) and not {"bind", "rbind"}.isdisjoint(flags)
+
+
+def _from_root(path: str) -> str:
+    """Return a path as the box's engine, which runs in the root, understands it."""
+    return path if path.startswith("/") else os.path.normpath(f"/{path}")
 
 
 def _bytes(holder: Config, key: str) -> int:

@@ -43,6 +43,8 @@ ASKS: list[tuple[Config, str]] = [
     ({"security_opt": ["seccomp:unconfined"]}, "security_opt: seccomp:unconfined"),
     ({"security_opt": ["seccomp=./mine.json"]}, "security_opt: seccomp=./mine.json"),
     ({"security_opt": ["apparmor=unconfined"]}, "security_opt: apparmor=unconfined"),
+    ({"security_opt": ["apparmor:mine"]}, "security_opt: apparmor:mine"),
+    ({"runtime": "kata"}, "runtime: kata"),
     ({"security_opt": ["label:disable"]}, "security_opt: label:disable"),
     ({"security_opt": ["label=type:spc_t"]}, "security_opt: label=type:spc_t"),
     ({"security_opt": ["systempaths=unconfined"]}, "security_opt: systempaths=unconfined"),
@@ -81,6 +83,54 @@ def test_paths_that_reach_the_machine_are_named_however_they_are_mounted(path: s
         assert reasons({kind: [{"source": "a"}]}, **{kind: {"a": {"file": path}}}) == named
 
 
+def of_volume(options: Config) -> list[str]:
+    mount = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
+    return reasons(mount, volumes={"data": {"driver_opts": options}, "other": None})
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "device",
+    ["proc", "./proc", "../proc", "srv/../sys", "run/docker.sock", ".onegig", ".", "dev/sda"],
+)
+@pytest.mark.parametrize("flags", ["bind", "rbind", "ro,bind"])
+def test_a_relative_device_lies_below_the_root(device: str, flags: str) -> None:
+    options = {"type": "none", "o": flags, "device": device}
+    assert of_volume(options) == [f"mounts /{device}"]
+
+
+@pytest.mark.security
+def test_links_of_a_relative_device_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to("/proc")
+    device = str(tmp_path / "data").lstrip("/")
+    volumes = {"data": {"driver_opts": {"type": "none", "o": "bind", "device": device}}}
+    web = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
+    found = find_host_access({"services": {"web": web}, "volumes": volumes})
+    assert found == (HostAccess(service="web", reason=f"mounts /{device}"),)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("kind", ["proc", "sysfs", "devtmpfs", "overlay", "ext4", "PROC"])
+def test_file_systems_that_lead_to_the_kernel_or_a_disk_are_named(kind: str) -> None:
+    assert of_volume({"type": kind, "device": "x"}) == [f"driver_opts.type: {kind}"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": "none", "o": "bind", "device": "srv/data"},
+        {"type": "tmpfs", "device": "tmpfs"},
+        {"type": "nfs", "o": "addr=1.2.3.4", "device": ":/proc"},
+        {"type": "nfs4", "o": "addr=1.2.3.4", "device": ":/x"},
+        {"type": "cifs", "device": "//nas/x"},
+        {"size": "1g"},
+    ],
+    ids=str,
+)
+def test_volumes_of_folders_memory_and_servers_are_not_named(options: Config) -> None:
+    assert of_volume(options) == []
+
+
 @pytest.mark.security
 @pytest.mark.parametrize("target", ["/proc", "/var/run/docker.sock", "/"])
 def test_links_are_followed(tmp_path: Path, target: str) -> None:
@@ -105,6 +155,9 @@ def test_the_hosts_network_by_another_name(network: Config) -> None:
         {"network_mode": "bridge", "pid": "service:db", "ipc": "shareable", "cgroup": "private"},
         {"cap_add": ["NET_BIND_SERVICE", "CAP_CHOWN"], "cap_drop": ["ALL"]},
         {"security_opt": ["no-new-privileges:true", "seccomp=builtin", "label=level:s0"]},
+        {"security_opt": ["apparmor=docker-default"]},
+        {"runtime": "runc"},
+        {"runtime": ""},
         {"sysctls": {"net.core.somaxconn": "1024"}},
         {"build": {"context": ".", "network": "none"}},
         bind("/srv/data"),

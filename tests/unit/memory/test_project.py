@@ -392,13 +392,54 @@ def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -
 
 
 @pytest.mark.parametrize(
-    "options", [{"type": "tmpfs", "device": "tmpfs"}, {"o": "bind", "device": "/srv"}]
+    "options", [{"type": "tmpfs", "device": "tmpfs"}, {"o": "rbind", "device": "/srv"}]
 )
 def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
     volume = {"name": "m", "driver": "local", "driver_opts": options}
     project = prepare({"web": {}}, volumes={"media": volume})
     assert project.config["volumes"]["media"] == volume
     assert project.remarks == ()
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("flags", "device", "bound", "path"),
+    [
+        ("bind", "/proc", "rbind", "/proc"),
+        ("bind", "proc", "rbind", "/proc"),
+        ("ro,bind,rslave", "../proc", "ro,rbind,rslave", "/proc"),
+        ("bind,rbind", "./srv/x/..", "rbind,rbind", "/srv"),
+        ("rbind", ".onegig", "rbind", "/.onegig"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["none", "tmpfs", "proc"])
+def test_a_volume_of_a_folder_shows_what_is_mounted_below_it(
+    flags: str, device: str, bound: str, path: str, kind: str
+) -> None:
+    options = {"type": kind, "o": flags, "device": device}
+    project = prepare({"web": {}}, volumes={"v": {"name": "v", "driver_opts": options}})
+    assert project.config["volumes"]["v"]["driver_opts"] == {
+        "type": kind,
+        "o": bound,
+        "device": path,
+    }
+    assert project.folders == (path,)
+    assert project.remarks == ()
+
+
+@pytest.mark.security
+def test_a_bind_mount_shows_what_is_mounted_below_it() -> None:
+    mounts = [
+        bind("/proc", "/a", bind={"recursive": "disabled", "propagation": "rslave"}),
+        bind("/proc", "/b", bind={"recursive": "readonly"}),
+        bind("/proc", "/c", bind=None),
+    ]
+    shown = service(volumes=mounts)["volumes"]
+    assert [mount["bind"] for mount in shown[:3]] == [
+        {"propagation": "rslave"},
+        {"recursive": "readonly"},
+        None,
+    ]
 
 
 # The box itself
