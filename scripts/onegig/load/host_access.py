@@ -13,6 +13,7 @@ from onegig.model.host_access import HostAccess
 Config = Mapping[str, Any]
 RealPath = Callable[[str], str]
 
+FOREIGN = "container:"  # before the name of a container that is not the project's
 NAMESPACES = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
 # https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
 DEFAULT_CAPABILITIES = (
@@ -40,11 +41,31 @@ def find_host_access(
     name and by what symbolic links make of them.
     """
     services: Config = config.get("services") or {}
+    found = {
+        name: dict.fromkeys(_reasons(service or {}, config, real_path))
+        for name, service in services.items()
+    }
+    for _ in services:  # what is shared may be shared again
+        for name, service in services.items():
+            shared = _shared(service or {})
+            found[name] |= dict.fromkeys(
+                reason for reason, other in shared if other.startswith(FOREIGN) or found.get(other)
+            )
     return tuple(
         HostAccess(service=name, reason=reason)
-        for name, service in services.items()
-        for reason in dict.fromkeys(_reasons(service or {}, config, real_path))
+        for name, reasons in found.items()
+        for reason in reasons
     )
+
+
+def _shared(service: Config) -> Iterator[tuple[str, str]]:
+    """Yield what a service shares, and with which one: its name, or FOREIGN and a container's."""
+    for text in map(str, service.get("volumes_from") or ()):
+        yield f"volumes_from: {text}", text if text.startswith(FOREIGN) else text.partition(":")[0]
+    for key in NAMESPACES:
+        value = str(service.get(key) or "")
+        if value.startswith(("service:", FOREIGN)):
+            yield f"{key}: {value}", value.removeprefix("service:")
 
 
 def _reasons(service: Config, config: Config, real_path: RealPath) -> Iterator[str]:

@@ -177,6 +177,37 @@ def test_what_stays_in_the_box_is_not_named(service: Config) -> None:
     assert reasons(service) == []
 
 
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("shared", "reason"),
+    [
+        ({"volumes_from": ["proxy:ro"]}, "volumes_from: proxy:ro"),
+        ({"pid": "service:proxy"}, "pid: service:proxy"),
+        ({"volumes_from": ["middle"]}, "volumes_from: middle"),
+        ({"volumes_from": ["container:other"]}, "volumes_from: container:other"),
+        ({"network_mode": "container:other"}, "network_mode: container:other"),
+    ],
+)
+def test_what_is_shared_with_a_service_that_reaches_the_machine(
+    shared: Config, reason: str
+) -> None:
+    services = {
+        "web": shared,
+        "middle": {"volumes_from": ["proxy"]},
+        "proxy": {**bind("/var/run/docker.sock"), "pid": "host"},
+    }
+    found = find_host_access({"services": services}, lambda path: path)
+    assert [one.reason for one in found if one.service == "web"] == [reason]
+
+
+def test_what_is_shared_with_a_service_that_reaches_nothing() -> None:
+    services = {
+        "web": {"volumes_from": ["db"], "network_mode": "service:db", "pid": "service:db"},
+        "db": bind("/srv/data"),
+    }
+    assert find_host_access({"services": services}, lambda path: path) == ()
+
+
 def test_reasons_stand_in_the_files_order_each_once() -> None:
     services = {
         "b": {"privileged": True, "volumes": [*bind("/run")["volumes"] * 2]},
