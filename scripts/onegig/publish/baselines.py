@@ -6,6 +6,7 @@ from onegig.errors import GithubError, HistoryError
 from onegig.model.baseline import Baseline
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.publish.data.history import MOST_BYTES, nearest, parse_history
+from onegig.publish.github.branches import branch_tip
 from onegig.publish.github.client import Client
 
 DATA_BRANCH = "onegig-data"
@@ -41,8 +42,9 @@ def find_baseline(
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
     """Everything measured so far; nothing where there is no branch or file yet."""
     try:
+        tip = branch_tip(client, data_branch)  # a tag may have the branch's name
         text = client.download(
-            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=data_branch
+            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=tip
         )
         return parse_history(text.decode("utf-8"))
     except GithubError as error:

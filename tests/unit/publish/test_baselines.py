@@ -89,10 +89,23 @@ def test_a_history_that_cannot_be_read_is_unknown_not_empty(
     assert "line 2 of the history" in found.reason
 
 
-def test_a_server_in_trouble_is_unknown(
-    stand_in: StandIn, client: Client, commits: list[str]
+@pytest.mark.security
+def test_a_tag_of_the_data_branchs_name_is_not_read(
+    client: Client, state: State, commits: list[str]
 ) -> None:
-    stand_in.fail("GET", "/contents/", status=500, times=99)
+    known = baseline(commits[4])
+    keep(state, to_line(known))
+    forged = to_line(replace(known, metric="forged"))
+    state.tags["onegig-data"] = state.commit({"history.jsonl": forged}, message="Tag")
+    assert find_baseline(client, commits[4], "main") == (known, 0)
+
+
+@pytest.mark.parametrize("path", ["/contents/", "/branches/onegig-data"])
+def test_a_server_in_trouble_is_unknown(
+    stand_in: StandIn, client: Client, state: State, commits: list[str], path: str
+) -> None:
+    keep(state, to_line(baseline(commits[4])))
+    stand_in.fail("GET", path, status=500, times=99)
     assert isinstance(find_baseline(client, commits[4], "main"), Unknown)
 
 

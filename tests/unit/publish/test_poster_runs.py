@@ -146,10 +146,11 @@ def test_a_head_that_moves_while_it_is_judged_is_not_commented_on(
     scene.upload()
     whole = scene.state.pulls[scene.pull.number]
     moved = replace(whole, head_sha=scene.state.commit(parents=(scene.base,), message="Moved"))
+    data = scene.state.commit({"history.jsonl": ""}, branch="onegig-data", message="Data")
     original = stand_in.state.find_commit
 
     def on_history(ref: str) -> Any:
-        if ref == "onegig-data":
+        if ref == data:
             scene.state.pulls[whole.number] = moved
         return original(ref)
 

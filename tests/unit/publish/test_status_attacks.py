@@ -107,7 +107,7 @@ def test_a_success_for_an_unprotected_branch_is_not_carried_to_main(
         in (outcome.lines[-1])
     )
     pull.base_ref = "main"  # its run, which begins, is told of
-    scene.rerun(conclusion=None)
+    scene.run = scene.state.run(pull, conclusion=None)
     tell(scene.event("requested"))
     assert scene.standing() == "pending"
 

@@ -16,6 +16,8 @@ def branch_tip(client: Client, name: str) -> str:
 
 def contains(client: Client, commit: str, older: str) -> bool:
     """Return whether `older` is `commit` or one of its ancestors, both given by SHA."""
+    if commit == older:
+        return True
     try:
         return client.get(f"compare/{older}...{commit}", per_page=1)["status"] in CONTAINED
     except GithubError as error:

@@ -7,6 +7,7 @@ could appear twice: whoever sent it looks first. No error, log or repr holds the
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +27,7 @@ from onegig.publish.github.answer import (
     next_step,
 )
 from onegig.publish.github.clock import Clock
+from onegig.publish.github.kept import Kept
 from onegig.publish.github.patience import MOST_ATTEMPTS, MOST_SECONDS, pause_seconds
 from onegig.publish.github.transport import NoAnswerError, Transport
 
@@ -66,11 +68,21 @@ class Client:
         self._jitter = jitter
         self._tell = tell
         self._known: dict[str, Answer] = {}
+        self._kept = Kept()
         self._waited_seconds = 0.0
         self._next_write = 0.0
 
     def __repr__(self) -> str:
         return f"Client({self.repository!r}, {self._transport!r})"
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """Ask nothing twice within it: what is read is as it was when it was read first."""
+        self._kept.open_look()
+        try:
+            yield
+        finally:
+            self._kept.close_look()
 
     def get(self, path: str, **parameters: str | int) -> Any:
         """The JSON at `path`; asked again, GitHub only says that it has not changed."""
@@ -126,6 +138,7 @@ class Client:
         answer = self._ask(replace(request, etag=known.headers["etag"]) if known else request)
         if known and answer.status == NOT_CHANGED:
             answer = known
+            self._kept.keep(request, answer)
         if "etag" in answer.headers and len(answer.body) <= MOST_REMEMBERED_BYTES:
             self._known[name] = answer
         if len(self._known) > MOST_REMEMBERED:
@@ -135,9 +148,11 @@ class Client:
     def _ask(self, request: Request) -> Answer:
         attempt = 0
         while True:
-            outcome = self._once(request)
-            if isinstance(outcome, Answer) and outcome.is_expected:
-                return outcome
+            outcome = self._kept.find(request) or self._once(request)
+            if isinstance(outcome, Answer):
+                self._kept.keep(request, outcome)
+                if outcome.is_expected:
+                    return outcome
             if not _may_repeat(request, outcome):
                 raise _failure(request, outcome)
             self._wait(request, outcome, attempt)

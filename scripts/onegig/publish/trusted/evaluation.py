@@ -7,7 +7,7 @@ comes before one that nobody did. Of those that count the worst decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from onegig.errors import OnegigError
@@ -26,6 +26,7 @@ from onegig.publish.trusted.statuses import Status, describe
 from onegig.publish.trusted.trigger import Home
 
 MOST_COUNTING = 20
+MOST_TOLD = 5  # pull requests of one commit that get a comment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,7 @@ class Evaluation:
     status: Status | None
     reason: str = ""
     answers: tuple[Answer, ...] = ()
+    untold: int = 0  # pull requests that are one too many for a comment
 
     @property
     def decided(self) -> tuple[object, ...]:
@@ -53,6 +55,16 @@ class Evaluation:
         said = (self.status.state, self.status.description) if self.status else self.reason
         runs = [(one.pull.number, one.run.order) for one in self.answers if one.run]
         return (said, *runs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counting:
+    """The open pull requests of a commit; `reason` says why none of them decides about it."""
+
+    pulls: tuple[Pull, ...] = ()
+    confirmers: Mapping[int, str] = field(default_factory=dict)  # logins by number
+    counting: tuple[Pull, ...] = ()
+    reason: str = ""
 
 
 def evaluate(
@@ -67,25 +79,32 @@ def evaluate(
 
     Raises GithubError. What goes wrong with a single pull request is an opinion on that one.
     """
+    found = find_counting(client, home, head_sha, settings)
+    if len(found.counting) > MOST_COUNTING:
+        return Evaluation(status=too_many(len(found.counting)))
+    others = [pull for pull in found.pulls if pull not in found.counting]
+    wanting = [pull for pull in (*found.counting, *others) if wants_comment(pull)]
+    told = wanting[:MOST_TOLD]
+    judge = _Judge(client, home, settings, now, found.confirmers)
+    answers = {
+        pull: judge.answer(pull) for pull in found.pulls if pull in found.counting or pull in told
+    }
+    return Evaluation(
+        status=None if found.reason else _status([answers[pull] for pull in found.counting]),
+        reason=found.reason,
+        answers=tuple(answer for pull, answer in answers.items() if pull in told),
+        untold=len(wanting) - len(told),
+    )
+
+
+def find_counting(client: Client, home: Home, head_sha: str, settings: Settings) -> Counting:
+    """Return the open pull requests of a commit, and which of them decide."""
     pulls = find_pulls(client, head_sha, home.default_branch)
     if not pulls:
-        return _no_status(f"no open pull request has {head_sha[:12]} as its head now")
+        return Counting(reason=f"no open pull request has {head_sha[:12]} as its head now")
     confirmers = find_confirmers(client, home, settings.own_workflow, pulls, settings.own_run)
     counting, reason = _counting(client, home, head_sha, pulls, confirmers)
-    if len(counting) > MOST_COUNTING:
-        return Evaluation(status=_too_many(len(counting)))
-    judge = _Judge(client, home, settings, now, confirmers)
-    answers = {
-        pull: judge.answer(pull) for pull in pulls if pull in counting or wants_comment(pull)
-    }
-    told = tuple(answer for pull, answer in answers.items() if wants_comment(pull))
-    if reason:
-        return replace(_no_status(reason), answers=told)
-    return Evaluation(status=_status([answers[pull] for pull in counting]), answers=told)
-
-
-def _no_status(reason: str) -> Evaluation:
-    return Evaluation(status=None, reason=reason)
+    return Counting(pulls=pulls, confirmers=confirmers, counting=counting, reason=reason)
 
 
 def _counting(
@@ -123,7 +142,8 @@ def _status(answers: Sequence[Answer]) -> Status:
     )
 
 
-def _too_many(count: int) -> Status:
+def too_many(count: int) -> Status:
+    """Return the status of a commit of too many pull requests to judge them all."""
     text = f"{count} pull requests of one commit: close some"
     return Status(state=Standing.ERROR, description=text, url="")
 

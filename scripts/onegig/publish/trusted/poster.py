@@ -5,7 +5,7 @@
 Nothing of a pull request is checked out or run. Nothing is taken over from a comment, a status or a
 check: each job computes the answer afresh from what GitHub has recorded. Jobs need not run one
 after the other either. After writing, each reads everything again and writes again if the answer
-has changed: so whoever writes last has also read last.
+has changed: so whoever writes last has also read last. Who has written nothing leaves it to them.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ from onegig.publish.github.clock import Clock
 from onegig.publish.trusted.comment import NotPosted, Posted, upsert
 from onegig.publish.trusted.confirmations import check_confirmation
 from onegig.publish.trusted.evaluation import Answer, Evaluation, evaluate
+from onegig.publish.trusted.glance import glance
 from onegig.publish.trusted.group import evaluate_group
 from onegig.publish.trusted.pulls import Pull, why_stale
 from onegig.publish.trusted.runs import Ignored
@@ -49,6 +50,15 @@ class _Round:
     lines: tuple[str, ...]
     summary: str
     errors: tuple[OnegigError, ...]
+    has_written: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _StatusLine:
+    """What became of the status."""
+
+    line: str
+    has_written: bool
 
 
 def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Clock) -> Outcome:
@@ -67,22 +77,34 @@ def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Cl
     rounds: list[_Round] = []
     decided: tuple[object, ...] = ()
     for _ in range(MOST_ROUNDS):
-        found = _evaluate(client, trigger, settings, clock)
+        with client.look():
+            found = _evaluate(client, trigger, settings, clock, is_first=not rounds)
         if rounds and found.decided == decided:
             break
         decided = found.decided
         rounds.append(_write(client, trigger, found, settings))
         if rounds[-1].errors:
             raise _together(rounds[-1].errors)
+        if not rounds[-1].has_written:
+            break
     lines = (line for one in rounds for line in one.lines)
     return Outcome(lines=tuple(dict.fromkeys(lines)), summary=rounds[-1].summary)
 
 
 def _evaluate(
-    client: Client, trigger: RunEvent | Confirmation, settings: Settings, clock: Clock
+    client: Client,
+    trigger: RunEvent | Confirmation,
+    settings: Settings,
+    clock: Clock,
+    *,
+    is_first: bool,
 ) -> Evaluation:
     if isinstance(trigger, RunEvent) and trigger.is_group:
         return evaluate_group(client, trigger.home, trigger.run.head_sha, settings)
+    if isinstance(trigger, RunEvent) and trigger.has_no_numbers:
+        seen = glance(client, trigger, settings, is_first=is_first)
+        if seen:
+            return seen
 
     def wants_comment(pull: Pull) -> bool:
         if isinstance(trigger, Confirmation):
@@ -102,6 +124,7 @@ def _write(
 ) -> _Round:
     """Write comments and status; where one fails the others are written all the same."""
     lines, errors, url, summary = [], [], "", ""
+    has_written = False
     for answer in found.answers:
         if answer.error:
             errors.append(answer.error)
@@ -112,16 +135,21 @@ def _write(
                 errors.append(comment)
             else:
                 url = url or (comment.url if isinstance(comment, Posted) else "")
+                has_written |= isinstance(comment, Posted) and comment.action != "unchanged"
                 lines.append(_comment_line(comment, answer.pull))
+    if found.untold:
+        lines.append(f"no comment on {found.untold} more pull requests of this commit")
     status = _attempt(partial(_status, client, _head(trigger), found, settings, url))
     if isinstance(status, GithubError):
         errors.append(status)
     else:
-        lines.append(status)
+        has_written |= status.has_written
+        lines.append(status.line)
     return _Round(
         lines=tuple(lines),
         summary=summary or _note(lines[-1] if lines else ""),
         errors=tuple(errors),
+        has_written=has_written,
     )
 
 
@@ -142,14 +170,15 @@ def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | Not
 
 def _status(
     client: Client, head_sha: str, found: Evaluation, settings: Settings, comment_url: str
-) -> str:
+) -> _StatusLine:
     status, name = found.status, settings.status
     if status is None:
-        return f"no status {name}: {found.reason}"
+        return _StatusLine(line=f"no status {name}: {found.reason}", has_written=False)
     status = replace(status, url=comment_url or status.url)
     is_set = set_status(client, head_sha, status, name=name, author=settings.author)
     unchanged = "" if is_set else " (unchanged)"
-    return f"status {name}: {status.state}{unchanged}, {status.description}"
+    line = f"status {name}: {status.state}{unchanged}, {status.description}"
+    return _StatusLine(line=line, has_written=is_set)
 
 
 def _attempt(action: Callable[[], T]) -> T | GithubError:

@@ -15,7 +15,7 @@ from onegig.publish.github.client import Client
 
 WORKFLOW = ".github/workflows/gate.yml"
 ENDED = ("success", "failure", "timed_out", "startup_failure")
-SUCCESS = "success"
+SUCCESS, SKIPPED = "success", "skipped"
 ACTION_REQUIRED = "action_required"  # a stranger's run that nobody has approved yet
 PULL_REQUEST, MERGE_GROUP, PUSH = "pull_request", "merge_group", "push"
 MOST_RUNS = 1000  # GitHub lists no more

@@ -33,7 +33,7 @@ def describe(subject: str, base: str, text: str) -> str:
 
 def set_status(client: Client, sha: str, status: Status, *, name: str, author: str) -> bool:
     """Set the status unless the newest of that name says the same; return whether it was set."""
-    if _newest(client, sha, name) == (author, status.state, status.description):
+    if newest(client, sha, name) == (author, status.state, status.description):
         return False
     link = {"target_url": status.url} if status.url else {}
     client.send(
@@ -44,7 +44,7 @@ def set_status(client: Client, sha: str, status: Status, *, name: str, author: s
     return True
 
 
-def _newest(client: Client, sha: str, name: str) -> tuple[str, str, str] | None:
+def newest(client: Client, sha: str, name: str) -> tuple[str, str, str] | None:
     """Return whose status it is and what it says; GitHub lists the newest first.
 
     A token that may not read them may not set one either, which is the error worth raising.

@@ -13,6 +13,7 @@ from onegig.errors import ConfigError
 from onegig.publish.trusted.runs import (
     MERGE_GROUP,
     PULL_REQUEST,
+    SKIPPED,
     GateRun,
     Ignored,
     Repository,
@@ -44,6 +45,11 @@ class RunEvent:
     run: GateRun
     is_completed: bool
     is_group: bool
+
+    @property
+    def has_no_numbers(self) -> bool:
+        """Whether this run adds nothing to what others have measured."""
+        return not self.is_completed or self.run.conclusion == SKIPPED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
