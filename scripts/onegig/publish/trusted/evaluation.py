@@ -62,7 +62,7 @@ class Counting:
     """The open pull requests of a commit; `reason` says why none of them decides about it."""
 
     pulls: tuple[Pull, ...] = ()
-    confirmers: Mapping[int, str] = field(default_factory=dict)  # logins by number
+    confirmers: Mapping[int, Confirmed] = field(default_factory=dict)  # logins by number
     counting: tuple[Pull, ...] = ()
     reason: str = ""
 
