@@ -4,9 +4,10 @@
 
 Nothing of a pull request is checked out or run. Nothing is taken over from a comment, a status or a
 check: each job computes the answer afresh from what GitHub has recorded. (Where a run was skipped,
-as for a new title, a status that names the same pull request and base may stay as it is.) Jobs need not run one
-after the other either. After writing, each reads everything again and writes again if the answer
-has changed: so whoever writes last has also read last. Who has written nothing leaves it to them.
+as for a new title, a status that names the same pull request and base may stay as it is.) Jobs need
+not run one after the other either. After writing, each reads everything again and writes again if
+the answer has changed: so whoever writes last has also read last. Who has written nothing leaves it
+to them.
 """
 
 from collections.abc import Callable, Mapping
