@@ -1,4 +1,4 @@
-"""Which of the user's variables a program gets: a short list for each, and all of them for compose.
+"""Choose the variables that a program gets: a short list for each, and all of them for compose.
 
 Compose hands on to builds and containers whatever of its environment a compose file names, as
 `${NAME}`, as a bare `environment: [NAME]` or as a secret. At the prompt that is the user's shell,

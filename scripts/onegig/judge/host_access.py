@@ -1,4 +1,4 @@
-"""Which services may reach the machine they run on, and how to say that they can."""
+"""Find the services that may reach the machine they run on, and name them in a sentence."""
 
 from collections.abc import Sequence
 

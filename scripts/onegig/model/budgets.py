@@ -37,7 +37,7 @@ class Policy(StrEnum):
 
 
 class Forks(StrEnum):
-    """What a GO or WARN that a fork's own job measured comes to on a pull request."""
+    """Say what a GO or WARN measured by a fork's own job counts for on a pull request."""
 
     CONFIRM = "confirm"  # a maintainer has to confirm it
     TRUST = "trust"  # a success

@@ -1,4 +1,4 @@
-"""What a compose file asks for that can reach the machine it runs on."""
+"""Describe a request of a compose file that can reach the machine it runs on."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What no build of a checkout may have: the kernel's view of this machine, the cache's token.
+"""Refuse what no build of a checkout may have: the kernel's files, the cache's token.
 
 Every process can be looked into below /proc: a build that gets a file from there could read the
 variables of a job, its token included.

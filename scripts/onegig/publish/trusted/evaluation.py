@@ -1,4 +1,4 @@
-"""What a commit's status has to say now, from what GitHub has recorded and nothing else.
+"""Evaluate a commit's status from what GitHub has recorded, and from nothing else.
 
 Which pull requests count: those into protected branches, as a success for another branch would be
 carried along when the base is changed. Among them one's own come before those of forks, so that a
@@ -31,7 +31,7 @@ MOST_TOLD = 5  # pull requests of one commit that get a comment
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What is to be said about one pull request; without a report there is nothing to comment."""
+    """Hold the answer for one pull request; without a report there is nothing to comment."""
 
     pull: Pull
     opinion: Opinion
@@ -51,7 +51,7 @@ class Evaluation:
 
     @property
     def decided(self) -> tuple[object, ...]:
-        """What was decided, to see whether it has changed since."""
+        """Return what was decided, to compare it with a later look."""
         said = (self.status.state, self.status.description) if self.status else self.reason
         runs = [(one.pull.number, one.run.order) for one in self.answers if one.run]
         return (said, *runs)

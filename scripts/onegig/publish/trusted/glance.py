@@ -1,4 +1,4 @@
-"""What GitHub's lists alone say of a commit: enough for a run that begins, or measured nothing.
+"""Read GitHub's lists alone: enough for a run that begins, or that measured nothing.
 
 A run that begins makes its commit wait. One that has ended already is told of when its end is: that
 is another event, so there is nothing to say now. A run that was skipped, as a new title's is,

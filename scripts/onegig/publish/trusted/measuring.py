@@ -1,4 +1,4 @@
-"""What of a pull request decides how is measured and differs from the base branch, by content.
+"""Find the files of a pull request that change how it is measured, by content.
 
 That is the gate's workflow, the local actions and scripts it runs, what links among these point to,
 and the commits of submodules. Lists of changed files would not do: a link stays the same while its

@@ -1,4 +1,4 @@
-"""What onegig thinks of a pull request: may it pass, must it not, or has somebody else to say so.
+"""Form an opinion on a pull request: it passes, it fails, or a maintainer has to decide.
 
 The opinion is the worst of what the numbers say by the base branch's limits, of how the gate's own
 job ended (GitHub says so, not the artifact), and of how much the numbers can be trusted:
@@ -104,5 +104,5 @@ def _doubts(report: Report, budgets: Budgets) -> list[str]:
 
 
 def _measured_otherwise(review: Review) -> bool:
-    """Whether its budgets.yml measures differently: the gate's job reads the pull request's own."""
+    """Return whether its own budgets.yml, which the gate's job reads, measures differently."""
     return any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)

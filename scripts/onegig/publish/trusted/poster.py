@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What was done, a line each, and the text for the job's own summary."""
+    """List what was done, a line each, with the text for the job's own summary."""
 
     lines: tuple[str, ...]
     summary: str
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Round:
-    """What was written after one look."""
+    """Hold what was written after one look."""
 
     lines: tuple[str, ...]
     summary: str
@@ -57,7 +57,7 @@ class _Round:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _StatusLine:
-    """What became of the status."""
+    """Describe what became of the status."""
 
     line: str
     has_written: bool

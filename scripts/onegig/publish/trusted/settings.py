@@ -1,4 +1,4 @@
-"""What another stack, or another name for things, needs of the trusted half."""
+"""Hold the settings of the trusted half: names and paths that other repositories choose."""
 
 from dataclasses import dataclass
 

@@ -19,7 +19,7 @@ MOST_BRANCH = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """What a commit's status says, and where there is more about it."""
+    """Hold what a commit's status says, and where there is more about it."""
 
     state: Standing
     description: str

@@ -1,4 +1,4 @@
-"""What started this job: the gate's run for a commit, or a maintainer who confirms its numbers.
+"""Read what started this job: a run of the gate, or a maintainer who confirms its numbers.
 
 An event only says which commit to look at. What is said about it comes from GitHub's own records,
 read afresh, so events may come late, twice or in any order.
@@ -48,7 +48,7 @@ class RunEvent:
 
     @property
     def has_no_numbers(self) -> bool:
-        """Whether this run adds nothing to what others have measured."""
+        """Return whether this run adds nothing to what others have measured."""
         return not self.is_completed or self.run.conclusion == SKIPPED
 
 
