@@ -6,18 +6,20 @@ The shares are round, so that a test can say by hand what must be printed.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from onegig.model.accounting import (
+from onegig.model.images import (
     Accounting,
     Cause,
     Dead,
     Duplicate,
     Fate,
     Fix,
+    Image,
+    ImagesReport,
+    Layer,
     Parity,
     Part,
     SizedPath,
 )
-from onegig.model.images import Image, ImagesReport, Layer
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 
 KB = 1000

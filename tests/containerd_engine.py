@@ -12,11 +12,11 @@ from unittest.mock import patch
 import pytest
 from docker import DockerClient
 
+from onegig.engine.owned import new_run
 from onegig.errors import EngineError
-from onegig.memory import box
-from onegig.memory.nesting import HostPrograms, Place
-from onegig.memory.project import BoxProject
-from onegig.owned import new_run
+from onegig.machine import box
+from onegig.machine.nesting import HostPrograms, Place
+from onegig.machine.project import BoxProject
 
 ROOM_BYTES = 4 * 1024**3
 _CONTENT = "io.containerd.content.v1.content/blobs/sha256"

@@ -9,9 +9,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from accounts import with_accounts
-from onegig.model.environment import Environment
 from onegig.model.images import Dive, Image, ImagesReport, Layer, WastedFile
-from onegig.model.measured import Missing
+from onegig.model.measured import Environment, Missing
 from onegig.model.memory import (
     Box,
     EnginePart,

@@ -17,12 +17,12 @@ from github.bodies import repository_id
 from github.description import NPM
 from github.stand_in import StandIn
 from github.state import Pull, Run, State
+from onegig.github.trusted.poster import Outcome
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.model.codec import to_json
 from onegig.model.images import Image, ImagesReport
 from onegig.model.memory import MemoryReport
-from onegig.model.run import RunReport
-from onegig.publish.trusted.poster import Outcome
+from onegig.model.report import RunReport
 
 HERE = "octo/stack"
 FORK = "mallory/stack"

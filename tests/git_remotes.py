@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from onegig.model.baseline import Baseline
+from onegig.github.data import branch as data_branch
+from onegig.github.data.branch import Published
+from onegig.github.data.history import parse_history
+from onegig.github.data.plumbing import Target
 from onegig.model.codec import from_json
-from onegig.publish.data import branch as data_branch
-from onegig.publish.data.branch import Published
-from onegig.publish.data.history import parse_history
-from onegig.publish.data.plumbing import Target
+from onegig.model.verdict import Baseline
 
 BRANCH = "onegig-data"
 OURS = ["README.md", "badge.json", "badge.svg", "baseline.json", "history.jsonl", "trend.svg"]

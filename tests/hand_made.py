@@ -9,7 +9,7 @@ from onegig.images.accounts.accounting import make_accounting
 from onegig.images.accounts.causes import Explained, explain
 from onegig.images.accounts.packages import is_database
 from onegig.images.reading.index import Entry, Kind, LayerIndex
-from onegig.model.accounting import Accounting, Cause
+from onegig.model.images import Accounting, Cause
 
 BASE = "ADD alpine-minirootfs.tar.gz / # buildkit"
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from factories import MIB, make_environment
-from onegig.model.baseline import Baseline, Mark, ServiceNumbers
 from onegig.model.measured import Unknown
-from onegig.model.verdict import State
+from onegig.model.verdict import Baseline, Mark, ServiceNumbers, State
 
 FIRST = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 NOT_MEASURED = Unknown(reason="the box was killed")

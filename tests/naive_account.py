@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from onegig.images.reading.index import Entry, Kind, LayerIndex
-from onegig.model.accounting import Fate
+from onegig.model.images import Fate
 
 Path = tuple[str, ...]
 File = tuple[int, int]  # its layer, its place in there

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from onegig.model.dockerfiles import DockerfilePolicy, Level, Remark
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
-from onegig.model.policy import DockerfilePolicy, Level, Remark
 
 HADOLINT = "2.15.1"
 DESK, REDIS = "services/Dockerfile", "services/redis-coordinator/Dockerfile"

@@ -10,21 +10,18 @@ from datetime import date
 
 from accounts import with_top_layer
 from factories import LOG, MB, SERVICES, make_images, make_memory, make_service
+from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
-from onegig.load.budgets import parse_budgets
-from onegig.model.accounting import Accounting
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Waiver
-from onegig.model.images import Image, ImagesReport, Layer
+from onegig.model.images import Accounting, Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
-from onegig.model.report import Report
-from onegig.model.review import Comparison, LimitChange, Review
-from onegig.model.run import Failure
+from onegig.model.report import Comparison, Failure, LimitChange, Report, Review
+from onegig.model.verdict import Baseline
 from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
 from scenarios import HOSTILE
 

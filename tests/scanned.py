@@ -6,18 +6,16 @@ from typing import Any
 
 from factories import make_images, make_memory, make_service
 from judging import TODAY, checks
+from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.verdict import judge
-from onegig.load.budgets import parse_budgets
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Missing, Skipped
-from onegig.model.report import Report
-from onegig.model.review import Delta
+from onegig.model.report import Delta, Report
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
-from onegig.model.verdict import Check, Verdict
+from onegig.model.verdict import Baseline, Check, Verdict
 
 NO_DATABASE = Skipped(reason="no database")
 WRITTEN = "scan: {vulnerabilities: 0, secrets: 0, misconfigurations: 0}"

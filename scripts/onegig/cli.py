@@ -14,16 +14,7 @@ from onegig.commands.doctor import doctor
 from onegig.commands.gate import check_as_job
 from onegig.commands.init import init
 from onegig.commands.install_trivy import install_trivy
-from onegig.commands.publish import publish_command
-from onegig.commands.shards import shards
-from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
-from onegig.load.dockerfiles import read_build_files
-from onegig.model.codec import from_json, to_json
-from onegig.model.images import ImagesReport
-from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport
-from onegig.model.report import Report
-from onegig.options import (
+from onegig.commands.options import (
     EXISTING_FILE,
     SOME_FILE,
     TYPED,
@@ -34,7 +25,7 @@ from onegig.options import (
     typed_command,
     window_options,
 )
-from onegig.output import (
+from onegig.commands.output import (
     EXITS,
     print_error,
     print_or_write,
@@ -44,11 +35,20 @@ from onegig.output import (
     write_data,
     write_documents,
 )
+from onegig.commands.publish import publish_command
+from onegig.commands.shards import shards
+from onegig.config.builds import read_build_files
+from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
+from onegig.files import refuse_outside, write_file
+from onegig.model.codec import from_json, to_json
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS
 from onegig.report.images import render_images
-from onegig.writing import refuse_outside, write_file
 
 EXIT_CODES = """\b
 Exit codes:

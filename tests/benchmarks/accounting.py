@@ -27,8 +27,8 @@ from unittest.mock import patch
 from docker import DockerClient
 
 from made_images import PARTS
-from onegig.engine import connect
-from onegig.environment import read_environment
+from onegig.engine.client import connect
+from onegig.engine.environment import read_environment
 from onegig.images import dive, examine
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images

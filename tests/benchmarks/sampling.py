@@ -14,12 +14,12 @@ import time
 
 from onegig.memory.stack import start_stack
 
-from onegig.engine import connect
-from onegig.memory.box import open_box
-from onegig.memory.project import prepare_project
+from onegig.engine.client import connect
+from onegig.engine.owned import new_run, remove_leftovers
+from onegig.machine.box import open_box
+from onegig.machine.project import prepare_project
 from onegig.memory.sampler import open_sampler
 from onegig.model.stack import Service, Stack
-from onegig.owned import new_run, remove_leftovers
 from onegig.process import run
 
 

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 import onegig
-from onegig.engine import connect
+from onegig.engine.client import connect
 
 pytestmark = pytest.mark.engine
 

@@ -7,7 +7,7 @@ import requests
 
 from github.description import IS_THERE, REASON
 from github.stand_in import StandIn
-from onegig.publish.github.client import Client
+from onegig.github.client import Client
 
 
 class CountingClock:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from onegig.engine import connect
+from onegig.engine.client import connect
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE
 from stacks import plain_service

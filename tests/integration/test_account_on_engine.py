@@ -26,8 +26,7 @@ from onegig.images.reading.index import Kind
 from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.source import Engine
-from onegig.model.accounting import Fate, Parity
-from onegig.model.images import Dive
+from onegig.model.images import Dive, Fate, Parity
 from saved_image import SavedImage, read_saved, unread
 
 pytestmark = pytest.mark.engine

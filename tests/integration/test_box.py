@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
+from onegig.engine.owned import new_run, remove_leftovers
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.stack import Stack
-from onegig.owned import new_run, remove_leftovers
 
 pytestmark = pytest.mark.engine
 
@@ -163,7 +163,7 @@ def test_killed_runs_are_cleaned_up_by_the_next(
 
 
 if __name__ == "__main__":
-    from onegig.engine import connect
+    from onegig.engine.client import connect
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from small_image import SMALL_IMAGE

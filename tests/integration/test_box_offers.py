@@ -16,14 +16,14 @@ from docker import DockerClient
 from docker.errors import DockerException
 
 from containerd_engine import containerd_engine
-from onegig.load.stack import load_stack
-from onegig.memory.box import Box, open_box
+from onegig.config.stack import load_stack
+from onegig.engine.owned import new_run
+from onegig.machine.box import Box, open_box
+from onegig.machine.project import box_references, prepare_project
+from onegig.machine.start import start_stack
 from onegig.memory.containers import list_containers
-from onegig.memory.project import box_references, prepare_project
-from onegig.memory.start import start_stack
 from onegig.memory.watch import watch_box
 from onegig.model.stack import Stack
-from onegig.owned import new_run
 from onegig.process import run
 from registry import registry
 from small_image import SMALL_IMAGE

@@ -15,15 +15,15 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
-from onegig.load.stack import load_stack
-from onegig.memory import nesting
-from onegig.memory.box import Box, open_box
+from onegig.config.stack import load_stack
+from onegig.engine.owned import new_run
+from onegig.machine import nesting
+from onegig.machine.box import Box, open_box
+from onegig.machine.nesting import Dind, Place, read_script
+from onegig.machine.project import BoxProject, prepare_project
+from onegig.machine.start import start_stack
 from onegig.memory.containers import list_containers
-from onegig.memory.nesting import Dind, Place, read_script
-from onegig.memory.project import BoxProject, prepare_project
-from onegig.memory.start import start_stack
 from onegig.memory.watch import watch_box
-from onegig.owned import new_run
 from onegig.process import run, spawn
 from small_image import SMALL_IMAGE
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from onegig.engine.owned import new_run
 from onegig.errors import BootError
-from onegig.memory import nesting
-from onegig.memory.box import open_box
-from onegig.memory.project import BoxProject
-from onegig.owned import new_run
+from onegig.machine import nesting
+from onegig.machine.box import open_box
+from onegig.machine.project import BoxProject
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine

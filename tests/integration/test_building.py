@@ -8,11 +8,11 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
+from onegig.config.builds import read_build_inputs
+from onegig.config.stack import load_stack
+from onegig.engine.owned import new_run
 from onegig.images.building.build import build_images
-from onegig.load.builds import read_build_inputs
-from onegig.load.stack import load_stack
 from onegig.model.stack import Stack
-from onegig.owned import new_run
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine

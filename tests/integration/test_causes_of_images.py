@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
-from onegig.model.accounting import Accounting, Cause
+from onegig.model.images import Accounting, Cause
 from onegig.model.measured import Unknown
 from onegig.process import run
 from small_image import SMALL_IMAGE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
-from onegig.load.stack import load_stack
 
 pytestmark = pytest.mark.engine
 

@@ -18,8 +18,8 @@ from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
 from made_tars import tar_of
 from onegig.images.reading.layout import Archive
 from onegig.images.reading.source import Engine
-from onegig.memory.box import Box
-from onegig.model.accounting import Accounting
+from onegig.machine.box import Box
+from onegig.model.images import Accounting
 from onegig.process import run
 from saved_image import read_saved
 from small_image import SMALL_IMAGE

@@ -21,9 +21,8 @@ from onegig.cli import main
 from onegig.images import dive
 from onegig.images.reading.layout import Archive
 from onegig.images.reading.source import Engine
-from onegig.memory.box import Box
-from onegig.model.accounting import Accounting, Parity
-from onegig.model.images import Dive, Image
+from onegig.machine.box import Box
+from onegig.model.images import Accounting, Dive, Image, Parity
 from onegig.process import run
 from saved_image import read_saved
 from small_image import SMALL_IMAGE

@@ -14,8 +14,8 @@ import pytest
 
 from corpus_files import BROKEN, CORPUS, NEWER, STACKS, read_documents
 from generated_compose import GeneratedFile, generate_files
+from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
-from onegig.load.stack import load_stack
 from onegig.model.stack import Stack
 from onegig.process import Completed, run
 

@@ -12,7 +12,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
 from onegig.errors import EngineError, InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache

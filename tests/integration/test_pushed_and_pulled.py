@@ -10,13 +10,13 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.environment import read_environment
+from onegig.config.stack import load_stack
+from onegig.engine.environment import read_environment
 from onegig.errors import BuildError
 from onegig.images.building.pull import absent_images, pull_images
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
-from onegig.load.stack import load_stack
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack

@@ -10,14 +10,14 @@ from docker import DockerClient
 
 from factories import make_images
 from judging import TODAY
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
+from onegig.engine.owned import new_run
 from onegig.judge.verdict import judge
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check
-from onegig.owned import new_run
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 

@@ -7,16 +7,16 @@ import pytest
 from docker import DockerClient
 
 from judging import TODAY, checks
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
+from onegig.engine.owned import new_run
+from onegig.judge.noise import rise
 from onegig.judge.verdict import judge
-from onegig.judge.windows import rise
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
-from onegig.owned import new_run
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 

@@ -10,7 +10,7 @@ from mutations.texts import texts
 from mutations.values import values
 from mutations.zips import names, zips
 from onegig.model.codec import to_json
-from onegig.model.run import RunReport
+from onegig.model.report import RunReport
 
 __all__ = ["mutations"]
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig import cli, pipeline
-from onegig.errors import ConfigError
-from onegig.options import (
+from onegig.commands.options import (
     LAUNCHER,
     TYPED_COUNT,
     project_options,
     typed_command,
     window_options,
 )
+from onegig.errors import ConfigError
 from onegig.pipeline import Options, load_limits
 
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}\n"

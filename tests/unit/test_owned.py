@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from onegig.owned import identity, is_alive, new_run, remove_leftovers
+from onegig.engine.owned import identity, is_alive, new_run, remove_leftovers
 
 
 def test_a_living_process_is_alive() -> None:

@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from onegig.init.workflows import NAMES
+from onegig.commands.init_files import NAMES
 
 ROOT = Path(__file__).parents[2]
 PINS = "onegig/images/scanning/trivy.env"
@@ -27,5 +27,5 @@ def test_a_wheel_has_the_workflows_and_the_pins(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for name in NAMES:
             example = (ROOT / "examples/workflows" / name).read_bytes()
-            assert archive.read(f"onegig/init/workflows/{name}") == example
+            assert archive.read(f"onegig/commands/workflows/{name}") == example
         assert archive.read(PINS) == (ROOT / "scripts/setup/trivy.env").read_bytes()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from onegig.files import cache_folder, distrust, make_private
 from onegig.images.cache import open_cache
 from onegig.images.records import LayerRecord
 from onegig.images.scanning import trivy
 from onegig.model.measured import Unknown
-from onegig.private import cache_folder, distrust, make_private
 
 DIGEST = "sha256:" + "a" * 64
 RECORD = LayerRecord(size_bytes=1, compressed_bytes=1)

@@ -7,8 +7,8 @@ import click
 import pytest
 
 from onegig.cli import EXIT_CODES, main
+from onegig.config.budgets import load_budgets
 from onegig.errors import ExitCode
-from onegig.load.budgets import load_budgets
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from onegig.files import MOST_BYTES, read_bytes, read_text
+from onegig.github.gate import find_dockerfiles
 from onegig.images.dockerfiles import hadolint
 from onegig.images.dockerfiles.policy import Build
 from onegig.model.stack import Stack
-from onegig.publish.gating.blame import find_dockerfiles
-from onegig.regular import MOST_BYTES, read_bytes, read_text
 from reviews import make_warn
 from stacks import plain_service
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.budgets import parse_budgets
+from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
-from onegig.load.budgets import parse_budgets
-from onegig.load.stack import load_stack
 from onegig.process import CommandError, find_program, run
 from onegig.variables import NAMED, choose_variables, explain_held_back
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from onegig import pipeline
 from onegig.cli import main
 from onegig.errors import ConfigError, ExitCode
-from onegig.writing import append_file, remove_file, write_file, write_new_file
+from onegig.files import append_file, remove_file, write_file, write_new_file
 from scenarios import make_go
 
 Write = Callable[[Path, str], None]

@@ -10,7 +10,7 @@ import pytest
 from forge import MAIN, PROJECT, Pull
 from github.bodies import repository_id
 from github.state import REPOSITORY
-from onegig.publish.trusted.runs import WORKFLOW
+from onegig.github.trusted.runs import WORKFLOW
 
 EXAMPLES = PROJECT / "tests/npm/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 Payload = dict[str, Any]

@@ -12,10 +12,10 @@ from act import Act, Ran
 from examples import filled_in
 from forge import FILES, Pull, budgets
 from github.stand_in import StandIn
+from onegig.github.baselines import DATA_BRANCH
 from onegig.judge.baseline import make_baseline
-from onegig.model.baseline import ServiceNumbers
 from onegig.model.codec import to_json
-from onegig.publish.baselines import DATA_BRANCH
+from onegig.model.verdict import ServiceNumbers
 from scenarios import REPORTS
 from small_image import SMALL_IMAGE
 

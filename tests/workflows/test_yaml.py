@@ -13,10 +13,10 @@ import yaml
 
 from examples import EXAMPLES
 from forge import PROJECT
+from onegig.github.trusted.confirmations import WORKFLOW as OWN_WORKFLOW
+from onegig.github.trusted.confirmations import title
+from onegig.github.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST, WORKFLOW
 from onegig.model.tiers import catalogue
-from onegig.publish.trusted.confirmations import WORKFLOW as OWN_WORKFLOW
-from onegig.publish.trusted.confirmations import title
-from onegig.publish.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST, WORKFLOW
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
 ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import click
 
-from onegig.commands.asking import append, client_of
+from onegig.commands.init import append, client_of
 from onegig.errors import ConfigError, OnegigError
-from onegig.publish.github.clock import SystemClock
-from onegig.publish.github.job import Job, read_job
-from onegig.publish.trusted.comment import check_key
-from onegig.publish.trusted.poster import Outcome, post
-from onegig.publish.trusted.settings import Settings
+from onegig.github.job import Job, read_job
+from onegig.github.trusted.comment import check_key
+from onegig.github.trusted.poster import Outcome, post
+from onegig.github.trusted.settings import Settings
+from onegig.github.waiting import SystemClock
 from onegig.report.escape import log_line, markdown
 
 DEFAULTS = Settings()

@@ -11,26 +11,24 @@ import click
 from click.core import ParameterSource
 
 from onegig import pipeline
+from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
+from onegig.config.builds import read_build_inputs
+from onegig.config.stack import load_stack, part_of
 from onegig.errors import BootError, ConfigError, InspectError
+from onegig.files import read_text, write_file
 from onegig.images.dockerfiles.dependencies import plan_dependencies
 from onegig.images.dockerfiles.policy import Build, builds_of
 from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.images.dockerfiles.recipe import Recipe, read_recipe
 from onegig.images.dockerfiles.stages import read_stages
 from onegig.images.dockerfiles.wheels import check_wheels
-from onegig.load.builds import read_build_inputs
-from onegig.load.stack import load_stack, part_of
-from onegig.model.images import ImagesReport
+from onegig.model.images import ImagesReport, Side, Trial
 from onegig.model.stack import Stack
-from onegig.model.trial import Side, Trial
-from onegig.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.regular import read_text
 from onegig.report.escape import plain
 from onegig.report.trial import healthy, render_trial
-from onegig.writing import write_file
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
 HEALTHY_SECONDS = 120.0
@@ -163,7 +161,7 @@ def _propose(case: _Case, python: str | None, base: Base | None) -> Proposal:
         )
     plan = plan_dependencies(case.recipe, case.build.read)
 
-    from onegig.owned import new_run  # not where results are only judged
+    from onegig.engine.owned import new_run  # not where results are only judged
 
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from onegig.commands.asking import open_client
+from onegig.commands.init import open_client
 from onegig.errors import GithubError
 from onegig.git import ask_git
+from onegig.github.baselines import DATA_BRANCH
+from onegig.github.doctor.checkout import read_checkout, repository_of
+from onegig.github.doctor.data import DATA_FILES
+from onegig.github.doctor.examination import examine, exit_code
+from onegig.github.doctor.findings import render
+from onegig.github.doctor.hosted import Hosted, read_hosted
+from onegig.github.trusted.runs import WORKFLOW
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.publish.baselines import DATA_BRANCH
-from onegig.publish.doctor.checkout import read_checkout, repository_of
-from onegig.publish.doctor.data import DATA_FILES
-from onegig.publish.doctor.examination import examine, exit_code
-from onegig.publish.doctor.findings import render
-from onegig.publish.doctor.hosted import Hosted, read_hosted
-from onegig.publish.trusted.runs import WORKFLOW
 
 EPILOG = """\b
 Exit codes:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from onegig.commands.asking import append, client_of
+from onegig.commands.init import append, client_of
+from onegig.commands.output import EXITS, print_error, show_report, write_data, write_documents
 from onegig.errors import GithubError
-from onegig.model.baseline import Baseline
+from onegig.github.baselines import find_baseline
+from onegig.github.gate import announce, run_gate, write_numbers
+from onegig.github.job import Job, read_job
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.output import EXITS, print_error, show_report, write_data, write_documents
+from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.publish.baselines import find_baseline
-from onegig.publish.gating.gate import announce, run_gate, write_numbers
-from onegig.publish.github.job import Job, read_job
 from onegig.report import annotations, markdown
 
 

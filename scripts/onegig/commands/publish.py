@@ -8,28 +8,33 @@ from pathlib import Path
 import click
 
 from onegig import pipeline
-from onegig.commands.asking import client_of
+from onegig.commands.init import client_of
+from onegig.commands.options import EXISTING_FILE, project_options
+from onegig.commands.output import read_document
 from onegig.errors import ConfigError
 from onegig.git import ask_git, run_git
-from onegig.model.baseline import Baseline
+from onegig.github.baselines import DATA_BRANCH
+from onegig.github.data.branch import (
+    Published,
+    make_entry,
+    make_report,
+    publish,
+    read_push,
+    web_address,
+    why_foreign,
+)
+from onegig.github.data.plumbing import Target
+from onegig.github.job import SERVER_URL, read_job
+from onegig.github.trusted.numbers import ARTIFACT
+from onegig.github.trusted.runs import WORKFLOW, Ignored
+from onegig.github.waiting import SystemClock
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
-from onegig.model.report import Report
-from onegig.model.run import RunReport
-from onegig.options import EXISTING_FILE, project_options
-from onegig.output import read_document
+from onegig.model.report import Report, RunReport
+from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.process import CommandError
-from onegig.publish.baselines import DATA_BRANCH
-from onegig.publish.data.branch import Published, publish, web_address
-from onegig.publish.data.entries import make_entry
-from onegig.publish.data.plumbing import Target
-from onegig.publish.data.pushes import make_report, read_push, why_foreign
-from onegig.publish.github.clock import SystemClock
-from onegig.publish.github.job import SERVER_URL, read_job
-from onegig.publish.trusted.numbers import ARTIFACT
-from onegig.publish.trusted.runs import WORKFLOW, Ignored
 from onegig.report.escape import log_line
 
 EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

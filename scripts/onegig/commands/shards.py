@@ -8,15 +8,16 @@ from pathlib import Path
 import click
 
 from onegig import pipeline
-from onegig.commands.asking import open_client
+from onegig.commands.init import open_client
+from onegig.commands.options import SOME_FILE, project_options
 from onegig.errors import ConfigError, GithubError
+from onegig.files import append_file
+from onegig.github.baselines import DATA_BRANCH
+from onegig.github.transport import RAW
 from onegig.images.building.shards import Costs, Shard, costs_of, plan_shards
-from onegig.model.baseline import Baseline
 from onegig.model.codec import from_json
-from onegig.options import SOME_FILE, project_options
+from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
-from onegig.publish.baselines import DATA_BRANCH, RAW
-from onegig.writing import append_file
 
 BASELINE = "baseline.json"  # on the data branch
 MOST_BASELINE_BYTES = 4_000_000

@@ -19,14 +19,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from onegig import __version__
+from onegig.files import cache_folder, distrust, make_private
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.index_codec import decode, encode
 from onegig.images.records import ImageRecord, LayerRecord
-from onegig.model.accounting import Accounting, Duplicate
-from onegig.model.images import IMAGES_SCHEMA, Dive, Layer, WastedFile
+from onegig.model.images import IMAGES_SCHEMA, Accounting, Dive, Duplicate, Layer, WastedFile
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
-from onegig.private import cache_folder, distrust, make_private
 
 SCHEMA = f"{IMAGES_SCHEMA}/cache/3"
 UNUSED_DAYS = 30

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.accounts.accounted import account_for
@@ -32,10 +33,8 @@ from onegig.images.reading.stored import ReadableLayer, StoredLayer
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.reading.weighing import weigh
 from onegig.images.records import ImageRecord, LayerRecord
-from onegig.model.accounting import Accounting
-from onegig.model.images import Dive
+from onegig.model.images import Accounting, Dive
 from onegig.model.measured import Unknown
-from onegig.owned import new_run
 
 THREADS_PER_CPU = 2
 PATIENCE = 10  # nice value of the threads that compress

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from onegig.environment import BASE_LABEL, FROM_REGISTRY
+from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
@@ -15,10 +15,8 @@ from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.records import ImageRecord
 from onegig.images.scanning import trivy
 from onegig.images.sharing import add_up, stack_digest
-from onegig.model.accounting import Duplicate
-from onegig.model.environment import Environment
-from onegig.model.images import NOT_BUILT, NOT_SCANNED, Image, ImagesReport
-from onegig.model.measured import Missing, Unknown
+from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport
+from onegig.model.measured import Environment, Missing, Unknown
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention, format_mb
 

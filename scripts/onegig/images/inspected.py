@@ -10,10 +10,8 @@ from onegig.images.large import list_large
 from onegig.images.merge import merge_images, reusable
 from onegig.images.reading.source import ImageSource
 from onegig.images.scanning import trivy
-from onegig.model.accounting import LargeFiles
-from onegig.model.environment import Environment
-from onegig.model.images import NOT_SCANNED, ImagesReport
-from onegig.model.measured import Missing, Unknown
+from onegig.model.images import NOT_SCANNED, ImagesReport, LargeFiles
+from onegig.model.measured import Environment, Missing, Unknown
 
 
 def inspect_others(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onegig.images.accounts.account import escaped
 from onegig.images.reading.index import Entry, Kind, LayerIndex
-from onegig.model.accounting import LargeFile, LargeFiles, LayerFiles
+from onegig.model.images import LargeFile, LargeFiles, LayerFiles
 
 FLOOR_BYTES = 64 * 1024
 MOST_FILES = 20_000

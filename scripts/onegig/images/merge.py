@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 from onegig.errors import InspectError
 from onegig.images.merge_duplicates import merge_duplicates, remark_on
 from onegig.images.sharing import add_up
-from onegig.model.environment import Environment
 from onegig.model.images import Image, ImagesReport
-from onegig.model.measured import Missing
+from onegig.model.measured import Environment, Missing
 
 ALIKE = ("onegig_version", "architecture")  # what bytes can only be compared with equal ones of
 T = TypeVar("T")

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from onegig.images.accounts.duplicates import MOST, find_duplicates
 from onegig.images.large import indexes_of
-from onegig.model.accounting import Duplicate, LargeFiles
-from onegig.model.images import Image, ImagesReport
+from onegig.model.images import Duplicate, Image, ImagesReport, LargeFiles
 from onegig.model.measured import Missing
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from onegig.model.accounting import Accounting
-from onegig.model.images import NOT_ACCOUNTED, Dive, Layer
+from onegig.model.images import NOT_ACCOUNTED, Accounting, Dive, Layer
 from onegig.model.measured import Missing, Unknown
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from onegig.model.environment import Environment
 from onegig.model.images import Image, ImagesReport, Layer
+from onegig.model.measured import Environment
 
 Layers = Sequence[Layer]
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-from onegig.judge.contents import contents_of
-from onegig.judge.remarks import remarks_of
+from onegig.judge.notes import remarks_of
 from onegig.judge.totals import own_ranges
-from onegig.model.baseline import Baseline, Mark, ServiceNumbers
+from onegig.judge.waterfall import contents_of
 from onegig.model.budgets import Metric
-from onegig.model.environment import Environment
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Missing, Unknown
+from onegig.model.measured import Environment, Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.verdict import Baseline, Mark, ServiceNumbers
 
 
 def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:

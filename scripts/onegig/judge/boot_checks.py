@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from onegig.judge.figures import compare, duration, memory, percent
 from onegig.judge.totals import Total
-from onegig.judge.words import compare, duration, memory, percent
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, Start

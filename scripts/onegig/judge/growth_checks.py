@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from onegig.judge.comparable import other_architecture, other_memory
+from onegig.judge.differences import other_architecture, other_memory
+from onegig.judge.figures import one_line, percent_beside
 from onegig.judge.noise import noise_floor
 from onegig.judge.rules import growth_text
 from onegig.judge.totals import add_up, own_ranges
-from onegig.judge.words import one_line, percent_beside
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Growth
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.verdict import Baseline, Check, State, Unit
 
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
+from onegig.judge.figures import one_line
 from onegig.judge.rules import (
     NONE,
     RULES,
@@ -18,9 +19,8 @@ from onegig.judge.rules import (
     raised,
     storage_text,
 )
-from onegig.judge.words import one_line
 from onegig.model.budgets import Budgets, Load, Waiver
-from onegig.model.review import LimitChange
+from onegig.model.report import LimitChange
 from onegig.model.tiers import Tier, catalogue, smallest_tier
 
 _BLOCK_WHEN_WRITTEN = (

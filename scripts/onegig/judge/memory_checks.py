@@ -8,11 +8,11 @@ from onegig.judge.boot_checks import (
     describe_boot,
     starting_peak,
 )
+from onegig.judge.figures import compare, listed, memory, percent, reason, span
+from onegig.judge.noise import FEW_WINDOWS, is_noise
 from onegig.judge.service_checks import check_services
 from onegig.judge.tier import WHERE, name_tier
 from onegig.judge.totals import Total, consumption
-from onegig.judge.windows import FEW_WINDOWS, is_noise
-from onegig.judge.words import compare, listed, memory, percent, reason, span
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport

@@ -6,23 +6,156 @@ left out (no trivy, no database) there is no check; the report says "not scanned
 is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns. Java
 archives, which need a database of their own, are a part of the image's vulnerabilities: the check
 that counts the others says that they were not scanned.
+
+The limits of `scan` in budgets.yml, one for each kind of findings.
+
+Which findings of a scan a limit counts, and which of those are let pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from enum import IntEnum
 
-from onegig.judge.contents import known_of, told
-from onegig.judge.finding_waivers import FindingWaivers
-from onegig.judge.scan_findings import Counted, Weight, count, how_many
-from onegig.judge.scan_rules import ScanRule, rules_of
-from onegig.judge.waivers import terms
-from onegig.judge.words import one_line
-from onegig.model.baseline import Baseline
-from onegig.model.budgets import Budgets, Waiver
+from onegig.judge.figures import one_line
+from onegig.judge.waivers import FindingWaivers, terms
+from onegig.judge.waterfall import Known, known_of, told
+from onegig.model.budgets import Budgets, ScanBudget, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
+from onegig.model.verdict import Baseline, Check, State, Unit
+
+RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanRule:
+    """The limit of one kind of findings."""
+
+    kind: FindingKind
+    name: str
+    noun: str
+    limit: int
+    policy: ScanBudget
+    where: str
+
+    @property
+    def id(self) -> str:
+        """The check's."""
+        return f"image.{self.name}"
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody wrote it."""
+        return self.where == "default"
+
+    def counts(self, finding: Finding | LeftOut) -> bool:
+        """Whether a finding is of its kind and grave enough."""
+        if finding.kind is not self.kind:
+            return False
+        if self.policy.ignore_unfixed and self._is_vulnerabilities and not finding.fixed:
+            return False
+        return RANKS[finding.severity] >= RANKS[self.policy.severity]
+
+    def words(self, count: int) -> str:
+        """Such as "3 fixable vulnerabilities of severity HIGH or above"."""
+        fixable = "fixable " if self._is_vulnerabilities and self.policy.ignore_unfixed else ""
+        grave = self.policy.severity.value
+        above = "" if self.policy.severity is Severity.CRITICAL else " or above"
+        number = f"{count:,}" if count else "no"
+        noun = self.name if count > 1 else self.noun
+        return f"{number} {fixable}{noun} of severity {grave}{above}"
+
+    @property
+    def _is_vulnerabilities(self) -> bool:
+        return self.kind is FindingKind.VULNERABILITY
+
+
+def rules_of(budgets: Budgets) -> Iterator[ScanRule]:
+    """Those that have a limit, written or by default."""
+    scan = budgets.scan
+    for kind, name, noun, limit in (
+        (FindingKind.SECRET, "secrets", "secret", scan.secrets),
+        (FindingKind.VULNERABILITY, "vulnerabilities", "vulnerability", scan.vulnerabilities),
+        (
+            FindingKind.MISCONFIGURATION,
+            "misconfigurations",
+            "misconfiguration",
+            scan.misconfigurations,
+        ),
+    ):
+        if limit is not None:
+            where = budgets.where(f"scan.{name}")
+            yield ScanRule(kind=kind, name=name, noun=noun, limit=limit, policy=scan, where=where)
+
+
+class Weight(IntEnum):
+    """What a finding that a limit counts is to the verdict, and what must be known of it first."""
+
+    NAMED = 0  # let pass by its name: waived, or a secret or misconfiguration of the baseline's
+    BLOCKS = 1
+    INHERITED = 2  # let pass because the baseline has its package
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What counts in one image, the gravest first, and what of it is let pass.
+
+    Of what a report had no room for that is inherited of which all is known that it takes; nothing
+    of it is waived.
+    """
+
+    all: tuple[Finding | LeftOut, ...]
+    waived: dict[Finding, Waiver]
+    expired: tuple[Waiver, ...]
+    inherited: frozenset[Finding | LeftOut]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return how_many(self.all)
+
+    @property
+    def unwaived_count(self) -> int:
+        """How many of them no waiver lets pass."""
+        return self.count - len(self.waived)
+
+    @property
+    def introduced(self) -> tuple[Finding | LeftOut, ...]:
+        """Those of them that the baseline does not have."""
+        let_pass = {*self.waived, *self.inherited}
+        return tuple(one for one in self.all if one not in let_pass)
+
+    def weight(self, one: Finding) -> Weight:
+        """What one of them is to the verdict."""
+        if one in self.waived:
+            return Weight.NAMED
+        if one not in self.inherited:
+            return Weight.BLOCKS
+        is_package = one.kind is FindingKind.VULNERABILITY
+        return Weight.INHERITED if is_package else Weight.NAMED
+
+
+def count(rule: ScanRule, scan: Scan, waivers: FindingWaivers, known: Known | Missing) -> Counted:
+    """What the rule counts; `known` is what the baseline's image has."""
+    counted = sorted(filter(rule.counts, scan.everything), key=lambda one: -RANKS[one.severity])
+    inherited = () if isinstance(known, Missing) else filter(known.has, counted)
+    named = [one for one in counted if isinstance(one, Finding)]
+    in_force = {one: waivers.in_force(one.id) for one in named}
+    expired = dict.fromkeys(waivers.expired(one.id) for one in named)
+    return Counted(
+        all=tuple(counted),
+        waived={one: waiver for one, waiver in in_force.items() if waiver},
+        expired=tuple(waiver for waiver in expired if waiver),
+        inherited=frozenset(inherited),
+    )
+
+
+def how_many(found: Iterable[Finding | LeftOut]) -> int:
+    """Those that were left out are several each."""
+    return sum(one.count if isinstance(one, LeftOut) else 1 for one in found)
+
 
 SHOWN = 2  # findings in a message
 JAVA = "Java archives"

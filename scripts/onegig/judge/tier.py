@@ -7,7 +7,7 @@ smallest one sold with memory.limit is taken. Nothing here is worse than a WARN.
 from collections import Counter
 from collections.abc import Iterator
 
-from onegig.judge.words import memory, one_line
+from onegig.judge.figures import memory, one_line
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing

@@ -3,15 +3,17 @@
 A waiver holds until and including its last day (UTC). What it covers is still shown and never
 better than a WARN; what could not be measured can't be waived. Waivers of single findings are
 honoured where findings are counted (scan_checks).
+
+Waivers of single findings: honoured where findings are counted, unlike those of whole checks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from onegig.judge.differences import missing_half
+from onegig.judge.figures import one_line
 from onegig.judge.growth_checks import GROWTH_IDS
-from onegig.judge.halves import missing_half
-from onegig.judge.words import one_line
 from onegig.model.budgets import Waiver
 from onegig.model.measured import Missing
 from onegig.model.verdict import Check, State
@@ -111,3 +113,25 @@ def _what(waiver: Waiver) -> str:
 
 def _owner(waiver: Waiver) -> str:
     return one_line(waiver.owner)
+
+
+class FindingWaivers:
+    """The waivers of findings that one check of one subject may have."""
+
+    def __init__(self, waivers: Iterable[Waiver], metric: str, subject: str, today: date) -> None:
+        self._today = today
+        self._last: dict[str, Waiver] = {}  # by finding, of several the one that ends last
+        for one in waivers:
+            if one.id and one.metric == metric and one.subject in (None, subject):
+                known = self._last.setdefault(one.id, one)
+                self._last[one.id] = max(known, one, key=lambda waiver: waiver.expires)
+
+    def in_force(self, identity: str) -> Waiver | None:
+        """The waiver that lets a finding pass today."""
+        waiver = self._last.get(identity)
+        return waiver if waiver and waiver.expires >= self._today else None
+
+    def expired(self, identity: str) -> Waiver | None:
+        """The waiver that let a finding pass until a day that is over."""
+        waiver = self._last.get(identity)
+        return waiver if waiver and waiver.expires < self._today else None

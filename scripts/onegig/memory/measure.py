@@ -8,15 +8,16 @@ from docker import DockerClient
 from docker.errors import DockerException
 from requests import RequestException
 
+from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.memory.box import Box, open_box
+from onegig.machine.box import Box, open_box
+from onegig.machine.load import apply_load
+from onegig.machine.project import prepare_project
+from onegig.machine.start import Start, start_stack
 from onegig.memory.containers import Container, list_containers, read_log
-from onegig.memory.load import apply_load
 from onegig.memory.observation import Observation
-from onegig.memory.project import prepare_project
 from onegig.memory.sampler import Pass
-from onegig.memory.settle import settle
-from onegig.memory.start import Start, start_stack
+from onegig.memory.settle import settle, take_windows
 from onegig.memory.summary import (
     summarise_boot,
     summarise_box,
@@ -26,13 +27,11 @@ from onegig.memory.summary import (
     summarise_windows,
 )
 from onegig.memory.watch import Watch, watch_box
-from onegig.memory.windows import take_windows
 from onegig.model.budgets import Budgets, Measure
-from onegig.model.environment import Environment
+from onegig.model.measured import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
-from onegig.owned import Run
 
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
 ENOUGH_PASSES = 0.5  # of those the window should have had

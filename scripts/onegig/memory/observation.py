@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from onegig.machine.start import Start
 from onegig.memory.containers import Container
-from onegig.memory.sampler import Container as Sampled
-from onegig.memory.sampler import Pass
-from onegig.memory.start import Start
+from onegig.memory.sampler import ContainerUsage, Pass
 from onegig.model.budgets import Metric
 
 
@@ -45,7 +44,7 @@ def total_of(one: Pass, metric: Metric) -> int:
     return _engine_pss(one) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
 
 
-def share_of(container: Sampled, metric: Metric) -> int:
+def share_of(container: ContainerUsage, metric: Metric) -> int:
     """Return what a container adds to the total, in bytes."""
     usage, account = container.usage, container.account
     if metric is Metric.COST:

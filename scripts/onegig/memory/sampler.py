@@ -69,7 +69,7 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Container:
+class ContainerUsage:
     """One container of the stack in one pass."""
 
     usage: Usage
@@ -85,7 +85,7 @@ class Pass:
     box: Account
     pressure: Pressure | None
     engine: dict[str, Usage]
-    containers: dict[str, Container]  # by container id
+    containers: dict[str, ContainerUsage]  # by container id
     unreadable: int  # processes whose memory could not be read
     # of each new OOM kill the cgroup whose limit was reached, and the victim's
     oom_killed: list[tuple[str, str]] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Sampler:
             self._parts.clear()
             self._engine.clear()
         engine, unreadable = self._read_engine()
-        containers: dict[str, Container] = {}
+        containers: dict[str, ContainerUsage] = {}
         for name in children(self.box / "docker"):
             try:
                 containers[name], failed = self._container(self.box / "docker" / name, engine)
@@ -145,7 +145,7 @@ class Sampler:
             self._marks[cgroup] = read_marks(cgroup, self.version)
         return read_usage(cgroup, self.version, self._marks[cgroup])
 
-    def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[Container, int]:
+    def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[ContainerUsage, int]:
         usage, failed = Usage(), 0
         if cgroup not in self._parts:
             self._parts[cgroup] = tuple(walk(cgroup))
@@ -156,7 +156,7 @@ class Sampler:
                 failed += 1
             elif memory[0]:
                 (engine.setdefault(RUNC, Usage()) if of_runc else usage).add(*memory)
-        return Container(usage=usage, account=self._account(cgroup)), failed
+        return ContainerUsage(usage=usage, account=self._account(cgroup)), failed
 
     def _read_engine(self) -> tuple[dict[str, Usage], int]:
         """Processes that are new or short-lived are read now, the others once a second."""

@@ -1,14 +1,24 @@
-"""From the sampler's passes to a MemoryReport: pure arithmetic, the headline included."""
+"""From the sampler's passes to a MemoryReport: pure arithmetic, the headline included.
+
+How each service fared: from its containers, the kernel's OOM kills and what it depends on.
+
+Whether a service still grows when the window closes, and how fast.
+
+Robust against what a healthy service does: the slope is Theil and Sen's, the median over all pairs
+of points (P. K. Sen, Estimates of the regression coefficient based on Kendall's tau, Journal of the
+American Statistical Association 63, 1968), and it only counts where medians of four parts of the
+window rise one after the other, into the last part, by more than the noise around that slope.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
+from statistics import median
 from typing import TypeVar
 
-from onegig.memory.containers import Container, own_containers
-from onegig.memory.growth import growth
+from onegig.machine.start import Start
+from onegig.memory.containers import FAILED, WINDOW_RESTARTS, Container, own_containers, worst_state
 from onegig.memory.observation import Observation, engine_of, peak_pass, share_of, total_of
 from onegig.memory.sampler import Pass
-from onegig.memory.states import oom_kills, own_limit_kills, service_states, waits_for
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (
@@ -22,6 +32,114 @@ from onegig.model.memory import (
     WindowTotals,
 )
 from onegig.model.stack import Service, Stack
+
+
+def service_states(
+    seen: Observation, stack: Stack, kills: Mapping[str, int]
+) -> dict[str, ServiceState]:
+    """Return each service's state: what became of its own containers, then of what they need.
+
+    A container that never started waits for something: for a service that failed, or, when the time
+    ran out, for one that was not ready yet.
+    """
+    states = {one.name: _own_state(one, seen, kills) for one in stack.services}
+    for name, state in list(states.items()):
+        if state is ServiceState.WAITING and seen.start.report.timed_out:
+            needed = [states.get(other) for other in stack.needs(name)]
+            if not any(other in FAILED for other in needed):
+                states[name] = ServiceState.NOT_READY
+    return states
+
+
+def _own_state(service: Service, seen: Observation, kills: Mapping[str, int]) -> ServiceState:
+    own = own_containers(service, seen.containers)
+    if any(kills.get(one.container_id) for one in own):
+        return ServiceState.OOM_KILLED
+    if service.name in seen.start.refused:
+        return ServiceState.REFUSED
+    restarts = [one.restarts - seen.restarts_before.get(one.container_id, 0) for one in own]
+    if max(restarts, default=0) >= WINDOW_RESTARTS:
+        return ServiceState.CRASHED
+    return worst_state([one.state for one in own])
+
+
+def waits_for(
+    service: Service, states: Mapping[str, ServiceState], stack: Stack, start: Start
+) -> tuple[str, ...]:
+    """Return the services that kept one from starting: those that failed, else those not ready."""
+    needed = [name for name in stack.needs(service.name) if name in states]
+    failed = tuple(name for name in needed if states[name] in FAILED)
+    late = start.report.waited_for  # when the wait was over; they may have become ready since
+    return failed or tuple(
+        name for name in needed if name in late or states[name] is ServiceState.NOT_READY
+    )
+
+
+def oom_kills(seen: Observation) -> dict[str, int]:
+    """Count OOM kills by container id: from the kernel's log, else the cgroups' counters."""
+    known = {container.container_id for container in seen.containers}
+    kills: dict[str, int] = {}
+    for one in seen.passes:
+        for _, path in one.oom_killed:
+            container_id = next((part for part in path.split("/") if part in known), "")
+            kills[container_id] = kills.get(container_id, 0) + 1
+    for container_id in known - kills.keys():
+        counts = [
+            one.containers[container_id].account.oom_kills
+            for one in seen.passes
+            if container_id in one.containers
+        ]
+        highest = max(counts, default=0)
+        if highest:
+            kills[container_id] = highest
+    return kills
+
+
+def own_limit_kills(seen: Observation, ids: Sequence[str]) -> int:
+    """Count the kills for which the kernel names the limit of a container, not of the box."""
+    limits = [limit for one in seen.passes for limit, _ in one.oom_killed]
+    return sum(any(part in ids for part in limit.split("/")) for limit in limits)
+
+
+PARTS = 4
+POINTS = 60  # medians of equal stretches: pairs grow with the square
+LEAST_BYTES = 512 * 1024  # over the window; a healthy service moves by some hundred pages
+LEAST_SHARE = 0.01  # of what it takes
+NOISES = 4.0  # times the median distance from the slope
+LATE_SHARE = 0.25  # of the growth must happen in the second half: what fills up is no leak
+
+Point = tuple[float, float]  # seconds, bytes
+
+
+def growth(series: Sequence[tuple[float, int]]) -> float:
+    """Return bytes per second at the end of a series of (seconds, bytes); 0.0 within noise."""
+    points = _stretches(series)
+    if len(points) < 2 * PARTS:
+        return 0.0
+    size = len(points) // PARTS
+    levels = [median(value for _, value in points[i * size : (i + 1) * size]) for i in range(PARTS)]
+    grown = levels[-1] - levels[0]
+    slope = _slope(points)
+    middle = median(value - slope * at for at, value in points)
+    noise = median(abs(value - slope * at - middle) for at, value in points)
+    if grown < max(LEAST_BYTES, LEAST_SHARE * levels[0], NOISES * noise):
+        return 0.0
+    if levels != sorted(levels) or levels[-1] - levels[1] < LATE_SHARE * grown:
+        return 0.0
+    return max(0.0, _slope(points[len(points) // 2 :]))
+
+
+def _stretches(series: Sequence[tuple[float, int]]) -> list[Point]:
+    count = min(POINTS, len(series))
+    edges = [at * len(series) // count for at in range(count + 1)] if count else []
+    parts = [series[low:high] for low, high in pairwise(edges)]
+    return [(median(at for at, _ in part), median(value for _, value in part)) for part in parts]
+
+
+def _slope(points: Sequence[Point]) -> float:
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points, 2) if b[0] > a[0]]
+    return median(slopes) if slopes else 0.0
+
 
 MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are
 ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "runc", "other")

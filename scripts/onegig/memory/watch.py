@@ -13,12 +13,12 @@ from subprocess import Popen
 from threading import Thread
 from typing import Any
 
+from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.memory.box import Box
+from onegig.machine.box import Box
+from onegig.machine.nesting import ENTRY_FOLDERS, HostPrograms
 from onegig.memory.cgroup import Account, Pressure
-from onegig.memory.nesting import ENTRY_FOLDERS, HostPrograms
-from onegig.memory.sampler import Container, Pass, Usage
-from onegig.owned import Run
+from onegig.memory.sampler import ContainerUsage, Pass, Usage
 from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def parse_pass(line: str | bytes) -> Pass:
         engine={kind: Usage(**usage) for kind, usage in raw["engine"].items()},
         containers={
             # one string for all passes: an hour of them is a third smaller in memory
-            sys.intern(container_id): Container(
+            sys.intern(container_id): ContainerUsage(
                 usage=Usage(**one["usage"]), account=Account(**one["account"])
             )
             for container_id, one in raw["containers"].items()

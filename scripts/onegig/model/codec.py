@@ -8,11 +8,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from onegig.errors import ConfigError
-from onegig.model.baseline import BASELINE_SCHEMA, Baseline
 from onegig.model.images import IMAGES_SCHEMA, ImagesReport
 from onegig.model.memory import MEMORY_SCHEMA, MemoryReport
-from onegig.model.report import REPORT_SCHEMA, Report
-from onegig.model.run import RUN_SCHEMA, RunReport
+from onegig.model.report import REPORT_SCHEMA, RUN_SCHEMA, Report, RunReport
+from onegig.model.verdict import BASELINE_SCHEMA, Baseline
 
 Document = ImagesReport | MemoryReport | Report | RunReport | Baseline
 D = TypeVar("D", ImagesReport, MemoryReport, Report, RunReport, Baseline)

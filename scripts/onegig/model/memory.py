@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.model.environment import Environment
-from onegig.model.measured import Missing, Skipped
+from onegig.model.measured import Environment, Missing, Skipped
 
 MEMORY_SCHEMA = "onegig/memory/1"
 NO_BOOT = Skipped(reason="the start was not recorded")

@@ -1,9 +1,23 @@
-"""The compose project as onegig needs it: services, images, start order, labels."""
+"""The compose project as onegig needs it: services, images, start order, labels.
 
+Describe a request of a compose file that can reach the machine it runs on.
+
+A resolved compose project as text: JSON that compose reads back, and the dollars in it. Pure.
+"""
+
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from onegig.model.host_access import HostAccess
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostAccess:
+    """One thing that a service asks for."""
+
+    service: str
+    reason: str  # "privileged: true", "mounts /var/run/docker.sock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,3 +88,25 @@ class BuildInputs:
     bases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # the variables that build secrets name, with their values; never printed
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+_BEYOND_ASCII = re.compile("[\x7f-\uffff]")
+
+
+def dump_config(config: Mapping[str, Any]) -> str:
+    """Return JSON that compose can read back.
+
+    Compose reads it as YAML: that knows no surrogate pairs, and takes some characters beyond ASCII
+    for line breaks.
+    """
+    text = json.dumps(config, ensure_ascii=False)
+    return _BEYOND_ASCII.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def unescape(value: Any) -> Any:
+    """Return the value with the dollars that compose writes twice written once, at any depth."""
+    if isinstance(value, str):
+        return value.replace("$$", "$")
+    if isinstance(value, dict):
+        return {unescape(key): unescape(inner) for key, inner in value.items()}
+    return [unescape(inner) for inner in value] if isinstance(value, list) else value

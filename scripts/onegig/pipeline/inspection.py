@@ -6,7 +6,8 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from onegig.environment import read_environment, without_engine
+from onegig.config.builds import read_dockerfiles
+from onegig.engine.environment import read_environment, without_engine
 from onegig.errors import InspectError
 from onegig.images.accounts.fix_places import place_fixes
 from onegig.images.bases.engine import EngineBases
@@ -19,7 +20,6 @@ from onegig.images.inspected import inspect_others
 from onegig.images.reading.layout import Archive
 from onegig.images.reading.source import Engine
 from onegig.images.scanning import trivy
-from onegig.load.dockerfiles import read_dockerfiles
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import Stack

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from onegig.git import ask_git
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.verdict import Baseline
 from onegig.pipeline.options import Options
 
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from onegig.config.budgets import check_against, default_budgets, load_budgets
+from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, default_budgets, load_budgets
-from onegig.load.stack import load_stack, part_of
 from onegig.model.budgets import RATE, Budgets, Load, Measure
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier

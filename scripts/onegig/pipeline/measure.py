@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from docker import DockerClient
 
-from onegig.environment import read_environment
+from onegig.engine.environment import read_environment
+from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.judge.host_access import describe_host_access
+from onegig.judge.notes import describe_host_access
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
-from onegig.owned import Run
 from onegig.progress import Progress
 
 

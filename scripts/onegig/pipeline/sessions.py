@@ -7,8 +7,8 @@ from types import FrameType
 
 from docker import DockerClient
 
-from onegig.engine import connect
-from onegig.owned import Run, new_run, remove_leftovers, remove_run
+from onegig.engine.client import connect
+from onegig.engine.owned import Run, new_run, remove_leftovers, remove_run
 from onegig.progress import Progress
 
 

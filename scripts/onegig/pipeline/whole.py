@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from onegig.config.builds import read_build_files
 from onegig.errors import OnegigError
-from onegig.load.dockerfiles import read_build_files
 from onegig.model.budgets import Budgets
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.model.accounting import Accounting, Cause, Dead, Fix
-from onegig.model.images import Image, ImagesReport
+from onegig.model.images import Accounting, Cause, Dead, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.report import words
 

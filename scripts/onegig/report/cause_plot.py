@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 from onegig.report import words
 from onegig.report.accounts import Split
 from onegig.report.escape import ascii_label

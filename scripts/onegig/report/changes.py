@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onegig.model.measured import Missing
-from onegig.model.report import Report
-from onegig.model.review import Change, Comparison, Delta, ServiceDelta
+from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
 from onegig.model.verdict import Check, State
 from onegig.report import words
 

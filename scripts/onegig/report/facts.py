@@ -3,8 +3,7 @@
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
-from onegig.model.report import Report
-from onegig.model.review import Comparison, Review
+from onegig.model.report import Comparison, Report, Review
 from onegig.report import accounts, words
 
 DIFFERENCES = 5  # that are named

@@ -4,8 +4,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from onegig.model.accounting import Accounting, Dead, Part
-from onegig.model.images import Image
+from onegig.model.images import Accounting, Dead, Image, Part
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
 from onegig.report import words

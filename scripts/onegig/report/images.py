@@ -6,8 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from onegig.model.accounting import Duplicate
-from onegig.model.images import Dive, Image, ImagesReport
+from onegig.model.images import Dive, Duplicate, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
 from onegig.report import accounts, facts, policies, scans, words

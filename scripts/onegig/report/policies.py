@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from onegig.model.dockerfiles import DockerfilePolicy, Level, Remark
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.policy import DockerfilePolicy, Level, Remark
 from onegig.model.report import Report
 from onegig.report import changes, words
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from onegig.model.baseline import Baseline
 from onegig.model.sizes import mb_down, mb_up
+from onegig.model.verdict import Baseline
 from onegig.report import words
 from onegig.report.escape import ascii_label, plain
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from textwrap import indent
 
-from onegig.model.accounting import Accounting, Cause
-from onegig.model.images import Image
+from onegig.model.images import Accounting, Boot, Cause, Image, Side, Trial
 from onegig.model.measured import Missing
-from onegig.model.trial import Boot, Side, Trial
 from onegig.report import words
 from onegig.report.console import figures, printed
 from onegig.report.escape import plain

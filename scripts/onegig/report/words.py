@@ -6,8 +6,8 @@ never prints as a pass.
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from onegig.judge.comparable import METRIC_TEXTS
-from onegig.judge.words import Comparison, compare
+from onegig.judge.differences import METRIC_TEXTS
+from onegig.judge.figures import Comparison, compare
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb

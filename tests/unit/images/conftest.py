@@ -18,8 +18,7 @@ import zstandard
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.reading.source import EngineImage
-from onegig.model.environment import Environment
-from onegig.model.measured import Unknown
+from onegig.model.measured import Environment, Unknown
 
 ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
 

@@ -14,7 +14,7 @@ from naive_account import NaiveAccount
 from onegig.errors import AccountError, ExitCode
 from onegig.images.accounts.account import LARGEST_PATHS, Account, account
 from onegig.images.reading.index import Entry, LayerIndex
-from onegig.model.accounting import Dead, Fate, SizedPath
+from onegig.model.images import Dead, Fate, SizedPath
 from random_layers import as_index, random_layers
 
 LIVE, OVERWRITTEN, METADATA = Fate.LIVE, Fate.OVERWRITTEN, Fate.METADATA

@@ -10,7 +10,7 @@ from onegig.images.accounts.accounted import account_for
 from onegig.images.accounts.accounting import make_accounting
 from onegig.images.bases.layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.reading.manifests import ArchivedImage
-from onegig.model.accounting import Accounting, Cause
+from onegig.model.images import Accounting, Cause
 
 PLATFORM = (  # a team's own base: the guess takes its first layer alone
     "ADD alpine-minirootfs-3.22.0-x86_64.tar.gz / # buildkit",

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from onegig.engine.owned import Run
 from onegig.errors import BuildError
 from onegig.images.building.build import build_images
 from onegig.model.stack import Stack
-from onegig.owned import Run
 from stacks import plain_service
 
 DOCKER = """\

@@ -8,7 +8,7 @@ from hand_made import BASE, MadeByHand, apk_database, made_layer
 from onegig.images.accounts.account import account
 from onegig.images.accounts.causes import MOST_PARTS, explain, parts_of
 from onegig.images.reading.index import LayerIndex
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 from random_layers import random_layers
 
 SITE = "usr/local/lib/python3.13/site-packages"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.stack import load_stack
 from onegig.images.dockerfiles import hadolint
 from onegig.images.dockerfiles.policy import check_policies
 from onegig.images.dockerfiles.rules import Context, check_dockerfile
-from onegig.load.stack import load_stack
+from onegig.model.dockerfiles import Level, Remark
 from onegig.model.measured import Unknown
-from onegig.model.policy import Level, Remark
 from onegig.model.stack import Stack
 from stacks import plain_service
 

@@ -4,7 +4,7 @@ import pytest
 
 from hand_made import made_layer
 from onegig.images.accounts.duplicates import MOST, find_duplicates
-from onegig.model.accounting import Duplicate
+from onegig.model.images import Duplicate
 
 BASE = made_layer({"bin/sh": "s" * 100})
 

@@ -8,7 +8,7 @@ from hand_made import BASE, MadeByHand, apk_database, made_layer
 from onegig.images.accounts.account import account
 from onegig.images.accounts.accounting import make_accounting
 from onegig.images.reading.index import LayerIndex
-from onegig.model.accounting import Accounting
+from onegig.model.images import Accounting
 from random_layers import random_layers
 
 MB = 1_000_000

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from onegig.engine.owned import Run
 from onegig.errors import ConfigError
 from onegig.images.building.build import build_images
 from onegig.images.building.pull import absent_images
 from onegig.images.building.refusals import refuse_secret_sources
 from onegig.model.stack import BuildInputs, Stack
-from onegig.owned import Run
 from stacks import plain_service
 
 pytestmark = pytest.mark.security

@@ -12,9 +12,8 @@ import pytest
 from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.model.environment import Environment
 from onegig.model.images import Dive
-from onegig.model.measured import Unknown
+from onegig.model.measured import Environment, Unknown
 
 BASE = [("bin/sh", b"s" * 4000)]
 

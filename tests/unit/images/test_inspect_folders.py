@@ -12,8 +12,7 @@ import pytest
 from engine_folders import Folders, put
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.model.environment import Environment
-from onegig.model.measured import Unknown
+from onegig.model.measured import Environment, Unknown
 
 LAYERS = (
     [("bin/sh", b"x" * 5000), ("etc/passwd", b"root"), ("caf\udce9", b"1")],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from onegig.images.large import FLOOR_BYTES, indexes_of, list_large
 from onegig.images.reading.index import Entry, Kind, LayerIndex
-from onegig.model.accounting import LargeFile, LargeFiles, LayerFiles
+from onegig.model.images import LargeFile, LargeFiles, LayerFiles
 
 
 def file(path: str, size: int, content: str = "") -> Entry:

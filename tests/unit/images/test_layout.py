@@ -19,8 +19,7 @@ from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
 from onegig.images.reading.compression import open_layer
 from onegig.images.reading.layout import Archive
-from onegig.model.environment import Environment
-from onegig.model.measured import Unknown
+from onegig.model.measured import Environment, Unknown
 
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
 LAYERS = ([("bin/sh", b"x" * 5000)], [("etc/motd", b"hello")], [("bin/.wh.sh", b"")])

@@ -16,10 +16,15 @@ from onegig.images.inspected import inspect_others
 from onegig.images.large import list_large
 from onegig.images.merge import merge_images
 from onegig.images.sharing import add_up
-from onegig.model.accounting import Duplicate, LargeFiles
-from onegig.model.environment import Environment
-from onegig.model.images import NOT_ACCOUNTED, NOT_LISTED, NOT_SCANNED, ImagesReport
-from onegig.model.measured import Unknown
+from onegig.model.images import (
+    NOT_ACCOUNTED,
+    NOT_LISTED,
+    NOT_SCANNED,
+    Duplicate,
+    ImagesReport,
+    LargeFiles,
+)
+from onegig.model.measured import Environment, Unknown
 
 NAMES = ("web", "jobs", "cache", "queue")
 SCHEMA, MOTD = ("srv/schema.json", b"{" * 500), ("srv/motd", b"m" * 60)

@@ -20,8 +20,7 @@ from onegig.images.reading.index import Entry
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.stored import StoredLayer
-from onegig.model.accounting import Parity
-from onegig.model.images import Dive
+from onegig.model.images import Dive, Parity
 from random_layers import as_tar, random_layers
 
 IMAGES = int(os.environ.get("ONEGIG_PARITY_IMAGES", "40"))

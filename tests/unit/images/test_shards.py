@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.images.building.shards import MATRIX_JOBS, Costs, Job, balance, costs_of, plan_shards
-from onegig.model.baseline import Baseline, ServiceNumbers
 from onegig.model.budgets import Shards
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.stack import Service, Stack
-from onegig.model.verdict import State
+from onegig.model.verdict import Baseline, ServiceNumbers, State
 from stacks import plain_service
 
 MISSING = Unknown(reason="not measured")

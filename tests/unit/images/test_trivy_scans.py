@@ -14,9 +14,8 @@ from onegig.images.inspect import inspect_images
 from onegig.images.scanning import trivy
 from onegig.images.scanning.scans import scan_images
 from onegig.model.codec import from_json, to_json
-from onegig.model.environment import Environment
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from trivy_database import make_database
 

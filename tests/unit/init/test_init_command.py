@@ -13,14 +13,13 @@ from examples import COMMIT, EXAMPLES, OWNER, TAG, filled_in
 from onegig import pipeline
 from onegig.cli import main
 from onegig.commands import init as command
+from onegig.commands.init_files import NAMES, Source, workflow
+from onegig.config.budgets import load_budgets
 from onegig.errors import BuildError, ExitCode
-from onegig.init.source import Source
-from onegig.init.workflows import NAMES, workflow
-from onegig.load.budgets import load_budgets
+from onegig.github.doctor.action import placeholders
+from onegig.github.doctor.workflow import parse_workflow
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
-from onegig.publish.doctor.action import placeholders
-from onegig.publish.doctor.workflow import parse_workflow
 from scenarios import make_go, make_never_healthy
 
 SOURCE = Source(repository=f"{OWNER}/onegig", commit=COMMIT, tag=TAG)

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from onegig.judge.host_access import describe_host_access, unallowed
-from onegig.load.budgets import parse_budgets
-from onegig.model.host_access import HostAccess
-from onegig.model.stack import Stack
+from onegig.config.budgets import parse_budgets
+from onegig.judge.notes import describe_host_access, unallowed
+from onegig.model.stack import HostAccess, Stack
 from onegig.pipeline import warn_of_host_access
 from onegig.progress import Plain
 

@@ -13,15 +13,13 @@ from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.noise import noise_floor
 from onegig.judge.verdict import judge
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import ServiceState
-from onegig.model.report import Report
-from onegig.model.review import Change, Comparison, Delta
+from onegig.model.report import Change, Comparison, Delta, Report
 from onegig.model.tiers import find_tier
-from onegig.model.verdict import State, Unit
+from onegig.model.verdict import Baseline, State, Unit
 from strategies import reports
 
 LIMIT = 1000 * MIB

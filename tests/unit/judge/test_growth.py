@@ -7,18 +7,16 @@ import pytest
 
 from factories import MB, make_images
 from judging import BUDGETS, MIB, TODAY, checks, measured, service
+from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import IS_COMPARISON, compare
 from onegig.judge.verdict import judge
-from onegig.load.budgets import parse_budgets
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
-from onegig.model.report import Report
-from onegig.model.review import Change
-from onegig.model.verdict import Check, State, Verdict
+from onegig.model.report import Change, Report
+from onegig.model.verdict import Baseline, Check, State, Verdict
 
 HEAD = "version: 1\ntier: none\n"
 TOTAL, SERVICES = "memory: {max_growth: 10%}", "memory: {max_service_growth: 10%}"

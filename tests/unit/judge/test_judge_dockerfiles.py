@@ -7,9 +7,9 @@ import pytest
 from factories import make_images, make_memory, make_report, make_service
 from judging import BUDGETS, Judge, checks
 from onegig.model.budgets import Budgets, Policy
+from onegig.model.dockerfiles import IGNORED, DockerfilePolicy, Level, Remark
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
-from onegig.model.policy import IGNORED, DockerfilePolicy, Level, Remark
 from onegig.model.verdict import State
 from onegig.report.advice import steps
 from onegig.report.annotations import annotations, render

@@ -6,9 +6,8 @@ import pytest
 
 from factories import MB, SERVICES, make_images, make_memory, make_service
 from judging import BUDGETS, Judge, checks, is_missing
-from onegig.model.accounting import Accounting
 from onegig.model.budgets import Budgets, ImagesBudget, ServiceBudget
-from onegig.model.images import Dive, ImagesReport
+from onegig.model.images import Accounting, Dive, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import State
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judging import SEVERITY, TODAY, service
+from onegig.judge.figures import compare, percent_beside
 from onegig.judge.verdict import judge
-from onegig.judge.words import compare, percent_beside
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.memory import MemoryReport

@@ -10,8 +10,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from judging import MIB
+from onegig.config.budgets import parse_budgets
 from onegig.judge.limits import limit_changes
-from onegig.load.budgets import parse_budgets
 from onegig.model.budgets import (
     Budgets,
     Growth,
@@ -22,7 +22,7 @@ from onegig.model.budgets import (
     ServiceBudget,
     Waiver,
 )
-from onegig.model.review import LimitChange
+from onegig.model.report import LimitChange
 
 NO_LIMITS = ("is_default", "path", "lines", "compose")  # say nothing of what is judged, nor how
 WAIVER = Waiver(

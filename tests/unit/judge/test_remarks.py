@@ -8,12 +8,11 @@ import pytest
 from factories import make_images
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
-from onegig.judge.remarks import MOST_REMARKS, OTHER_RULES, remarks_of
-from onegig.model.baseline import NO_REMARKS, Baseline
+from onegig.judge.notes import MOST_REMARKS, OTHER_RULES, remarks_of
+from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.measured import Missing, Unknown
-from onegig.model.policy import DockerfilePolicy
-from onegig.model.report import Report
-from onegig.model.review import NOT_COMPARED
+from onegig.model.report import NOT_COMPARED, Report
+from onegig.model.verdict import NO_REMARKS, Baseline
 from remarks import HADOLINT, NOT_LINTED, ROOT, UNPINNED, policy, remark, with_dockerfiles
 from reviews import MAIN
 

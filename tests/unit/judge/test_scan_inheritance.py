@@ -7,14 +7,13 @@ import pytest
 from factories import make_memory, make_service
 from judging import TODAY, checks
 from onegig.judge.baseline import make_baseline
-from onegig.judge.contents import MOST_ITEMS
 from onegig.judge.verdict import judge
-from onegig.model.baseline import Contents
+from onegig.judge.waterfall import MOST_ITEMS
 from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.review import Change
+from onegig.model.report import Change
 from onegig.model.scan import Finding
-from onegig.model.verdict import State
+from onegig.model.verdict import Contents, State
 from scanned import ROOT, SECRET, budgets, check, cve, on_top_of, report, scan
 
 

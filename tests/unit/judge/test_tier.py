@@ -7,10 +7,10 @@ import pytest
 
 from factories import SERVICES, make_images, make_memory, make_service
 from judging import BUDGETS, MIB, TODAY, checks, service
+from onegig.config.budgets import parse_budgets
 from onegig.errors import ConfigError
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
-from onegig.load.budgets import parse_budgets
 from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped

@@ -7,8 +7,8 @@ import pytest
 
 from factories import make_images
 from judging import MIB, TODAY, checks, limits, measured, service
+from onegig.judge.noise import doubt
 from onegig.judge.verdict import judge
-from onegig.judge.windows import doubt
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.memory import MemoryReport, WindowTotals
 from onegig.model.verdict import State, Verdict

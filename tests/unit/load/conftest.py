@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.budgets import load_budgets
 from onegig.errors import ConfigError
-from onegig.load.budgets import load_budgets
 from onegig.model.stack import Service, Stack
 from stacks import plain_service
 

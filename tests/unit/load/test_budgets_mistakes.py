@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.budgets import check_against, load_budgets
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, load_budgets
 from onegig.model.stack import Stack
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "budgets"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from onegig.load.budgets import load_budgets
-from onegig.load.values import memory_size, seconds, share
+from onegig.config.budgets import load_budgets
+from onegig.config.values import memory_size, seconds, share
 from onegig.model.verdict import CHECK_IDS
 
 Write = Callable[[str | bytes], Path]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from onegig.config.budgets import load_budgets
+from onegig.config.values import memory_size, seconds, share
 from onegig.errors import ConfigError
-from onegig.load.budgets import load_budgets
-from onegig.load.values import memory_size, seconds, share
 
 MIB = 1024**2
 Write = Callable[[str | bytes], Path]

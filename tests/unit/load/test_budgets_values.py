@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onegig.config.budgets import load_budgets, parse_budgets
+from onegig.config.values import memory_size
 from onegig.errors import ConfigError
-from onegig.load.budgets import load_budgets, parse_budgets
-from onegig.load.values import memory_size
 from onegig.model.budgets import (
     Budgets,
     Forks,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.budgets import check_against, load_budgets
 from onegig.errors import ConfigError
-from onegig.load.budgets import check_against, load_budgets
 from onegig.model.budgets import Waiver
 from onegig.model.stack import Stack
 

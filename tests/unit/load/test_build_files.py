@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from onegig.config.builds import read_build_files
+from onegig.config.stack import load_stack
 from onegig.images.dockerfiles.base_image import BuildFile
-from onegig.load.dockerfiles import read_build_files
-from onegig.load.stack import load_stack
 from onegig.process import Completed
 
 TEXT = "FROM alpine\n"

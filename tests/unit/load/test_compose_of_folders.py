@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from onegig.config.document import read_output
+from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
-from onegig.load.document import read_output
-from onegig.load.stack import load_stack
-from onegig.model.compose_config import dump_config
-from onegig.model.stack import Stack
+from onegig.model.stack import Stack, dump_config
 from onegig.process import CommandError, Completed
 
 PLAIN = json.dumps({"name": "demo", "services": {"a": {"image": "x"}}})

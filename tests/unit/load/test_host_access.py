@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from onegig.load.host_access import find_host_access
-from onegig.model.host_access import HostAccess
+from onegig.config.host_access import find_host_access
+from onegig.model.stack import HostAccess
 
 Config = dict[str, Any]
 

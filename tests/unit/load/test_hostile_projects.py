@@ -12,11 +12,11 @@ from typing import Any, cast
 import pytest
 
 from onegig.cli import main
+from onegig.config.stack import load_stack
+from onegig.engine.owned import Run
 from onegig.errors import ConfigError, ExitCode, MeasureError
-from onegig.load.stack import load_stack
+from onegig.machine.box import Box
 from onegig.memory import watch
-from onegig.memory.box import Box
-from onegig.owned import Run
 from onegig.process import Completed
 
 pytestmark = pytest.mark.security

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.config.stack import is_image_name, load_stack, refuse_bad_names
 from onegig.errors import ConfigError
-from onegig.load.image_names import is_image_name, refuse_bad_names
-from onegig.load.stack import load_stack
 
 pytestmark = pytest.mark.security
 

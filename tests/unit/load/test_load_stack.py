@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, EngineError, OnegigError
-from onegig.load.stack import load_stack, part_of
 from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed
 

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from factories import SERVICES, make_images, make_memory, make_service
 from onegig import pipeline
 from onegig.cli import main
+from onegig.config.budgets import default_budgets, load_budgets
 from onegig.errors import ConfigError, ExitCode
 from onegig.judge.verdict import judge
-from onegig.load.budgets import default_budgets, load_budgets
 from onegig.model.budgets import Budgets
 from onegig.pipeline import Options, load, load_limits
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from onegig.load.budgets import load_budgets, parse_budgets
+from onegig.config.budgets import load_budgets, parse_budgets
 from onegig.model.budgets import Budgets, ScanBudget
 from onegig.model.tiers import find_tier
 

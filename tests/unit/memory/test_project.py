@@ -8,18 +8,18 @@ from unittest.mock import Mock
 
 import pytest
 
+from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError
-from onegig.memory.box import did_not_come_up, read_remarks
-from onegig.memory.meminfo import meminfo_text
-from onegig.memory.nesting import Dind, Place, asks_for_disk, bind_option, read_sockets
-from onegig.memory.project import (
+from onegig.machine.box import did_not_come_up, read_remarks
+from onegig.machine.nesting import Dind, Place, asks_for_disk, bind_option, read_sockets
+from onegig.machine.project import (
     BoxProject,
     box_references,
     prepare_project,
     raise_oom_scores,
 )
-from onegig.memory.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
-from onegig.owned import Run
+from onegig.machine.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
+from onegig.memory.cgroup import meminfo_text
 
 MACHINE = 967 * 1024**2
 DIGEST = "sha256:" + "ab" * 32

@@ -7,9 +7,9 @@ import pytest
 from gate_runs import Post
 from git_remotes import remote
 from github.fixtures import CountingClock, client, clock, stand_in
-from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import Outcome, post
-from onegig.publish.trusted.settings import Settings
+from onegig.github.client import Client
+from onegig.github.trusted.poster import Outcome, post
+from onegig.github.trusted.settings import Settings
 
 __all__ = ["client", "clock", "remote", "stand_in"]
 

@@ -8,16 +8,14 @@ import pytest
 
 from accounts import make_scan, part
 from gate_runs import make_honest_images, zip_files
-from onegig.model.accounting import Accounting, Cause, Fate, SizedPath
+from onegig.github.abridge import LENGTHS, ROOM, TOO_MANY, Room, abridge
+from onegig.github.trusted.artifact import read_artifact
+from onegig.github.trusted.plausible import doubt_images
 from onegig.model.codec import to_json
-from onegig.model.images import Image, ImagesReport
+from onegig.model.images import Accounting, Cause, Fate, Image, ImagesReport, SizedPath
 from onegig.model.measured import Missing
-from onegig.model.run import RunReport
+from onegig.model.report import RunReport
 from onegig.model.scan import Scan
-from onegig.publish.gating.abridge import LENGTHS, ROOM, Room, abridge
-from onegig.publish.gating.abridge_scan import TOO_MANY
-from onegig.publish.trusted.artifact import read_artifact
-from onegig.publish.trusted.plausible import doubt_images
 
 COUNT = 200
 CLAIM = RunReport(

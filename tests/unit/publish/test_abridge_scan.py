@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from accounts import make_scan
 from factories import make_images
 from judging import SEVERITY
-from onegig.judge.contents import contents_of
-from onegig.judge.scan_checks import check_scan, weigh_findings
-from onegig.judge.scan_findings import Weight, how_many
-from onegig.load.budgets import parse_budgets
-from onegig.model.baseline import Baseline, Contents
+from onegig.config.budgets import parse_budgets
+from onegig.github.abridge import shorten_scan
+from onegig.judge.scan_checks import Weight, check_scan, how_many, weigh_findings
+from onegig.judge.waterfall import contents_of
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image
 from onegig.model.measured import Missing
 from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
-from onegig.model.verdict import Check, State
-from onegig.publish.gating.abridge_scan import shorten_scan
+from onegig.model.verdict import Baseline, Check, Contents, State
 from onegig.report import scans
 
 TODAY = date(2026, 11, 23)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from gate_runs import make_honest_images, make_honest_memory, zip_files, zipped
 from mutations import mutations
 from onegig.errors import ArtifactError, ExitCode
+from onegig.github.trusted.artifact import Numbers, read_artifact
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
-from onegig.model.run import Failure, RunReport
-from onegig.publish.trusted.artifact import Numbers, read_artifact
+from onegig.model.report import Failure, RunReport
 
 pytestmark = pytest.mark.security
 

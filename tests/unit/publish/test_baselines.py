@@ -6,12 +6,12 @@ import pytest
 
 from github.stand_in import StandIn
 from github.state import State
+from onegig.github.baselines import find_baseline
+from onegig.github.client import Client
 from onegig.judge.baseline import make_baseline
-from onegig.model.baseline import Baseline
 from onegig.model.codec import to_line
 from onegig.model.measured import Skipped, Unknown
-from onegig.publish.baselines import find_baseline
-from onegig.publish.github.client import Client
+from onegig.model.verdict import Baseline
 from scenarios import make_go
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from factories import make_images, make_memory, make_service
+from onegig.config.builds import read_dockerfiles
+from onegig.github.gate import find_dockerfiles
 from onegig.images.accounts.fix_places import place_fixes
-from onegig.load.dockerfiles import read_dockerfiles
-from onegig.model.accounting import Accounting
-from onegig.model.images import ImagesReport
+from onegig.model.images import Accounting, ImagesReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack
-from onegig.publish.gating.blame import find_dockerfiles
 from onegig.report.annotations import Place
 from reviews import judged, with_layer
 from stacks import plain_service

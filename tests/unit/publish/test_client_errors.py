@@ -9,7 +9,7 @@ import requests
 from github.fixtures import CountingClock
 from github.stand_in import StandIn
 from onegig.errors import ConfigError, GithubError
-from onegig.publish.github.client import Client
+from onegig.github.client import Client
 
 
 def test_not_found(client: Client) -> None:

@@ -8,7 +8,7 @@ import requests
 from github.fixtures import CountingClock
 from github.stand_in import StandIn
 from onegig.errors import ExitCode, GithubError, GithubPermissionError
-from onegig.publish.github.client import Client
+from onegig.github.client import Client
 
 LIMITED = {"message": "API rate limit exceeded for installation ID 1."}
 SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}

@@ -5,8 +5,8 @@ import pytest
 from github.stand_in import StandIn
 from github.state import State
 from onegig.errors import ConfigError, GithubError, GithubPermissionError
-from onegig.publish.github.client import Client
-from onegig.publish.trusted.comment import (
+from onegig.github.client import Client
+from onegig.github.trusted.comment import (
     AUTHOR,
     NotPosted,
     Posted,

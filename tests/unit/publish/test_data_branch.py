@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from git_remotes import BRANCH, OURS, Remote, Sleeps, badge, baseline, history, publish
 from histories import commit, entry, incomplete
 from onegig.errors import ConfigError, HistoryError, OnegigError, PublishError
-from onegig.model.baseline import Baseline
+from onegig.github.data import branch as data_branch
+from onegig.github.data.branch import web_address
+from onegig.github.data.history import MARKER, Kept, parse_history, readme, write_history
+from onegig.github.data.plumbing import Target
 from onegig.model.codec import from_json, to_json
-from onegig.publish.data import branch as data_branch
-from onegig.publish.data.branch import web_address
-from onegig.publish.data.files import MARKER, Kept, readme
-from onegig.publish.data.history import parse_history, write_history
-from onegig.publish.data.plumbing import Target
+from onegig.model.verdict import Baseline
 
 
 def test_first_push_makes_an_orphan_with_every_file(remote: Remote) -> None:

@@ -8,8 +8,8 @@ import pytest
 from git_remotes import BRANCH, OURS, Remote, baseline, history, publish
 from histories import entry
 from onegig.errors import ExitCode, HistoryError, PublishError
-from onegig.model.baseline import Baseline
 from onegig.model.codec import to_line
+from onegig.model.verdict import Baseline
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from git_remotes import BRANCH, Remote
 from git_server import CREDENTIAL, TOKEN, serve
 from histories import entry
 from onegig.errors import ConfigError, ExitCode, GithubPermissionError, OnegigError
-from onegig.publish.data.branch import MOST_ATTEMPTS, Published, publish
-from onegig.publish.data.plumbing import PassingError, Target
+from onegig.github.data.branch import MOST_ATTEMPTS, Published, publish
+from onegig.github.data.plumbing import PassingError, Target
 
 pytestmark = pytest.mark.security
 

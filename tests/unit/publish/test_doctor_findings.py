@@ -11,11 +11,11 @@ from examples import COMMIT, OWNER, TAG, filled_in
 from github.stand_in import StandIn
 from github.state import CheckRun, State
 from onegig.cli import main
+from onegig.github.data.history import Kept, write_files
+from onegig.github.doctor.checkout import read_checkout
+from onegig.github.doctor.examination import examine
+from onegig.github.doctor.findings import Mark, count
 from onegig.model.measured import Skipped
-from onegig.publish.data.files import Kept, write_files
-from onegig.publish.doctor.checkout import read_checkout
-from onegig.publish.doctor.examination import examine
-from onegig.publish.doctor.findings import Mark, count
 
 ROOT = Path(__file__).parents[3]
 GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"

@@ -11,19 +11,16 @@ import pytest
 
 from onegig import pipeline
 from onegig.errors import BuildError, ConfigError
+from onegig.github.gate import CUT_SHORT, NO_COMMIT, announce, describe, read_claim, run_gate
+from onegig.github.job import Job, read_job
 from onegig.model.budgets import Budgets
 from onegig.model.codec import from_json, to_json
-from onegig.model.host_access import HostAccess
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.run import RunReport
-from onegig.model.stack import Stack
+from onegig.model.report import RunReport
+from onegig.model.stack import HostAccess, Stack
 from onegig.pipeline import Options
 from onegig.pipeline.whole import Attempt
 from onegig.progress import Quiet, choose_progress
-from onegig.publish.gating.blame import describe
-from onegig.publish.gating.claim import CUT_SHORT, NO_COMMIT, read_claim
-from onegig.publish.gating.gate import announce, run_gate
-from onegig.publish.github.job import Job, read_job
 from scenarios import make_go
 from stacks import plain_service
 

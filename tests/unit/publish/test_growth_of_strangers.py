@@ -8,11 +8,11 @@ import pytest
 from gate_runs import make_honest_images, make_honest_memory, open_scene, zipped
 from github.fixtures import CountingClock
 from github.stand_in import StandIn
+from onegig.github.client import Client
+from onegig.github.trusted.poster import post
+from onegig.github.trusted.settings import Settings
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
-from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import post
-from onegig.publish.trusted.settings import Settings
 from scenarios import make_go
 
 pytestmark = pytest.mark.security

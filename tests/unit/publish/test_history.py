@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 
 from histories import commit, entry, incomplete
 from onegig.errors import ExitCode, HistoryError
-from onegig.model.baseline import Baseline, Contents, Remarked, ServiceNumbers
-from onegig.model.codec import to_json, to_line
-from onegig.model.verdict import State
-from onegig.publish.data.history import (
+from onegig.github.data.history import (
     CONTENTS_GONE,
     MOST_BYTES,
     MOST_CONTENTS,
@@ -23,6 +20,8 @@ from onegig.publish.data.history import (
     parse_history,
     write_history,
 )
+from onegig.model.codec import to_json, to_line
+from onegig.model.verdict import Baseline, Contents, Remarked, ServiceNumbers, State
 
 LINE = to_line(entry(1))
 

@@ -10,13 +10,13 @@ from accounts import make_finding, make_scan
 from gate_runs import Scene, make_honest_images, make_honest_memory, open_scene, zipped
 from github.fixtures import CountingClock
 from github.stand_in import StandIn
+from onegig.github.client import Client
+from onegig.github.trusted.poster import Outcome, post
+from onegig.github.trusted.settings import Settings
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from onegig.model.images import ImagesReport
 from onegig.model.scan import Finding, Scan, Severity
-from onegig.publish.github.client import Client
-from onegig.publish.trusted.poster import Outcome, post
-from onegig.publish.trusted.settings import Settings
 from scenarios import make_go
 
 HERE = "octo/stack"

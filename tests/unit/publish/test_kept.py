@@ -4,10 +4,9 @@ import pytest
 
 from github.stand_in import StandIn
 from onegig.errors import GithubError
-from onegig.publish.github import kept
-from onegig.publish.github.answer import Request
-from onegig.publish.github.client import Client
-from onegig.publish.github.kept import is_lasting
+from onegig.github import client as kept
+from onegig.github.client import Client, is_lasting
+from onegig.github.transport import Request
 
 SHA, OTHER = "a" * 40, "b" * 40
 

@@ -17,19 +17,18 @@ from gate_runs import (
     zip_files,
 )
 from github.stand_in import StandIn
+from onegig.config.budgets import parse_budgets
 from onegig.errors import ArtifactError
+from onegig.github.gate import Gate, write_numbers
+from onegig.github.trusted.artifact import read_artifact
 from onegig.judge.baseline import make_baseline
 from onegig.judge.scan_checks import weigh_findings
 from onegig.judge.verdict import judge
-from onegig.load.budgets import parse_budgets
-from onegig.model.baseline import Baseline
 from onegig.model.codec import to_json, to_line
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
-from onegig.model.verdict import Verdict
-from onegig.publish.gating.gate import Gate, write_numbers
-from onegig.publish.trusted.artifact import read_artifact
+from onegig.model.verdict import Baseline, Verdict
 from scenarios import make_go
 
 HERE = "octo/stack"

@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 
 from onegig.errors import ArtifactError, ConfigError
+from onegig.github.trusted.opinions import Opinion, Standing, judge_run, refuse, wait, worst
 from onegig.model.budgets import Budgets, Forks
-from onegig.model.host_access import HostAccess
 from onegig.model.measured import Skipped
-from onegig.model.report import Report
-from onegig.model.review import LimitChange, Review
-from onegig.publish.trusted.opinions import Opinion, Standing, judge_run, refuse, wait, worst
+from onegig.model.report import LimitChange, Report, Review
+from onegig.model.stack import HostAccess
 from scenarios import REPORTS, make_go
 
 CONFIRM = Budgets(path="budgets.yml", compose="compose.yml")

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from gate_runs import Post, make_honest_images, make_honest_memory, open_scene, zipped
 from github.stand_in import StandIn
 from onegig.model.memory import ServiceState
-from onegig.model.run import Failure
+from onegig.model.report import Failure
 from scenarios import HOSTILE
 
 

@@ -7,7 +7,7 @@ from github.stand_in import StandIn
 from mutations import mutations
 from onegig.errors import ArtifactError, ExitCode
 from onegig.model.codec import to_json
-from onegig.model.run import Failure, RunReport
+from onegig.model.report import Failure, RunReport
 
 pytestmark = pytest.mark.security
 

@@ -4,7 +4,7 @@ import pytest
 
 from gate_runs import BUDGETS, FORK, HERE, Post, open_scene
 from github.stand_in import StandIn
-from onegig.model.host_access import HostAccess
+from onegig.model.stack import HostAccess
 
 
 def test_a_branch_of_the_repository(stand_in: StandIn, tell: Post) -> None:

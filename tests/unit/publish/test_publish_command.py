@@ -17,15 +17,12 @@ from github.stand_in import StandIn
 from github.state import Run
 from onegig.cli import main
 from onegig.errors import ExitCode
-from onegig.model.baseline import Baseline
+from onegig.github.data.history import parse_history
 from onegig.model.codec import to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped
-from onegig.model.report import Report
-from onegig.model.review import Review
-from onegig.model.run import Failure, RunReport
-from onegig.model.verdict import State
-from onegig.publish.data.history import parse_history
+from onegig.model.report import Failure, Report, Review, RunReport
+from onegig.model.verdict import Baseline, State
 from scenarios import make_go, make_incomplete
 
 PUSHED = "2026-11-23T20:00:00Z"

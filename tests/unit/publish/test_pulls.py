@@ -7,11 +7,11 @@ import pytest
 from gate_runs import FORK, HERE, Scene, open_scene
 from github.stand_in import StandIn
 from onegig.errors import ConfigError, GithubError
-from onegig.publish.github.client import Client
-from onegig.publish.trusted import pulls
-from onegig.publish.trusted.decisive import Decisive, Waiting, find_decisive
-from onegig.publish.trusted.pulls import Pull, find_pulls, why_stale
-from onegig.publish.trusted.runs import (
+from onegig.github.client import Client
+from onegig.github.trusted import pulls
+from onegig.github.trusted.decisive import Decisive, Waiting, find_decisive
+from onegig.github.trusted.pulls import Pull, find_pulls, why_stale
+from onegig.github.trusted.runs import (
     WORKFLOW,
     GateRun,
     Ignored,
@@ -19,7 +19,7 @@ from onegig.publish.trusted.runs import (
     list_runs,
     read_run,
 )
-from onegig.publish.trusted.trigger import RunEvent, read_trigger
+from onegig.github.trusted.trigger import RunEvent, read_trigger
 
 
 def pulls_of(client: Client, scene: Scene) -> tuple[Pull, ...]:

@@ -5,10 +5,10 @@ import pytest
 from github.stand_in import StandIn
 from github.state import State, Status
 from onegig.errors import GithubPermissionError
-from onegig.publish.github.client import Client
-from onegig.publish.trusted import statuses
-from onegig.publish.trusted.opinions import Standing
-from onegig.publish.trusted.statuses import describe, set_status
+from onegig.github.client import Client
+from onegig.github.trusted import statuses
+from onegig.github.trusted.opinions import Standing
+from onegig.github.trusted.statuses import describe, set_status
 from scenarios import HOSTILE
 
 BOT = "github-actions[bot]"

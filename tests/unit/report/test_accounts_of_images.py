@@ -6,8 +6,7 @@ import pytest
 
 from accounts import BYTECODE, GONE, OVERWRITTEN, part
 from factories import MB, SERVICES, make_images
-from onegig.model.accounting import Accounting, Cause, Fix
-from onegig.model.images import NOT_ACCOUNTED, Image, ImagesReport
+from onegig.model.images import NOT_ACCOUNTED, Accounting, Cause, Fix, Image, ImagesReport
 from onegig.model.measured import Skipped, Unknown
 from onegig.report import accounts
 from reviews import with_layer

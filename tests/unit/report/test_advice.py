@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from factories import LOG, MIB, SERVICES, make_images, make_memory, make_service
+from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
-from onegig.load.budgets import parse_budgets
-from onegig.model.accounting import Accounting
-from onegig.model.images import NOT_ACCOUNTED, ImagesReport
+from onegig.model.images import NOT_ACCOUNTED, Accounting, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report

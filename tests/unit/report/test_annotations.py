@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from factories import SERVICES, make_check, make_images, make_memory, make_report, make_service
-from onegig.model.report import Report
-from onegig.model.run import Failure
+from onegig.model.report import Failure, Report
 from onegig.model.verdict import Check, State
 from onegig.report.annotations import Place, annotations, parse_place, render
 from scenarios import make_go, make_hostile, make_incomplete, make_many, make_no_go

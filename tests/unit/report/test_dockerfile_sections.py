@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 import github_markdown
+from onegig.model.dockerfiles import DockerfilePolicy, Level
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.policy import DockerfilePolicy, Level
-from onegig.model.report import Report
-from onegig.model.review import Comparison
+from onegig.model.report import Comparison, Report
 from onegig.report import html, markdown
 from remarks import DESK, NOT_LINTED, REDIS, ROOT, UNPINNED, make_remarked, policy, remark
 from reviews import make_dockerfiles, make_go, make_many

@@ -9,8 +9,7 @@ from rich.cells import cell_len
 
 from accounts import make_finding, make_scan, with_scans
 from factories import SERVICES, make_images
-from onegig.model.accounting import Duplicate
-from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, ImagesReport
+from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, Duplicate, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.scan import Severity
 from onegig.report.images import render_images

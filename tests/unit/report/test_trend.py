@@ -7,8 +7,7 @@ import pytest
 
 from factories import MIB
 from histories import entry, incomplete
-from onegig.model.baseline import Baseline
-from onegig.model.verdict import State
+from onegig.model.verdict import Baseline, State
 from onegig.report import trend
 from onegig.report.words import DASH
 

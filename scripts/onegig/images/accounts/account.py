@@ -10,7 +10,7 @@ from heapq import nsmallest
 from onegig.errors import AccountError
 from onegig.images.accounts.stacking import Stack
 from onegig.images.reading.index import Entry, LayerIndex
-from onegig.model.accounting import Dead, Fate, SizedPath
+from onegig.model.images import Dead, Fate, SizedPath
 
 LARGEST_PATHS = 5
 

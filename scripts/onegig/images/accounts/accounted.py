@@ -13,7 +13,7 @@ from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.sharing import stack_digest
-from onegig.model.accounting import Accounting, Duplicate
+from onegig.model.images import Accounting, Duplicate
 
 
 def account_for(

@@ -8,7 +8,7 @@ from onegig.images.accounts.causes import explain, parts_of
 from onegig.images.accounts.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.accounts.parity import dive_numbers
 from onegig.images.reading.index import LayerIndex
-from onegig.model.accounting import Accounting
+from onegig.model.images import Accounting
 
 
 def make_accounting(

@@ -29,7 +29,7 @@ from onegig.images.accounts.places import (
 from onegig.images.accounts.strays import Strays
 from onegig.images.accounts.unowned import Unowned
 from onegig.images.reading.index import Entry, LayerIndex
-from onegig.model.accounting import Cause, Part
+from onegig.model.images import Cause, Part
 
 _shown = lru_cache(maxsize=2**12)(escaped)  # many files, few names
 MOST_PARTS = 60  # of one cause; the rest is one more

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from onegig.images.accounts.causes import Explained
 from onegig.images.accounts.places import folder_of
 from onegig.images.accounts.sentences import size_of
-from onegig.model.accounting import Fix
+from onegig.model.images import Fix
 
 FLOOR_BYTES = 4096  # of one file: smaller ones are alike by chance
 FOLDER_DEPTH = 3

@@ -2,7 +2,7 @@
 
 from onegig.images.accounts.account import Account
 from onegig.images.accounts.sentences import size_of
-from onegig.model.accounting import Parity
+from onegig.model.images import Parity
 
 LEAST_BYTES = 100_000  # what shows in the first decimal of MB
 UNSEEN = "it does not see what was removed with its directory ({})"

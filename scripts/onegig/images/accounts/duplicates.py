@@ -10,7 +10,7 @@ from heapq import nsmallest
 
 from onegig.images.accounts.account import escaped
 from onegig.images.reading.index import LayerIndex
-from onegig.model.accounting import Duplicate
+from onegig.model.images import Duplicate
 
 MOST = 50
 PLACES = 5

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from onegig.images.dockerfiles.dockerfile import line_of
-from onegig.model.accounting import Accounting, Fix
-from onegig.model.images import Image, ImagesReport
+from onegig.model.images import Accounting, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
 
 

@@ -12,7 +12,7 @@ from onegig.images.accounts.copies import copy_fixes
 from onegig.images.accounts.losses import loss_fixes
 from onegig.images.accounts.remedies import BASE, Remedy, remedy_of
 from onegig.images.accounts.sentences import layer_of, listing, size_of
-from onegig.model.accounting import Cause, Dead, Fix
+from onegig.model.images import Cause, Dead, Fix
 
 FLOOR_BYTES = 100_000  # less is not worth a line
 MOST_FIXES = 100

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from onegig.images.accounts.sentences import layer_of, size_of
 from onegig.images.dockerfiles.instructions import is_copied
-from onegig.model.accounting import Dead, Fate, Fix
+from onegig.model.images import Dead, Fate, Fix
 
 _DELETED = (Fate.DELETED, Fate.DELETED_WITH_DIRECTORY)
 _UPGRADES = ("apk upgrade", "apt-get upgrade", "apt upgrade", "dist-upgrade", "full-upgrade")

@@ -18,7 +18,7 @@ from onegig.images.accounts.packages import apk, dpkg, read_packages
 from onegig.images.accounts.packages.development import development_packages, is_runtime
 from onegig.images.accounts.packages.package import Package
 from onegig.images.reading.index import Entry, LayerIndex
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 
 Names = frozenset[tuple[str, str]]  # (kind, name)
 

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 
 PATH = "path"  # Part.kind of what no package database names
 BYTECODE = "bytecode"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from onegig.images.accounts.causes import Explained
 from onegig.images.accounts.places import PATH
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

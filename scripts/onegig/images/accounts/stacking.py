@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from onegig.images.reading.index import Entry, Kind
-from onegig.model.accounting import Fate
+from onegig.model.images import Fate
 
 # Python 3.11 is slow to look up an enum's member, and every entry asks for some.
 _FILE, _FOLDER, _HARDLINK = Kind.FILE, Kind.DIRECTORY, Kind.HARDLINK

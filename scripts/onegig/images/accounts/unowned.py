@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from onegig.images.accounts.places import folder_of
 from onegig.images.dockerfiles.instructions import destination, is_copied
-from onegig.model.accounting import Cause
+from onegig.model.images import Cause
 
 _RUNTIMES = (  # name, pattern; a group gives the version
     (

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onegig.images.building.refusals import refuse_secret_sources
-from onegig.model.compose_config import unescape
-from onegig.model.stack import BuildInputs, Stack
+from onegig.model.stack import BuildInputs, Stack, unescape
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 _SERVICE = "service:"  # in additional_contexts: what a service of the project builds

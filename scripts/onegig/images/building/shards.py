@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from heapq import heapreplace
 from statistics import median
 
-from onegig.model.baseline import Baseline
 from onegig.model.budgets import Shards
 from onegig.model.stack import Service, Stack
+from onegig.model.verdict import Baseline
 
 MATRIX_JOBS = 256  # most jobs of a matrix: docs.github.com/actions/reference/limits
 START_SECONDS = 60.0  # until a machine is there, has the commit, Python and a builder

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from onegig.files import read_text
 from onegig.git import ask_git
+from onegig.model.dockerfiles import IGNORED, Level, Remark
 from onegig.model.measured import Unknown
-from onegig.model.policy import IGNORED, Level, Remark
 from onegig.paths import from_here
 from onegig.process import NOWHERE, CommandError, find_program, run
-from onegig.regular import read_text
 
 TIMEOUT_SECONDS = 60.0
 NAMES = (".hadolint.yaml", ".hadolint.yml")  # in hadolint's order

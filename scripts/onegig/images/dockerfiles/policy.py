@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onegig.files import read_text
 from onegig.images.dockerfiles import hadolint
 from onegig.images.dockerfiles.rules import Context, check_dockerfile
-from onegig.model.compose_config import unescape
+from onegig.model.dockerfiles import WITH, DockerfilePolicy, Level, Remark
 from onegig.model.measured import Unknown
-from onegig.model.policy import WITH, DockerfilePolicy, Level, Remark
-from onegig.model.stack import Stack
+from onegig.model.stack import Stack, unescape
 from onegig.paths import from_here
-from onegig.regular import read_text
 
 IGNORE = ".dockerignore"
 _ORDER = {level: place for place, level in enumerate(Level)}

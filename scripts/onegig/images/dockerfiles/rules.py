@@ -24,7 +24,7 @@ from onegig.images.dockerfiles.requirements import (
     read_requirements,
 )
 from onegig.images.dockerfiles.stages import Stage, Stages, read_stages
-from onegig.model.policy import Level, Remark
+from onegig.model.dockerfiles import Level, Remark
 
 MOST_NAMES = 5
 _SMALL = re.compile(r"scratch|.*(?:alpine|distroless|busybox|wolfi).*|(?:.*/)?static(?:[:@].*)?")

@@ -16,14 +16,13 @@ import psutil
 from docker import DockerClient
 from docker.errors import DockerException
 
+from onegig.engine.owned import Run
 from onegig.errors import BootError
 from onegig.images.building.build import build_images
 from onegig.images.dockerfiles.proposal import Proposal
-from onegig.model.compose_config import dump_config
+from onegig.model.images import Boot
 from onegig.model.measured import Missing, Unknown
-from onegig.model.stack import BuildInputs, Stack
-from onegig.model.trial import Boot
-from onegig.owned import Run
+from onegig.model.stack import BuildInputs, Stack, dump_config
 from onegig.process import CommandError, run, tail
 
 Config = dict[str, Any]

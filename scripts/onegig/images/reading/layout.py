@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
-from onegig.environment import BASE_LABEL, FROM_REGISTRY
+from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images.reading.archive import DOCUMENT_LIMIT_BYTES, members
 from onegig.images.reading.compression import FAULTS, open_layer

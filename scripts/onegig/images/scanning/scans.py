@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
 from onegig.images.reading.archive import Spool, write_docker_archive
@@ -17,7 +18,6 @@ from onegig.images.reading.stored import ReadableLayer
 from onegig.images.scanning import one_image, trivy
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Scan
-from onegig.owned import new_run
 
 
 def scan_images(

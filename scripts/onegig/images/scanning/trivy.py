@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from onegig.files import cache_folder, distrust
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.private import cache_folder, distrust
 from onegig.process import NOWHERE, CommandError, find_program, run
 
 DOWNLOAD_SECONDS = 300.0

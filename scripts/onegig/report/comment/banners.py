@@ -1,8 +1,7 @@
 """What a reviewer must know before trusting the figures: one box above them, none as a rule."""
 
-from onegig.judge.host_access import describe_host_access
-from onegig.model.report import Report
-from onegig.model.review import LimitChange, Review
+from onegig.judge.notes import describe_host_access
+from onegig.model.report import LimitChange, Report, Review
 from onegig.report import words
 from onegig.report.comment.footer import link
 from onegig.report.comment.room import Room

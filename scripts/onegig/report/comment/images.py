@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from onegig.model.accounting import Cause
-from onegig.model.images import ImagesReport
+from onegig.model.images import Cause, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import Convention

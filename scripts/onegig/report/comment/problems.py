@@ -1,7 +1,6 @@
 """What is wrong and what to do about it: what stopped the run, what fails, the last words."""
 
-from onegig.model.report import Report
-from onegig.model.run import Failure
+from onegig.model.report import Failure, Report
 from onegig.model.verdict import Check, State
 from onegig.report import view
 from onegig.report.advice import Step, steps

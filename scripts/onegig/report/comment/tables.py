@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
-from onegig.model.report import Report
-from onegig.model.review import Change, ServiceDelta
+from onegig.model.report import Change, Report, ServiceDelta
 from onegig.model.sizes import Convention
 from onegig.model.verdict import Check, State
 from onegig.report import changes, facts, view, words

@@ -1,0 +1,184 @@
+"""Options that several commands share, and what becomes of them."""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from onegig.config.values import positive, seconds
+from onegig.pipeline import Options
+from onegig.progress import choose_progress
+
+Command = Callable[..., Any]
+SOME_FILE = click.Path(path_type=Path)
+EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+DEFAULT_BUDGETS = Options().budgets
+
+
+TYPED = "onegig.typed"  # in click's meta: the command line
+LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as in budgets.yml (15s, 10m) or as a plain number."""
+
+    name = "duration"
+
+    def __init__(self, read: Callable[[str], float]) -> None:
+        self._read = read
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The seconds; a usage error says how to write them."""
+        try:
+            return self._read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+PROJECT = (
+    click.option(
+        "--budgets",
+        type=SOME_FILE,
+        default=DEFAULT_BUDGETS,
+        show_default=True,
+        help="The budgets file; without this option and without the file, the defaults count.",
+    ),
+    click.option(
+        "--compose",
+        type=SOME_FILE,
+        multiple=True,
+        help="A compose file instead of those that budgets.yml names; may be repeated.",
+    ),
+    click.option(
+        "--profile",
+        "profiles",
+        multiple=True,
+        help="A compose profile to activate instead of those that budgets.yml names; may be "
+        "repeated.",
+    ),
+    click.option(
+        "--tier",
+        help="A machine of the tier catalogue to judge for besides the limit, or none.",
+    ),
+)
+WINDOW = (
+    click.option(
+        "--window", type=Duration(positive(seconds)), help="How long to measure: 90s, 10m."
+    ),
+    click.option("--settle", type=Duration(seconds), help="How long to wait before that."),
+    click.option(
+        "--repeats", type=click.IntRange(1, 20), help="Windows to measure; the highest counts."
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(min=0, min_open=True),
+        help="What {rate} in load.command stands for.",
+    ),
+)
+SERVICES = (
+    click.option(
+        "--service",
+        "services",
+        multiple=True,
+        help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
+    ),
+)
+SCAN = (
+    click.option(
+        "--update-database",
+        is_flag=True,
+        help="Fetch trivy's newest vulnerability database first, and its Java database once an "
+        "image has Java archives. Without them, vulnerabilities are not scanned.",
+    ),
+)
+PROGRESS = (
+    click.option("--quiet", is_flag=True, help="No progress on standard error."),
+    click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set."),
+)
+
+
+def project_options(command: Command) -> Command:
+    """Give a command `options`: which project it reads."""
+
+    @wraps(command)
+    def wrapped(
+        *,
+        budgets: Path,
+        compose: tuple[Path, ...],
+        profiles: tuple[str, ...],
+        tier: str | None,
+        **others: Any,
+    ) -> Any:
+        context = click.get_current_context()
+        options = Options(
+            budgets=budgets,
+            budgets_may_be_missing=_is_default(context, "budgets"),
+            compose=compose,
+            profiles=profiles,
+            tier=tier,
+            window_seconds=others.pop("window", None),
+            settle_seconds=others.pop("settle", None),
+            repeats=others.pop("repeats", None),
+            rate=others.pop("rate", None),
+            services=others.pop("services", ()),
+            update_database=others.pop("update_database", False),
+            inspected=others.pop("inspected", ()),
+            typed=context.meta.get(TYPED, ""),
+        )
+        return command(options=options, **others)
+
+    return _decorated(wrapped, PROJECT)
+
+
+def window_options(command: Command) -> Command:
+    """Let a command with `options` choose the windows and the load, too."""
+    return _decorated(command, WINDOW)
+
+
+def service_options(command: Command) -> Command:
+    """Let a command with `options` choose a part of the stack's images."""
+    return _decorated(command, SERVICES)
+
+
+def scan_options(command: Command) -> Command:
+    """Let a command with `options` fetch what trivy needs to know of vulnerabilities."""
+    return _decorated(command, SCAN)
+
+
+def progress_options(command: Command) -> Command:
+    """Give a command `progress`, to tell what it is at."""
+
+    @wraps(command)
+    def wrapped(*, quiet: bool, no_color: bool, **others: Any) -> Any:
+        color = not no_color and not os.environ.get("NO_COLOR")
+        return command(progress=choose_progress(quiet=quiet, color=color), **others)
+
+    return _decorated(wrapped, PROGRESS)
+
+
+def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the command line as its user typed it.
+
+    A launcher says its own name, and how many of the last arguments its user gave it.
+    """
+    launcher, count = environment.get(LAUNCHER), environment.get(TYPED_COUNT, "")
+    if launcher and count.isdecimal():
+        return shlex.join((launcher, *arguments[max(0, len(arguments) - int(count)) :]))
+    return shlex.join(("onegig", *arguments))
+
+
+def _is_default(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.DEFAULT
+
+
+def _decorated(command: Command, options: tuple[Command, ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,327 @@
+"""`docker compose` asked for a project: which files count, what they resolve to, its variables.
+
+What compose refuses, as an error with the file, the line where compose knows it, and advice.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onegig.config.document import read_lines, read_output
+from onegig.errors import ConfigError, EngineError, OnegigError
+from onegig.model.stack import dump_config, unescape
+from onegig.paths import absolute, join, shown
+from onegig.process import CommandError, Completed, run
+from onegig.variables import explain_held_back
+
+_LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
+_YAML_LINE = re.compile(r"yaml: (?:[\w ]+: )?line (?P<line>\d+): ")
+_KEY = re.compile(
+    r"services[.\[](?P<service>[\w-]+)\]?(?:\.| Additional property )(?P<key>\w+)"
+    r"|service \"(?P<quoted>[\w-]+)\""
+)
+_ENV_FILE = re.compile(
+    r"failed to read (?P<path>.+?): (?:line (?P<line>\d+): )?(?P<text>.+)", re.DOTALL
+)
+# what compose quotes of an env file may be a secret
+_VALUE = re.compile(
+    r"(unterminated quoted value|in variable name|near|Invalid template:) \".*", re.DOTALL
+)
+_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --")
+_ADVICE = (
+    ("required variable", "set the variable in the environment or in .env beside the compose file"),
+    ("(not shown)", "correct that line: NAME=value, with matching quotes"),
+    ("interpolation", "a literal $ is written $$ in compose files"),
+    ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
+    ("REMOTE", "an include from elsewhere is only taken where that variable is true in your shell"),
+    ("undefined service", "depends_on and its like name services of the same project"),
+    ("neither an image nor a build", "give the service `image:` or `build:`"),
+    ("env file", "create the file, or mark it `required: false`"),
+    ("no such file or directory", "a file that the compose file refers to is missing"),
+    (
+        "project name must not be empty",
+        "give it a `name:`; compose makes none of the folder's name",
+    ),
+    ("empty compose file", "it should have a `services:` section"),
+)
+_NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --compose"
+_ELSE = "`docker compose config` shows the same; correct the compose file and run again"
+
+
+def is_missing(path: Path, *, exists: bool = False) -> ConfigError:
+    """Return the error for a compose file that is not there, or that is not a file."""
+    what = "is not a file" if exists else "does not exist"
+    return ConfigError(f"the compose file {path} {what}", advice=_NAME_IT)
+
+
+def no_file(folder: Path, names: Iterable[str]) -> ConfigError:
+    """Return the error for a folder in which compose finds no file by its default names."""
+    return ConfigError(
+        f"there is no compose file in {folder}: looked for {', '.join(names)}",
+        advice="run onegig beside the compose file, or name it: --compose path/to/compose.yml",
+    )
+
+
+def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
+    """ConfigError with compose's own message; EngineError when docker or compose is missing."""
+    if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
+        return EngineError(
+            "docker compose is missing or too old",
+            command=error.command,
+            advice="install the Docker CLI with its compose plugin, version 2",
+            detail=error.detail or error.message,
+        )
+    message = _message(error.output, files) or error.message
+    advice = explain_held_back(message, os.environ)
+    advice = advice or next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
+    return ConfigError(
+        f"compose cannot read {', '.join(map(str, files))}",
+        command=error.command,
+        advice=advice,
+        detail=message,
+    )
+
+
+def refuse_host_access(config: Mapping[str, Any], path: Path) -> None:
+    """Raise ConfigError for a project that would have compose run programs of this machine.
+
+    The same for one that holds a process's variables, read from /proc as an env file: no other text
+    has a NUL.
+    """
+    for name, service in (config.get("services") or {}).items():
+        if (service or {}).get("provider"):
+            raise ConfigError(
+                f"{path}: the service {name} is a program of this machine (`provider`)",
+                advice="onegig measures containers only: leave it out with `profiles`",
+            )
+    if any("\0" in text for text in _texts(config)):
+        raise ConfigError(
+            f"{path} reads a file that is not text, such as /proc/self/environ",
+            advice="correct the `env_file` of the services",
+        )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def _message(output: str, files: tuple[Path, ...]) -> str:
+    """What compose said, without its warnings, with paths as the user wrote them."""
+    lines = [line for line in output.splitlines() if line and not _LOG_LINE.match(line)]
+    text = _VALUE.sub(r"\1 (not shown)", "\n".join(lines))
+    env_file = _ENV_FILE.fullmatch(text)
+    if env_file:
+        place = str(shown(Path(env_file["path"])))
+        return ":".join(filter(None, (place, env_file["line"], f" {env_file['text']}")))
+    for path in files:
+        text = text.replace(str(absolute(path)), str(path))
+        text = text.removeprefix(f"validating {path}: ")
+    yaml_line = _YAML_LINE.search(text)
+    if yaml_line and len(files) == 1:
+        return f"{files[0]}:{yaml_line['line']}: {text[yaml_line.end() :]}"
+    return f"{_place(text, files)}: {text}"
+
+
+def _place(text: str, files: tuple[Path, ...]) -> str:
+    """The file and line of the service and key that compose names, as near as they can be found."""
+    named = _KEY.search(text)
+    if named:
+        service = named["service"] or named["quoted"]
+        for path in reversed(files):
+            marks = read_lines(path)
+            for key in (("services", service, named["key"] or ""), ("services", service)):
+                if key in marks:
+                    return f"{path}:{marks[key].line}"
+    return str(files[0])
+
+
+# Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).
+FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+DOTENV = ".env"
+# An `include` from elsewhere is fetched by git, with variables of the checkout's .env in older
+# releases, or unpacked from a registry (CVE-2025-62725): only where the user's shell asks for it.
+REMOTES = ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "COMPOSE_EXPERIMENTAL_OCI_REMOTE")
+
+_WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # no other can be written ${NAME}
+_NO_JSON = "json: "  # how Go's encoder begins to complain
+_COLON = re.compile(r"([^=:]+): (.+)")
+
+Run = Callable[..., Completed]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """A project as compose resolves it, with the warnings that compose prints."""
+
+    config: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compose:
+    """`docker compose` in a folder, for these files and profiles.
+
+    Without files compose chooses: COMPOSE_FILE, else the default file and its override. `files` may
+    be relative to `folder`; `environment` is added to our own.
+    """
+
+    folder: Path
+    files: tuple[Path, ...] = ()
+    profiles: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    run: Run = run
+
+    @property
+    def directory(self) -> Path:
+        """Return the folder as a shell in it names it, perhaps through a symbolic link."""
+        return absolute(self.folder)
+
+    def existing_files(self) -> tuple[Path, ...]:
+        """Return the absolute paths of the files that count; ConfigError where one is missing."""
+        names = self.files or self._files_of_variable() or tuple(_default_files(self.directory))
+        paths = tuple(join(self.directory, name) for name in names)
+        if not paths:
+            raise no_file(self.directory, FILE_NAMES)
+        for path in paths:
+            if not path.is_file():
+                raise is_missing(shown(path), exists=path.exists())
+        return paths
+
+    def resolve(self, paths: tuple[Path, ...]) -> Resolved:
+        """Return what `docker compose config` says; `paths` are those of `existing_files`.
+
+        Raises ConfigError when compose refuses the project.
+        """
+        command = ["docker", "compose", *(f"--file={name}" for name in self.files)]
+        command += [*(f"--profile={name}" for name in self.profiles), "config"]
+        try:
+            done, config = self._config(command)
+        except CommandError as error:
+            raise explain(error, tuple(map(shown, paths))) from error
+        refuse_host_access(config, shown(paths[0]))
+        return Resolved(config=config, warnings=tuple(_warnings(done.stderr, paths)))
+
+    def variables(self, names: Iterable[str], project: Path) -> dict[str, str]:
+        """Return the variables that are set for a project, by compose's own rules.
+
+        So its `.env` counts, with quotes and references as compose reads them.
+        """
+        wanted = tuple(dict.fromkeys(filter(_NAME.fullmatch, names)))
+        if not wanted:
+            return {}
+        command = ["docker", "compose", "--project-name=onegig", "--file=-"]
+        command += [f"--project-directory={project}", "config", "--format", "json"]
+        with tempfile.TemporaryFile() as file:
+            file.write(dump_config(_probe(wanted)).encode())
+            file.seek(0)
+            done = self._run(command, stdin=file)
+        values = json.loads(done.stdout)["services"]["probe"]["environment"]
+        return {
+            name: unescape(values[f"value{place}"])
+            for place, name in enumerate(wanted)
+            if values[f"set{place}"]
+        }
+
+    def _config(self, command: list[str]) -> tuple[Completed, dict[str, Any]]:
+        """Read JSON, or YAML where compose cannot write JSON (2.26: keys of build.ssh)."""
+        try:
+            done = self._run([*command, "--format", "json"])
+        except CommandError as error:
+            if _NO_JSON not in error.output:
+                raise
+            done = self._run(command)
+            return done, _with_ssh_keys(read_output(done.stdout))
+        return done, _with_ssh_keys(json.loads(done.stdout))
+
+    def _files_of_variable(self) -> tuple[Path, ...]:
+        names = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR")
+        values = {**os.environ, **self.environment}
+        if (self.directory / DOTENV).exists() or values.get("COMPOSE_ENV_FILES"):
+            try:
+                values = self.variables(names, self.directory)
+            except CommandError:
+                return ()  # what is wrong in .env is reported when the project is read
+        file, separator = (values.get(name) for name in names)
+        return tuple(map(Path, file.split(separator or os.pathsep))) if file else ()
+
+    def _run(self, command: list[str], **options: Any) -> Completed:
+        environment = {name: os.environ.get(name, "false") for name in REMOTES}
+        environment |= self.environment
+        if self.folder != Path():
+            environment["PWD"] = str(self.directory)  # else links are followed to the real folder
+            options["cwd"] = self.directory
+        return self.run(command, env=environment, **options)
+
+
+def _default_files(folder: Path) -> Iterator[Path]:
+    """Yield the default file of the folder, or of the nearest one above, and its override."""
+    for place in (folder, *folder.parents):
+        for names in (FILE_NAMES, OVERRIDE_NAMES):
+            paths = [place / name for name in names if (place / name).exists()]
+            if names is FILE_NAMES and not paths:
+                break
+            yield from paths[:1]
+        else:
+            return
+
+
+def _probe(names: Iterable[str]) -> dict[str, Any]:
+    """Return a project that only spells out variables."""
+    environment: dict[str, str] = {}
+    for place, name in enumerate(names):
+        environment |= {f"value{place}": f"${{{name}-}}", f"set{place}": f"${{{name}+yes}}"}
+    return {"services": {"probe": {"image": "probe", "environment": environment}}}
+
+
+def _warnings(output: str, paths: Iterable[Path]) -> Iterator[str]:
+    """Yield the text of each warning, once, with paths as the user writes them."""
+    seen = set()
+    for match in _WARNING.finditer(output):
+        text = match["bare"] or _unquote(match["quoted"])
+        for path in paths:
+            text = text.replace(f"{path}: ", f"{shown(path)}: ")
+        text = "; ".join(filter(None, (text, explain_held_back(text, os.environ))))
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def _unquote(text: str) -> str:
+    """Return the text within Go's quotes, whose escapes are nearly those of JSON."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text.replace('\\"', '"')
+
+
+def _with_ssh_keys(config: dict[str, Any]) -> dict[str, Any]:
+    """Write build.ssh as compose reads it: 2.26 puts out `id: path` for `id=path`."""
+    for service in (config.get("services") or {}).values():
+        build = (service or {}).get("build") or {}
+        if build.get("ssh"):
+            build["ssh"] = list(_ssh_keys(build["ssh"]))
+    return config
+
+
+def _ssh_keys(keys: Any) -> Iterator[str]:
+    for key in [keys] if isinstance(keys, dict) else keys:
+        if isinstance(key, dict):
+            yield from (f"{name}={path}" if path else name for name, path in key.items())
+        else:
+            yield _COLON.sub(r"\1=\2", key, count=1)

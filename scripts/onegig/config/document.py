@@ -1,0 +1,372 @@
+"""A YAML file the user wrote, read with care: what is wrong with it is said with file and line.
+
+Mistakes in a file the user wrote: collected, then told all at once with file and line.
+
+From YAML to plain values, with the line and the exact text of each.
+
+Values are read by the rules of YAML 1.2, which are those people expect: `yes`, `on`, `15:30`,
+`010` and `1e3` are text, as they were written. Documents that are attacks rather than configuration
+(alias bombs, endless nesting) are refused before they cost anything.
+
+The nearest known name for one that is unknown.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from onegig.errors import ConfigError
+
+ADVICE = "correct what is listed and run again"
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One mistake in the file; `key` is where in the document it is, () for the whole."""
+
+    line: int
+    key: Key = ()
+    message: str
+
+
+def mistakes(path: str, problems: list[Problem], advice: str = ADVICE) -> ConfigError:
+    """One error for all problems, a line each, in the order of the file."""
+    lines = [
+        f"{path}:{problem.line}: {prefix}{problem.message}"
+        for problem in sorted(problems, key=lambda problem: problem.line)
+        for prefix in [f"{dotted(problem.key)}: " if problem.key else ""]
+    ]
+    count = f"{len(lines)} mistake{'s' if len(lines) > 1 else ''}"
+    return ConfigError(f"{path} has {count}", advice=advice, detail="\n".join(lines))
+
+
+def dotted(key: Key) -> str:
+    """Such as "services.redis.memory", "load.command[2]"; control characters made visible."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return visible(text.lstrip("."))
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in words: "a list", "the number 90"."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the number {value}" if isinstance(value, (int, float)) else shorten(repr(value))
+
+
+def shorten(text: str, length: int = 80) -> str:
+    """The text, cut where it would fill the screen."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """The text with control characters written out, so that a terminal cannot be misled."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+MAX_NODES = 10_000
+MAX_DEPTH = 20
+
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})?\.[0-9]{1,18}")
+_CONSTANTS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+class TooMuchError(Exception):
+    """More values or deeper nesting than a person would write."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """Where a value stands, and its text as written ("" for mappings and lists)."""
+
+    line: int
+    text: str
+
+
+class Composer(yaml.SafeLoader):
+    """Builds nodes only, and gives up on documents no person would write."""
+
+    def __init__(self, text: str, most: int = MAX_NODES) -> None:
+        super().__init__(text)
+        self._most = most
+        self._count = 0
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As the parent's, counting."""
+        self._count += 1
+        if self._count > self._most or self._depth > MAX_DEPTH:
+            raise TooMuchError
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+@dataclass(kw_only=True, slots=True)
+class Walk:
+    """Turns nodes into values, following aliases as far as `most` values."""
+
+    marks: dict[Key, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    count: int = 0
+    most: int = MAX_NODES
+
+    def value(self, node: yaml.Node, key: Key) -> Any:
+        """The plain value of a node. Raises TooMuchError when aliases add up to too many."""
+        self._spend(key)
+        if not node.tag.startswith(_TAG):
+            message = f"the tag {visible(shorten(node.tag))} has no meaning here"
+            self._problem(node, key, message)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*key, index)) for index, item in enumerate(node.value)]
+        return _scalar(node)
+
+    def _item(self, node: yaml.Node, key: Key) -> Any:
+        self.marks[key] = Mark(line=_line(node), text=_text(node))
+        return self.value(node, key)
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, name_node, value_node in self._pairs(node, key):
+            self.marks[(*key, name)] = Mark(line=_line(name_node), text=_text(value_node))
+            found[name] = self.value(value_node, (*key, name))
+        return found
+
+    def _pairs(
+        self, node: yaml.MappingNode, key: Key
+    ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """The entries, then those of merge keys (`<<: *defaults`) that were not written here."""
+        self._spend(key)
+        seen: dict[str, int] = {}
+        merges = []
+        for name_node, value_node in node.value:
+            name = _text(name_node)
+            if not isinstance(name_node, yaml.ScalarNode):
+                self._problem(name_node, key, f"a key should be a name, not {_kind(name_node)}")
+            elif name == "<<":
+                merges.append(value_node)
+            elif name in seen:
+                message = f"{name!r} is written twice (first on line {seen[name]})"
+                self._problem(name_node, key, message)
+            else:
+                seen[name] = _line(name_node)
+                yield name, name_node, value_node
+        for source in [one for merge in merges for one in self._sources(merge, key)]:
+            for name, name_node, value_node in self._pairs(source, key):
+                if name not in seen:
+                    seen[name] = _line(name_node)
+                    yield name, name_node, value_node
+
+    def _sources(self, merge: yaml.Node, key: Key) -> Iterator[yaml.MappingNode]:
+        for node in merge.value if isinstance(merge, yaml.SequenceNode) else [merge]:
+            if isinstance(node, yaml.MappingNode):
+                yield node
+            else:
+                self._problem(merge, key, f"<< should name a mapping, not {_kind(node)}")
+
+    def _spend(self, key: Key) -> None:
+        self.count += 1
+        if self.count > self.most or len(key) > MAX_DEPTH:
+            raise TooMuchError
+
+    def _problem(self, node: yaml.Node, key: Key, message: str) -> None:
+        self.problems.append(Problem(line=_line(node), key=key, message=message))
+
+
+def _scalar(node: yaml.Node) -> Any:
+    text = _text(node)
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    if not plain or node.tag == f"{_TAG}str":
+        return text
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _text(node: yaml.Node) -> str:
+    return node.value if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1 if node.start_mark else 1
+
+
+def _kind(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return shorten(repr(node.value))
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+
+
+MAX_BYTES = 1_000_000
+EXAMPLE = """`onegig init` writes one; or write it beside the compose file, for example:
+
+    version: 1
+    compose: compose.yml
+    memory: {limit: 1024MB}
+"""
+
+_HINTS = (
+    ("character '@'", "a value that begins with @ needs quotes"),
+    ("cannot start any token", "a tab? indent with spaces"),
+    ("mapping values are not allowed", "a wrong indent, or a value with ': ' that needs quotes"),
+    ("could not find expected ':'", "a key needs ': ' after it"),
+    ("expected <block end>", "a wrong indent"),
+    ("expected ',' or", "a bracket that is not closed"),
+    ("unexpected end of stream", "a quote that is not closed"),
+    ("but found another document", "one document only, without ---"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """What the file says. `marks` has every key that was written, in the order of the file."""
+
+    path: str
+    value: dict[str, Any]
+    marks: Mapping[Key, Mark]
+    problems: tuple[Problem, ...]
+
+    def line(self, key: Key) -> int:
+        """The line of a key, or of the nearest thing around it."""
+        while key and key not in self.marks:
+            key = key[:-1]
+        return self.marks[key].line if key else 1
+
+
+def read_document(path: Path) -> Document:
+    """The file as a mapping; ConfigError when it is missing, no text, no YAML or no mapping."""
+    return parse_document(str(path), _read(path))
+
+
+def parse_document(name: str, data: bytes) -> Document:
+    """The same for a file's content; `name` is what it is called in messages."""
+    node = _compose(name, _decode(name, data))
+    walk = Walk()
+    try:
+        value = walk.value(node, ()) if node is not None else None
+    except (TooMuchError, RecursionError):
+        raise _too_much(name) from None
+    if value is None:
+        raise ConfigError(f"{name} is empty", advice=EXAMPLE)
+    if not isinstance(value, dict):
+        raise mistakes(
+            name,
+            [Problem(line=1, message=f"should be a mapping of keys, not {kind_of(value)}")],
+            advice=EXAMPLE,
+        )
+    return Document(path=name, value=value, marks=walk.marks, problems=tuple(walk.problems))
+
+
+def read_lines(path: Path) -> Mapping[Key, Mark]:
+    """Where each key of any YAML file stands; nothing for a file that cannot be read as YAML."""
+    walk = Walk()
+    with suppress(ConfigError, TooMuchError, RecursionError):
+        node = _compose(str(path), _decode(str(path), _read(path)))
+        if node is not None:
+            walk.value(node, ())
+    return walk.marks
+
+
+def read_output(text: str) -> Any:
+    """Return the value of YAML that a program wrote, of any size, by the rules of YAML 1.2."""
+    loader = Composer(text, most=sys.maxsize)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return Walk(most=sys.maxsize).value(node, ()) if node else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist", advice=EXAMPLE) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", advice="it should be a readable file"
+        ) from None
+
+
+def _decode(name: str, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise _too_much(name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        raise mistakes(name, [Problem(line=line, message=message)]) from None
+
+
+def _compose(path: str, text: str) -> yaml.Node | None:
+    loader: Composer | None = None
+    try:
+        loader = Composer(text)
+        return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(path, error) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the character U+{error.character:04X} is not allowed in YAML"
+        raise mistakes(path, [Problem(line=line, message=message)]) from None
+    except (TooMuchError, RecursionError):
+        raise _too_much(path) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _syntax_error(path: str, error: yaml.MarkedYAMLError) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    what = error.problem or error.context or "not YAML"
+    hint = next((hint for part, hint in _HINTS if part in what), "")
+    where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+    return ConfigError(
+        f"{path} is not valid YAML",
+        advice=ADVICE,
+        detail=f"{where}: {visible(what)}{f' ({hint})' if hint else ''}",
+    )
+
+
+def _too_much(path: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is too large or too deeply nested to be a budgets file",
+        advice=f"at most {MAX_BYTES:,} bytes, {MAX_NODES:,} values (aliases expanded), "
+        f"{MAX_DEPTH} levels",
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Text such as " (did you mean memory?)", or "" when nothing known resembles `word`."""
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), names, n=1)
+    return f" (did you mean {names[near[0]]}?)" if near else ""

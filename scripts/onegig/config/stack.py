@@ -1,0 +1,193 @@
+"""The compose project, as `docker compose config` resolves it: any project, not only ours.
+
+Names of images in a compose project, refused where they are none.
+
+Compose takes any text. A name goes on to commands of docker, in which a comma, a line break or a
+dash at its start would be more than a name.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from onegig.config.compose import Compose
+from onegig.config.document import did_you_mean, read_lines, visible
+from onegig.config.host_access import find_host_access
+from onegig.errors import ConfigError
+from onegig.model.stack import Service, Stack, dump_config, unescape
+from onegig.paths import shown
+from onegig.process import Completed, run
+
+MOST_CHARACTERS = 600  # a name of 255, a tag of 128, the longest digest
+# The grammar of github.com/distribution/reference.
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_REGISTRY = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_ALGORITHM = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*"
+_REFERENCE = re.compile(
+    rf"(?:{_REGISTRY}/)?{_PART}(?:/{_PART})*"
+    rf"(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})?(?:@{_ALGORITHM}:[0-9a-fA-F]{{32,}})?"
+)
+
+
+def is_image_name(text: str) -> bool:
+    """Tell whether docker would take a text as the name of an image."""
+    return len(text) <= MOST_CHARACTERS and bool(_REFERENCE.fullmatch(text))
+
+
+def refuse_bad_names(config: Mapping[str, Any], files: Sequence[Path]) -> None:
+    """Raise ConfigError for the first service whose `image` is no name of an image.
+
+    `config` is the project as compose resolves it, `files` what it was read from.
+    """
+    for name, service in (config.get("services") or {}).items():
+        image = str((service or {}).get("image") or "")
+        if image and not is_image_name(image):
+            raise ConfigError(
+                f"{_place(name, files)}: the image of the service {name} is not a name that "
+                f"docker takes: {visible(image[:MOST_CHARACTERS])}",
+                advice="write it as [registry[:port]/]name[:tag][@digest], the name in small "
+                "letters; is a variable in it not set?",
+            )
+
+
+def _place(service: str, files: Sequence[Path]) -> str:
+    """Return the file and line of a service's image, as near as they can be found."""
+    marks = [(path, read_lines(path)) for path in reversed(files)]
+    for key in (("services", service, "image"), ("services", service)):
+        for path, lines in marks:
+            if key in lines:
+                return f"{path}:{lines[key].line}"
+    return str(files[0])
+
+
+TRUE_WORDS = ("true", "1", "yes", "on")
+
+Config = Mapping[str, Any]
+
+
+def load_stack(
+    files: tuple[Path, ...] = (),
+    *,
+    folder: Path = Path(),
+    profiles: tuple[str, ...] = (),
+    run: Callable[..., Completed] = run,
+    env: Mapping[str, str] | None = None,
+) -> Stack:
+    """Return the project as `docker compose` in `folder` resolves it, active services only.
+
+    Later `files` override earlier ones; without any, compose chooses them. `env` is set for compose
+    in addition to our own environment. Raises ConfigError when a file is missing, compose refuses
+    the project, an image has no name that docker takes, or nothing in it would start.
+    """
+    compose = Compose(folder=folder, files=files, profiles=profiles, environment=env or {}, run=run)
+    paths = compose.existing_files()
+    resolved = compose.resolve(paths)
+    directory = paths[0].parent
+    config: Config = unescape(resolved.config)
+    refuse_bad_names(config, tuple(map(shown, paths)))
+    services = _services(config, directory)
+    if not services:
+        raise ConfigError(
+            f"{shown(paths[0])} has no service that would start",
+            advice="services of inactive profiles do not count; activate them with `profiles:` in "
+            "budgets.yml, --profile or COMPOSE_PROFILES",
+        )
+    names = {service.name for service in services}
+    return Stack(
+        name=str(config["name"]),
+        directory=str(directory),
+        files=tuple(str(shown(path)) for path in paths),
+        services=services,
+        config_json=dump_config(resolved.config),
+        warnings=resolved.warnings,
+        working_directory=str(compose.directory),
+        host_access=tuple(one for one in find_host_access(config) if one.service in names),
+    )
+
+
+def part_of(stack: Stack, names: Collection[str]) -> Stack:
+    """The stack as if it had only these services, and those that run one of their images, too.
+
+    Raises ConfigError for a name that is no service's.
+    """
+    known = {service.name: service for service in stack.services}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"{stack.name} has no service {name}{did_you_mean(name, known)}",
+                advice=f"its services are {', '.join(known)}",
+            )
+    images = {known[name].image for name in names}
+    services = tuple(service for service in stack.services if service.image in images)
+    return replace(stack, services=services)
+
+
+def _services(config: Config, directory: Path) -> tuple[Service, ...]:
+    """The services that would start, in compose's order; those scaled to zero would not."""
+    found: Config = config.get("services") or {}
+    running = {name: service for name, service in found.items() if _replicas(service)}
+    return tuple(
+        _service(name, service, project=str(config["name"]), directory=directory, running=running)
+        for name, service in running.items()
+    )
+
+
+def _service(
+    name: str, config: Config, *, project: str, directory: Path, running: Config
+) -> Service:
+    labels: Config = config.get("labels") or {}
+    return Service(
+        name=name,
+        image=config.get("image") or f"{project}-{name}",
+        builds="build" in config,
+        dockerfile=_dockerfile(config.get("build"), directory),
+        replicas=_replicas(config),
+        has_healthcheck=_has_healthcheck(config.get("healthcheck")),
+        depends_on=tuple(one for one in config.get("depends_on") or {} if one in running),
+        optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
+        criticality=str(labels.get("onegig.criticality", "")),
+        memory_limit_bytes=_memory_limit(config),
+        cpus=_cpus(config),
+        platform=str(config.get("platform") or ""),
+    )
+
+
+def _replicas(config: Config) -> int:
+    deploy: Config = config.get("deploy") or {}
+    return int(deploy.get("replicas", config.get("scale", 1)))
+
+
+def _dockerfile(build: Config | None, directory: Path) -> str | None:
+    """Relative to the project's folder; None where it is no file here (inline, remote context)."""
+    if build is None or "dockerfile_inline" in build:
+        return None
+    context = Path(build.get("context", "."))
+    if not context.is_absolute():  # compose makes paths absolute and leaves URLs alone
+        return None
+    return os.path.relpath(context / build.get("dockerfile", "Dockerfile"), directory)
+
+
+def _has_healthcheck(healthcheck: Config | None) -> bool:
+    """Whether compose sets one; an image's own HEALTHCHECK cannot be known before it is built."""
+    if not healthcheck or healthcheck.get("disable"):
+        return False
+    return bool(healthcheck.get("test")) and healthcheck["test"][0] != "NONE"
+
+
+def _memory_limit(config: Config) -> int | None:
+    """`deploy.resources.limits.memory` or `mem_limit`, which compose gives in bytes."""
+    limit = _limits(config).get("memory") or config.get("mem_limit")
+    return int(limit) if limit else None
+
+
+def _cpus(config: Config) -> float | None:
+    """`deploy.resources.limits.cpus` or `cpus`; 0 is no limit."""
+    return float(_limits(config).get("cpus") or config.get("cpus") or 0) or None
+
+
+def _limits(config: Config) -> Config:
+    return ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}

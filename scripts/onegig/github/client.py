@@ -1,0 +1,294 @@
+"""Talks to GitHub's REST API about one repository: patiently, within bounds, and discreetly.
+
+Reads and repeatable writes are tried again; a POST that may have arrived is not, because a comment
+could appear twice: whoever sent it looks first. No error, log or repr holds the token.
+
+Answers that are not asked for again: each request counts against what a job may ask in an hour.
+
+What is named by a whole SHA, or by an artifact's id, never changes. All else is kept during one
+look only, in which the same question has the same answer.
+"""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import requests
+
+from onegig.config.document import visible
+from onegig.errors import ConfigError, GithubError
+from onegig.github.transport import (
+    JSON,
+    NEXT,
+    NOT_CHANGED,
+    STATUS_PAGE,
+    SUCCESS,
+    Answer,
+    NoAnswerError,
+    Request,
+    Transport,
+    failure,
+    next_step,
+)
+from onegig.github.waiting import MOST_ATTEMPTS, MOST_SECONDS, Clock, pause_seconds
+
+MOST_BYTES = 64_000_000
+GONE = 404
+_SHA = "[0-9a-f]{40}"
+_LASTING = re.compile(
+    rf"git/(trees|blobs)/{_SHA}|commits/{_SHA}|compare/{_SHA}\.\.\.{_SHA}"
+    r"|actions/artifacts/[0-9]+/zip",
+    re.ASCII,
+)
+_BY_PARAMETER = (("contents/", "ref"), ("commits", "sha"))  # which says of which commit
+
+
+class Kept:
+    """The answers that one client keeps; the oldest go first when they are too large together."""
+
+    def __init__(self) -> None:
+        self._lasting: dict[str, Answer] = {}
+        self._seen: dict[str, Answer] | None = None
+        self._bytes = 0
+
+    def open_look(self) -> None:
+        """Begin to keep what may change, afresh."""
+        self.close_look()
+        self._seen = {}
+
+    def close_look(self) -> None:
+        """Forget what may have changed."""
+        self._bytes -= sum(len(answer.body) for answer in (self._seen or {}).values())
+        self._seen = None
+
+    def find(self, request: Request) -> Answer | None:
+        """Return the answer that is known to a request."""
+        if request.method != "GET":
+            return None
+        name = _name(request)
+        return self._lasting.get(name) or (self._seen or {}).get(name)
+
+    def keep(self, request: Request, answer: Answer) -> None:
+        """Keep the answer, if it is one that may be kept."""
+        if request.method != "GET":
+            return
+        if answer.status in SUCCESS and is_lasting(request):
+            self._add(self._lasting, request, answer)
+        elif self._seen is not None and (answer.status in SUCCESS or answer.status == GONE):
+            self._add(self._seen, request, answer)
+
+    def _add(self, kept: dict[str, Answer], request: Request, answer: Answer) -> None:
+        name = _name(request)
+        old = kept.pop(name, None)
+        self._bytes += len(answer.body) - (len(old.body) if old else 0)
+        kept[name] = answer
+        for answers in (self._lasting, self._seen or {}):
+            while answers and self._bytes > MOST_BYTES:
+                self._bytes -= len(answers.pop(next(iter(answers))).body)
+
+
+def is_lasting(request: Request) -> bool:
+    """Return whether the answer stays the same for ever once there is one."""
+    path = request.below_repository
+    if _LASTING.fullmatch(path):
+        return True
+    given = {name: str(value) for name, value in request.parameters.items()}
+    given |= dict(parse_qsl(urlsplit(request.path).query))  # of a further page
+    return any(
+        (path.startswith(start) if start.endswith("/") else path == start)
+        and re.fullmatch(_SHA, given.get(name, ""), re.ASCII)
+        for start, name in _BY_PARAMETER
+    )
+
+
+def _name(request: Request) -> str:
+    parameters = sorted(request.parameters.items())
+    return f"{request.path} {parameters} {request.accept} {request.most_bytes}"
+
+
+REPOSITORY = r"(?!\.+/)[\w.-]+/(?!\.+$)[\w.-]+"
+PER_PAGE = 100
+WRITE_SPACING_SECONDS = 1.0
+MOST_REMEMBERED, MOST_REMEMBERED_BYTES = 100, 1_000_000  # answers kept to ask whether they changed
+
+Parameters = Mapping[str, str | int]
+
+
+class Client:
+    """Requests about one repository ("owner/name").
+
+    `path` is below it, with names of others quoted (urllib.parse.quote): "pulls/7"; "" is itself.
+    All methods raise GithubError, and GithubPermissionError where the token lacks a permission.
+    `jitter` gives numbers from 0 to 1; `tell` hears of every wait. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        repository: str,
+        token: str,
+        session: requests.Session,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        if not re.fullmatch(REPOSITORY, repository, re.ASCII):
+            raise ConfigError(
+                f"{visible(repository)!r} is no repository", advice="write owner/name"
+            )
+        self.repository = repository
+        self._transport = Transport(api_url, token, session)
+        self._clock = clock
+        self._jitter = jitter
+        self._tell = tell
+        self._known: dict[str, Answer] = {}
+        self._kept = Kept()
+        self._waited_seconds = 0.0
+        self._next_write = 0.0
+
+    def __repr__(self) -> str:
+        return f"Client({self.repository!r}, {self._transport!r})"
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """Ask nothing twice within it: what is read is as it was when it was read first."""
+        self._kept.open_look()
+        try:
+            yield
+        finally:
+            self._kept.close_look()
+
+    def get(self, path: str, **parameters: str | int) -> Any:
+        """The JSON at `path`; asked again, GitHub only says that it has not changed."""
+        return self._read(self._request("GET", path, parameters)).json()
+
+    def pages(
+        self, path: str, *, key: str = "", most: int = 1000, **parameters: str | int
+    ) -> Iterator[Any]:
+        """The first `most` items of a list over all its pages; `key`: the list in an object."""
+        request = self._request("GET", path, {"per_page": PER_PAGE, **parameters})
+        left, pages = most, 2 * most // int(request.parameters["per_page"]) + 10
+        while pages and left > 0:
+            answer = self._read(request)
+            items = _items(answer, key)
+            yield from items[:left]
+            left, pages = left - len(items), pages - 1
+            if not answer.next_url:
+                return
+            path = self._transport.path_of(request, answer.next_url)
+            request = replace(request, path=path, parameters={})
+        if left > 0:
+            raise GithubError(
+                "the list goes on without end",
+                command=str(request),
+                advice=next_step(0, request),
+            )
+
+    def download(
+        self, path: str, *, accept: str = JSON, most_bytes: int, **parameters: str | int
+    ) -> bytes:
+        """The bytes at `path`, at most `most_bytes`; other hosts are asked without the token."""
+        request = self._request("GET", path, parameters)
+        request = replace(request, accept=accept, most_bytes=most_bytes, may_leave=True)
+        return self._ask(request).body
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Write: POST, PATCH, PUT or DELETE, about a second apart; what GitHub answers, or None.
+
+        After a GithubError of a POST with status 0 or from 500 on, look whether it was done.
+        """
+        request = replace(self._request(method, path, {}), body=body or None)
+        return self._ask(request).json()
+
+    def _request(self, method: str, path: str, parameters: Parameters) -> Request:
+        if re.search(r"[?#\\\s]", path) or {".", ".."} & set(unquote(path).split("/")):
+            raise ValueError(f"not a path below a repository: {path!r}")
+        whole = f"/repos/{self.repository}/{path}".rstrip("/")
+        return Request(method=method, path=whole, parameters=parameters)
+
+    def _read(self, request: Request) -> Answer:
+        name = f"{request.path} {sorted(request.parameters.items())}"
+        known = self._known.pop(name, None)
+        answer = self._ask(replace(request, etag=known.headers["etag"]) if known else request)
+        if known and answer.status == NOT_CHANGED:
+            answer = known
+            self._kept.keep(request, answer)
+        if "etag" in answer.headers and len(answer.body) <= MOST_REMEMBERED_BYTES:
+            self._known[name] = answer
+        if len(self._known) > MOST_REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        return answer
+
+    def _ask(self, request: Request) -> Answer:
+        attempt = 0
+        while True:
+            outcome = self._kept.find(request) or self._once(request)
+            if isinstance(outcome, Answer):
+                self._kept.keep(request, outcome)
+                if outcome.is_expected:
+                    return outcome
+            if not _may_repeat(request, outcome):
+                raise _failure(request, outcome)
+            self._wait(request, outcome, attempt)
+            attempt += 1
+
+    def _once(self, request: Request) -> Answer | NoAnswerError:
+        is_write = request.method != "GET"
+        early = self._next_write - self._clock.now()
+        if is_write and early > 0:
+            self._clock.sleep(early)
+        try:
+            return self._transport.ask(request)
+        except NoAnswerError as error:
+            return error
+        finally:
+            if is_write:
+                self._next_write = self._clock.now() + WRITE_SPACING_SECONDS
+
+    def _wait(self, request: Request, outcome: Answer | NoAnswerError, attempt: int) -> None:
+        answer = outcome if isinstance(outcome, Answer) else None
+        now = self._clock.now()
+        seconds = pause_seconds(answer, attempt, now=now, jitter=self._jitter())
+        if attempt + 1 == MOST_ATTEMPTS:
+            raise _failure(request, outcome, f", {MOST_ATTEMPTS} times")
+        if self._waited_seconds + seconds > MOST_SECONDS:
+            limit = f"{seconds:,.0f} s to wait; all waits together may be {MOST_SECONDS:.0f} s"
+            raise _failure(request, outcome, f" ({limit})")
+        self._waited_seconds += seconds
+        self._tell(f"{_failure(request, outcome).message}; asking again in {seconds:.0f} s")
+        self._clock.sleep(seconds)
+
+
+def _may_repeat(request: Request, outcome: Answer | NoAnswerError) -> bool:
+    if isinstance(outcome, NoAnswerError):
+        return request.repeatable or not outcome.sent
+    return outcome.is_limited or (outcome.status >= 500 and request.repeatable)
+
+
+def _failure(request: Request, outcome: Answer | NoAnswerError, addition: str = "") -> GithubError:
+    if isinstance(outcome, Answer):
+        return failure(outcome, addition)
+    return GithubError(
+        f"GitHub did not answer: {outcome.reason}{addition}",
+        command=str(request),
+        advice=next_step(0, request) if outcome.sent else NEXT[0],
+    )
+
+
+def _items(answer: Answer, key: str) -> list[Any]:
+    value = answer.json()
+    items = value.get(key) if key and isinstance(value, dict) else value
+    if isinstance(items, list):
+        return items
+    where = f"no list {key!r} in it" if key else "no list"
+    raise GithubError(
+        f"the answer is {where}",
+        status=answer.status,
+        command=str(answer.request),
+        advice=STATUS_PAGE,
+    )

@@ -1,0 +1,259 @@
+"""history.jsonl: the numbers of the default branch's commits, one a line, oldest first.
+
+What cannot be read is an error, never an empty history: whoever writes the file back would
+otherwise drop what others measured. The order is that of `Baseline.created`, which publishing sets
+to when the commit was pushed: a run that finishes late stays at its place, and a branch that was
+turned back to an older commit ends with that one.
+
+What is on the data branch: the numbers kept there, and the files that show them.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from onegig.errors import ConfigError, HistoryError, PublishError
+from onegig.model.codec import from_json, to_json, to_line
+from onegig.model.measured import Missing, Skipped
+from onegig.model.verdict import Baseline
+from onegig.report import trend
+from onegig.report.badge import Badge, make_badge, to_endpoint, to_svg, unknown_badge
+
+MOST_ENTRIES = 400
+MOST_BYTES = 4_000_000
+MOST_CONTENTS = 20  # newest entries that keep packages and remarks: pull requests go on those
+CONTENTS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep images' packages")
+REMARKS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep Dockerfiles' remarks")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def parse_history(text: str) -> tuple[Baseline, ...]:
+    """The entries of a history.jsonl, oldest first; of two for one commit the later line's.
+
+    An empty text is an empty history. HistoryError names the first line that is not an entry.
+    """
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return _ordered(_entry(line, number) for number, line in enumerate(lines, start=1))
+
+
+def add(
+    history: Sequence[Baseline],
+    entry: Baseline,
+    *,
+    most: int = MOST_ENTRIES,
+    most_bytes: int = MOST_BYTES,
+) -> tuple[Baseline, ...]:
+    """The history with one more entry, instead of the one its commit had; oldest ones make room.
+
+    A service whose image was not built from nothing keeps what that cost when it last was.
+    """
+    known = [one for one in history if one.commit != entry.commit]
+    grown = _without_contents(_ordered([*known, _with_costs(entry, history)])[-most:])
+    room = most_bytes
+    kept = 0
+    for one in reversed(grown):
+        room -= len(to_line(one).encode())
+        if room < 0 and kept:
+            break
+        kept += 1
+    return grown[-kept:]
+
+
+def write_history(history: Iterable[Baseline]) -> str:
+    """The text of history.jsonl. HistoryError when it could not be read back."""
+    entries = tuple(history)
+    text = "".join(map(to_line, entries))
+    if parse_history(text) != entries:
+        raise HistoryError("the history does not read back as it was written")
+    return text
+
+
+def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseline, int] | None:
+    """The first of `commits` that has complete numbers, and how many commits lie before it.
+
+    `commits` starts with the one to compare with, its ancestors follow.
+    """
+    complete = {entry.commit: entry for entry in history if entry.is_complete}
+    found = ((complete[one], behind) for behind, one in enumerate(commits) if one in complete)
+    return next(found, None)
+
+
+def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
+    """The last entry that others can be compared with."""
+    return max((one for one in history if one.is_complete), key=_place, default=None)
+
+
+def _entry(line: str, number: int) -> Baseline:
+    source = f"line {number} of the history"
+    try:
+        entry = from_json(Baseline, line, source, strict=True)
+        _place(entry)
+    except (ConfigError, ValueError) as error:
+        detail = error.detail if isinstance(error, ConfigError) else ""
+        raise _broken(source, detail or str(error)) from error
+    if not _COMMIT.fullmatch(entry.commit):
+        raise _broken(source, f"commit: {entry.commit!r} is not 40 hex digits")
+    return entry
+
+
+def _broken(source: str, detail: str) -> HistoryError:
+    return HistoryError(
+        f"{source} cannot be read, so nothing was changed",
+        advice="repair or remove that line of history.jsonl on the data branch, "
+        "or delete the file there to begin anew",
+        detail=detail,
+    )
+
+
+def _ordered(entries: Iterable[Baseline]) -> tuple[Baseline, ...]:
+    return tuple(sorted({one.commit: one for one in entries}.values(), key=_place))
+
+
+def _place(entry: Baseline) -> tuple[datetime, str]:
+    """What entries are ordered by. ValueError when `created` is not a time with its zone."""
+    created = datetime.fromisoformat(entry.created)
+    if created.tzinfo is None:
+        raise ValueError(f"created: {entry.created!r} has no time zone")
+    return created, entry.commit
+
+
+def _without_contents(entries: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    """The entries, of which only the newest keep packages of images and remarks."""
+    old, new = entries[:-MOST_CONTENTS], entries[-MOST_CONTENTS:]
+    return (*map(_bare, old), *new)
+
+
+def _bare(entry: Baseline) -> Baseline:
+    contents, dockerfiles = entry.contents, entry.dockerfiles
+    return replace(
+        entry,
+        contents=contents if isinstance(contents, Missing) else CONTENTS_GONE,
+        dockerfiles=dockerfiles if isinstance(dockerfiles, Missing) else REMARKS_GONE,
+    )
+
+
+def _with_costs(entry: Baseline, history: Sequence[Baseline]) -> Baseline:
+    known: dict[str, float] = {}
+    for one in _ordered(history):
+        if _place(one) <= _place(entry):
+            known |= {s.name: s.cost_seconds for s in one.services if s.cost_seconds is not None}
+    services = (
+        replace(service, cost_seconds=known.get(service.name))
+        if service.cost_seconds is None
+        else service
+        for service in entry.services
+    )
+    return replace(entry, services=tuple(services))
+
+
+README, HISTORY, BASELINE = "README.md", "history.jsonl", "baseline.json"
+READ = (README, HISTORY, BASELINE)  # the rest is drawn from these
+MARKER = "<!-- written by `onegig publish`, which leaves a branch without this line alone -->"
+SHIELDS = "https://img.shields.io/endpoint"
+_README = """\
+{marker}
+
+# Memory of the default branch
+
+![memory](badge.svg)
+
+![Memory over the commits of the default branch](trend.svg)
+
+| file | what it is |
+| :-- | :-- |
+| `badge.svg` | memory and limit of the newest commit, "unknown" if it could not be measured |
+| `badge.json` | the same for [shields.io](https://shields.io/badges/endpoint-badge) |
+| `trend.svg` | memory over the commits; one that could not be measured is a gap |
+| `history.jsonl` | all numbers, a commit a line, oldest first; the oldest make room for new ones |
+| `baseline.json` | the newest complete commit: what was only measured in part leaves it as it is |
+
+To show them elsewhere (the second needs a public repository):
+
+```markdown
+[![memory]({raw}/badge.svg)]({tree})
+[![memory]({endpoint})]({tree})
+![Memory over the commits of the default branch]({raw}/trend.svg)
+```
+
+`onegig publish` replaces this branch by a single commit each time, so that no clone grows with it.
+It writes the files above and this one, and keeps all others. To begin anew, delete `history.jsonl`
+and `baseline.json`, or the branch.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """The numbers on the branch. `baseline` is the newest commit with complete ones."""
+
+    history: tuple[Baseline, ...] = ()
+    baseline: Baseline | None = None
+
+    def with_entry(self, entry: Baseline) -> "Kept":
+        """One more commit, at its place in time: a late one replaces neither newer nor complete."""
+        history = add(self.history, entry)
+        measured = {one.commit for one in history if one.is_complete}
+        old = [self.baseline] if self.baseline and self.baseline.commit not in measured else []
+        return Kept(history=history, baseline=newest_complete([*history, *old]))
+
+    @property
+    def badge(self) -> Badge:
+        """The newest commit's; unknown where it was not measured, whatever was known before."""
+        if not self.history:
+            return unknown_badge()
+        last = self.history[-1]
+        return make_badge(last.state, last.total_bytes, last.limit_bytes)
+
+
+def read_files(files: Mapping[str, str], branch: str) -> Kept:
+    """The numbers in the files of a branch (READ of them, those that it has).
+
+    PublishError: the branch is somebody else's, or baseline.json cannot be read. HistoryError: the
+    history cannot. A file that was deleted begins anew.
+    """
+    if MARKER not in files.get(README, ""):
+        raise PublishError(
+            f"the branch {branch} is not one of onegig's, so nothing was changed",
+            advice="choose another --branch; or, if it is one whose README.md was edited, "
+            f"put this line back into it: {MARKER}",
+        )
+    return Kept(
+        history=parse_history(files.get(HISTORY, "")),
+        baseline=_baseline(files[BASELINE], branch) if BASELINE in files else None,
+    )
+
+
+def write_files(kept: Kept, web: str, branch: str) -> dict[str, str]:
+    """Return every file by its name; `web` is the repository's address, "" if unknown."""
+    files = {
+        README: readme(web, branch),
+        HISTORY: write_history(kept.history),
+        "badge.svg": to_svg(kept.badge),
+        "badge.json": to_endpoint(kept.badge),
+        "trend.svg": trend.render(kept.history),
+    }
+    return files | ({BASELINE: to_json(kept.baseline)} if kept.baseline else {})
+
+
+def readme(web: str, branch: str) -> str:
+    """The page that GitHub shows for the branch, with what to paste elsewhere."""
+    address = quote(web, safe="/:~@") or "https://github.com/OWNER/REPOSITORY"
+    raw = f"{address}/raw/{quote(branch)}"
+    return _README.format(
+        marker=MARKER,
+        raw=raw,
+        tree=f"{address}/tree/{quote(branch)}",
+        endpoint=f"{SHIELDS}?url={quote(f'{raw}/badge.json', safe='')}",
+    )
+
+
+def _baseline(text: str, branch: str) -> Baseline:
+    try:
+        return from_json(Baseline, text, BASELINE, strict=True)
+    except ConfigError as error:
+        raise PublishError(
+            f"{BASELINE} on {branch} cannot be read, so nothing was changed",
+            advice="repair the file there, or delete it: the next complete run writes it again",
+            detail=error.detail or error.message,
+        ) from error

@@ -1,0 +1,215 @@
+"""What GitHub says of a repository, as far as its settings decide whether the gate works.
+
+Each fact that the token may not read is Unknown with the reason, and never taken for granted.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from onegig.errors import GithubError
+from onegig.github.client import Client
+from onegig.github.data.history import MOST_BYTES
+from onegig.github.transport import RAW
+from onegig.model.measured import Missing, Skipped, Unknown
+
+MOST_FILE_BYTES = 1_000_000
+NOT_READABLE = (401, 403, 404)
+GONE = 404
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Required:
+    """A check that a branch requires; `app` is the id of the only one that may set it, or None."""
+
+    name: str
+    app: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One rule of a ruleset, for a branch."""
+
+    type: str
+    ruleset: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionsPolicy:
+    """Which actions may run; `selected` only where a selection may."""
+
+    enabled: bool
+    allowed: str  # "all", "local_only", "selected"
+    sha_pinning: bool
+    selected: Mapping[str, Any] | Missing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataBranch:
+    """The branch with the default branch's numbers; `files` are those that it has."""
+
+    name: str
+    exists: bool | Unknown
+    rules: tuple[Rule, ...] | Unknown
+    files: Mapping[str, str | Missing]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hosted:
+    """All of it. `files` are texts on the default branch."""
+
+    repository: str
+    page: str
+    private: bool
+    archived: bool
+    default_branch: str
+    files: Mapping[str, str | Missing]
+    disabled: tuple[str, ...] | Unknown  # paths of workflows that do not run
+    rules: tuple[Rule, ...] | Unknown  # of the default branch
+    protection: tuple[Required, ...] | Unknown  # by branch protection, not by rules
+    checks: tuple[str, ...] | Unknown  # names on the default branch's newest commit
+    policy: ActionsPolicy | Unknown
+    workflow_default: str | Unknown  # "read" or "write"
+    fork_approval: str | Missing
+    private_forks: Mapping[str, bool] | Missing
+    data: DataBranch
+
+
+def read_hosted(
+    client: Client, workflows: Iterable[str], data_branch: str, data_files: Iterable[str]
+) -> Hosted:
+    """Ask GitHub for everything; GithubError only where the repository itself cannot be read."""
+    repository = client.get("")
+    branch = str(repository["default_branch"])
+    private = bool(repository["private"])
+    return Hosted(
+        repository=str(repository["full_name"]),
+        page=str(repository["html_url"]),
+        private=private,
+        archived=bool(repository.get("archived")),
+        default_branch=branch,
+        files={path: _file(client, path, branch) for path in workflows},
+        disabled=_attempt("actions", lambda: _disabled(client)),
+        rules=_attempt("metadata", lambda: _rules(client, branch)),
+        protection=_attempt("administration", lambda: _protection(client, branch)),
+        checks=_attempt("checks", lambda: _checks(client, branch)),
+        policy=_attempt("administration", lambda: _policy(client)),
+        workflow_default=_attempt(
+            "administration",
+            lambda: str(client.get("actions/permissions/workflow")["default_workflow_permissions"]),
+        ),
+        fork_approval=_fork_approval(client, private=private),
+        private_forks=_private_forks(client, private=private),
+        data=_data(client, data_branch, data_files),
+    )
+
+
+def _attempt(permission: str, read: Callable[[], T]) -> T | Unknown:
+    try:
+        return read()
+    except GithubError as error:
+        return Unknown(reason=_reason(permission, error))
+
+
+def _reason(permission: str, error: GithubError) -> str:
+    needs = f"needs a token with {permission}: read; " * (error.status in NOT_READABLE)
+    return f"{needs}{error.message}"
+
+
+def _file(client: Client, path: str, ref: str, most: int = MOST_FILE_BYTES) -> str | Missing:
+    try:
+        data = client.download(f"contents/{quote(path)}", accept=RAW, most_bytes=most, ref=ref)
+        return data.decode("utf-8", errors="replace")
+    except GithubError as error:
+        if error.status == GONE:
+            return Skipped(reason=f"it is not on {ref}")
+        return Unknown(reason=_reason("contents", error))
+
+
+def _disabled(client: Client) -> tuple[str, ...]:
+    listed = client.pages("actions/workflows", key="workflows")
+    return tuple(str(one["path"]) for one in listed if one["state"] != "active")
+
+
+def _rules(client: Client, branch: str) -> tuple[Rule, ...]:
+    listed = client.pages(f"rules/branches/{quote(branch, safe='')}")
+    return tuple(
+        Rule(
+            type=str(one["type"]),
+            ruleset=int(one.get("ruleset_id", 0)),
+            parameters=one.get("parameters") or {},
+        )
+        for one in listed
+    )
+
+
+def _protection(client: Client, branch: str) -> tuple[Required, ...]:
+    """Whole for administrators; everybody else gets a summary with the branch."""
+    path = f"branches/{quote(branch, safe='')}"
+    try:
+        protection = client.get(f"{path}/protection")
+    except GithubError as error:
+        if error.status not in NOT_READABLE:
+            raise
+        protection = client.get(path).get("protection") or {}
+    checks = protection.get("required_status_checks") or {}
+    known = {str(one["context"]): one.get("app_id") for one in checks.get("checks", [])}
+    names = dict.fromkeys([*known, *map(str, checks.get("contexts", []))])
+    return tuple(Required(name=name, app=known.get(name)) for name in names)
+
+
+def _checks(client: Client, branch: str) -> tuple[str, ...]:
+    path = f"commits/{quote(branch, safe='')}/check-runs"
+    return tuple(sorted({str(one["name"]) for one in client.pages(path, key="check_runs")}))
+
+
+def _policy(client: Client) -> ActionsPolicy:
+    policy = client.get("actions/permissions")
+    allowed = str(policy.get("allowed_actions", "all"))
+    selected: Mapping[str, Any] | Missing = Skipped(reason="no selection")
+    if policy["enabled"] and allowed == "selected":
+        selected = _attempt(
+            "administration", lambda: dict(client.get("actions/permissions/selected-actions"))
+        )
+    return ActionsPolicy(
+        enabled=bool(policy["enabled"]),
+        allowed=allowed,
+        sha_pinning=bool(policy.get("sha_pinning_required")),
+        selected=selected,
+    )
+
+
+def _fork_approval(client: Client, *, private: bool) -> str | Missing:
+    if private:
+        return Skipped(reason="the repository is private")
+    path = "actions/permissions/fork-pr-contributor-approval"
+    return _attempt("administration", lambda: str(client.get(path)["approval_policy"]))
+
+
+def _private_forks(client: Client, *, private: bool) -> Mapping[str, bool] | Missing:
+    if not private:
+        return Skipped(reason="the repository is public")
+    path = "actions/permissions/fork-pr-workflows-private-repos"
+    return _attempt("administration", lambda: dict(client.get(path)))
+
+
+def _data(client: Client, branch: str, files: Iterable[str]) -> DataBranch:
+    exists = _attempt("contents", lambda: _exists(client, branch))
+    return DataBranch(
+        name=branch,
+        exists=exists,
+        rules=_attempt("metadata", lambda: _rules(client, branch)),
+        files={
+            path: _file(client, path, branch, 2 * MOST_BYTES) for path in files if exists is True
+        },
+    )
+
+
+def _exists(client: Client, branch: str) -> bool:
+    """By a list, which is empty where there is none; a 404 would be a missing permission."""
+    wanted = f"refs/heads/{branch}"
+    path = f"git/matching-refs/heads/{quote(branch, safe='')}"
+    return any(one["ref"] == wanted for one in client.get(path))

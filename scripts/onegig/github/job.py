@@ -1,0 +1,161 @@
+"""What GitHub tells a job of a workflow: its environment and the event's payload.
+
+Which `permissions:` a request needs, as the YAML that grants them to GITHUB_TOKEN.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onegig.errors import ConfigError
+
+BRANCH = "refs/heads/"
+API_URL = "https://api.github.com"
+SERVER_URL = "https://github.com"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job. `event` is the webhook's payload; the token is never printed."""
+
+    event_name: str
+    event: Mapping[str, Any]
+    repository: str
+    api_url: str = API_URL
+    server_url: str = SERVER_URL
+    run_id: str = ""
+    workflow: str = ""  # the file of the workflow that it belongs to
+    token: str = ""
+    summary: Path | None = None  # what is appended here shows on the run's page
+    output: Path | None = None  # name=value lines for later steps
+
+    def __repr__(self) -> str:
+        return f"Job({self.event_name} of {self.repository})"
+
+    @property
+    def run_url(self) -> str:
+        """The run's page; "" outside a run."""
+        if not self.run_id:
+            return ""
+        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
+
+    @property
+    def base_branch(self) -> str:
+        """The branch that the commit is to go to, or went to."""
+        if self.event_name == "pull_request":
+            return str(self.event["pull_request"]["base"]["ref"])
+        if self.event_name == "merge_group":
+            return str(self.event["merge_group"]["base_ref"]).removeprefix(BRANCH)
+        return str(self.event.get("repository", {}).get("default_branch", ""))
+
+
+def read_job(environment: Mapping[str, str]) -> Job:
+    """The job whose environment this is; ConfigError outside GitHub Actions."""
+    name, path = environment.get("GITHUB_EVENT_NAME"), environment.get("GITHUB_EVENT_PATH")
+    repository = environment.get("GITHUB_REPOSITORY")
+    if not name or not path or not repository:
+        raise ConfigError(
+            "this is no job of GitHub Actions: GITHUB_EVENT_NAME, GITHUB_EVENT_PATH or "
+            "GITHUB_REPOSITORY is not set",
+            advice="leave --github out",
+        )
+    return Job(
+        event_name=name,
+        event=_read_event(Path(path)),
+        repository=repository,
+        api_url=environment.get("GITHUB_API_URL") or API_URL,
+        server_url=environment.get("GITHUB_SERVER_URL") or SERVER_URL,
+        run_id=environment.get("GITHUB_RUN_ID", ""),
+        workflow=_workflow(environment.get("GITHUB_WORKFLOW_REF", ""), repository),
+        token=environment.get("GITHUB_TOKEN", ""),
+        summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
+        output=_path(environment.get("GITHUB_OUTPUT")),
+    )
+
+
+def _read_event(path: Path) -> Mapping[str, Any]:
+    try:
+        event = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the event's payload {path} cannot be read: {error}",
+            advice="GITHUB_EVENT_PATH names the file that GitHub wrote for this job",
+        ) from error
+    if not isinstance(event, dict):
+        raise ConfigError(f"the event's payload {path} is no JSON object", advice="see above")
+    return event
+
+
+def _workflow(ref: str, repository: str) -> str:
+    """Return the path in "owner/name/.github/workflows/x.yml@refs/heads/main"."""
+    return ref.partition("@")[0].removeprefix(f"{repository}/")
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+GRANTABLE = (  # what `permissions:` of a workflow may name and this program could need
+    *("actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
+    *("issues", "models", "packages", "pages", "pull-requests", "security-events", "statuses"),
+)
+_ALWAYS = "metadata"  # every token may read it
+_READ = ("GET", "HEAD")
+_NEEDS = (  # by path below the repository, for answers that do not say it themselves
+    (r"actions/permissions\b", "administration"),
+    (r"branches/[^/]+/protection\b", "administration"),
+    (r"issues(/\d+|/comments/.*|/\d+/comments)?$", "pull-requests"),
+    (r"pulls\b", "pull-requests"),
+    (r"commits/[^/]+/(check-runs|check-suites)$", "checks"),
+    (r"(check-runs|check-suites)\b", "checks"),
+    (r"commits/[^/]+/status(es)?$", "statuses"),
+    (r"statuses/", "statuses"),
+    (r"actions/", "actions"),
+    (r"", "contents"),
+)
+READ_ONLY = (
+    "in a run for a fork's or Dependabot's pull request the token is read-only whatever the YAML "
+    "says: comment.yml, which runs on workflow_run, is the one to write"
+)
+
+
+def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]:
+    """Such as {"pull-requests": "write"}.
+
+    `accepted` is the header x-accepted-github-permissions, like "issues=write; pull_requests=write"
+    (either) or "contents=write,workflows=write" (both); where it is empty, `method` and `path` (as
+    in `Client`) tell.
+    """
+    choices = [_parse(choice) for choice in accepted.split(";")]
+    choices = [choice for choice in choices if choice]
+    if not choices:
+        need = next(name for pattern, name in _NEEDS if re.match(pattern, path))
+        return {need: "read" if method in _READ else "write"}
+    return next((choice for choice in choices if "pull-requests" in choice), choices[0])
+
+
+def advice(accepted: str, method: str, path: str) -> str:
+    """What to change so that the request will be allowed, to the letter."""
+    needed = missing_permissions(accepted, method, path)
+    grantable = {name: level for name, level in needed.items() if name in GRANTABLE}
+    others = [f"{name}: {level}" for name, level in needed.items() if name not in GRANTABLE]
+    words = []
+    if grantable:
+        lines = "".join(f"\n      {name}: {level}" for name, level in grantable.items())
+        words.append(f"add to the job in the workflow file:\n\n    permissions:{lines}\n")
+    if others:
+        words.append(
+            f"no `permissions:` grant GITHUB_TOKEN {' and '.join(others)}: use the token of a "
+            "person or an app that has it"
+        )
+    if "write" in grantable.values():
+        words.append(f"({READ_ONLY})")
+    return "\n".join(words)
+
+
+def _parse(choice: str) -> dict[str, str]:
+    pairs = re.findall(r"([a-z_]+)\s*=\s*(read|write|admin)\b", choice)
+    return {name.replace("_", "-"): level for name, level in pairs if name != _ALWAYS}

@@ -1,0 +1,357 @@
+"""One request over the wire: where the token goes, and how much of an answer is read.
+
+What was asked of GitHub, what it answered, and the error that an answer means.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.exceptions import ConnectTimeout, ProxyError, ReadTimeout, SSLError
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from onegig import __version__
+from onegig.config.document import shorten, visible
+from onegig.errors import ConfigError, GithubError, GithubPermissionError
+from onegig.github.job import advice
+
+JSON = "application/vnd.github+json"
+RAW = "application/vnd.github.raw+json"
+MOST_JSON_BYTES = 20_000_000  # a hundred comments of the longest kind are 7 MB
+SUCCESS = range(200, 300)
+NOT_CHANGED = 304
+NOT_ALLOWED = ("not accessible by", "must have admin rights", "must have push access")
+STATUS_PAGE = "https://www.githubstatus.com says whether it is GitHub; then run again"
+NEXT = {
+    0: f"check the network; {STATUS_PAGE}",
+    401: "the token is wrong or has expired: give a new one in GITHUB_TOKEN",
+    403: "the repository's or the organisation's settings forbid it; GitHub's message says which",
+    404: "check the name of the repository; GitHub answers the same where the token may not read",
+    409: "something else changed it at the same time: run again",
+    410: "it was deleted or has expired: run the workflow again",
+    422: "GitHub does not take this content: please report it as a bug of onegig",
+    429: "the rate limit is used up: run again later",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request; `path` is below the API's address, and `parameters` are not part of it."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    accept: str = JSON
+    etag: str = ""
+    most_bytes: int = MOST_JSON_BYTES
+    may_leave: bool = False  # whether a redirect may lead to another host, without the token
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether doing it twice is the same as doing it once."""
+        return self.method != "POST"
+
+    @property
+    def below_repository(self) -> str:
+        """The path without its repository: "pulls/7"."""
+        parts = urlsplit(self.path).path.strip("/").split("/")
+        return "/".join(parts[2:] if parts[0] == "repositories" else parts[3:])
+
+    def __str__(self) -> str:
+        return visible(f"{self.method} {self.path}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One answer, read whole; names of headers are in small letters."""
+
+    request: Request
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    next_url: str = ""  # of the next page
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether it is what was asked for."""
+        unchanged = self.status == NOT_CHANGED and bool(self.request.etag)
+        return self.status in SUCCESS or unchanged
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether GitHub wants fewer requests, rather than none of this kind."""
+        if self.status != 403 or self.is_forbidden:
+            return self.status == 429
+        spent = self.headers.get("x-ratelimit-remaining") == "0"
+        said = any(words in self.reason.lower() for words in ("rate limit", "abuse detection"))
+        return spent or said or "retry-after" in self.headers
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether a permission is missing."""
+        return self.status == 403 and any(one in self.reason.lower() for one in NOT_ALLOWED)
+
+    @property
+    def reason(self) -> str:
+        """GitHub's own message; "" where it gives none."""
+        message = self._object.get("message")
+        return shorten(visible(message), 500) if isinstance(message, str) else ""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What GitHub says about single fields: "IssueComment.data: Body is too long"."""
+        errors = self._object.get("errors")
+        return tuple(_errors(errors if isinstance(errors, list) else [errors] if errors else []))
+
+    @property
+    def _object(self) -> dict[str, Any]:
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def json(self) -> Any:
+        """The body as data, None when there is none; GithubError when it is not JSON."""
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            kind = shorten(visible(self.headers.get("content-type", "no type")), 60)
+            raise GithubError(
+                f"the answer is not JSON but {kind}, {len(self.body):,} bytes",
+                status=self.status,
+                command=str(self.request),
+                advice=f"is there a proxy in between? {STATUS_PAGE}",
+            ) from None
+
+
+def failure(answer: Answer, addition: str = "") -> GithubError:
+    """The error that an answer other than a success means."""
+    said = "; ".join((answer.reason or "no reason given", *answer.errors))
+    message = f"GitHub answered {answer.status}: {said}{addition}"
+    request = answer.request
+    if answer.is_forbidden:
+        accepted = answer.headers.get("x-accepted-github-permissions", "")
+        kind: type[GithubError] = GithubPermissionError
+        what = advice(accepted, request.method, request.below_repository)
+    else:
+        kind, what = GithubError, next_step(answer.status, request)
+    return kind(
+        message,
+        status=answer.status,
+        reason=answer.reason,
+        errors=answer.errors,
+        command=str(request),
+        advice=what,
+    )
+
+
+def next_step(status: int, request: Request) -> str:
+    """What to do about a status; 0 is no answer."""
+    if (status == 0 or status >= 500) and not request.repeatable:
+        return f"it may have been done all the same: look before asking again. {STATUS_PAGE}"
+    if status in range(300, 400):
+        return "the repository may have been renamed or moved: give its present name"
+    return NEXT.get(status, STATUS_PAGE)
+
+
+def _errors(errors: list[Any]) -> Iterator[str]:
+    for error in errors[:10]:
+        if isinstance(error, dict):
+            place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
+            what = str(error.get("message") or error.get("code") or "not accepted")
+            yield shorten(visible(f"{place}: {what}" if place else what), 300)
+        else:
+            yield shorten(visible(str(error)), 300)
+
+
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+CHUNK_BYTES = 65_536
+MOST_REDIRECTS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "User-Agent": f"onegig/{__version__}"}
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+class NoAnswerError(Exception):
+    """The connection failed; `sent` is false when the request certainly never arrived."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Transport:
+    """Sends requests to one API and gives the token to no other host."""
+
+    def __init__(self, api_url: str, token: str, session: requests.Session) -> None:
+        self._base = _checked_url(api_url)
+        self._token = _checked_token(token)
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"Transport({self._base!r})"
+
+    def ask(self, request: Request) -> Answer:
+        """Send once, following redirects.
+
+        Raises NoAnswerError, and GithubError for answers that are too large or lead astray.
+        """
+        url, parameters, auth = self._base + request.path, dict(request.parameters), self._sign
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                response = self._send(request, url, parameters, auth)
+                with response:
+                    if response.status_code not in REDIRECTS or request.method != "GET":
+                        return self._answer(request, response)
+                    url, parameters = self._target(request, response), {}
+            except requests.RequestException as error:
+                raise NoAnswerError(_reason(error), sent=_may_be_sent(error)) from None
+            if not self._is_home(url):
+                auth = _do_not_sign
+        raise _astray(request, "it redirects without end")
+
+    def path_of(self, request: Request, url: str) -> str:
+        """The path of a link in an answer to `request`, with its query; never to another host."""
+        full = _joined(self._base + request.path, url)
+        if not full.startswith(f"{self._base}/"):
+            raise _astray(request, "it links to another place than the API")
+        return full.removeprefix(self._base)
+
+    def _send(
+        self, request: Request, url: str, parameters: dict[str, str | int], auth: Auth
+    ) -> requests.Response:
+        headers = {**HEADERS, "Accept": request.accept}
+        if request.etag:
+            headers["If-None-Match"] = request.etag
+        return self._session.request(
+            request.method,
+            url,
+            params=parameters,
+            json=request.body,
+            headers=headers,
+            auth=auth,  # always given, or requests would look for one in ~/.netrc
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _sign(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            prepared.headers["Authorization"] = f"Bearer {self._token}"
+        return prepared
+
+    def _answer(self, request: Request, response: requests.Response) -> Answer:
+        body = _read(request, response)
+        if not response.ok and self._token:
+            body = body.replace(self._token.encode(), b"***")  # errors quote it
+        return Answer(
+            request=request,
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=body,
+            next_url=response.links.get("next", {}).get("url", ""),
+        )
+
+    def _target(self, request: Request, response: requests.Response) -> str:
+        url = _joined(response.url, response.headers.get("location", ""))
+        if self._is_home(url):
+            return url
+        if not request.may_leave or urlsplit(url).scheme != urlsplit(self._base).scheme:
+            raise _astray(request, "it redirects to another host")
+        return url
+
+    def _is_home(self, url: str) -> bool:
+        return urlsplit(url)[:2] == urlsplit(self._base)[:2]
+
+
+def _read(request: Request, response: requests.Response) -> bytes:
+    parts: list[bytes] = []
+    length, most = 0, request.most_bytes if response.ok else MOST_JSON_BYTES
+    for part in response.iter_content(CHUNK_BYTES):
+        length += len(part)
+        if length > most:
+            raise GithubError(
+                f"the answer is larger than {most:,} bytes",
+                status=response.status_code,
+                command=str(request),
+                advice="nothing that onegig reads is as large: is this what it should be?",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _checked_url(api_url: str) -> str:
+    try:
+        parts = urlsplit(api_url)
+        loopback = parts.hostname in LOOPBACK
+    except ValueError:
+        parts, loopback = urlsplit(""), False
+    safe = parts.scheme == "https" or (parts.scheme == "http" and loopback)
+    if not safe or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(
+            "the address of GitHub's API should start with https:// and have no user or query",
+            advice="set GITHUB_API_URL, for example to https://api.github.com",
+        )
+    return api_url.rstrip("/")
+
+
+def _checked_token(token: str) -> str:
+    token = token.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(
+            "the token has characters that no token has",
+            advice="set GITHUB_TOKEN to the token alone, without quotes, spaces or line breaks",
+        )
+    return token
+
+
+def _joined(base: str, url: str) -> str:
+    """The absolute address; "" for one that is none."""
+    try:
+        full = urljoin(base, url)
+        return full if urlsplit(full).port != 0 else ""
+    except ValueError:
+        return ""
+
+
+def _do_not_sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    return prepared
+
+
+def _astray(request: Request, what: str) -> GithubError:
+    return GithubError(
+        f"the answer is not followed: {what}",
+        command=str(request),
+        advice=f"is GITHUB_API_URL the API of your GitHub? {STATUS_PAGE}",
+    )
+
+
+def _reason(error: requests.RequestException) -> str:
+    """In words of ours: those of requests hold addresses, which may hold signatures."""
+    if isinstance(error, ConnectTimeout):
+        return f"no connection within {CONNECT_SECONDS} s"
+    if isinstance(error, ReadTimeout):
+        return f"no answer within {READ_SECONDS} s"
+    if isinstance(error, SSLError):
+        return "the certificate was not accepted"
+    if isinstance(error, ProxyError):
+        return "the proxy does not answer"
+    return "no connection" if not _may_be_sent(error) else "the connection was lost"
+
+
+def _may_be_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, (ConnectTimeout, SSLError)):
+        return False
+    cause = error.args[0] if error.args else None
+    cause = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return not isinstance(cause, NewConnectionError)

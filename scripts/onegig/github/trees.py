@@ -1,0 +1,135 @@
+"""The files of commits, read from GitHub folder by folder and only as far as they are asked for.
+
+Branches of a repository, by what a tag of the same name can't change.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from onegig.errors import GithubError
+from onegig.github.client import Client
+from onegig.github.transport import RAW
+
+MOST_TEXT_BYTES = 1_000_000
+
+
+class TreeError(GithubError):
+    """A folder has more files than GitHub lists."""
+
+
+class Mode(StrEnum):
+    """Git's modes of what is not a plain file."""
+
+    FOLDER = "040000"
+    LINK = "120000"
+    SUBMODULE = "160000"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry of a folder. Equal entries have equal content: of folders, all below them."""
+
+    mode: str
+    sha: str
+
+
+class Forest:
+    """The trees of a repository's commits."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, bool], dict[str, Entry]] = {}
+
+    def tree(self, commit: str) -> "Tree":
+        """Return the tree of a commit, by its SHA."""
+        return Tree(self, commit)
+
+    def list_folder(self, sha: str, *, recursive: bool = False) -> Mapping[str, Entry]:
+        """Return what a tree holds, by path below it; TreeError if it is too large to list."""
+        key = (sha, recursive)
+        if key not in self._known:
+            options = {"recursive": "1"} if recursive else {}
+            answer = self._client.get(f"git/trees/{sha}", **options)
+            if answer["truncated"]:
+                raise TreeError(
+                    "GitHub does not list all files of a folder",
+                    command=f"git/trees/{sha}",
+                    advice="keep what measures in a smaller folder",
+                )
+            self._known[key] = {
+                one["path"]: Entry(mode=one["mode"], sha=one["sha"]) for one in answer["tree"]
+            }
+        return self._known[key]
+
+    def read(self, entry: Entry) -> str:
+        """Return the text of a file, or the target of a link."""
+        content = self._client.download(
+            f"git/blobs/{entry.sha}", accept=RAW, most_bytes=MOST_TEXT_BYTES
+        )
+        return content.decode("utf-8", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The files of one commit."""
+
+    forest: Forest
+    commit: str
+
+    def find(self, path: str) -> tuple[str, Entry | None]:
+        """Return the entry at a path; that of a link or submodule on the way to it, with its path.
+
+        None where there is nothing.
+        """
+        folder = Entry(mode=Mode.FOLDER, sha=self.commit)
+        place = ""
+        for name in path.strip("/").split("/"):
+            found = self.forest.list_folder(folder.sha).get(name)
+            place = posixpath.join(place, name)
+            if found is None:
+                return path, None
+            if found.mode != Mode.FOLDER:
+                return place, found
+            folder = found
+        return path, folder
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a plain file; None where there is none."""
+        place, entry = self.find(path)
+        if place != path or entry is None or entry.mode in tuple(Mode):
+            return None
+        return self.forest.read(entry)
+
+    def below(self, path: str) -> Iterator[tuple[str, Entry]]:
+        """Yield what is at a path and, if that is a folder, all below it."""
+        place, entry = self.find(path)
+        if entry is None:
+            return
+        yield place, entry
+        if entry.mode == Mode.FOLDER:
+            for name, one in self.forest.list_folder(entry.sha, recursive=True).items():
+                yield posixpath.join(path, name), one
+
+
+CONTAINED = ("ahead", "identical")  # what a branch is to a commit that it contains
+UNKNOWN_COMMIT = (404, 422)
+
+
+def branch_tip(client: Client, name: str) -> str:
+    """Return the SHA of a branch's newest commit; GithubError where there is no such branch."""
+    return str(client.get(f"branches/{quote(name, safe='')}")["commit"]["sha"])
+
+
+def contains(client: Client, commit: str, older: str) -> bool:
+    """Return whether `older` is `commit` or one of its ancestors, both given by SHA."""
+    if commit == older:
+        return True
+    try:
+        return client.get(f"compare/{older}...{commit}", per_page=1)["status"] in CONTAINED
+    except GithubError as error:
+        if error.status in UNKNOWN_COMMIT:
+            return False
+        raise

@@ -1,0 +1,246 @@
+"""The gate's artifact, made by whatever code a pull request brought: read as bytes, never run.
+
+The zip stays in memory, its three JSON files are read with bounds on everything, and what does not
+hold together is refused as a whole. What passes is well formed, not true: verdicts are made again
+from it by limits the pull request has no hand in.
+
+JSON of a stranger: what other parsers let pass (duplicate keys, NaN, huge numbers) is refused.
+
+Two parsers may read one text differently where it is not quite JSON. What passes here means the
+same to all of them.
+"""
+
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from onegig.errors import ArtifactError, ConfigError
+from onegig.github.trusted.plausible import doubt_images, doubt_memory, doubt_run
+from onegig.model.codec import DOCUMENTS, from_json
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.report import RunReport
+from onegig.report.escape import plain
+
+MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is larger
+MOST_DIGITS = 24
+MOST_CHARACTERS = 65_536  # of one string: a log's tail
+MOST_VALUES = 500_000  # two thousand services at 15 s of 10 Hz are 300,000
+MOST_OBJECTS = 100_000  # each may be wrong in many ways, and every one is noted
+
+
+class StrictJsonError(ValueError):
+    """Why a text is refused, as the end of a sentence that names it."""
+
+
+def parse_strictly(text: bytes) -> dict[str, Any]:
+    """The object in `text`, its numbers between 0 and MOST_NUMBER; StrictJsonError otherwise."""
+    for sign, what, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
+        if text.count(sign) > most:
+            raise StrictJsonError(f"has more than {most:,} {what}")
+    try:
+        value = json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_mapping,
+            parse_int=_integer,
+            parse_float=_fraction,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError:
+        raise StrictJsonError("is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise StrictJsonError(f"is not JSON (line {error.lineno}: {error.msg})") from None
+    except RecursionError:
+        raise StrictJsonError("is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise StrictJsonError("is not a JSON object")
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise StrictJsonError("has a key twice in one object")
+    for key, value in pairs:
+        _check_text(key)
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, str):
+                _check_text(item)
+    return found
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise StrictJsonError(f"has a string of {len(text):,} characters")
+
+
+def _integer(digits: str) -> int:
+    return int(_check_number(int(digits) if len(digits) <= MOST_DIGITS else float("inf")))
+
+
+def _fraction(digits: str) -> float:
+    return float(_check_number(float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")))
+
+
+def _check_number(value: float) -> float:
+    if value < 0:
+        raise StrictJsonError("has a negative number")
+    if value > MOST_NUMBER:
+        raise StrictJsonError("has a number that is too large to be true")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise StrictJsonError(f"has the number {name}")
+
+
+MOST_BYTES = 8 * 1024**2  # of the zip
+MOST_FILE_BYTES = {
+    "run.json": 256 * 1024,
+    "images.json": 16 * 1024**2,  # fifteen images with thousands of findings each
+    "memory.json": 16 * 1024**2,
+}
+MOST_RATIO = 200  # of a file from MIN_RATIO_BYTES on; what onegig writes stays below 100
+MIN_RATIO_BYTES = 4 * 1024**2
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_END = b"PK\x05\x06"
+_END_BYTES = 22
+_LOCATOR_64 = b"PK\x06\x07"
+_LOCATOR_64_BYTES = 20
+_MOST_DIRECTORY_BYTES = 4096  # three entries take less than 500
+
+D = TypeVar("D", RunReport, ImagesReport, MemoryReport)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbers:
+    """What a run says it measured."""
+
+    run: RunReport
+    images: ImagesReport | Missing
+    memory: MemoryReport | Missing
+
+
+def read_artifact(data: bytes) -> Numbers:
+    """The numbers in the zip of an artifact; ArtifactError says why they are refused."""
+    files = _unpack(data)
+    if "run.json" not in files:
+        raise _refusal("it has no run.json")
+    run = _read(RunReport, files, "run.json", doubt_run)
+    left_out = Unknown(
+        reason=run.failure.message if run.failure else "the run left no such numbers"
+    )
+    return Numbers(
+        run=run,
+        images=_read(ImagesReport, files, "images.json", doubt_images)
+        if "images.json" in files
+        else left_out,
+        memory=_read(MemoryReport, files, "memory.json", doubt_memory)
+        if "memory.json" in files
+        else left_out,
+    )
+
+
+def _unpack(data: bytes) -> dict[str, bytes]:
+    _check_end(data)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _check_entries(entries)
+            return {entry.orig_filename: _inflate(archive, entry) for entry in entries}
+    except ArtifactError:
+        raise
+    except Exception as error:  # zipfile has a dozen ways to stumble over what is not a zip
+        raise _refusal(f"it is not a sound zip file ({type(error).__name__})") from error
+
+
+def _check_end(data: bytes) -> None:
+    """The one record at the end that says how much zipfile is going to read.
+
+    Nothing may follow it and nothing come before the first entry, so that there is one way only to
+    read the file.
+    """
+    if len(data) > MOST_BYTES:
+        raise _refusal(f"it is larger than {MOST_BYTES:,} bytes")
+    end = data[-_END_BYTES:]
+    if len(end) < _END_BYTES or not end.startswith(_END):
+        raise _refusal("it is not a zip file, or something follows it")
+    if data[-_END_BYTES - _LOCATOR_64_BYTES :].startswith(_LOCATOR_64):
+        raise _refusal("it is a zip file of the 64-bit kind")
+    count = int.from_bytes(end[10:12], "little")
+    size, offset = int.from_bytes(end[12:16], "little"), int.from_bytes(end[16:20], "little")
+    if count > len(MOST_FILE_BYTES) or size > _MOST_DIRECTORY_BYTES:
+        raise _refusal(f"it has more than {len(MOST_FILE_BYTES)} files")
+    if offset + size + _END_BYTES != len(data):
+        raise _refusal("its directory is not where its end says")
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.orig_filename for entry in entries]
+    for name in names:
+        if name not in MOST_FILE_BYTES:
+            raise _refusal(f"it has a file {plain(name, 60)!r}, which is none of ours")
+    if len(set(names)) != len(names):
+        raise _refusal("it has a file twice")
+    for entry in entries:
+        for problem in _doubt_entry(entry):
+            raise _refusal(f"{entry.orig_filename} {problem}")
+
+
+def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        yield "is no regular file"
+    if entry.flag_bits & _ENCRYPTED:
+        yield "is encrypted"
+    if entry.compress_type not in _METHODS:
+        yield "is compressed in a way that artifacts are not"
+    if entry.file_size > MOST_FILE_BYTES[entry.orig_filename]:
+        yield f"is larger than {MOST_FILE_BYTES[entry.orig_filename]:,} bytes"
+    if entry.file_size > max(MIN_RATIO_BYTES, MOST_RATIO * entry.compress_size):
+        yield f"unpacks to more than {MOST_RATIO} times its size"
+
+
+def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The content; never more than the directory says, which zipfile and its checksum see to."""
+    with archive.open(entry) as file:
+        content = file.read(entry.file_size + 1)
+    if len(content) != entry.file_size:
+        raise _refusal(f"{entry.orig_filename} is not as long as its directory says")
+    return content
+
+
+def _read(
+    kind: type[D], files: dict[str, bytes], name: str, doubt: Callable[[D], Iterator[str]]
+) -> D:
+    try:
+        fields = parse_strictly(files[name])
+    except StrictJsonError as error:
+        raise _refusal(f"{name} {error}") from error
+    schema = next(schema for schema, known in DOCUMENTS.items() if known is kind)
+    if fields.get("schema") != schema:
+        raise _refusal(f"{name} does not follow the schema {schema}")
+    del fields
+    try:
+        document = from_json(kind, files[name], name, strict=True)
+    except ConfigError as error:
+        told = plain(error.detail, 1000) or "its schema"
+        raise _refusal(error.message, detail=f"what does not fit: {told}") from error
+    for problem in doubt(document):
+        raise _refusal(f"{name} {problem}")
+    return document
+
+
+def _refusal(why: str, *, detail: str = "") -> ArtifactError:
+    return ArtifactError(
+        f"the numbers of this run are refused: {why}",
+        advice="nothing of them was used; run the gate again, and look at its log",
+        detail=detail,
+    )

@@ -1,0 +1,149 @@
+"""The one comment of a pull request: found by its marker, edited in place, never a second one.
+
+The marker is a line that GitHub does not show, at the top of the comment. It only finds the comment
+again: what is written, and whether it is the newest, is decided by GitHub's list of runs. Only our
+own comments count, and of several the oldest, as other workflows write with the same login.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from onegig.errors import ConfigError, GithubError
+from onegig.github.client import Client
+
+AUTHOR = "github-actions[bot]"
+KEY = "default"
+MOST_COMMENTS = 10_000
+GONE = (404, 410)
+# Earlier versions wrote the run and the head, too.
+_MARKER = re.compile(r"<!-- onegig:(?P<key>[\w.-]+)( run=[\d.]+ head=[0-9a-f]+)? -->", re.ASCII)
+_TRIES = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """Where the comment is, and what was done."""
+
+    url: str
+    action: str  # "created", "updated", "unchanged"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotPosted:
+    """Why there is nothing to write, which is no error."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Own:
+    """A comment of ours."""
+
+    id: int
+    body: str
+    url: str
+
+
+def check_key(key: str) -> str:
+    """The key of a marker; ConfigError for one that would not be found again."""
+    if not re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII):
+        raise ConfigError(
+            f"{key!r} is no key of a comment", advice="letters, digits, dots and dashes, at most 60"
+        )
+    return key
+
+
+def upsert(
+    client: Client, pull: int, key: str, text: str, shorter: str, *, author: str = AUTHOR
+) -> Posted | NotPosted:
+    """Create or edit our comment of a key on a pull request: a repository may have several stacks.
+
+    `shorter` is written when GitHub finds `text` too long. Raises GithubError.
+    """
+    try:
+        return _upsert(client, pull, key, text, author)
+    except GithubError as error:
+        if _is_locked(error):
+            return NotPosted(
+                reason=f"the conversation of #{pull} is locked, so nothing was written"
+            )
+        if not _is_too_long(error):
+            raise
+    return _upsert(client, pull, key, shorter, author)
+
+
+def marker(key: str) -> str:
+    """Return the first line of a comment."""
+    return f"<!-- onegig:{key} -->"
+
+
+def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Posted:
+    """Look first, always: after a POST whose answer got lost, the comment may be there."""
+    body = f"{marker(key)}\n{text}"
+    tries = 0
+    while True:
+        own = min(_find_own(client, pull, key, author), key=lambda one: one.id, default=None)
+        edited = _edit(client, own, body) if own else None
+        if edited:
+            return edited
+        try:
+            created = client.send("POST", f"issues/{pull}/comments", {"body": body})
+            return Posted(url=str(created["html_url"]), action="created")
+        except GithubError as error:
+            tries += 1
+            if not _may_be_done(error) or tries == _TRIES:
+                raise
+
+
+def _edit(client: Client, comment: _Own, body: str) -> Posted | None:
+    """None when the comment has been deleted meanwhile."""
+    if _same(comment.body, body):
+        return Posted(url=comment.url, action="unchanged")
+    try:
+        client.send("PATCH", f"issues/comments/{comment.id}", {"body": body})
+    except GithubError as error:
+        if error.status in GONE:
+            return None
+        raise
+    return Posted(url=comment.url, action="updated")
+
+
+def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[_Own]:
+    """Yield our comments of a key; what somebody has hidden stays hidden."""
+    for comment in client.pages(f"issues/{pull}/comments", most=MOST_COMMENTS):
+        body = comment.get("body") or ""
+        is_hidden = comment.get("minimized") is not None
+        if _key(body) == key and _login(comment) == author and not is_hidden:
+            yield _Own(id=int(comment["id"]), body=body, url=str(comment["html_url"]))
+
+
+def _key(body: str) -> str:
+    """Return the key of the marker that a comment begins with, "" without one."""
+    match = _MARKER.fullmatch(body.split("\n", 1)[0].rstrip("\r"))
+    return match["key"] if match else ""
+
+
+def _login(comment: dict[str, Any]) -> str:
+    user = comment.get("user") or {}  # null once an account is deleted
+    return str(user.get("login", ""))
+
+
+def _same(one: str, other: str) -> bool:
+    """Equal but for what a form on a web page does to line ends."""
+    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()
+
+
+def _may_be_done(error: GithubError) -> bool:
+    return error.status == 0 or error.status >= 500
+
+
+def _is_locked(error: GithubError) -> bool:
+    told = (error.reason, *error.errors)
+    return error.status in (403, 422) and any("locked" in text.lower() for text in told)
+
+
+def _is_too_long(error: GithubError) -> bool:
+    told = (error.reason, *error.errors)
+    return error.status == 422 and any("too long" in text.lower() for text in told)

@@ -1,0 +1,314 @@
+"""Whether numbers of a stranger can be true at all: counts, sums and names that fit together.
+
+A forger who does the sums gets through, so nothing here makes a number trusted. It keeps out what
+would make the judge or the renderers say something absurd. Every function yields what is wrong, as
+the end of a sentence that names the document.
+
+Whether what a stranger says of an image's bytes and findings can be true at all.
+
+Sums fit the image's own layers, places are places in it, lists and texts have an end. As in
+plausible.py, what passes is not thereby true.
+
+Whether what a stranger says of Dockerfiles can be true at all; as in plausible.py.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
+from onegig.model.budgets import Metric
+from onegig.model.dockerfiles import DockerfilePolicy
+from onegig.model.images import (
+    Accounting,
+    Dead,
+    Dive,
+    Duplicate,
+    Fate,
+    Fix,
+    Image,
+    ImagesReport,
+    Part,
+)
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.report import RunReport
+from onegig.model.scan import Finding, Scan
+
+MOST_ITEMS = 20_000  # parts or findings of one image
+MOST_FIXES = 500
+MOST_DUPLICATES = 1_000
+MOST_SHOWN = 5  # largest paths of a loss, places of a duplicate
+MOST_TEXT = 20_000  # the longest path, each of its bytes escaped
+
+
+def doubt_image(image: Image) -> Iterator[str]:
+    """What can't be so of one image's account and scan."""
+    if isinstance(image.accounting, Accounting):
+        yield from _doubt_account(image, image.accounting)
+    if isinstance(image.scan, Scan):
+        yield from _doubt_scan(image.scan)
+
+
+def doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
+    """What can't be so of contents that are there several times."""
+    if len(found) > MOST_DUPLICATES:
+        yield f"has more than {MOST_DUPLICATES:,} duplicates"
+    for one in found:
+        if one.copies < 2 or one.wasted_bytes != one.bytes * (one.copies - 1):
+            yield "has a duplicate that does not waste all of its copies but one"
+        if len(one.places) > min(MOST_SHOWN, one.copies):
+            yield "has a duplicate in more places than it has copies, or than are listed"
+        yield from _texts(one.places)
+    yield from _texts((remark,))
+
+
+def _doubt_account(image: Image, account: Accounting) -> Iterator[str]:
+    """live + dead by fate = the sum of its layers' bytes, exactly."""
+    if account.live_bytes + account.dead_bytes != image.size_bytes:
+        yield "has an image whose live and dead bytes are not its size"
+    if account.live_bytes != sum(part.bytes for part in account.parts):
+        yield "has an image whose parts are not its live bytes"
+    if account.eliminable_bytes > image.size_bytes:
+        yield "has an image of which more than all can be eliminated"
+    if account.parity.efficiency > 1:
+        yield "has an efficiency above 100 %"
+    if max(len(account.parts), len(account.dead)) > MOST_ITEMS or len(account.fixes) > MOST_FIXES:
+        yield "has an image with an account that is too long"
+    layers = len(image.layers)
+    yield from _doubt_dead(account, layers)
+    for part in account.parts:
+        yield from _doubt_part(part, layers)
+    for fix in account.fixes:
+        yield from _doubt_fix(fix, image)
+    yield from _texts((account.remark,))
+
+
+def _doubt_dead(account: Accounting, layers: int) -> Iterator[str]:
+    """Each loss is one of the sums; not every loss need be listed."""
+    sums = {
+        Fate.LIVE: 0,
+        Fate.OVERWRITTEN: account.overwritten_bytes,
+        Fate.DELETED: account.deleted_bytes,
+        Fate.DELETED_WITH_DIRECTORY: account.deleted_with_directory_bytes,
+        Fate.METADATA: account.metadata_bytes,
+    }
+    for fate, total in sums.items():
+        if sum(one.bytes for one in account.dead if one.fate is fate) > total:
+            yield f"has an image with more bytes {fate.value} than it says"
+    if account.base_layers is not None and account.base_layers > layers:
+        yield "has an image with more layers of its base than layers"
+    of_base = sum(one.bytes for one in account.dead if account.is_of_base(one))
+    if not of_base <= account.base_dead_bytes <= account.dead_bytes:
+        yield "has an image whose base has other dead bytes than it says"
+    if account.base_layers is None and account.base_dead_bytes:
+        yield "has an image with dead bytes of a base that is not known"
+    for one in account.dead:
+        if not one.layer <= one.killer < layers:
+            yield "has dead bytes of a layer that is not there, or not below the one that killed it"
+        yield from _doubt_largest(one)
+
+
+def _doubt_largest(dead: Dead) -> Iterator[str]:
+    if len(dead.largest) > min(MOST_SHOWN, dead.files):
+        yield "has dead bytes with more paths than files, or than are listed"
+    if sum(one.bytes for one in dead.largest) > dead.bytes:
+        yield "has dead bytes that are fewer than those of its paths"
+    yield from _texts(one.path for one in dead.largest)
+
+
+def _doubt_part(part: Part, layers: int) -> Iterator[str]:
+    if len(set(part.layers)) != len(part.layers) or any(at >= layers for at in part.layers):
+        yield "has a part of an image in a layer that is not there, or in one twice"
+    yield from _texts((part.name, part.kind))
+
+
+def _doubt_fix(fix: Fix, image: Image) -> Iterator[str]:
+    if fix.bytes > image.size_bytes:
+        yield "has a fix that saves more than its image has"
+    if fix.layer is not None and fix.layer >= len(image.layers):
+        yield "has a fix of a layer that is not there"
+    yield from _texts((fix.text, fix.place))
+
+
+def _doubt_scan(scan: Scan) -> Iterator[str]:
+    packages = () if isinstance(scan.packages, Missing) else scan.packages
+    if max(len(scan.findings), len(scan.left_out), len(packages)) > MOST_ITEMS:
+        yield "has an image with more findings or packages than there can be"
+    if len(scan.scanners) > MOST_SHOWN:
+        yield "has an image with more scanners than there are"
+    yield from _texts((scan.trivy_version, *scan.scanners))
+    yield from _texts(chain.from_iterable(map(_words, scan.findings)))
+    yield from _texts(packages)
+    if any(one.count < 1 for one in scan.left_out):
+        yield "has an image of which no findings were left out"
+    yield from _texts(one.package for one in scan.left_out)
+
+
+def _words(found: Finding) -> tuple[str, ...]:
+    return (found.id, found.target, found.installed, found.fixed, found.title, found.system)
+
+
+def _texts(texts: Iterable[str]) -> Iterator[str]:
+    if any(len(text) > MOST_TEXT for text in texts):
+        yield f"has a text of more than {MOST_TEXT:,} characters"
+
+
+MOST_FILES = 2_000
+MOST_REMARKS = 10_000  # of one Dockerfile
+MOST_REMARK = 5_000
+
+
+def doubt_dockerfiles(found: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
+    """What can't be so of remarks about Dockerfiles."""
+    if len(found) > MOST_FILES:
+        yield f"has more than {MOST_FILES:,} Dockerfiles"
+        return
+    if len({one.path for one in found}) != len(found):
+        yield "has a Dockerfile twice"
+    for one in found:
+        if len(one.remarks) > MOST_REMARKS or len(one.services) > MOST_FILES:
+            yield "has a Dockerfile with more remarks or services than there can be"
+        if any(remark.path != one.path or remark.line < 1 for remark in one.remarks):
+            yield "has a remark about another Dockerfile, or about no line of it"
+        texts = [one.path, *(text for each in one.remarks for text in (each.rule, each.text))]
+        texts.append(one.hadolint.reason if isinstance(one.hadolint, Missing) else one.hadolint)
+        if any(len(text) > MOST_REMARK for text in (*texts, *one.services)):
+            yield f"has a remark of more than {MOST_REMARK:,} characters"
+
+
+MOST_SERVICES = 2_000
+MOST_LAYERS = 128  # an engine takes no more
+MOST_SAMPLES = 50_000
+MOST_PARTS = 100
+MOST_NAME = 255
+MOST_REASONS = 10_000
+MOST_REASON = 5_000  # a path has at most 4,096 bytes
+_SHA = re.compile(r"[0-9a-f]{40}")
+_EVENT = re.compile(r"[a-z_]{1,40}")
+
+
+def doubt_run(run: RunReport) -> Iterator[str]:
+    """What can't be so of a run."""
+    if not _EVENT.fullmatch(run.event):
+        yield "names no event of GitHub"
+    if not _SHA.fullmatch(run.head_sha):
+        yield "has a head_sha that is not 40 hex digits"
+    for name, sha in (("measured_sha", run.measured_sha), ("base_sha", run.base_sha)):
+        if sha and not _SHA.fullmatch(sha):
+            yield f"has a {name} that is not 40 hex digits"
+    if len(run.host_access) > MOST_REASONS:
+        yield f"has more than {MOST_REASONS:,} reasons for access to the machine"
+    elif any(
+        not 0 < len(one.service) <= MOST_NAME or not 0 < len(one.reason) <= MOST_REASON
+        for one in run.host_access
+    ):
+        yield "has access to the machine with an empty or overlong name or reason"
+
+
+def doubt_images(report: ImagesReport) -> Iterator[str]:
+    """What can't be so of images."""
+    services = [name for image in report.images for name in image.services]
+    if max(len(report.images), len(services)) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} images or services"
+        return
+    yield from _names("image", [image.reference for image in report.images])
+    yield from _names("service", services)
+    for image in report.images:
+        yield from _doubt_image(image)
+        yield from doubt_image(image)
+    yield from doubt_duplicates(report.duplicates, report.duplicates_remark)
+    if not isinstance(report.large, Missing):
+        yield "lists large files, as only parts of a stack do"
+    yield from doubt_dockerfiles(report.dockerfiles)
+    stack = [image.layers for image in report.images]
+    users = users_by_chain(stack)
+    if report.total_bytes != sum(
+        one.size_bytes * max(1, len(one.services)) for one in report.images
+    ):
+        yield "has a total_bytes that is not the sum over its services"
+    if report.disk_bytes != disk_bytes(stack):
+        yield "has a disk_bytes that is not the sum over its layers"
+    if any(image.own_bytes != own_bytes(image.layers, users) for image in report.images):
+        yield "has own_bytes that are not those of the layers no other image has"
+
+
+def doubt_memory(report: MemoryReport) -> Iterator[str]:
+    """What can't be so of a measured stack."""
+    if len(report.services) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} services"
+    if len(report.samples) > MOST_SAMPLES:
+        yield f"has more than {MOST_SAMPLES:,} samples"
+    if max(len(report.engine), len(report.incomplete), len(report.windows)) > MOST_PARTS:
+        yield f"has more than {MOST_PARTS} engine parts, windows or gaps"
+    yield from _names("service", [service.name for service in report.services])
+    yield from _names("part of the engine", [part.name for part in report.engine])
+    if report.window.metric not in tuple(Metric):
+        yield "was measured by a metric that does not exist"
+    for service in report.services:
+        yield from _doubt_service(service)
+    if any(len(one.service_bytes) != len(report.services) for one in report.samples):
+        yield "has a sample that is not one number for every service"
+    yield from _doubt_windows(report)
+    yield from _doubt_sums(report)
+
+
+def _doubt_image(image: Image) -> Iterator[str]:
+    if len(image.layers) > MOST_LAYERS:
+        yield f"has an image of more than {MOST_LAYERS} layers"
+    if image.size_bytes != sum(layer.size_bytes for layer in image.layers):
+        yield "has an image whose size_bytes is not the sum of its layers"
+    if image.compressed_bytes != sum(layer.compressed_bytes for layer in image.layers):
+        yield "has an image whose compressed_bytes is not the sum of its layers"
+    if image.size_bytes != image.own_bytes + image.shared_bytes:
+        yield "has an image whose own and shared bytes are not its size"
+    if isinstance(image.dive, Dive):
+        if image.dive.efficiency > 1:
+            yield "has an efficiency above 100 %"
+        if len(image.dive.worst) > MOST_PARTS:
+            yield f"has more than {MOST_PARTS} wasted files of one image"
+
+
+def _doubt_service(service: ServiceMemory) -> Iterator[str]:
+    if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
+        yield "has a service whose rss_bytes lies outside of its own range"
+
+
+def _doubt_windows(report: MemoryReport) -> Iterator[str]:
+    for window in report.windows:
+        if len(window.totals) > MOST_SAMPLES:
+            yield f"has a window of more than {MOST_SAMPLES:,} samples"
+        if len(window.services) != len(report.services):
+            yield "has a window that is not one range for every service"
+        for low, high in ((window.low_bytes, window.high_bytes), *window.services):
+            if low > high:
+                yield "has a range whose lowest is above its highest"
+
+
+def _doubt_sums(report: MemoryReport) -> Iterator[str]:
+    """The box holds at least what its services do; a container that is gone may have added more."""
+    box, services = report.box, report.services
+    if box.total_rss_bytes < sum(service.rss_bytes for service in services):
+        yield "has a box with less RSS than its services"
+    if box.total_pss_bytes < sum(service.pss_bytes for service in services):
+        yield "has a box with less PSS than its services"
+    if box.oom_kills < sum(service.oom_kills for service in services):
+        yield "has a box with fewer OOM kills than its services"
+    if box.cost_bytes < sum(service.cost_bytes for service in services):
+        yield "has a box with a lower real cost than its services"
+    if report.window.metric != Metric.CHARGED and any(
+        sample.total_bytes < sample.engine_bytes + sum(sample.service_bytes)
+        for sample in report.samples
+    ):
+        yield "has a sample whose total is less than its parts"
+    if not isinstance(report.boot, Missing) and len(report.boot.causes) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} causes of its peak"
+
+
+def _names(kind: str, names: Iterable[str]) -> Iterator[str]:
+    counts = Counter(names)
+    if any(count > 1 for count in counts.values()):
+        yield f"has the same {kind} twice"
+    if any(not 0 < len(name) <= MOST_NAME for name in counts):
+        yield f"has a {kind} whose name is empty or longer than {MOST_NAME} characters"

@@ -1,0 +1,234 @@
+"""`onegig comment`: says what the gate's runs for a commit found, from trusted code only.
+
+    event -> commit -> pull requests -> runs -> numbers -> reports -> comments and the status
+
+Nothing of a pull request is checked out or run. Nothing is taken over from a comment, a status or a
+check: each job computes the answer afresh from what GitHub has recorded. (Where a run was skipped,
+as for a new title, a status that names the same pull request and base may stay as it is.) Jobs need
+not run one after the other either. After writing, each reads everything again and writes again if
+the answer has changed: so whoever writes last has also read last. Who has written nothing leaves it
+to them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from onegig.errors import GithubError, GithubPermissionError, OnegigError
+from onegig.github.client import Client
+from onegig.github.trusted.comment import NotPosted, Posted, upsert
+from onegig.github.trusted.confirmations import check_confirmation
+from onegig.github.trusted.evaluation import Answer, Evaluation, evaluate
+from onegig.github.trusted.glance import glance
+from onegig.github.trusted.group import evaluate_group
+from onegig.github.trusted.pulls import Pull, why_stale
+from onegig.github.trusted.runs import Ignored
+from onegig.github.trusted.settings import Settings
+from onegig.github.trusted.statuses import set_status
+from onegig.github.trusted.trigger import Confirmation, RunEvent, read_trigger
+from onegig.github.waiting import Clock
+from onegig.model.report import Report
+from onegig.report.escape import markdown
+from onegig.report.markdown import render
+
+MOST_ROUNDS = 5
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """List what was done, a line each, with the text for the job's own summary."""
+
+    lines: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """Hold what was written after one look."""
+
+    lines: tuple[str, ...]
+    summary: str
+    errors: tuple[OnegigError, ...]
+    has_written: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _StatusLine:
+    """Describe what became of the status."""
+
+    line: str
+    has_written: bool
+
+
+def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Clock) -> Outcome:
+    """Answer the payload of a `workflow_run`, or of a `workflow_dispatch` that confirms.
+
+    Nothing to say is an outcome. Raises OnegigError: ArtifactError when the numbers are refused,
+    GithubError when GitHub does not do its part; the status says so, too.
+    """
+    trigger = read_trigger(event, settings.workflow)
+    if isinstance(trigger, Ignored):
+        return _nothing(trigger.reason)
+    if isinstance(trigger, Confirmation):
+        check_confirmation(client, trigger)
+    else:
+        settings = replace(settings, own_run="")  # which confirms nothing
+    rounds: list[_Round] = []
+    decided: tuple[object, ...] = ()
+    for _ in range(MOST_ROUNDS):
+        with client.look():
+            found = _evaluate(client, trigger, settings, clock, is_first=not rounds)
+        if rounds and found.decided == decided:
+            break
+        decided = found.decided
+        rounds.append(_write(client, trigger, found, settings))
+        if rounds[-1].errors:
+            raise _together(rounds[-1].errors)
+        if not rounds[-1].has_written:
+            break
+    lines = (line for one in rounds for line in one.lines)
+    return Outcome(lines=tuple(dict.fromkeys(lines)), summary=rounds[-1].summary)
+
+
+def _evaluate(
+    client: Client,
+    trigger: RunEvent | Confirmation,
+    settings: Settings,
+    clock: Clock,
+    *,
+    is_first: bool,
+) -> Evaluation:
+    if isinstance(trigger, RunEvent) and trigger.is_group:
+        return evaluate_group(client, trigger.home, trigger.run.head_sha, settings)
+    if isinstance(trigger, RunEvent) and trigger.has_no_numbers:
+        seen = glance(client, trigger, settings, is_first=is_first)
+        if seen:
+            return seen
+
+    def wants_comment(pull: Pull) -> bool:
+        if isinstance(trigger, Confirmation):
+            return pull.number == trigger.pull
+        return trigger.is_completed and pull.is_from(trigger.run)
+
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    return evaluate(client, trigger.home, _head(trigger), settings, now, wants_comment)
+
+
+def _head(trigger: RunEvent | Confirmation) -> str:
+    return trigger.head_sha if isinstance(trigger, Confirmation) else trigger.run.head_sha
+
+
+def _write(
+    client: Client, trigger: RunEvent | Confirmation, found: Evaluation, settings: Settings
+) -> _Round:
+    """Write comments and status; where one fails the others are written all the same."""
+    lines, errors, url, summary = [], [], "", ""
+    has_written = False
+    for answer in found.answers:
+        if answer.error:
+            errors.append(answer.error)
+        elif answer.report:
+            summary = summary or render(answer.report)
+            comment = _attempt(partial(_comment, client, answer, settings))
+            if isinstance(comment, GithubError):
+                errors.append(comment)
+            else:
+                url = url or (comment.url if isinstance(comment, Posted) else "")
+                has_written |= isinstance(comment, Posted) and comment.action != "unchanged"
+                lines.append(_comment_line(comment, answer.pull))
+    if found.untold:
+        lines.append(f"no comment on {found.untold} more pull requests of this commit")
+    status = _attempt(partial(_status, client, _head(trigger), found, settings, url))
+    if isinstance(status, GithubError):
+        errors.append(status)
+    else:
+        has_written |= status.has_written
+        lines.append(status.line)
+    return _Round(
+        lines=tuple(lines),
+        summary=summary or _note(lines[-1] if lines else ""),
+        errors=tuple(errors),
+        has_written=has_written,
+    )
+
+
+def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | NotPosted:
+    if answer.report is None or answer.run is None:
+        return NotPosted(reason=answer.opinion.text)
+    if stale := why_stale(client, answer.pull):
+        return NotPosted(reason=stale)
+    return upsert(
+        client,
+        answer.pull.number,
+        settings.key,
+        render(answer.report),
+        _shorter(answer.report, answer.run.url),
+        author=settings.author,
+    )
+
+
+def _status(
+    client: Client, head_sha: str, found: Evaluation, settings: Settings, comment_url: str
+) -> _StatusLine:
+    status, name = found.status, settings.status
+    if status is None:
+        return _StatusLine(line=f"no status {name}: {found.reason}", has_written=False)
+    status = replace(status, url=comment_url or status.url)
+    is_set = set_status(client, head_sha, status, name=name, author=settings.author)
+    unchanged = "" if is_set else " (unchanged)"
+    line = f"status {name}: {status.state}{unchanged}, {status.description}"
+    return _StatusLine(line=line, has_written=is_set)
+
+
+def _attempt(action: Callable[[], T]) -> T | GithubError:
+    try:
+        return action()
+    except GithubError as error:
+        return error
+
+
+def _together(errors: tuple[OnegigError, ...]) -> OnegigError:
+    """Return one error that says all; the first that is not GitHub's decides its kind.
+
+    Of GitHub's own it is a missing permission, which can be granted.
+    """
+    if len(errors) == 1:
+        return errors[0]
+    advice = "\n".join(dict.fromkeys(filter(None, (error.advice for error in errors))))
+    own = next((error for error in errors if not isinstance(error, GithubError)), None)
+    if own:
+        others = (f"nor was it written: {error.message}" for error in errors if error is not own)
+        own.detail = "\n".join(filter(None, (own.detail, *others)))
+        own.advice = advice
+        return own
+    lacking = any(isinstance(error, GithubPermissionError) for error in errors)
+    return (GithubPermissionError if lacking else GithubError)(
+        "; and ".join(dict.fromkeys(error.message for error in errors)),
+        status=getattr(errors[0], "status", 0),
+        command="; ".join(error.command for error in errors),
+        advice=advice,
+    )
+
+
+def _comment_line(comment: Posted | NotPosted, pull: Pull) -> str:
+    if isinstance(comment, Posted):
+        return f"comment on #{pull.number} {comment.action}: {comment.url}"
+    return f"no comment: {comment.reason}"
+
+
+def _shorter(report: Report, run_url: str) -> str:
+    return (
+        f"### {markdown(report.verdict.sentence)}\n\n"
+        f"_All the rest is too long for a comment: [the run]({run_url}) has it._\n"
+    )
+
+
+def _nothing(reason: str) -> Outcome:
+    return Outcome(lines=(f"nothing posted: {reason}",), summary=_note(f"nothing posted: {reason}"))
+
+
+def _note(text: str) -> str:
+    return f"**onegig**: {markdown(text)}\n"

@@ -1,0 +1,237 @@
+"""A run's numbers judged again, by limits the pull request has no hand in, and seen from it.
+
+Of what the run says only the numbers are used, and the commit it was measured on top of once GitHub
+confirms it. Budgets, changed files and how far the branch lags behind come from GitHub.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onegig.errors import ConfigError, ExitCode, GithubError
+from onegig.github.baselines import find_baseline
+from onegig.github.client import Client
+from onegig.github.trees import Forest
+from onegig.github.trusted.artifact import Numbers
+from onegig.github.trusted.compared import Compared, find_compared, find_sides
+from onegig.github.trusted.limits import TOO_LARGE, Edit, read_budgets, read_edit
+from onegig.github.trusted.measuring import find_measuring_changes, why_outdated
+from onegig.github.trusted.pulls import Pull
+from onegig.github.trusted.runs import SUCCESS, GateRun
+from onegig.judge.compare import compare
+from onegig.judge.notes import unallowed
+from onegig.judge.tier import choose_tier
+from onegig.judge.verdict import judge
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Failure, Report, Review, RunReport
+from onegig.model.stack import HostAccess
+from onegig.model.verdict import Baseline, State, Verdict
+from onegig.pipeline import Options
+
+_COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
+_PASSING = (State.GO, State.WARN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What there is of numbers, and whose word it is; without an artifact all is missing."""
+
+    claim: RunReport | None
+    images: ImagesReport | Missing
+    memory: MemoryReport | Missing
+
+    @classmethod
+    def of(cls, numbers: Numbers | Unknown) -> "Measured":
+        """The same shape for a run that left nothing."""
+        if isinstance(numbers, Unknown):
+            return cls(claim=None, images=numbers, memory=numbers)
+        return cls(claim=numbers.run, images=numbers.images, memory=numbers.memory)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    """What GitHub says, whatever the run does."""
+
+    budgets: Budgets  # of the base branch
+    compared: Compared
+    measuring: tuple[str, ...]  # paths that measure and differ from the base branch
+    edit: Edit | None
+    outdated: str  # why the run did not measure as the base branch does now
+
+
+def make_report(
+    client: Client,
+    run: GateRun,
+    pull: Pull,
+    numbers: Numbers | Unknown,
+    base_sha: str,
+    *,
+    budgets_path: str,
+    workflow: str,
+    measuring: tuple[str, ...],
+    now: datetime,
+) -> Report:
+    """The whole report of a pull request's run; `base_sha` as `measured_on` gives it.
+
+    Raises GithubError, and ConfigError when the base branch's own budgets have mistakes.
+    """
+    measured = Measured.of(numbers)
+    facts = _look_up(
+        client,
+        pull,
+        base_sha,
+        claim=measured.claim,
+        budgets_path=budgets_path,
+        workflow=workflow,
+        measuring=measuring,
+    )
+    edit, compared = facts.edit, facts.compared
+    is_verified = bool(base_sha) and compared.base_sha == base_sha
+    merge = measured.claim.measured_sha if measured.claim and is_verified else ""
+    found = _baseline(client, compared, pull.base_branch)
+    main = found[0] if isinstance(found, tuple) else None
+    judged = _judged(run, measured, facts.budgets, now, main)
+    report = replace(judged, commit=merge or run.head_sha)
+    review = Review(
+        head_sha=run.head_sha,
+        base_sha=compared.base_sha,
+        base_branch=pull.base_branch,
+        branch_behind=compared.branch_behind,
+        comparison=found if isinstance(found, Missing) else compare(report, *found),
+        limit_changes=edit.changes if edit else (),
+        proposed=_proposed(budgets_path, edit, measured, now, main),
+        self_reported=run.fork,
+        measuring_changes=facts.measuring,
+        host_access=_host_access(measured.claim, facts.budgets),
+        unverified=compared.doubt or facts.outdated,
+        run_url=run.url,
+    )
+    failure = _failure(run, measured, report.verdict, review.proposed)
+    return replace(report, failure=failure, review=review)
+
+
+def _look_up(
+    client: Client,
+    pull: Pull,
+    base_sha: str,
+    *,
+    claim: RunReport | None,
+    budgets_path: str,
+    workflow: str,
+    measuring: tuple[str, ...],
+) -> _Facts:
+    """Ask GitHub for it, always by SHA: a tag may have the name of a branch."""
+    tip = pull.base.tip
+    budgets = read_budgets(client, budgets_path, tip)
+    compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=claim is not None)
+    old_ref = compared.merge_base or tip
+    edit = read_edit(client, budgets_path, old_ref=old_ref, new_ref=pull.head_sha)
+    sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
+    forest = Forest(client)
+    changed = find_measuring_changes(forest, sides, workflow, measuring)
+    outdated = ""
+    if claim and base_sha:
+        merge = claim.measured_sha
+        outdated = why_outdated(forest, merge, tip, workflow, measuring) or _other_settings(
+            client, budgets, merge
+        )
+    if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
+        changed = (*changed, budgets_path)
+    return _Facts(
+        budgets=budgets, compared=compared, measuring=changed, edit=edit, outdated=outdated
+    )
+
+
+def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
+    """Return why a merge was not measured as the base branch says now; "" if it was."""
+    try:
+        used = read_budgets(client, budgets.path, merge)
+    except (ConfigError, GithubError) as error:
+        if isinstance(error, GithubError) and error.status != TOO_LARGE:
+            raise
+        return f"measured by a {budgets.path} that can't be read"
+    same = _settings(used) == _settings(budgets)
+    return "" if same else f"measured by other settings of {budgets.path} than the base branch's"
+
+
+def _settings(budgets: Budgets) -> tuple[object, ...]:
+    return budgets.measure, budgets.load, budgets.compose_files, budgets.profiles
+
+
+def _judged(
+    run: GateRun, measured: Measured, budgets: Budgets, now: datetime, main: Baseline | None
+) -> Report:
+    """The report as it is but for its review."""
+    return Report(
+        stack=_stack(measured) or run.repository.name.partition("/")[2],
+        created=now.astimezone(UTC).isoformat(timespec="seconds"),
+        commit=run.head_sha,
+        verdict=_judge(budgets, measured, now, main),
+        images=measured.images,
+        memory=measured.memory,
+        reproduce=_reproduce(measured.claim, budgets.path),
+    )
+
+
+def _judge(budgets: Budgets, measured: Measured, now: datetime, main: Baseline | None) -> Verdict:
+    tier = choose_tier(budgets, measured.memory, measured.images)
+    today = now.astimezone(UTC).date()
+    return judge(budgets, measured.images, measured.memory, tier, today=today, main=main)
+
+
+def _proposed(
+    path: str, edit: Edit | None, measured: Measured, now: datetime, main: Baseline | None
+) -> str:
+    """The verdict by the pull request's own budgets."""
+    if edit is None:
+        return ""
+    if isinstance(edit.budgets, str):
+        return f"none: {path} of this pull request can't be read: {edit.budgets}"
+    return _judge(edit.budgets, measured, now, main).sentence if edit.changes else ""
+
+
+def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline, int] | Missing:
+    if not compared.merge_base:
+        return Skipped(reason=f"nothing to compare with: no commit in common with {branch}")
+    if compared.doubt:
+        return Skipped(reason=compared.doubt)
+    return find_baseline(client, compared.base_sha, branch)
+
+
+def _host_access(claim: RunReport | None, budgets: Budgets) -> tuple[HostAccess, ...]:
+    return unallowed(claim.host_access, budgets) if claim else ()
+
+
+def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:
+    """What failed in the run, as it says itself or, where it can't, as GitHub does."""
+    if measured.claim is None:
+        reason = measured.memory.reason if isinstance(measured.memory, Missing) else ""
+        return _job_failure(reason)
+    if measured.claim.failure:
+        return measured.claim.failure
+    if run.conclusion != SUCCESS and verdict.state in _PASSING and not proposed:
+        reason = f"the gate's job ended as {run.conclusion}, though its numbers are within limits"
+        return _job_failure(reason)
+    return None
+
+
+def _job_failure(reason: str) -> Failure:
+    return Failure(message=reason, advice="look at its log", exit_code=int(ExitCode.INCOMPLETE))
+
+
+def _stack(measured: Measured) -> str:
+    names = [
+        one.stack for one in (measured.images, measured.memory) if not isinstance(one, Missing)
+    ]
+    return next(filter(None, names), "")
+
+
+def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
+    """The run's command if it is one of ours: a reader is going to paste it into a shell."""
+    if claim and _COMMAND.fullmatch(claim.reproduce):
+        return claim.reproduce
+    return Options(budgets=Path(budgets_path)).reproduce

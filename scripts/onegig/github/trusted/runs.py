@@ -1,0 +1,157 @@
+"""Runs of the gate, as GitHub records them: whose they are, in which order, and how they ended.
+
+GitHub wrote the event's payload and the list of runs, so SHAs, ids and conclusions are facts. What
+a run did and left behind is the pull request's doing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from onegig.errors import ConfigError
+from onegig.github.client import Client
+
+WORKFLOW = ".github/workflows/gate.yml"
+ENDED = ("success", "failure", "timed_out", "startup_failure")
+SUCCESS, SKIPPED = "success", "skipped"
+ACTION_REQUIRED = "action_required"  # a stranger's run that nobody has approved yet
+PULL_REQUEST, MERGE_GROUP, PUSH = "pull_request", "merge_group", "push"
+MOST_RUNS = 1000  # GitHub lists no more
+_SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateRun:
+    """A run of the gate; `conclusion` is "" while it goes on.
+
+    `number` counts the workflow's runs and `attempt` the re-runs of one: together they order runs.
+    `head_repository` is None where the fork has been deleted since.
+    """
+
+    id: int
+    number: int
+    attempt: int
+    created: str  # ISO 8601: when the first attempt began
+    started: str  # ISO 8601: when this attempt began
+    conclusion: str
+    head_sha: str
+    head_branch: str
+    head_repository: "Repository | None"
+    repository: "Repository"
+    url: str
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Later runs have larger ones."""
+        return self.number, self.attempt
+
+    @property
+    def fork(self) -> str:
+        """The fork whose code ran ("owner/repo"), "" for a branch of this repository."""
+        if self.head_repository is None or self.head_repository.id == self.repository.id:
+            return ""
+        return self.head_repository.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """A repository; its id stays the same when it is renamed."""
+
+    id: int
+    name: str  # "owner/repo"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ignored:
+    """Nothing to post, which is no error; `reason` says why."""
+
+    reason: str
+
+
+def read_run(
+    event: Mapping[str, Any], workflow: str = WORKFLOW, *, trigger: str = PUSH
+) -> GateRun | Ignored:
+    """The run of a `workflow_run` payload, Ignored when it is not one that `trigger` started.
+
+    Workflows are known by their file: a pull request may add another of the same name. ConfigError
+    when it is no such payload.
+    """
+    try:
+        run = event["workflow_run"]
+        why = _why_ignored(str(event["action"]), run, workflow, trigger)
+        return Ignored(reason=why) if why else parse_run(run, event["repository"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the event is no finished workflow_run: {type(error).__name__}: {error}",
+            advice="run this command in a workflow that is started `on: workflow_run`",
+        ) from error
+
+
+def list_runs(
+    client: Client, repository: Repository, workflow: str, head_sha: str, trigger: str
+) -> tuple[GateRun, ...]:
+    """Return the runs of a workflow that `trigger` started for a commit, newest first."""
+    here = {"id": repository.id, "full_name": repository.name}
+    listed = runs_of(client, workflow, head_sha=head_sha, event=trigger)
+    runs = [parse_run(run, here) for run in listed if run["head_sha"] == head_sha]
+    return tuple(sorted(runs, key=lambda run: run.order, reverse=True))
+
+
+def runs_of(client: Client, workflow: str, **filters: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what GitHub records of the runs of a workflow, known by its file."""
+    file = quote(workflow.rpartition("/")[2], safe="")
+    path = f"actions/workflows/{file}/runs"
+    listed = client.pages(path, key="workflow_runs", most=MOST_RUNS, **filters)
+    return (
+        run
+        for run in listed
+        if path_of(run) == workflow and run["event"] == filters.get("event", run["event"])
+    )
+
+
+def path_of(run: Mapping[str, Any]) -> str:
+    """Return the file of a run's workflow, without the ref that GitHub may add."""
+    return str(run["path"]).partition("@")[0]
+
+
+def parse_run(run: Mapping[str, Any], repository: Mapping[str, Any]) -> GateRun:
+    """Return the run that GitHub describes; KeyError, TypeError or ValueError if it is not one."""
+    head = run["head_repository"]
+    return GateRun(
+        id=int(run["id"]),
+        number=int(run["run_number"]),
+        attempt=int(run["run_attempt"]),
+        created=str(run["created_at"]),
+        started=str(run["run_started_at"]),
+        conclusion=str(run["conclusion"] or ""),
+        head_sha=parse_sha(run["head_sha"]),
+        head_branch=str(run["head_branch"]),
+        head_repository=parse_repository(head) if head else None,
+        repository=parse_repository(repository),
+        url=str(run["html_url"]),
+    )
+
+
+def parse_repository(value: Mapping[str, Any]) -> Repository:
+    """Return the repository that GitHub describes."""
+    return Repository(id=int(value["id"]), name=str(value["full_name"]))
+
+
+def parse_sha(value: Any) -> str:
+    """Return a commit's full name; ValueError for anything else."""
+    if not isinstance(value, str) or not _SHA.fullmatch(value):
+        raise ValueError("a head_sha of 40 hex digits is missing")
+    return value
+
+
+def _why_ignored(action: str, run: Mapping[str, Any], workflow: str, trigger: str) -> str:
+    path = path_of(run)
+    if path != workflow:
+        return f"the run is one of {path}, not of {workflow}"
+    if run["event"] != trigger:
+        return f"the run was started by {run['event']}, not by a {trigger.replace('_', ' ')}"
+    if action != "completed" or run["conclusion"] not in ENDED:
+        return f"the run ended as {run['conclusion'] or action}, so there is nothing to say"
+    return ""

@@ -1,1 +1,0 @@
-"""What `onegig init` writes: budgets.yml from measured values, and the two workflows."""

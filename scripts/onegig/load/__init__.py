@@ -1,1 +1,0 @@
-"""Reading what the user wrote: budgets.yml and the compose file. Mistakes carry file and line."""

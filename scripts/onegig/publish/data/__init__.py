@@ -1,1 +1,0 @@
-"""The data branch: history, baseline, badge and trend."""

@@ -1,1 +1,0 @@
-"""`onegig doctor`: what keeps the gate from working."""

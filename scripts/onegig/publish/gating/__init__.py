@@ -1,1 +1,0 @@
-"""`check --github`: the half that runs anybody's code."""

@@ -1,1 +1,0 @@
-"""GitHub's API and what it tells a job."""
