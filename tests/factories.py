@@ -22,7 +22,8 @@ from onegig.model.memory import (
     Window,
 )
 from onegig.model.report import Report
-from onegig.model.verdict import Check, State, Step, Unit, Verdict, Waterfall
+from onegig.model.state import State
+from onegig.model.verdict import Check, Step, Unit, Verdict, Waterfall
 
 MIB = 1024**2
 MB = 1000**2

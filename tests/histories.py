@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from factories import MIB, make_environment
 from onegig.model.measured import Unknown
-from onegig.model.verdict import Baseline, Mark, ServiceNumbers, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Mark, ServiceNumbers
 
 FIRST = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 NOT_MEASURED = Unknown(reason="the box was killed")

@@ -8,13 +8,12 @@ from factories import LIMIT, make_memory, make_service
 from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart, MemoryReport, Sample, ServiceMemory
-from onegig.model.verdict import Check, State, Verdict
+from onegig.model.verdict import Check, Verdict
 
 MIB = 1024**2
 TODAY = date(2026, 11, 23)
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml")
 Judge = Callable[..., Verdict]
-SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}
 
 
 def limits(limit_bytes: int, **changes: object) -> Budgets:

@@ -20,7 +20,8 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.memory import ServiceState
 from onegig.model.report import Report
-from onegig.model.verdict import State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Unit
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
 
 

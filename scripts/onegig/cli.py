@@ -26,7 +26,6 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.commands.output import (
-    EXITS,
     print_error,
     print_or_write,
     read_document,
@@ -159,7 +158,7 @@ def check(
     else:
         show_report(report, color=progress.color)
     write_documents(report, directory, progress)
-    click.get_current_context().exit(EXITS[report.verdict.state])
+    click.get_current_context().exit(report.verdict.state.exit_code)
 
 
 @main.command()
@@ -268,7 +267,7 @@ def judge(
         read_document(MemoryReport, memory, "--memory"),
     )
     print_or_write(to_json(report), output)
-    click.get_current_context().exit(EXITS[report.verdict.state])
+    click.get_current_context().exit(report.verdict.state.exit_code)
 
 
 @main.command()

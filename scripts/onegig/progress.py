@@ -9,7 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
-from onegig.report.escape import log_line, plain
+from onegig.text import log_line, plain
 
 Say = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from onegig.github.trusted.comment import check_key
 from onegig.github.trusted.poster import Outcome, post
 from onegig.github.trusted.settings import Settings
 from onegig.github.waiting import SystemClock
-from onegig.report.escape import log_line, markdown
+from onegig.text import log_line, markdown
 
 DEFAULTS = Settings()
 

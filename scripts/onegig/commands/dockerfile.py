@@ -27,8 +27,8 @@ from onegig.model.stack import Stack
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report.escape import plain
 from onegig.report.trial import healthy, render_trial
+from onegig.text import plain
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
 HEALTHY_SECONDS = 120.0

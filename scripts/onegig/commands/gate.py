@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from onegig.commands.init import append, client_of
-from onegig.commands.output import EXITS, print_error, show_report, write_data, write_documents
+from onegig.commands.output import print_error, show_report, write_data, write_documents
 from onegig.errors import GithubError
 from onegig.github.baselines import find_baseline
 from onegig.github.gate import announce, run_gate, write_numbers
@@ -37,7 +37,7 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
     append(job.summary, markdown.render(gate.report))
     append(job.output, f"verdict={gate.report.verdict.state}\n")
     write_documents(gate.report, directory, progress)
-    return int(gate.error.exit_code if gate.error else EXITS[gate.report.verdict.state])
+    return int(gate.error.exit_code if gate.error else gate.report.verdict.state.exit_code)
 
 
 def _baseline(job: Job, commit: str, branch: str) -> tuple[Baseline, int] | Missing:

@@ -37,7 +37,7 @@ from onegig.model.report import Report
 from onegig.model.sizes import format_mb
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report.escape import log_line, plain
+from onegig.text import log_line, plain
 
 NOBODY = "OWNER/NAME"
 EPILOG = """\b

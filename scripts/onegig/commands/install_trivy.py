@@ -4,7 +4,7 @@ import click
 import requests
 
 from onegig.images.scanning.install import install, read_pins
-from onegig.report.escape import plain
+from onegig.text import plain
 
 
 @click.command("install-trivy")

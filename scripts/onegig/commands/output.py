@@ -7,24 +7,17 @@ from pathlib import Path
 import click
 
 from onegig.drawing import draw_page
-from onegig.errors import DrawingError, ExitCode, OnegigError
+from onegig.errors import DrawingError, OnegigError
 from onegig.files import remove_file, write_file
 from onegig.model.codec import D, from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
-from onegig.model.verdict import State
 from onegig.progress import Progress
-from onegig.report.escape import log_line
 from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
+from onegig.text import log_line
 
 DATA, COMMENT, PAGE = "report.json", "comment.md", "report.html"
-EXITS = {
-    State.GO: ExitCode.OK,
-    State.WARN: ExitCode.OK,
-    State.NO_GO: ExitCode.NO_GO,
-    State.INCOMPLETE: ExitCode.INCOMPLETE,
-}
 NARROWEST, WIDEST = 60, 120
 
 

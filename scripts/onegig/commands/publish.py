@@ -35,7 +35,7 @@ from onegig.model.report import Report, RunReport
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.process import CommandError
-from onegig.report.escape import log_line
+from onegig.text import log_line
 
 EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 

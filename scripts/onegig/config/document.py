@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from onegig.errors import ConfigError
+from onegig.text import plain
 
 ADVICE = "correct what is listed and run again"
 
@@ -54,7 +55,7 @@ def dotted(key: Key) -> str:
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return visible(text.lstrip("."))
+    return plain(text.lstrip("."))
 
 
 def kind_of(value: object) -> str:
@@ -73,11 +74,6 @@ def kind_of(value: object) -> str:
 def shorten(text: str, length: int = 80) -> str:
     """The text, cut where it would fill the screen."""
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def visible(text: str) -> str:
-    """The text with control characters written out, so that a terminal cannot be misled."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 MAX_NODES = 10_000
@@ -138,7 +134,7 @@ class Walk:
         """The plain value of a node. Raises TooMuchError when aliases add up to too many."""
         self._spend(key)
         if not node.tag.startswith(_TAG):
-            message = f"the tag {visible(shorten(node.tag))} has no meaning here"
+            message = f"the tag {plain(shorten(node.tag))} has no meaning here"
             self._problem(node, key, message)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
@@ -353,7 +349,7 @@ def _syntax_error(path: str, error: yaml.MarkedYAMLError) -> ConfigError:
     return ConfigError(
         f"{path} is not valid YAML",
         advice=ADVICE,
-        detail=f"{where}: {visible(what)}{f' ({hint})' if hint else ''}",
+        detail=f"{where}: {plain(what)}{f' ({hint})' if hint else ''}",
     )
 
 

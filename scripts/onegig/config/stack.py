@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.compose import Compose
-from onegig.config.document import did_you_mean, read_lines, visible
+from onegig.config.document import did_you_mean, read_lines
 from onegig.config.host_access import find_host_access
 from onegig.errors import ConfigError
 from onegig.model.stack import Service, Stack, dump_config, unescape
 from onegig.paths import shown
 from onegig.process import Completed, run
+from onegig.text import plain
 
 MOST_CHARACTERS = 600  # a name of 255, a tag of 128, the longest digest
 # The grammar of github.com/distribution/reference.
@@ -48,7 +49,7 @@ def refuse_bad_names(config: Mapping[str, Any], files: Sequence[Path]) -> None:
         if image and not is_image_name(image):
             raise ConfigError(
                 f"{_place(name, files)}: the image of the service {name} is not a name that "
-                f"docker takes: {visible(image[:MOST_CHARACTERS])}",
+                f"docker takes: {plain(image[:MOST_CHARACTERS])}",
                 advice="write it as [registry[:port]/]name[:tag][@digest], the name in small "
                 "letters; is a variable in it not set?",
             )

@@ -19,7 +19,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 
-from onegig.config.document import visible
 from onegig.errors import ConfigError, GithubError
 from onegig.github.transport import (
     JSON,
@@ -35,6 +34,7 @@ from onegig.github.transport import (
     next_step,
 )
 from onegig.github.waiting import MOST_ATTEMPTS, MOST_SECONDS, Clock, pause_seconds
+from onegig.text import plain
 
 MOST_BYTES = 64_000_000
 GONE = 404
@@ -138,9 +138,7 @@ class Client:
         tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         if not re.fullmatch(REPOSITORY, repository, re.ASCII):
-            raise ConfigError(
-                f"{visible(repository)!r} is no repository", advice="write owner/name"
-            )
+            raise ConfigError(f"{plain(repository)!r} is no repository", advice="write owner/name")
         self.repository = repository
         self._transport = Transport(api_url, token, session)
         self._clock = clock

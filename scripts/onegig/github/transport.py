@@ -14,9 +14,10 @@ from requests.exceptions import ConnectTimeout, ProxyError, ReadTimeout, SSLErro
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from onegig import __version__
-from onegig.config.document import shorten, visible
+from onegig.config.document import shorten
 from onegig.errors import ConfigError, GithubError, GithubPermissionError
 from onegig.github.job import advice
+from onegig.text import plain
 
 JSON = "application/vnd.github+json"
 RAW = "application/vnd.github.raw+json"
@@ -62,7 +63,7 @@ class Request:
         return "/".join(parts[2:] if parts[0] == "repositories" else parts[3:])
 
     def __str__(self) -> str:
-        return visible(f"{self.method} {self.path}")
+        return plain(f"{self.method} {self.path}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,7 @@ class Answer:
     def reason(self) -> str:
         """GitHub's own message; "" where it gives none."""
         message = self._object.get("message")
-        return shorten(visible(message), 500) if isinstance(message, str) else ""
+        return shorten(plain(message), 500) if isinstance(message, str) else ""
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            kind = shorten(visible(self.headers.get("content-type", "no type")), 60)
+            kind = shorten(plain(self.headers.get("content-type", "no type")), 60)
             raise GithubError(
                 f"the answer is not JSON but {kind}, {len(self.body):,} bytes",
                 status=self.status,
@@ -166,9 +167,9 @@ def _errors(errors: list[Any]) -> Iterator[str]:
         if isinstance(error, dict):
             place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
             what = str(error.get("message") or error.get("code") or "not accepted")
-            yield shorten(visible(f"{place}: {what}" if place else what), 300)
+            yield shorten(plain(f"{place}: {what}" if place else what), 300)
         else:
-            yield shorten(visible(str(error)), 300)
+            yield shorten(plain(str(error)), 300)
 
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60

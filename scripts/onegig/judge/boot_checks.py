@@ -7,7 +7,8 @@ from onegig.judge.totals import Total
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, Start
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Check, Unit
 
 MINUTE = 60
 CAUSES = 2  # that are named

@@ -25,7 +25,8 @@ from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
 from onegig.model.scan import Scan
-from onegig.model.verdict import Baseline, Check, Mark, ServiceNumbers, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Check, Mark, ServiceNumbers, Unit
 
 NEW = Skipped(reason="not in the baseline")
 REMOVED = Skipped(reason="no longer in the stack")
@@ -133,7 +134,6 @@ def _introduced(check: Check, scan: Scan, known: Known) -> int:
     return how_many(one for one in found if not known.has(one))
 
 
-SEVERITY = {State.GO: 0, State.WARN: 1, State.INCOMPLETE: 2, State.NO_GO: 3}
 NOT_THERE = Skipped(reason="not in the baseline")
 IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 
@@ -254,7 +254,7 @@ def _failed(check: Check, mark: Mark) -> bool:
 
     The second covers limits that were tightened and waivers that have expired since.
     """
-    if SEVERITY[mark.state] >= SEVERITY[check.state]:
+    if mark.state.rank >= check.state.rank:
         return True
     if check.unit is Unit.COUNT or check.limit is None or isinstance(mark.value, Missing):
         return False

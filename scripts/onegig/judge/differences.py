@@ -8,12 +8,13 @@ A run has two halves, memory and images; either may be missing while the other i
 from collections.abc import Iterator, Sequence
 
 from onegig.judge.baseline import environment_of
-from onegig.judge.figures import memory, one_line
+from onegig.judge.figures import memory
 from onegig.model.budgets import METRIC_NAMES, MemoryBudget
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.verdict import Baseline, Check, Mark
+from onegig.text import plain
 
 
 def differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
@@ -29,7 +30,7 @@ def differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
         return ("this run's environment is not known",)
     told = dict(_told(before))
     return tuple(
-        one_line(f"{name} {value}, was {told[name]}")
+        plain(f"{name} {value}, was {told[name]}")
         for name, value in _told(now)
         if value != told[name]
     )
@@ -56,7 +57,7 @@ METRIC_TEXTS = {metric.value: name for metric, name in METRIC_NAMES.items()}
 def other_total(baseline: Baseline, metric: str, limit_bytes: int) -> Skipped | None:
     """Return why the baseline's total is of another kind; None where it is of the same."""
     if baseline.metric != metric:
-        names = [METRIC_TEXTS.get(one, one_line(one)) for one in (baseline.metric, metric)]
+        names = [METRIC_TEXTS.get(one, plain(one)) for one in (baseline.metric, metric)]
         return Skipped(reason=f"the baseline adds up {names[0]}, not {names[1]}")
     if baseline.limit_bytes != limit_bytes:
         boxes = f"{memory(baseline.limit_bytes)}, not {memory(limit_bytes)}"
@@ -82,7 +83,7 @@ def other_architecture(baseline: Baseline, environment: Environment) -> Skipped 
     before = baseline.environment
     if isinstance(before, Missing) or before.architecture == environment.architecture:
         return None
-    names = one_line(f"{before.architecture}, not {environment.architecture}")
+    names = plain(f"{before.architecture}, not {environment.architecture}")
     return Skipped(reason=f"the baseline was measured on {names}")
 
 

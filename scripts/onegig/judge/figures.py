@@ -12,6 +12,7 @@ from signal import Signals
 
 from onegig.model.measured import Missing, Unknown
 from onegig.model.sizes import Convention, format_mb
+from onegig.text import plain
 
 LOG_LINE_LENGTH = 120
 
@@ -119,12 +120,12 @@ def reason(missing: Missing, what: str, done: str) -> str:
     """Say why something "could not be" measured, or "was not" where it was left out on purpose."""
     left_out = "were not" if what.endswith("s") else "was not"
     how = "could not be" if isinstance(missing, Unknown) else left_out
-    return f"{what} {how} {done}: {one_line(missing.reason)}"
+    return f"{what} {how} {done}: {plain(missing.reason)}"
 
 
 def last_line(log: str) -> str:
     """Return what a service said last, in one short line; "" when it said nothing."""
-    lines = [line for line in map(one_line, log.splitlines()) if line]
+    lines = [line for line in map(plain, log.splitlines()) if line]
     if not lines:
         return ""
     return shorten(lines[-1], LOG_LINE_LENGTH)
@@ -133,8 +134,3 @@ def last_line(log: str) -> str:
 def shorten(text: str, length: int) -> str:
     """Return the text, cut to that many characters."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-def one_line(text: str) -> str:
-    """Return the text without line breaks and control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

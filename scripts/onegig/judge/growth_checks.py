@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from onegig.judge.differences import other_architecture, other_memory
-from onegig.judge.figures import one_line, percent_beside
+from onegig.judge.figures import percent_beside
 from onegig.judge.noise import noise_floor
 from onegig.judge.rules import growth_text
 from onegig.judge.totals import add_up, own_ranges
@@ -18,7 +18,9 @@ from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Baseline, Check, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Check, Unit
+from onegig.text import plain
 
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
@@ -119,7 +121,7 @@ def _memory_pairs(budgets: Budgets, memory: MemoryReport, main: Baseline) -> Ite
             yield _Pair(
                 id="service.max_growth",
                 subject=name,
-                name=one_line(name),
+                name=plain(name),
                 unit=Unit.MEMORY,
                 before=was,
                 now=now,
@@ -137,7 +139,7 @@ def _image_pairs(budgets: Budgets, images: ImagesReport, main: Baseline) -> Iter
             yield _Pair(
                 id="image.max_growth",
                 subject=subject,
-                name=f"the image of {one_line(subject)}",
+                name=f"the image of {plain(subject)}",
                 unit=Unit.STORAGE,
                 before=before,
                 now=image.size_bytes,

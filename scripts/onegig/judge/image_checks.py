@@ -14,14 +14,16 @@ count. A Dockerfile that hadolint did not look at is not clean: by a policy it w
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from onegig.judge.figures import compare, one_line, percent, percent_beside, reason
+from onegig.judge.figures import compare, percent, percent_beside, reason
 from onegig.judge.service_checks import check_dead
 from onegig.model.budgets import Budgets, Policy
 from onegig.model.dockerfiles import DockerfilePolicy, Remark
 from onegig.model.images import Dive, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Check, Unit
+from onegig.text import plain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +127,7 @@ def _finding(rule: _Rule, dive: Dive) -> str:
     value = _value(rule, dive)
     lost = ""
     if dive.worst and not rule.keeps(value):
-        lost = f"; most is lost in {one_line(dive.worst[0].path)}"
+        lost = f"; most is lost in {plain(dive.worst[0].path)}"
     if rule.unit is Unit.STORAGE:
         figures = compare(dive.wasted_bytes, int(rule.limit), Convention.STORAGE)
         return f"wastes {figures.of}, {figures.room}{lost}"
@@ -152,7 +154,7 @@ def check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]
             ignored = f", {len(one.ignored):,} ignored by comments" if one.ignored else ""
             yield _check(one, 0, State.GO, f"nothing to mend{ignored}", where)
         else:
-            yield _check(one, one.hadolint, State.WARN, one_line(one.hadolint.reason), where)
+            yield _check(one, one.hadolint, State.WARN, plain(one.hadolint.reason), where)
 
 
 def dockerfile_notes(budgets: Budgets, report: ImagesReport) -> Iterator[str]:
@@ -160,11 +162,11 @@ def dockerfile_notes(budgets: Budgets, report: ImagesReport) -> Iterator[str]:
     if budgets.images.policy is Policy.NOTE:
         for one in report.dockerfiles:
             if one.counted:
-                yield f"{one_line(one.path)}: {len(one.counted):,} to mend (listed in the report)"
+                yield f"{plain(one.path)}: {len(one.counted):,} to mend (listed in the report)"
 
 
 def _first(remarks: tuple[Remark, ...]) -> str:
-    shown = [f"{one_line(one.text)} (line {one.line:,}, {one.rule})" for one in remarks[:SHOWN]]
+    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks[:SHOWN]]
     more = len(remarks) - len(shown)
     return "; ".join([*shown, *([f"and {more:,} more"] if more else [])])
 
@@ -172,7 +174,7 @@ def _first(remarks: tuple[Remark, ...]) -> str:
 def _check(
     one: DockerfilePolicy, value: int | Missing, state: State, text: str, where: str
 ) -> Check:
-    path = one_line(one.path)
+    path = plain(one.path)
     return Check(
         id="image.dockerfile",
         subject=one.services[0] if len(one.services) == 1 else path,

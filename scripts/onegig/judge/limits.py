@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from onegig.judge.figures import one_line
 from onegig.judge.rules import (
     NONE,
     RULES,
@@ -22,6 +21,7 @@ from onegig.judge.rules import (
 from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.report import LimitChange
 from onegig.model.tiers import Tier, catalogue, smallest_tier
+from onegig.text import plain
 
 _BLOCK_WHEN_WRITTEN = (
     "images.total",
@@ -171,6 +171,4 @@ def _waiver(waiver: Waiver | None) -> str:
 
 def _shown(change: LimitChange) -> LimitChange:
     """On one line, whatever the file contains."""
-    return replace(
-        change, key=one_line(change.key), old=one_line(change.old), new=one_line(change.new)
-    )
+    return replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))

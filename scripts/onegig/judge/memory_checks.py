@@ -16,8 +16,9 @@ from onegig.judge.totals import Total, consumption
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.state import State
 from onegig.model.tiers import Tier
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.verdict import Check, Unit
 
 
 def check_memory(

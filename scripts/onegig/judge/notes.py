@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from onegig.judge.figures import one_line, shorten
+from onegig.judge.figures import shorten
 from onegig.model.budgets import Budgets
 from onegig.model.dockerfiles import DockerfilePolicy, Remark
 from onegig.model.images import ImagesReport
@@ -19,6 +19,7 @@ from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.report import NOT_COMPARED, RemarkDelta, Report
 from onegig.model.stack import HostAccess
 from onegig.model.verdict import NO_REMARKS, Baseline, Remarked
+from onegig.text import plain
 
 MOST_REMARKS = 2_000  # of a stack
 OTHER_RULES = Skipped(reason="the baseline was looked at by other rules")
@@ -106,4 +107,4 @@ def describe_host_access(host_access: Sequence[HostAccess]) -> str:
 
 def _service(name: str, reasons: Sequence[str]) -> str:
     more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-    return f"{one_line(name)} ({shorten(one_line(reasons[0]), REASON_LENGTH)}{more})"
+    return f"{plain(name)} ({shorten(plain(reasons[0]), REASON_LENGTH)}{more})"

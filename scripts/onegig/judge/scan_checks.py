@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 
-from onegig.judge.figures import one_line
 from onegig.judge.waivers import FindingWaivers, terms
 from onegig.judge.waterfall import Known, known_of, told
 from onegig.model.budgets import Budgets, ScanBudget, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
-from onegig.model.verdict import Baseline, Check, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Check, Unit
+from onegig.text import plain
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -200,7 +201,7 @@ def scan_notes(budgets: Budgets, images: ImagesReport) -> Iterator[str]:
         for what, missing in ((rule.name, reasons), (f"{rule.name} of {JAVA}", parts)):
             left_out = dict.fromkeys(one.reason for one in missing if isinstance(one, Skipped))
             for reason in left_out if not rule.is_default else ():
-                yield f"images were not scanned for {what}: {one_line(reason)} ({rule.where})"
+                yield f"images were not scanned for {what}: {plain(reason)} ({rule.where})"
 
 
 def _subject(image: Image) -> str:
@@ -230,7 +231,7 @@ def _judged(rule: ScanRule, subject: str, found: Counted, scan: Scan, today: dat
         parts.append(f"database of {_age(str(scan.database), today)}")
     part = _missing_part(scan, rule.kind)
     if part:
-        parts.append(f"{JAVA} not scanned: {one_line(part.reason)}")
+        parts.append(f"{JAVA} not scanned: {plain(part.reason)}")
     if isinstance(part, Unknown) and state is not State.NO_GO:
         state, waived = _unknown(rule), ()
     return _check(
@@ -246,7 +247,7 @@ def _judged(rule: ScanRule, subject: str, found: Counted, scan: Scan, today: dat
 
 def _age(database: str, today: date) -> str:
     """Such as "2026-11-20 (4 days old)"."""
-    made = one_line(database)[:_DATE_LENGTH]
+    made = plain(database)[:_DATE_LENGTH]
     try:
         days = (today - date.fromisoformat(made)).days
     except ValueError:
@@ -262,7 +263,7 @@ def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiv
     if found.unwaived_count <= rule.limit:
         return State.WARN, remarks, tuple(dict.fromkeys(found.waived.values()))
     remarks += [
-        f"the waiver of {one_line(one.id or '')} expired on {one.expires}" for one in found.expired
+        f"the waiver of {plain(one.id or '')} expired on {one.expires}" for one in found.expired
     ]
     if not found.introduced:
         return State.WARN, [*remarks, "inherited: the baseline has the same"], ()
@@ -286,12 +287,12 @@ def _words(rule: ScanRule, found: Counted) -> str:
 def _shown(finding: Finding | LeftOut) -> str:
     if isinstance(finding, LeftOut) or not finding.fixed:
         return told(finding)
-    return f"{told(finding)} (mended in {one_line(finding.fixed)})"
+    return f"{told(finding)} (mended in {plain(finding.fixed)})"
 
 
 def _gap(rule: ScanRule, subject: str, missing: Unknown) -> Check:
     message = f"the image of {subject} could not be scanned for {rule.name}"
-    message = f"{message}: {one_line(missing.reason)}"
+    message = f"{message}: {plain(missing.reason)}"
     return _check(rule, subject, value=missing, state=_unknown(rule), message=message)
 
 

@@ -15,7 +15,6 @@ from onegig.judge.figures import (
     exit_code,
     last_line,
     memory,
-    one_line,
     reason,
     shorten,
     span,
@@ -28,7 +27,9 @@ from onegig.model.images import Accounting, Image
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Check, Unit
+from onegig.text import plain
 
 FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its own
 
@@ -168,7 +169,7 @@ def _because(why: str) -> str:
 
 def _whole(text: str) -> str:
     """Return a reason on one line; only what would fill the screen is cut."""
-    return shorten(one_line(text), _REASON_LENGTH)
+    return shorten(plain(text), _REASON_LENGTH)
 
 
 def _killed(service: ServiceMemory, report: MemoryReport) -> str:
@@ -300,6 +301,6 @@ def _most(kind: _Kind, account: Accounting, image: Image) -> str:
     if not dead:
         return ""
     worst = dead[0]
-    instruction = one_line(image.layers[worst.killer].instruction)[:_INSTRUCTION_LENGTH]
+    instruction = plain(image.layers[worst.killer].instruction)[:_INSTRUCTION_LENGTH]
     where = f"layer {worst.layer + 1}, {worst.fate.value} by layer {worst.killer + 1}"
     return f"; most was in {where} ({instruction})"

@@ -7,13 +7,15 @@ smallest one sold with memory.limit is taken. Nothing here is worse than a WARN.
 from collections import Counter
 from collections.abc import Iterator
 
-from onegig.judge.figures import memory, one_line
+from onegig.judge.figures import memory
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.state import State
 from onegig.model.tiers import NO_TIER, Tier, find_tier, kernel_name, smallest_tier
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.verdict import Check, Unit
+from onegig.text import plain
 
 WHERE = "tiers.toml"
 
@@ -55,7 +57,7 @@ def check_hardware(
 
 def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
     """Docker creates no container that asks for more processors than the machine shows."""
-    name = one_line(service.name)
+    name = plain(service.name)
     message = f"{name} asks for {_cpus(cpus)}, {tier.name} has {tier.vcpus:g}"
     if cpus > tier.vcpus and cpus > 1:
         message += ": Docker would refuse to create it"
@@ -78,7 +80,7 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
     names = (kernel_name(image.architecture) for image in report.images)
     foreign = Counter(name for name in names if name and name != tier.architecture)
     found = " and ".join(
-        f"{count:,} {'image is' if count == 1 else 'images are'} {one_line(name)}"
+        f"{count:,} {'image is' if count == 1 else 'images are'} {plain(name)}"
         for name, count in foreign.most_common()
     )
     message = f"{found or 'no image is of another architecture'}, {tier.name} is"

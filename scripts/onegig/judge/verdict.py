@@ -22,8 +22,9 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import format_mb
+from onegig.model.state import State
 from onegig.model.tiers import Tier
-from onegig.model.verdict import CHECK_IDS, Baseline, Check, State, Verdict
+from onegig.model.verdict import CHECK_IDS, Baseline, Check, Verdict
 
 # What the layers of an engine put before a cause that each passes on: the headline does without.
 _LAYERS = re.compile(
@@ -32,7 +33,6 @@ _LAYERS = re.compile(
     r"|error during container init): )+"
 )
 CAUSE_LENGTH = 300  # of a cause within the sentence; the list of what is wrong has it whole
-_REST = {State.NO_GO: "failure", State.INCOMPLETE: "gap", State.WARN: "warning"}
 
 
 def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
@@ -74,16 +74,13 @@ def _room(check: Check) -> float:
 def _more(state: State, count: int) -> str:
     if count <= 0:
         return ""
-    return f"{count:,} more {_REST[state]}{'s' if count > 1 else ''}"
+    return f"{count:,} more {state.noun}{'s' if count > 1 else ''}"
 
 
 def _memory(total: Check) -> str:
     if isinstance(total.value, Missing) or total.limit is None:
         return "memory was not measured"
     return f"memory {compare(int(total.value), int(total.limit)).of}"
-
-
-WORST_FIRST = (State.NO_GO, State.INCOMPLETE, State.WARN, State.GO)
 
 
 def judge(
@@ -106,8 +103,7 @@ def judge(
     growth = check_growth(budgets, images, memory, main)
     found = (*_checks(budgets, images, memory, tier), *growth, *scans)
     checks = apply_waivers(found, budgets.waivers, today)
-    states = {check.state for check in checks}
-    state = next(state for state in WORST_FIRST if state in states)
+    state = max((check.state for check in checks), key=lambda each: each.rank)
     return Verdict(
         state=state,
         sentence=make_sentence(state, checks),

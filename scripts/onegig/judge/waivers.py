@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import date
 
 from onegig.judge.differences import missing_half
-from onegig.judge.figures import one_line
 from onegig.judge.growth_checks import GROWTH_IDS
 from onegig.model.budgets import Waiver
 from onegig.model.measured import Missing
-from onegig.model.verdict import Check, State
+from onegig.model.state import State
+from onegig.model.verdict import Check
+from onegig.text import plain
 
 SOON_DAYS = 14  # a waiver that ends within these is announced
 
@@ -94,7 +95,7 @@ def _told(check: Check, remark: str) -> Check:
 def terms(waiver: Waiver, today: date) -> str:
     """Such as "until 2026-12-31 by @ops: the fix is on its way"."""
     left = _left(waiver, today)
-    return f"until {waiver.expires}{left} by {_owner(waiver)}: {one_line(waiver.reason)}"
+    return f"until {waiver.expires}{left} by {_owner(waiver)}: {plain(waiver.reason)}"
 
 
 def _left(waiver: Waiver, today: date) -> str:
@@ -106,13 +107,13 @@ def _left(waiver: Waiver, today: date) -> str:
 
 
 def _what(waiver: Waiver) -> str:
-    subject = f" of {one_line(waiver.subject)}" if waiver.subject else ""
-    finding = f" {one_line(waiver.id)}" if waiver.id else ""
+    subject = f" of {plain(waiver.subject)}" if waiver.subject else ""
+    finding = f" {plain(waiver.id)}" if waiver.id else ""
     return f"{waiver.metric}{finding}{subject}"
 
 
 def _owner(waiver: Waiver) -> str:
-    return one_line(waiver.owner)
+    return plain(waiver.owner)
 
 
 class FindingWaivers:

@@ -10,7 +10,6 @@ Where a machine's memory goes: as sold, minus kernel, OS, engine and stack, is w
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from onegig.judge.figures import one_line
 from onegig.judge.memory_checks import system_on
 from onegig.judge.totals import Total
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
@@ -20,6 +19,7 @@ from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
 from onegig.model.sizes import mb_down
 from onegig.model.tiers import Tier
 from onegig.model.verdict import NO_CONTENTS, Baseline, Contents, Step, Waterfall
+from onegig.text import plain
 
 MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
 
@@ -35,7 +35,7 @@ class Known:
     def has(self, finding: Finding | LeftOut) -> bool:
         """Whether it is so of the baseline's image, too; what was left out has but its package."""
         if finding.kind is FindingKind.VULNERABILITY:
-            return one_line(finding.package) in self._packages
+            return plain(finding.package) in self._packages
         return isinstance(finding, Finding) and told(finding) in self._findings
 
 
@@ -47,10 +47,10 @@ def told(finding: Finding | LeftOut) -> str:
     if isinstance(finding, LeftOut):
         mended = "mended" if finding.fixed else "not mended"
         where = finding.package or "what is not told"
-        return one_line(f"{finding.count:,} {finding.severity}, {mended}, in {where}")
+        return plain(f"{finding.count:,} {finding.severity}, {mended}, in {where}")
     if finding.kind is FindingKind.VULNERABILITY:
-        return one_line(f"{finding.id} in {finding.target} {finding.installed}")
-    return f"{one_line(finding.id)} in {one_line(finding.target)}"
+        return plain(f"{finding.id} in {finding.target} {finding.installed}")
+    return f"{plain(finding.id)} in {plain(finding.target)}"
 
 
 def known_of(image: Image, baseline: Baseline | None) -> Known | Missing:
@@ -90,7 +90,7 @@ def _packages(scanned: Mapping[str, Scan]) -> Iterator[tuple[str, Iterable[str]]
     for name, scan in scanned.items():
         kinds = {one.kind for one in scan.left_out}
         if not isinstance(scan.packages, Missing) and kinds <= {FindingKind.VULNERABILITY}:
-            yield name, map(one_line, scan.packages)
+            yield name, map(plain, scan.packages)
 
 
 def _parts(

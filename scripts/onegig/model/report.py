@@ -15,7 +15,8 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import HostAccess
-from onegig.model.verdict import State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Verdict
 
 NOT_COMPARED = Skipped(reason="remarks about Dockerfiles were not compared")
 

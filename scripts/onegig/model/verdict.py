@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from onegig.model.measured import Environment, Missing, Skipped
-
-
-class State(StrEnum):
-    """Worst wins, in this order: NO-GO, INCOMPLETE, WARN, GO."""
-
-    GO = "GO"
-    WARN = "WARN"
-    NO_GO = "NO-GO"
-    INCOMPLETE = "INCOMPLETE"
+from onegig.model.state import State
 
 
 class Unit(StrEnum):

@@ -9,7 +9,8 @@ from onegig.model.images import Dive, Image, Layer
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.report import Report
-from onegig.model.verdict import Check, State
+from onegig.model.state import State
+from onegig.model.verdict import Check
 from onegig.report import accounts, changes, view, words
 
 MOST = 6  # steps

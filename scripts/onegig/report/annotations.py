@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from onegig.model.measured import Missing
 from onegig.model.report import Report
-from onegig.model.verdict import Check, State
+from onegig.model.verdict import Check
 from onegig.report import view
-from onegig.report.escape import plain
+from onegig.text import plain
 
 DOCKERFILE = "image.dockerfile"  # each of its remarks has a line of its own
 SHOWN = 10  # of each level: what GitHub shows of one step
-_LEVELS = {State.NO_GO: "error", State.INCOMPLETE: "error", State.WARN: "warning"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +47,9 @@ def annotations(report: Report, places: dict[str, Place]) -> tuple[Annotation, .
         found["error"] = [remark]
     for check in view.failing(report.verdict):
         if check.id == DOCKERFILE:
-            found.setdefault(_LEVELS[check.state], []).extend(_dockerfile(report, check))
+            found.setdefault(check.state.level, []).extend(_dockerfile(report, check))
             continue
-        level = _LEVELS[check.state]
+        level = check.state.level
         remark = Annotation(
             level=level,
             title=f"{check.state}: {check.title}",
@@ -68,14 +67,14 @@ def _dockerfile(report: Report, check: Check) -> Iterator[Annotation]:
     remarks = [remark for one in own for remark in one.counted]
     for remark in remarks:
         yield Annotation(
-            level=_LEVELS[check.state],
+            level=check.state.level,
             title=f"{check.state}: Dockerfile, {remark.rule}",
             text=remark.text,
             place=Place(path=remark.path, line=remark.line),
         )
     if not remarks:
         yield Annotation(
-            level=_LEVELS[check.state],
+            level=check.state.level,
             title=f"{check.state}: {check.title}",
             text=check.message,
             place=None,

@@ -11,14 +11,13 @@ from html import escape
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import mb_down, mb_up
-from onegig.model.verdict import State
-from onegig.report.escape import plain
+from onegig.model.state import State
+from onegig.text import plain
 
 LABEL = "memory"
 UNKNOWN = "unknown"
 # shields.io's names and what it draws for them
 COLORS = {"brightgreen": "#4b0", "yellow": "#d8b800", "red": "#dd4343", "lightgrey": "#939393"}
-_BY_STATE = {State.GO: "brightgreen", State.WARN: "yellow", State.NO_GO: "red"}
 _PADDING = 5
 # Verdana at 11 px, in hundredths of a pixel; what is not here is taken for as wide as "m".
 _WIDTHS = {
@@ -77,7 +76,7 @@ def make_badge(state: State, total_bytes: int | Missing, limit_bytes: int) -> Ba
         return Badge(message=UNKNOWN + word, color=color)
     numbers = f"{mb_up(total_bytes):,} / {mb_down(limit_bytes):,} MB"
     over = total_bytes > limit_bytes  # red also where a waiver lets it pass
-    return Badge(message=numbers + word, color="red" if over else _BY_STATE[state])
+    return Badge(message=numbers + word, color="red" if over else state.badge)
 
 
 def unknown_badge() -> Badge:

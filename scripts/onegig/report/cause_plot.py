@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from onegig.model.images import Cause
 from onegig.report import words
 from onegig.report.accounts import Split
-from onegig.report.escape import ascii_label
 from onegig.report.plots import PHONE, both, rows_figure
 from onegig.report.svg import COLORS, SERIES
+from onegig.text import ascii_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

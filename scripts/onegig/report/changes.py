@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from onegig.model.measured import Missing
 from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
-from onegig.model.verdict import Check, State
+from onegig.model.verdict import Check
 from onegig.report import words
 
 VISIBLE = 1000**2  # bytes of growth that are worth a word
 Key = tuple[str, str]  # a check's id and subject
-_NOUNS = {State.NO_GO: "failure", State.WARN: "warning"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +52,9 @@ def inherited(report: Report) -> frozenset[Key]:
 
 def nothing_added(report: Report) -> str:
     """Said where all that fails is inherited; empty otherwise."""
-    noun, old = _NOUNS.get(report.verdict.state), inherited(report)
+    noun, old = report.verdict.state.noun, inherited(report)
     found = [check for check in report.verdict.checks if check.state is report.verdict.state]
-    if noun is None or not found or any((one.id, one.subject) not in old for one in found):
+    if not noun or not found or any((one.id, one.subject) not in old for one in found):
         return ""
     return f"Every {noun} is inherited: {branch(report)} has the same. This change adds none."
 

@@ -10,13 +10,13 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report import accounts, changes, facts, policies, scans, view, words
 from onegig.report.bands import Band, memory_bands, thinned
 from onegig.report.bars import waterfall_bars
 from onegig.report.cause_plot import legend, plot_causes
-from onegig.report.escape import lines, plain
 from onegig.report.plots import IMAGES_SHOWN, plot_images, plot_memory, plot_waterfall
+from onegig.text import lines, plain
 
 FIXES_SHOWN, DUPLICATES_SHOWN, REMARKS_SHOWN = 12, 20, 100
 

@@ -10,7 +10,7 @@ from onegig.model.sizes import Convention
 from onegig.report import words
 from onegig.report.accounts import SHORT
 from onegig.report.console import grid, listed, section
-from onegig.report.escape import plain
+from onegig.text import plain
 
 PARTS_SHOWN, DEAD_SHOWN = 25, 12
 _LAYERS = ("", "size", "pull", "dead")

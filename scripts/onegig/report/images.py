@@ -11,8 +11,8 @@ from onegig.model.measured import Missing
 from onegig.model.sizes import Convention
 from onegig.report import accounts, facts, policies, scans, words
 from onegig.report.console import figures, listed, printed, section
-from onegig.report.escape import plain
 from onegig.report.image_detail import detail
+from onegig.text import plain
 
 FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN, REMARKS_SHOWN = 10, 5, 2, 20
 WORTH_BYTES = 100_000  # of copies

@@ -5,16 +5,16 @@ out whole rows, the least important first, and says so.
 """
 
 from onegig.model.report import Report
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report import changes, view
 from onegig.report.comment import images, problems, tables
 from onegig.report.comment.banners import banner
 from onegig.report.comment.dockerfiles import dockerfiles
 from onegig.report.comment.footer import footer
 from onegig.report.comment.room import ROOMS, Room
-from onegig.report.comment.syntax import ICONS, paragraphs
+from onegig.report.comment.syntax import paragraphs
 from onegig.report.comment.waterfalls import waterfalls
-from onegig.report.escape import markdown
+from onegig.text import markdown
 
 MAX_CHARACTERS = 65_000  # GitHub takes 65,536; whoever posts it adds a marker
 _TOO_LONG = "_All the rest is too long for a comment; the full report has it._"
@@ -61,7 +61,7 @@ def _causes_and_figures(report: Report, room: Room) -> tuple[str, ...]:
 def _top(report: Report) -> str:
     verdict = report.verdict
     added = markdown(changes.nothing_added(report))
-    return paragraphs((f"### {ICONS[verdict.state]} {markdown(verdict.sentence)}", added))
+    return paragraphs((f"### {verdict.state.icon} {markdown(verdict.sentence)}", added))
 
 
 def _joined(*parts: str) -> str:

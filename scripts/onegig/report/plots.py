@@ -14,8 +14,8 @@ from onegig.report import words
 from onegig.report.accounts import image_name
 from onegig.report.bands import Band
 from onegig.report.bars import Bar, waterfall_bars
-from onegig.report.escape import ascii_label
 from onegig.report.svg import COLORS, SERIES, to_svg
+from onegig.text import ascii_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from onegig.report.escape import plain
+from onegig.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,22 +9,17 @@ from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart, MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
-from onegig.model.verdict import State, Waterfall
+from onegig.model.state import State
+from onegig.model.verdict import Waterfall
 from onegig.report import accounts, changes, facts, scans, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.console import grid, listed, printed, section
-from onegig.report.escape import lines, plain
+from onegig.text import lines, plain
 
 SERVICES_SHOWN = 40
 LOGS_SHOWN = 3
 PROBLEMS_SHOWN = 30
 NUMBERS = ("cost", "RSS", "shmem", "limit", "image")
-COLORS = {
-    State.GO: "green",
-    State.WARN: "yellow",
-    State.NO_GO: "red",
-    State.INCOMPLETE: "magenta",
-}
 _BAR_COLORS = {"sold": "bright_black", "taken": "cyan", "free": "green", "over": "red"}
 
 
@@ -57,8 +52,8 @@ def _verdict(report: Report) -> RenderableType:
 
 def _sentence(report: Report) -> Text:
     state = report.verdict.state
-    text = Text(f"{words.SYMBOLS[state]} {plain(report.verdict.sentence)}", "bold")
-    text.stylize(f"bold {COLORS[state]}", 0, len(words.SYMBOLS[state]) + 1 + len(state.value))
+    text = Text(f"{state.symbol} {plain(report.verdict.sentence)}", "bold")
+    text.stylize(f"bold {state.color}", 0, len(state.symbol) + 1 + len(state.value))
     return text
 
 
@@ -97,7 +92,7 @@ def _problems(report: Report) -> list[RenderableType]:
     if len(problems) > PROBLEMS_SHOWN:
         rows.append((Text("…"), Text(f"and {len(problems) - PROBLEMS_SHOWN:,} more", "dim")))
     reasons = [
-        (Text("?", COLORS[State.INCOMPLETE]), Text(plain(reason)))
+        (Text(State.INCOMPLETE.symbol, State.INCOMPLETE.color), Text(plain(reason)))
         for reason in view.incomplete_reasons(report)
     ]
     parts: list[RenderableType] = []
@@ -123,7 +118,7 @@ def _problem(problem: view.Problem) -> tuple[Text, Text]:
         text.append(f" ({plain(problem.place)})", "dim")
     if problem.remark:
         text.append(f" · {plain(problem.remark)}")
-    return Text(words.SYMBOLS[state], COLORS[state]), text.append(problem.rest)
+    return Text(state.symbol, state.color), text.append(problem.rest)
 
 
 def _services(report: Report, width: int) -> RenderableType:
@@ -155,14 +150,14 @@ def _services_table(rows: list[view.ServiceRow], width: int, *, measured: bool) 
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("state" if measured else "", no_wrap=True, max_width=room - widest - 2)
     for row, name, figures in zip(rows, names, cells, strict=True):
-        style = "" if row.state is State.GO else COLORS[row.state]
+        style = "" if row.state is State.GO else row.state.color
         state = words.service_state(row.memory) if row.memory else ""
         table.add_row(Text(name, style), *map(Text, figures), Text(state, style))
     return table
 
 
 def _name(row: view.ServiceRow, *, marked: bool) -> str:
-    mark = " " if row.state is State.GO else words.SYMBOLS[row.state]
+    mark = " " if row.state is State.GO else row.state.symbol
     return f"{mark} {plain(row.name)}" if marked else plain(row.name)
 
 
@@ -233,11 +228,11 @@ def _limit(row: view.SummaryRow) -> list[Text]:
     check = row.check
     missing = isinstance(check.value, Missing)
     return [
-        Text("" if view.is_fact(check) else words.SYMBOLS[check.state], COLORS[check.state]),
+        Text("" if view.is_fact(check) else check.state.symbol, check.state.color),
         Text(plain(view.summary_title(row))),
         Text("not measured" if missing else words.check_value(check)),
         Text(words.check_limit(check)),
-        Text(words.check_headroom(check), "" if check.state is State.GO else COLORS[check.state]),
+        Text(words.check_headroom(check), "" if check.state is State.GO else check.state.color),
     ]
 
 

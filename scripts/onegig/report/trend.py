@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from onegig.model.sizes import mb_down, mb_up
 from onegig.model.verdict import Baseline
 from onegig.report import words
-from onegig.report.escape import ascii_label, plain
+from onegig.text import ascii_label, plain
 
 SVG = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT = 720, 260

@@ -7,7 +7,7 @@ from onegig.model.images import Accounting, Boot, Cause, Image, Side, Trial
 from onegig.model.measured import Missing
 from onegig.report import words
 from onegig.report.console import figures, printed
-from onegig.report.escape import plain
+from onegig.text import plain
 
 FROM_REGISTRY = "official"  # what Image.base says then
 DEAD = "deleted or overwritten"

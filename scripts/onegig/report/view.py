@@ -8,10 +8,10 @@ from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
-from onegig.model.verdict import Check, State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Check, Verdict
 from onegig.report import changes, words
 
-SEVERITY = {State.NO_GO: 0, State.INCOMPLETE: 1, State.WARN: 2, State.GO: 3}
 COMPOSE_MARK = "*"
 COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
 ALIKE = 3  # warnings of one kind that are listed
@@ -122,10 +122,10 @@ def problems(report: Report) -> tuple[Problem, ...]:
     kinds: dict[tuple[int, bool, str], list[Check]] = {}
     for check in failing(report.verdict):
         known = (check.id, check.subject) in old
-        kinds.setdefault((SEVERITY[check.state], known, check.id), []).append(check)
+        kinds.setdefault((-check.state.rank, known, check.id), []).append(check)
     found: list[Problem] = []
-    for (severity, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
-        listed = severity == SEVERITY[State.NO_GO] or len(checks) <= ALIKE + 1
+    for (rank, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
+        listed = rank == -State.NO_GO.rank or len(checks) <= ALIKE + 1
         shown = len(checks) if listed else ALIKE
         why = f"inherited: {changes.branch(report)} fails it, too" if known else ""
         found += [
@@ -177,7 +177,7 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
         _row(name, memory.get(name), images.get(name), _checks_of(name, images.get(name), checks))
         for name in dict.fromkeys((*memory, *images))
     ]
-    return tuple(sorted(rows, key=lambda row: (SEVERITY[row.state], -row.cost, row.name)))
+    return tuple(sorted(rows, key=lambda row: (-row.state.rank, -row.cost, row.name)))
 
 
 def compose_limit_note(rows: Sequence[ServiceRow]) -> str:
@@ -202,14 +202,14 @@ def image_rows(report: Report) -> tuple[Image, ...]:
     """Every image, failing ones first, then the largest."""
     if isinstance(report.images, Missing):
         return ()
-    worst = dict.fromkeys(_subjects(report.images), SEVERITY[State.GO])
+    worst = dict.fromkeys(_subjects(report.images), State.GO.rank)
     for check in report.verdict.checks:
         if "image" in check.id and check.subject in worst:
-            worst[check.subject] = min(worst[check.subject], SEVERITY[check.state])
+            worst[check.subject] = max(worst[check.subject], check.state.rank)
 
     def key(image: Image) -> tuple[int, int, str]:
-        severity = min(worst[name] for name in (image.reference, *image.services))
-        return severity, -image.size_bytes, image.reference
+        rank = max(worst[name] for name in (image.reference, *image.services))
+        return -rank, -image.size_bytes, image.reference
 
     return tuple(sorted(report.images.images, key=key))
 
@@ -240,7 +240,7 @@ def _row(
 
     return ServiceRow(
         name=name,
-        state=min(filter(None, map(_mark, checks)), key=SEVERITY.__getitem__, default=State.GO),
+        state=max(filter(None, map(_mark, checks)), key=lambda state: state.rank, default=State.GO),
         memory=memory,
         image=image,
         memory_limit_bytes=limit("service.memory"),
@@ -267,6 +267,6 @@ def _room(check: Check) -> tuple[int, float]:
     """Orders checks of a kind: where there is no limit, the larger has less room."""
     room, limit, value = check.headroom, check.limit, check.value
     if limit is None and isinstance(value, (int, float)):
-        return SEVERITY[check.state], -value if check.at_most else value
+        return -check.state.rank, -value if check.at_most else value
     share = room / limit if room is not None and limit else 0.0
-    return SEVERITY[check.state], share
+    return -check.state.rank, share

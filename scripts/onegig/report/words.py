@@ -11,13 +11,12 @@ from onegig.judge.figures import Comparison, compare
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
-from onegig.model.verdict import Check, State, Unit
+from onegig.model.verdict import Check, Unit
 
 DASH = "\u2013"  # where a cell has nothing to say
 TIMES = "\u00d7"
 MINUS = "\u2212"
 SAME = "same"
-SYMBOLS = {State.GO: "✓", State.WARN: "!", State.NO_GO: "✗", State.INCOMPLETE: "?"}
 METRICS = METRIC_TEXTS
 _GB = 1000**3
 _ONE, _TENTH = Decimal(1), Decimal("0.1")

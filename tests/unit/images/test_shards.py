@@ -12,7 +12,8 @@ from onegig.images.building.shards import MATRIX_JOBS, Costs, Job, balance, cost
 from onegig.model.budgets import Shards
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.stack import Service, Stack
-from onegig.model.verdict import Baseline, ServiceNumbers, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, ServiceNumbers
 from stacks import plain_service
 
 MISSING = Unknown(reason="not measured")

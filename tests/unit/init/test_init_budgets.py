@@ -16,8 +16,9 @@ from onegig.judge.verdict import judge
 from onegig.model.images import ImagesReport
 from onegig.model.memory import BootPeak, MemoryReport, ServiceState
 from onegig.model.report import Report
+from onegig.model.state import State
 from onegig.model.tiers import find_tier
-from onegig.model.verdict import State, Verdict
+from onegig.model.verdict import Verdict
 from scenarios import make_go, make_hostile, make_no_go
 
 TODAY = date(2026, 11, 28)

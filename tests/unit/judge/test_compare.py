@@ -18,8 +18,9 @@ from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import ServiceState
 from onegig.model.report import Change, Comparison, Delta, Report
+from onegig.model.state import State
 from onegig.model.tiers import find_tier
-from onegig.model.verdict import Baseline, State, Unit
+from onegig.model.verdict import Baseline, Unit
 from strategies import reports
 
 LIMIT = 1000 * MIB

@@ -16,7 +16,8 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Change, Report
-from onegig.model.verdict import Baseline, Check, State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Check, Verdict
 
 HEAD = "version: 1\ntier: none\n"
 TOTAL, SERVICES = "memory: {max_growth: 10%}", "memory: {max_service_growth: 10%}"

@@ -10,7 +10,7 @@ from onegig.model.budgets import Budgets, Policy
 from onegig.model.dockerfiles import IGNORED, DockerfilePolicy, Level, Remark
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report.advice import steps
 from onegig.report.annotations import annotations, render
 from onegig.report.images import render_images

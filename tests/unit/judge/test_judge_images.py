@@ -9,7 +9,7 @@ from judging import BUDGETS, Judge, checks, is_missing
 from onegig.model.budgets import Budgets, ImagesBudget, ServiceBudget
 from onegig.model.images import Accounting, Dive, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.verdict import State
+from onegig.model.state import State
 
 NAMES = ("redis", "web")
 

@@ -21,8 +21,9 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.memory import WindowTotals
+from onegig.model.state import State
 from onegig.model.tiers import find_tier
-from onegig.model.verdict import State, Verdict
+from onegig.model.verdict import Verdict
 
 LIMIT = 1000 * MIB
 

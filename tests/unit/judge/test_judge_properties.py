@@ -6,14 +6,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judging import SEVERITY, TODAY, service
+from judging import TODAY, service
 from onegig.judge.figures import compare, percent_beside
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.verdict import State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Unit
 from strategies import all_budgets, extra, inspections, memories, tiers
 
 
@@ -66,9 +67,9 @@ def test_more_bytes_never_improve_the_verdict(
         judge(budgets, images, with_more_memory(memory, more), tier, today=TODAY),  # type: ignore[arg-type]
         judge(budgets, with_more_images(images, more), memory, tier, today=TODAY),  # type: ignore[arg-type]
     ):
-        assert SEVERITY[heavier.state] >= SEVERITY[before.state]
+        assert heavier.state.rank >= before.state.rank
         for old, new in zip(before.checks, heavier.checks, strict=True):
-            assert SEVERITY[new.state] >= SEVERITY[old.state], new.id
+            assert new.state.rank >= old.state.rank, new.id
 
 
 @given(all_budgets(), inspections(), memories(), tiers)
@@ -89,7 +90,7 @@ def test_the_worst_check_decides_and_the_words_say_so(
     budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object
 ) -> None:
     verdict = judge(budgets, images, memory, tier, today=TODAY)  # type: ignore[arg-type]
-    assert SEVERITY[verdict.state] == max(SEVERITY[check.state] for check in verdict.checks)
+    assert verdict.state.rank == max(check.state.rank for check in verdict.checks)
     assert verdict.sentence.startswith(f"{verdict.state}: ")
     for check in verdict.checks:
         room = check.headroom

@@ -8,7 +8,8 @@ from factories import make_images
 from judging import MIB, TODAY, checks, limits, measured, service
 from onegig.judge.verdict import judge
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState, Start
-from onegig.model.verdict import State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Verdict
 
 LIMIT = 1024 * MIB
 

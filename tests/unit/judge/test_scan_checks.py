@@ -8,7 +8,7 @@ import pytest
 from judging import BUDGETS, TODAY, checks
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, Scan, Severity
-from onegig.model.verdict import State
+from onegig.model.state import State
 from scanned import (
     IDS,
     NO_DATABASE,

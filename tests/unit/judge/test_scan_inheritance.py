@@ -13,7 +13,8 @@ from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.report import Change
 from onegig.model.scan import Finding
-from onegig.model.verdict import Contents, State
+from onegig.model.state import State
+from onegig.model.verdict import Contents
 from scanned import ROOT, SECRET, budgets, check, cve, on_top_of, report, scan
 
 

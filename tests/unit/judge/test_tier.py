@@ -15,7 +15,8 @@ from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
-from onegig.model.verdict import State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Verdict
 from onegig.pipeline.loading import load_limits
 from onegig.pipeline.options import Options
 

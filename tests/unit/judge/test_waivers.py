@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import make_images
-from judging import BUDGETS, MIB, SEVERITY, TODAY, checks, limits, measured, service
+from judging import BUDGETS, MIB, TODAY, checks, limits, measured, service
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ServiceBudget, Waiver
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport, ServiceState
-from onegig.model.verdict import CHECK_IDS, State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import CHECK_IDS, Verdict
 from strategies import all_budgets, inspections, memories
 
 LIMIT = 1000 * MIB
@@ -138,7 +139,7 @@ def test_no_waiver_makes_a_go_of_a_failure_or_anything_worse(
     for old, new in zip(before.checks, after.checks, strict=True):
         assert (old.id, old.subject, old.value) == (new.id, new.subject, new.value)
         assert (old.state is State.GO) == (new.state is State.GO)
-        assert SEVERITY[new.state] <= SEVERITY[old.state]
+        assert new.state.rank <= old.state.rank
         assert bool(new.waived) == (new.id in metrics and old.state in (State.NO_GO, State.WARN))
         if not new.waived:
             assert new.state is old.state

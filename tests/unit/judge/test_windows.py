@@ -11,7 +11,8 @@ from onegig.judge.noise import doubt
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.memory import MemoryReport, WindowTotals
-from onegig.model.verdict import State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Verdict
 
 LIMIT = 1000 * MIB
 OWN = 100 * MIB

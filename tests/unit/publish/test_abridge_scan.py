@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from accounts import make_scan
 from factories import make_images
-from judging import SEVERITY
 from onegig.config.budgets import parse_budgets
 from onegig.github.abridge import shorten_scan
 from onegig.judge.scan_checks import Weight, check_scan, how_many, weigh_findings
@@ -18,7 +17,8 @@ from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image
 from onegig.model.measured import Missing
 from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
-from onegig.model.verdict import Baseline, Check, Contents, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Check, Contents
 from onegig.report import scans
 
 TODAY = date(2026, 11, 23)
@@ -134,7 +134,7 @@ def test_no_check_is_ever_better(
 ) -> None:
     for whole, short in _pairs(image_with(*found), most, limits, main):
         assert short.value == whole.value
-        assert SEVERITY[short.state] >= SEVERITY[whole.state]
+        assert short.state.rank >= whole.state.rank
 
 
 @given(found=many, limits=budgets(), main=bases, most=st.integers(1, 20))

@@ -21,7 +21,8 @@ from onegig.github.data.history import (
     write_history,
 )
 from onegig.model.codec import to_json, to_line
-from onegig.model.verdict import Baseline, Contents, Remarked, ServiceNumbers, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Contents, Remarked, ServiceNumbers
 
 LINE = to_line(entry(1))
 

@@ -22,7 +22,8 @@ from onegig.model.codec import to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped
 from onegig.model.report import Failure, Report, Review, RunReport
-from onegig.model.verdict import Baseline, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline
 from scenarios import make_go, make_incomplete
 
 PUSHED = "2026-11-23T20:00:00Z"

@@ -12,7 +12,7 @@ from onegig.model.images import NOT_ACCOUNTED, Accounting, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report.advice import MOST, Step, steps
 from reviews import BUDGETS, MAIN, judged, make_many, review, run, stack, with_layer
 

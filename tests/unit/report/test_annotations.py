@@ -6,7 +6,8 @@ import pytest
 
 from factories import SERVICES, make_check, make_images, make_memory, make_report, make_service
 from onegig.model.report import Failure, Report
-from onegig.model.verdict import Check, State
+from onegig.model.state import State
+from onegig.model.verdict import Check
 from onegig.report.annotations import Place, annotations, parse_place, render
 from scenarios import make_go, make_hostile, make_incomplete, make_many, make_no_go
 

@@ -15,7 +15,7 @@ from factories import MIB
 from onegig.cli import main
 from onegig.model.codec import to_json
 from onegig.model.measured import Missing, Unknown
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report import BADGES
 from onegig.report.badge import COLORS, Badge, make_badge, to_endpoint, to_svg, unknown_badge
 from scenarios import REPORTS, make_go

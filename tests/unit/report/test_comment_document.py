@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from factories import MIB, make_check
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.report import Change, Comparison, LimitChange, Report
-from onegig.model.verdict import State, Unit
+from onegig.model.state import State
+from onegig.model.verdict import Unit
 from onegig.report import html, markdown, terminal
 from onegig.report.words import DASH, MINUS
 from reviews import (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import github_markdown
 from onegig.model.report import Report
 from onegig.report import markdown, terminal
-from onegig.report.escape import plain
+from onegig.text import plain
 from reviews import (
     REVIEWS,
     RUN_URL,

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from onegig.report import escape as safe
+from onegig import text as safe
 from onegig.report import markdown
 from scenarios import HOSTILE, make_hostile
 

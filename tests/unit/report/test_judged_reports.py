@@ -14,8 +14,8 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.report import Report
+from onegig.model.state import State
 from onegig.model.tiers import catalogue
-from onegig.model.verdict import State
 from onegig.report import RENDERERS
 from scenarios import HOSTILE
 

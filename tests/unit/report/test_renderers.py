@@ -14,7 +14,7 @@ from factories import make_check, make_images, make_memory, make_report, make_se
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.report import Report
-from onegig.model.verdict import State
+from onegig.model.state import State
 from onegig.report import RENDERERS, markdown, terminal
 from scenarios import REPORTS, make_go, make_hostile, make_many
 

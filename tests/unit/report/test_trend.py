@@ -7,7 +7,8 @@ import pytest
 
 from factories import MIB
 from histories import entry, incomplete
-from onegig.model.verdict import Baseline, State
+from onegig.model.state import State
+from onegig.model.verdict import Baseline
 from onegig.report import trend
 from onegig.report.words import DASH
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from textwrap import indent
 
-from onegig.report.escape import plain
+from onegig.text import plain
 
 
 class Mark(StrEnum):

@@ -25,7 +25,7 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import RunReport
-from onegig.report.escape import plain
+from onegig.text import plain
 
 MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is larger
 MOST_DIGITS = 24

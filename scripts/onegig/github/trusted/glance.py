@@ -23,7 +23,7 @@ from onegig.github.trusted.runs import ENDED, PULL_REQUEST, GateRun, list_runs
 from onegig.github.trusted.settings import Settings
 from onegig.github.trusted.statuses import MOST_BRANCH, Status, describe, newest
 from onegig.github.trusted.trigger import RunEvent
-from onegig.report.escape import plain
+from onegig.text import plain
 
 _JUDGED = (Standing.SUCCESS, Standing.FAILURE)
 

@@ -22,7 +22,7 @@ from onegig.errors import ArtifactError, OnegigError
 from onegig.github.trusted.runs import SUCCESS
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.report import Report, Review
-from onegig.model.verdict import State
+from onegig.model.state import State
 
 _MEASURING = ("measure", "load", "compose", "profiles")  # of budgets.yml
 _FAILING = (State.NO_GO, State.INCOMPLETE)

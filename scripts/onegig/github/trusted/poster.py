@@ -30,8 +30,8 @@ from onegig.github.trusted.statuses import set_status
 from onegig.github.trusted.trigger import Confirmation, RunEvent, read_trigger
 from onegig.github.waiting import Clock
 from onegig.model.report import Report
-from onegig.report.escape import markdown
 from onegig.report.markdown import render
+from onegig.text import markdown
 
 MOST_ROUNDS = 5
 T = TypeVar("T")

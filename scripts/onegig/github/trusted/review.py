@@ -29,7 +29,8 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Failure, Report, Review, RunReport
 from onegig.model.stack import HostAccess
-from onegig.model.verdict import Baseline, State, Verdict
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Verdict
 from onegig.pipeline import Options
 
 _COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)

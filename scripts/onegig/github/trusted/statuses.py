@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from onegig.errors import GithubPermissionError
 from onegig.github.client import Client
 from onegig.github.trusted.opinions import Standing
-from onegig.report.escape import plain
+from onegig.text import plain
 
 NAME = "onegig"
 MOST_STATUSES = 1000  # GitHub takes no more for a commit and context

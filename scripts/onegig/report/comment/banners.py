@@ -6,7 +6,7 @@ from onegig.report import words
 from onegig.report.comment.footer import link
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import alert, bullets, paragraphs
-from onegig.report.escape import code, markdown
+from onegig.text import code, markdown
 
 
 def banner(report: Report, room: Room) -> str:

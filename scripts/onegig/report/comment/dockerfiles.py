@@ -4,7 +4,7 @@ from onegig.model.report import Report
 from onegig.report import policies, words
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import bullets, folded, paragraphs, prose, table
-from onegig.report.escape import code, markdown, plain
+from onegig.text import code, markdown, plain
 
 REASONS_SHOWN = 3
 _TEXT_LENGTH = 300

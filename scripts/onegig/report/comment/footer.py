@@ -5,7 +5,7 @@ import re
 from onegig.model.report import Report
 from onegig.report import facts
 from onegig.report.comment.syntax import paragraphs
-from onegig.report.escape import code, fence, markdown, plain
+from onegig.text import code, fence, markdown, plain
 
 _ACTIONS = re.compile(
     r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)/[\w.-]+/[\w.-]+/actions/"

@@ -10,7 +10,7 @@ from onegig.report import accounts, changes, facts, scans, words
 from onegig.report.advice import steps
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import bullets, folded, paragraphs, prose, table, titled
-from onegig.report.escape import code, markdown
+from onegig.text import code, markdown
 
 FIXES_SHOWN = 3
 

@@ -1,12 +1,12 @@
 """What is wrong and what to do about it: what stopped the run, what fails, the last words."""
 
 from onegig.model.report import Failure, Report
-from onegig.model.verdict import Check, State
+from onegig.model.state import State
+from onegig.model.verdict import Check
 from onegig.report import view
 from onegig.report.advice import Step, steps
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import (
-    ICONS,
     alert,
     bullets,
     folded,
@@ -15,7 +15,7 @@ from onegig.report.comment.syntax import (
     prose,
     titled,
 )
-from onegig.report.escape import code, fence, html, lines, markdown, plain
+from onegig.text import code, fence, html, lines, markdown, plain
 
 OPEN = 8  # failures that are listed without a click
 OPEN_INHERITED = 3  # of those that the branch has, too, where there are new ones
@@ -57,7 +57,7 @@ def wrong(report: Report, room: Room) -> str:
 def not_measured(report: Report, room: Room) -> str:
     """What could not be measured, as far as no failing check says so."""
     reasons = [
-        f"{ICONS[State.INCOMPLETE]} {markdown(one)}" for one in view.incomplete_reasons(report)
+        f"{State.INCOMPLETE.icon} {markdown(one)}" for one in view.incomplete_reasons(report)
     ]
     return titled("Not measured", bullets(reasons, room.problems))
 
@@ -95,7 +95,7 @@ def _problem(problem: view.Problem) -> str:
     check = problem.check
     where = f" ({code(problem.place)})" if problem.place else ""
     remark = f" · _{markdown(problem.remark)}_" if problem.remark else ""
-    return f"{ICONS[check.state]} {markdown(problem.message)}{where}{remark}{problem.rest}"
+    return f"{check.state.icon} {markdown(problem.message)}{where}{remark}{problem.rest}"
 
 
 def _step(step: Step) -> str:

@@ -3,16 +3,9 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from onegig.model.verdict import State
-from onegig.report.escape import code, markdown
+from onegig.text import code, markdown
 
 T = TypeVar("T")
-ICONS = {
-    State.GO: "✅",
-    State.WARN: "⚠️",
-    State.NO_GO: "❌",
-    State.INCOMPLETE: "❔",
-}
 
 
 def table(

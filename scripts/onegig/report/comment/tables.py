@@ -6,11 +6,12 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Change, Report, ServiceDelta
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Check, State
+from onegig.model.state import State
+from onegig.model.verdict import Check
 from onegig.report import changes, facts, view, words
 from onegig.report.comment.room import Room
-from onegig.report.comment.syntax import ICONS, folded, opened, paragraphs, table, together
-from onegig.report.escape import code, markdown, plain
+from onegig.report.comment.syntax import folded, opened, paragraphs, table, together
+from onegig.text import code, markdown, plain
 
 OPEN = 12  # changed services that are listed without a click
 
@@ -112,7 +113,7 @@ def _summary_row(row: view.SummaryRow) -> list[str]:
 
 def _icon(check: Check) -> str:
     """Return the state's icon; none for a mere fact."""
-    return "" if view.is_fact(check) else f"{ICONS[check.state]} "
+    return "" if view.is_fact(check) else f"{check.state.icon} "
 
 
 def _changed_row(one: ServiceDelta, row: view.ServiceRow | None) -> tuple[str, ...]:
@@ -146,7 +147,7 @@ def _difference(
 
 
 def _severity(row: view.ServiceRow | None) -> int:
-    return view.SEVERITY[row.state if row else State.GO]
+    return -(row.state if row else State.GO).rank
 
 
 def _unchanged(report: Report) -> str:
@@ -181,7 +182,7 @@ def _image_cells(row: view.ServiceRow) -> Sequence[str]:
 
 
 def _service_name(row: view.ServiceRow) -> str:
-    mark = "" if row.state is State.GO else f"{ICONS[row.state]} "
+    mark = "" if row.state is State.GO else f"{row.state.icon} "
     return mark + code(row.name)
 
 

@@ -5,7 +5,7 @@ from onegig.model.verdict import Waterfall
 from onegig.report import words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.comment.syntax import folded, paragraphs
-from onegig.report.escape import fence, html, markdown, plain
+from onegig.text import fence, html, markdown, plain
 
 _BAR_WIDTH = 40
 

@@ -1,9 +1,10 @@
-"""Names and messages from outside made harmless before they enter a document.
+"""Text from outside made harmless, one function per language it is written in.
 
-A service's name, a path or a log line may come from a stranger's pull request. `plain` takes out
-what no document should carry (escape sequences, control and invisible characters); `markdown`,
-`code` and `fence` then keep GitHub from reading markup, mentions, references, links or HTML into
-it. Jinja2 does the same for HTML, on top of `plain`.
+A service's name, a path or a log line may come from a stranger's pull request. `plain` removes what
+no document should carry (escape sequences, control and invisible characters) and serves terminals
+and messages; `log_line` adds what GitHub's log needs; `markdown`, `code`, `html` and `fence` keep
+GitHub from reading markup, mentions, references, links or HTML. Jinja2 escapes HTML pages, on top
+of `plain`.
 """
 
 import re
