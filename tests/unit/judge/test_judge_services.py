@@ -40,7 +40,7 @@ def verdict_on(*services: ServiceMemory, **changes: object) -> Verdict:
         (
             {"state": ServiceState.UNHEALTHY, "log_tail": "a\n\x1b[31mno  route\x07 \n\n"},
             State.NO_GO,
-            "NO-GO: whale-watch is unhealthy: [31mno route; memory 580 of 1,024 MB",
+            "NO-GO: whale-watch is unhealthy: no route; memory 580 of 1,024 MB",
         ),
         (
             {
