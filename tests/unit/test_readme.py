@@ -13,10 +13,11 @@ from onegig.errors import ExitCode
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXITS = (ROOT / "docs/files-and-exit-codes.md").read_text(encoding="utf-8")
 
 
-def test_exit_codes_of_readme_help_and_program_agree() -> None:
-    table = README.partition("## Exit codes")[2].partition("##")[0]
+def test_exit_codes_of_documents_help_and_program_agree() -> None:
+    table = EXITS.partition("## Exit codes")[2].partition("##")[0]
     listed = dict(re.findall(r"^\| (\d+) \| (.+) \|$", table, re.MULTILINE))
     helped = dict(re.findall(r"^  (\d+) +(.+)$", EXIT_CODES, re.MULTILINE))
     assert listed == helped
@@ -91,15 +92,16 @@ def test_every_command_and_option_explains_itself() -> None:
                 assert parameter.help, f"{command.name} {parameter.name}"
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_the_documents() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     for name in main.commands:
-        assert f"onegig {name}" in README
+        assert f"onegig {name}" in text
 
 
-def test_first_screen_holds_sentence_comment_and_the_two_commands() -> None:
-    screen = "\n".join(README.splitlines()[:40])
-    assert "onegig tells a team" in screen
-    assert "GO:" in screen
+def test_first_screen_holds_sentence_picture_and_the_two_commands() -> None:
+    screen = "\n".join(README.splitlines()[:14])
+    assert "onegig measures whether" in screen
+    assert "](docs/pictures/comment.png)" in screen
     assert "scripts/check" in screen
     assert "scripts/test" in screen
 
