@@ -2,8 +2,8 @@
 
 Usage: .venv/bin/python scripts/setup/pictures.py COMMENT.md REPORT.html
 
-COMMENT.md is a comment of `onegig comment`, REPORT.html a page of `onegig check`. Needs what
-scripts/test installs (Chromium, and GitHub's style sheet in tests/npm) and a font with emoji (on Debian
+COMMENT.md is a comment of `onegig comment`, REPORT.html a page of `onegig check`. Needs Chromium
+and GitHub's style sheet, which scripts/test installs, and a font with emoji (on Debian
 fonts-noto-color-emoji). Each picture shows the top of its document, as much as a screen holds.
 """
 
