@@ -235,9 +235,9 @@ class Ewma:
         self._sum = 0.0
         self.weight = 0.0
 
-    def add(self, value: float) -> None:
-        """Take the next value."""
-        decay = self._decay
+    def add(self, value: float, steps: float = 1.0) -> None:
+        """Take the next value, which counts for so many steps."""
+        decay = self._decay**steps
         self._sum = decay * self._sum + (1.0 - decay) * value
         self.weight = decay * self.weight + (1.0 - decay)
 

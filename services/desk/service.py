@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from collections.abc import Callable
 
 from desk.backoff import Backoff
 from desk.consumer import BATCH, Consumer
@@ -13,6 +14,7 @@ from desk.heartbeat import Heartbeat
 from desk.indicator import Indicator
 from desk.log import info, warn
 from desk.redis import Command, CommandError, Redis, RedisError
+from desk.series import Settings
 from desk.settings import Common, read_common
 from desk.shutdown import Shutdown, Stopped
 from desk.streams import SIGNALS, Entry, add
@@ -23,12 +25,14 @@ HOUSEKEEPING_SECONDS = 5.0
 LAG_LIMIT_MS = 10_000
 
 
-def run(name: str, indicator: Indicator, output: str = SIGNALS) -> int:
-    """Run a service until it is told to stop; return the exit code.
+def run(name: str, make: Callable[[Settings], Indicator], output: str = SIGNALS) -> int:
+    """Run an indicator as a service until it is stopped; return the exit code, 2 for a bad setting.
 
-    Where FEATURES switches the service off, it idles and counts as healthy.
+    The indicator's settings are the variables that begin with the service's name. Where FEATURES
+    switches the service off, it idles and counts as healthy.
     """
     try:
+        indicator = make(Settings(os.environ, name.upper().replace("-", "_")))
         common = read_common(os.environ)
     except ValueError as error:
         warn(str(error))

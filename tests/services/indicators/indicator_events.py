@@ -1,18 +1,11 @@
 """Events for the indicators' tests, and the ways to feed them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from desk.events import Book, Event, Funding, Signal, Trade
+from desk.indicator import Indicator
 
 START_MS = 1_700_000_000_000
-
-
-class Indicator(Protocol):
-    """The part of an indicator the tests drive."""
-
-    def update(self, event: Event) -> Iterable[Signal]:
-        """Take an event and return the signals it gives rise to."""
 
 
 def trade(

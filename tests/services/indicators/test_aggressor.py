@@ -6,19 +6,14 @@ from hypothesis import strategies as st
 
 from aggressor import Aggressor
 from indicator_events import directions, feed, trade, values
+from indicators import build
 
 SIDES = st.lists(st.booleans(), min_size=1, max_size=120)
 TRADES = st.lists(st.tuples(st.floats(0.01, 1e4), st.booleans()), min_size=1, max_size=120)
 
 
 def small(buckets: int = 2, trades: int = 2) -> Aggressor:
-    return Aggressor.from_env(
-        {
-            "AGGRESSOR_BUCKETS": str(buckets),
-            "AGGRESSOR_BUCKET_TRADES": str(trades),
-            "AGGRESSOR_INTERVAL_MS": "100",
-        }
-    )
+    return build(Aggressor, BUCKETS=f"{buckets}", BUCKET_TRADES=f"{trades}", INTERVAL_MS="100")
 
 
 def test_by_hand_two_buckets_of_two_equal_trades() -> None:

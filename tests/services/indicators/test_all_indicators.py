@@ -1,63 +1,22 @@
 """What holds for every indicator: bad input, order, pacing, bounds, determinism, memory."""
 
 import gc
-import importlib
 import math
 import random
+import runpy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
-from typing import NamedTuple, Protocol
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.events import Event, Signal
-from indicator_events import Indicator, book, feed, funding, signal, trade
+from indicator_events import book, feed, funding, signal, trade
+from indicators import KINDS, Kind
 
-
-class Kind(NamedTuple):
-    """An indicator's module, class and the stream it reads."""
-
-    module: str
-    name: str
-    stream: str
-
-
-KINDS = (
-    Kind("aggressor", "Aggressor", "trades"),
-    Kind("momentum", "Momentum", "trades"),
-    Kind("mean_reversion", "MeanReversion", "trades"),
-    Kind("volatility", "Volatility", "trades"),
-    Kind("liquidity", "Liquidity", "books"),
-    Kind("order_flow", "OrderFlow", "books"),
-    Kind("whale_watch", "WhaleWatch", "trades"),
-    Kind("correlation", "Correlation", "trades"),
-    Kind("regime", "Regime", "trades"),
-    Kind("funding", "Funding", "funding"),
-    Kind("risk", "Risk", "trades"),
-    Kind("signal_fusion", "SignalFusion", "signals"),
-)
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module)
-
-
-class IndicatorClass(Protocol):
-    """The class side of an indicator."""
-
-    streams: tuple[str, ...]
-
-    def from_env(self, environ: Mapping[str, str]) -> Indicator:
-        """Build from environment variables."""
-
-
-def indicator_class(kind: Kind) -> IndicatorClass:
-    found: IndicatorClass = getattr(importlib.import_module(kind.module), kind.name)
-    return found
-
-
-def build(kind: Kind) -> Indicator:
-    return indicator_class(kind).from_env({})
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.service)
 
 
 def random_event(stream: str, rng: random.Random, at_ms: int, symbol: str) -> Event:
@@ -112,7 +71,7 @@ def assert_sound(found: Signal) -> None:
 @settings(max_examples=60)
 @given(events=st.lists(WILD_EVENTS, max_size=60))
 def test_wild_events_never_raise_nor_give_unsound_signals(kind: Kind, events: list[Event]) -> None:
-    indicator = build(kind)
+    indicator = kind.build()
     for found in feed(indicator, events):
         assert_sound(found)
 
@@ -128,9 +87,9 @@ def test_bad_events_change_nothing(kind: Kind) -> None:
     for value in (value for value in WRONG if not 0.0 <= value <= 1.0):
         bad.append(signal(1, value, at_ms=10**9))
     dirty = [event for i, one in enumerate(clean) for event in (bad[i % len(bad)], one)]
-    expected = feed(build(kind), clean)
+    expected = feed(kind.build(), clean)
     assert expected != []
-    assert feed(build(kind), dirty) == expected
+    assert feed(kind.build(), dirty) == expected
 
 
 @each_kind
@@ -139,19 +98,19 @@ def test_an_older_event_changes_nothing(kind: Kind) -> None:
     clean = [first, *random_events(kind.stream, 3_000, symbols=1)]
     late = random_event(kind.stream, random.Random(5), -(10**9), "S0")
     stale = [*clean[:2], *(event for one in clean[2:] for event in (late, one))]
-    assert feed(build(kind), stale) == feed(build(kind), clean)
+    assert feed(kind.build(), stale) == feed(kind.build(), clean)
 
 
 @each_kind
 def test_deterministic(kind: Kind) -> None:
-    runs = [feed(build(kind), random_events(kind.stream, 2_000)) for _ in range(2)]
+    runs = [feed(kind.build(), random_events(kind.stream, 2_000)) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
 @each_kind
 def test_signals_name_their_service_and_are_sound(kind: Kind) -> None:
-    found = feed(build(kind), random_events(kind.stream, 5_000))
-    assert {one.service for one in found} == {kind.module.replace("_", "-")}
+    found = feed(kind.build(), random_events(kind.stream, 5_000))
+    assert {one.service for one in found} == {kind.service}
     for one in found:
         assert_sound(one)
 
@@ -159,14 +118,14 @@ def test_signals_name_their_service_and_are_sound(kind: Kind) -> None:
 @each_kind
 def test_one_reading_at_most_has_a_direction(kind: Kind) -> None:
     """Otherwise the fusion would count one service's opinion twice."""
-    found = feed(build(kind), random_events(kind.stream, 20_000, step_ms=500))
+    found = feed(kind.build(), random_events(kind.stream, 20_000, step_ms=500))
     assert len({one.name for one in found if one.direction}) <= 1
 
 
 @each_kind
 def test_output_is_paced(kind: Kind) -> None:
     """Two minutes of 100 events/s give at most one signal of a name, symbol and 100 ms."""
-    found = feed(build(kind), random_events(kind.stream, 12_000, step_ms=10))
+    found = feed(kind.build(), random_events(kind.stream, 12_000, step_ms=10))
     latest: dict[tuple[str, str], int] = {}
     for one in found:
         key = (one.name, one.symbol)
@@ -179,8 +138,8 @@ def test_output_is_paced(kind: Kind) -> None:
 def test_other_streams_are_ignored(kind: Kind) -> None:
     streams = {"trades", "books", "funding", "signals"} - {kind.stream}
     events = [event for s in sorted(streams) for event in random_events(s, 500)]
-    assert indicator_class(kind).streams == (kind.stream,)
-    assert feed(build(kind), events) == []
+    assert kind.indicator.streams == (kind.stream,)
+    assert feed(kind.build(), events) == []
 
 
 def state_bytes(root: object) -> int:
@@ -203,7 +162,7 @@ def state_bytes(root: object) -> int:
 @each_kind
 def test_memory_stays_bounded_over_a_long_stream(kind: Kind) -> None:
     """Once the longest window (8 hours of funding) is full, more events need no more memory."""
-    indicator = build(kind)
+    indicator = kind.build()
     feed(indicator, random_events(kind.stream, 6_000, symbols=2, step_ms=5_000))
     full = state_bytes(indicator)
     feed(indicator, random_events(kind.stream, 18_000, symbols=2, step_ms=5_000, start=6_000))
@@ -214,7 +173,7 @@ def test_memory_stays_bounded_over_a_long_stream(kind: Kind) -> None:
 @each_kind
 def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
     """Ever new symbols, each silent an hour later, never need more than the cap's worth."""
-    indicator = build(kind)
+    indicator = kind.build()
     hour_ms = 3_600_000
     feed(indicator, random_events(kind.stream, 1_000, symbols=1_000, step_ms=hour_ms))
     some = state_bytes(indicator)
@@ -227,34 +186,34 @@ def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
 
 @each_kind
 @pytest.mark.parametrize("text", ["0", "-5", "many", "nan", "1e9"])
-def test_a_bad_setting_is_refused_by_name(kind: Kind, text: str) -> None:
-    name = f"{kind.module.upper()}_INTERVAL_MS"
-    with pytest.raises(ValueError, match=f"^{name}='{text}' is not a whole number from 100 to"):
-        indicator_class(kind).from_env({name: text})
+def test_a_bad_setting_ends_the_service_with_one_line_that_names_it(
+    kind: Kind,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    name = f"{kind.module_name.upper()}_INTERVAL_MS"
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(kind.script), run_name="__main__")
+    assert ended.value.code == 2
+    (line,) = "".join(capfd.readouterr()).splitlines()
+    assert f"{name}='{text}' is not a whole number from 100 to" in line
 
 
 @each_kind
-def test_main_runs_the_service(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module(kind.module)
+def test_the_script_runs_its_indicator_as_the_service(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[tuple[str, str, str]] = []
 
-    def run(name: str, indicator: object, *, output: str = "signals") -> int:
-        started.append((name, type(indicator).__name__, output))
+    def run(name: str, make: type, *, output: str = "signals") -> int:
+        started.append((name, make.__name__, output))
         return 7
 
-    monkeypatch.setattr(module, "run", run)
-    output = "fused" if kind.module == "signal_fusion" else "signals"
-    assert module.main() == 7
-    assert started == [(kind.module.replace("_", "-"), kind.name, output)]
-
-
-@each_kind
-def test_main_refuses_a_bad_setting_with_one_line(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv(f"{kind.module.upper()}_SYMBOL_LIMIT", "lots")
-    assert importlib.import_module(kind.module).main() == 2
-    printed = capfd.readouterr()
-    lines = (printed.out + printed.err).splitlines()
-    assert len(lines) == 1
-    assert f"{kind.module.upper()}_SYMBOL_LIMIT='lots' is not a whole number from" in lines[0]
+    monkeypatch.setattr("desk.service.run", run)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(kind.script), run_name="__main__")
+    output = "fused" if kind.service == "signal-fusion" else "signals"
+    assert ended.value.code == 7
+    assert started == [(kind.service, kind.indicator.__name__, output)]

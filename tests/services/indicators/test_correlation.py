@@ -1,6 +1,7 @@
 """Correlation between symbols."""
 
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,13 +10,12 @@ from hypothesis import strategies as st
 from correlation import Correlation, Pair
 from desk.series import Gate
 from indicator_events import feed, trade, values
+from indicators import build
 
 RETURNS = st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_size=1, max_size=60)
 
 
-def correlation(**settings: str) -> Correlation:
-    base = {"CORRELATION_INTERVAL_MS": "100", "CORRELATION_WARMUP_BARS": "2"}
-    return Correlation.from_env(base | {f"CORRELATION_{k}": v for k, v in settings.items()})
+correlation = partial(build, Correlation, INTERVAL_MS="100", WARMUP_BARS="2")
 
 
 def pair_of(returns: list[tuple[float, float]], decay: float = 0.5) -> Pair:

@@ -1,5 +1,7 @@
 """Funding and basis."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,11 +9,9 @@ from hypothesis import strategies as st
 from funding import Funding
 from indicator_events import directions, feed, values
 from indicator_events import funding as update
+from indicators import build
 
-
-def indicator(**settings: str) -> Funding:
-    base = {"FUNDING_INTERVAL_MS": "100", "FUNDING_SAMPLE_MS": "100"}
-    return Funding.from_env(base | {f"FUNDING_{k}": v for k, v in settings.items()})
+indicator = partial(build, Funding, INTERVAL_MS="100", SAMPLE_MS="100")
 
 
 def test_by_hand() -> None:

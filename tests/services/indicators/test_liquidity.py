@@ -1,19 +1,20 @@
 """Spread and depth."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indicator_events import book, directions, feed, values
+from indicators import build
 from liquidity import Liquidity, depth_imbalance, relative_spread_bps
 
 AMOUNT = st.floats(1e-6, 1e6)
 LEVELS = st.lists(st.tuples(AMOUNT, AMOUNT), min_size=1, max_size=12)
 
 
-def liquidity(**settings: str) -> Liquidity:
-    base = {"LIQUIDITY_INTERVAL_MS": "100", "LIQUIDITY_WARMUP_BOOKS": "1"}
-    return Liquidity.from_env(base | {f"LIQUIDITY_{k}": v for k, v in settings.items()})
+liquidity = partial(build, Liquidity, INTERVAL_MS="100", WARMUP_BOOKS="1")
 
 
 def test_spread_by_hand() -> None:

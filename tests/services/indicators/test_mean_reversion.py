@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import directions, feed_closes, values
+from indicators import build
 from mean_reversion import MeanReversion, RollingMoments
 
 ITEMS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=120)
@@ -16,13 +17,7 @@ CLOSES = st.lists(st.floats(1.0, 1e5), min_size=4, max_size=60)
 
 
 def bands(length: int = 4, width: float = 1.0) -> MeanReversion:
-    return MeanReversion.from_env(
-        {
-            "MEAN_REVERSION_LENGTH": str(length),
-            "MEAN_REVERSION_BANDS": str(width),
-            "MEAN_REVERSION_INTERVAL_MS": "100",
-        }
-    )
+    return build(MeanReversion, LENGTH=f"{length}", BANDS=f"{width}", INTERVAL_MS="100")
 
 
 def test_by_hand() -> None:

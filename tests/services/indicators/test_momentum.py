@@ -1,6 +1,7 @@
 """MACD and Wilder's RSI."""
 
 import itertools
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import directions, feed_closes, values
+from indicators import build
 from momentum import Macd, Momentum, WilderRsi
 
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=2, max_size=80)
@@ -21,9 +23,7 @@ def rsi_of(closes: list[float], length: int) -> float | None:
     return rsi.value
 
 
-def momentum(**settings: str) -> Momentum:
-    every_bar = {"MOMENTUM_INTERVAL_MS": "100"}
-    return Momentum.from_env(every_bar | {f"MOMENTUM_{k}": v for k, v in settings.items()})
+momentum = partial(build, Momentum, INTERVAL_MS="100")
 
 
 def test_rsi_by_hand() -> None:

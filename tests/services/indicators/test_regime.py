@@ -1,6 +1,7 @@
 """Kaufman's efficiency ratio and the regimes made of it."""
 
 import itertools
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import directions, feed_closes, values
+from indicators import build
 from regime import EfficiencyRatio, Regime
 
 CLOSES = st.lists(st.integers(1, 10_000).map(float), min_size=1, max_size=60)
@@ -20,9 +22,7 @@ def ratio_of(closes: list[float], length: int) -> float | None:
     return ratio.value
 
 
-def regime(**settings: str) -> Regime:
-    base = {"REGIME_INTERVAL_MS": "100", "REGIME_LENGTH": "3"}
-    return Regime.from_env(base | {f"REGIME_{k}": v for k, v in settings.items()})
+regime = partial(build, Regime, INTERVAL_MS="100", LENGTH="3")
 
 
 def test_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from array import array
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,15 +10,14 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import directions, feed_closes, values
+from indicators import build
 from risk import Risk, tail_losses
 
 RETURNS = st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=100)
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=3, max_size=40)
 
 
-def risk(**settings: str) -> Risk:
-    base = {"RISK_INTERVAL_MS": "100", "RISK_WARMUP_BARS": "2", "RISK_HORIZON_BARS": "1"}
-    return Risk.from_env(base | {f"RISK_{k}": v for k, v in settings.items()})
+risk = partial(build, Risk, INTERVAL_MS="100", WARMUP_BARS="2", HORIZON_MS="1000")
 
 
 def test_tail_by_hand() -> None:

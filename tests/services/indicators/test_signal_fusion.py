@@ -1,6 +1,7 @@
 """Fusing opinions."""
 
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from desk.events import Signal
 from indicator_events import directions, feed, signal, values
+from indicators import build
 from signal_fusion import SignalFusion, log_odds
 
 SERVICES = ("aggressor", "momentum", "regime", "order-flow", "funding")
@@ -18,9 +20,7 @@ OPINIONS = st.lists(
 )
 
 
-def fusion(**settings: str) -> SignalFusion:
-    base = {"SIGNAL_FUSION_INTERVAL_MS": "100"}
-    return SignalFusion.from_env(base | {f"SIGNAL_FUSION_{k}": v for k, v in settings.items()})
+fusion = partial(build, SignalFusion, INTERVAL_MS="100")
 
 
 def probability(found: list[Signal]) -> float:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,15 +10,14 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import feed, feed_closes, trade, values
+from indicators import build
 from volatility import Volatility
 
 SECONDS_PER_YEAR = 365 * 86_400
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=2, max_size=60)
 
 
-def volatility(**settings: str) -> Volatility:
-    base = {"VOLATILITY_INTERVAL_MS": "100", "VOLATILITY_WARMUP_BARS": "1"}
-    return Volatility.from_env(base | {f"VOLATILITY_{k}": v for k, v in settings.items()})
+volatility = partial(build, Volatility, INTERVAL_MS="100", WARMUP_BARS="1")
 
 
 def annual(closes: list[float], **settings: str) -> list[float]:

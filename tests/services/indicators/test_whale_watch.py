@@ -3,6 +3,7 @@
 import math
 import statistics
 from array import array
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,14 +11,13 @@ from hypothesis import strategies as st
 
 from desk.series import SettingError
 from indicator_events import directions, feed, trade, values
+from indicators import build
 from whale_watch import WhaleWatch, median, median_deviation
 
 NUMBERS = st.lists(st.integers(-1_000, 1_000).map(float), min_size=1, max_size=60)
 
 
-def whale_watch(**settings: str) -> WhaleWatch:
-    base = {"WHALE_WATCH_WARMUP_TRADES": "5", "WHALE_WATCH_INTERVAL_MS": "100"}
-    return WhaleWatch.from_env(base | {f"WHALE_WATCH_{k}": v for k, v in settings.items()})
+whale_watch = partial(build, WhaleWatch, WARMUP_TRADES="5", INTERVAL_MS="100")
 
 
 @pytest.mark.parametrize(
