@@ -1,6 +1,7 @@
 """Correlation between symbols."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
 
 import pytest
@@ -18,7 +19,7 @@ RETURNS = st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_si
 correlation = partial(build, Correlation, INTERVAL_MS="100", WARMUP_BARS="2")
 
 
-def pair_of(returns: list[tuple[float, float]], decay: float = 0.5) -> Pair:
+def pair_of(returns: Iterable[tuple[float | None, float | None]], decay: float = 0.5) -> Pair:
     pair = Pair(decay, Gate(1_000))
     for first, second in returns:
         pair.add(first, second)
@@ -54,6 +55,43 @@ def test_symmetric_and_free_of_scale(returns: list[tuple[float, float]], scale: 
     if value is not None and all(abs(a) > 1e-6 and abs(b) > 1e-6 for a, b in returns):
         assert pair_of([(a * scale, b) for a, b in returns]).value == pytest.approx(value, abs=1e-6)
         assert pair_of([(a, -b) for a, b in returns]).value == pytest.approx(-value, abs=1e-9)
+
+
+LEGS = st.lists(
+    st.tuples(st.none() | st.floats(-0.1, 0.1), st.none() | st.floats(-0.1, 0.1)), max_size=60
+)
+
+
+@given(LEGS)
+def test_returns_at_different_times_equal_the_sum_over_all_that_overlap(
+    legs: list[tuple[float | None, float | None]],
+) -> None:
+    """Hayashi and Yoshida's double sum, and no weight that decays (0.99999) to speak of."""
+    legs = [*legs, (0.01, 0.02)]
+    series: list[list[tuple[int, int, float]]] = []
+    for side in (0, 1):
+        ends = [(end, leg[side]) for end, leg in enumerate(legs, 1) if leg[side] is not None]
+        starts = [0, *(end for end, _ in ends)]
+        series.append([(s, e, float(r or 0.0)) for s, (e, r) in zip(starts, ends, strict=False)])
+    first, second = series
+    cross = sum(r * q for s, e, r in first for t, f, q in second if s < f and t < e)
+    squares = [math.fsum(r * r for _, _, r in one) for one in series]
+    expected = max(-1.0, min(1.0, cross / math.sqrt(squares[0] * squares[1])))
+    assert pair_of(legs, 0.99999).value == pytest.approx(expected, abs=0.01)
+
+
+def test_a_pair_stays_silent_until_both_traded_again() -> None:
+    events = [
+        trade(100.0 + (i + j) % 3, at_ms=i * 1_000 + j, symbol=f"S{j}")
+        for i in range(9)
+        for j in range(2)
+    ]
+    alone = [trade(100.0 + i % 3, at_ms=i * 1_000, symbol="S0") for i in range(9, 40)]
+    indicator = correlation()
+    feed(indicator, events)
+    assert len(feed(indicator, alone)) == 1  # the last bar that both traded in
+    again = [trade(99.0, at_ms=40_000, symbol="S1"), trade(100.0, at_ms=41_000, symbol="S0")]
+    assert len(feed(indicator, again)) == 1
 
 
 def run_two(second_price: float, *, same: bool) -> list[float]:

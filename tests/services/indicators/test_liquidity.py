@@ -30,15 +30,29 @@ def test_depth_by_hand() -> None:
 
 
 def test_smoothed_imbalance_by_hand() -> None:
-    """Imbalances 1/2 then -1/2 at decay 1/2: (1/4 * 1/2 - 1/2 * 1/2) / (3/4) = -1/6."""
+    """Imbalances 1/2, then -1/2, each for a second at a decay of 1/2 a second.
+
+    (1/4 * 1/2 - 1/2 * 1/2) / (3/4) = -1/6; the last book, just come, doesn't count yet.
+    """
     books = [
-        book([(99.0, 3.0)], [(101.0, 1.0)]),
-        book([(99.0, 1.0)], [(101.0, 3.0)], at_ms=100),
+        book([(99.0, bid)], [(101.0, ask)], at_ms=at_ms)
+        for bid, ask, at_ms in ((3.0, 1.0, 0), (1.0, 3.0, 1_000), (9.0, 1.0, 2_000))
     ]
     found = feed(liquidity(DEPTH_DECAY="0.5"), books)
-    assert values(found, "depth_imbalance") == pytest.approx([0.5, -1 / 6])
-    assert directions(found, "depth_imbalance") == [1, 0]
-    assert directions(found, "relative_spread_bps") == [0, 0]
+    assert values(found, "depth_imbalance") == pytest.approx([0.5, 0.5, -1 / 6])
+    assert directions(found, "depth_imbalance") == [1, 1, 0]
+    assert directions(found, "relative_spread_bps") == [0, 0, 0]
+
+
+def test_a_book_counts_for_as_long_as_it_stands() -> None:
+    """Ten equal books in a second are one book of a second."""
+
+    def last(*times: int) -> float:
+        rising = [book([(99.0, 1.0)], [(101.0, 1.0)], at_ms=at_ms) for at_ms in (-2_000, *times)]
+        after = [book([(99.0, 3.0)], [(101.0, 1.0)], at_ms=at_ms) for at_ms in (1_000, 3_000)]
+        return values(feed(liquidity(), [*rising, *after]), "depth_imbalance")[-1]
+
+    assert last(*range(0, 1_000, 100)) == pytest.approx(last(0))
 
 
 @pytest.mark.parametrize(
