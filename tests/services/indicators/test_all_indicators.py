@@ -3,17 +3,20 @@
 import gc
 import math
 import random
+import re
 import runpy
 import sys
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.events import Event, Signal
-from indicator_events import book, feed, funding, signal, trade
+from desk.events import Book, Event, Funding, Signal, Trade
+from desk.series import SettingError
+from indicator_events import START_MS, book, feed, funding, signal, trade
 from indicators import KINDS, Kind
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.service)
@@ -48,17 +51,70 @@ def random_events(
 WRONG = (0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324)
 WILD = st.sampled_from(WRONG) | st.floats() | st.floats(1e-3, 1e6)
 TIMES = st.integers(-(10**6), 10**6) | st.sampled_from([-(2**62), 2**62])
-WILD_EVENTS = st.one_of(
-    st.builds(lambda p, q, b, t: trade(p, q, buy=b, at_ms=t), WILD, WILD, st.booleans(), TIMES),
-    st.builds(
-        lambda b, a, t: book(b, a, at_ms=t),
-        st.lists(st.tuples(WILD, WILD), max_size=3),
-        st.lists(st.tuples(WILD, WILD), max_size=3),
-        TIMES,
-    ),
-    st.builds(lambda r, m, i, t: funding(r, mark=m, index=i, at_ms=t), WILD, WILD, WILD, TIMES),
-    st.builds(lambda d, c, t: signal(d, c, at_ms=t), st.integers(-2, 2), WILD, TIMES),
+
+
+def events(amounts: st.SearchStrategy[float], times: st.SearchStrategy[int]) -> dict[str, Any]:
+    """Return a strategy for each stream's events of BTCUSDT."""
+    sides = st.lists(st.tuples(amounts, amounts), min_size=1, max_size=3)
+    return {
+        "trades": st.builds(
+            lambda p, q, b, t: trade(p, q, buy=b, at_ms=t), amounts, amounts, st.booleans(), times
+        ),
+        "books": st.builds(lambda b, a, t: book(b, a, at_ms=t), sides, sides, times),
+        "funding": st.builds(
+            lambda r, m, i, t: funding(r, mark=m, index=i, at_ms=t),
+            *(amounts, amounts, amounts, times),
+        ),
+        "signals": st.builds(
+            lambda d, c, t: signal(d, c, at_ms=t), st.integers(-2, 2), amounts, times
+        ),
+    }
+
+
+WILD_EVENTS = st.one_of(*events(WILD, TIMES).values())
+TAME_EVENTS = events(st.floats(0.01, 1e4), st.sampled_from([0, 100, 1_000, 4_000]))
+TAME_EVENTS["signals"] = st.builds(
+    lambda d, c, t: signal(d, c, at_ms=t), st.integers(-1, 1), st.floats(0.0, 1.0), st.just(500)
 )
+TAME_EVENTS["books"] = st.builds(
+    lambda b, g, q, r, t: book([(b, q), (b - 1, r)], [(b + g, r), (b + g + 1, q)], at_ms=t),
+    *(st.integers(2, 9_999), st.integers(1, 9), st.floats(0.01, 1e4), st.floats(0.01, 1e4)),
+    st.sampled_from([0, 100, 1_000]),
+)
+# Short windows, so that a few dozen events give signals.
+SHORT = {
+    "aggressor": {"BUCKETS": "3", "BUCKET_TRADES": "2"},
+    "correlation": {"WARMUP_BARS": "2"},
+    "funding": {"SAMPLE_MS": "100", "WARMUP_SAMPLES": "5"},
+    "liquidity": {"WARMUP_BOOKS": "1"},
+    "mean-reversion": {"LENGTH": "4", "BANDS": "1"},
+    "momentum": {"FAST": "2", "SLOW": "4", "SIGNAL": "2", "RSI_LENGTH": "2"},
+    "regime": {"LENGTH": "3"},
+    "risk": {"WARMUP_BARS": "2", "HORIZON_MS": "1000"},
+    "volatility": {"WARMUP_BARS": "1"},
+    "whale-watch": {"WARMUP_TRADES": "5", "THRESHOLD": "1"},
+}
+INFINITE = math.inf
+SHARE = (0.0, 1.0)
+BOTH_WAYS = (-1.0, 1.0)
+BOUNDS = {
+    "annualised_volatility": (0.0, INFINITE),
+    "correlation": BOTH_WAYS,
+    "depth_imbalance": BOTH_WAYS,
+    "drawdown": SHARE,
+    "efficiency_ratio": SHARE,
+    "expected_shortfall_1s": SHARE,
+    "position_limit": SHARE,
+    "probability_up": SHARE,
+    "relative_spread_bps": (0.0, 20_000.0),
+    "rsi": (0.0, 100.0),
+    "trade_imbalance": BOTH_WAYS,
+    "value_at_risk_1s": SHARE,
+    "volatility_ratio": (0.0, INFINITE),
+    "vpin": SHARE,
+    "whale_score": (1.0, INFINITE),
+    "z_score": (-1.0001 * math.sqrt(3), 1.0001 * math.sqrt(3)),  # Shiffler's bound for 4 values
+}
 
 
 def assert_sound(found: Signal) -> None:
@@ -67,13 +123,57 @@ def assert_sound(found: Signal) -> None:
     assert 0.0 <= found.confidence <= 1.0, found
 
 
+def scaled(event: Event, factor: float) -> Event:
+    """Return the event in another currency and another unit of quantity."""
+    match event:
+        case Trade():
+            return event._replace(price=event.price * factor, quantity=event.quantity * factor)
+        case Book():
+            sides = (
+                tuple((price * factor, quantity * factor) for price, quantity in side)
+                for side in (event.bids, event.asks)
+            )
+            return Book(event.symbol, *sides, event.time_ms)
+        case Funding():
+            mark, index = event.mark_price * factor, event.index_price * factor
+            return event._replace(mark_price=mark, index_price=index)
+    return event
+
+
 @each_kind
 @settings(max_examples=60)
 @given(events=st.lists(WILD_EVENTS, max_size=60))
 def test_wild_events_never_raise_nor_give_unsound_signals(kind: Kind, events: list[Event]) -> None:
-    indicator = kind.build()
-    for found in feed(indicator, events):
+    for found in feed(kind.build(), events):
         assert_sound(found)
+
+
+@each_kind
+@settings(max_examples=60)
+@given(data=st.data(), factor=st.sampled_from([2.0**-20, 0.5, 1024.0, 2.0**30]))
+def test_readings_stay_within_bounds_whatever_the_unit_of_price_and_quantity(
+    kind: Kind, data: st.DataObject, factor: float
+) -> None:
+    steps = data.draw(st.lists(TAME_EVENTS[kind.stream], min_size=8, max_size=60))
+    now = START_MS
+    market: list[Event] = []
+    for number, event in enumerate(steps):
+        now += event.time_ms - START_MS
+        market.append(event._replace(time_ms=now, symbol=f"S{number % 2}"))
+    short = {"INTERVAL_MS": "100", **SHORT.get(kind.service, {})}
+    plain = feed(kind.build(**short), market)
+    for found in plain:
+        assert_sound(found)
+        low, high = BOUNDS.get(found.name, (-INFINITE, INFINITE))
+        assert low <= found.value <= high, found
+    other = feed(kind.build(**short), [scaled(event, factor) for event in market])
+    unit = {"whale_notional": factor * factor}
+    assert [(one.name, one.direction) for one in other] == [
+        (one.name, one.direction) for one in plain
+    ]
+    assert [one.value for one in other] == pytest.approx(
+        [one.value * unit.get(one.name, 1.0) for one in plain], rel=1e-6, abs=1e-9
+    )
 
 
 @each_kind
@@ -102,17 +202,10 @@ def test_an_older_event_changes_nothing(kind: Kind) -> None:
 
 
 @each_kind
-def test_deterministic(kind: Kind) -> None:
-    runs = [feed(kind.build(), random_events(kind.stream, 2_000)) for _ in range(2)]
-    assert runs[0] == runs[1]
-
-
-@each_kind
-def test_signals_name_their_service_and_are_sound(kind: Kind) -> None:
-    found = feed(kind.build(), random_events(kind.stream, 5_000))
+def test_signals_name_their_service_and_are_the_same_every_time(kind: Kind) -> None:
+    found, again = (feed(kind.build(), random_events(kind.stream, 5_000)) for _ in range(2))
+    assert found == again
     assert {one.service for one in found} == {kind.service}
-    for one in found:
-        assert_sound(one)
 
 
 @each_kind
@@ -182,6 +275,24 @@ def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
         random_events(kind.stream, 3_000, symbols=4_000, step_ms=hour_ms, start=1_000),
     )
     assert state_bytes(indicator) <= some * 1.2 + 5_000
+
+
+@pytest.mark.parametrize(
+    ("service", "values", "message"),
+    [
+        ("mean-reversion", "LENGTH=4 BANDS=2", "BANDS (2.0) can't be reached with LENGTH (4)"),
+        ("momentum", "FAST=30", "FAST (30) is not less than SLOW (26)"),
+        ("regime", "LEAVE=0.9", "LEAVE (0.9) exceeds ENTER (0.5)"),
+        ("risk", "WINDOW=10 WARMUP_BARS=30", "WARMUP_BARS (30) exceeds WINDOW (10)"),
+        ("volatility", "FAST_DECAY=0.98", "FAST_DECAY (0.98) is not less than SLOW_DECAY (0.97)"),
+        ("whale-watch", "WARMUP_TRADES=60 WINDOW=20", "WARMUP_TRADES (60) exceeds WINDOW (20)"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    service: str, values: str, message: str
+) -> None:
+    with pytest.raises(SettingError, match=f"_{re.escape(message)}; change it or unset both$"):
+        Kind(service).build(**dict(value.split("=") for value in values.split()))
 
 
 @each_kind
