@@ -17,22 +17,16 @@ TAG = "image-tests"
 NAMES = tuple(yaml.safe_load((SERVICES / "compose.yml").read_text())["services"])
 PYTHON_NAMES = tuple(name for name in NAMES if name != "redis-coordinator")
 MB = 1_000_000
-TARGETS_MB = {"market-data": 80, "telegram-bot": 70, "redis-coordinator": 99}
 CA_BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 
 pytestmark = pytest.mark.engine
 
 
-def docker(*arguments: str, timeout_seconds: float = 60) -> str:
+def docker(*arguments: str) -> str:
     """Run the client; fail with what it said."""
-    done = subprocess.run(
-        ["docker", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout_seconds,
-    )
-    assert done.returncode == 0, f"docker {shlex.join(arguments)}: {done.stdout}{done.stderr}"
+    command = ["docker", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
@@ -64,10 +58,10 @@ def in_image(name: str, script: str) -> str:
     return docker("run", "--rm", *confined, "--entrypoint", "sh", image, "-c", script)
 
 
-def test_sizes_are_far_within_the_targets(images: dict[str, dict[str, Any]]) -> None:
-    for name, image in images.items():
-        assert image["Size"] <= TARGETS_MB.get(name, 110) * MB
-        assert image["Size"] <= 30 * MB
+def test_sizes_are_far_within_the_targets(
+    images: dict[str, dict[str, Any]],
+) -> None:
+    assert all(image["Size"] <= 30 * MB for image in images.values())
 
 
 @pytest.mark.usefixtures("images")
