@@ -137,22 +137,13 @@ def test_what_comes_while_redis_is_away_is_published_afterwards(
     assert_complete(redis)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("MARKET_SOURCE", "carrier-pigeon"),
-        ("MARKET_URL", "https://example.org"),
-        ("SYMBOLS", "BTC/USDT"),
-        ("SYMBOLS", ","),
-        ("REPLAY_RATE", "0"),
-        ("REPLAY_RATE", "nan"),
-        ("REPLAY_SEED", "-1"),
-        ("REDIS_ADDRESS", ":1"),
-    ],
-)
-def test_a_setting_that_is_not_valid_ends_it_with_a_reason(
-    launch: Launch, name: str, value: str
-) -> None:
+BAD_SETTINGS = """MARKET_SOURCE=carrier-pigeon MARKET_URL=https://example.org SYMBOLS=BTC/USDT
+    SYMBOLS=, REPLAY_RATE=0 REPLAY_RATE=nan REPLAY_SEED=-1 REDIS_ADDRESS=:1"""
+
+
+@pytest.mark.parametrize("setting", BAD_SETTINGS.split())
+def test_a_setting_that_is_not_valid_ends_it_with_a_reason(launch: Launch, setting: str) -> None:
+    name, _, value = setting.partition("=")
     launch(MARKET_DATA, **{name: value}).refuses(name)
 
 
@@ -172,14 +163,15 @@ def test_urls() -> None:
 class Line:
     """A connection that says what the test wants, then breaks."""
 
+    skipped = 0
+    is_closed = False
+
     def __init__(self, *turns: list[str] | OSError) -> None:
-        self.turns = list(turns)
-        self.skipped = 0
-        self.is_closed = False
+        self._turns = list(turns)
 
     def receive(self, timeout_seconds: float) -> tuple[list[str], bool]:
         """Return the next turn."""
-        turn = self.turns.pop(0) if self.turns else []
+        turn = self._turns.pop(0) if self._turns else []
         if isinstance(turn, OSError):
             raise turn
         return turn, False
