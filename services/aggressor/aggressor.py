@@ -1,4 +1,4 @@
-"""Who crosses the spread: signed and absolute imbalance of taker flow over volume buckets."""
+"""The side that crosses the spread: imbalance of taker flow over volume buckets."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class _Flow:
         self.gate = gate
 
     def add(self, notional: float, side: int) -> bool:
-        """Pour one trade into the buckets; say whether it completed any.
+        """Pour a trade into the buckets; return whether it completed any.
 
         The mean includes the trade before new buckets are sized, so even the largest trade fills
         no more than about 1 / ((1 - decay) * trades per bucket) of them.

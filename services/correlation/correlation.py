@@ -1,4 +1,4 @@
-"""Which symbols move together: exponentially weighted correlation of bar returns."""
+"""Symbols that move together: exponentially weighted correlation of bar returns."""
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -32,7 +32,7 @@ class Pair:
         self._decay = decay
         self._sums = (0.0, 0.0, 0.0)  # of r_1 r_2, r_1^2 and r_2^2
         self._round = (0.0, 0.0, 0.0)
-        self._ahead = (0.0, 0.0)  # what each has returned since the other last traded
+        self._ahead = (0.0, 0.0)  # each one's return since the other last traded
         self._traded = (False, False)
         self.count = 0
         self.published = 0
@@ -68,7 +68,7 @@ class Pair:
 
     @property
     def value(self) -> float | None:
-        """Correlation from -1 to 1; None while one of the two stands still."""
+        """Correlation from -1 to 1; None while either stands still."""
         cross, first, second = self._sums[0], sqrt(self._sums[1]), sqrt(self._sums[2])
         if first <= STILL or second <= STILL:
             return None
@@ -107,7 +107,7 @@ class _Market:
         self.pairs: dict[tuple[str, str], Pair] = {}
 
     def add(self, symbol: str, price: float, time_ms: int) -> bool:
-        """Take a trade's price; say whether its time completed a bar."""
+        """Take a trade's price; return whether its time completed a bar."""
         index = time_ms // self._bar_ms
         previous = index if self._index is None else self._index
         if index > previous:

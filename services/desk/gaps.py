@@ -1,4 +1,4 @@
-"""What a price did in bars without a trade, as far as the bars with one can tell.
+"""Moves of a price through bars without a trade, estimated from the bars with one.
 
 An indicator of n bars covers n bars of time however rarely its symbol trades. Between two closes
 several bars apart the price is taken for a Brownian bridge: on average it moves evenly, and the
@@ -42,7 +42,7 @@ class Moves:
     The weights decay per move rather than per bar, so that the variance of a symbol that trades
     rarely rests on as many moves as any other's. With w for the weights, c for the changes and k
     for the bars, sum w c^2 / k - (sum w c)^2 / sum w k has the drift taken out; dividing it by
-    sum w - sum w^2 / sum w makes up for the one degree of freedom that took.
+    sum w - sum w^2 / sum w makes up for the degree of freedom that this takes.
     """
 
     __slots__ = ("_bars", "_changes", "_close", "_squares", "_weight", "_weight_squares")

@@ -1,4 +1,4 @@
-"""What holding a perpetual costs, and when that is extreme: funding rate and basis."""
+"""The cost of holding a perpetual, and its extremes: funding rate and basis."""
 
 from collections.abc import Iterable
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What trading costs and which side has more depth, from the order book."""
+"""The cost of trading and the side with more depth, from the order book."""
 
 from collections.abc import Iterable
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""How far the price strayed from its recent mean: Bollinger's bands on time bars."""
+"""The price's distance from its recent mean: Bollinger's bands on time bars."""
 
 from array import array
 from collections.abc import Iterable
@@ -60,7 +60,7 @@ class RollingMoments:
 
     @property
     def is_full(self) -> bool:
-        """Whether `size` values were seen."""
+        """True once `size` values were seen."""
         return len(self._values) == self._size
 
     @property
@@ -72,9 +72,8 @@ class RollingMoments:
 class _Series:
     """Closes of the last bars; those without a trade lie on the line between their neighbours.
 
-    How far they are to be expected off that line is kept beside them: a bridge over k bars has
-    the variance s^2 j (k - j) / k at its j-th (desk.gaps). `unseen` holds it per bar, less the
-    share that moves the window's mean along.
+    `unseen` holds the variance that they are expected to have about that line: s^2 j (k - j) / k at
+    the j-th of k bars (desk.gaps), less the share that moves the window's mean along.
     """
 
     __slots__ = ("_moves", "_size", "bars", "closes", "gate", "unseen")
@@ -98,7 +97,7 @@ class _Series:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the closes, with what the bars without a trade don't show."""
+        """Standard deviation of the closes, including that expected of bars without a trade."""
         return sqrt(self.closes.deviation**2 + max(0.0, self.unseen.mean))
 
 

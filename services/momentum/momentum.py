@@ -1,4 +1,4 @@
-"""Is the price gaining speed: MACD, confirmed by Wilder's RSI, on time bars."""
+"""The direction in which the price gains speed: MACD, confirmed by Wilder's RSI, on time bars."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -101,7 +101,7 @@ class Macd:
 
     @property
     def is_ready(self) -> bool:
-        """Whether slow + signal - 1 closes were seen, the usual warm-up."""
+        """True once slow + signal - 1 closes were seen, the usual warm-up."""
         return self._missing == 0
 
 

@@ -1,4 +1,4 @@
-"""Does the market trend or range: Kaufman's efficiency ratio on time bars."""
+"""Trend or range: Kaufman's efficiency ratio on time bars."""
 
 from collections import deque
 from collections.abc import Iterable

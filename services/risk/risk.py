@@ -1,4 +1,4 @@
-"""How much could be lost and how much to hold: value at risk, expected shortfall, drawdown."""
+"""Losses to expect and the position they allow: value at risk, expected shortfall, drawdown."""
 
 from array import array
 from collections import deque

@@ -1,4 +1,4 @@
-"""How much the price moves: RiskMetrics' exponentially weighted variance of bar returns."""
+"""The size of the price's moves: RiskMetrics' exponentially weighted variance of bar returns."""
 
 from collections.abc import Iterable
 from math import log, sqrt

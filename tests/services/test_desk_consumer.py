@@ -77,7 +77,7 @@ def test_consumers_long_silent_with_nothing_left_are_forgotten(
     redis.transaction(dead.acknowledge(read_all(dead)))
     survivor = attached(redis)
     survivor.read(1)
-    monkeypatch.setattr("desk.consumer.FORGOTTEN_MS", -1)
+    monkeypatch.setattr("desk.consumer.FORGET_MS", -1)
     survivor.adopt()
     names = [info[1] for info in redis.call("XINFO", "CONSUMERS", TRADES, "group")]
     assert names == [b"one"]
@@ -107,6 +107,6 @@ def test_a_vanished_group_is_reported_and_found_again(redis: Redis) -> None:
 
 
 def test_streams_are_trimmed(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.streams.KEPT", {TRADES: 1_000})
+    monkeypatch.setattr("desk.streams.LENGTHS", {TRADES: 1_000})
     publish(redis, *range(5_000))
     assert 1_000 <= redis.call("XLEN", TRADES) < 1_500

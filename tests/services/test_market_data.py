@@ -163,7 +163,6 @@ def test_urls() -> None:
 class Line:
     """A connection that says what the test wants, then breaks."""
 
-    skipped = 0
     is_closed = False
 
     def __init__(self, *turns: list[str] | OSError) -> None:
@@ -267,7 +266,7 @@ def test_the_publisher_keeps_the_newest_while_redis_is_away(
 ) -> None:
     redis_server.kill()
     client = redis_server.client()
-    publisher = Publisher(client, counted, held=1_000)
+    publisher = Publisher(client, counted, capacity=1_000)
     for number in range(1_500):
         publisher.offer(("RPUSH", "events", number))
     publisher.flush()
