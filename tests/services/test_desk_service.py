@@ -101,7 +101,7 @@ def test_a_redis_that_hung_for_a_while_loses_nothing(
 
 
 def test_a_vanished_group_is_created_again(redis: Redis, launch: Launch) -> None:
-    launch(ECHO)
+    launch(ECHO, FEATURES="momentum, echo")
     publish(redis, range(5))
     eventually(lambda: has_echoed(redis, 5))
     redis.call("DEL", TRADES)
@@ -138,13 +138,6 @@ def test_poison_is_counted_acknowledged_and_skipped(redis: Redis, launch: Launch
     assert 0 < redis.call("TTL", "stats:echo") <= 60
 
 
-def test_it_stops_at_once_while_waiting(redis: Redis, launch: Launch) -> None:
-    service = launch(ECHO)
-    eventually(service.is_healthy)
-    assert service.stop() == 0
-    service.says("echo stops")
-
-
 def test_it_stops_at_once_under_load(redis: Redis, launch: Launch) -> None:
     publish(redis, range(20_000))
     service = launch(ECHO)
@@ -155,15 +148,17 @@ def test_it_stops_at_once_under_load(redis: Redis, launch: Launch) -> None:
     assert echoed(redis) == list(range(20_000))
 
 
-@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_it_stops_at_once_without_redis(
-    redis_server: RedisServer, launch: Launch, number: int
+@pytest.mark.parametrize("number", [None, signal.SIGSTOP, signal.SIGKILL])
+def test_it_stops_at_once_while_waiting_with_and_without_redis(
+    redis_server: RedisServer, launch: Launch, number: int | None
 ) -> None:
     service = launch(ECHO)
     eventually(service.is_healthy)
-    redis_server.send_signal(number)
-    service.says("trying again")
+    if number:
+        redis_server.send_signal(number)
+        service.says("trying again")
     assert service.stop() == 0
+    service.says("echo stops")
 
 
 def test_it_is_not_healthy_before_it_reached_redis(
@@ -186,12 +181,6 @@ def test_a_service_switched_off_is_healthy_idles_in_a_shell_and_stops(
     assert service.state == "disabled"
     assert redis.call("EXISTS", SIGNALS) == 0
     assert service.stop() == 0
-
-
-def test_a_service_switched_on_works(redis: Redis, launch: Launch) -> None:
-    publish(redis, range(3))
-    launch(ECHO, FEATURES="momentum, echo")
-    eventually(lambda: has_echoed(redis, 3))
 
 
 def test_an_address_that_is_not_valid_ends_it_with_a_reason(launch: Launch) -> None:

@@ -7,6 +7,7 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -94,25 +95,15 @@ SHORT = {
     "volatility": {"WARMUP_BARS": "1"},
     "whale-watch": {"WARMUP_TRADES": "5", "THRESHOLD": "1"},
 }
-INFINITE = math.inf
-SHARE = (0.0, 1.0)
-BOTH_WAYS = (-1.0, 1.0)
+SHARES = """drawdown efficiency_ratio expected_shortfall_1s position_limit probability_up
+    value_at_risk_1s vpin"""
 BOUNDS = {
-    "annualised_volatility": (0.0, INFINITE),
-    "correlation": BOTH_WAYS,
-    "depth_imbalance": BOTH_WAYS,
-    "drawdown": SHARE,
-    "efficiency_ratio": SHARE,
-    "expected_shortfall_1s": SHARE,
-    "position_limit": SHARE,
-    "probability_up": SHARE,
+    **dict.fromkeys(SHARES.split(), (0.0, 1.0)),
+    **dict.fromkeys(("correlation", "depth_imbalance", "trade_imbalance"), (-1.0, 1.0)),
+    **dict.fromkeys(("annualised_volatility", "volatility_ratio"), (0.0, math.inf)),
     "relative_spread_bps": (0.0, 20_000.0),
     "rsi": (0.0, 100.0),
-    "trade_imbalance": BOTH_WAYS,
-    "value_at_risk_1s": SHARE,
-    "volatility_ratio": (0.0, INFINITE),
-    "vpin": SHARE,
-    "whale_score": (1.0, INFINITE),
+    "whale_score": (1.0, math.inf),
     "z_score": (-1.0001 * math.sqrt(3), 1.0001 * math.sqrt(3)),  # Shiffler's bound for 4 values
 }
 
@@ -164,7 +155,7 @@ def test_readings_stay_within_bounds_whatever_the_unit_of_price_and_quantity(
     plain = feed(kind.build(**short), market)
     for found in plain:
         assert_sound(found)
-        low, high = BOUNDS.get(found.name, (-INFINITE, INFINITE))
+        low, high = BOUNDS.get(found.name, (-math.inf, math.inf))
         assert low <= found.value <= high, found
     other = feed(kind.build(**short), [scaled(event, factor) for event in market])
     unit = {"whale_notional": factor * factor}
@@ -202,16 +193,13 @@ def test_an_older_event_changes_nothing(kind: Kind) -> None:
 
 
 @each_kind
-def test_signals_name_their_service_and_are_the_same_every_time(kind: Kind) -> None:
-    found, again = (feed(kind.build(), random_events(kind.stream, 5_000)) for _ in range(2))
+def test_signals_name_their_service_and_one_reading_at_most_has_a_direction(kind: Kind) -> None:
+    """Two would be counted twice in the fusion. The same events give the same signals."""
+    found, again = (
+        feed(kind.build(), random_events(kind.stream, 10_000, step_ms=500)) for _ in range(2)
+    )
     assert found == again
     assert {one.service for one in found} == {kind.service}
-
-
-@each_kind
-def test_one_reading_at_most_has_a_direction(kind: Kind) -> None:
-    """Otherwise the fusion would count one service's opinion twice."""
-    found = feed(kind.build(), random_events(kind.stream, 20_000, step_ms=500))
     assert len({one.name for one in found if one.direction}) <= 1
 
 
@@ -253,27 +241,22 @@ def state_bytes(root: object) -> int:
 
 
 @each_kind
-def test_memory_stays_bounded_over_a_long_stream(kind: Kind) -> None:
-    """Once the longest window (8 hours of funding) is full, more events need no more memory."""
+def test_memory_stays_bounded_over_a_long_stream_and_over_many_symbols(kind: Kind) -> None:
+    """Once the longest window (8 hours of funding) is full, more events need no more memory.
+
+    Nor do ever new symbols, each silent an hour later, need more than the cap's worth.
+    """
     indicator = kind.build()
     feed(indicator, random_events(kind.stream, 6_000, symbols=2, step_ms=5_000))
     full = state_bytes(indicator)
     feed(indicator, random_events(kind.stream, 18_000, symbols=2, step_ms=5_000, start=6_000))
     assert state_bytes(indicator) <= full * 1.1
     assert full < 200_000
-
-
-@each_kind
-def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
-    """Ever new symbols, each silent an hour later, never need more than the cap's worth."""
     indicator = kind.build()
-    hour_ms = 3_600_000
-    feed(indicator, random_events(kind.stream, 1_000, symbols=1_000, step_ms=hour_ms))
+    hourly = partial(random_events, kind.stream, step_ms=3_600_000)
+    feed(indicator, hourly(1_000, symbols=1_000))
     some = state_bytes(indicator)
-    feed(
-        indicator,
-        random_events(kind.stream, 3_000, symbols=4_000, step_ms=hour_ms, start=1_000),
-    )
+    feed(indicator, hourly(3_000, symbols=4_000, start=1_000))
     assert state_bytes(indicator) <= some * 1.2 + 5_000
 
 
@@ -298,10 +281,7 @@ def test_settings_that_contradict_each_other_are_refused(
 @each_kind
 @pytest.mark.parametrize("text", ["0", "-5", "many", "nan", "1e9"])
 def test_a_bad_setting_ends_the_service_with_one_line_that_names_it(
-    kind: Kind,
-    text: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    kind: Kind, text: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     name = f"{kind.module_name.upper()}_INTERVAL_MS"
     monkeypatch.setenv(name, text)

@@ -84,20 +84,14 @@ def test_the_drawdown_covers_the_same_time_however_rarely_it_trades() -> None:
     events = [trade(price, at_ms=i * 4_000) for i, price in enumerate((100.0, 50.0, 40.0, 30.0))]
     found = feed(risk(WINDOW="10"), [*events, trade(30.0, at_ms=16_000)])
     assert values(found, "drawdown") == pytest.approx([0.6, 0.4])
+    every_bar = feed_closes(risk(WINDOW="10"), [100.0] + [50.0] * 11)
+    assert values(every_bar, "drawdown") == pytest.approx([0.5] * 9 + [0.0])
 
 
 def test_no_more_than_everything_can_be_lost() -> None:
     found = feed_closes(risk(HORIZON_MS="9000"), [100.0, 50.0, 60.0])
     assert values(found, "expected_shortfall_9s") == [1.0]
     assert values(found, "value_at_risk_9s") == [1.0]
-
-
-def test_peak_leaves_with_the_window() -> None:
-    closes = [100.0] + [50.0] * 10
-    drawdowns = values(feed_closes(risk(WINDOW="10"), closes), "drawdown")
-    assert drawdowns == pytest.approx([0.5] * 9)
-    drawdowns = values(feed_closes(risk(WINDOW="10"), [*closes, 50.0]), "drawdown")
-    assert drawdowns[-1] == 0.0
 
 
 @given(CLOSES)
