@@ -48,7 +48,8 @@ class Volatility:
     1996, "RiskMetrics - Technical Document", 4th edition, section 5.2). Scaled by the square root
     of time to a year of 365 days, since the market never closes. The state is calm, usual or
     stressed by the ratio of fast to slow; none says where the price goes, so the direction is 0.
-    Confidence is the weight of what was seen, 1 - d^t.
+    Confidence is the weight of what was seen, 1 - d^t. The weights decay per return, whatever time
+    it spans, so that the figure is as precise for a symbol that trades rarely.
     """
 
     streams: ClassVar[tuple[str, ...]] = ("trades",)
