@@ -1,13 +1,11 @@
-"""Who crosses the spread: signed and absolute imbalance of taker flow over volume buckets."""
+"""The side that crosses the spread: imbalance of taker flow over volume buckets."""
 
-import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
-from desk.log import warn
-from desk.series import Ewma, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.series import Ewma, Gate, Settings, Symbols, is_amount, sign, signals
 from desk.service import run
 
 SERVICE = "aggressor"
@@ -30,7 +28,7 @@ class _Flow:
         self.gate = gate
 
     def add(self, notional: float, side: int) -> bool:
-        """Pour one trade into the buckets; say whether it completed any.
+        """Pour a trade into the buckets; return whether it completed any.
 
         The mean includes the trade before new buckets are sized, so even the largest trade fills
         no more than about 1 / ((1 - decay) * trades per bucket) of them.
@@ -80,11 +78,6 @@ class Aggressor:
             lambda: _Flow(count, trades, Gate(interval_ms)), settings.symbol_limit()
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Aggressor":
-        """Build from AGGRESSOR_* variables; raises SettingError."""
-        return cls(Settings(environ, "AGGRESSOR"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bucket and the symbol's gate opens."""
         if not isinstance(event, Trade):
@@ -109,15 +102,5 @@ class Aggressor:
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Aggressor.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Aggressor))

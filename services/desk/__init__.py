@@ -1,1 +1,1 @@
-"""What every service of the desk shares: events, streams, the Redis client and the main loop."""
+"""The library that all services share: events, streams, the Redis client and the main loop."""

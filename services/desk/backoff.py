@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Growing waits before the next attempt."""
 
 import os
 
@@ -24,5 +24,5 @@ class Backoff:
         return bound * (0.5 + os.urandom(1)[0] / 510.0)
 
     def reset(self) -> None:
-        """Start again from the first wait: what failed works."""
+        """Start again from the first wait, after a success."""
         self._next = self._first

@@ -1,8 +1,8 @@
-"""A consumer group read so that nothing is lost that was not trimmed.
+"""A consumer group, read so that only trimmed entries are ever lost.
 
-Entries are acknowledged in the transaction that publishes what follows from them. What was read
-but not acknowledged is read again after every new connection, and what a consumer left behind
-that never came back is claimed by the next one.
+Entries are acknowledged in the transaction that publishes their results. Those read but not
+acknowledged are read again after every new connection, and those that a consumer left behind for
+good are claimed by the next.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ from desk.streams import Entry, entries
 
 BATCH = 256
 ABANDONED_MS = 30_000
-FORGOTTEN_MS = 600_000
+FORGET_MS = 600_000
 FIRST = "0"
 NEW = ">"
 
 
 class Consumer:
-    """This process's place in a group over one or more streams."""
+    """One consumer of a group over one or more streams."""
 
     __slots__ = ("_attached_to", "_group", "_name", "_pending", "_redis", "_streams")
 
@@ -31,7 +31,7 @@ class Consumer:
         self._attached_to = 0
 
     def attach(self) -> bool:
-        """On a new connection find the group and start with what was not acknowledged.
+        """Find the group after a new connection and start with its unacknowledged entries.
 
         Returns whether the connection is new, or the group was missing.
         """
@@ -44,11 +44,11 @@ class Consumer:
         return True
 
     def detach(self) -> None:
-        """Find the group again at the next attach(): it has vanished."""
+        """Make the next attach() look for the group again, after it has vanished."""
         self._attached_to = 0
 
     def _create(self) -> None:
-        """Create the group wherever it is missing, at the start of what its stream keeps."""
+        """Create the group where it is missing, at the oldest entry of its stream."""
         for stream in self._streams:
             try:
                 self._redis.call("XGROUP", "CREATE", stream, self._group, FIRST, "MKSTREAM")
@@ -66,13 +66,13 @@ class Consumer:
         place: Command = ("GROUP", self._group, self._name, "COUNT", BATCH, "BLOCK", wait_ms)
         command: Command = ("XREADGROUP", *place, "STREAMS", *self._streams, *positions)
         reply = self._redis.call(*command, wait_seconds=wait_ms / 1000)
-        found = {name.decode(): entries(name.decode(), part) for name, part in reply or ()}
+        batches = {name.decode(): entries(name.decode(), part) for name, part in reply or ()}
         for stream in tuple(self._pending):
-            if found.get(stream):
-                self._pending[stream] = found[stream][-1].id.decode()
+            if batches.get(stream):
+                self._pending[stream] = batches[stream][-1].id.decode()
             else:
                 del self._pending[stream]
-        return [entry for batch in found.values() for entry in batch]
+        return [entry for batch in batches.values() for entry in batch]
 
     def acknowledge(self, done: Iterable[Entry]) -> list[Command]:
         """Return the commands that acknowledge entries, one for each stream."""
@@ -82,24 +82,24 @@ class Consumer:
         return [("XACK", stream, self._group, *ids) for stream, ids in by_stream.items()]
 
     def adopt(self) -> list[Entry]:
-        """Claim what consumers of the group that fell silent read and never acknowledged.
+        """Claim the unacknowledged entries of consumers that fell silent; return them.
 
-        Those that left nothing behind are forgotten.
+        Silent consumers without such entries are removed from the group.
         """
-        found: list[Entry] = []
+        claimed: list[Entry] = []
         for stream in self._streams:
             for flat in self._redis.call("XINFO", "CONSUMERS", stream, self._group):
-                other = dict(zip(flat[::2], flat[1::2], strict=True))
-                if other[b"name"] == self._name.encode():
+                info = dict(zip(flat[::2], flat[1::2], strict=True))
+                if info[b"name"] == self._name.encode():
                     continue
-                if other[b"pending"] and other[b"idle"] > ABANDONED_MS:
-                    found += self._claim(stream, other[b"name"])
-                elif other[b"idle"] > FORGOTTEN_MS:
-                    self._redis.call("XGROUP", "DELCONSUMER", stream, self._group, other[b"name"])
-        return found
+                if info[b"pending"] and info[b"idle"] > ABANDONED_MS:
+                    claimed += self._claim(stream, info[b"name"])
+                elif info[b"idle"] > FORGET_MS:
+                    self._redis.call("XGROUP", "DELCONSUMER", stream, self._group, info[b"name"])
+        return claimed
 
-    def _claim(self, stream: str, other: bytes) -> list[Entry]:
-        pending = self._redis.call("XPENDING", stream, self._group, "-", "+", BATCH, other)
+    def _claim(self, stream: str, consumer: bytes) -> list[Entry]:
+        pending = self._redis.call("XPENDING", stream, self._group, "-", "+", BATCH, consumer)
         ids = [entry[0] for entry in pending]
         place: Command = (stream, self._group, self._name, ABANDONED_MS)
         claimed = entries(stream, self._redis.call("XCLAIM", *place, *ids)) if ids else []

@@ -1,8 +1,8 @@
-"""What a service did, shown in the Redis hash `stats:<service>` while it lives."""
+"""Counts of a service's work, in the Redis hash `stats:<service>` while it runs."""
 
 from desk.redis import Command
 
-KEPT_SECONDS = 60
+EXPIRY_SECONDS = 60
 
 
 class Counters:
@@ -18,13 +18,13 @@ class Counters:
         return self._counts[name]
 
     def add(self, name: str, count: int = 1) -> None:
-        """Count one or more occurrences."""
+        """Count occurrences."""
         self._counts[name] += count
 
     def commands(self) -> list[Command]:
-        """Return the commands that show the counts, and let them go when the service does."""
+        """Return the commands that write the counts and let them expire with the service."""
         pairs = [part for pair in self._counts.items() for part in pair]
-        return [("HSET", self._key, *pairs), ("EXPIRE", self._key, KEPT_SECONDS)]
+        return [("HSET", self._key, *pairs), ("EXPIRE", self._key, EXPIRY_SECONDS)]
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {count}" for name, count in self._counts.items())

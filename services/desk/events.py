@@ -1,4 +1,4 @@
-"""What travels through the streams, and how each event is written as stream fields.
+"""Events that travel through the streams, and their form as stream fields.
 
 Named tuples rather than dataclasses: as immutable and as readable, and importing `dataclasses`
 costs every service 1.5 MiB. Times are integer milliseconds since the Unix epoch (exchange time).
@@ -18,7 +18,7 @@ MOST_LEVELS = 1_000
 LAST_TIME_MS = 1 << 53
 
 
-class BadMessage(ValueError):  # noqa: N818 - what it is, not what goes wrong
+class BadMessage(ValueError):  # noqa: N818 - names the message, not the failure
     """A message that can't be an event; the text says which field and why."""
 
 
@@ -85,7 +85,7 @@ class Book(NamedTuple):
 
 
 class Funding(NamedTuple):
-    """What a perpetual contract charges, and the prices that follow from its index."""
+    """A perpetual contract's funding rate, and the prices that follow from its index."""
 
     symbol: str
     rate: float
@@ -116,7 +116,7 @@ class Funding(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """What a service concludes about a symbol."""
+    """A service's conclusion about a symbol."""
 
     service: str
     symbol: str

@@ -1,4 +1,4 @@
-"""Which services are switched on: FEATURES names them, comma separated; `all` is the default."""
+"""Services that are switched on: FEATURES lists them, comma separated; `all` is the default."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ done"""
 
 
 def is_enabled(name: str, environ: Mapping[str, str]) -> bool:
-    """Say whether FEATURES switches the service on."""
+    """Return whether FEATURES switches the service on."""
     listed = {part.strip() for part in environ.get("FEATURES", "all").split(",")}
     return name in listed or "all" in listed or listed == {""}
 
@@ -19,4 +19,4 @@ def is_enabled(name: str, environ: Mapping[str, str]) -> bool:
 def idle(heartbeat_path: str) -> None:
     """Become a shell that stays healthy and does nothing: 1 MiB where Python takes 8."""
     arguments = ["sh", "-c", IDLE, "idle", heartbeat_path]
-    os.execv("/bin/sh", arguments)  # noqa: S606 - the shell is what is wanted
+    os.execv("/bin/sh", arguments)  # noqa: S606 - a shell is wanted

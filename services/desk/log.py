@@ -14,10 +14,10 @@ def log(level: str, text: str) -> None:
 
 
 def info(text: str) -> None:
-    """Say what was done."""
+    """Log what was done."""
     log("info", text)
 
 
 def warn(text: str) -> None:
-    """Say what went wrong, and what is done about it."""
+    """Log what went wrong, and the reaction to it."""
     log("warning", text)

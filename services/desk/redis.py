@@ -26,8 +26,8 @@ class RedisError(Exception):
     """Redis could not be used; the text says how."""
 
 
-class ConnectionLost(RedisError):  # noqa: N818 - what happened
-    """There is no connection, or it broke: whether the commands were run is not known."""
+class ConnectionLost(RedisError):  # noqa: N818 - names the event
+    """There is no connection, or it broke; the commands may or may not have run."""
 
 
 class CommandError(RedisError):
@@ -54,7 +54,7 @@ class Redis:
 
     @property
     def is_connected(self) -> bool:
-        """Say whether the last exchange left a usable connection."""
+        """True while the last exchange left a usable connection."""
         return self._socket is not None
 
     def connect(self) -> None:
@@ -104,7 +104,7 @@ class Redis:
             raise ConnectionLost(f"the connection broke: {error}") from error
         except hiredis.ProtocolError as error:
             self.close()
-            raise ConnectionLost(f"the answer makes no sense: {error}") from error
+            raise ConnectionLost(f"the answer is not valid: {error}") from error
         except BaseException:
             self.close()
             raise
@@ -158,5 +158,5 @@ def parse_address(text: str) -> tuple[str, int]:
     host, _, port_text = text.partition(":")
     port = int(port_text) if port_text.isdecimal() else 0 if port_text else DEFAULT_PORT
     if not host or not 0 < port < 65_536:
-        raise ValueError(f"REDIS_ADDRESS={text!r} is not an address (write redis-coordinator:6379)")
+        raise ValueError(f"REDIS_ADDRESS={text!r} is not valid (write redis-coordinator:6379)")
     return host, port

@@ -1,4 +1,4 @@
-"""What every indicator needs to turn a stream into bounded per-symbol series.
+"""Tools that turn a stream into bounded series per symbol.
 
 Settings from the environment, a capped table of symbols, time bars, weighted averages, ranks
 and pacing. Everything here is deterministic: the only clock is the time inside the events.
@@ -24,7 +24,7 @@ Number = TypeVar("Number", int, float)
 
 
 class SettingError(ValueError):
-    """A parameter that can't be used; the text says which one, why and what to do."""
+    """A parameter that can't be used; the text names it, the reason and the remedy."""
 
 
 class Settings:
@@ -45,19 +45,19 @@ class Settings:
         return self._read(name, default, low, high, float)
 
     def bar_ms(self) -> int:
-        """Length of a time bar in milliseconds of event time."""
+        """Return the length of a time bar in milliseconds of event time."""
         return self.whole("BAR_MS", 1_000, 100, DAY_MS)
 
     def interval_ms(self, default: int = 5_000) -> int:
-        """Least event time between two unchanged signals of a symbol, in milliseconds."""
+        """Return the least time between two unchanged signals of a symbol, in milliseconds."""
         return self.whole("INTERVAL_MS", default, 100, DAY_MS)
 
     def symbol_limit(self, default: int = 64) -> int:
-        """How many symbols are followed at once."""
+        """Return the number of symbols followed at once."""
         return self.whole("SYMBOL_LIMIT", default, 1, 1_024)
 
     def refuse(self, name: str, reason: str) -> SettingError:
-        """Return the error for a value that contradicts another one."""
+        """Return the error for a value that contradicts another."""
         return SettingError(f"{self._prefix}_{name} {reason}; change it or unset both")
 
     def _read(
@@ -96,8 +96,8 @@ class _Entry(Generic[State]):
 class Symbols(Generic[State]):
     """State per symbol, capped, in event-time order.
 
-    An event older than the symbol's newest one (by more than the tolerance) is late and has no
-    state to update. After LATE_LIMIT late ones in a row the newest time was the wrong one, so the
+    An event older than the symbol's newest (by more than the tolerance) is late and has no state to
+    update. After LATE_LIMIT late events in a row the newest time must have been wrong, so the
     symbol starts anew. When the table is full, a newcomer takes the place of the quietest symbol
     if that has been silent for an hour; otherwise it is not followed.
     """
@@ -161,7 +161,7 @@ class Gate:
         self.state = 0
 
     def opens(self, state: int, time_ms: int) -> bool:
-        """Say whether a signal in this state may go out now, and remember it if so."""
+        """Return whether a signal in this state may go out now, and remember it if so."""
         if self._opened_ms is not None:
             needed_ms = self._interval_ms
             if state != self.state:
@@ -235,9 +235,9 @@ class Ewma:
         self._sum = 0.0
         self.weight = 0.0
 
-    def add(self, value: float) -> None:
-        """Take the next value."""
-        decay = self._decay
+    def add(self, value: float, steps: float = 1.0) -> None:
+        """Take the next value; it counts for that many steps."""
+        decay = self._decay**steps
         self._sum = decay * self._sum + (1.0 - decay) * value
         self.weight = decay * self.weight + (1.0 - decay)
 
@@ -272,7 +272,7 @@ class SortedWindow:
         insort(self.ordered, value)
 
     def rank(self, value: float) -> float:
-        """Share of the window below value, ties counted half: 0 to 1, 0.5 when empty."""
+        """Return the share of the window below value, ties counted half; 0.5 when empty."""
         if not self.ordered:
             return 0.5
         below = bisect_left(self.ordered, value)
@@ -280,7 +280,7 @@ class SortedWindow:
 
 
 def is_amount(value: float) -> bool:
-    """Say whether a price or quantity is positive, finite and of a size arithmetic can bear."""
+    """Return whether an amount is positive, finite and of a size that arithmetic can handle."""
     return SMALLEST_AMOUNT <= value <= LARGEST_AMOUNT
 
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from collections.abc import Callable
 
 from desk.backoff import Backoff
 from desk.consumer import BATCH, Consumer
@@ -13,22 +14,25 @@ from desk.heartbeat import Heartbeat
 from desk.indicator import Indicator
 from desk.log import info, warn
 from desk.redis import Command, CommandError, Redis, RedisError
+from desk.series import Settings
 from desk.settings import Common, read_common
 from desk.shutdown import Shutdown, Stopped
 from desk.streams import SIGNALS, Entry, add
 
 WAIT_MS = 1_000
 PAUSE_SECONDS = 0.1
-HOUSEKEEPING_SECONDS = 5.0
+MAINTENANCE_SECONDS = 5.0
 LAG_LIMIT_MS = 10_000
 
 
-def run(name: str, indicator: Indicator, output: str = SIGNALS) -> int:
-    """Run a service until it is told to stop; return the exit code.
+def run(name: str, make: Callable[[Settings], Indicator], output: str = SIGNALS) -> int:
+    """Run an indicator as a service until it is stopped; return the exit code, 2 for a bad setting.
 
-    Where FEATURES switches the service off, it idles and counts as healthy.
+    The indicator's settings are the variables that begin with the service's name. Where FEATURES
+    switches the service off, it idles and counts as healthy.
     """
     try:
+        indicator = make(Settings(os.environ, name.upper().replace("-", "_")))
         common = read_common(os.environ)
     except ValueError as error:
         warn(str(error))
@@ -57,10 +61,10 @@ class Service:
         self._heartbeat = Heartbeat(common.heartbeat_path)
         self._counters = Counters(name, "processed", "signals", "bad", "failed", "trimmed")
         self._unsent: list[Command] = []
-        self._next_housekeeping = 0.0
+        self._next_maintenance = 0.0
 
     def run(self) -> None:
-        """Work until told to stop, whatever becomes of Redis meanwhile."""
+        """Work until told to stop, through any failure of Redis."""
         backoff = Backoff()
         gc.freeze()
         while not self._shutdown.requested:
@@ -79,8 +83,8 @@ class Service:
         with self._shutdown.interrupts():
             batch = self._consumer.read(WAIT_MS)
         self._process(batch)
-        if time.monotonic() >= self._next_housekeeping:
-            self._keep_house()
+        if time.monotonic() >= self._next_maintenance:
+            self._maintain()
         if self._is_behind(batch):
             self._heartbeat.fail("behind its streams")
         else:
@@ -89,7 +93,7 @@ class Service:
             self._shutdown.sleep(PAUSE_SECONDS)
 
     def _prepare(self) -> None:
-        """Connect if need be, publish what could not be published, and find the place again."""
+        """Connect if need be, publish what is still unsent, and find the place in the group."""
         with self._shutdown.interrupts():
             self._redis.connect()
         self._publish()
@@ -97,31 +101,32 @@ class Service:
             info(f"{self._name} reads {', '.join(self._indicator.streams)}")
 
     def _process(self, batch: list[Entry]) -> None:
-        """Compute what follows from the entries, then publish and acknowledge in one go."""
+        """Publish the signals that the entries give rise to and acknowledge them at once."""
         for entry in batch:
             self._unsent += self._react(entry)
         self._unsent += self._consumer.acknowledge(batch)
         self._publish()
 
     def _react(self, entry: Entry) -> list[Command]:
-        """Return what to publish after an entry; one that can't be processed is counted only."""
+        """Return the commands that publish an entry's signals; only count an unusable entry."""
         if entry.fields is None:
             self._counters.add("trimmed")
             return []
         try:
-            commands = [add(self._output, one) for one in self._indicator.update(entry.event())]
+            signals = self._indicator.update(entry.event())
+            commands = [add(self._output, signal) for signal in signals]
         except BadMessage as error:
-            self._report("bad", entry, error)
+            self._skip("bad", entry, error)
             return []
         except Exception as error:  # one event must never stop all later ones
-            self._report("failed", entry, error)
+            self._skip("failed", entry, error)
             return []
         self._counters.add("processed")
         self._counters.add("signals", len(commands))
         return commands
 
-    def _report(self, counter: str, entry: Entry, error: Exception) -> None:
-        """Count a skipped entry; say so at the 1st, 10th, 100th..."""
+    def _skip(self, counter: str, entry: Entry, error: Exception) -> None:
+        """Count a skipped entry; log the 1st, 10th, 100th..."""
         self._counters.add(counter)
         count = self._counters[counter]
         if str(count).rstrip("0") == "1":
@@ -133,8 +138,8 @@ class Service:
             self._redis.transaction(self._unsent)
             self._unsent = []
 
-    def _keep_house(self) -> None:
-        self._next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
+    def _maintain(self) -> None:
+        self._next_maintenance = time.monotonic() + MAINTENANCE_SECONDS
         self._redis.transaction(self._counters.commands())
         self._process(self._consumer.adopt())
 
@@ -144,7 +149,7 @@ class Service:
         return time.time() * 1000 - batch[-1].position[0] > LAG_LIMIT_MS
 
     def _recover(self, error: RedisError, backoff: Backoff) -> None:
-        """Say what is wrong and wait; the next step connects and finds its place again."""
+        """Log the error and wait; the next step connects and finds its place again."""
         if isinstance(error, CommandError) and error.code == "NOGROUP":
             self._consumer.detach()
             return

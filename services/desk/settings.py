@@ -1,4 +1,4 @@
-"""What every service is told by its environment."""
+"""Settings that every service reads from its environment."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ DEFAULT_REDIS = "redis-coordinator:6379"
 
 
 class Common(NamedTuple):
-    """Where Redis is, what this process is called, and where its heartbeat goes."""
+    """The address of Redis, this process's name as a consumer, and its heartbeat's path."""
 
     redis: tuple[str, int]
     consumer: str

@@ -14,7 +14,7 @@ FUSED = "fused"
 
 # About 10 MB of Redis when all are full (52 bytes a trade, 350 a book of ten levels, 96 a signal):
 # minutes of a busy market, far more than a restart takes.
-KEPT: Mapping[str, int] = {
+LENGTHS: Mapping[str, int] = {
     TRADES: 50_000,
     BOOKS: 10_000,
     FUNDING: 5_000,
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def position(self) -> tuple[int, int]:
-        """When Redis took the entry, in milliseconds, and its number within that millisecond."""
+        """The millisecond in which Redis took the entry, and its number within it."""
         time_ms, _, number = self.id.partition(b"-")
         return int(time_ms), int(number)
 
@@ -62,13 +62,13 @@ class Entry:
 def add(stream: str, event: Event) -> Command:
     """Return the command that appends an event and trims the stream in whole nodes."""
     pairs = [text for pair in event.to_fields().items() for text in pair]
-    return ("XADD", stream, "MAXLEN", "~", KEPT[stream], "*", *pairs)
+    return ("XADD", stream, "MAXLEN", "~", LENGTHS[stream], "*", *pairs)
 
 
 def entries(stream: str, reply: Reply) -> list[Entry]:
-    """Read the [id, [name, value, ...]] pairs that XREADGROUP and XAUTOCLAIM answer with."""
-    found = []
+    """Read the [id, [name, value, ...]] pairs that XREADGROUP and XCLAIM answer with."""
+    read = []
     for identifier, flat in reply:
         fields = None if flat is None else dict(zip(flat[::2], flat[1::2], strict=False))
-        found.append(Entry(stream, identifier, fields))
-    return found
+        read.append(Entry(stream, identifier, fields))
+    return read

@@ -1,13 +1,11 @@
-"""What holding a perpetual costs, and when that is extreme: funding rate and basis."""
+"""The cost of holding a perpetual, and its extremes: funding rate and basis."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from desk.events import Event, Signal
 from desk.events import Funding as FundingEvent
-from desk.log import warn
-from desk.series import Gate, SettingError, Settings, SortedWindow, Symbols, is_amount, signals
+from desk.series import Gate, Settings, SortedWindow, Symbols, is_amount, signals
 from desk.service import run
 
 SERVICE = "funding"
@@ -62,11 +60,6 @@ class Funding:
             settings.symbol_limit(),
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Funding":
-        """Build from FUNDING_* variables; raises SettingError."""
-        return cls(Settings(environ, "FUNDING"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a funding update; signal when the symbol's gate opens."""
         if not isinstance(event, FundingEvent) or not abs(event.rate) <= LARGEST_RATE:
@@ -101,15 +94,5 @@ class Funding:
         return 1 if rank <= self._tail and rate < 0.0 else 0
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Funding.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Funding))

@@ -1,12 +1,10 @@
-"""What trading costs and which side has more depth, from the order book."""
+"""The cost of trading and the side with more depth, from the order book."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from desk.events import Book, Event, Signal
-from desk.log import warn
-from desk.series import Ewma, Gate, SettingError, Settings, Symbols, is_amount, sign, signals
+from desk.series import Ewma, Gate, Settings, Symbols, is_amount, sign, signals
 from desk.service import run
 
 SERVICE = "liquidity"
@@ -14,12 +12,43 @@ WIDE = 3
 
 
 class _Quotes:
-    __slots__ = ("gate", "imbalance", "spread")
+    """Averages over time: a book counts for as long as it stands."""
 
-    def __init__(self, spread: Ewma, imbalance: Ewma, gate: Gate) -> None:
-        self.spread = spread
-        self.imbalance = imbalance
+    __slots__ = ("_imbalance", "_latest", "_spread", "_time_ms", "books", "gate")
+
+    def __init__(self, spread_decay: float, depth_decay: float, gate: Gate) -> None:
+        self._spread = Ewma(spread_decay)
+        self._imbalance = Ewma(depth_decay)
+        self._latest = (0.0, 0.0)
+        self._time_ms = 0
+        self.books = 0
         self.gate = gate
+
+    def add(self, spread: float, imbalance: float, time_ms: int) -> None:
+        """Take a book's spread and imbalance; the book before it has stood until now."""
+        if self.books:
+            seconds = (time_ms - self._time_ms) / 1_000.0
+            self._spread.add(self._latest[0], seconds)
+            self._imbalance.add(self._latest[1], seconds)
+        self._latest = (spread, imbalance)
+        self._time_ms = time_ms
+        self.books += 1
+
+    @property
+    def weight(self) -> float:
+        """Weight of the time seen in the average spread, 0 to 1."""
+        return self._spread.weight
+
+    @property
+    def spread(self) -> float:
+        """Average spread in basis points."""
+        return self._spread.value if self._spread.weight else self._latest[0]
+
+    @property
+    def imbalance(self) -> float:
+        """Average depth imbalance, -1 to 1."""
+        value = self._imbalance.value if self._imbalance.weight else self._latest[1]
+        return max(-1.0, min(1.0, value))
 
 
 def relative_spread_bps(book: Book) -> float | None:
@@ -56,10 +85,11 @@ def depth_imbalance(book: Book, levels: int) -> float | None:
 
 
 class Liquidity:
-    """Relative quoted spread and depth imbalance, both averaged over recent books.
+    """Relative quoted spread and depth imbalance.
 
-    The state turns wide when the spread exceeds a multiple of its own slow average; the direction
-    is the side with more depth, and its confidence is the averaged imbalance.
+    Both are averaged with weights that decay per second (SPREAD_DECAY, DEPTH_DECAY). The state
+    turns wide when the spread exceeds a multiple of its own slow average; the direction is the
+    side with more depth, and its confidence is the averaged imbalance.
     """
 
     streams: ClassVar[tuple[str, ...]] = ("books",)
@@ -69,19 +99,13 @@ class Liquidity:
         self._wide_ratio = settings.number("WIDE_RATIO", 2.0, 1.01, 1_000.0)
         self._threshold = settings.number("THRESHOLD", 0.3, 0.001, 1.0)
         self._warmup = settings.whole("WARMUP_BOOKS", 20, 1, 10_000)
-        spread_decay = settings.number("SPREAD_DECAY", 0.99, 0.5, 0.99999)
-        depth_decay = settings.number("DEPTH_DECAY", 0.9, 0.0, 0.9999)
+        spread_decay = settings.number("SPREAD_DECAY", 0.97, 0.5, 0.99999)
+        depth_decay = settings.number("DEPTH_DECAY", 0.7, 0.0, 0.9999)
         interval_ms = settings.interval_ms()
-        self._least_weight = (1.0 - spread_decay**self._warmup) * (1.0 - 1e-9)
         self._symbols = Symbols(
-            lambda: _Quotes(Ewma(spread_decay), Ewma(depth_decay), Gate(interval_ms)),
+            lambda: _Quotes(spread_decay, depth_decay, Gate(interval_ms)),
             settings.symbol_limit(),
         )
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Liquidity":
-        """Build from LIQUIDITY_* variables; raises SettingError."""
-        return cls(Settings(environ, "LIQUIDITY"))
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a book; signal when the symbol's gate opens."""
@@ -94,33 +118,22 @@ class Liquidity:
         quotes = self._symbols.at(event.symbol, event.time_ms)
         if quotes is None:
             return ()
-        quotes.spread.add(spread)
-        quotes.imbalance.add(imbalance)
-        if quotes.spread.weight < self._least_weight:
+        quotes.add(spread, imbalance, event.time_ms)
+        if quotes.books < self._warmup:
             return ()
-        smooth = max(-1.0, min(1.0, quotes.imbalance.value))
+        smooth = quotes.imbalance
         direction = sign(smooth, self._threshold)
-        is_wide = spread > self._wide_ratio * quotes.spread.value
+        is_wide = spread > self._wide_ratio * quotes.spread
         if not quotes.gate.opens(direction + (WIDE if is_wide else 0), event.time_ms):
             return ()
         return signals(
             SERVICE,
             event.symbol,
             event.time_ms,
-            ("relative_spread_bps", spread, 0, quotes.spread.weight),
+            ("relative_spread_bps", spread, 0, quotes.weight),
             ("depth_imbalance", smooth, direction, abs(smooth)),
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Liquidity.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Liquidity))

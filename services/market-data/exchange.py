@@ -27,7 +27,7 @@ def subscription(url: str, symbols: Iterable[str]) -> str:
 
 
 def parse(text: str, now_ms: int) -> Event | None:
-    """Read one message; None for one that is no market event. Raises BadMessage.
+    """Read a message; None if it isn't a market event. Raises BadMessage.
 
     now_ms stands in where the exchange gives no time (spot depth).
     """

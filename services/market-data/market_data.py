@@ -28,7 +28,7 @@ MOST_SYMBOLS = 64
 
 
 class MarketSettings(NamedTuple):
-    """What to publish, and from where."""
+    """The market to publish, and its source."""
 
     source: str
     url: str
@@ -58,10 +58,10 @@ def read_settings(environ: Mapping[str, str]) -> MarketSettings:
 
 
 def make_source(settings: MarketSettings, counters: Counters) -> Source:
-    """Return the source the settings name; raises ValueError for a URL that is none."""
+    """Return the source the settings name; raises ValueError for an invalid URL."""
     if settings.source == "replay":
         return ReplaySource(settings.seed, settings.symbols, settings.rate, counters)
-    from websocket_client import WebSocket, parse_url  # 7 MiB a replay needs not
+    from websocket_client import WebSocket, parse_url  # 7 MiB that a replay doesn't need
 
     address = parse_url(subscription(settings.url, settings.symbols))
     return WebSocketSource(lambda: WebSocket(address), counters)
@@ -80,7 +80,7 @@ class MarketData:
         self._next_counters = 0.0
 
     def run(self) -> None:
-        """Work until told to stop; what came before that is still published."""
+        """Work until told to stop, then publish what has arrived."""
         gc.freeze()
         try:
             while not self._shutdown.requested:
@@ -97,7 +97,7 @@ class MarketData:
         self._publisher.flush()
         if time.monotonic() >= self._next_counters:
             self._next_counters = time.monotonic() + COUNTERS_SECONDS
-            self._publisher.show()
+            self._publisher.write_counters()
         problem = self._publisher.problem or self._source.problem
         if problem:
             self._heartbeat.fail(problem)

@@ -8,34 +8,31 @@ from desk.counters import Counters
 from desk.log import info, warn
 from desk.redis import Command, Redis, RedisError
 
-HELD = 20_000
+CAPACITY = 20_000
 CHUNK = 500
 
 
 class Publisher:
-    """Holds commands until Redis took them; the oldest go when it is full."""
+    """Holds commands until Redis has run them; drops the oldest when it is full."""
 
-    def __init__(self, redis: Redis, counters: Counters, held: int = HELD) -> None:
+    def __init__(self, redis: Redis, counters: Counters, capacity: int = CAPACITY) -> None:
         self._redis = redis
         self._counters = counters
         self._waiting: deque[Command] = deque()
-        self._held = held
+        self._capacity = capacity
         self._backoff = Backoff()
         self._next_attempt = 0.0
         self.problem = ""
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def offer(self, command: Command) -> None:
-        """Take a command to run as soon as Redis can."""
+        """Queue a command to run as soon as Redis can."""
         self._waiting.append(command)
-        if len(self._waiting) > self._held:
+        if len(self._waiting) > self._capacity:
             self._waiting.popleft()
             self._counters.add("dropped")
 
     def flush(self) -> None:
-        """Publish what waits, unless Redis failed a moment ago."""
+        """Publish the queue, unless Redis failed a moment ago."""
         if time.monotonic() < self._next_attempt:
             return
         try:
@@ -44,8 +41,8 @@ class Publisher:
         except RedisError as error:
             self._hold_back(error)
 
-    def show(self) -> None:
-        """Show the counters in Redis and learn whether it is there."""
+    def write_counters(self) -> None:
+        """Write the counters to Redis, which also shows whether Redis is there."""
         if time.monotonic() < self._next_attempt:
             return
         try:

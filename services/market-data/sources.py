@@ -1,4 +1,4 @@
-"""Where market events come from: an exchange's WebSocket, or the replay."""
+"""The sources of market events: an exchange's WebSocket, or the replay."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ class Source(Protocol):
 
 
 class ReplaySource:
-    """The seeded replay in real time; what is late is made up for at once, but not endlessly."""
+    """The seeded replay in real time; it catches up after short delays and skips the rest."""
 
     most_behind_seconds = 5.0
 
@@ -50,9 +50,7 @@ class ReplaySource:
 
 
 class Connection(Protocol):
-    """What WebSocketSource needs of a connection."""
-
-    skipped: int
+    """The part of a WebSocket that WebSocketSource needs."""
 
     def receive(self, timeout_seconds: float) -> tuple[list[str], bool]:
         """Return the messages that are there, and whether there may be more at once."""
@@ -84,7 +82,7 @@ class WebSocketSource:
             self._watch(texts)
             return self._parse(texts), more
         except OSError as error:
-            self._give_up(error)
+            self._disconnect(error)
             return [], False
 
     def _reconnect(self, timeout_seconds: float) -> list[Event]:
@@ -128,7 +126,7 @@ class WebSocketSource:
         if str(count).rstrip("0") == "1":
             warn(f"skipped a message: {error}: {text[:80]!r} ({count} so far)")
 
-    def _give_up(self, error: OSError) -> None:
+    def _disconnect(self, error: OSError) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -10,11 +10,9 @@ from typing import NamedTuple
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
-    BytesMessage,
     CloseConnection,
     Ping,
     RejectConnection,
-    RejectData,
     Request,
     TextMessage,
 )
@@ -54,7 +52,6 @@ class WebSocket:
         self._parts: list[str] = []
         self._messages: list[str] = []
         self._is_accepted = False
-        self.skipped = 0
         self._socket = _open(address)
         try:
             self._shake_hands(address)
@@ -102,6 +99,7 @@ class WebSocket:
         return len(data)
 
     def _handle_events(self) -> None:
+        """React to what came; binary messages are ignored."""
         for event in self._protocol.events():
             if isinstance(event, TextMessage):
                 self._collect(event)
@@ -113,8 +111,6 @@ class WebSocket:
                 raise ConnectionRefusedError(f"refused with status {event.status_code}")
             elif isinstance(event, CloseConnection):
                 raise ConnectionResetError(f"closed by the exchange: {event.code} {event.reason}")
-            elif isinstance(event, BytesMessage | RejectData):
-                self.skipped += isinstance(event, BytesMessage) and event.message_finished
 
     def _collect(self, event: TextMessage) -> None:
         self._parts.append(event.data)

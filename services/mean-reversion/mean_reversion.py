@@ -1,14 +1,13 @@
-"""How far the price strayed from its recent mean: Bollinger's bands on time bars."""
+"""The price's distance from its recent mean: Bollinger's bands on time bars."""
 
-import os
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import sqrt
 from typing import ClassVar
 
 from desk.events import Event, Signal
-from desk.log import warn
-from desk.series import Bars, Gate, SettingError, Settings, Symbols, completed_bar, sign, signals
+from desk.gaps import Moves
+from desk.series import Bars, Gate, Settings, Symbols, completed_bar, sign, signals
 from desk.service import run
 
 SERVICE = "mean-reversion"
@@ -61,7 +60,7 @@ class RollingMoments:
 
     @property
     def is_full(self) -> bool:
-        """Whether `size` values were seen."""
+        """True once `size` values were seen."""
         return len(self._values) == self._size
 
     @property
@@ -71,12 +70,35 @@ class RollingMoments:
 
 
 class _Series:
-    __slots__ = ("bars", "gate", "window")
+    """Closes of the last bars; those without a trade lie on the line between their neighbours.
 
-    def __init__(self, bars: Bars, window: RollingMoments, gate: Gate) -> None:
+    `unseen` holds the variance that they are expected to have about that line: s^2 j (k - j) / k at
+    the j-th of k bars (desk.gaps), less the share that moves the window's mean along.
+    """
+
+    __slots__ = ("_moves", "_size", "bars", "closes", "gate", "unseen")
+
+    def __init__(self, bars: Bars, size: int, gate: Gate) -> None:
         self.bars = bars
-        self.window = window
         self.gate = gate
+        self.closes = RollingMoments(size)
+        self.unseen = RollingMoments(size)
+        self._size = size
+        self._moves = Moves()
+
+    def add(self, close: float) -> None:
+        """Take the close of the bar that was completed."""
+        move = self._moves.add(close, self.bars.elapsed)
+        bars, change, variance = move or (1, 0.0, 0.0)
+        about_mean = variance * (1.0 - min(bars, self._size) / (2.0 * self._size))
+        for left in reversed(range(min(bars, self._size))):
+            self.closes.add(close - left * change)
+            self.unseen.add(about_mean * left * (bars - left) / bars)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the closes, including that expected of bars without a trade."""
+        return sqrt(self.closes.deviation**2 + max(0.0, self.unseen.mean))
 
 
 class MeanReversion:
@@ -100,14 +122,9 @@ class MeanReversion:
             )
         bar_ms, interval_ms = settings.bar_ms(), settings.interval_ms()
         self._symbols = Symbols(
-            lambda: _Series(Bars(bar_ms), RollingMoments(self._length), Gate(interval_ms)),
+            lambda: _Series(Bars(bar_ms), self._length, Gate(interval_ms)),
             settings.symbol_limit(),
         )
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "MeanReversion":
-        """Build from MEAN_REVERSION_* variables; raises SettingError."""
-        return cls(Settings(environ, "MEAN_REVERSION"))
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
@@ -115,12 +132,11 @@ class MeanReversion:
         if completed is None:
             return ()
         trade, series, close = completed
-        window = series.window
-        window.add(close)
-        deviation = window.deviation
-        if not window.is_full or deviation <= FLAT * window.mean:
+        series.add(close)
+        closes, deviation = series.closes, series.deviation
+        if not closes.is_full or deviation <= FLAT * closes.mean:
             return ()
-        z_score = (close - window.mean) / deviation
+        z_score = (close - closes.mean) / deviation
         direction = -sign(z_score, self._bands)
         if not series.gate.opens(direction, trade.time_ms):
             return ()
@@ -134,15 +150,5 @@ class MeanReversion:
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = MeanReversion.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, MeanReversion))

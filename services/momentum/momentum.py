@@ -1,16 +1,14 @@
-"""Is the price gaining speed: MACD, confirmed by Wilder's RSI, on time bars."""
+"""The direction in which the price gains speed: MACD, confirmed by Wilder's RSI, on time bars."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from desk.events import Event, Signal
-from desk.log import warn
+from desk.gaps import Moves
 from desk.series import (
     Bars,
     Ewma,
     Gate,
-    SettingError,
     Settings,
     Symbols,
     completed_bar,
@@ -28,26 +26,31 @@ class WilderRsi:
     RSI = 100 - 100 / (1 + G / L): G and L start as the plain means of the first n gains and
     losses, then G = (G (n - 1) + gain) / n (Wilder 1978, "New Concepts in Technical Trading
     Systems", section VI). Written as 100 (G / (G + L)), so that no division by zero losses arises.
+    Bars without a trade have the gains and losses to be expected (desk.gaps).
     """
 
-    __slots__ = ("_count", "_gain", "_length", "_loss", "_previous")
+    __slots__ = ("_count", "_gain", "_length", "_loss", "_moves")
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._previous: float | None = None
+        self._moves = Moves()
         self._count = 0
         self._gain = 0.0
         self._loss = 0.0
 
-    def add(self, close: float) -> None:
-        """Take the next close."""
-        previous, self._previous = self._previous, close
-        if previous is None:
+    def add(self, close: float, bars: int = 1) -> None:
+        """Take the close that came so many bars after the last."""
+        move = self._moves.add(close, bars)
+        if move is None:
             return
-        change = close - previous
-        self._count = min(self._length, self._count + 1)
-        self._gain += (max(change, 0.0) - self._gain) / self._count
-        self._loss += (max(-change, 0.0) - self._loss) / self._count
+        gain, loss = move.rise_and_fall()
+        missing = min(bars, self._length - self._count)
+        self._count += missing
+        share = missing / self._count
+        if bars > missing:
+            share = 1.0 - (1.0 - share) * (1.0 - 1.0 / self._length) ** (bars - missing)
+        self._gain += (gain - self._gain) * share
+        self._loss += (loss - self._loss) * share
 
     @property
     def value(self) -> float | None:
@@ -63,20 +66,32 @@ class Macd:
 
     MACD = EMA_fast - EMA_slow, signal line = EMA of MACD, histogram = MACD - signal line, each
     EMA with weight 2 / (length + 1) (Appel 1979, "The Moving Average Convergence-Divergence
-    Trading Method").
+    Trading Method"). The closes of bars without a trade lie on the line between their neighbours;
+    of a gap that outlasts the averages only the end is filled in.
     """
 
-    __slots__ = ("_fast", "_missing", "_signal", "_slow", "histogram")
+    __slots__ = ("_close", "_fast", "_longest_gap", "_missing", "_signal", "_slow", "histogram")
 
     def __init__(self, fast: int, slow: int, signal: int) -> None:
         self._fast = Ewma(1.0 - 2.0 / (fast + 1))
         self._slow = Ewma(1.0 - 2.0 / (slow + 1))
         self._signal = Ewma(1.0 - 2.0 / (signal + 1))
         self._missing = slow + signal - 1
+        self._longest_gap = 5 * (slow + signal)
+        self._close: float | None = None
         self.histogram = 0.0
 
-    def add(self, close: float) -> None:
-        """Take the next close."""
+    def add(self, close: float, bars: int = 1) -> None:
+        """Take the close that came so many bars after the last."""
+        previous, self._close = self._close, close
+        if previous is None:
+            self._add_bar(close)
+            return
+        change = (close - previous) / bars
+        for left in reversed(range(min(bars, self._longest_gap))):
+            self._add_bar(close - left * change)
+
+    def _add_bar(self, close: float) -> None:
         self._fast.add(close)
         self._slow.add(close)
         macd = self._fast.value - self._slow.value
@@ -86,7 +101,7 @@ class Macd:
 
     @property
     def is_ready(self) -> bool:
-        """Whether slow + signal - 1 closes were seen, the usual warm-up."""
+        """True once slow + signal - 1 closes were seen, the usual warm-up."""
         return self._missing == 0
 
 
@@ -124,19 +139,14 @@ class Momentum:
             settings.symbol_limit(),
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Momentum":
-        """Build from MOMENTUM_* variables; raises SettingError."""
-        return cls(Settings(environ, "MOMENTUM"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
         completed = completed_bar(self._symbols, event)
         if completed is None:
             return ()
         trade, series, close = completed
-        series.macd.add(close)
-        series.rsi.add(close)
+        series.macd.add(close, series.bars.elapsed)
+        series.rsi.add(close, series.bars.elapsed)
         rsi = series.rsi.value
         if rsi is None or not series.macd.is_ready:
             return ()
@@ -156,15 +166,5 @@ class Momentum:
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Momentum.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Momentum))

@@ -1,44 +1,47 @@
-"""Does the market trend or range: Kaufman's efficiency ratio on time bars."""
+"""Trend or range: Kaufman's efficiency ratio on time bars."""
 
-import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from desk.events import Event, Signal
-from desk.log import warn
-from desk.series import Bars, Gate, SettingError, Settings, Symbols, completed_bar, sign, signals
+from desk.gaps import Moves
+from desk.series import Bars, Gate, Settings, Symbols, completed_bar, sign, signals
 from desk.service import run
 
 SERVICE = "regime"
 
 
 class EfficiencyRatio:
-    """Net change over path length of the last n changes.
+    """Net change over path length of the last n bars.
 
     ER = |c_t - c_(t-n)| / sum |c_i - c_(i-1)| (Kaufman 1995, "Smarter Trading", chapter 7): 1 for
-    a straight line, near 0 for noise. The path is added up afresh per bar from its n steps.
+    a straight line, near 0 for noise. The path is added up afresh per bar from its n steps; bars
+    without a trade have the steps to be expected (desk.gaps).
     """
 
-    __slots__ = ("_previous", "_steps")
+    __slots__ = ("_changes", "_moves", "_path")
 
     def __init__(self, length: int) -> None:
-        self._steps: deque[float] = deque(maxlen=length)
-        self._previous: float | None = None
+        self._changes: deque[float] = deque(maxlen=length)
+        self._path: deque[float] = deque(maxlen=length)
+        self._moves = Moves()
 
-    def add(self, close: float) -> None:
-        """Take the next close."""
-        if self._previous is not None:
-            self._steps.append(close - self._previous)
-        self._previous = close
+    def add(self, close: float, bars: int = 1) -> None:
+        """Take the close that came so many bars after the last."""
+        move = self._moves.add(close, bars)
+        if move is not None:
+            count = min(bars, self._changes.maxlen or 1)
+            self._changes.extend([move.change] * count)
+            self._path.extend([sum(move.rise_and_fall())] * count)
 
     @property
     def value(self) -> float | None:
         """Signed ratio, -1 (straight down) to 1 (straight up), 0 if flat; None before n changes."""
-        if len(self._steps) != self._steps.maxlen:
+        if len(self._changes) != self._changes.maxlen:
             return None
-        path = sum(map(abs, self._steps))
-        return max(-1.0, min(1.0, sum(self._steps) / path)) if path > 0.0 else 0.0
+        path = sum(self._path)
+        return max(-1.0, min(1.0, sum(self._changes) / path)) if path > 0.0 else 0.0
 
 
 class _Series:
@@ -73,18 +76,13 @@ class Regime:
             settings.symbol_limit(),
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Regime":
-        """Build from REGIME_* variables; raises SettingError."""
-        return cls(Settings(environ, "REGIME"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
         completed = completed_bar(self._symbols, event)
         if completed is None:
             return ()
         trade, series, close = completed
-        series.ratio.add(close)
+        series.ratio.add(close, series.bars.elapsed)
         ratio = series.ratio.value
         if ratio is None:
             return ()
@@ -103,15 +101,5 @@ class Regime:
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Regime.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Regime))

@@ -1,18 +1,16 @@
-"""How much could be lost and how much to hold: value at risk, expected shortfall, drawdown."""
+"""Losses to expect and the position they allow: value at risk, expected shortfall, drawdown."""
 
-import os
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import sqrt
 from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
-from desk.log import warn
 from desk.series import (
+    DAY_MS,
     Bars,
     Gate,
-    SettingError,
     Settings,
     SortedWindow,
     Symbols,
@@ -38,39 +36,49 @@ def tail_losses(ordered: "array[float]", tail: float) -> tuple[float, float]:
 
 
 class _Series:
-    """Returns in order of size, and the closes they came from."""
+    """Returns per bar in order of size, and the highest close of the last bars."""
 
-    __slots__ = ("_closes", "_peak", "bars", "gate", "returns")
+    __slots__ = ("_bar", "_close", "_peaks", "_window", "bars", "gate", "returns")
 
     def __init__(self, bars: Bars, window: int, gate: Gate) -> None:
         self.bars = bars
         self.gate = gate
         self.returns = SortedWindow(window)
-        self._closes: deque[float] = deque(maxlen=window + 1)
-        self._peak = 0.0
+        self._window = window
+        self._bar = 0
+        self._close: float | None = None
+        self._peaks: deque[tuple[int, float]] = deque()  # (bar, close): each above all later ones
 
     def add(self, close: float) -> None:
-        """Take the next close."""
-        closes = self._closes
-        if closes:
-            self.returns.add(close / closes[-1] - 1.0)
-        leaving = closes[0] if len(closes) == closes.maxlen else 0.0
-        closes.append(close)
-        self._peak = max(closes) if leaving >= self._peak else max(self._peak, close)
+        """Take the next close; a return over k bars counts as one bar's by the root of k."""
+        bars = self.bars.elapsed
+        if self._close is not None:
+            self.returns.add((close / self._close - 1.0) / sqrt(bars))
+        self._close = close
+        self._bar += bars
+        peaks = self._peaks
+        while peaks and peaks[-1][1] <= close:
+            peaks.pop()
+        peaks.append((self._bar, close))
+        while peaks[0][0] < self._bar - self._window:
+            peaks.popleft()
 
     @property
     def drawdown(self) -> float:
         """Share lost since the highest close of the window, 0 to 1."""
-        return 1.0 - self._closes[-1] / self._peak
+        return 1.0 - self._peaks[-1][1] / self._peaks[0][1]
 
 
 class Risk:
     """Historical value at risk and expected shortfall, drawdown and the position they allow.
 
-    Losses of one bar are scaled to the horizon by the square root of time (J.P. Morgan 1996,
-    "RiskMetrics - Technical Document", 4th edition, section 5.2). The position limit is the share
-    of the equity whose expected shortfall equals the budget, at most 1. A drawdown beyond its
-    limit is a change of state and points down.
+    Value at risk and expected shortfall are losses over the horizon, HORIZON_MS (default 300000),
+    and their signals' names state it: `value_at_risk_300s`. Each of the last WINDOW returns is
+    scaled by the square root of time (J.P. Morgan 1996, "RiskMetrics - Technical Document", 4th
+    edition, section 5.2), first from the bars that it spans to one bar, then to the horizon. The
+    position limit is the share of the equity whose expected shortfall equals the budget, at most
+    1. The drawdown is that of the last WINDOW bars; one beyond its limit is a change of state and
+    points down.
     """
 
     streams: ClassVar[tuple[str, ...]] = ("trades",)
@@ -81,18 +89,15 @@ class Risk:
         if self._warmup > window:
             raise settings.refuse("WARMUP_BARS", f"({self._warmup}) exceeds WINDOW ({window})")
         self._tail = settings.number("TAIL", 0.05, 0.0001, 0.5)
-        self._horizon = sqrt(settings.whole("HORIZON_BARS", 300, 1, 1_000_000))
+        horizon_ms = settings.whole("HORIZON_MS", 300_000, 1_000, 365 * DAY_MS)
         self._budget = settings.number("BUDGET", 0.01, 0.00001, 1.0)
         self._drawdown_limit = settings.number("DRAWDOWN_LIMIT", 0.05, 0.0001, 1.0)
         bar_ms, interval_ms = settings.bar_ms(), settings.interval_ms(10_000)
+        self._scale = sqrt(horizon_ms / bar_ms)
+        self._horizon = f"{horizon_ms / 1_000:g}s"
         self._symbols = Symbols(
             lambda: _Series(Bars(bar_ms), window, Gate(interval_ms)), settings.symbol_limit()
         )
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Risk":
-        """Build from RISK_* variables; raises SettingError."""
-        return cls(Settings(environ, "RISK"))
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
@@ -113,29 +118,19 @@ class Risk:
         self, event: Trade, returns: "array[float]", drawdown: float, direction: int
     ) -> tuple[Signal, ...]:
         at_risk, shortfall = (
-            min(1.0, loss * self._horizon) for loss in tail_losses(returns, self._tail)
+            min(1.0, loss * self._scale) for loss in tail_losses(returns, self._tail)
         )
         limit = min(1.0, self._budget / shortfall) if shortfall > 0.0 else 1.0
         return signals(
             SERVICE,
             event.symbol,
             event.time_ms,
-            ("value_at_risk", at_risk, 0, 1.0),
-            ("expected_shortfall", shortfall, 0, 1.0),
+            (f"value_at_risk_{self._horizon}", at_risk, 0, 1.0),
+            (f"expected_shortfall_{self._horizon}", shortfall, 0, 1.0),
             ("drawdown", drawdown, direction, drawdown),
             ("position_limit", limit, 0, 1.0),
         )
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Risk.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Risk))

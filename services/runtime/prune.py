@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
 
 
 def doomed(prefix: Path, library: Path) -> Iterator[Path]:
-    """List what goes: all but the interpreter in the prefix, and in the library what is named."""
+    """List what is removed: all but the interpreter in the prefix, and the named library parts."""
     for folder in prefix.iterdir():
         if folder.name not in ("bin", "lib"):
             yield folder
@@ -89,11 +89,11 @@ def doomed(prefix: Path, library: Path) -> Iterator[Path]:
     yield from others(library / "encodings", [f"{name}.py" for name in ENCODINGS.split()])
 
 
-def others(folder: Path, kept: Iterable[str]) -> Iterator[Path]:
-    """List what lies in a folder and matches none of the patterns."""
-    patterns = tuple(kept)
+def others(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    """List the files and folders in a folder that match no pattern."""
+    wanted = tuple(patterns)
     for path in folder.iterdir():
-        if not any(path.match(pattern) for pattern in patterns):
+        if not any(path.match(pattern) for pattern in wanted):
             yield path
 
 

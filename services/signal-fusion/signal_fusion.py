@@ -1,13 +1,11 @@
 """One opinion per symbol: all services' directions fused by confidence-weighted log-odds."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import exp2, log, tanh
 from typing import ClassVar
 
 from desk.events import Event, Signal
-from desk.log import warn
-from desk.series import Gate, SettingError, Settings, Symbols, sign, signals
+from desk.series import Gate, Settings, Symbols, sign, signals
 from desk.service import run
 
 SERVICE = "signal-fusion"
@@ -91,11 +89,6 @@ class SignalFusion:
             tolerance_ms=self._age_limit_ms,
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "SignalFusion":
-        """Build from SIGNAL_FUSION_* variables; raises SettingError."""
-        return cls(Settings(environ, "SIGNAL_FUSION"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a service's signal; signal the fused opinion when the symbol's gate opens."""
         if not isinstance(event, Signal) or event.service == SERVICE:
@@ -119,15 +112,5 @@ class SignalFusion:
         return signals(SERVICE, event.symbol, now_ms, reading)
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = SignalFusion.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator, output=OUTPUT)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, SignalFusion, output=OUTPUT))

@@ -7,14 +7,14 @@ from typing import Any
 
 TIMEOUT_SECONDS = 10.0
 LARGEST_ANSWER = 1 << 20
-TOKEN_SIGNS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_-")
+TOKEN_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_-")
 
 
 class TelegramError(Exception):
     """Telegram could not be reached or does not work now; trying again later may help."""
 
 
-class SlowDown(TelegramError):  # noqa: N818 - what Telegram says
+class SlowDown(TelegramError):  # noqa: N818 - names the answer
     """Telegram asks to wait."""
 
     def __init__(self, retry_seconds: float) -> None:
@@ -22,19 +22,21 @@ class SlowDown(TelegramError):  # noqa: N818 - what Telegram says
         self.retry_seconds = retry_seconds
 
 
-class Refused(TelegramError):  # noqa: N818 - what Telegram did
-    """Telegram will never take this message: trying again is no use."""
+class Refused(TelegramError):  # noqa: N818 - names the answer
+    """Telegram will never take this message: trying again is useless."""
 
 
 class Api:
-    """One connection to the Bot API; raises ValueError for a token or URL that is none."""
+    """One connection to the Bot API; raises ValueError for an invalid token or URL."""
 
     def __init__(self, url: str, token: str) -> None:
         scheme, _, host = url.rstrip("/").partition("://")
         if scheme not in ("http", "https") or not host or "/" in host:
-            raise ValueError(f"TELEGRAM_API_URL={url!r} is not like https://api.telegram.org")
-        if not token or not TOKEN_SIGNS.issuperset(token):
-            raise ValueError("the Telegram token has signs that no token has")
+            raise ValueError(
+                f"TELEGRAM_API_URL={url!r} is not valid (write https://api.telegram.org)"
+            )
+        if not token or not TOKEN_CHARACTERS.issuperset(token):
+            raise ValueError("the Telegram token is not valid: no token has such characters")
         self._path = f"/bot{token}"
         is_plain = scheme == "http"
         kind = http.client.HTTPConnection if is_plain else http.client.HTTPSConnection

@@ -1,4 +1,4 @@
-"""What the bot is told by its environment."""
+"""Settings that the bot reads from its environment."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ LEAST_CONFIDENCE = 0.3
 
 
 class BotSettings(NamedTuple):
-    """Where messages go; without a token nowhere."""
+    """The chat that messages go to; without a token they are only logged."""
 
     url: str
     token: str
@@ -25,7 +25,7 @@ def read_settings(environ: Mapping[str, str]) -> BotSettings:
         raise ValueError(f"the token file {path} can't be read: {error}") from error
     chat = environ.get("TELEGRAM_CHAT_ID", "").strip()
     if token and not chat.removeprefix("-").isdecimal():
-        raise ValueError(f"TELEGRAM_CHAT_ID={chat!r} is not a chat's number; a token needs one")
+        raise ValueError(f"TELEGRAM_CHAT_ID={chat!r} is not a valid chat number; a token needs one")
     confidence = environ.get("TELEGRAM_LEAST_CONFIDENCE") or str(LEAST_CONFIDENCE)
     return BotSettings(
         url=environ.get("TELEGRAM_API_URL") or DEFAULT_URL,

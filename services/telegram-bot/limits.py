@@ -9,7 +9,7 @@ MOST_CHATS = 1_000
 
 
 class Limits:
-    """When the next message may go out. Times are any clock's that never steps back."""
+    """The time of the next message, by any clock that never steps back."""
 
     def __init__(self) -> None:
         self._chats: dict[int, float] = {}
@@ -30,5 +30,5 @@ class Limits:
 
     def _hold(self, chat: int, until: float, now: float) -> None:
         if len(self._chats) >= MOST_CHATS:
-            self._chats = {one: time for one, time in self._chats.items() if time > now}
+            self._chats = {chat_id: time for chat_id, time in self._chats.items() if time > now}
         self._chats[chat] = max(until, self._chats.get(chat, 0.0))

@@ -1,6 +1,6 @@
-"""Which fused signals become messages, and which message is next.
+"""Fused signals on their way to becoming messages.
 
-One message waits per symbol, always the newest: when sending is slow, old opinions are of no use.
+One message waits per symbol, always the newest: when sending is slow, old opinions are useless.
 The same opinion about a symbol is not repeated within half an hour.
 """
 
@@ -12,7 +12,7 @@ from desk.streams import Entry
 REPEAT_SECONDS = 1_800
 STALE_MS = 600_000
 MOST_SYMBOLS = 1_000
-WORDS = {1: "▲ up", -1: "▼ down", 0: "■ no direction any more"}
+DIRECTIONS = {1: "▲ up", -1: "▼ down", 0: "■ no direction any more"}
 
 
 class Message(NamedTuple):
@@ -23,10 +23,10 @@ class Message(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What the chat reads."""
+        """The text as the chat shows it."""
         signal = self.signal
-        words = f"{signal.symbol} {WORDS[signal.direction]}"
-        return f"{words}, confidence {signal.confidence:.0%}" if signal.direction else words
+        opinion = f"{signal.symbol} {DIRECTIONS[signal.direction]}"
+        return f"{opinion}, confidence {signal.confidence:.0%}" if signal.direction else opinion
 
 
 class Outbox:
@@ -43,15 +43,15 @@ class Outbox:
         """Forget what waits; its entries will be read again."""
         self._waiting.clear()
 
-    def offer(self, message: Message, said: int) -> list[Entry]:
-        """Take a signal, knowing the direction last said; return the entries done with.
+    def offer(self, message: Message, previous: int) -> list[Entry]:
+        """Take a signal, given the direction sent before; return the entries that are done with.
 
-        Those are the signal's own if it is not worth a message, and one it takes the place of.
+        Those are its own entry if it is not worth a message, and that of the message it replaces.
         """
         symbol = message.signal.symbol
         older = self._waiting.pop(symbol, None)
         done = [older.entry] if older else []
-        if self._is_news(message.signal, said) and len(self._waiting) < MOST_SYMBOLS:
+        if self._is_news(message.signal, previous) and len(self._waiting) < MOST_SYMBOLS:
             self._waiting[symbol] = message
         else:
             done.append(message.entry)
@@ -73,7 +73,7 @@ class Outbox:
         """Take out a message that was sent or refused."""
         self._waiting.pop(message.signal.symbol, None)
 
-    def _is_news(self, signal: Signal, said: int) -> bool:
-        if signal.direction == said:
+    def _is_news(self, signal: Signal, previous: int) -> bool:
+        if signal.direction == previous:
             return False
         return signal.direction == 0 or signal.confidence >= self._least_confidence

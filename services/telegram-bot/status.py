@@ -1,4 +1,4 @@
-"""What /status answers: how the desk is, from what its services show in Redis."""
+"""The answer to /status: the state of the desk, from its services' counters in Redis."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ MIB = 1 << 20
 
 
 def read_status(redis: Redis, now_ms: int) -> str:
-    """Gather the figures and word them; raises RedisError."""
+    """Read the figures and format them; raises RedisError."""
     keys = sorted(key.decode() for key in _scan(redis, "stats:*"))
     answers = redis.pipeline([("HGETALL", key) for key in keys])
     stats = {
@@ -20,16 +20,16 @@ def read_status(redis: Redis, now_ms: int) -> str:
     newest = entries(FUSED, redis.call("XREVRANGE", FUSED, "+", "-", "COUNT", 1))
     last_ms = newest[0].position[0] if newest else None
     memory = _info(redis.call("INFO", "memory"))
-    return word_status(stats, last_ms, memory, now_ms)
+    return format_status(stats, last_ms, memory, now_ms)
 
 
-def word_status(
+def format_status(
     stats: Mapping[str, Mapping[str, int]],
     last_signal_ms: int | None,
     memory: Mapping[str, str],
     now_ms: int,
 ) -> str:
-    """Word the status: last signal, each service's counters, Redis memory."""
+    """Format the status: last signal, each service's counters, Redis memory."""
     if last_signal_ms is None:
         last = "none yet"
     else:
@@ -48,8 +48,8 @@ def _scan(redis: Redis, pattern: str) -> list[bytes]:
     keys: list[bytes] = []
     cursor = b"0"
     while True:
-        cursor, found = redis.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1_000)
-        keys += found
+        cursor, page = redis.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1_000)
+        keys += page
         if cursor == b"0":
             return list(dict.fromkeys(keys))
 

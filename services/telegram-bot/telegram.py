@@ -2,7 +2,6 @@
 
 import threading
 from collections import deque
-from typing import Any, Protocol
 
 from api import Api, Refused, SlowDown, TelegramError
 from desk.backoff import Backoff
@@ -10,18 +9,10 @@ from desk.log import warn
 from updates import Updates
 
 
-class Caller(Protocol):
-    """The part of Api that sending needs."""
-
-    def call(self, method: str, arguments: dict[str, Any], wait_seconds: float = 0.0) -> Any:
-        """Call a method of the Bot API."""
-        ...
-
-
 class TelegramSender:
-    """Sends texts; tells how long to hold back when Telegram asks to, or can't be reached."""
+    """Sends texts; returns how long to hold back when Telegram asks to, or can't be reached."""
 
-    def __init__(self, api: Caller) -> None:
+    def __init__(self, api: Api) -> None:
         self._api = api
         self._backoff = Backoff(first=1.0, most=60.0)
 
@@ -33,7 +24,7 @@ class TelegramSender:
             warn(str(error))
             return max(1.0, error.retry_seconds)
         except Refused as error:
-            warn(f"{error}; the message is given up")
+            warn(f"{error}; the message is dropped")
         except TelegramError as error:
             seconds = self._backoff.seconds()
             warn(f"{error}; trying again in {seconds:.0f} s")
@@ -45,7 +36,7 @@ class TelegramSender:
 def start(url: str, token: str, chat: int) -> tuple[TelegramSender, deque[int]]:
     """Start polling for questions; return the sender and where questions appear.
 
-    Raises ValueError for a token or URL that is none.
+    Raises ValueError for an invalid token or URL.
     """
     updates = Updates(Api(url, token), chat)
     threading.Thread(target=updates.run, name="updates", daemon=True).start()

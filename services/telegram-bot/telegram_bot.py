@@ -18,7 +18,7 @@ from desk.events import BadMessage, Signal
 from desk.features import idle, is_enabled
 from desk.heartbeat import Heartbeat
 from desk.log import info, warn
-from desk.redis import CommandError, Redis, RedisError
+from desk.redis import Command, CommandError, Redis, RedisError
 from desk.settings import Common, read_common
 from desk.shutdown import Shutdown, Stopped
 from desk.streams import FUSED, Entry
@@ -29,12 +29,12 @@ from status import read_status
 SERVICE = "telegram-bot"
 WAIT_MS = 1_000
 BUSY_WAIT_MS = 100
-HOUSEKEEPING_SECONDS = 5.0
-LONGEST_WORD = 4_096
+MAINTENANCE_SECONDS = 5.0
+LONGEST_TEXT = 4_096
 
 
 class Sender(Protocol):
-    """How a message leaves the bot."""
+    """The way a message leaves the bot."""
 
     def send(self, chat: int, text: str) -> float:
         """Send a text; return the seconds to hold back, 0 when it was taken or refused for good."""
@@ -42,7 +42,7 @@ class Sender(Protocol):
 
 
 class LogSender:
-    """Says what would be sent."""
+    """Logs what would be sent."""
 
     def send(self, chat: int, text: str) -> float:
         """Log the text."""
@@ -71,11 +71,11 @@ class Bot:
         self._counters = Counters(SERVICE, "read", "sent", "bad", "stale", "answers")
         self._outbox = Outbox(settings.least_confidence)
         self._limits = Limits()
-        self._told: dict[str, tuple[int, float]] = {}
-        self._next_housekeeping = 0.0
+        self._latest: dict[str, tuple[int, float]] = {}
+        self._next_maintenance = 0.0
 
     def run(self) -> None:
-        """Work until told to stop, whatever becomes of Redis or Telegram meanwhile."""
+        """Work until told to stop, through any failure of Redis or Telegram."""
         backoff = Backoff()
         gc.freeze()
         while not self._shutdown.requested:
@@ -99,8 +99,8 @@ class Bot:
         self._take(batch)
         self._send_next()
         self._answer_next()
-        if time.monotonic() >= self._next_housekeeping:
-            self._keep_house()
+        if time.monotonic() >= self._next_maintenance:
+            self._maintain()
         self._heartbeat.beat()
         if len(batch) < BATCH and is_busy:
             self._shutdown.sleep(BUSY_WAIT_MS / 1000)
@@ -118,16 +118,16 @@ class Bot:
                 done.append(entry)
                 continue
             if isinstance(signal, Signal):
-                said = self._said(signal.symbol)
-                done += self._outbox.offer(Message(signal=signal, entry=entry), said)
+                direction = self._latest_direction(signal.symbol)
+                done += self._outbox.offer(Message(signal=signal, entry=entry), direction)
         self._redis.transaction(self._consumer.acknowledge(done))
 
-    def _said(self, symbol: str) -> int:
-        """Return the direction last told about a symbol; 0 if none, or too long ago.
+    def _latest_direction(self, symbol: str) -> int:
+        """Return the direction last sent for a symbol; 0 if none, or too long ago.
 
         Redis remembers over restarts of the bot, the bot over restarts of Redis.
         """
-        direction, until = self._told.get(symbol, (0, 0.0))
+        direction, until = self._latest.get(symbol, (0, 0.0))
         if time.monotonic() < until:
             return direction
         return int(self._redis.call("GET", f"sent:{symbol}") or 0)
@@ -143,17 +143,17 @@ class Bot:
         self._outbox.remove(message)
         self._counters.add("sent")
         signal = message.signal
-        if len(self._told) >= MOST_SYMBOLS:
-            self._told.clear()
-        self._told[signal.symbol] = (signal.direction, time.monotonic() + REPEAT_SECONDS)
-        said = ("SET", f"sent:{signal.symbol}", signal.direction, "EX", REPEAT_SECONDS)
-        self._redis.transaction([said, *self._consumer.acknowledge([message.entry])])
+        if len(self._latest) >= MOST_SYMBOLS:
+            self._latest.clear()
+        self._latest[signal.symbol] = (signal.direction, time.monotonic() + REPEAT_SECONDS)
+        command: Command = ("SET", f"sent:{signal.symbol}", signal.direction, "EX", REPEAT_SECONDS)
+        self._redis.transaction([command, *self._consumer.acknowledge([message.entry])])
 
     def _answer_next(self) -> None:
         if not self._questions or not self._may_send():
             return
         text = read_status(self._redis, int(time.time() * 1000))
-        if self._send(text[:LONGEST_WORD]):
+        if self._send(text[:LONGEST_TEXT]):
             self._questions.popleft()
             self._counters.add("answers")
 
@@ -161,7 +161,7 @@ class Bot:
         return self._limits.wait_seconds(self._chat, time.monotonic()) <= 0.0
 
     def _send(self, text: str) -> bool:
-        """Send, unless told to stop meanwhile; return whether the text is done with."""
+        """Send, unless told to stop; return whether the text is done with."""
         with self._shutdown.interrupts():
             retry_seconds = self._sender.send(self._chat, text)
         now = time.monotonic()
@@ -171,13 +171,13 @@ class Bot:
         self._limits.sent(self._chat, now)
         return True
 
-    def _keep_house(self) -> None:
-        self._next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
+    def _maintain(self) -> None:
+        self._next_maintenance = time.monotonic() + MAINTENANCE_SECONDS
         self._redis.transaction(self._counters.commands())
         self._take(self._consumer.adopt())
 
     def _recover(self, error: RedisError, backoff: Backoff) -> None:
-        """Say what is wrong and wait; the next step connects and finds its place again."""
+        """Log the error and wait; the next step connects and finds its place again."""
         if isinstance(error, CommandError) and error.code == "NOGROUP":
             self._consumer.detach()
             return
@@ -206,7 +206,7 @@ def main() -> int:
 
 
 def _connect(settings: BotSettings) -> tuple[Sender, deque[int]]:
-    """Return how messages leave, and where questions appear; both dead ends without a token."""
+    """Return the sender and the queue of questions; without a token only a log and no questions."""
     if not settings.token:
         return LogSender(), deque()
     from telegram import start  # 7 MiB that only a bot with a token needs

@@ -2,10 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
-from api import SlowDown, TelegramError
+from api import Api, SlowDown, TelegramError
 from desk.backoff import Backoff
 from desk.log import warn
 
@@ -14,25 +14,16 @@ OLD_SECONDS = 60
 MOST_QUESTIONS = 8
 
 
-class Caller(Protocol):
-    """The part of Api this needs."""
-
-    def call(self, method: str, arguments: dict[str, Any], wait_seconds: float = 0.0) -> Any:
-        """Call a method of the Bot API."""
-        ...
-
-
 class Updates:
     """Puts the chat into `questions` each time someone there asks for /status.
 
     Other chats get no answer: the bot's name is public, the desk's state is not.
     """
 
-    def __init__(self, api: Caller, chat: int, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, api: Api, chat: int) -> None:
         self.questions: deque[int] = deque(maxlen=MOST_QUESTIONS)
         self._api = api
         self._chat = chat
-        self._sleep = sleep
         self._offset = 0
         self._backoff = Backoff(first=1.0, most=60.0)
 
@@ -51,18 +42,18 @@ class Updates:
             self._backoff.reset()
             self._read(updates)
         except SlowDown as error:
-            self._sleep(error.retry_seconds)
+            time.sleep(error.retry_seconds)
         except TelegramError as error:
             seconds = self._backoff.seconds()
             warn(f"{error}; asking again in {seconds:.0f} s")
-            self._sleep(seconds)
+            time.sleep(seconds)
 
     def _read(self, updates: Sequence[dict[str, Any]]) -> None:
         for update in updates or ():
             self._offset = max(self._offset, int(update.get("update_id", 0)) + 1)
             message = update.get("message") or {}
-            words = str(message.get("text", "")).split()
-            command = words[0].partition("@")[0] if words else ""
+            parts = str(message.get("text", "")).split()
+            command = parts[0].partition("@")[0] if parts else ""
             is_fresh = time.time() - float(message.get("date", 0)) < OLD_SECONDS
             chat = (message.get("chat") or {}).get("id")
             if command == "/status" and chat == self._chat and is_fresh:

@@ -1,18 +1,15 @@
-"""How much the price moves: RiskMetrics' exponentially weighted variance of bar returns."""
+"""The size of the price's moves: RiskMetrics' exponentially weighted variance of bar returns."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import log, sqrt
 from typing import ClassVar
 
 from desk.events import Event, Signal
-from desk.log import warn
 from desk.series import (
     DAY_MS,
     Bars,
     Ewma,
     Gate,
-    SettingError,
     Settings,
     Symbols,
     completed_bar,
@@ -51,7 +48,8 @@ class Volatility:
     1996, "RiskMetrics - Technical Document", 4th edition, section 5.2). Scaled by the square root
     of time to a year of 365 days, since the market never closes. The state is calm, usual or
     stressed by the ratio of fast to slow; none says where the price goes, so the direction is 0.
-    Confidence is the weight of what was seen, 1 - d^t.
+    Confidence is the weight of what was seen, 1 - d^t. The weights decay per return, whatever time
+    it spans, so that the figure is as precise for a symbol that trades rarely.
     """
 
     streams: ClassVar[tuple[str, ...]] = ("trades",)
@@ -70,11 +68,6 @@ class Volatility:
             lambda: _Series(Bars(bar_ms), Ewma(fast), Ewma(slow), Gate(interval_ms)),
             settings.symbol_limit(),
         )
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Volatility":
-        """Build from VOLATILITY_* variables; raises SettingError."""
-        return cls(Settings(environ, "VOLATILITY"))
 
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal when it completes a bar and the symbol's gate opens."""
@@ -109,15 +102,5 @@ class Volatility:
         return -1 if ratio <= 1.0 / self._stress else 0
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = Volatility.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, Volatility))

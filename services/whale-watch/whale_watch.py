@@ -1,14 +1,12 @@
 """Trades far larger than usual: a robust z-score of the traded notional."""
 
-import os
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import log
 from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
-from desk.log import warn
-from desk.series import Gate, SettingError, Settings, SortedWindow, Symbols, is_amount, signals
+from desk.series import Gate, Settings, SortedWindow, Symbols, is_amount, signals
 from desk.service import run
 
 SERVICE = "whale-watch"
@@ -82,11 +80,6 @@ class WhaleWatch:
             lambda: _Trades(SortedWindow(size), Gate(interval_ms)), settings.symbol_limit()
         )
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "WhaleWatch":
-        """Build from WHALE_WATCH_* variables; raises SettingError."""
-        return cls(Settings(environ, "WHALE_WATCH"))
-
     def update(self, event: Event) -> Iterable[Signal]:
         """Take a trade; signal if it is a whale and the symbol's gate opens."""
         if not isinstance(event, Trade):
@@ -124,15 +117,5 @@ class WhaleWatch:
         return NORMAL_MAD * (size - center) / deviation
 
 
-def main() -> int:
-    """Run the service until it is told to stop; return the exit code, 2 for a bad setting."""
-    try:
-        indicator = WhaleWatch.from_env(os.environ)
-    except SettingError as error:
-        warn(str(error))
-        return 2
-    return run(SERVICE, indicator)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(SERVICE, WhaleWatch))

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ FOLDERS = ("", "market-data", "telegram-bot", "runtime")
 sys.path[:0] = [path for path in (str(SERVICES / name) for name in FOLDERS) if path not in sys.path]
 
 from desk.redis import Redis  # noqa: E402
-from running import RedisServer, ServiceProcess  # noqa: E402 - the path is only now complete
+from running import Launch, RedisServer, ServiceProcess  # noqa: E402 - the path is only now complete
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def launch(redis_server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
+def launch(redis_server: RedisServer, tmp_path: Path) -> Iterator[Launch]:
     """Start services against the running server; what still runs at the end is killed."""
     started: list[ServiceProcess] = []
 
     def start(script: Path, **environment: str) -> ServiceProcess:
-        address = {"REDIS_ADDRESS": f"127.0.0.1:{redis_server.port}"}
-        started.append(ServiceProcess(script, {**address, **environment}, tmp_path))
+        address = {"REDIS_ADDRESS": "{}:{}".format(*redis_server.address)}
+        started.append(ServiceProcess(script, address | environment, tmp_path))
         return started[-1]
 
     yield start

@@ -17,6 +17,11 @@ from desk.redis import Redis, RedisError
 SERVICES = Path(__file__).parents[2] / "services"
 STAND_INS = Path(__file__).parent / "stand_ins"
 PATIENCE_SECONDS = 20.0
+ENVIRONMENT = {
+    **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+    "PYTHONPATH": os.pathsep.join((str(SERVICES), str(STAND_INS))),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 def eventually(holds: Callable[[], Any], what: str = "") -> Any:
@@ -35,38 +40,22 @@ class RedisServer:
 
     def __init__(self, program: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+            self.address: tuple[str, int] = free.getsockname()
         self._command = [
             *(program, str(SERVICES / "redis-coordinator" / "valkey.conf")),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
+            *("--port", str(self.address[1]), "--bind", "127.0.0.1", "--dir", str(folder)),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        return "127.0.0.1", self.port
-
-    def start(self, *options: str) -> None:
+    def start(self) -> None:
         """Start it and wait until it answers."""
-        self._process = subprocess.Popen(
-            [*self._command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        eventually(self.answers, "Redis answers")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._command, **quiet)
+        eventually(self._answers, "Redis answers")
 
-    def answers(self) -> bool:
-        """Say whether it answers a PING."""
-        client = self.client()
-        try:
-            return bool(client.call("PING") == b"PONG")
-        except RedisError:
-            return False
-        finally:
-            client.close()
-
-    def client(self, name: str = "test") -> Redis:
+    def client(self) -> Redis:
         """Return a client; the test closes it."""
-        return Redis(self.address, name)
+        return Redis(self.address, "test")
 
     def send_signal(self, number: int) -> None:
         """Send the process a signal."""
@@ -81,25 +70,27 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def _answers(self) -> bool:
+        client = self.client()
+        try:
+            return bool(client.call("PING") == b"PONG")
+        except RedisError:
+            return False
+        finally:
+            client.close()
+
 
 class ServiceProcess:
     """A service started as its container would start it."""
 
     def __init__(self, script: Path, environment: Mapping[str, str], folder: Path) -> None:
-        self.heartbeat = folder / f"heartbeat-{script.stem}"
+        self._heartbeat = folder / f"heartbeat-{script.stem}"
         self._log = folder / f"log-{script.stem}-{os.urandom(4).hex()}"
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        own = {"HEARTBEAT": str(self._heartbeat), "CONSUMER": "this-one"}
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, str(script)],
-                env={
-                    **inherited,
-                    "PYTHONPATH": os.pathsep.join((str(SERVICES), str(STAND_INS))),
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                    "HEARTBEAT": str(self.heartbeat),
-                    "CONSUMER": "this-one",
-                    **environment,
-                },
+                env={**ENVIRONMENT, **own, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -113,18 +104,20 @@ class ServiceProcess:
         """Wait until a text is printed."""
         eventually(lambda: text in self.output, f"{text!r} in {self.output[-2000:]}")
 
+    def refuses(self, setting: str) -> None:
+        """Wait until it ends because of a setting that it names."""
+        assert self.process.wait(timeout=PATIENCE_SECONDS) == 2
+        assert setting in self.output
+
     @property
-    def health(self) -> tuple[int, str]:
-        """Return until when it counts as healthy and what it says; (0, "") before that."""
-        if not self.heartbeat.exists():
-            return 0, ""
-        until, _, state = self.heartbeat.read_text().strip().partition(" ")
-        return int(until), state
+    def state(self) -> str:
+        """What its heartbeat says; nothing before the first."""
+        return self._read_heartbeat()[1]
 
     def is_healthy(self) -> bool:
         """Say whether the health check would pass."""
         uptime = float(Path("/proc/uptime").read_text().split()[0])
-        return self.health[0] > uptime
+        return self._read_heartbeat()[0] > uptime
 
     def stop(self, within_seconds: float = 2.0) -> int:
         """Send SIGTERM; return the exit code, or fail if it takes longer than promised."""
@@ -135,3 +128,31 @@ class ServiceProcess:
         """End it without any warning."""
         self.process.kill()
         self.process.wait()
+
+    def _read_heartbeat(self) -> tuple[int, str]:
+        if not self._heartbeat.exists():
+            return 0, ""
+        until, _, state = self._heartbeat.read_text().strip().partition(" ")
+        return int(until), state
+
+
+Launch = Callable[..., ServiceProcess]
+
+
+def rows(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
+    """Return the fields of every entry of a stream, in order."""
+    return [
+        dict(zip(flat[::2], flat[1::2], strict=True))
+        for _, flat in redis.call("XRANGE", stream, "-", "+")
+    ]
+
+
+def counters(redis: Redis, service: str) -> dict[str, int]:
+    """Return what a service counts."""
+    flat = redis.call("HGETALL", f"stats:{service}")
+    return {key.decode(): int(value) for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def has_acknowledged(redis: Redis, stream: str, group: str) -> bool:
+    """Say whether nothing that the group read waits any more."""
+    return bool(redis.call("XPENDING", stream, group)[0] == 0)

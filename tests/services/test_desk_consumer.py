@@ -2,26 +2,19 @@
 
 import pytest
 
-import desk.consumer
 from desk.consumer import Consumer
 from desk.events import BadMessage, Trade
 from desk.redis import CommandError, Redis
 from desk.streams import TRADES, Entry, add
 
 
-def trade(number: int) -> Trade:
-    return Trade(
-        symbol="BTCUSDT", price=1.0, quantity=1.0, taker_is_buyer=True, time_ms=1, id=number
-    )
-
-
 def publish(redis: Redis, *numbers: int) -> None:
-    redis.pipeline([add(TRADES, trade(number)) for number in numbers])
+    trades = (Trade("BTCUSDT", 1.0, 1.0, True, 1, number) for number in numbers)
+    redis.pipeline([add(TRADES, trade) for trade in trades])
 
 
 def numbers(entries: list[Entry]) -> list[int]:
-    found = [entry.event() for entry in entries]
-    return [event.id for event in found if isinstance(event, Trade)]
+    return [event.id for event in (entry.event() for entry in entries) if isinstance(event, Trade)]
 
 
 def attached(redis: Redis, name: str = "one") -> Consumer:
@@ -32,66 +25,48 @@ def attached(redis: Redis, name: str = "one") -> Consumer:
 
 def read_all(consumer: Consumer) -> list[Entry]:
     """Read until nothing more comes: pending entries to their end, then new ones to theirs."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     ends = 0
     while ends < 2:
         batch = consumer.read(1)
         ends += not batch
-        found += batch
-    return found
+        entries += batch
+    return entries
 
 
-def test_a_new_group_starts_with_everything_the_stream_keeps(redis: Redis) -> None:
-    publish(redis, 1, 2, 3)
-    assert numbers(read_all(attached(redis))) == [1, 2, 3]
-
-
-def test_entries_come_in_order_across_batches(
+def test_a_new_group_gets_all_that_the_stream_keeps_in_order_over_batches(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.consumer, "BATCH", 3)
+    monkeypatch.setattr("desk.consumer.BATCH", 3)
     publish(redis, *range(10))
     assert numbers(read_all(attached(redis))) == list(range(10))
 
 
-def test_what_was_not_acknowledged_comes_again_after_a_crash(
+def test_only_what_was_not_acknowledged_comes_again_after_a_crash(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.consumer, "BATCH", 2)
+    monkeypatch.setattr("desk.consumer.BATCH", 2)
     publish(redis, 1, 2, 3, 4, 5)
     entries = read_all(attached(redis))
     redis.transaction(attached(redis).acknowledge(entries[1:2]))
     publish(redis, 6)
-    assert numbers(read_all(attached(redis))) == [1, 3, 4, 5, 6]
-
-
-def test_acknowledged_entries_never_come_again(redis: Redis) -> None:
-    publish(redis, 1, 2)
-    consumer = attached(redis)
-    redis.transaction(consumer.acknowledge(read_all(consumer)))
+    again = read_all(attached(redis))
+    assert numbers(again) == [1, 3, 4, 5, 6]
+    redis.transaction(attached(redis).acknowledge(again))
     assert read_all(attached(redis)) == []
 
 
-def test_what_another_consumer_left_behind_is_adopted(
+def test_what_another_consumer_left_behind_is_adopted_but_not_what_is_its_own(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(redis, 1, 2)
     assert numbers(read_all(attached(redis, "dead"))) == [1, 2]
     survivor = attached(redis)
     assert survivor.adopt() == []
-    monkeypatch.setattr(desk.consumer, "ABANDONED_MS", -1)
+    monkeypatch.setattr("desk.consumer.ABANDONED_MS", -1)
     assert numbers(survivor.adopt()) == [1, 2]
     assert redis.call("XPENDING", TRADES, "group")[3] == [[b"one", b"2"]]
-
-
-def test_own_entries_still_being_worked_on_are_not_adopted(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk.consumer, "ABANDONED_MS", -1)
-    publish(redis, 1)
-    consumer = attached(redis)
-    assert numbers(read_all(consumer)) == [1]
-    assert consumer.adopt() == []
+    assert survivor.adopt() == []
 
 
 def test_consumers_long_silent_with_nothing_left_are_forgotten(
@@ -102,7 +77,7 @@ def test_consumers_long_silent_with_nothing_left_are_forgotten(
     redis.transaction(dead.acknowledge(read_all(dead)))
     survivor = attached(redis)
     survivor.read(1)
-    monkeypatch.setattr(desk.consumer, "FORGOTTEN_MS", -1)
+    monkeypatch.setattr("desk.consumer.FORGET_MS", -1)
     survivor.adopt()
     names = [info[1] for info in redis.call("XINFO", "CONSUMERS", TRADES, "group")]
     assert names == [b"one"]
@@ -132,6 +107,6 @@ def test_a_vanished_group_is_reported_and_found_again(redis: Redis) -> None:
 
 
 def test_streams_are_trimmed(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.streams.KEPT", {TRADES: 1_000})
+    monkeypatch.setattr("desk.streams.LENGTHS", {TRADES: 1_000})
     publish(redis, *range(5_000))
     assert 1_000 <= redis.call("XLEN", TRADES) < 1_500

@@ -10,102 +10,77 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import desk.heartbeat
 from desk.backoff import Backoff
 from desk.features import is_enabled
 from desk.heartbeat import Heartbeat
 from desk.log import warn
 from desk.shutdown import Shutdown, Stopped
-
-COMPOSE = Path(__file__).parents[2] / "services" / "compose.yml"
+from running import SERVICES
 
 
 @given(st.integers(min_value=1, max_value=40))
-def test_waits_double_with_jitter_up_to_a_bound(count: int) -> None:
+def test_waits_double_with_jitter_up_to_a_bound_until_a_success(count: int) -> None:
     backoff = Backoff(first=0.1, most=5.0)
     for step in range(count):
         bound = min(5.0, 0.1 * 2**step)
         assert bound / 2 <= backoff.seconds() <= bound
-
-
-def test_waits_start_again_after_a_success() -> None:
-    backoff = Backoff(first=0.1, most=5.0)
-    for _ in range(10):
-        backoff.seconds()
     backoff.reset()
     assert backoff.seconds() <= 0.1
 
 
-def check(path: Path) -> subprocess.CompletedProcess[str]:
-    """Run compose.yml's health check against a heartbeat."""
-    compose = yaml.safe_load(COMPOSE.read_text())
+def check(path: Path) -> tuple[int, str]:
+    """Run compose.yml's health check against a heartbeat; return its exit code and output."""
+    compose = yaml.safe_load((SERVICES / "compose.yml").read_text())
     kind, command = compose["services"]["aggressor"]["healthcheck"]["test"]
     assert kind == "CMD-SHELL"
     command = command.replace("$$", "$").replace("/tmp/heartbeat", str(path))
-    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
 
 
-def test_the_check_passes_while_the_heart_beats(tmp_path: Path) -> None:
-    Heartbeat(str(tmp_path / "heartbeat")).beat()
-    done = check(tmp_path / "heartbeat")
-    assert (done.returncode, done.stdout) == (0, "ok\n")
-
-
-def test_the_check_fails_with_the_reason(tmp_path: Path) -> None:
-    heartbeat = Heartbeat(str(tmp_path / "heartbeat"))
+def test_the_check_passes_while_the_heart_beats_and_fails_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat"
+    assert check(path)[0] != 0
+    heartbeat = Heartbeat(str(path))
     heartbeat.beat()
+    assert check(path) == (0, "ok\n")
     heartbeat.fail("cannot connect\nto redis")
-    done = check(tmp_path / "heartbeat")
-    assert (done.returncode, done.stdout) == (1, "cannot connect to redis\n")
+    assert check(path) == (1, "cannot connect to redis\n")
     heartbeat.beat()
-    assert check(tmp_path / "heartbeat").returncode == 0
+    assert check(path) == (0, "ok\n")
 
 
 def test_the_check_fails_once_the_heart_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.heartbeat, "FRESH_SECONDS", -1)
+    monkeypatch.setattr("desk.heartbeat.FRESH_SECONDS", -1)
     Heartbeat(str(tmp_path / "heartbeat")).beat()
-    assert check(tmp_path / "heartbeat").returncode == 1
-
-
-def test_the_check_fails_before_the_first_beat(tmp_path: Path) -> None:
-    assert check(tmp_path / "heartbeat").returncode != 0
+    assert check(tmp_path / "heartbeat")[0] == 1
 
 
 def test_the_heart_beats_at_most_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(desk.heartbeat, "uptime_seconds", lambda: now[0])
+    monkeypatch.setattr("desk.heartbeat.uptime_seconds", lambda: now[0])
     path = tmp_path / "heartbeat"
     heartbeat = Heartbeat(str(path))
     heartbeat.beat()
     path.unlink()
-    now[0] += 0.9
-    heartbeat.beat()
-    assert not path.exists()
-    now[0] += 0.2
-    heartbeat.beat()
-    assert path.exists()
+    for later, beats in ((0.9, False), (0.2, True)):
+        now[0] += later
+        heartbeat.beat()
+        assert path.exists() is beats
 
 
-@pytest.mark.parametrize(
-    ("features", "enabled"),
-    [
-        (None, True),
-        ("", True),
-        ("all", True),
-        ("risk", True),
-        ("momentum, risk", True),
-        ("momentum", False),
-        ("risky", False),
-        ("none", False),
-    ],
-)
-def test_features(features: str | None, enabled: bool) -> None:
-    environ = {} if features is None else {"FEATURES": features}
-    assert is_enabled("risk", environ) is enabled
+@pytest.mark.parametrize("features", [None, "", "all", "risk", "momentum, risk", " risk "])
+def test_features_that_include_a_service(features: str | None) -> None:
+    assert is_enabled("risk", {} if features is None else {"FEATURES": features})
+
+
+@pytest.mark.parametrize("features", ["momentum", "risky", "none"])
+def test_features_that_leave_a_service_out(features: str) -> None:
+    assert not is_enabled("risk", {"FEATURES": features})
 
 
 def test_a_signal_cuts_a_wait_short_and_is_remembered() -> None:

@@ -1,12 +1,10 @@
 """Market data from the feed or the replay into Redis, through failures on either side."""
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,12 @@ from desk.redis import Redis
 from desk.streams import BOOKS, FUNDING, TRADES
 from market_data import read_settings
 from publisher import Publisher
-from running import SERVICES, RedisServer, ServiceProcess, eventually
+from running import ENVIRONMENT, SERVICES, Launch, RedisServer, counters, eventually, rows
 from sources import ReplaySource, WebSocketSource
 from websocket_client import Address, parse_url
 
 MARKET_DATA = SERVICES / "market-data" / "market_data.py"
-Launch = Callable[..., ServiceProcess]
-NAMES = ("received", "published", "bad", "dropped", "connections")
+FEED = SERVICES / "market-data" / "feed.py"
 TRADE_TEXT = (
     '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","s":"BTCUSDT","a":%d,'
     '"p":"1.5","q":"2","T":1700000000000,"m":true}}'
@@ -33,13 +30,12 @@ class Feed:
     """The stand-in exchange as a process."""
 
     def __init__(self, port: int = 0, rate: int = 500) -> None:
-        script = SERVICES / "market-data" / "feed.py"
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-u", str(script), "--host", "127.0.0.1", "--port", str(port)),
+                *(sys.executable, "-u", str(FEED), "--host", "127.0.0.1", "--port", str(port)),
                 *("--rate", str(rate), "--seed", "3", "--symbols", "BTCUSDT,ETHUSDT"),
             ],
-            env=os.environ | {"PYTHONPATH": str(SERVICES), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -47,11 +43,7 @@ class Feed:
         found = re.search(r" on 127\.0\.0\.1:(\d+)", self.process.stdout.readline())
         assert found, "the feed did not start"
         self.port = int(found[1])
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        return f"ws://127.0.0.1:{self.port}/stream"
+        self.url = f"ws://127.0.0.1:{self.port}/stream"
 
     def stop(self) -> int:
         """End it as the engine would."""
@@ -70,12 +62,7 @@ def feed() -> Iterator[Feed]:
     feed.stop()
 
 
-def counters(redis: Redis) -> dict[str, int]:
-    flat = redis.call("HGETALL", "stats:market-data")
-    return {key.decode(): int(value) for key, value in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def length(redis: Redis, stream: str) -> Any:
+def length(redis: Redis, stream: str = TRADES) -> Any:
     return redis.call("XLEN", stream)
 
 
@@ -83,45 +70,42 @@ def has_all_streams(redis: Redis) -> bool:
     return all(length(redis, stream) for stream in (TRADES, BOOKS, FUNDING))
 
 
-def trade_ids(redis: Redis, symbol: bytes = b"BTCUSDT") -> list[int]:
-    found = []
-    for _, flat in redis.call("XRANGE", TRADES, "-", "+"):
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
-        if fields[b"symbol"] == symbol:
-            found.append(int(fields[b"id"]))
-    return found
+def assert_complete(redis: Redis) -> None:
+    """Assert that no trade is missing and none out of order."""
+    trades = rows(redis, TRADES)
+    ids = [int(fields[b"id"]) for fields in trades if fields[b"symbol"] == b"BTCUSDT"]
+    assert ids == list(range(1, len(ids) + 1))
 
 
 def test_the_replay_reaches_every_stream(redis: Redis, launch: Launch) -> None:
     service = launch(MARKET_DATA, MARKET_SOURCE="replay", REPLAY_RATE="500")
     eventually(lambda: has_all_streams(redis))
     eventually(service.is_healthy)
-    eventually(lambda: counters(redis).get("published", 0) > 0)
+    eventually(lambda: counters(redis, "market-data").get("published", 0) > 0)
     assert 0 < redis.call("TTL", "stats:market-data") <= 60
-    assert service.stop(within_seconds=2.0) == 0
+    assert service.stop() == 0
 
 
 def test_the_feed_reaches_every_stream_complete_and_in_order(
     redis: Redis, launch: Launch, feed: Feed
 ) -> None:
     service = launch(MARKET_DATA, MARKET_SOURCE="websocket", MARKET_URL=feed.url)
-    eventually(lambda: has_all_streams(redis) and length(redis, TRADES) > 500)
-    ids = trade_ids(redis)
-    assert ids == list(range(1, len(ids) + 1))
+    eventually(lambda: has_all_streams(redis) and length(redis) > 500)
+    assert_complete(redis)
     assert service.is_healthy()
-    assert service.stop(within_seconds=2.0) == 0
+    assert service.stop() == 0
 
 
 def test_a_broken_connection_is_opened_again(redis: Redis, launch: Launch) -> None:
     feed = Feed()
     service = launch(MARKET_DATA, MARKET_SOURCE="websocket", MARKET_URL=feed.url)
-    eventually(lambda: length(redis, TRADES))
+    eventually(lambda: length(redis))
     assert feed.stop() == 0
     service.says("connecting again")
     eventually(lambda: not service.is_healthy())
-    before = length(redis, TRADES)
+    before = length(redis)
     again = Feed(port=feed.port)
-    eventually(lambda: length(redis, TRADES) > before)
+    eventually(lambda: length(redis) > before)
     eventually(service.is_healthy)
     again.stop()
 
@@ -130,7 +114,7 @@ def test_it_stops_at_once_without_an_exchange(launch: Launch) -> None:
     service = launch(MARKET_DATA, MARKET_URL="ws://127.0.0.1:9/stream")
     service.says("connecting again")
     assert not service.is_healthy()
-    assert service.stop(within_seconds=2.0) == 0
+    assert service.stop() == 0
 
 
 def test_what_comes_while_redis_is_away_is_published_afterwards(
@@ -141,59 +125,43 @@ def test_what_comes_while_redis_is_away_is_published_afterwards(
     service.says("events wait")
     assert not service.is_healthy()
     redis_server.start()
-    eventually(lambda: length(redis, TRADES) > 100)
-    ids = trade_ids(redis)
-    assert ids == list(range(1, len(ids) + 1))
+    eventually(lambda: length(redis) > 100)
+    assert_complete(redis)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("MARKET_SOURCE", "carrier-pigeon"),
-        ("MARKET_URL", "https://example.org"),
-        ("SYMBOLS", "BTC/USDT"),
-        ("SYMBOLS", ","),
-        ("REPLAY_RATE", "0"),
-        ("REPLAY_RATE", "nan"),
-        ("REPLAY_SEED", "-1"),
-        ("REDIS_ADDRESS", ":1"),
-    ],
-)
-def test_a_setting_that_is_none_ends_it_with_a_reason(
-    launch: Launch, name: str, value: str
-) -> None:
-    service = launch(MARKET_DATA, **{name: value})
-    assert service.process.wait(timeout=20) == 2
-    assert name in service.output
+BAD_SETTINGS = """MARKET_SOURCE=carrier-pigeon MARKET_URL=https://example.org SYMBOLS=BTC/USDT
+    SYMBOLS=, REPLAY_RATE=0 REPLAY_RATE=nan REPLAY_SEED=-1 REDIS_ADDRESS=:1"""
+
+
+@pytest.mark.parametrize("setting", BAD_SETTINGS.split())
+def test_a_setting_that_is_not_valid_ends_it_with_a_reason(launch: Launch, setting: str) -> None:
+    name, _, value = setting.partition("=")
+    launch(MARKET_DATA, **{name: value}).refuses(name)
 
 
 def test_the_defaults_follow_the_exchange() -> None:
     settings = read_settings({})
-    assert settings.source == "websocket"
-    assert settings.url.startswith("wss://")
+    assert (settings.source, parse_url(settings.url).scheme) == ("websocket", "wss")
     assert "BTCUSDT" in settings.symbols
 
 
 def test_urls() -> None:
-    assert parse_url("ws://feed:9400/stream?streams=a") == Address(
-        scheme="ws", host="feed", port=9400, target="/stream?streams=a"
-    )
-    assert parse_url("wss://example.org") == Address(
-        scheme="wss", host="example.org", port=443, target="/"
-    )
+    url = "ws://feed:9400/stream?streams=a"
+    assert parse_url(url) == Address("ws", "feed", 9400, "/stream?streams=a")
+    assert parse_url("wss://example.org") == Address("wss", "example.org", 443, "/")
 
 
 class Line:
     """A connection that says what the test wants, then breaks."""
 
+    is_closed = False
+
     def __init__(self, *turns: list[str] | OSError) -> None:
-        self.turns = list(turns)
-        self.skipped = 0
-        self.is_closed = False
+        self._turns = list(turns)
 
     def receive(self, timeout_seconds: float) -> tuple[list[str], bool]:
         """Return the next turn."""
-        turn = self.turns.pop(0) if self.turns else []
+        turn = self._turns.pop(0) if self._turns else []
         if isinstance(turn, OSError):
             raise turn
         return turn, False
@@ -201,6 +169,12 @@ class Line:
     def close(self) -> None:
         """Remember it."""
         self.is_closed = True
+
+
+@pytest.fixture
+def counted() -> Counters:
+    """Counters that start at nothing."""
+    return Counters("market-data", "received", "published", "bad", "dropped", "connections")
 
 
 @pytest.fixture
@@ -226,8 +200,7 @@ def poll_until(source: WebSocketSource, holds: Callable[[], bool]) -> list[Any]:
 
 
 @pytest.mark.usefixtures("clock")
-def test_bad_messages_are_counted_and_skipped() -> None:
-    counted = Counters("market-data", *NAMES)
+def test_bad_messages_are_counted_and_skipped(counted: Counters) -> None:
     turn = [TRADE_TEXT % 1, "{", "nonsense", TRADE_TEXT % 2, '{"result":null}']
     source = WebSocketSource(lambda: Line(turn), counted)
     events = poll_until(source, lambda: counted["received"] == 5)
@@ -237,9 +210,8 @@ def test_bad_messages_are_counted_and_skipped() -> None:
 
 
 def test_reconnecting_waits_longer_each_time_and_starts_over_once_messages_come(
-    clock: list[float],
+    clock: list[float], counted: Counters
 ) -> None:
-    counted = Counters("market-data", *NAMES)
     attempts: list[float] = []
 
     def connect() -> Line:
@@ -257,8 +229,7 @@ def test_reconnecting_waits_longer_each_time_and_starts_over_once_messages_come(
     assert max(waits[11:]) <= 1.0
 
 
-def test_a_silent_connection_is_given_up(clock: list[float]) -> None:
-    counted = Counters("market-data", *NAMES)
+def test_a_silent_connection_is_given_up(clock: list[float], counted: Counters) -> None:
     lines: list[Line] = []
 
     def connect() -> Line:
@@ -273,8 +244,7 @@ def test_a_silent_connection_is_given_up(clock: list[float]) -> None:
     assert counted["connections"] == 2
 
 
-def test_the_replay_makes_up_for_a_short_delay_and_skips_a_long_one(clock: list[float]) -> None:
-    counted = Counters("market-data", *NAMES)
+def test_the_replay_makes_up_for_short_delays_only(clock: list[float], counted: Counters) -> None:
     source = ReplaySource(1, ("BTCUSDT",), 100.0, counted)
     clock[0] += 1.0
     assert len(source.poll(0.5)[0]) in (100, 101)
@@ -283,12 +253,11 @@ def test_the_replay_makes_up_for_a_short_delay_and_skips_a_long_one(clock: list[
 
 
 def test_the_publisher_keeps_the_newest_while_redis_is_away(
-    redis_server: RedisServer, redis: Redis, clock: list[float]
+    redis_server: RedisServer, redis: Redis, clock: list[float], counted: Counters
 ) -> None:
     redis_server.kill()
-    counted = Counters("market-data", *NAMES)
     client = redis_server.client()
-    publisher = Publisher(client, counted, held=1_000)
+    publisher = Publisher(client, counted, capacity=1_000)
     for number in range(1_500):
         publisher.offer(("RPUSH", "events", number))
     publisher.flush()
@@ -304,14 +273,8 @@ def test_the_publisher_keeps_the_newest_while_redis_is_away(
     assert redis.call("LLEN", "events") == 1_000
 
 
-def test_the_feed_refuses_a_rate_that_is_none() -> None:
-    script = Path(SERVICES / "market-data" / "feed.py")
-    done = subprocess.run(
-        [sys.executable, str(script), "--rate", "0"],
-        env=os.environ | {"PYTHONPATH": str(SERVICES)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_the_feed_refuses_a_rate_of_nothing() -> None:
+    command = [sys.executable, str(FEED), "--rate", "0"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--rate" in done.stderr

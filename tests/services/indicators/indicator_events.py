@@ -1,18 +1,11 @@
 """Events for the indicators' tests, and the ways to feed them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from desk.events import Book, Event, Funding, Signal, Trade
+from desk.indicator import Indicator
 
 START_MS = 1_700_000_000_000
-
-
-class Indicator(Protocol):
-    """The part of an indicator the tests drive."""
-
-    def update(self, event: Event) -> Iterable[Signal]:
-        """Take an event and return the signals it gives rise to."""
 
 
 def trade(
@@ -24,14 +17,7 @@ def trade(
     symbol: str = "BTCUSDT",
 ) -> Trade:
     """Return a trade at_ms after the start."""
-    return Trade(
-        symbol=symbol,
-        price=price,
-        quantity=quantity,
-        taker_is_buyer=buy,
-        time_ms=START_MS + at_ms,
-        id=at_ms,
-    )
+    return Trade(symbol, price, quantity, buy, START_MS + at_ms, at_ms)
 
 
 def book(
@@ -42,7 +28,7 @@ def book(
     symbol: str = "BTCUSDT",
 ) -> Book:
     """Return an order book at_ms after the start."""
-    return Book(symbol=symbol, bids=tuple(bids), asks=tuple(asks), time_ms=START_MS + at_ms)
+    return Book(symbol, tuple(bids), tuple(asks), START_MS + at_ms)
 
 
 def funding(
@@ -54,13 +40,7 @@ def funding(
     symbol: str = "BTCUSDT",
 ) -> Funding:
     """Return a funding update at_ms after the start."""
-    return Funding(
-        symbol=symbol,
-        rate=rate,
-        mark_price=mark,
-        index_price=index,
-        time_ms=START_MS + at_ms,
-    )
+    return Funding(symbol, rate, mark, index, START_MS + at_ms)
 
 
 def signal(
@@ -68,20 +48,11 @@ def signal(
     confidence: float = 0.5,
     *,
     service: str = "momentum",
-    name: str = "macd_bps",
     at_ms: int = 0,
     symbol: str = "BTCUSDT",
 ) -> Signal:
     """Return a service's signal at_ms after the start."""
-    return Signal(
-        service=service,
-        symbol=symbol,
-        name=name,
-        value=1.0,
-        direction=direction,
-        confidence=confidence,
-        time_ms=START_MS + at_ms,
-    )
+    return Signal(service, symbol, "macd_bps", 1.0, direction, confidence, START_MS + at_ms)
 
 
 def feed(indicator: Indicator, events: Iterable[Event]) -> list[Signal]:

@@ -6,41 +6,33 @@ from hypothesis import strategies as st
 
 from aggressor import Aggressor
 from indicator_events import directions, feed, trade, values
+from indicators import build
 
 SIDES = st.lists(st.booleans(), min_size=1, max_size=120)
 TRADES = st.lists(st.tuples(st.floats(0.01, 1e4), st.booleans()), min_size=1, max_size=120)
 
 
 def small(buckets: int = 2, trades: int = 2) -> Aggressor:
-    return Aggressor.from_env(
-        {
-            "AGGRESSOR_BUCKETS": str(buckets),
-            "AGGRESSOR_BUCKET_TRADES": str(trades),
-            "AGGRESSOR_INTERVAL_MS": "100",
-        }
-    )
+    return build(Aggressor, BUCKETS=f"{buckets}", BUCKET_TRADES=f"{trades}", INTERVAL_MS="100")
 
 
-def test_by_hand_two_buckets_of_two_equal_trades() -> None:
-    """Bucket 1 holds buy + sell (net 0), bucket 2 buy + buy (net 20 of 20)."""
-    sides = (True, False, True, True)
-    found = feed(small(), (trade(1.0, 10.0, buy=b, at_ms=i * 100) for i, b in enumerate(sides)))
-    assert values(found, "trade_imbalance") == pytest.approx([0.0, (0 + 20) / 40])
-    assert values(found, "vpin") == pytest.approx([0.0, (0 + 20) / 40])
-    assert directions(found, "trade_imbalance") == [0, 1]
-
-
-def test_opposite_buckets_cancel_in_the_imbalance_but_not_in_vpin() -> None:
-    sides = (True, True, False, False)
-    found = feed(small(), (trade(1.0, 10.0, buy=b, at_ms=i * 100) for i, b in enumerate(sides)))
-    assert values(found, "trade_imbalance")[-1] == pytest.approx(0.0)
-    assert values(found, "vpin")[-1] == pytest.approx(1.0)
-
-
-def test_confidence_grows_with_the_window() -> None:
-    found = feed(small(), (trade(1.0, 10.0, at_ms=i * 100) for i in range(4)))
-    confidences = [one.confidence for one in found if one.name == "trade_imbalance"]
-    assert confidences == pytest.approx([0.5, 1.0])
+@pytest.mark.parametrize(
+    ("sides", "imbalance", "vpin", "confidence"),
+    [
+        ((1, 0, 1, 1), [0.0, 20 / 40], [0.0, 20 / 40], [0.0, 0.5]),
+        ((1, 1, 1, 1), [1.0, 1.0], [1.0, 1.0], [0.5, 1.0]),  # half the window was seen at first
+        ((1, 1, 0, 0), [1.0, 0.0], [1.0, 1.0], [0.5, 0.0]),  # opposite buckets cancel, not in VPIN
+    ],
+)
+def test_two_buckets_of_two_equal_trades_by_hand(
+    sides: tuple[int, ...], imbalance: list[float], vpin: list[float], confidence: list[float]
+) -> None:
+    events = (trade(1.0, 10.0, buy=side == 1, at_ms=i * 100) for i, side in enumerate(sides))
+    found = feed(small(), events)
+    assert values(found, "trade_imbalance") == pytest.approx(imbalance)
+    assert values(found, "vpin") == pytest.approx(vpin)
+    assert directions(found, "trade_imbalance") == [int(value > 0.2) for value in imbalance]
+    assert [one.confidence for one in found[::2]] == pytest.approx(confidence)
 
 
 def test_a_trade_is_split_over_buckets() -> None:
@@ -69,15 +61,6 @@ def test_equal_trades_give_the_textbook_batch_formula(sides: list[bool]) -> None
         for i in range(len(nets))
     ]
     assert values(found, "vpin") == pytest.approx(expected, abs=1e-6)
-
-
-@given(TRADES, st.sampled_from([2.0**-20, 2.0**10, 2.0**30]))
-def test_scale_of_quantity_does_not_matter(trades: list[tuple[float, bool]], scale: float) -> None:
-    def run(factor: float) -> list[float]:
-        events = (trade(1.0, q * factor, buy=b, at_ms=i * 100) for i, (q, b) in enumerate(trades))
-        return [one.value for one in feed(small(), events)]
-
-    assert run(scale) == run(1.0)
 
 
 @given(TRADES)

@@ -1,63 +1,26 @@
 """What holds for every indicator: bad input, order, pacing, bounds, determinism, memory."""
 
 import gc
-import importlib
 import math
 import random
+import re
+import runpy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from types import FunctionType, ModuleType
-from typing import NamedTuple, Protocol
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.events import Event, Signal
-from indicator_events import Indicator, book, feed, funding, signal, trade
+from desk.events import Book, Event, Funding, Signal, Trade
+from desk.series import SettingError
+from indicator_events import START_MS, book, feed, funding, signal, trade
+from indicators import KINDS, Kind
 
-
-class Kind(NamedTuple):
-    """An indicator's module, class and the stream it reads."""
-
-    module: str
-    name: str
-    stream: str
-
-
-KINDS = (
-    Kind("aggressor", "Aggressor", "trades"),
-    Kind("momentum", "Momentum", "trades"),
-    Kind("mean_reversion", "MeanReversion", "trades"),
-    Kind("volatility", "Volatility", "trades"),
-    Kind("liquidity", "Liquidity", "books"),
-    Kind("order_flow", "OrderFlow", "books"),
-    Kind("whale_watch", "WhaleWatch", "trades"),
-    Kind("correlation", "Correlation", "trades"),
-    Kind("regime", "Regime", "trades"),
-    Kind("funding", "Funding", "funding"),
-    Kind("risk", "Risk", "trades"),
-    Kind("signal_fusion", "SignalFusion", "signals"),
-)
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module)
-
-
-class IndicatorClass(Protocol):
-    """The class side of an indicator."""
-
-    streams: tuple[str, ...]
-
-    def from_env(self, environ: Mapping[str, str]) -> Indicator:
-        """Build from environment variables."""
-
-
-def indicator_class(kind: Kind) -> IndicatorClass:
-    found: IndicatorClass = getattr(importlib.import_module(kind.module), kind.name)
-    return found
-
-
-def build(kind: Kind) -> Indicator:
-    return indicator_class(kind).from_env({})
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.service)
 
 
 def random_event(stream: str, rng: random.Random, at_ms: int, symbol: str) -> Event:
@@ -89,17 +52,60 @@ def random_events(
 WRONG = (0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 5e-324)
 WILD = st.sampled_from(WRONG) | st.floats() | st.floats(1e-3, 1e6)
 TIMES = st.integers(-(10**6), 10**6) | st.sampled_from([-(2**62), 2**62])
-WILD_EVENTS = st.one_of(
-    st.builds(lambda p, q, b, t: trade(p, q, buy=b, at_ms=t), WILD, WILD, st.booleans(), TIMES),
-    st.builds(
-        lambda b, a, t: book(b, a, at_ms=t),
-        st.lists(st.tuples(WILD, WILD), max_size=3),
-        st.lists(st.tuples(WILD, WILD), max_size=3),
-        TIMES,
-    ),
-    st.builds(lambda r, m, i, t: funding(r, mark=m, index=i, at_ms=t), WILD, WILD, WILD, TIMES),
-    st.builds(lambda d, c, t: signal(d, c, at_ms=t), st.integers(-2, 2), WILD, TIMES),
+
+
+def events(amounts: st.SearchStrategy[float], times: st.SearchStrategy[int]) -> dict[str, Any]:
+    """Return a strategy for each stream's events of BTCUSDT."""
+    sides = st.lists(st.tuples(amounts, amounts), min_size=1, max_size=3)
+    return {
+        "trades": st.builds(
+            lambda p, q, b, t: trade(p, q, buy=b, at_ms=t), amounts, amounts, st.booleans(), times
+        ),
+        "books": st.builds(lambda b, a, t: book(b, a, at_ms=t), sides, sides, times),
+        "funding": st.builds(
+            lambda r, m, i, t: funding(r, mark=m, index=i, at_ms=t),
+            *(amounts, amounts, amounts, times),
+        ),
+        "signals": st.builds(
+            lambda d, c, t: signal(d, c, at_ms=t), st.integers(-2, 2), amounts, times
+        ),
+    }
+
+
+WILD_EVENTS = st.one_of(*events(WILD, TIMES).values())
+TAME_EVENTS = events(st.floats(0.01, 1e4), st.sampled_from([0, 100, 1_000, 4_000]))
+TAME_EVENTS["signals"] = st.builds(
+    lambda d, c, t: signal(d, c, at_ms=t), st.integers(-1, 1), st.floats(0.0, 1.0), st.just(500)
 )
+TAME_EVENTS["books"] = st.builds(
+    lambda b, g, q, r, t: book([(b, q), (b - 1, r)], [(b + g, r), (b + g + 1, q)], at_ms=t),
+    *(st.integers(2, 9_999), st.integers(1, 9), st.floats(0.01, 1e4), st.floats(0.01, 1e4)),
+    st.sampled_from([0, 100, 1_000]),
+)
+# Short windows, so that a few dozen events give signals.
+SHORT = {
+    "aggressor": {"BUCKETS": "3", "BUCKET_TRADES": "2"},
+    "correlation": {"WARMUP_BARS": "2"},
+    "funding": {"SAMPLE_MS": "100", "WARMUP_SAMPLES": "5"},
+    "liquidity": {"WARMUP_BOOKS": "1"},
+    "mean-reversion": {"LENGTH": "4", "BANDS": "1"},
+    "momentum": {"FAST": "2", "SLOW": "4", "SIGNAL": "2", "RSI_LENGTH": "2"},
+    "regime": {"LENGTH": "3"},
+    "risk": {"WARMUP_BARS": "2", "HORIZON_MS": "1000"},
+    "volatility": {"WARMUP_BARS": "1"},
+    "whale-watch": {"WARMUP_TRADES": "5", "THRESHOLD": "1"},
+}
+SHARES = """drawdown efficiency_ratio expected_shortfall_1s position_limit probability_up
+    value_at_risk_1s vpin"""
+BOUNDS = {
+    **dict.fromkeys(SHARES.split(), (0.0, 1.0)),
+    **dict.fromkeys(("correlation", "depth_imbalance", "trade_imbalance"), (-1.0, 1.0)),
+    **dict.fromkeys(("annualised_volatility", "volatility_ratio"), (0.0, math.inf)),
+    "relative_spread_bps": (0.0, 20_000.0),
+    "rsi": (0.0, 100.0),
+    "whale_score": (1.0, math.inf),
+    "z_score": (-1.0001 * math.sqrt(3), 1.0001 * math.sqrt(3)),  # Shiffler's bound for 4 values
+}
 
 
 def assert_sound(found: Signal) -> None:
@@ -108,13 +114,57 @@ def assert_sound(found: Signal) -> None:
     assert 0.0 <= found.confidence <= 1.0, found
 
 
+def scaled(event: Event, factor: float) -> Event:
+    """Return the event in another currency and another unit of quantity."""
+    match event:
+        case Trade():
+            return event._replace(price=event.price * factor, quantity=event.quantity * factor)
+        case Book():
+            sides = (
+                tuple((price * factor, quantity * factor) for price, quantity in side)
+                for side in (event.bids, event.asks)
+            )
+            return Book(event.symbol, *sides, event.time_ms)
+        case Funding():
+            mark, index = event.mark_price * factor, event.index_price * factor
+            return event._replace(mark_price=mark, index_price=index)
+    return event
+
+
 @each_kind
 @settings(max_examples=60)
 @given(events=st.lists(WILD_EVENTS, max_size=60))
 def test_wild_events_never_raise_nor_give_unsound_signals(kind: Kind, events: list[Event]) -> None:
-    indicator = build(kind)
-    for found in feed(indicator, events):
+    for found in feed(kind.build(), events):
         assert_sound(found)
+
+
+@each_kind
+@settings(max_examples=60)
+@given(data=st.data(), factor=st.sampled_from([2.0**-20, 0.5, 1024.0, 2.0**30]))
+def test_readings_stay_within_bounds_whatever_the_unit_of_price_and_quantity(
+    kind: Kind, data: st.DataObject, factor: float
+) -> None:
+    steps = data.draw(st.lists(TAME_EVENTS[kind.stream], min_size=8, max_size=60))
+    now = START_MS
+    market: list[Event] = []
+    for number, event in enumerate(steps):
+        now += event.time_ms - START_MS
+        market.append(event._replace(time_ms=now, symbol=f"S{number % 2}"))
+    short = {"INTERVAL_MS": "100", **SHORT.get(kind.service, {})}
+    plain = feed(kind.build(**short), market)
+    for found in plain:
+        assert_sound(found)
+        low, high = BOUNDS.get(found.name, (-math.inf, math.inf))
+        assert low <= found.value <= high, found
+    other = feed(kind.build(**short), [scaled(event, factor) for event in market])
+    unit = {"whale_notional": factor * factor}
+    assert [(one.name, one.direction) for one in other] == [
+        (one.name, one.direction) for one in plain
+    ]
+    assert [one.value for one in other] == pytest.approx(
+        [one.value * unit.get(one.name, 1.0) for one in plain], rel=1e-6, abs=1e-9
+    )
 
 
 @each_kind
@@ -128,9 +178,9 @@ def test_bad_events_change_nothing(kind: Kind) -> None:
     for value in (value for value in WRONG if not 0.0 <= value <= 1.0):
         bad.append(signal(1, value, at_ms=10**9))
     dirty = [event for i, one in enumerate(clean) for event in (bad[i % len(bad)], one)]
-    expected = feed(build(kind), clean)
+    expected = feed(kind.build(), clean)
     assert expected != []
-    assert feed(build(kind), dirty) == expected
+    assert feed(kind.build(), dirty) == expected
 
 
 @each_kind
@@ -139,34 +189,24 @@ def test_an_older_event_changes_nothing(kind: Kind) -> None:
     clean = [first, *random_events(kind.stream, 3_000, symbols=1)]
     late = random_event(kind.stream, random.Random(5), -(10**9), "S0")
     stale = [*clean[:2], *(event for one in clean[2:] for event in (late, one))]
-    assert feed(build(kind), stale) == feed(build(kind), clean)
+    assert feed(kind.build(), stale) == feed(kind.build(), clean)
 
 
 @each_kind
-def test_deterministic(kind: Kind) -> None:
-    runs = [feed(build(kind), random_events(kind.stream, 2_000)) for _ in range(2)]
-    assert runs[0] == runs[1]
-
-
-@each_kind
-def test_signals_name_their_service_and_are_sound(kind: Kind) -> None:
-    found = feed(build(kind), random_events(kind.stream, 5_000))
-    assert {one.service for one in found} == {kind.module.replace("_", "-")}
-    for one in found:
-        assert_sound(one)
-
-
-@each_kind
-def test_one_reading_at_most_has_a_direction(kind: Kind) -> None:
-    """Otherwise the fusion would count one service's opinion twice."""
-    found = feed(build(kind), random_events(kind.stream, 20_000, step_ms=500))
+def test_signals_name_their_service_and_one_reading_at_most_has_a_direction(kind: Kind) -> None:
+    """Two would be counted twice in the fusion. The same events give the same signals."""
+    found, again = (
+        feed(kind.build(), random_events(kind.stream, 10_000, step_ms=500)) for _ in range(2)
+    )
+    assert found == again
+    assert {one.service for one in found} == {kind.service}
     assert len({one.name for one in found if one.direction}) <= 1
 
 
 @each_kind
 def test_output_is_paced(kind: Kind) -> None:
     """Two minutes of 100 events/s give at most one signal of a name, symbol and 100 ms."""
-    found = feed(build(kind), random_events(kind.stream, 12_000, step_ms=10))
+    found = feed(kind.build(), random_events(kind.stream, 12_000, step_ms=10))
     latest: dict[tuple[str, str], int] = {}
     for one in found:
         key = (one.name, one.symbol)
@@ -179,8 +219,8 @@ def test_output_is_paced(kind: Kind) -> None:
 def test_other_streams_are_ignored(kind: Kind) -> None:
     streams = {"trades", "books", "funding", "signals"} - {kind.stream}
     events = [event for s in sorted(streams) for event in random_events(s, 500)]
-    assert indicator_class(kind).streams == (kind.stream,)
-    assert feed(build(kind), events) == []
+    assert kind.indicator.streams == (kind.stream,)
+    assert feed(kind.build(), events) == []
 
 
 def state_bytes(root: object) -> int:
@@ -201,60 +241,70 @@ def state_bytes(root: object) -> int:
 
 
 @each_kind
-def test_memory_stays_bounded_over_a_long_stream(kind: Kind) -> None:
-    """Once the longest window (8 hours of funding) is full, more events need no more memory."""
-    indicator = build(kind)
+def test_memory_stays_bounded_over_a_long_stream_and_over_many_symbols(kind: Kind) -> None:
+    """Once the longest window (8 hours of funding) is full, more events need no more memory.
+
+    Nor do ever new symbols, each silent an hour later, need more than the cap's worth.
+    """
+    indicator = kind.build()
     feed(indicator, random_events(kind.stream, 6_000, symbols=2, step_ms=5_000))
     full = state_bytes(indicator)
     feed(indicator, random_events(kind.stream, 18_000, symbols=2, step_ms=5_000, start=6_000))
     assert state_bytes(indicator) <= full * 1.1
     assert full < 200_000
-
-
-@each_kind
-def test_memory_stays_bounded_over_many_symbols(kind: Kind) -> None:
-    """Ever new symbols, each silent an hour later, never need more than the cap's worth."""
-    indicator = build(kind)
-    hour_ms = 3_600_000
-    feed(indicator, random_events(kind.stream, 1_000, symbols=1_000, step_ms=hour_ms))
+    indicator = kind.build()
+    hourly = partial(random_events, kind.stream, step_ms=3_600_000)
+    feed(indicator, hourly(1_000, symbols=1_000))
     some = state_bytes(indicator)
-    feed(
-        indicator,
-        random_events(kind.stream, 3_000, symbols=4_000, step_ms=hour_ms, start=1_000),
-    )
+    feed(indicator, hourly(3_000, symbols=4_000, start=1_000))
     assert state_bytes(indicator) <= some * 1.2 + 5_000
+
+
+@pytest.mark.parametrize(
+    ("service", "values", "message"),
+    [
+        ("mean-reversion", "LENGTH=4 BANDS=2", "BANDS (2.0) can't be reached with LENGTH (4)"),
+        ("momentum", "FAST=30", "FAST (30) is not less than SLOW (26)"),
+        ("regime", "LEAVE=0.9", "LEAVE (0.9) exceeds ENTER (0.5)"),
+        ("risk", "WINDOW=10 WARMUP_BARS=30", "WARMUP_BARS (30) exceeds WINDOW (10)"),
+        ("volatility", "FAST_DECAY=0.98", "FAST_DECAY (0.98) is not less than SLOW_DECAY (0.97)"),
+        ("whale-watch", "WARMUP_TRADES=60 WINDOW=20", "WARMUP_TRADES (60) exceeds WINDOW (20)"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    service: str, values: str, message: str
+) -> None:
+    with pytest.raises(SettingError, match=f"_{re.escape(message)}; change it or unset both$"):
+        Kind(service).build(**dict(value.split("=") for value in values.split()))
 
 
 @each_kind
 @pytest.mark.parametrize("text", ["0", "-5", "many", "nan", "1e9"])
-def test_a_bad_setting_is_refused_by_name(kind: Kind, text: str) -> None:
-    name = f"{kind.module.upper()}_INTERVAL_MS"
-    with pytest.raises(ValueError, match=f"^{name}='{text}' is not a whole number from 100 to"):
-        indicator_class(kind).from_env({name: text})
+def test_a_bad_setting_ends_the_service_with_one_line_that_names_it(
+    kind: Kind, text: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name = f"{kind.module_name.upper()}_INTERVAL_MS"
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(kind.script), run_name="__main__")
+    assert ended.value.code == 2
+    (line,) = "".join(capfd.readouterr()).splitlines()
+    assert f"{name}='{text}' is not a whole number from 100 to" in line
 
 
 @each_kind
-def test_main_runs_the_service(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module(kind.module)
+def test_the_script_runs_its_indicator_as_the_service(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[tuple[str, str, str]] = []
 
-    def run(name: str, indicator: object, *, output: str = "signals") -> int:
-        started.append((name, type(indicator).__name__, output))
+    def run(name: str, make: type, *, output: str = "signals") -> int:
+        started.append((name, make.__name__, output))
         return 7
 
-    monkeypatch.setattr(module, "run", run)
-    output = "fused" if kind.module == "signal_fusion" else "signals"
-    assert module.main() == 7
-    assert started == [(kind.module.replace("_", "-"), kind.name, output)]
-
-
-@each_kind
-def test_main_refuses_a_bad_setting_with_one_line(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv(f"{kind.module.upper()}_SYMBOL_LIMIT", "lots")
-    assert importlib.import_module(kind.module).main() == 2
-    printed = capfd.readouterr()
-    lines = (printed.out + printed.err).splitlines()
-    assert len(lines) == 1
-    assert f"{kind.module.upper()}_SYMBOL_LIMIT='lots' is not a whole number from" in lines[0]
+    monkeypatch.setattr("desk.service.run", run)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(kind.script), run_name="__main__")
+    output = "fused" if kind.service == "signal-fusion" else "signals"
+    assert ended.value.code == 7
+    assert started == [(kind.service, kind.indicator.__name__, output)]

@@ -1,43 +1,54 @@
 """Spread and depth."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indicator_events import book, directions, feed, values
+from indicators import build
 from liquidity import Liquidity, depth_imbalance, relative_spread_bps
 
 AMOUNT = st.floats(1e-6, 1e6)
 LEVELS = st.lists(st.tuples(AMOUNT, AMOUNT), min_size=1, max_size=12)
 
 
-def liquidity(**settings: str) -> Liquidity:
-    base = {"LIQUIDITY_INTERVAL_MS": "100", "LIQUIDITY_WARMUP_BOOKS": "1"}
-    return Liquidity.from_env(base | {f"LIQUIDITY_{k}": v for k, v in settings.items()})
+liquidity = partial(build, Liquidity, INTERVAL_MS="100", WARMUP_BOOKS="1")
 
 
-def test_spread_by_hand() -> None:
-    """(101 - 99) / 100 = 2 % = 200 basis points."""
-    assert relative_spread_bps(book([(99.0, 1.0)], [(101.0, 1.0)])) == pytest.approx(200.0)
-
-
-def test_depth_by_hand() -> None:
-    """Bids 3 + 4, asks 2 + 1: (7 - 3) / 10; the best level alone: (3 - 2) / 5."""
+def test_spread_and_depth_by_hand() -> None:
+    """(101 - 99) / 100 = 200 bps; bids 3 + 4, asks 2 + 1: (7 - 3) / 10; the best: (3 - 2) / 5."""
     levels = book([(99.0, 3.0), (98.0, 4.0)], [(101.0, 2.0), (102.0, 1.0)])
+    assert relative_spread_bps(levels) == pytest.approx(200.0)
     assert depth_imbalance(levels, 10) == pytest.approx(0.4)
     assert depth_imbalance(levels, 1) == pytest.approx(0.2)
 
 
 def test_smoothed_imbalance_by_hand() -> None:
-    """Imbalances 1/2 then -1/2 at decay 1/2: (1/4 * 1/2 - 1/2 * 1/2) / (3/4) = -1/6."""
+    """Imbalances 1/2, then -1/2, each for a second at a decay of 1/2 a second.
+
+    (1/4 * 1/2 - 1/2 * 1/2) / (3/4) = -1/6; the last book, just come, doesn't count yet.
+    """
     books = [
-        book([(99.0, 3.0)], [(101.0, 1.0)]),
-        book([(99.0, 1.0)], [(101.0, 3.0)], at_ms=100),
+        book([(99.0, bid)], [(101.0, ask)], at_ms=at_ms)
+        for bid, ask, at_ms in ((3.0, 1.0, 0), (1.0, 3.0, 1_000), (9.0, 1.0, 2_000))
     ]
     found = feed(liquidity(DEPTH_DECAY="0.5"), books)
-    assert values(found, "depth_imbalance") == pytest.approx([0.5, -1 / 6])
-    assert directions(found, "depth_imbalance") == [1, 0]
-    assert directions(found, "relative_spread_bps") == [0, 0]
+    assert values(found, "depth_imbalance") == pytest.approx([0.5, 0.5, -1 / 6])
+    assert directions(found, "depth_imbalance") == [1, 1, 0]
+    assert directions(found, "relative_spread_bps") == [0, 0, 0]
+
+
+def test_a_book_counts_for_as_long_as_it_stands() -> None:
+    """Ten equal books in a second are one book of a second."""
+
+    def last(*times: int) -> float:
+        rising = [book([(99.0, 1.0)], [(101.0, 1.0)], at_ms=at_ms) for at_ms in (-2_000, *times)]
+        after = [book([(99.0, 3.0)], [(101.0, 1.0)], at_ms=at_ms) for at_ms in (1_000, 3_000)]
+        return values(feed(liquidity(), [*rising, *after]), "depth_imbalance")[-1]
+
+    assert last(*range(0, 1_000, 100)) == pytest.approx(last(0))
 
 
 @pytest.mark.parametrize(
@@ -64,25 +75,20 @@ def test_imbalance_is_bounded_and_mirrors(
     bids: list[tuple[float, float]], asks: list[tuple[float, float]]
 ) -> None:
     imbalance = depth_imbalance(book(bids, asks), 10)
-    mirrored = depth_imbalance(book(asks, bids), 10)
     assert imbalance is not None
-    assert mirrored is not None
     assert -1.0 <= imbalance <= 1.0
-    assert mirrored == -imbalance
+    assert depth_imbalance(book(asks, bids), 10) == -imbalance
 
 
-@given(st.floats(1.0, 1e5), st.floats(0.0, 0.5), st.floats(0.0, 0.5), st.sampled_from([0.5, 64.0]))
-def test_spread_grows_with_the_ask_and_ignores_scale(
-    bid: float, gap: float, more: float, scale: float
-) -> None:
-    def spread(ask: float, factor: float = 1.0) -> float:
-        found = relative_spread_bps(book([(bid * factor, 1.0)], [(ask * factor, 1.0)]))
-        assert found is not None
-        return found
-
-    near, far = bid * (1 + gap), bid * (1 + gap + more)
-    assert 0.0 <= spread(near) <= spread(far)
-    assert spread(near, scale) == spread(near)
+@given(st.floats(1.0, 1e5), st.floats(0.0, 0.5), st.floats(0.0, 0.5))
+def test_spread_grows_with_the_ask(bid: float, gap: float, more: float) -> None:
+    near, far = (
+        relative_spread_bps(book([(bid, 1.0)], [(bid * ratio, 1.0)]))
+        for ratio in (1 + gap, 1 + gap + more)
+    )
+    assert near is not None
+    assert far is not None
+    assert 0.0 <= near <= far
 
 
 def test_a_sudden_wide_spread_signals_at_once() -> None:

@@ -1,27 +1,50 @@
 """Order flow imbalance."""
 
-import itertools
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.events import Book
 from indicator_events import book, directions, feed, values
-from order_flow import OrderFlow, Quote, flow
+from indicators import build
+from order_flow import OrderFlow, Quotes, flow
 
-BASE = (100.0, 5.0, 101.0, 6.0)
-PRICE = st.integers(90, 110).map(float)
+Quote = tuple[float, float, float, float]  # bid, its quantity, ask, its quantity
+
 QUANTITY = st.integers(1, 50).map(float)
-QUOTES = st.lists(st.tuples(PRICE, QUANTITY, st.integers(1, 5), QUANTITY), min_size=2, max_size=80)
-LONG_QUOTES = st.lists(
-    st.tuples(PRICE, QUANTITY, st.integers(1, 5), QUANTITY), min_size=40, max_size=60
+QUOTE = st.tuples(st.integers(90, 110).map(float), QUANTITY, st.integers(1, 5), QUANTITY).map(
+    lambda drawn: (drawn[0], drawn[1], drawn[0] + drawn[2], drawn[3])
 )
 STEPS_MS = st.sampled_from([0, 300, 900, 1_700, 5_000, 9_000, 10_000, 11_000, 40_000])
+order_flow = partial(build, OrderFlow, INTERVAL_MS="100")
 
 
-def order_flow(**settings: str) -> OrderFlow:
-    every_slot = {"ORDER_FLOW_INTERVAL_MS": "100"}
-    return OrderFlow.from_env(every_slot | {f"ORDER_FLOW_{k}": v for k, v in settings.items()})
+def quoted(quote: Quote, at_ms: int = 0) -> Book:
+    bid, bid_quantity, ask, ask_quantity = quote
+    return book([(bid, bid_quantity)], [(ask, ask_quantity)], at_ms=at_ms)
+
+
+def best(quote: Quote) -> Quotes:
+    bid, bid_quantity, ask, ask_quantity = quote
+    return ((bid, bid_quantity),), ((ask, ask_quantity),)
+
+
+def bid_books(*steps: tuple[float, int]) -> list[Book]:
+    """Return books whose best bid holds a quantity at a time, against six on offer."""
+    return [quoted((100.0, quantity, 101.0, 6.0), at_ms) for quantity, at_ms in steps]
+
+
+def paper_flow(before: Quote, now: Quote) -> float:
+    """Return the paper's e_n, term by term."""
+    bid_before, bid_size_before, ask_before, ask_size_before = before
+    bid, bid_size, ask, ask_size = now
+    bids = (bid >= bid_before) * bid_size - (bid <= bid_before) * bid_size_before
+    return bids - (ask <= ask_before) * ask_size + (ask >= ask_before) * ask_size_before
+
+
+BASE = (100.0, 5.0, 101.0, 6.0)
 
 
 @pytest.mark.parametrize(
@@ -37,86 +60,67 @@ def order_flow(**settings: str) -> OrderFlow:
     ],
 )
 def test_single_events_by_hand(now: Quote, expected: float) -> None:
-    assert flow(BASE, now) == expected
+    assert flow(best(BASE), best(now)) == expected
+
+
+def test_a_move_past_several_levels_counts_them_all() -> None:
+    """Two ticks up: bids of 4 and 3 are new, offers of 6 and 7 are gone; and all of it back."""
+    low: Quotes = (((100.0, 5.0), (99.0, 9.0)), ((101.0, 6.0), (102.0, 7.0), (103.0, 8.0)))
+    high: Quotes = (((102.0, 4.0), (101.0, 3.0), (100.0, 5.0)), ((103.0, 8.0),))
+    assert flow(low, high) == (4 + 3) + (6 + 7)
+    assert flow(high, low) == -(4 + 3) - (6 + 7)
+
+
+@given(QUOTE, QUOTE)
+def test_best_quotes_alone_give_the_paper_s_formula_and_mirror(before: Quote, now: Quote) -> None:
+    def mirror(quote: Quote) -> Quotes:
+        bid, bid_quantity, ask, ask_quantity = quote
+        return best((-ask, ask_quantity, -bid, bid_quantity))
+
+    assert flow(best(before), best(now)) == paper_flow(before, now)
+    assert flow(mirror(before), mirror(now)) == -paper_flow(before, now)
 
 
 def test_window_by_hand() -> None:
-    """Flows +3 and -1 in the window; mean depth ((5+6)/2 + (8+6)/2 + (7+6)/2) / 3."""
-    books = [
-        book([(100.0, 5.0)], [(101.0, 6.0)]),
-        book([(100.0, 8.0)], [(101.0, 6.0)], at_ms=100),
-        book([(100.0, 7.0)], [(101.0, 6.0)], at_ms=200),
-        book([(100.0, 7.0)], [(101.0, 6.0)], at_ms=1_000),
-    ]
-    found = feed(order_flow(), books)
-    assert values(found, "order_flow_imbalance") == pytest.approx([2 / ((5.5 + 7.0 + 6.5) / 3)])
-    assert directions(found, "order_flow_imbalance") == [1]
-    assert found[0].confidence == pytest.approx((3 - 1) / (3 + 1))
+    """Slots of +3 and -1; mean depth ((5+6)/2 + (8+6)/2 + (7+6)/2) / 3; 2 of 4 in agreement."""
+    found = feed(order_flow(), bid_books((5.0, 0), (8.0, 100), (7.0, 1_000), (7.0, 2_000)))
+    assert values(found, "order_flow_imbalance")[-1] == pytest.approx(2 / ((5.5 + 7.0 + 6.5) / 3))
+    assert directions(found, "order_flow_imbalance") == [1, 0]
+    assert [one.confidence for one in found] == pytest.approx([1.0, (3 - 1) / (3 + 1)])
 
 
-def test_direction_does_not_depend_on_the_unit_of_quantity() -> None:
-    books = [
-        book([(100.0, 5e-6)], [(101.0, 6e-6)]),
-        book([(100.0, 4e-6)], [(101.0, 6e-6)], at_ms=100),
-        book([(100.0, 4e-6)], [(101.0, 6e-6)], at_ms=1_000),
-    ]
-    found = feed(order_flow(), books)
-    assert directions(found, "order_flow_imbalance") == [-1]
-    assert found[0].confidence == 1.0
+def test_flow_leaves_with_its_slot_and_a_long_gap_empties_the_window() -> None:
+    later = [(8.0, i * 1_000) for i in range(1, 12)]
+    found = feed(order_flow(), bid_books((5.0, 0), (8.0, 1), *later))
+    flows = values(found, "order_flow_imbalance")
+    assert [value > 0.0 for value in flows] == [True] * 10 + [False]
+    assert flows[-1] == 0.0
+    found = feed(order_flow(), bid_books((5.0, 0), (8.0, 1), (8.0, 10**6), (8.0, 10**6 + 1_000)))
+    assert values(found, "order_flow_imbalance") == [0.0]
 
 
-def test_flow_leaves_with_its_slot() -> None:
-    books = [book([(100.0, 5.0)], [(101.0, 6.0)]), book([(100.0, 8.0)], [(101.0, 6.0)], at_ms=1)]
-    books += [book([(100.0, 8.0)], [(101.0, 6.0)], at_ms=i * 1_000) for i in range(1, 12)]
-    found = values(feed(order_flow(), books), "order_flow_imbalance")
-    assert [value > 0.0 for value in found] == [True] * 10 + [False]
-    assert found[-1] == 0.0
-
-
-def test_a_long_gap_empties_the_window() -> None:
-    books = [book([(100.0, 5.0)], [(101.0, 6.0)]), book([(100.0, 8.0)], [(101.0, 6.0)], at_ms=1)]
-    later = [book([(100.0, 8.0)], [(101.0, 6.0)], at_ms=10**6 + i * 1_000) for i in range(2)]
-    assert values(feed(order_flow(), books + later), "order_flow_imbalance") == [0.0]
-
-
-@given(LONG_QUOTES, st.lists(STEPS_MS, min_size=60, max_size=60))
-def test_equals_the_batch_sum_over_the_window(
-    quotes: list[tuple[float, float, int, float]], steps: list[int]
-) -> None:
+@given(st.lists(st.tuples(QUOTE, STEPS_MS), min_size=40, max_size=60))
+def test_equals_the_batch_sum_over_the_window(steps: list[tuple[Quote, int]]) -> None:
     indicator, now = order_flow(), 0
     seen: list[tuple[int, float, float]] = []
     before: Quote | None = None
-    for (bid, bid_quantity, gap, ask_quantity), step in zip(quotes, steps, strict=False):
+    for quote, step in steps:
         now += step
-        quote = (bid, bid_quantity, bid + gap, ask_quantity)
-        found = feed(
-            indicator, [book([(bid, bid_quantity)], [(bid + gap, ask_quantity)], at_ms=now)]
-        )
+        found = feed(indicator, [quoted(quote, now)])
         slot = now // 1_000
         window = [(e, d) for then, e, d in seen if slot - 10 <= then < slot]
         assert len(found) == (1 if window and seen[-1][0] < slot else 0)
         if found:
             expected = sum(e for e, _ in window) / (sum(d for _, d in window) / len(window))
             assert found[0].value == pytest.approx(expected, abs=1e-9)
-        change = flow(before, quote) if before else 0.0
-        seen.append((slot, change, (bid_quantity + ask_quantity) / 2))
+        change = paper_flow(before, quote) if before else 0.0
+        seen.append((slot, change, (quote[1] + quote[3]) / 2))
         before = quote
 
 
-@given(QUOTES)
-def test_mirrored_book_mirrors_the_flow(quotes: list[tuple[float, float, int, float]]) -> None:
-    plain = [(bid, q, bid + gap, r) for bid, q, gap, r in quotes]
-    mirror = [(-ask, r, -bid, q) for bid, q, ask, r in plain]
-    forward = [flow(a, b) for a, b in itertools.pairwise(plain)]
-    assert forward == [-flow(a, b) for a, b in itertools.pairwise(mirror)]
-
-
-def test_a_crossed_book_is_skipped() -> None:
-    books = [
-        book([(100.0, 5.0)], [(101.0, 6.0)]),
-        book([(105.0, 99.0)], [(101.0, 6.0)], at_ms=100),
-        book([(100.0, 6.0)], [(101.0, 6.0)], at_ms=200),
-        book([(100.0, 6.0)], [(101.0, 6.0)], at_ms=1_000),
-    ]
-    found = values(feed(order_flow(), books), "order_flow_imbalance")
+def test_an_unusable_book_is_skipped_and_so_is_an_unusable_level() -> None:
+    crossed = book([(105.0, 99.0)], [(101.0, 6.0)], at_ms=100)
+    holes = book([(100.0, 6.0), (99.0, 0.0), (98.0, float("inf"))], [(101.0, 6.0)], at_ms=200)
+    (first, last) = bid_books((5.0, 0), (6.0, 1_000))
+    found = values(feed(order_flow(), [first, crossed, holes, last]), "order_flow_imbalance")
     assert found == pytest.approx([1 / ((5.5 + 6.0) / 2)])

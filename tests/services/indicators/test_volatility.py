@@ -2,22 +2,21 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.series import SettingError
 from indicator_events import feed, feed_closes, trade, values
+from indicators import build
 from volatility import Volatility
 
 SECONDS_PER_YEAR = 365 * 86_400
 CLOSES = st.lists(st.floats(1.0, 1e5), min_size=2, max_size=60)
 
 
-def volatility(**settings: str) -> Volatility:
-    base = {"VOLATILITY_INTERVAL_MS": "100", "VOLATILITY_WARMUP_BARS": "1"}
-    return Volatility.from_env(base | {f"VOLATILITY_{k}": v for k, v in settings.items()})
+volatility = partial(build, Volatility, INTERVAL_MS="100", WARMUP_BARS="1")
 
 
 def annual(closes: list[float], **settings: str) -> list[float]:
@@ -35,17 +34,17 @@ def test_same_percentage_up_and_down_is_constant_volatility() -> None:
     assert annual([100.0, 101.0] * 10) == pytest.approx([expected] * 19)
 
 
-def test_longer_bars_scale_by_the_root_of_time() -> None:
-    found = feed_closes(volatility(BAR_MS="4000"), [1.0, math.e], bar_ms=4_000)
-    expected = math.sqrt(SECONDS_PER_YEAR / 4)
-    assert values(found, "annualised_volatility") == pytest.approx([expected])
-
-
-def test_a_return_over_empty_bars_counts_per_bar() -> None:
-    """A log return of 2 over 4 bars is a variance of 1 per bar."""
-    events = [trade(1.0), trade(math.e**2, at_ms=4_000), trade(1.0, at_ms=5_000)]
-    found = feed(volatility(), events)
-    assert values(found, "annualised_volatility") == pytest.approx([math.sqrt(SECONDS_PER_YEAR)])
+@pytest.mark.parametrize(
+    ("bar_ms", "gap_ms", "variance"),
+    [("1000", 1_000, 4.0), ("4000", 4_000, 1.0), ("1000", 4_000, 1.0)],
+)
+def test_a_return_counts_per_second_whatever_the_bars_and_the_gaps(
+    bar_ms: str, gap_ms: int, variance: float
+) -> None:
+    """A log return of 2 over four seconds is a variance of 1 a second."""
+    events = [trade(1.0), trade(math.e**2, at_ms=gap_ms), trade(1.0, at_ms=2 * gap_ms)]
+    found = values(feed(volatility(BAR_MS=bar_ms), events), "annualised_volatility")
+    assert found == pytest.approx([math.sqrt(variance * SECONDS_PER_YEAR)])
 
 
 @given(CLOSES)
@@ -55,11 +54,6 @@ def test_equals_the_batch_formula(closes: list[float]) -> None:
     variance = sum(w * s for w, s in zip(weights, squares, strict=True)) / sum(weights)
     expected = math.sqrt(variance * SECONDS_PER_YEAR)
     assert annual(closes)[-1] == pytest.approx(expected, rel=1e-9, abs=1e-9)
-
-
-@given(CLOSES, st.sampled_from([0.5, 1024.0]))
-def test_scale_of_price_does_not_matter(closes: list[float], scale: float) -> None:
-    assert annual([close * scale for close in closes]) == pytest.approx(annual(closes), rel=1e-9)
 
 
 def test_ratio_rises_with_a_shock_and_signals_at_once() -> None:
@@ -80,8 +74,3 @@ def test_warm_up_and_confidence() -> None:
     found = feed_closes(volatility(WARMUP_BARS="10"), [100.0, 101.0] * 5 + [100.0])
     assert [one.confidence for one in found[:1]] == pytest.approx([1 - 0.94**10])
     assert len(values(found, "annualised_volatility")) == 1
-
-
-def test_decays_must_differ() -> None:
-    with pytest.raises(SettingError, match="is not less than SLOW_DECAY"):
-        volatility(FAST_DECAY="0.98")

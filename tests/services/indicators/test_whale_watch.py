@@ -3,21 +3,20 @@
 import math
 import statistics
 from array import array
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.series import SettingError
 from indicator_events import directions, feed, trade, values
+from indicators import build
 from whale_watch import WhaleWatch, median, median_deviation
 
 NUMBERS = st.lists(st.integers(-1_000, 1_000).map(float), min_size=1, max_size=60)
 
 
-def whale_watch(**settings: str) -> WhaleWatch:
-    base = {"WHALE_WATCH_WARMUP_TRADES": "5", "WHALE_WATCH_INTERVAL_MS": "100"}
-    return WhaleWatch.from_env(base | {f"WHALE_WATCH_{k}": v for k, v in settings.items()})
+whale_watch = partial(build, WhaleWatch, WARMUP_TRADES="5", INTERVAL_MS="100")
 
 
 @pytest.mark.parametrize(
@@ -69,22 +68,7 @@ def test_a_larger_trade_scores_no_less(quantity: float, factor: float) -> None:
     assert score(quantity) <= score(quantity * factor)
 
 
-@given(st.lists(st.floats(0.001, 1e5), min_size=6, max_size=60), st.sampled_from([0.5, 1024.0]))
-def test_scale_of_quantity_does_not_matter(quantities: list[float], scale: float) -> None:
-    def run(factor: float) -> list[float]:
-        events = (trade(1.0, q * factor, at_ms=i * 100) for i, q in enumerate(quantities))
-        scores = values(feed(whale_watch(THRESHOLD="0.5"), events), "whale_score")
-        return [score for score in scores if score > 0.51]  # at 0.5 the last bit decides
-
-    assert run(scale) == pytest.approx(run(1.0), rel=1e-6)
-
-
 def test_least_notional_silences_small_markets() -> None:
     usual = [trade(1.0, math.exp(i), at_ms=i) for i in range(5)]
     whale = trade(1.0, math.exp(10), at_ms=200)
     assert feed(whale_watch(LEAST_NOTIONAL="1000000"), [*usual, whale]) == []
-
-
-def test_warm_up_must_fit_the_window() -> None:
-    with pytest.raises(SettingError, match=r"WARMUP_TRADES \(60\) exceeds WINDOW \(20\)"):
-        whale_watch(WARMUP_TRADES="60", WINDOW="20")

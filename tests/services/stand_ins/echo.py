@@ -32,4 +32,4 @@ class Echo:
 
 if __name__ == "__main__":
     desk.consumer.ABANDONED_MS = int(os.environ.get("ABANDONED_MS", desk.consumer.ABANDONED_MS))
-    raise SystemExit(run("echo", Echo()))
+    raise SystemExit(run("echo", lambda _: Echo()))
