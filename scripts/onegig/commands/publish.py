@@ -13,7 +13,6 @@ from onegig.commands.options import EXISTING_FILE, project_options
 from onegig.commands.output import read_document
 from onegig.errors import ConfigError
 from onegig.git import ask_git, run_git
-from onegig.github.baselines import DATA_BRANCH
 from onegig.github.data.branch import (
     Published,
     make_entry,
@@ -25,6 +24,7 @@ from onegig.github.data.branch import (
 )
 from onegig.github.data.plumbing import Target
 from onegig.github.job import SERVER_URL, read_job
+from onegig.github.names import DATA_BRANCH
 from onegig.github.trusted.numbers import ARTIFACT
 from onegig.github.trusted.runs import WORKFLOW, Ignored
 from onegig.github.waiting import SystemClock

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from onegig.errors import GithubError, HistoryError
 from onegig.github.client import Client
 from onegig.github.data.history import HISTORY, MOST_BYTES, nearest, parse_history
+from onegig.github.names import DATA_BRANCH
 from onegig.github.transport import RAW
 from onegig.github.trees import branch_tip
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
 
-DATA_BRANCH = "onegig-data"
 MOST_COMMITS = 200  # looked at, from the compared one back
 GONE = (404, 410)
 
