@@ -1,4 +1,4 @@
-"""`onegig doctor`: before first use, what keeps the gate from working and what to change."""
+"""`onegig doctor`: find, before first use, what keeps the gate from working."""
 
 import os
 from pathlib import Path
@@ -8,12 +8,12 @@ import click
 from onegig.commands.init import open_client
 from onegig.errors import GithubError
 from onegig.git import ask_git
-from onegig.github.baselines import DATA_BRANCH
+from onegig.github.data.history import READ
 from onegig.github.doctor.checkout import read_checkout, repository_of
-from onegig.github.doctor.data import DATA_FILES
-from onegig.github.doctor.examination import examine, exit_code
+from onegig.github.doctor.examine import examine, exit_code
 from onegig.github.doctor.findings import render
 from onegig.github.doctor.hosted import Hosted, read_hosted
+from onegig.github.names import DATA_BRANCH
 from onegig.github.trusted.runs import WORKFLOW
 from onegig.model.measured import Missing, Skipped, Unknown
 
@@ -40,12 +40,12 @@ ANONYMOUS = (
     "--comment",
     default=".github/workflows/comment.yml",
     show_default=True,
-    help="The workflow that tells the pull request.",
+    help="The workflow that comments on pull requests.",
 )
 @click.option(
     "--data-branch", default=DATA_BRANCH, show_default=True, help="The branch with the numbers."
 )
-@click.option("--offline", is_flag=True, help="Look at the checkout only.")
+@click.option("--offline", is_flag=True, help="Check the checkout only.")
 def doctor(
     *,
     repository: str | None,
@@ -55,12 +55,12 @@ def doctor(
     data_branch: str,
     offline: bool,
 ) -> None:
-    """Check, before first use, what the gate needs, and say what to change.
+    """Check, before first use, what the gate needs, and print what to change.
 
-    Looks at the workflows, the actions in them and in those, their permissions, the required check,
-    the path of pull requests from forks, the data branch and the budgets. Only reads. The token is
-    GITHUB_TOKEN or GH_TOKEN; an administrator's sees most, and what it may not see is marked with a
-    question mark.
+    Checks the workflows and the actions inside of them, the permissions that their jobs need, the
+    required check, pull requests from forks, the data branch and the budgets. Only reads. The token
+    is GITHUB_TOKEN or GH_TOKEN; an administrator's sees most, and a question mark marks what it may
+    not see. `zizmor` checks what holds for any workflow: pinned actions, excessive permissions.
     """
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
     checkout = read_checkout(_root(), gate, comment, budgets)
@@ -81,7 +81,7 @@ def doctor(
 def _hosted(name: str, token: str, workflows: tuple[str, ...], branch: str) -> Hosted | Unknown:
     try:
         with open_client(name, token, os.environ.get("GITHUB_API_URL", "")) as client:
-            return read_hosted(client, workflows, branch, DATA_FILES)
+            return read_hosted(client, workflows, branch, READ)
     except GithubError as error:
         return Unknown(reason=f"{error.message}; {error.advice}")
 

@@ -1,4 +1,4 @@
-"""`onegig publish`: the numbers of a commit of the default branch, onto the data branch."""
+"""`onegig publish`: add the numbers of a commit of the default branch to the data branch."""
 
 import os
 import random
@@ -13,19 +13,11 @@ from onegig.commands.options import EXISTING_FILE, project_options
 from onegig.commands.output import read_document
 from onegig.errors import ConfigError
 from onegig.git import ask_git, run_git
-from onegig.github.baselines import DATA_BRANCH
-from onegig.github.data.branch import (
-    Published,
-    make_entry,
-    make_report,
-    publish,
-    read_push,
-    web_address,
-    why_foreign,
-)
+from onegig.github.data.branch import Published, publish, web_address
 from onegig.github.data.plumbing import Target
 from onegig.github.job import SERVER_URL, read_job
-from onegig.github.trusted.numbers import ARTIFACT
+from onegig.github.names import ARTIFACT, DATA_BRANCH
+from onegig.github.pushes import make_entry, make_report, read_push, why_foreign
 from onegig.github.trusted.runs import WORKFLOW, Ignored
 from onegig.github.waiting import SystemClock
 from onegig.model.codec import from_json
@@ -48,7 +40,7 @@ EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     type=EXISTING_FOLDER,
     help="Folder with run.json, images.json and memory.json of the commit, to be judged again.",
 )
-@click.option("--seed", is_flag=True, help='Only make the branch, with an "unknown" badge.')
+@click.option("--seed", is_flag=True, help='Only create the branch, with an "unknown" badge.')
 @click.option(
     "--remote", help="Repository to push to: a URL or path. Default: this job's, or `origin`."
 )
@@ -80,8 +72,8 @@ def publish_command(
 ) -> None:
     """Add a commit's numbers to the data branch: history, baseline, badge and trend.
 
-    Without --report, --numbers or --seed it takes those of the run that a workflow_run event tells
-    of, if that was a push to the default branch. GITHUB_TOKEN needs `contents: write`.
+    Without --report, --numbers or --seed it takes those of the run in the workflow_run event, if
+    that was a push to the default branch. GITHUB_TOKEN needs `contents: write`.
     """
     if bool(report) + bool(numbers) + seed > 1:
         raise click.UsageError("--report, --numbers and --seed exclude each other")
@@ -101,11 +93,11 @@ def publish_command(
         if entry is None:
             return
     done = publish(entry, target, clock=SystemClock(), jitter=random.random, tell=_say)
-    _say(_told(done, entry, target))
+    _say(_describe(done, entry, target))
 
 
 def _remote() -> str:
-    """The repository this runs in: a job's, or where the checkout comes from."""
+    """Return the repository to push to: the job's, or where the checkout comes from."""
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         return f"{os.environ.get('GITHUB_SERVER_URL') or SERVER_URL}/{repository}"
     try:
@@ -117,7 +109,7 @@ def _remote() -> str:
 
 
 def _of_event(options: Options, workflow: str, artifact: str) -> Baseline | None:
-    """The entry of the run that this job was started for; None when it makes no history."""
+    """Return the entry of the run that this job was started for; None when it makes no history."""
     job = read_job(os.environ)
     push = read_push(job.event, workflow)
     if isinstance(push, Ignored):
@@ -149,9 +141,9 @@ def _judged(directory: Path, options: Options) -> Report:
 
 
 def _of_commit(report: Report, options: Options) -> Baseline:
-    """The entry of a report, dated by its commit where the checkout has it.
+    """Return the entry of a report, dated by its commit where the checkout has it.
 
-    A run's own end says little: that of an older commit may come last.
+    The end of a run is not enough: that of an older commit may come last.
     """
     entry = make_entry(report)
     arguments = ("show", "--no-patch", "--format=%cI", entry.commit, "--")
@@ -159,7 +151,7 @@ def _of_commit(report: Report, options: Options) -> Baseline:
     return replace(entry, created=created) if created else entry
 
 
-def _told(done: Published, entry: Baseline | None, target: Target) -> str:
+def _describe(done: Published, entry: Baseline | None, target: Target) -> str:
     where = f"{target.branch} of {web_address(target.remote) or target.remote}"
     if not done.commit:
         return f"{where} is up to date"

@@ -1,16 +1,16 @@
-"""What a commit is compared with: the nearest ancestor whose numbers the data branch has."""
+"""The baseline of a commit: its nearest ancestor whose numbers the data branch has."""
 
 from collections.abc import Iterator
 
 from onegig.errors import GithubError, HistoryError
 from onegig.github.client import Client
 from onegig.github.data.history import HISTORY, MOST_BYTES, nearest, parse_history
+from onegig.github.names import DATA_BRANCH
 from onegig.github.transport import RAW
 from onegig.github.trees import branch_tip
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
 
-DATA_BRANCH = "onegig-data"
 MOST_COMMITS = 200  # looked at, from the compared one back
 GONE = (404, 410)
 
@@ -18,7 +18,7 @@ GONE = (404, 410)
 def find_baseline(
     client: Client, base_sha: str, branch: str, *, data_branch: str = DATA_BRANCH
 ) -> tuple[Baseline, int] | Missing:
-    """The baseline for a change on top of `base_sha`, and how many commits it is behind that one.
+    """Return the baseline of a change on top of `base_sha`, and how many commits it is behind.
 
     `branch` is what `base_sha` is a commit of. Skipped where there is none yet, Unknown where it
     could not be read: no error stops a report.
@@ -39,7 +39,7 @@ def find_baseline(
 
 
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
-    """Everything measured so far; nothing where there is no branch or file yet."""
+    """Return everything measured so far; nothing where there is no branch or file yet."""
     try:
         tip = branch_tip(client, data_branch)  # a tag may have the branch's name
         text = client.download(
@@ -55,6 +55,6 @@ def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
 
 
 def _back_from(client: Client, commit: str) -> Iterator[str]:
-    """The commit, then its ancestors, newest first."""
+    """Return the commit, then its ancestors, newest first."""
     listed = client.pages("commits", most=MOST_COMMITS, sha=commit)
     return (str(one["sha"]) for one in listed)

@@ -1,12 +1,11 @@
-"""Talks to GitHub's REST API about one repository: patiently, within bounds, and discreetly.
+"""A client of GitHub's REST API for one repository: patient, bounded and discreet.
 
 Reads and repeatable writes are tried again; a POST that may have arrived is not, because a comment
 could appear twice: whoever sent it looks first. No error, log or repr holds the token.
 
-Answers that are not asked for again: each request counts against what a job may ask in an hour.
-
-What is named by a whole SHA, or by an artifact's id, never changes. All else is kept during one
-look only, in which the same question has the same answer.
+Answers are cached, as each request counts against what a job may ask in an hour. What is named by a
+whole SHA, or by an artifact's id, never changes; everything else is cached during one look only, in
+which the same question has the same answer.
 """
 
 import random
@@ -47,8 +46,8 @@ _LASTING = re.compile(
 _BY_PARAMETER = (("contents/", "ref"), ("commits", "sha"))  # which says of which commit
 
 
-class Kept:
-    """The answers that one client keeps; the oldest go first when they are too large together."""
+class AnswerCache:
+    """The cached answers of one client; when they grow too large together, the oldest go first."""
 
     def __init__(self) -> None:
         self._lasting: dict[str, Answer] = {}
@@ -56,7 +55,7 @@ class Kept:
         self._bytes = 0
 
     def open_look(self) -> None:
-        """Begin to keep what may change, afresh."""
+        """Start caching what may change."""
         self.close_look()
         self._seen = {}
 
@@ -66,14 +65,14 @@ class Kept:
         self._seen = None
 
     def find(self, request: Request) -> Answer | None:
-        """Return the answer that is known to a request."""
+        """Return the cached answer to a request."""
         if request.method != "GET":
             return None
         name = _name(request)
         return self._lasting.get(name) or (self._seen or {}).get(name)
 
     def keep(self, request: Request, answer: Answer) -> None:
-        """Keep the answer, if it is one that may be kept."""
+        """Cache an answer that may be cached."""
         if request.method != "GET":
             return
         if answer.status in SUCCESS and is_lasting(request):
@@ -92,7 +91,7 @@ class Kept:
 
 
 def is_lasting(request: Request) -> bool:
-    """Return whether the answer stays the same for ever once there is one."""
+    """Return whether an answer never changes once there is one."""
     path = request.below_repository
     if _LASTING.fullmatch(path):
         return True
@@ -123,7 +122,7 @@ class Client:
 
     `path` is below it, with names of others quoted (urllib.parse.quote): "pulls/7"; "" is itself.
     All methods raise GithubError, and GithubPermissionError where the token lacks a permission.
-    `jitter` gives numbers from 0 to 1; `tell` hears of every wait. Not for several threads at once.
+    `jitter` gives numbers from 0 to 1; `tell` is called before every wait. Not thread-safe.
     """
 
     def __init__(
@@ -138,14 +137,16 @@ class Client:
         tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         if not re.fullmatch(REPOSITORY, repository, re.ASCII):
-            raise ConfigError(f"{plain(repository)!r} is no repository", advice="write owner/name")
+            raise ConfigError(
+                f"{plain(repository)!r} is not a repository", advice="write owner/name"
+            )
         self.repository = repository
         self._transport = Transport(api_url, token, session)
         self._clock = clock
         self._jitter = jitter
         self._tell = tell
         self._known: dict[str, Answer] = {}
-        self._kept = Kept()
+        self._cache = AnswerCache()
         self._waited_seconds = 0.0
         self._next_write = 0.0
 
@@ -154,21 +155,21 @@ class Client:
 
     @contextmanager
     def look(self) -> Iterator[None]:
-        """Ask nothing twice within it: what is read is as it was when it was read first."""
-        self._kept.open_look()
+        """Ask nothing twice within it: everything stays as it was when it was first read."""
+        self._cache.open_look()
         try:
             yield
         finally:
-            self._kept.close_look()
+            self._cache.close_look()
 
     def get(self, path: str, **parameters: str | int) -> Any:
-        """The JSON at `path`; asked again, GitHub only says that it has not changed."""
+        """Return the JSON at `path`; asked again, GitHub only says that it has not changed."""
         return self._read(self._request("GET", path, parameters)).json()
 
     def pages(
         self, path: str, *, key: str = "", most: int = 1000, **parameters: str | int
     ) -> Iterator[Any]:
-        """The first `most` items of a list over all its pages; `key`: the list in an object."""
+        """Yield the first `most` items of a list over all pages; `key`: the list in an object."""
         request = self._request("GET", path, {"per_page": PER_PAGE, **parameters})
         left, pages = most, 2 * most // int(request.parameters["per_page"]) + 10
         while pages and left > 0:
@@ -182,7 +183,7 @@ class Client:
             request = replace(request, path=path, parameters={})
         if left > 0:
             raise GithubError(
-                "the list goes on without end",
+                "the list never ends",
                 command=str(request),
                 advice=next_step(0, request),
             )
@@ -190,15 +191,15 @@ class Client:
     def download(
         self, path: str, *, accept: str = JSON, most_bytes: int, **parameters: str | int
     ) -> bytes:
-        """The bytes at `path`, at most `most_bytes`; other hosts are asked without the token."""
+        """Return the bytes at `path`, at most `most_bytes`; other hosts never get the token."""
         request = self._request("GET", path, parameters)
         request = replace(request, accept=accept, most_bytes=most_bytes, may_leave=True)
         return self._ask(request).body
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Write: POST, PATCH, PUT or DELETE, about a second apart; what GitHub answers, or None.
+        """Write (POST, PATCH, PUT, DELETE), about a second apart; return GitHub's answer, or None.
 
-        After a GithubError of a POST with status 0 or from 500 on, look whether it was done.
+        After a GithubError of a POST with status 0 or from 500 on, check whether it was done.
         """
         request = replace(self._request(method, path, {}), body=body or None)
         return self._ask(request).json()
@@ -215,7 +216,7 @@ class Client:
         answer = self._ask(replace(request, etag=known.headers["etag"]) if known else request)
         if known and answer.status == NOT_CHANGED:
             answer = known
-            self._kept.keep(request, answer)
+            self._cache.keep(request, answer)
         if "etag" in answer.headers and len(answer.body) <= MOST_REMEMBERED_BYTES:
             self._known[name] = answer
         if len(self._known) > MOST_REMEMBERED:
@@ -225,9 +226,9 @@ class Client:
     def _ask(self, request: Request) -> Answer:
         attempt = 0
         while True:
-            outcome = self._kept.find(request) or self._once(request)
+            outcome = self._cache.find(request) or self._once(request)
             if isinstance(outcome, Answer):
-                self._kept.keep(request, outcome)
+                self._cache.keep(request, outcome)
                 if outcome.is_expected:
                     return outcome
             if not _may_repeat(request, outcome):

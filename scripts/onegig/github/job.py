@@ -1,7 +1,4 @@
-"""What GitHub tells a job of a workflow: its environment and the event's payload.
-
-Which `permissions:` a request needs, as the YAML that grants them to GITHUB_TOKEN.
-"""
+"""A job of a workflow: its environment, the event's payload, and the permissions it lacks."""
 
 import json
 import re
@@ -37,14 +34,14 @@ class Job:
 
     @property
     def run_url(self) -> str:
-        """The run's page; "" outside a run."""
+        """Return the address of the run's page; "" outside a run."""
         if not self.run_id:
             return ""
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
 
     @property
     def base_branch(self) -> str:
-        """The branch that the commit is to go to, or went to."""
+        """Return the branch that the commit goes to, or went to."""
         if self.event_name == "pull_request":
             return str(self.event["pull_request"]["base"]["ref"])
         if self.event_name == "merge_group":
@@ -53,12 +50,12 @@ class Job:
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
-    """The job whose environment this is; ConfigError outside GitHub Actions."""
+    """Return the job of an environment. Raises ConfigError outside GitHub Actions."""
     name, path = environment.get("GITHUB_EVENT_NAME"), environment.get("GITHUB_EVENT_PATH")
     repository = environment.get("GITHUB_REPOSITORY")
     if not name or not path or not repository:
         raise ConfigError(
-            "this is no job of GitHub Actions: GITHUB_EVENT_NAME, GITHUB_EVENT_PATH or "
+            "this is not a job of GitHub Actions: GITHUB_EVENT_NAME, GITHUB_EVENT_PATH or "
             "GITHUB_REPOSITORY is not set",
             advice="leave --github out",
         )
@@ -85,7 +82,7 @@ def _read_event(path: Path) -> Mapping[str, Any]:
             advice="GITHUB_EVENT_PATH names the file that GitHub wrote for this job",
         ) from error
     if not isinstance(event, dict):
-        raise ConfigError(f"the event's payload {path} is no JSON object", advice="see above")
+        raise ConfigError(f"the event's payload {path} is not a JSON object", advice="see above")
     return event
 
 
@@ -104,7 +101,7 @@ GRANTABLE = (  # what `permissions:` of a workflow may name and this program cou
 )
 _ALWAYS = "metadata"  # every token may read it
 _READ = ("GET", "HEAD")
-_NEEDS = (  # by path below the repository, for answers that do not say it themselves
+_NEEDS = (  # by path below the repository, for answers that do not name it
     (r"actions/permissions\b", "administration"),
     (r"branches/[^/]+/protection\b", "administration"),
     (r"issues(/\d+|/comments/.*|/\d+/comments)?$", "pull-requests"),
@@ -123,7 +120,7 @@ READ_ONLY = (
 
 
 def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]:
-    """Such as {"pull-requests": "write"}.
+    """Return the permissions a request lacks, such as {"pull-requests": "write"}.
 
     `accepted` is the header x-accepted-github-permissions, like "issues=write; pull_requests=write"
     (either) or "contents=write,workflows=write" (both); where it is empty, `method` and `path` (as
@@ -138,7 +135,7 @@ def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]
 
 
 def advice(accepted: str, method: str, path: str) -> str:
-    """What to change so that the request will be allowed, to the letter."""
+    """Return what to change so that the request will be allowed, to the letter."""
     needed = missing_permissions(accepted, method, path)
     grantable = {name: level for name, level in needed.items() if name in GRANTABLE}
     others = [f"{name}: {level}" for name, level in needed.items() if name not in GRANTABLE]

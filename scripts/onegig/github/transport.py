@@ -1,7 +1,4 @@
-"""One request over the wire: where the token goes, and how much of an answer is read.
-
-What was asked of GitHub, what it answered, and the error that an answer means.
-"""
+"""Requests to GitHub and their answers: who gets the token, how much is read, what errors mean."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +30,7 @@ NEXT = {
     404: "check the name of the repository; GitHub answers the same where the token may not read",
     409: "something else changed it at the same time: run again",
     410: "it was deleted or has expired: run the workflow again",
-    422: "GitHub does not take this content: please report it as a bug of onegig",
+    422: "GitHub rejects this content: please report it as a bug of onegig",
     429: "the rate limit is used up: run again later",
 }
 
@@ -53,12 +50,12 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """Whether doing it twice is the same as doing it once."""
+        """Return whether doing it twice is the same as doing it once."""
         return self.method != "POST"
 
     @property
     def below_repository(self) -> str:
-        """The path without its repository: "pulls/7"."""
+        """Return the path without its repository: "pulls/7"."""
         parts = urlsplit(self.path).path.strip("/").split("/")
         return "/".join(parts[2:] if parts[0] == "repositories" else parts[3:])
 
@@ -78,13 +75,13 @@ class Answer:
 
     @property
     def is_expected(self) -> bool:
-        """Whether it is what was asked for."""
+        """Return whether it is what was asked for."""
         unchanged = self.status == NOT_CHANGED and bool(self.request.etag)
         return self.status in SUCCESS or unchanged
 
     @property
     def is_limited(self) -> bool:
-        """Whether GitHub wants fewer requests, rather than none of this kind."""
+        """Return whether GitHub wants fewer requests, rather than none of this kind."""
         if self.status != 403 or self.is_forbidden:
             return self.status == 429
         spent = self.headers.get("x-ratelimit-remaining") == "0"
@@ -93,18 +90,18 @@ class Answer:
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether a permission is missing."""
+        """Return whether a permission is missing."""
         return self.status == 403 and any(one in self.reason.lower() for one in NOT_ALLOWED)
 
     @property
     def reason(self) -> str:
-        """GitHub's own message; "" where it gives none."""
+        """Return GitHub's own message; "" where it gives none."""
         message = self._object.get("message")
         return shorten(plain(message), 500) if isinstance(message, str) else ""
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What GitHub says about single fields: "IssueComment.data: Body is too long"."""
+        """Return GitHub's messages about single fields: "IssueComment.data: Body is too long"."""
         errors = self._object.get("errors")
         return tuple(_errors(errors if isinstance(errors, list) else [errors] if errors else []))
 
@@ -117,7 +114,7 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
     def json(self) -> Any:
-        """The body as data, None when there is none; GithubError when it is not JSON."""
+        """Return the body as data, None for an empty one. Raises GithubError if it is not JSON."""
         if not self.body:
             return None
         try:
@@ -133,7 +130,7 @@ class Answer:
 
 
 def failure(answer: Answer, addition: str = "") -> GithubError:
-    """The error that an answer other than a success means."""
+    """Return the error that an answer other than a success means."""
     said = "; ".join((answer.reason or "no reason given", *answer.errors))
     message = f"GitHub answered {answer.status}: {said}{addition}"
     request = answer.request
@@ -154,9 +151,9 @@ def failure(answer: Answer, addition: str = "") -> GithubError:
 
 
 def next_step(status: int, request: Request) -> str:
-    """What to do about a status; 0 is no answer."""
+    """Return what to do about a status; 0 is no answer."""
     if (status == 0 or status >= 500) and not request.repeatable:
-        return f"it may have been done all the same: look before asking again. {STATUS_PAGE}"
+        return f"it may have been done anyway: check before trying again. {STATUS_PAGE}"
     if status in range(300, 400):
         return "the repository may have been renamed or moved: give its present name"
     return NEXT.get(status, STATUS_PAGE)
@@ -203,9 +200,9 @@ class Transport:
         return f"Transport({self._base!r})"
 
     def ask(self, request: Request) -> Answer:
-        """Send once, following redirects.
+        """Send a request once, following redirects.
 
-        Raises NoAnswerError, and GithubError for answers that are too large or lead astray.
+        Raises NoAnswerError, and GithubError for answers that are too large or lead elsewhere.
         """
         url, parameters, auth = self._base + request.path, dict(request.parameters), self._sign
         for _ in range(MOST_REDIRECTS + 1):
@@ -219,10 +216,10 @@ class Transport:
                 raise NoAnswerError(_reason(error), sent=_may_be_sent(error)) from None
             if not self._is_home(url):
                 auth = _do_not_sign
-        raise _astray(request, "it redirects without end")
+        raise _astray(request, "it redirects forever")
 
     def path_of(self, request: Request, url: str) -> str:
-        """The path of a link in an answer to `request`, with its query; never to another host."""
+        """Return the path and query of a link in an answer; never of one to another host."""
         full = _joined(self._base + request.path, url)
         if not full.startswith(f"{self._base}/"):
             raise _astray(request, "it links to another place than the API")
@@ -310,14 +307,14 @@ def _checked_token(token: str) -> str:
     token = token.strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(
-            "the token has characters that no token has",
+            "the token has characters that a token never has",
             advice="set GITHUB_TOKEN to the token alone, without quotes, spaces or line breaks",
         )
     return token
 
 
 def _joined(base: str, url: str) -> str:
-    """The absolute address; "" for one that is none."""
+    """Return the absolute address; "" for an invalid one."""
     try:
         full = urljoin(base, url)
         return full if urlsplit(full).port != 0 else ""
@@ -338,7 +335,7 @@ def _astray(request: Request, what: str) -> GithubError:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """In words of ours: those of requests hold addresses, which may hold signatures."""
+    """Return a reason of our own: those of requests hold addresses, which may hold signatures."""
     if isinstance(error, ConnectTimeout):
         return f"no connection within {CONNECT_SECONDS} s"
     if isinstance(error, ReadTimeout):

@@ -1,6 +1,6 @@
-"""The files of commits, read from GitHub folder by folder and only as far as they are asked for.
+"""Files of commits, read from GitHub folder by folder as they are needed, and tips of branches.
 
-Branches of a repository, by what a tag of the same name can't change.
+Branches are looked up where a tag of the same name can't change the answer.
 """
 
 import posixpath
@@ -36,7 +36,7 @@ class Entry:
     sha: str
 
 
-class Forest:
+class Trees:
     """The trees of a repository's commits."""
 
     def __init__(self, client: Client) -> None:
@@ -76,7 +76,7 @@ class Forest:
 class Tree:
     """The files of one commit."""
 
-    forest: Forest
+    forest: Trees
     commit: str
 
     def find(self, path: str) -> tuple[str, Entry | None]:

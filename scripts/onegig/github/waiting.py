@@ -3,7 +3,7 @@
 https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: Retry-After
 first, then x-ratelimit-reset, and at least a minute, growing, where a limit says neither.
 
-Time as an effect: passed in, so that tests count minutes instead of waiting for them.
+The clock is passed in, so that tests count minutes instead of waiting for them.
 """
 
 import time
@@ -13,14 +13,14 @@ from typing import Protocol
 from onegig.github.transport import Answer
 
 MOST_ATTEMPTS = 6
-MOST_SECONDS = 900.0  # all waits of one client together: a job has better to do than to wait
+MOST_SECONDS = 900.0  # all waits of one client together: a job should not wait longer
 FIRST_SECONDS = 1.0
 SECONDARY_SECONDS = 60.0
-SKEW_SECONDS = 1.0  # two clocks, and a reset told in whole seconds
+SKEW_SECONDS = 1.0  # two clocks, and a reset given in whole seconds
 
 
 def pause_seconds(answer: Answer | None, attempt: int, *, now: float, jitter: float) -> float:
-    """Seconds until the next attempt; `attempt` counts from 0, `jitter` is from 0 to 1.
+    """Return the seconds until the next attempt; `attempt` counts from 0, `jitter` is from 0 to 1.
 
     No answer (None) and 5xx back off exponentially, so that many clients do not come back at once.
     """
@@ -52,10 +52,10 @@ def _number(text: str) -> float | None:
 
 
 class Clock(Protocol):
-    """What time it is, and waiting; both in seconds."""
+    """Time and waiting, both in seconds."""
 
     def now(self) -> float:
-        """Seconds since the epoch, by which GitHub tells when a rate limit ends."""
+        """Return the seconds since the epoch, in which GitHub gives the end of a rate limit."""
 
     def sleep(self, seconds: float) -> None:
         """Return that much later."""
@@ -65,7 +65,7 @@ class SystemClock:
     """The machine's own."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from onegig.github.doctor.action import placeholders
 
 from examples import COMMIT, EXAMPLES, OWNER, TAG, filled_in
 from onegig import pipeline
@@ -16,7 +17,6 @@ from onegig.commands import init as command
 from onegig.commands.init_files import NAMES, Source, workflow
 from onegig.config.budgets import load_budgets
 from onegig.errors import BuildError, ExitCode
-from onegig.github.doctor.action import placeholders
 from onegig.github.doctor.workflow import parse_workflow
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown

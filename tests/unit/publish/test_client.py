@@ -180,7 +180,7 @@ def test_paths_stay_below_the_repository(client: Client, stand_in: StandIn, path
 def test_repository_is_an_owner_and_a_name(
     stand_in: StandIn, clock: CountingClock, name: str
 ) -> None:
-    with requests.Session() as session, pytest.raises(ConfigError, match="no repository"):
+    with requests.Session() as session, pytest.raises(ConfigError, match="not a repository"):
         _client(stand_in, clock, session, repository=name)
 
 

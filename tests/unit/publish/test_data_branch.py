@@ -101,7 +101,7 @@ def test_older_run_that_finishes_late_replaces_nothing_newer(remote: Remote) -> 
 
 @pytest.mark.parametrize("name", ["", "a..b", "-x y", "refs/heads/", "a\nb", "a:b"])
 def test_name_that_no_branch_can_have_is_refused(remote: Remote, name: str) -> None:
-    with pytest.raises(ConfigError, match="is no name for a branch"):
+    with pytest.raises(ConfigError, match="is not a valid name for a branch"):
         publish(remote, entry(1), branch=name)
 
 

@@ -97,7 +97,7 @@ def test_missing_permission_is_told_with_the_yaml_that_grants_it(
     clock = Sleeps()
     with serve(tmp_path) as server:
         server.status = status
-        with pytest.raises(GithubPermissionError, match="did not let us") as caught:
+        with pytest.raises(GithubPermissionError, match="does not let onegig") as caught:
             push(f"{server.url}/octo/stack.git", server=server.url, clock=clock)
     assert "contents: write" in caught.value.advice
     assert caught.value.exit_code is ExitCode.CONFIG

@@ -130,10 +130,10 @@ def test_incomplete_report(publish: Publish, remote: Remote, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"commit": ""}, "does not say which commit it is of"),
-        ({"commit": "--output=/tmp/x"}, "does not say which commit it is of"),
-        ({"created": "2026-11-23T20:00:00"}, "which is no time with its zone"),
-        ({"created": "yesterday"}, "which is no time with its zone"),
+        ({"commit": ""}, "does not name its commit"),
+        ({"commit": "--output=/tmp/x"}, "does not name its commit"),
+        ({"created": "2026-11-23T20:00:00"}, "which is not a time with its zone"),
+        ({"created": "yesterday"}, "which is not a time with its zone"),
         (
             {
                 "review": Review(
@@ -144,7 +144,7 @@ def test_incomplete_report(publish: Publish, remote: Remote, tmp_path: Path) -> 
                     comparison=Skipped(reason="no baseline yet"),
                 )
             },
-            "is of a pull request",
+            "is about a pull request",
         ),
     ],
 )

@@ -5,7 +5,7 @@ otherwise drop what others measured. The order is that of `Baseline.created`, wh
 to when the commit was pushed: a run that finishes late stays at its place, and a branch that was
 turned back to an older commit ends with that one.
 
-What is on the data branch: the numbers kept there, and the files that show them.
+Beside it the files of the data branch that show the numbers.
 """
 
 import re
@@ -30,9 +30,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def parse_history(text: str) -> tuple[Baseline, ...]:
-    """The entries of a history.jsonl, oldest first; of two for one commit the later line's.
+    """Return the entries of a history.jsonl, oldest first; of two for one commit the later line's.
 
-    An empty text is an empty history. HistoryError names the first line that is not an entry.
+    An empty text is an empty history. Raises HistoryError, which names the first broken line.
     """
     lines = text.removesuffix("\n").split("\n") if text else []
     return _ordered(_entry(line, number) for number, line in enumerate(lines, start=1))
@@ -45,7 +45,7 @@ def add(
     most: int = MOST_ENTRIES,
     most_bytes: int = MOST_BYTES,
 ) -> tuple[Baseline, ...]:
-    """The history with one more entry, instead of the one its commit had; oldest ones make room.
+    """Return the history with an entry added or replaced; the oldest make room.
 
     A service whose image was not built from nothing keeps what that cost when it last was.
     """
@@ -62,7 +62,7 @@ def add(
 
 
 def write_history(history: Iterable[Baseline]) -> str:
-    """The text of history.jsonl. HistoryError when it could not be read back."""
+    """Return the text of history.jsonl. Raises HistoryError when it would not read back."""
     entries = tuple(history)
     text = "".join(map(to_line, entries))
     if parse_history(text) != entries:
@@ -71,7 +71,7 @@ def write_history(history: Iterable[Baseline]) -> str:
 
 
 def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseline, int] | None:
-    """The first of `commits` that has complete numbers, and how many commits lie before it.
+    """Return the first of `commits` with complete numbers, and how many commits lie before it.
 
     `commits` starts with the one to compare with, its ancestors follow.
     """
@@ -81,7 +81,7 @@ def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseli
 
 
 def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
-    """The last entry that others can be compared with."""
+    """Return the last entry that others can be compared with."""
     return max((one for one in history if one.is_complete), key=_place, default=None)
 
 
@@ -112,7 +112,7 @@ def _ordered(entries: Iterable[Baseline]) -> tuple[Baseline, ...]:
 
 
 def _place(entry: Baseline) -> tuple[datetime, str]:
-    """What entries are ordered by. ValueError when `created` is not a time with its zone."""
+    """Return the key that orders entries. Raises ValueError when `created` has no time zone."""
     created = datetime.fromisoformat(entry.created)
     if created.tzinfo is None:
         raise ValueError(f"created: {entry.created!r} has no time zone")
@@ -120,7 +120,7 @@ def _place(entry: Baseline) -> tuple[datetime, str]:
 
 
 def _without_contents(entries: Sequence[Baseline]) -> tuple[Baseline, ...]:
-    """The entries, of which only the newest keep packages of images and remarks."""
+    """Return the entries; only the newest keep packages of images and remarks."""
     old, new = entries[:-MOST_CONTENTS], entries[-MOST_CONTENTS:]
     return (*map(_bare, old), *new)
 
@@ -191,7 +191,7 @@ class Kept:
     baseline: Baseline | None = None
 
     def with_entry(self, entry: Baseline) -> "Kept":
-        """One more commit, at its place in time: a late one replaces neither newer nor complete."""
+        """Add a commit at its place in time: a late one replaces nothing newer or complete."""
         history = add(self.history, entry)
         measured = {one.commit for one in history if one.is_complete}
         old = [self.baseline] if self.baseline and self.baseline.commit not in measured else []
@@ -199,7 +199,7 @@ class Kept:
 
     @property
     def badge(self) -> Badge:
-        """The newest commit's; unknown where it was not measured, whatever was known before."""
+        """Return the newest commit's badge; unknown where it was not measured."""
         if not self.history:
             return unknown_badge()
         last = self.history[-1]
@@ -207,10 +207,10 @@ class Kept:
 
 
 def read_files(files: Mapping[str, str], branch: str) -> Kept:
-    """The numbers in the files of a branch (READ of them, those that it has).
+    """Return the numbers in the files of a branch (those of READ that it has).
 
-    PublishError: the branch is somebody else's, or baseline.json cannot be read. HistoryError: the
-    history cannot. A file that was deleted begins anew.
+    Raises PublishError when the branch is somebody else's or baseline.json cannot be read, and
+    HistoryError when the history cannot. A file that was deleted starts over.
     """
     if MARKER not in files.get(README, ""):
         raise PublishError(
@@ -237,7 +237,7 @@ def write_files(kept: Kept, web: str, branch: str) -> dict[str, str]:
 
 
 def readme(web: str, branch: str) -> str:
-    """The page that GitHub shows for the branch, with what to paste elsewhere."""
+    """Return the page that GitHub shows for the branch, with what to paste elsewhere."""
     address = quote(web, safe="/:~@") or "https://github.com/OWNER/REPOSITORY"
     raw = f"{address}/raw/{quote(branch)}"
     return _README.format(

@@ -61,11 +61,12 @@ class Plumbing:
         self._git("init", "--quiet", "--bare", "--template=")
         if self._git("check-ref-format", self._ref, check=False).code:
             raise ConfigError(
-                f"{target.branch!r} is no name for a branch", advice="choose another --branch"
+                f"{target.branch!r} is not a valid name for a branch",
+                advice="choose another --branch",
             )
 
     def fetch(self) -> str:
-        """The branch's newest commit, which is then here; "" when there is no such branch."""
+        """Fetch the branch and return its newest commit; "" when there is no such branch."""
         listed = self._git("ls-remote", "--", self._target.remote, self._ref).stdout
         if not any(line.split("\t")[1:] == [self._ref] for line in listed.splitlines()):
             return ""
@@ -75,7 +76,7 @@ class Plumbing:
         return self._git("rev-parse", _FETCHED).stdout.strip()
 
     def read(self, commit: str, path: str) -> str | None:
-        """A file of a commit; None when it has no such file. PublishError when it is no text."""
+        """Return a file of a commit, None without one. Raises PublishError when it is not text."""
         found = self._git("cat-file", "-e", f"{commit}:{path}", check=False)
         if found.code:
             return None
@@ -88,7 +89,7 @@ class Plumbing:
         return text
 
     def commit(self, base: str, files: Mapping[str, str], message: str) -> str:
-        """A commit without parents: the files of `base` with these instead; "" if nothing changes.
+        """Commit the files of `base` with these instead, without parents; "" if nothing changes.
 
         Names of other files never pass through here, so that they may be any bytes.
         """
@@ -106,7 +107,7 @@ class Plumbing:
         return self._git("commit-tree", tree, "-m", message).stdout.strip()
 
     def push(self, commit: str, expected: str) -> str:
-        """Make it the branch if that is still at `expected` ("": not there); else why it is not."""
+        """Make a commit the branch if that is still at `expected`; return why not, or ""."""
         lease = f"--force-with-lease={self._ref}:{expected}"
         refs = f"{commit}:{self._ref}"
         options = ("--quiet", "--porcelain", lease)
@@ -129,24 +130,24 @@ class Plumbing:
         return done
 
     def _failure(self, argv: tuple[str, ...] | list[str], output: str) -> OnegigError:
-        """What git said, without what must not be seen."""
-        told = self._scrub(output.strip())
+        """Return the error that git's output means, without secrets."""
+        detail = self._scrub(output.strip())
         command = self._scrub(shlex.join(argv))
         where = self._scrub(self._target.remote)
         if _DENIED.search(output):
             return GithubPermissionError(
-                f"{where} did not let us read or write {self._target.branch}",
+                f"{where} does not let onegig read or write {self._target.branch}",
                 status=403,
                 advice=advice("contents=write", "POST", ""),
                 command=command,
-                detail=told,
+                detail=detail,
             )
         kind = PassingError if _PASSING.search(output) else PublishError
         return kind(
             f"git could not read or write {self._target.branch} of {where}",
-            advice="git's own message is above; run this command again once that is mended",
+            advice="git's own message is above; run this command again once that is fixed",
             command=command,
-            detail=told,
+            detail=detail,
         )
 
     def _scrub(self, text: str) -> str:
@@ -156,7 +157,7 @@ class Plumbing:
 
 
 def _environment(target: Target) -> dict[str, str]:
-    """Everything git needs to know, whatever the machine's configuration says."""
+    """Return everything git needs to know, whatever the machine's configuration is."""
     settings = [("gc.auto", "0")]
     if target.token:
         key = f"http.{target.server_url.rstrip('/')}/.extraheader"  # git sends it there only

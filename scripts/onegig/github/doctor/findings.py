@@ -1,4 +1,4 @@
-"""What `onegig doctor` found, as text: a line for each finding, and below it what to change."""
+"""Findings of `onegig doctor`, and how they are printed: a line each, and below it the fix."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,79 +12,75 @@ class Mark(StrEnum):
     """How a finding stands."""
 
     GOOD = "✓"
-    SHOULD = "!"  # better changed
-    MUST = "✗"  # the gate does not work before it is changed
-    UNKNOWN = "?"  # could not be looked at
+    SHOULD = "!"  # works, but not well or not safely
+    MUST = "✗"  # does not work before it is changed
+    UNKNOWN = "?"  # could not be read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was looked at. `change` is what to do, to the letter; "" where it is good."""
+    """One fact. `fix` is what to do, to the letter; "" where nothing is."""
 
     mark: Mark
-    what: str
-    change: str = ""
+    text: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """Findings about one matter."""
+    """Findings about one subject."""
 
     title: str
     findings: tuple[Finding, ...]
 
 
-def good(what: str) -> Finding:
-    """Nothing to do."""
-    return Finding(mark=Mark.GOOD, what=what)
+def good(text: str) -> Finding:
+    """Return a finding that needs no fix."""
+    return Finding(mark=Mark.GOOD, text=text)
 
 
-def should(what: str, change: str) -> Finding:
-    """It works, but not well or not safely."""
-    return Finding(mark=Mark.SHOULD, what=what, change=change)
+def should(text: str, fix: str) -> Finding:
+    """Return a finding about what works, but not well or not safely."""
+    return Finding(mark=Mark.SHOULD, text=text, fix=fix)
 
 
-def must(what: str, change: str) -> Finding:
-    """It does not work like this."""
-    return Finding(mark=Mark.MUST, what=what, change=change)
+def must(text: str, fix: str) -> Finding:
+    """Return a finding about what does not work."""
+    return Finding(mark=Mark.MUST, text=text, fix=fix)
 
 
-def unknown(what: str, reason: str) -> Finding:
-    """It could not be looked at, so nothing is said about it."""
-    return Finding(mark=Mark.UNKNOWN, what=f"{what}: {reason}")
+def unknown(text: str, reason: str) -> Finding:
+    """Return a finding about what could not be read."""
+    return Finding(mark=Mark.UNKNOWN, text=f"{text}: {reason}")
 
 
 def count(sections: Sequence[Section], mark: Mark) -> int:
-    """How many findings have that mark."""
-    return sum(one.mark == mark for section in sections for one in section.findings)
+    """Count the findings that have a mark."""
+    return sum(finding.mark == mark for section in sections for finding in section.findings)
 
 
 def render(title: str, sections: Sequence[Section]) -> str:
-    """The whole answer; names from outside are made harmless."""
+    """Render the whole answer as text; names from outside are made harmless."""
     lines = [plain(title), *(line for section in sections for line in _section(section))]
     return "\n".join([*lines, "", _sum(sections), ""])
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield ""
-    yield section.title
+    yield from ("", section.title)
     for finding in section.findings:
-        yield f"  {finding.mark} {plain(finding.what)}"
-        if finding.change:
-            change = "\n".join(_harmless(line) for line in finding.change.splitlines())
-            yield indent(change, "      ")
-
-
-def _harmless(line: str) -> str:
-    """Keeps the indent, which YAML lives by."""
-    return " " * (len(line) - len(line.lstrip(" "))) + plain(line)
+        yield f"  {finding.mark} {plain(finding.text)}"
+        for line in finding.fix.splitlines():
+            spaces = " " * (len(line) - len(line.lstrip(" ")))  # YAML lives by them
+            yield indent(spaces + plain(line), " " * 6)
 
 
 def _sum(sections: Sequence[Section]) -> str:
-    words = (
-        (Mark.MUST, "must be changed"),
-        (Mark.SHOULD, "should be changed"),
-        (Mark.UNKNOWN, "could not be looked at"),
+    texts = {
+        Mark.MUST: "must be changed",
+        Mark.SHOULD: "should be changed",
+        Mark.UNKNOWN: "could not be read",
+    }
+    counts = {mark: count(sections, mark) for mark in texts}
+    return ", ".join(f"{counts[mark]} {texts[mark]}" for mark in texts if counts[mark]) or (
+        "all is well"
     )
-    counts = ((count(sections, mark), what) for mark, what in words)
-    return ", ".join(f"{number} {what}" for number, what in counts if number) or "all is well"

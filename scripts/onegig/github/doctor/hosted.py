@@ -1,4 +1,4 @@
-"""What GitHub says of a repository, as far as its settings decide whether the gate works.
+"""Settings of a repository on GitHub that decide whether the gate works.
 
 Each fact that the token may not read is Unknown with the reason, and never taken for granted.
 """
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Required:
-    """A check that a branch requires; `app` is the id of the only one that may set it, or None."""
+    """A check that a branch requires; `app` is the id of the only app that may set it, or None."""
 
     name: str
     app: int | None = None
@@ -43,13 +43,12 @@ class ActionsPolicy:
 
     enabled: bool
     allowed: str  # "all", "local_only", "selected"
-    sha_pinning: bool
     selected: Mapping[str, Any] | Missing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataBranch:
-    """The branch with the default branch's numbers; `files` are those that it has."""
+    """The branch with the default branch's numbers, and its files."""
 
     name: str
     exists: bool | Unknown
@@ -59,7 +58,7 @@ class DataBranch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hosted:
-    """All of it. `files` are texts on the default branch."""
+    """Everything that was read. `files` are texts on the default branch."""
 
     repository: str
     page: str
@@ -147,7 +146,7 @@ def _rules(client: Client, branch: str) -> tuple[Rule, ...]:
 
 
 def _protection(client: Client, branch: str) -> tuple[Required, ...]:
-    """Whole for administrators; everybody else gets a summary with the branch."""
+    """Read all of it as an administrator, else the summary that comes with the branch."""
     path = f"branches/{quote(branch, safe='')}"
     try:
         protection = client.get(f"{path}/protection")
@@ -177,7 +176,6 @@ def _policy(client: Client) -> ActionsPolicy:
     return ActionsPolicy(
         enabled=bool(policy["enabled"]),
         allowed=allowed,
-        sha_pinning=bool(policy.get("sha_pinning_required")),
         selected=selected,
     )
 
@@ -209,7 +207,7 @@ def _data(client: Client, branch: str, files: Iterable[str]) -> DataBranch:
 
 
 def _exists(client: Client, branch: str) -> bool:
-    """By a list, which is empty where there is none; a 404 would be a missing permission."""
+    """Ask for a list, which is empty without the branch; a 404 would be a missing permission."""
     wanted = f"refs/heads/{branch}"
     path = f"git/matching-refs/heads/{quote(branch, safe='')}"
     return any(one["ref"] == wanted for one in client.get(path))

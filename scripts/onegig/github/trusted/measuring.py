@@ -18,7 +18,7 @@ from typing import Any
 
 from onegig.config.document import parse_document
 from onegig.errors import ConfigError, GithubError
-from onegig.github.trees import Entry, Forest, Mode, Tree, TreeError
+from onegig.github.trees import Entry, Mode, Tree, TreeError, Trees
 
 ACTION_FILES = ("action.yml", "action.yaml")
 _LOCAL = ("./", "$/")  # of what is checked out, of the workflow's own repository
@@ -189,7 +189,7 @@ class Sides:
 
 
 def find_measuring_changes(
-    forest: Forest, sides: Sides, workflow: str, extra: tuple[str, ...] = ()
+    forest: Trees, sides: Sides, workflow: str, extra: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Return the paths that measure and are not what the base branch has; () if all are equal.
 
@@ -205,7 +205,7 @@ def find_measuring_changes(
 
 
 def why_outdated(
-    forest: Forest, measured: str, base: str, workflow: str, extra: tuple[str, ...] = ()
+    forest: Trees, measured: str, base: str, workflow: str, extra: tuple[str, ...] = ()
 ) -> str:
     """Return why a merge, by SHA, was measured by older files than the base branch has; else ""."""
     try:
@@ -293,7 +293,7 @@ def _led_to(base: Tree, path: str) -> Iterator[str]:
                 yield inside
 
 
-def _changes(forest: Forest, sides: Sides, paths: tuple[str, ...]) -> Iterator[str]:
+def _changes(forest: Trees, sides: Sides, paths: tuple[str, ...]) -> Iterator[str]:
     base, head = forest.tree(sides.base), forest.tree(sides.head)
     for path in paths:
         was, now = base.find(path), head.find(path)
@@ -302,7 +302,7 @@ def _changes(forest: Forest, sides: Sides, paths: tuple[str, ...]) -> Iterator[s
         yield from _differences(base, head, path, was, now)
 
 
-def _only_base_changed(forest: Forest, sides: Sides, path: str, now: State) -> bool:
+def _only_base_changed(forest: Trees, sides: Sides, path: str, now: State) -> bool:
     """Return whether the branch merely lags behind, so that its merge has what the base has.
 
     A merge base alone does not say what a merge makes of several of them; GitHub's merge does.

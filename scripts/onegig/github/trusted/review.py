@@ -12,7 +12,7 @@ from pathlib import Path
 from onegig.errors import ConfigError, ExitCode, GithubError
 from onegig.github.baselines import find_baseline
 from onegig.github.client import Client
-from onegig.github.trees import Forest
+from onegig.github.trees import Trees
 from onegig.github.trusted.artifact import Numbers
 from onegig.github.trusted.compared import Compared, find_compared, find_sides
 from onegig.github.trusted.limits import TOO_LARGE, Edit, read_budgets, read_edit
@@ -132,7 +132,7 @@ def _look_up(
     old_ref = compared.merge_base or tip
     edit = read_edit(client, budgets_path, old_ref=old_ref, new_ref=pull.head_sha)
     sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
-    forest = Forest(client)
+    forest = Trees(client)
     changed = find_measuring_changes(forest, sides, workflow, measuring)
     outdated = ""
     if claim and base_sha:

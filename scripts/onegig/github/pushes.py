@@ -1,0 +1,134 @@
+"""A finished run of the gate for a push to the default branch, as an entry of the history.
+
+Only such runs make history: the numbers of a pull request are about a commit that may never be on
+the branch, and those of a fork are self-reported.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from onegig import pipeline
+from onegig.errors import ArtifactError, ConfigError
+from onegig.github.client import Client
+from onegig.github.names import ARTIFACT
+from onegig.github.trees import branch_tip, contains
+from onegig.github.trusted.artifact import Numbers
+from onegig.github.trusted.numbers import fetch_numbers
+from onegig.github.trusted.review import Measured
+from onegig.github.trusted.runs import PUSH, WORKFLOW, GateRun, Ignored, read_run
+from onegig.judge.baseline import make_baseline
+from onegig.model.budgets import Budgets
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Unknown
+from onegig.model.report import Report
+from onegig.model.verdict import Baseline
+from onegig.pipeline import Options
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def make_entry(report: Report, created: str = "") -> Baseline:
+    """Return the entry of a report; `created` is when its commit was pushed, where that is known.
+
+    Raises ConfigError when the report is not about a commit of a branch.
+    """
+    if not _COMMIT.fullmatch(report.commit):
+        raise ConfigError(
+            "the report does not name its commit",
+            advice="measure in a git checkout",
+        )
+    if report.review and report.review.head_sha != report.commit:
+        raise ConfigError(
+            "the report is about a pull request, not a commit of the branch",
+            advice="publish what was measured of the default branch",
+        )
+    entry = replace(report, created=created or report.created)
+    if not _is_time(entry.created):
+        raise ConfigError(
+            f"the report is from {entry.created!r}, which is not a time with its zone",
+            advice="measure again",
+        )
+    return make_baseline(entry, dict(_costs(report)))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _costs(report: Report) -> Iterator[tuple[str, float]]:
+    """Yield the seconds that building each service's image from nothing took, where known."""
+    if not isinstance(report.images, ImagesReport):
+        return
+    for image in report.images.images:
+        if isinstance(image.build_seconds, (int, float)):
+            yield from ((name, image.build_seconds) for name in image.services)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Push:
+    """A run for a push to the default branch of this repository."""
+
+    run: GateRun
+    branch: str  # the default branch
+    created: str  # ISO 8601: when it was pushed; running again does not change it
+
+
+def read_push(event: Mapping[str, Any], workflow: str = WORKFLOW) -> Push | Ignored:
+    """Return the push of a `workflow_run` payload; Ignored when it does not make history.
+
+    Raises ConfigError when it is not such a payload.
+    """
+    run = read_run(event, workflow, trigger=PUSH)
+    if isinstance(run, Ignored):
+        return run
+    try:
+        branch = str(event["repository"]["default_branch"])
+        created = str(event["workflow_run"]["created_at"])
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"the event has no {error}", advice="is it a workflow_run?") from error
+    home = run.head_repository
+    if home is None or home.id != run.repository.id:
+        name = home.name if home else "a repository that has been deleted"
+        return Ignored(reason=f"the push was to {name}, not to {run.repository.name}")
+    if run.head_branch != branch:
+        return Ignored(reason=f"the push was to {run.head_branch}, not to {branch}")
+    return Push(run=run, branch=branch, created=created)
+
+
+def why_foreign(client: Client, push: Push) -> str:
+    """Return why the commit is not one of the default branch; "" if it is.
+
+    A tag may have the branch's name, and be of a commit with a workflow of its own.
+    """
+    if contains(client, branch_tip(client, push.branch), push.run.head_sha):
+        return ""
+    return f"{push.run.head_sha[:12]} is not a commit of the branch {push.branch}"
+
+
+def make_report(client: Client, push: Push, options: Options, artifact: str = ARTIFACT) -> Report:
+    """Judge the push's numbers by the budgets of this checkout.
+
+    What is missing, refused or can't be judged makes the report INCOMPLETE: a badge must not stay
+    green because the gate is broken. Raises GithubError when GitHub does not do its part.
+    """
+    measured = Measured.of(_numbers(client, push, artifact))
+    try:
+        budgets = pipeline.load_limits(options)
+    except ConfigError as error:
+        budgets = Budgets(path=str(options.budgets), compose="")
+        measured = Measured.of(Unknown(reason=error.message))
+    report = pipeline.judge_reports(options, budgets, measured.images, measured.memory)
+    return replace(report, commit=push.run.head_sha)
+
+
+def _numbers(client: Client, push: Push, artifact: str) -> Numbers | Unknown:
+    try:
+        return fetch_numbers(client, push.run, artifact, trigger=PUSH)
+    except ArtifactError as error:
+        return Unknown(reason=error.message)
