@@ -35,6 +35,7 @@ from onegig.commands.output import (
     write_documents,
 )
 from onegig.commands.publish import publish_command
+from onegig.commands.schema import schema
 from onegig.commands.shards import shards
 from onegig.config.builds import read_build_files
 from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
@@ -290,6 +291,7 @@ def render(*, report: Path, form: str, output: Path | None) -> None:
 main.add_command(init)
 main.add_command(install_trivy)
 main.add_command(comment)
+main.add_command(schema)
 main.add_command(shards)
 main.add_command(publish_command)
 main.add_command(doctor)

@@ -70,6 +70,6 @@ def _problems(error: ValidationError) -> str:
 
 
 def json_schema(kind: type[Any]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a document, as kept in schemas/."""
+    """Return the JSON Schema (2020-12) of a document, as `onegig schema` prints it."""
     schema = _ADAPTERS[kind].json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
