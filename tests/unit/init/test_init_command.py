@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from onegig.github.doctor.action import placeholders
 
 from examples import COMMIT, EXAMPLES, OWNER, TAG, filled_in
 from onegig import pipeline
@@ -89,8 +88,8 @@ def test_a_checkout_from_github_gets_workflows_and_a_badge(init: Init) -> None:
     assert result.stderr == ""
     for path in WORKFLOWS:
         parsed = parse_workflow(path, Path(path).read_text())
-        assert placeholders(parsed) == ()
-        assert any(uses == f"{OWNER}/onegig@{COMMIT}" for uses in parsed.actions())
+        assert parsed.placeholders == ()
+        assert any(uses == f"{OWNER}/onegig@{COMMIT}" for uses in parsed.uses)
 
 
 @pytest.mark.parametrize("origin", ["", "https://gitlab.com/octo/shop.git"])
