@@ -8,10 +8,10 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
+from onegig.dockerfiles.base_image import BuildFile
 from onegig.images.bases.engine import EngineBases
 from onegig.images.bases.evidence import NAME_LABEL, base_evidence
 from onegig.images.bases.layers import NOTHING_KNOWN, Evidence, count_base_layers
-from onegig.images.dockerfiles.base_image import BuildFile
 from onegig.images.reading.archive import Spool
 from onegig.images.reading.source import Engine
 from onegig.process import run

@@ -2,7 +2,7 @@
 
 import re
 
-from onegig.images.dockerfiles.proposal import PINNED
+from onegig.dockerfiles.proposal import PINNED
 from setup_machine import PROJECT, Machine
 
 SCRIPT = "scripts/bases/full-python"

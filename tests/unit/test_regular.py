@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from onegig.dockerfiles import hadolint
+from onegig.dockerfiles.policy import Build
 from onegig.files import MOST_BYTES, read_bytes, read_text
 from onegig.github.gate import find_dockerfiles
-from onegig.images.dockerfiles import hadolint
-from onegig.images.dockerfiles.policy import Build
 from onegig.model.stack import Stack
 from reviews import make_warn
 from stacks import plain_service

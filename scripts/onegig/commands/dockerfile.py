@@ -14,14 +14,14 @@ from onegig import pipeline
 from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.config.builds import read_build_inputs
 from onegig.config.stack import load_stack, part_of
+from onegig.dockerfiles.dependencies import plan_dependencies
+from onegig.dockerfiles.policy import Build, builds_of
+from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
+from onegig.dockerfiles.recipe import Recipe, read_recipe
+from onegig.dockerfiles.stages import read_stages
+from onegig.dockerfiles.wheels import check_wheels
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.files import read_text, write_file
-from onegig.images.dockerfiles.dependencies import plan_dependencies
-from onegig.images.dockerfiles.policy import Build, builds_of
-from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
-from onegig.images.dockerfiles.recipe import Recipe, read_recipe
-from onegig.images.dockerfiles.stages import read_stages
-from onegig.images.dockerfiles.wheels import check_wheels
 from onegig.model.images import ImagesReport, Side, Trial
 from onegig.model.stack import Stack
 from onegig.paths import from_here
@@ -181,7 +181,7 @@ def _write(output: Path, proposal: Proposal) -> None:
 
 
 def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
-    from onegig.images.dockerfiles import trial  # as above
+    from onegig.dockerfiles import trial
 
     service = case.source.service
     with pipeline.session(progress) as (client, run):

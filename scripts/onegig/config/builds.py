@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.compose import Compose, explain
+from onegig.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile, platform_arguments
+from onegig.dockerfiles.stages import read_stages
 from onegig.files import read_text
 from onegig.images.accounts.fix_places import Dockerfile
-from onegig.images.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile, platform_arguments
-from onegig.images.dockerfiles.stages import read_stages
 from onegig.model.stack import BuildInputs, Service, Stack, unescape
 from onegig.paths import from_here
 from onegig.process import CommandError

@@ -7,14 +7,14 @@ from pathlib import Path
 from docker import DockerClient
 
 from onegig.config.builds import read_dockerfiles
+from onegig.dockerfiles.base_image import BuildFile
+from onegig.dockerfiles.policy import check_policies
 from onegig.engine.environment import read_environment, without_engine
 from onegig.errors import InspectError
 from onegig.images.accounts.fix_places import place_fixes
 from onegig.images.bases.engine import EngineBases
 from onegig.images.bases.evidence import base_evidence
 from onegig.images.cache import open_cache
-from onegig.images.dockerfiles.base_image import BuildFile
-from onegig.images.dockerfiles.policy import check_policies
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
 from onegig.images.reading.layout import Archive

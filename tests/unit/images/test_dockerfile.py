@@ -2,7 +2,7 @@
 
 import pytest
 
-from onegig.images.dockerfiles.dockerfile import line_of, read_instructions
+from onegig.dockerfiles.dockerfile import line_of, read_instructions
 
 DOCKERFILE = """\
 # syntax, comments and empty lines are no instructions

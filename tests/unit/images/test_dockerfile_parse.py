@@ -2,8 +2,8 @@
 
 import pytest
 
-from onegig.images.dockerfiles.parse import fill_in, parse
-from onegig.images.dockerfiles.stages import assignments, read_stages
+from onegig.dockerfiles.parse import fill_in, parse
+from onegig.dockerfiles.stages import assignments, read_stages
 
 ODD = """\
 # escape=`

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from onegig.config.stack import load_stack
-from onegig.images.dockerfiles import hadolint
-from onegig.images.dockerfiles.policy import check_policies
-from onegig.images.dockerfiles.rules import Context, check_dockerfile
+from onegig.dockerfiles import hadolint
+from onegig.dockerfiles.policy import check_policies
+from onegig.dockerfiles.rules import Context, check_dockerfile
 from onegig.model.dockerfiles import Level, Remark
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack

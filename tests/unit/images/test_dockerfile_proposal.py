@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from onegig.dockerfiles import hadolint
+from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
+from onegig.dockerfiles.recipe import Recipe, read_recipe
+from onegig.dockerfiles.rules import Context, check_dockerfile
+from onegig.dockerfiles.stages import read_stages
+from onegig.dockerfiles.wheels import Wheels
 from onegig.errors import ConfigError
-from onegig.images.dockerfiles import hadolint
-from onegig.images.dockerfiles.proposal import Base, Proposal, Source, propose
-from onegig.images.dockerfiles.recipe import Recipe, read_recipe
-from onegig.images.dockerfiles.rules import Context, check_dockerfile
-from onegig.images.dockerfiles.stages import read_stages
-from onegig.images.dockerfiles.wheels import Wheels
 from onegig.model.measured import Unknown
 
 HASHED = """\

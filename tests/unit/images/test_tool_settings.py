@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from onegig.dockerfiles import hadolint
 from onegig.images import dive
-from onegig.images.dockerfiles import hadolint
 from onegig.images.scanning import one_image, trivy
 from onegig.model.measured import Skipped
 

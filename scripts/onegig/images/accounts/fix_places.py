@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from onegig.images.dockerfiles.dockerfile import line_of
+from onegig.dockerfiles.dockerfile import line_of
 from onegig.model.images import Accounting, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from onegig.images.dockerfiles.instructions import copies_everything, destination
+from onegig.dockerfiles.instructions import copies_everything, destination
 from onegig.images.reading.index import LayerIndex
 
 _REPOSITORY = re.compile(r"(?P<folder>(?:.*/)?\.(?:git|hg|svn))/.*", re.DOTALL)

@@ -13,10 +13,10 @@ is on Debian's, too, and only the latter may be here.
 
 from collections.abc import Iterator, Sequence
 
+from onegig.dockerfiles.base_image import BuildFile, read_base
 from onegig.images.bases.engine import Bases
 from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
 from onegig.images.bases.names import familiar, names_of, repository
-from onegig.images.dockerfiles.base_image import BuildFile, read_base
 from onegig.images.reading.source import EngineImage
 
 NAME_LABEL = "org.opencontainers.image.base.name"

@@ -13,8 +13,8 @@ from dataclasses import astuple, dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from onegig.images.dockerfiles.dockerfile import ALIKE
-from onegig.images.dockerfiles.instructions import copies_everything, guess_base_layers
+from onegig.dockerfiles.dockerfile import ALIKE
+from onegig.dockerfiles.instructions import copies_everything, guess_base_layers
 from onegig.images.reading.layers import instructions
 
 _VERSIONS = re.compile(r"[0-9a-f]{7,}|\d+")  # what differs between two versions of one base

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.images.dockerfiles.parse import Instruction, fill_in, parse
+from onegig.dockerfiles.parse import Instruction, fill_in, parse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from onegig.images.dockerfiles.parse import parse
+from onegig.dockerfiles.parse import parse
 
 ALIKE = 0.75  # of the words: variables that were filled in differ, little else does
 _FLAG = re.compile(r"(?<!\S)--[a-z][\w-]*(?:=\S+)?")

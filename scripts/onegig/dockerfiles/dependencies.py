@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from onegig.images.dockerfiles.parse import Instruction
-from onegig.images.dockerfiles.recipe import Dependencies, Recipe
-from onegig.images.dockerfiles.requirements import (
+from onegig.dockerfiles.parse import Instruction
+from onegig.dockerfiles.recipe import Dependencies, Recipe
+from onegig.dockerfiles.requirements import (
     Requirement,
     development_names,
     is_development_file,

@@ -8,8 +8,8 @@ lowest layer is looked at like any other.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onegig.images.dockerfiles.parse import Instruction, fill_in
-from onegig.images.dockerfiles.stages import Stage, read_stages
+from onegig.dockerfiles.parse import Instruction, fill_in
+from onegig.dockerfiles.stages import Stage, read_stages
 
 IMAGE_CONTEXT = "docker-image://"
 SCRATCH = "scratch"

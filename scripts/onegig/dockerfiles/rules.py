@@ -14,16 +14,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onegig.images.accounts.installs import kept
-from onegig.images.accounts.packages.development import is_development_name
-from onegig.images.dockerfiles.parse import Instruction, fill_in
-from onegig.images.dockerfiles.requirements import (
+from onegig.dockerfiles.parse import Instruction, fill_in
+from onegig.dockerfiles.requirements import (
     development_names,
     is_development_file,
     parse_requirement,
     read_requirements,
 )
-from onegig.images.dockerfiles.stages import Stage, Stages, read_stages
+from onegig.dockerfiles.stages import Stage, Stages, read_stages
+from onegig.images.accounts.installs import kept
+from onegig.images.accounts.packages.development import is_development_name
 from onegig.model.dockerfiles import Level, Remark
 
 MOST_NAMES = 5

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onegig.dockerfiles import hadolint
+from onegig.dockerfiles.rules import Context, check_dockerfile
 from onegig.files import read_text
-from onegig.images.dockerfiles import hadolint
-from onegig.images.dockerfiles.rules import Context, check_dockerfile
 from onegig.model.dockerfiles import WITH, DockerfilePolicy, Level, Remark
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack, unescape

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.images.dockerfiles.alpine_names import COMMANDS, Packages, translate
-from onegig.images.dockerfiles.dependencies import Plan, plan_dependencies
-from onegig.images.dockerfiles.parse import Instruction
-from onegig.images.dockerfiles.recipe import Recipe, owned_by
-from onegig.images.dockerfiles.stages import assignments
-from onegig.images.dockerfiles.wheels import Wheels
+from onegig.dockerfiles.alpine_names import COMMANDS, Packages, translate
+from onegig.dockerfiles.dependencies import Plan, plan_dependencies
+from onegig.dockerfiles.parse import Instruction
+from onegig.dockerfiles.recipe import Recipe, owned_by
+from onegig.dockerfiles.stages import assignments
+from onegig.dockerfiles.wheels import Wheels
 from onegig.model.measured import Unknown
 
 USER = "65532:65532"  # as distroless calls its nonroot; needs no account

@@ -1,1 +1,0 @@
-"""Dockerfiles: read, held against rules, and a better one proposed and tried."""
