@@ -87,7 +87,7 @@ def test_a_checkout_from_github_gets_workflows_and_a_badge(init: Init) -> None:
     ) in result.stdout
     assert result.stderr == ""
     for path in WORKFLOWS:
-        parsed = parse_workflow(path, Path(path).read_text())
+        parsed = parse_workflow(path, Path(path).read_bytes())
         assert parsed.placeholders == ()
         assert any(uses == f"{OWNER}/onegig@{COMMIT}" for uses in parsed.uses)
 
