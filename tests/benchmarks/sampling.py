@@ -18,7 +18,7 @@ from onegig.engine.client import connect
 from onegig.engine.owned import new_run, remove_leftovers
 from onegig.machine.box import open_box
 from onegig.machine.project import prepare_project
-from onegig.memory.sampler import open_sampler
+from onegig.machine.sampler import open_sampler
 from onegig.model.stack import Service, Stack
 from onegig.process import run
 

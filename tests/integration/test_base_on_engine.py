@@ -9,9 +9,9 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.dockerfiles.base_image import BuildFile
-from onegig.images.bases.engine import EngineBases
-from onegig.images.bases.evidence import NAME_LABEL, base_evidence
-from onegig.images.bases.layers import NOTHING_KNOWN, Evidence, count_base_layers
+from onegig.engine.bases import EngineBases
+from onegig.images.base_evidence import NAME_LABEL, base_evidence
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.reading.archive import Spool
 from onegig.images.reading.source import Engine
 from onegig.process import run

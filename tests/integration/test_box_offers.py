@@ -19,10 +19,10 @@ from containerd_engine import containerd_engine
 from onegig.config.stack import load_stack
 from onegig.engine.owned import new_run
 from onegig.machine.box import Box, open_box
+from onegig.machine.containers import list_containers
 from onegig.machine.project import box_references, prepare_project
 from onegig.machine.start import start_stack
-from onegig.memory.containers import list_containers
-from onegig.memory.watch import watch_box
+from onegig.machine.watch import watch_box
 from onegig.model.stack import Stack
 from onegig.process import run
 from registry import registry

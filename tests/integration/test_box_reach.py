@@ -19,11 +19,11 @@ from onegig.config.stack import load_stack
 from onegig.engine.owned import new_run
 from onegig.machine import nesting
 from onegig.machine.box import Box, open_box
+from onegig.machine.containers import list_containers
 from onegig.machine.nesting import Dind, Place, read_script
 from onegig.machine.project import BoxProject, prepare_project
 from onegig.machine.start import start_stack
-from onegig.memory.containers import list_containers
-from onegig.memory.watch import watch_box
+from onegig.machine.watch import watch_box
 from onegig.process import run, spawn
 from small_image import SMALL_IMAGE
 

@@ -10,8 +10,8 @@ from docker.errors import ImageNotFound
 
 from onegig.config.builds import read_build_inputs
 from onegig.config.stack import load_stack
+from onegig.engine.bake import build_images
 from onegig.engine.owned import new_run
-from onegig.images.building.build import build_images
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE
 

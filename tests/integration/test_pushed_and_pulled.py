@@ -12,8 +12,8 @@ from docker.errors import ImageNotFound
 
 from onegig.config.stack import load_stack
 from onegig.engine.environment import read_environment
+from onegig.engine.pull import absent_images, pull_images
 from onegig.errors import BuildError
-from onegig.images.building.pull import absent_images, pull_images
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine

@@ -14,7 +14,7 @@ from onegig.errors import ConfigError, GithubError
 from onegig.files import append_file
 from onegig.github.names import DATA_BRANCH
 from onegig.github.transport import RAW
-from onegig.images.building.shards import Costs, Shard, costs_of, plan_shards
+from onegig.images.shards import Costs, Shard, costs_of, plan_shards
 from onegig.model.codec import from_json
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options

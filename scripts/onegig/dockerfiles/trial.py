@@ -19,7 +19,7 @@ from docker.errors import DockerException
 from onegig.dockerfiles.proposal import Proposal
 from onegig.engine.owned import Run
 from onegig.errors import BootError
-from onegig.images.building.build import build_images
+from onegig.engine.bake import build_images
 from onegig.model.images import Boot
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import BuildInputs, Stack, dump_config

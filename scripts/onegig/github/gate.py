@@ -22,7 +22,7 @@ from onegig.files import read_text, write_file
 from onegig.git import ask_git
 from onegig.github.abridge import Weights, abridge
 from onegig.github.job import Job
-from onegig.images.building.plan import target_of
+from onegig.engine.build_plan import target_of
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.scan_checks import weigh_findings

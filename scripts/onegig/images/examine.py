@@ -18,7 +18,7 @@ from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.accounts.accounted import account_for
-from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.reading.archive import Spool, write_docker_archive
 from onegig.images.reading.contents import settle

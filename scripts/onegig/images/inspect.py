@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.source import EngineImage, ImageSource

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onegig.machine.cgroup import MEMINFO, meminfo_text
 from onegig.machine.subnets import (
     DEFAULT_ADDRESSES,
     Addresses,
@@ -19,7 +20,6 @@ from onegig.machine.subnets import (
     project_subnets,
     stand_in_networks,
 )
-from onegig.memory.cgroup import MEMINFO, meminfo_text
 
 ENGINE_SOCKET = "/run/docker.sock"  # of the box's own engine, inside the box
 MEMINFO_FILE = "/.onegig/meminfo"

@@ -19,15 +19,10 @@ from requests import RequestException
 from onegig.engine.owned import Run
 from onegig.errors import BootError
 from onegig.machine.box import Box
+from onegig.machine.containers import FAILED, Container, list_containers, worst_state
 from onegig.machine.project import BoxProject, raise_oom_scores
-from onegig.memory.containers import (
-    FAILED,
-    Container,
-    list_containers,
-    worst_state,
-)
-from onegig.memory.sampler import RUNC, Pass
-from onegig.memory.watch import Watch
+from onegig.machine.sampler import RUNC, Pass
+from onegig.machine.watch import Watch
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Stack, dump_config

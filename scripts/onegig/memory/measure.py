@@ -11,12 +11,13 @@ from requests import RequestException
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
 from onegig.machine.box import Box, open_box
+from onegig.machine.containers import Container, list_containers, read_log
 from onegig.machine.load import apply_load
 from onegig.machine.project import prepare_project
+from onegig.machine.sampler import Pass
 from onegig.machine.start import Start, start_stack
-from onegig.memory.containers import Container, list_containers, read_log
+from onegig.machine.watch import Watch, watch_box
 from onegig.memory.observation import Observation
-from onegig.memory.sampler import Pass
 from onegig.memory.settle import settle, take_windows
 from onegig.memory.summary import (
     summarise_boot,
@@ -26,7 +27,6 @@ from onegig.memory.summary import (
     summarise_services,
     summarise_windows,
 )
-from onegig.memory.watch import Watch, watch_box
 from onegig.model.budgets import Budgets, Measure
 from onegig.model.measured import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from onegig.machine.containers import Container
+from onegig.machine.sampler import ContainerUsage, Pass
 from onegig.machine.start import Start
-from onegig.memory.containers import Container
-from onegig.memory.sampler import ContainerUsage, Pass
 from onegig.model.budgets import Metric
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from onegig.judge.noise import MORE_WINDOWS, doubt
-from onegig.memory.containers import Container
-from onegig.memory.sampler import Pass
+from onegig.machine.containers import Container
+from onegig.machine.sampler import Pass
+from onegig.machine.watch import Watch
 from onegig.memory.summary import summarise_windows
-from onegig.memory.watch import Watch
 from onegig.model.budgets import Budgets
 from onegig.model.stack import Stack
 

@@ -15,10 +15,16 @@ from itertools import combinations, pairwise
 from statistics import median
 from typing import TypeVar
 
+from onegig.machine.containers import (
+    FAILED,
+    WINDOW_RESTARTS,
+    Container,
+    own_containers,
+    worst_state,
+)
+from onegig.machine.sampler import Pass
 from onegig.machine.start import Start
-from onegig.memory.containers import FAILED, WINDOW_RESTARTS, Container, own_containers, worst_state
 from onegig.memory.observation import Observation, engine_of, peak_pass, share_of, total_of
-from onegig.memory.sampler import Pass
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (

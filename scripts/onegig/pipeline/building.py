@@ -1,9 +1,9 @@
 """The second step: every image of the stack is on the engine."""
 
 from onegig.config.builds import read_build_inputs
+from onegig.engine.bake import build_images, image_ids
 from onegig.engine.owned import Run
-from onegig.images.building.build import build_images, image_ids
-from onegig.images.building.pull import absent_images, platforms_of, pull_images
+from onegig.engine.pull import absent_images, platforms_of, pull_images
 from onegig.images.cache import open_cache
 from onegig.model.budgets import Budgets
 from onegig.model.stack import Stack

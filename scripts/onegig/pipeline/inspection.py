@@ -12,8 +12,8 @@ from onegig.dockerfiles.policy import check_policies
 from onegig.engine.environment import read_environment, without_engine
 from onegig.errors import InspectError
 from onegig.images.accounts.fix_places import place_fixes
-from onegig.images.bases.engine import EngineBases
-from onegig.images.bases.evidence import base_evidence
+from onegig.engine.bases import EngineBases
+from onegig.images.base_evidence import base_evidence
 from onegig.images.cache import open_cache
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others

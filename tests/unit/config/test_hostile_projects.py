@@ -15,8 +15,8 @@ from onegig.cli import main
 from onegig.config.stack import load_stack
 from onegig.engine.owned import Run
 from onegig.errors import ConfigError, ExitCode, MeasureError
+from onegig.machine import watch
 from onegig.machine.box import Box
-from onegig.memory import watch
 from onegig.process import Completed
 
 pytestmark = pytest.mark.security

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from onegig.dockerfiles.base_image import BuildFile
-from onegig.images.bases.engine import Listed
-from onegig.images.bases.evidence import DIGEST_LABEL, NAME_LABEL, base_evidence
-from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
-from onegig.images.bases.names import familiar, names_of, repository
+from onegig.engine.bases import Listed
+from onegig.images.base_evidence import DIGEST_LABEL, NAME_LABEL, base_evidence
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence
+from onegig.engine.names import familiar, names_of, repository
 from onegig.images.reading.source import EngineImage
 
 DIGEST = f"sha256:{'a' * 64}"

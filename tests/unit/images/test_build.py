@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from onegig.engine.bake import build_images
 from onegig.engine.owned import Run
 from onegig.errors import BuildError
-from onegig.images.building.build import build_images
 from onegig.model.stack import Stack
 from stacks import plain_service
 

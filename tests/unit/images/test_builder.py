@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from onegig.images.building.build import with_cache
-from onegig.images.building.builder import Builder, choose_builder
+from onegig.engine.bake import with_cache
+from onegig.engine.builder import Builder, choose_builder
 
 ON_GITHUB = {"ACTIONS_RUNTIME_TOKEN": "secret", "ACTIONS_RESULTS_URL": "https://results.example/"}
 LOCAL = {"ONEGIG_BASES": "assembled locally"}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from onegig.engine.bake import build_images
 from onegig.engine.owned import Run
+from onegig.engine.pull import absent_images
+from onegig.engine.refusals import refuse_secret_sources
 from onegig.errors import ConfigError
-from onegig.images.building.build import build_images
-from onegig.images.building.pull import absent_images
-from onegig.images.building.refusals import refuse_secret_sources
 from onegig.model.stack import BuildInputs, Stack
 from stacks import plain_service
 

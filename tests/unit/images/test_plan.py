@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onegig.images.building.plan import dump_plan, make_plan
+from onegig.engine.build_plan import dump_plan, make_plan
 from onegig.model.stack import BuildInputs, Stack
 from stacks import plain_service
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images.building.shards import MATRIX_JOBS, Costs, Job, balance, costs_of, plan_shards
+from onegig.images.shards import MATRIX_JOBS, Costs, Job, balance, costs_of, plan_shards
 from onegig.model.budgets import Shards
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.stack import Service, Stack

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.images.building.steps import Steps
+from onegig.engine.build_steps import Steps
 
 LOGS = Path(__file__).parents[2] / "golden" / "build"
 NOBODY_THERE = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.memory.cgroup import (
+from onegig.machine.cgroup import (
     Account,
     Pressure,
     box_cgroup,

@@ -11,6 +11,7 @@ import pytest
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError
 from onegig.machine.box import did_not_come_up, read_remarks
+from onegig.machine.cgroup import meminfo_text
 from onegig.machine.nesting import Dind, Place, asks_for_disk, bind_option, read_sockets
 from onegig.machine.project import (
     BoxProject,
@@ -19,7 +20,6 @@ from onegig.machine.project import (
     raise_oom_scores,
 )
 from onegig.machine.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
-from onegig.memory.cgroup import meminfo_text
 
 MACHINE = 967 * 1024**2
 DIGEST = "sha256:" + "ab" * 32

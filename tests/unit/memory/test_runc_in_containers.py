@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from onegig.memory import sampler
-from onegig.memory.cgroup import Hierarchy
-from onegig.memory.sampler import KernelLog, Sampler
+from onegig.machine import sampler
+from onegig.machine.cgroup import Hierarchy
+from onegig.machine.sampler import KernelLog, Sampler
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cgroup" / "v1"
 PID = 41

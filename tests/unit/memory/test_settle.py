@@ -1,6 +1,6 @@
 """Settling goes on while services restart, and ends with the last of them or after a while."""
 
-from onegig.memory.containers import Container
+from onegig.machine.containers import Container
 from onegig.memory.settle import RETRY_SECONDS, settle
 
 

@@ -14,9 +14,9 @@ is on Debian's, too, and only the latter may be here.
 from collections.abc import Iterator, Sequence
 
 from onegig.dockerfiles.base_image import BuildFile, read_base
-from onegig.images.bases.engine import Bases
-from onegig.images.bases.layers import NOTHING_KNOWN, Evidence
-from onegig.images.bases.names import familiar, names_of, repository
+from onegig.engine.bases import Bases
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence
+from onegig.engine.names import familiar, names_of, repository
 from onegig.images.reading.source import EngineImage
 
 NAME_LABEL = "org.opencontainers.image.base.name"

@@ -16,9 +16,9 @@ from typing import Any
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
 from onegig.machine.box import Box
+from onegig.machine.cgroup import Account, Pressure
 from onegig.machine.nesting import ENTRY_FOLDERS, HostPrograms
-from onegig.memory.cgroup import Account, Pressure
-from onegig.memory.sampler import ContainerUsage, Pass, Usage
+from onegig.machine.sampler import ContainerUsage, Pass, Usage
 from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ def parse_pass(line: str | bytes) -> Pass:
 
 def _command(box: Box, run_: Run, hz: float) -> list[str]:
     """As root here; otherwise, through the engine, as root in its host's name spaces."""
-    sampler = ["-P", "-m", "onegig.memory.sampler", "--pid", str(box.pid), "--hz", str(hz)]
+    sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(box.pid), "--hz", str(hz)]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
         return [sys.executable, *sampler]
@@ -140,7 +140,7 @@ def _silent(child: Popen[bytes]) -> MeasureError:
     error = child.stderr.read().decode(errors="replace") if child.stderr else ""
     return MeasureError(
         "the sampler could not read the box's memory",
-        command="python -m onegig.memory.sampler",
+        command="python -m onegig.machine.sampler",
         advice="the box's cgroup must be readable from this host; is the engine a local one?",
         detail=tail(error),
     )

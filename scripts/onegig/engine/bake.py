@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from onegig.engine.build_plan import Plan, dump_plan, make_plan, secret_variable, target_of
+from onegig.engine.build_steps import Steps
+from onegig.engine.builder import Builder, cache_access, cache_options, choose_builder
 from onegig.engine.owned import Run
 from onegig.errors import BuildError
-from onegig.images.building.builder import Builder, cache_access, cache_options, choose_builder
-from onegig.images.building.plan import Plan, dump_plan, make_plan, secret_variable, target_of
-from onegig.images.building.steps import Steps
 from onegig.model.stack import BuildInputs, Stack
 from onegig.process import CommandError, run, tail
 

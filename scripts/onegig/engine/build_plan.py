@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from onegig.images.building.refusals import refuse_secret_sources
+from onegig.engine.refusals import refuse_secret_sources
 from onegig.model.stack import BuildInputs, Stack, unescape
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA

@@ -4,9 +4,9 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 
+from onegig.engine.build_plan import csv_fields
+from onegig.engine.builder import choose_builder
 from onegig.errors import BuildError
-from onegig.images.building.builder import choose_builder
-from onegig.images.building.plan import csv_fields
 from onegig.model.stack import Stack
 from onegig.process import CommandError, run
 

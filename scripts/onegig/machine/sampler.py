@@ -3,7 +3,7 @@
 Runs as a process of its own, as root (smaps_rollup of other users' processes) and outside the box,
 so that measuring costs the measured machine nothing. Standard library only.
 
-    python -m onegig.memory.sampler --pid BOX_PID --hz 10
+    python -m onegig.machine.sampler --pid BOX_PID --hz 10
 
 Each line is a `Pass` as `dataclasses.asdict` gives it. Memory of processes comes from
 /proc/PID/smaps_rollup (Linux Documentation/filesystems/proc.rst), of cgroups from `cgroup`.
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from onegig.memory.cgroup import (
+from onegig.machine.cgroup import (
     Account,
     Hierarchy,
     Marks,
