@@ -17,9 +17,9 @@ from docker import DockerClient
 from docker.errors import DockerException
 
 from onegig.dockerfiles.proposal import Proposal
+from onegig.engine.bake import build_images
 from onegig.engine.owned import Run
 from onegig.errors import BootError
-from onegig.engine.bake import build_images
 from onegig.model.images import Boot
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import BuildInputs, Stack, dump_config

@@ -17,12 +17,12 @@ from pathlib import Path
 from onegig import __version__, pipeline
 from onegig.config.budgets import parse_budgets
 from onegig.dockerfiles.dockerfile import line_of
+from onegig.engine.build_plan import target_of
 from onegig.errors import ConfigError, ExitCode, OnegigError
 from onegig.files import read_text, write_file
 from onegig.git import ask_git
 from onegig.github.abridge import Weights, abridge
 from onegig.github.job import Job
-from onegig.engine.build_plan import target_of
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.scan_checks import weigh_findings

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 
 from onegig.dockerfiles.base_image import BuildFile, read_base
 from onegig.engine.bases import Bases
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.engine.names import familiar, names_of, repository
+from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.reading.source import EngineImage
 
 NAME_LABEL = "org.opencontainers.image.base.name"

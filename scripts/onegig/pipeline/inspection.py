@@ -9,10 +9,10 @@ from docker import DockerClient
 from onegig.config.builds import read_dockerfiles
 from onegig.dockerfiles.base_image import BuildFile
 from onegig.dockerfiles.policy import check_policies
+from onegig.engine.bases import EngineBases
 from onegig.engine.environment import read_environment, without_engine
 from onegig.errors import InspectError
 from onegig.images.accounts.fix_places import place_fixes
-from onegig.engine.bases import EngineBases
 from onegig.images.base_evidence import base_evidence
 from onegig.images.cache import open_cache
 from onegig.images.inspect import inspect_images

@@ -7,9 +7,9 @@ import pytest
 
 from onegig.dockerfiles.base_image import BuildFile
 from onegig.engine.bases import Listed
+from onegig.engine.names import familiar, names_of, repository
 from onegig.images.base_evidence import DIGEST_LABEL, NAME_LABEL, base_evidence
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence
-from onegig.engine.names import familiar, names_of, repository
 from onegig.images.reading.source import EngineImage
 
 DIGEST = f"sha256:{'a' * 64}"
