@@ -23,7 +23,7 @@ from onegig.model.memory import (
 )
 from onegig.model.report import Report
 from onegig.model.state import State
-from onegig.model.verdict import Check, Step, Unit, Verdict, Waterfall
+from onegig.model.verdict import Bar, Check, Unit, Verdict, Waterfall
 
 MIB = 1024**2
 MB = 1000**2
@@ -343,11 +343,11 @@ def _image_checks(images: ImagesReport) -> list[Check]:
 def _waterfalls(memory: MemoryReport) -> tuple[Waterfall, ...]:
     engine, stack = memory.engine_pss_bytes, memory.box.total_rss_bytes
 
-    def fall(machine: str, *first: Step) -> Waterfall:
+    def fall(machine: str, *first: Bar) -> Waterfall:
         steps = (
             *first,
-            Step(name="engine", bytes=engine, note="PSS"),
-            Step(name="stack", bytes=stack, note="RSS"),
+            Bar(name="engine", bytes=engine, note="PSS"),
+            Bar(name="stack", bytes=stack, note="RSS"),
         )
         return Waterfall(
             machine=machine,
@@ -357,10 +357,10 @@ def _waterfalls(memory: MemoryReport) -> tuple[Waterfall, ...]:
         )
 
     return (
-        fall("the budget's 1,024 MB", Step(name="kernel and OS", bytes=OVERHEAD)),
+        fall("the budget's 1,024 MB", Bar(name="kernel and OS", bytes=OVERHEAD)),
         fall(
             "aws-t2-micro",
-            Step(name="kernel", bytes=LIMIT - MEMTOTAL),
-            Step(name="OS", bytes=OVERHEAD),
+            Bar(name="kernel", bytes=LIMIT - MEMTOTAL),
+            Bar(name="OS", bytes=OVERHEAD),
         ),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from factories import MIB, make_environment
 from onegig.model.measured import Unknown
 from onegig.model.state import State
-from onegig.model.verdict import Baseline, Mark, ServiceNumbers
+from onegig.model.verdict import Baseline, PastCheck, ServiceNumbers
 
 FIRST = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 NOT_MEASURED = Unknown(reason="the box was killed")
@@ -29,7 +29,7 @@ def entry(number: int, total_mb: float = 612, **changes: object) -> Baseline:
         limit_bytes=1024 * MIB,
         spread_bytes=(total - 9 * MIB, total),
         marks=(
-            Mark(
+            PastCheck(
                 id="memory.total",
                 subject="stack",
                 value=float(total),

@@ -10,7 +10,7 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Environment, Missing, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.verdict import Baseline, Mark, ServiceNumbers
+from onegig.model.verdict import Baseline, PastCheck, ServiceNumbers
 
 
 def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
@@ -28,7 +28,7 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         limit_bytes=verdict.limit_bytes,
         spread_bytes=verdict.spread_bytes,
         marks=tuple(
-            Mark(id=c.id, subject=c.subject, value=c.value, limit=c.limit, state=c.state)
+            PastCheck(id=c.id, subject=c.subject, value=c.value, limit=c.limit, state=c.state)
             for c in verdict.checks
         ),
         services=service_numbers(report, costs),

@@ -26,7 +26,7 @@ from onegig.model.measured import Missing, Skipped
 from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
 from onegig.model.scan import Scan
 from onegig.model.state import State
-from onegig.model.verdict import Baseline, Check, Mark, ServiceNumbers, Unit
+from onegig.model.verdict import Baseline, Check, PastCheck, ServiceNumbers, Unit
 
 NEW = Skipped(reason="not in the baseline")
 REMOVED = Skipped(reason="no longer in the stack")
@@ -98,7 +98,9 @@ SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
 NOT_COUNTED = Skipped(reason="the baseline did not count them")
 
 
-def scan_delta(check: Check, mark: Mark | None, report: Report, baseline: Baseline) -> Delta | None:
+def scan_delta(
+    check: Check, mark: PastCheck | None, report: Report, baseline: Baseline
+) -> Delta | None:
     """The delta of a check that counted findings; None for every other check.
 
     Nothing is inherited where the baseline does not know what was in the image.
@@ -138,7 +140,7 @@ NOT_THERE = Skipped(reason="not in the baseline")
 IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 
 _TOTALS = ("memory.total", "memory.tier")
-_Line = TypeVar("_Line", Check, Mark)
+_Line = TypeVar("_Line", Check, PastCheck)
 
 
 def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
@@ -167,7 +169,7 @@ def _deltas(report: Report, baseline: Baseline) -> Iterator[Delta]:
         yield found
 
 
-def _delta(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Delta:
+def _delta(check: Check, mark: PastCheck, report: Report, baseline: Baseline) -> Delta:
     other = _incomparable(check, mark, report, baseline)
     return Delta(
         id=check.id,
@@ -214,7 +216,9 @@ def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
     return other_total(baseline, now.metric, now.limit_bytes)
 
 
-def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) -> Skipped | None:
+def _incomparable(
+    check: Check, mark: PastCheck, report: Report, baseline: Baseline
+) -> Skipped | None:
     """Say why a check's value is of another kind than the mark's."""
     if check.id in _TOTALS:
         other = _other_total(report, baseline)
@@ -226,7 +230,7 @@ def _incomparable(check: Check, mark: Mark, report: Report, baseline: Baseline) 
     return None
 
 
-def _change(check: Check, mark: Mark) -> Change:
+def _change(check: Check, mark: PastCheck) -> Change:
     """Compare the values, but of counts only the state: how often varies from run to run."""
     now, before = check.value, mark.value
     if check.unit is Unit.COUNT:
@@ -238,7 +242,7 @@ def _change(check: Check, mark: Mark) -> Change:
     return Change.CHANGED if changed else Change.SAME
 
 
-def _inherited(check: Check, mark: Mark) -> bool:
+def _inherited(check: Check, mark: PastCheck) -> bool:
     """Tell whether a failure was there before, at least as bad as it is now but for noise."""
     if check.state is State.GO or not _failed(check, mark):
         return False
@@ -249,7 +253,7 @@ def _inherited(check: Check, mark: Mark) -> bool:
     return not worse or check.unit is Unit.COUNT or not differs(check.unit, now, before)
 
 
-def _failed(check: Check, mark: Mark) -> bool:
+def _failed(check: Check, mark: PastCheck) -> bool:
     """As the baseline was judged then, or as it would be judged by what holds now.
 
     The second covers limits that were tightened and waivers that have expired since.

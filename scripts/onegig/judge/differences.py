@@ -13,7 +13,7 @@ from onegig.model.budgets import METRIC_NAMES, MemoryBudget
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.verdict import Baseline, Check, Mark
+from onegig.model.verdict import Baseline, Check, PastCheck
 from onegig.text import plain
 
 
@@ -91,7 +91,7 @@ _OF_MEMORY = ("memory.", "service.memory", "service.max_growth", "service.state"
 _OF_IMAGES = ("image.", "images.", "disk.", "service.image", "tier.architecture")
 
 
-def missing_half(identity: str, lines: Sequence[Check] | Sequence[Mark]) -> Missing | None:
+def missing_half(identity: str, lines: Sequence[Check] | Sequence[PastCheck]) -> Missing | None:
     """Why a run can't know of this check: the half of the report that it belongs to is missing."""
     total = ""
     if identity.startswith(_OF_MEMORY):

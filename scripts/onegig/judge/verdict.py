@@ -24,7 +24,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import Tier
-from onegig.model.verdict import CHECK_IDS, Baseline, Check, Verdict
+from onegig.model.verdict import CHECK_KINDS, Baseline, Check, Verdict
 
 # What the layers of an engine put before a cause that each passes on: the headline does without.
 _LAYERS = re.compile(
@@ -55,7 +55,7 @@ def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
     """Return the causes of the verdict, each once, the most important first."""
     if state is State.GO:
         return []
-    order = {identity: place for place, identity in enumerate(CHECK_IDS)}
+    order = {identity: place for place, identity in enumerate(CHECK_KINDS)}
     found = [check for check in checks if check.state is state]
     found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
     return list(dict.fromkeys(_short(check) for check in found))

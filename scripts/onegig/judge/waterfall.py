@@ -18,7 +18,7 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
 from onegig.model.sizes import mb_down
 from onegig.model.tiers import Tier
-from onegig.model.verdict import NO_CONTENTS, Baseline, Contents, Step, Waterfall
+from onegig.model.verdict import NO_CONTENTS, Bar, Baseline, Contents, Waterfall
 from onegig.text import plain
 
 MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
@@ -130,7 +130,7 @@ ASSUMED = "assumed: memory.system_overhead"
 def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Waterfall, ...]:
     """Return the budget's own machine, then the tier's; each adds up: sold = steps + headroom."""
     limit = budgets.memory.limit_bytes
-    system = Step(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED)
+    system = Bar(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED)
     own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, (system,), budgets, total)
     if tier is None:
         return (own,)
@@ -139,12 +139,12 @@ def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Water
 
 
 def _waterfall(
-    machine: str, sold_bytes: int, system: tuple[Step, ...], budgets: Budgets, total: Total
+    machine: str, sold_bytes: int, system: tuple[Bar, ...], budgets: Budgets, total: Total
 ) -> Waterfall:
     steps = (
         *system,
-        Step(name="engine", bytes=total.engine_bytes, note=_ENGINE[budgets.memory.metric]),
-        Step(name="stack", bytes=total.stack_bytes, note=METRIC_NAMES[budgets.memory.metric]),
+        Bar(name="engine", bytes=total.engine_bytes, note=_ENGINE[budgets.memory.metric]),
+        Bar(name="stack", bytes=total.stack_bytes, note=METRIC_NAMES[budgets.memory.metric]),
     )
     return Waterfall(
         machine=machine,
@@ -154,13 +154,13 @@ def _waterfall(
     )
 
 
-def _kernel(tier: Tier) -> Step:
+def _kernel(tier: Tier) -> Bar:
     """Return what the kernel keeps for itself: memory as sold that MemTotal does not show."""
     if tier.memtotal_bytes is None:
-        return Step(name="kernel", bytes=0, note="not confirmed")
-    return Step(name="kernel", bytes=tier.memory_bytes - tier.memtotal_bytes)
+        return Bar(name="kernel", bytes=0, note="not confirmed")
+    return Bar(name="kernel", bytes=tier.memory_bytes - tier.memtotal_bytes)
 
 
-def _idle_system(tier: Tier, total: Total) -> Step:
+def _idle_system(tier: Tier, total: Total) -> Bar:
     note = ASSUMED if tier.os_idle_bytes is None else "when idle"
-    return Step(name="OS", bytes=system_on(tier, total), note=note)
+    return Bar(name="OS", bytes=system_on(tier, total), note=note)

@@ -5,6 +5,7 @@ The numbers of one commit of the default branch, small enough for one line of hi
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.state import State
@@ -19,40 +20,80 @@ class Unit(StrEnum):
     COUNT = "count"
 
 
-CHECK_IDS = (  # every kind of check there is, the one to read of first first; stable
-    "memory.total",
-    "memory.rss",
-    "memory.boot",
-    "service.state",
-    "service.memory",
-    "service.image",
-    "memory.max_growth",
-    "service.max_growth",
-    "image.max_growth",
-    "images.total",
-    "disk.total",
-    "measure.complete",
-    "memory.tier",
-    "service.growth",
-    "tier.cpus",
-    "tier.architecture",
-    "image.secrets",
-    "image.vulnerabilities",
-    "image.misconfigurations",
-    "image.efficiency",
-    "image.wasted",
-    "image.user_wasted",
-    "image.dead",
-    "image.base_dead",
-    "image.dockerfile",
+class CheckKind(NamedTuple):
+    """One kind of check. A renderer needs nothing else to show a check that it does not know."""
+
+    id: str  # stable: waivers and baselines name it
+    title: str  # with {} for what the check is about
+    unit: Unit
+    section: str  # of the report: the one whose numbers it needs; "" for no particular one
+    at_most: bool = True  # False for limits from below
+    blocking: bool = True  # False for facts shown beside the user's own limit
+
+    def check(
+        self,
+        subject: str,
+        *,
+        value: float | Missing,
+        limit: float | None,
+        state: State,
+        message: str,
+        where: str = "",
+        about: str = "",
+    ) -> "Check":
+        """Return a check of this kind; `about` replaces the subject in its title."""
+        return Check(
+            id=self.id,
+            subject=subject,
+            title=self.title.format(about or subject),
+            unit=self.unit,
+            value=value,
+            limit=limit,
+            at_most=self.at_most,
+            blocking=self.blocking,
+            state=state,
+            message=message,
+            where=where,
+        )
+
+
+_KINDS = (  # the one to read of first first
+    CheckKind("memory.total", "Memory of the stack", Unit.MEMORY, "memory"),
+    CheckKind("memory.rss", "The same by total RSS", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("memory.boot", "Peak while starting", Unit.MEMORY, "memory"),
+    CheckKind("service.state", "State of {}", Unit.COUNT, "memory"),
+    CheckKind("service.memory", "Memory of {}", Unit.MEMORY, "memory"),
+    CheckKind("service.image", "Image of {}", Unit.STORAGE, "images"),
+    CheckKind("memory.max_growth", "Growth of memory", Unit.MEMORY, "memory"),
+    CheckKind("service.max_growth", "Growth of {}", Unit.MEMORY, "memory"),
+    CheckKind("image.max_growth", "Growth of the image of {}", Unit.STORAGE, "images"),
+    CheckKind("images.total", "Images added up", Unit.STORAGE, "images"),
+    CheckKind("disk.total", "Disk", Unit.STORAGE, "images"),
+    CheckKind("measure.complete", "Measured in full: {}", Unit.COUNT, ""),
+    CheckKind("memory.tier", "Memory on {}", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("service.growth", "Growth of {} in a minute", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("tier.cpus", "CPUs of {}", Unit.COUNT, "memory", blocking=False),
+    CheckKind(
+        "tier.architecture", "Images that do not run on {}", Unit.COUNT, "images", blocking=False
+    ),
+    CheckKind("image.secrets", "Secrets of {}", Unit.COUNT, "images"),
+    CheckKind("image.vulnerabilities", "Vulnerabilities of {}", Unit.COUNT, "images"),
+    CheckKind("image.misconfigurations", "Misconfigurations of {}", Unit.COUNT, "images"),
+    CheckKind("image.efficiency", "Efficiency of {}", Unit.SHARE, "images", at_most=False),
+    CheckKind("image.wasted", "Wasted bytes of {}", Unit.STORAGE, "images"),
+    CheckKind("image.user_wasted", "Wasted share of {}", Unit.SHARE, "images"),
+    CheckKind("image.dead", "Dead bytes of {}", Unit.STORAGE, "images"),
+    CheckKind("image.base_dead", "Dead bytes in the base of {}", Unit.STORAGE, "images"),
+    CheckKind("image.dockerfile", "Dockerfile {}", Unit.COUNT, "images"),
 )
+CHECK_KINDS = {kind.id: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
     """One limit and what was measured against it.
 
-    `id` is one of CHECK_IDS. `at_most` is False for limits from below (efficiency). `blocking` is
+    `id` is one of CHECK_KINDS. `at_most` is False for limits from below (efficiency). `blocking` is
     False for facts shown beside the user's own limit (the tier's real MemTotal).
     """
 
@@ -79,7 +120,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Bar:
     """One bar of the waterfall sold -> kernel -> OS -> engine -> stack -> headroom."""
 
     name: str
@@ -93,7 +134,7 @@ class Waterfall:
 
     machine: str
     sold_bytes: int
-    steps: tuple[Step, ...]
+    steps: tuple[Bar, ...]
     headroom_bytes: int
 
 
@@ -119,8 +160,8 @@ NO_REMARKS = Skipped(reason="remarks about Dockerfiles were not kept")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
-    """One check of that commit, by the id and subject of `Check`."""
+class PastCheck:
+    """One check of an earlier commit, by the id and subject of `Check`."""
 
     id: str
     subject: str
@@ -173,7 +214,7 @@ class Baseline:
     total_bytes: int | Missing
     limit_bytes: int
     spread_bytes: tuple[int, int] | Missing
-    marks: tuple[Mark, ...]
+    marks: tuple[PastCheck, ...]
     services: tuple[ServiceNumbers, ...]
     environment: Environment | Missing
     contents: tuple[Contents, ...] | Missing = NO_CONTENTS

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import MIB
-from onegig.model.verdict import Step, Waterfall
+from onegig.model.verdict import Bar, Waterfall
 from onegig.report.bars import draw, scale, waterfall_bars
 
 steps = st.lists(st.integers(0, 2048), max_size=6)
@@ -16,7 +16,7 @@ def make_waterfall(sold: int, taken: list[int]) -> Waterfall:
     return Waterfall(
         machine="m",
         sold_bytes=sold * MIB,
-        steps=tuple(Step(name=f"s{i}", bytes=size * MIB) for i, size in enumerate(taken)),
+        steps=tuple(Bar(name=f"s{i}", bytes=size * MIB) for i, size in enumerate(taken)),
         headroom_bytes=(sold - sum(taken)) * MIB,
     )
 
