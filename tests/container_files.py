@@ -7,7 +7,7 @@ from typing import IO, cast
 
 from docker import DockerClient
 
-from onegig.images.accounts.account import Account
+from onegig.images.account import Account
 from onegig.images.reading.index_layer import digest_of
 
 OF_THE_ENGINE = {".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"}

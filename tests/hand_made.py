@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.images.accounts.account import account
-from onegig.images.accounts.accounting import make_accounting
-from onegig.images.accounts.causes import Explained, explain
-from onegig.images.accounts.packages import is_database
+from onegig.images.account import account
+from onegig.images.accounting import make_accounting
+from onegig.images.causes import Explained, explain
+from onegig.images.packages import is_database
 from onegig.images.reading.index import Entry, Kind, LayerIndex
 from onegig.model.images import Accounting, Cause
 

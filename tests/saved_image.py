@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from onegig.images.accounts.account import Account, account
+from onegig.images.account import Account, account
 from onegig.images.reading.archive import Spool
 from onegig.images.reading.index import Entry, LayerIndex
 from onegig.images.reading.index_layer import index_layer

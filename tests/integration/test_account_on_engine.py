@@ -18,7 +18,7 @@ from docker.errors import ImageNotFound
 from container_files import Content, export, live
 from odd_image import LINKED, NAMES, STEPS, build_odd
 from onegig.images import dive
-from onegig.images.accounts.account import account
+from onegig.images.account import account
 from onegig.images.accounts.parity import dive_numbers
 from onegig.images.reading.archive import write_docker_archive
 from onegig.images.reading.contents import settle

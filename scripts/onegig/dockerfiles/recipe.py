@@ -9,10 +9,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from onegig.dockerfiles.installs import Install, commands, installs, parts
 from onegig.dockerfiles.parse import Instruction, fill_in
 from onegig.dockerfiles.stages import Stage, Stages
 from onegig.errors import ConfigError
-from onegig.images.accounts.installs import Install, commands, installs, parts
 
 _OURS = re.compile(r"(?:PIP|POETRY|UV)_\w+")
 _INDEX = re.compile(r"(?:PIP|UV|POETRY)_\w*(?:INDEX|HOST|LINKS|CERT|HTTP_BASIC)\w*")

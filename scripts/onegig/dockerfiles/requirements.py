@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from onegig.images.accounts.packages.development import is_development_name
+from onegig.images.packages.development import is_development_name
 
 BUILD_TOOLS = ("pip", "setuptools", "wheel")  # also needed at run time now and then: pkg_resources
 _NAME = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?=$|[=<>!~;@,\s(])")

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from onegig.dockerfiles.installs import kept
 from onegig.dockerfiles.parse import Instruction, fill_in
 from onegig.dockerfiles.requirements import (
     development_names,
@@ -22,8 +23,7 @@ from onegig.dockerfiles.requirements import (
     read_requirements,
 )
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
-from onegig.images.accounts.installs import kept
-from onegig.images.accounts.packages.development import is_development_name
+from onegig.images.packages.development import is_development_name
 from onegig.model.dockerfiles import Level, Remark
 
 MOST_NAMES = 5

@@ -17,7 +17,7 @@ from pathlib import Path
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.accounts.accounted import account_for
+from onegig.images.accounted import account_for
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.reading.archive import Spool, write_docker_archive

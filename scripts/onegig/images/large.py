@@ -9,7 +9,7 @@ noted: no machine has the others' bytes to compare, so between machines equal na
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from onegig.images.accounts.account import escaped
+from onegig.images.account import escaped
 from onegig.images.reading.index import Entry, Kind, LayerIndex
 from onegig.model.images import LargeFile, LargeFiles, LayerFiles
 

@@ -6,7 +6,7 @@ lists its large files, and theirs are found anew; of smaller contents each repor
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from onegig.images.accounts.duplicates import MOST, find_duplicates
+from onegig.images.duplicates import MOST, find_duplicates
 from onegig.images.large import indexes_of
 from onegig.model.images import Duplicate, Image, ImagesReport, LargeFiles
 from onegig.model.measured import Missing

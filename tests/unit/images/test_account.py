@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layer_entries import device, directory, file, hardlink, opaque, symlink, whiteout
 from naive_account import NaiveAccount
 from onegig.errors import AccountError, ExitCode
-from onegig.images.accounts.account import LARGEST_PATHS, Account, account
+from onegig.images.account import LARGEST_PATHS, Account, account
 from onegig.images.reading.index import Entry, LayerIndex
 from onegig.model.images import Dead, Fate, SizedPath
 from random_layers import as_index, random_layers

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hand_made import made_layer
-from onegig.images.accounts.accounted import account_for
-from onegig.images.accounts.accounting import make_accounting
+from onegig.images.accounted import account_for
+from onegig.images.accounting import make_accounting
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.reading.manifests import ArchivedImage
 from onegig.model.images import Accounting, Cause

@@ -3,7 +3,7 @@
 import pytest
 
 from layer_entries import directory, file, opaque, whiteout
-from onegig.images.accounts.account import account
+from onegig.images.account import account
 from onegig.images.accounts.dive_remark import explain
 from onegig.images.accounts.parity import dive_numbers
 from onegig.images.reading.index import Entry

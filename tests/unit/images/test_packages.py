@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from hand_made import apk_database
-from onegig.images.accounts.packages import is_database, read_packages
-from onegig.images.accounts.packages.development import development_packages
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages import is_database, read_packages
+from onegig.images.packages.development import development_packages
+from onegig.images.packages.package import Package
 
 SITE = "usr/local/lib/python3.13/site-packages"
 

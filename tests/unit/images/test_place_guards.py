@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images.accounts import places, unowned
-from onegig.images.accounts.packages import READERS, is_database
+from onegig.images import path_causes, unowned
+from onegig.images.packages import READERS, is_database
 
 NAMES = """
 usr local lib include share LC_MESSAGES de x.mo a.h b.pxd libx.a y.la tests test site-packages
@@ -20,16 +20,21 @@ PATHS = st.lists(WORDS, min_size=1, max_size=7).map("/".join)
 
 
 def words_of(path: str) -> tuple[bool, ...]:
-    """Which of the patterns in places.py match, whatever is asked first."""
-    patterns = (places._TRANSLATION, places._HEADER, places._STATIC, places._TESTS)
-    return tuple(bool(one.fullmatch(path)) for one in (*patterns, places._PYTHON_TESTS))
+    """Which of the patterns in path_causes.py match, whatever is asked first."""
+    patterns = (
+        path_causes._TRANSLATION,
+        path_causes._HEADER,
+        path_causes._STATIC,
+        path_causes._TESTS,
+    )
+    return tuple(bool(one.fullmatch(path)) for one in (*patterns, path_causes._PYTHON_TESTS))
 
 
 @given(PATHS)
 def test_a_place_is_found_by_its_pattern(path: str) -> None:
-    found = places.place_of(path)
-    assert (found is not None) == (bool(places._FOLDER.fullmatch(path)) or any(words_of(path)))
-    assert bool(places.source_of(path)) == bool(places._BYTECODE.fullmatch(path))
+    found = path_causes.place_of(path)
+    assert (found is not None) == (bool(path_causes._FOLDER.fullmatch(path)) or any(words_of(path)))
+    assert bool(path_causes.source_of(path)) == bool(path_causes._BYTECODE.fullmatch(path))
 
 
 @given(PATHS)

@@ -1,7 +1,7 @@
 """Why dive and the exact account disagree, in one line. Pure."""
 
-from onegig.images.accounts.account import Account
-from onegig.images.accounts.sentences import size_of
+from onegig.images.account import Account
+from onegig.images.sentences import size_of
 from onegig.model.images import Parity
 
 LEAST_BYTES = 100_000  # what shows in the first decimal of MB

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from onegig.images.accounts.packages import is_database
+from onegig.images.packages import is_database
 
 FILE_LIMIT_BYTES = 8 * 1024**2
 LAYER_LIMIT_BYTES = 64 * 1024**2

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
-from onegig.images.accounts.account import escaped
+from onegig.images.account import escaped
 from onegig.images.reading.index import LayerIndex
 from onegig.model.images import Duplicate
 

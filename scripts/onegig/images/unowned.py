@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from onegig.dockerfiles.instructions import destination, is_copied
-from onegig.images.accounts.places import folder_of
+from onegig.images.path_causes import folder_of
 from onegig.model.images import Cause
 
 _RUNTIMES = (  # name, pattern; a group gives the version

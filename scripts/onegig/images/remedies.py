@@ -8,8 +8,8 @@ translations in a library's package, which it may show.
 import re
 from dataclasses import dataclass
 
-from onegig.images.accounts.causes import Explained
-from onegig.images.accounts.places import PATH
+from onegig.images.causes import Explained
+from onegig.images.path_causes import PATH
 from onegig.model.images import Cause
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import basename, dirname, normpath
 
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages.package import Package
 
 INFO = r"[^/]+\.(?:dist|egg)-info"
 DATABASE = re.compile(

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from onegig.images.accounts.causes import Explained
-from onegig.images.accounts.places import folder_of
-from onegig.images.accounts.sentences import size_of
+from onegig.images.causes import Explained
+from onegig.images.path_causes import folder_of
+from onegig.images.sentences import size_of
 from onegig.model.images import Fix
 
 FLOOR_BYTES = 4096  # of one file: smaller ones are alike by chance

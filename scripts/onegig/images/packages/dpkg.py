@@ -6,7 +6,7 @@ A list may say /bin/sh where the file is /usr/bin/sh: since the merge of both, /
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages.package import Package
 
 DATABASE = re.compile(
     r"var/lib/dpkg/(status|info/[^/]+\.list|status\.d/.+)|var/lib/apt/extended_states"

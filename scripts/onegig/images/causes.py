@@ -15,20 +15,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from onegig.errors import AccountError
-from onegig.images.accounts.account import escaped
-from onegig.images.accounts.owners import Owner, owners
-from onegig.images.accounts.places import (
-    BYTECODE,
-    DEPTH,
-    PATH,
-    Place,
-    folder_of,
-    place_of,
-    source_of,
-)
-from onegig.images.accounts.strays import Strays
-from onegig.images.accounts.unowned import Unowned
+from onegig.images.account import escaped
+from onegig.images.owners import Owner, owners
+from onegig.images.path_causes import BYTECODE, DEPTH, PATH, Place, folder_of, place_of, source_of
 from onegig.images.reading.index import Entry, LayerIndex
+from onegig.images.strays import Strays
+from onegig.images.unowned import Unowned
 from onegig.model.images import Cause, Part
 
 _shown = lru_cache(maxsize=2**12)(escaped)  # many files, few names

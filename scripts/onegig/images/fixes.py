@@ -7,11 +7,11 @@ that have none, and dead bytes are none of the live ones. Layers count from 1 in
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from onegig.images.accounts.causes import Explained
-from onegig.images.accounts.copies import copy_fixes
-from onegig.images.accounts.losses import loss_fixes
-from onegig.images.accounts.remedies import BASE, Remedy, remedy_of
-from onegig.images.accounts.sentences import layer_of, listing, size_of
+from onegig.images.causes import Explained
+from onegig.images.copies import copy_fixes
+from onegig.images.dead_fixes import loss_fixes
+from onegig.images.remedies import BASE, Remedy, remedy_of
+from onegig.images.sentences import layer_of, listing, size_of
 from onegig.model.images import Cause, Dead, Fix
 
 FLOOR_BYTES = 100_000  # less is not worth a line

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from onegig.dockerfiles.instructions import is_copied
-from onegig.images.accounts.sentences import layer_of, size_of
+from onegig.images.sentences import layer_of, size_of
 from onegig.model.images import Dead, Fate, Fix
 
 _DELETED = (Fate.DELETED, Fate.DELETED_WITH_DIRECTORY)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from onegig.images.accounts.accounting import make_accounting
-from onegig.images.accounts.duplicates import find_duplicates
+from onegig.images.accounting import make_accounting
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.cache import Cache
+from onegig.images.duplicates import find_duplicates
 from onegig.images.reading.contents import settle
 from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.layers import instructions

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages.package import Package
 
 _SYSTEM = (
     r".+-dev|.+-dev(el)?-\d+|.+-headers?(-.+)?|.+-static|.+-dbg|.+-dbgsym|.+-doc|\..+|"  # .virtual

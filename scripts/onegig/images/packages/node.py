@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages.package import Package
 
 _INSIDE = r"(?:@[^/]+/)?[^/@.][^/]*"
 DATABASE = re.compile(

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping
 
-from onegig.images.accounts.packages import apk, dpkg, npm, pip
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages import apk, dpkg, node, python
+from onegig.images.packages.package import Package
 
 _IN_DATABASES = ("/apk/", "/dpkg/", "/apt/", "-info", "package.json", "package-lock.json")
-READERS = (apk, dpkg, pip, npm)  # an earlier one's word on a file goes before a later one's
+READERS = (apk, dpkg, python, node)  # an earlier one's word on a file goes before a later one's
 
 
 def read_packages(contents: Mapping[str, bytes], paths: Collection[str]) -> tuple[Package, ...]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from onegig.images.account import account
 from onegig.images.accounts import dive_remark
-from onegig.images.accounts.account import account
-from onegig.images.accounts.causes import explain, parts_of
-from onegig.images.accounts.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.accounts.parity import dive_numbers
+from onegig.images.causes import explain, parts_of
+from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.reading.index import LayerIndex
 from onegig.model.images import Accounting
 

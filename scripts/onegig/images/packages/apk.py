@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from onegig.images.accounts.packages.package import Package
+from onegig.images.packages.package import Package
 
 DATABASE = re.compile(r"(usr/)?lib/apk/db/installed|etc/apk/world")
 INSTALLED = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
