@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from onegig.github.data import branch as data_branch
-from onegig.github.data.branch import Published
-from onegig.github.data.history import parse_history
-from onegig.github.data.plumbing import Target
+from onegig.github import data_branch as data_branch
+from onegig.github.data_branch import Published, Target
+from onegig.github.history import parse_history
 from onegig.model.codec import from_json
 from onegig.model.verdict import Baseline
 

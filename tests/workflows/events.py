@@ -10,7 +10,7 @@ import pytest
 from forge import MAIN, PROJECT, Pull
 from github.bodies import repository_id
 from github.state import REPOSITORY
-from onegig.github.trusted.runs import WORKFLOW
+from onegig.github.job import GATE_WORKFLOW
 
 EXAMPLES = PROJECT / "tests/npm/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 Payload = dict[str, Any]
@@ -41,7 +41,7 @@ def workflow_dispatch(**inputs: str) -> Payload:
 
 def workflow_run(payload: Payload) -> Payload:
     """A payload of the run's end, with what only the YAML reads."""
-    payload["workflow"] |= {"name": "gate", "path": WORKFLOW}
+    payload["workflow"] |= {"name": "gate", "path": GATE_WORKFLOW}
     payload["repository"]["default_branch"] = MAIN
     return payload
 

@@ -10,7 +10,7 @@ from factories import SERVICES
 from gate_runs import Scene, make_honest_memory, open_scene, zipped
 from github.stand_in import StandIn
 from github.state import REPOSITORY
-from onegig.github.names import DATA_BRANCH
+from onegig.github.job import DATA_BRANCH
 
 FORK = "mallory/stack"
 

@@ -12,7 +12,7 @@ from act import Act, Ran
 from examples import filled_in
 from forge import FILES, Pull, budgets
 from github.stand_in import StandIn
-from onegig.github.names import DATA_BRANCH
+from onegig.github.job import DATA_BRANCH
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_json
 from onegig.model.verdict import ServiceNumbers

@@ -13,9 +13,10 @@ import yaml
 
 from examples import EXAMPLES
 from forge import PROJECT
-from onegig.github.trusted.confirmations import WORKFLOW as OWN_WORKFLOW
-from onegig.github.trusted.confirmations import title
-from onegig.github.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST, WORKFLOW
+from onegig.github.job import COMMENT_WORKFLOW as OWN_WORKFLOW
+from onegig.github.job import GATE_WORKFLOW
+from onegig.github.trusted.pulls import title
+from onegig.github.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST
 from onegig.model.tiers import catalogue
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
@@ -192,10 +193,10 @@ def test_the_trusted_half_waits_for_the_gate() -> None:
         "workflows": [gate["name"]],
         "types": ["requested", "completed"],
     }
-    assert str(WORKFLOWS["gate.yml"].relative_to(PROJECT)) == WORKFLOW
+    assert str(WORKFLOWS["gate.yml"].relative_to(PROJECT)) == GATE_WORKFLOW
     jobs = comment["jobs"]
     for name, listed in (("comment", [PULL_REQUEST, MERGE_GROUP]), ("data", list(ENDED))):
-        assert f"github.event.workflow.path == '{WORKFLOW}'" in jobs[name]["if"]
+        assert f"github.event.workflow.path == '{GATE_WORKFLOW}'" in jobs[name]["if"]
         found = re.search(r"fromJSON\('(.*)'\)", jobs[name]["if"])
         assert found
         assert json.loads(found[1]) == listed

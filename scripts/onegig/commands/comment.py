@@ -7,11 +7,11 @@ import click
 
 from onegig.commands.init import append, client_of
 from onegig.errors import ConfigError, OnegigError
+from onegig.github.client import SystemClock
 from onegig.github.job import Job, read_job
 from onegig.github.trusted.comment import check_key
 from onegig.github.trusted.poster import Outcome, post
-from onegig.github.trusted.settings import Settings
-from onegig.github.waiting import SystemClock
+from onegig.github.trusted.runs import Settings
 from onegig.text import log_line, markdown
 
 DEFAULTS = Settings()

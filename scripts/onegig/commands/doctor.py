@@ -8,13 +8,12 @@ import click
 from onegig.commands.init import open_client
 from onegig.errors import GithubError
 from onegig.git import ask_git
-from onegig.github.data.history import READ
+from onegig.github.doctor import examine, exit_code
 from onegig.github.doctor.checkout import read_checkout, repository_of
-from onegig.github.doctor.examine import examine, exit_code
 from onegig.github.doctor.findings import render
 from onegig.github.doctor.hosted import Hosted, read_hosted
-from onegig.github.names import DATA_BRANCH
-from onegig.github.trusted.runs import WORKFLOW
+from onegig.github.history import READ
+from onegig.github.job import COMMENT_WORKFLOW, DATA_BRANCH, GATE_WORKFLOW
 from onegig.model.measured import Missing, Skipped, Unknown
 
 EPILOG = """\b
@@ -35,10 +34,12 @@ ANONYMOUS = (
 @click.option(
     "--budgets", default="budgets.yml", show_default=True, help="The budgets file of the gate."
 )
-@click.option("--gate", default=WORKFLOW, show_default=True, help="The workflow that measures.")
+@click.option(
+    "--gate", default=GATE_WORKFLOW, show_default=True, help="The workflow that measures."
+)
 @click.option(
     "--comment",
-    default=".github/workflows/comment.yml",
+    default=COMMENT_WORKFLOW,
     show_default=True,
     help="The workflow that comments on pull requests.",
 )

@@ -11,8 +11,8 @@ import click
 from onegig.commands.init import append, client_of
 from onegig.commands.output import print_error, show_report, write_data, write_documents
 from onegig.errors import GithubError
-from onegig.github.baselines import find_baseline
 from onegig.github.gate import announce, run_gate, write_numbers
+from onegig.github.history import find_baseline
 from onegig.github.job import Job, read_job
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline

@@ -28,9 +28,8 @@ from onegig.commands.options import EXISTING_FILE, progress_options, project_opt
 from onegig.errors import ConfigError
 from onegig.files import write_new_file
 from onegig.git import ask_git
-from onegig.github.client import Client
+from onegig.github.client import Client, SystemClock
 from onegig.github.job import API_URL, Job
-from onegig.github.waiting import SystemClock
 from onegig.model.codec import from_json
 from onegig.model.measured import Missing
 from onegig.model.report import Report

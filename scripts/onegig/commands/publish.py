@@ -13,13 +13,11 @@ from onegig.commands.options import EXISTING_FILE, project_options
 from onegig.commands.output import read_document
 from onegig.errors import ConfigError
 from onegig.git import ask_git, run_git
-from onegig.github.data.branch import Published, publish, web_address
-from onegig.github.data.plumbing import Target
-from onegig.github.job import SERVER_URL, read_job
-from onegig.github.names import ARTIFACT, DATA_BRANCH
+from onegig.github.client import SystemClock
+from onegig.github.data_branch import Published, Target, publish, web_address
+from onegig.github.job import ARTIFACT, DATA_BRANCH, GATE_WORKFLOW, SERVER_URL, read_job
 from onegig.github.pushes import make_entry, make_report, read_push, why_foreign
-from onegig.github.trusted.runs import WORKFLOW, Ignored
-from onegig.github.waiting import SystemClock
+from onegig.github.trusted.runs import Ignored
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
@@ -49,7 +47,7 @@ EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.option(
     "--workflow",
-    default=WORKFLOW,
+    default=GATE_WORKFLOW,
     show_default=True,
     help="The file of the workflow whose runs are published.",
 )

@@ -12,7 +12,7 @@ from onegig.commands.init import open_client
 from onegig.commands.options import SOME_FILE, project_options
 from onegig.errors import ConfigError, GithubError
 from onegig.files import append_file
-from onegig.github.names import DATA_BRANCH
+from onegig.github.job import DATA_BRANCH
 from onegig.github.transport import RAW
 from onegig.images.shards import Costs, Shard, costs_of, plan_shards
 from onegig.model.codec import from_json

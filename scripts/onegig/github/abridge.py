@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
-from onegig.github.trusted.plausible import MOST_FIXES, MOST_ITEMS
+from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
 from onegig.judge.scan_checks import RANKS, Weight, how_many
 from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Dive, Image, ImagesReport, Part

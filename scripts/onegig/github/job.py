@@ -1,4 +1,7 @@
-"""A job of a workflow: its environment, the event's payload, and the permissions it lacks."""
+"""A job of a workflow: its environment, the event's payload, and the permissions it lacks.
+
+Names that workflows, jobs and commands share.
+"""
 
 import json
 import re
@@ -156,3 +159,10 @@ def advice(accepted: str, method: str, path: str) -> str:
 def _parse(choice: str) -> dict[str, str]:
     pairs = re.findall(r"([a-z_]+)\s*=\s*(read|write|admin)\b", choice)
     return {name.replace("_", "-"): level for name, level in pairs if name != _ALWAYS}
+
+
+STATUS = "onegig"  # the commit status that the verdict sets
+ARTIFACT = "onegig-numbers"  # what the gate hands to the comment's workflow
+DATA_BRANCH = "onegig-data"
+GATE_WORKFLOW = ".github/workflows/gate.yml"
+COMMENT_WORKFLOW = ".github/workflows/comment.yml"

@@ -13,12 +13,11 @@ from typing import Any
 from onegig import pipeline
 from onegig.errors import ArtifactError, ConfigError
 from onegig.github.client import Client
-from onegig.github.names import ARTIFACT
+from onegig.github.job import ARTIFACT, GATE_WORKFLOW
 from onegig.github.trees import branch_tip, contains
-from onegig.github.trusted.artifact import Numbers
-from onegig.github.trusted.numbers import fetch_numbers
+from onegig.github.trusted.artifact import Numbers, fetch_numbers
 from onegig.github.trusted.review import Measured
-from onegig.github.trusted.runs import PUSH, WORKFLOW, GateRun, Ignored, read_run
+from onegig.github.trusted.runs import PUSH, GateRun, Ignored, read_run
 from onegig.judge.baseline import make_baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
@@ -79,7 +78,7 @@ class Push:
     created: str  # ISO 8601: when it was pushed; running again does not change it
 
 
-def read_push(event: Mapping[str, Any], workflow: str = WORKFLOW) -> Push | Ignored:
+def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> Push | Ignored:
     """Return the push of a `workflow_run` payload; Ignored when it does not make history.
 
     Raises ConfigError when it is not such a payload.

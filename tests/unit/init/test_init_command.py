@@ -16,7 +16,7 @@ from onegig.commands import init as command
 from onegig.commands.init_files import NAMES, Source, workflow
 from onegig.config.budgets import load_budgets
 from onegig.errors import BuildError, ExitCode
-from onegig.github.doctor.workflow import parse_workflow
+from onegig.github.doctor.checkout import parse_workflow
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
 from scenarios import make_go, make_never_healthy

@@ -1,15 +1,204 @@
-"""What `onegig doctor` reads of the checkout: workflows, the actions they bring, and budgets."""
+"""A workflow file as far as the gate depends on it. It is read as data and never run.
+
+What `onegig doctor` reads of the checkout: workflows, the actions they bring, and budgets.
+"""
 
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from onegig.config.budgets import load_budgets
+from onegig.config.document import parse_document
 from onegig.errors import ConfigError
 from onegig.files import read_bytes
-from onegig.github.doctor.workflow import Workflow, is_remote, parse_action, parse_workflow
+
+LEVELS = ("none", "read", "write")
+ALL = "*"  # in permissions: those that are not named
+CHECK, COMMENT, PUBLISH = "check", "comment", "publish"  # the action's `command:`, and our own
+OF_BUILDER = ("actions/github-script", "docker/setup-buildx-action")  # used by onegig's builder
+_IN_SCRIPTS = {
+    CHECK: r"(scripts/check|\bonegig check)\b.*--github",
+    COMMENT: r"\bonegig comment\b",
+    PUBLISH: r"\bonegig publish\b",
+}
+_ACTION = re.compile(r"\./|\$/|[\w-]+/onegig@.+", re.IGNORECASE)  # of any account
+_BUILDER = re.compile(r"[\w-]+/onegig/\.github/actions/builder@.+", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"OWNER/onegig[/@].*|[\w-]+/onegig(/.*)?@0{40}")
+
+Permissions = Mapping[str, str]
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job. `permissions` are its own, or the workflow's; None: the repository's default."""
+
+    id: str
+    name: str
+    permissions: Permissions | None
+    needs: tuple[str, ...]
+    condition: str
+    has_matrix: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def runs_after_failures(self) -> bool:
+        """Return whether it runs when a job that it needs has failed."""
+        return not self.needs or runs_anyway(self.condition)
+
+    @property
+    def check_names(self) -> tuple[str, ...]:
+        """Return the names that its check may have; of an expression the texts in it."""
+        return tuple(re.findall(r"'([^']*)'", self.name)) if "${{" in self.name else (self.name,)
+
+    def level(self, permission: str, default: str = "none") -> str:
+        """Return what its token may do: "none", "read" or "write"."""
+        if self.permissions is None:
+            return default
+        level = self.permissions.get(permission, self.permissions.get(ALL, "none"))
+        return level if level in LEVELS else "none"
+
+    def steps_using(self, action: str) -> tuple[Step, ...]:
+        """Return the steps that use any version of an action."""
+        return tuple(one for one in self.steps if str(one.get("uses", "")).startswith(f"{action}@"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workflow:
+    """One workflow. `run_name` titles its runs, `triggers` are its events with their filters."""
+
+    path: str
+    name: str
+    run_name: str
+    triggers: Mapping[str, Mapping[str, Any]]
+    jobs: tuple[Job, ...]
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Return the actions that its steps use, as written, in order and each once."""
+        return _uses(step for job in self.jobs for step in job.steps)
+
+    @property
+    def remote_actions(self) -> tuple[str, ...]:
+        """Return the actions of other repositories."""
+        return tuple(sorted(filter(is_remote, self.uses)))
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """Return what it uses of onegig as the examples have it: nobody's, at no commit."""
+        return tuple(one for one in self.remote_actions if _PLACEHOLDER.fullmatch(one))
+
+    def job_running(self, command: str, fallback: str = "") -> Job | None:
+        """Return the job that runs one of onegig's commands, or the one of that id."""
+        runs = (job for job in self.jobs if any(_runs(step, command) for step in job.steps))
+        named = (job for job in self.jobs if job.id == fallback)
+        return next(runs, None) or next(named, None)
+
+
+def inputs(step: Step) -> Mapping[str, Any]:
+    """Return what a step passes to the action that it uses."""
+    return _mapping(step.get("with"))
+
+
+def is_remote(uses: str) -> bool:
+    """Return whether an action is another repository's: "owner/name/path@ref"."""
+    return bool(re.match(r"[\w-]+/.*@", uses))
+
+
+def inside_builder(uses: str) -> tuple[str, ...]:
+    """Return the actions inside of onegig's builder, by name: their commits depend on onegig's."""
+    return OF_BUILDER if _BUILDER.fullmatch(uses) else ()
+
+
+def runs_anyway(condition: str) -> bool:
+    """Return whether an `if:` holds also after failures."""
+    return bool(re.search(r"!\s*cancelled\(\)|always\(\)", condition))
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return one text or a list of them as a tuple; GitHub accepts either."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def parse_workflow(path: str, text: bytes) -> Workflow:
+    """Parse a workflow file. Raises ConfigError."""
+    value = _document(path, text)
+    permissions = _permissions(value.get("permissions"))
+    jobs = _mapping(value.get("jobs")).items()
+    return Workflow(
+        path=path,
+        name=str(value.get("name") or path),
+        run_name=str(value.get("run-name") or ""),
+        triggers=_triggers(value.get("on")),
+        jobs=tuple(_job(str(name), _mapping(job), permissions) for name, job in jobs),
+    )
+
+
+def parse_action(path: str, text: bytes) -> tuple[str, ...]:
+    """Return what the steps of an action use. Raises ConfigError."""
+    runs = _mapping(_document(path, text).get("runs"))
+    if "using" not in runs:
+        raise ConfigError(f"{path} is not an action: it has no runs.using", advice="fix the file")
+    return _uses(_steps(runs))
+
+
+def _document(path: str, text: bytes) -> Mapping[str, Any]:
+    document = parse_document(path, text)
+    if document.problems:
+        problem = document.problems[0]
+        raise ConfigError(f"{path}:{problem.line}: {problem.message}", advice="fix the file")
+    return document.value
+
+
+def _job(name: str, job: Mapping[str, Any], outer: Permissions | None) -> Job:
+    return Job(
+        id=name,
+        name=str(job.get("name") or name),
+        permissions=_permissions(job["permissions"]) if "permissions" in job else outer,
+        needs=texts(job.get("needs")),
+        condition=str(job.get("if", "")),
+        has_matrix="matrix" in _mapping(job.get("strategy")),
+        steps=_steps(job),
+    )
+
+
+def _runs(step: Step, command: str) -> bool:
+    if _ACTION.fullmatch(str(step.get("uses", ""))):
+        return bool(inputs(step).get("command", CHECK) == command)
+    return bool(re.search(_IN_SCRIPTS[command], str(step.get("run", ""))))
+
+
+def _uses(steps: Iterable[Step]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(step["uses"]) for step in steps if "uses" in step))
+
+
+def _steps(parent: Mapping[str, Any]) -> tuple[Step, ...]:
+    steps = parent.get("steps")
+    return tuple(map(_mapping, steps)) if isinstance(steps, list) else ()
+
+
+def _permissions(value: Any) -> Permissions | None:
+    if isinstance(value, str):
+        return {ALL: value.removesuffix("-all")}
+    if isinstance(value, Mapping):
+        return {str(name): str(level) for name, level in value.items()}
+    return None
+
+
+def _triggers(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    if isinstance(value, (str, list)):
+        return {name: {} for name in texts(value)}
+    return {str(name): _mapping(filters) for name, filters in _mapping(value).items()}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
 
 WORKFLOWS = ".github/workflows"
 ACTION_FILES = ("action.yml", "action.yaml")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from onegig.errors import GithubError
 from onegig.github.client import Client
-from onegig.github.data.history import MOST_BYTES
+from onegig.github.history import MOST_BYTES
 from onegig.github.transport import RAW
 from onegig.model.measured import Missing, Skipped, Unknown
 

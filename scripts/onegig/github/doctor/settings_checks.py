@@ -6,13 +6,12 @@ from typing import Any
 
 from onegig.config.document import did_you_mean
 from onegig.errors import OnegigError
-from onegig.github.data.history import HISTORY, read_files
-from onegig.github.doctor.checkout import Checkout
+from onegig.github.doctor.checkout import COMMENT, Checkout, inside_builder
 from onegig.github.doctor.findings import Finding, good, must, should, unknown
 from onegig.github.doctor.hosted import DataBranch, Hosted, Required
-from onegig.github.doctor.workflow import COMMENT, inside_builder
 from onegig.github.doctor.workflow_checks import EXAMPLES, gate_job
-from onegig.github.names import STATUS
+from onegig.github.history import HISTORY, read_files
+from onegig.github.job import STATUS
 from onegig.model.measured import Missing, Skipped, Unknown
 
 ACTIONS_APP = 15368  # GitHub Actions itself

@@ -3,22 +3,24 @@
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from onegig.github.doctor.checkout import OWN, WORKFLOWS, Checkout
-from onegig.github.doctor.findings import Finding, good, must, should, unknown
-from onegig.github.doctor.hosted import Hosted
-from onegig.github.doctor.workflow import (
+from onegig.github.doctor.checkout import (
     ALL,
     CHECK,
     COMMENT,
     LEVELS,
+    OWN,
     PUBLISH,
+    WORKFLOWS,
+    Checkout,
     Job,
     Workflow,
     inputs,
     runs_anyway,
     texts,
 )
-from onegig.github.names import ARTIFACT
+from onegig.github.doctor.findings import Finding, good, must, should, unknown
+from onegig.github.doctor.hosted import Hosted
+from onegig.github.job import ARTIFACT
 from onegig.model.measured import Skipped, Unknown
 
 GATE_JOB = "gate"

@@ -4,26 +4,80 @@ Which pull requests count: those into protected branches, as a success for anoth
 carried along when the base is changed. Among them one's own come before those of forks, so that a
 stranger's pull request of somebody's commit changes nothing; a fork's that a maintainer confirmed
 comes before one that nobody did. Of those that count the worst decides.
+
+The run whose numbers decide about a pull request: the newest that measured what it would merge.
+
+One head branch may have several pull requests, and one may change its base branch. A run belongs to
+those whose base branch contains the commit that the head was merged into to be measured. What was
+merged into a commit of both bases is the same content for both.
+
+For which base branch a run of the gate was started, as far as GitHub tells.
+
+The workflow that runs is that of the merge into the base branch, and GitHub does not record which
+one that was. So the numbers of a run are vouched for only where no other base was possible.
+
+The status of a merge group: the commit that a merge queue is about to make the branch's next.
+
+A group's numbers are vouched for. Each pull request in it has passed its own status on its way into
+the queue, so whatever of it measures differently was confirmed; and GitHub itself starts the
+group's run, on a branch that only the queue can write.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
+from onegig import pipeline
 from onegig.errors import OnegigError
 from onegig.github.client import Client
+from onegig.github.history import find_baseline
 from onegig.github.trees import branch_tip, contains
-from onegig.github.trusted.confirmations import Confirmed, command, find_confirmers, page
-from onegig.github.trusted.decisive import Decisive, find_decisive
-from onegig.github.trusted.limits import read_budgets
-from onegig.github.trusted.opinions import Opinion, Standing, judge_run, refuse, wait, worst
-from onegig.github.trusted.pulls import Pull, find_pulls
-from onegig.github.trusted.review import make_report
-from onegig.github.trusted.runs import PULL_REQUEST, GateRun, list_runs
-from onegig.github.trusted.settings import Settings
-from onegig.github.trusted.statuses import Status, describe
-from onegig.github.trusted.trigger import Home
+from onegig.github.trusted.artifact import Numbers, fetch_numbers
+from onegig.github.trusted.decision import (
+    Decision,
+    Status,
+    StatusState,
+    describe,
+    judge_run,
+    refuse,
+    wait,
+    worst,
+)
+from onegig.github.trusted.pulls import Confirmed, Pull, command, find_confirmers, find_pulls, page
+from onegig.github.trusted.review import Measured, make_report, measured_on, read_budgets
+from onegig.github.trusted.runs import (
+    ACTION_REQUIRED,
+    ENDED,
+    MERGE_GROUP,
+    PULL_REQUEST,
+    GateRun,
+    Home,
+    Settings,
+    list_runs,
+)
+from onegig.model.measured import Unknown
 from onegig.model.report import Report
+from onegig.pipeline import Options
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decisive:
+    """A finished run; `base_sha` as `measured_on` gives it, "" where it is not known."""
+
+    run: GateRun
+    numbers: Numbers | Unknown
+    base_sha: str
+    doubt: str = ""  # why it may have been started for another base branch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Nothing decides yet; `reason` says what is waited for."""
+
+    reason: str
+
 
 MOST_COUNTING = 20
 MOST_TOLD = 5  # pull requests of one commit that get a comment
@@ -34,7 +88,7 @@ class Answer:
     """Hold the answer for one pull request; without a report there is nothing to comment."""
 
     pull: Pull
-    opinion: Opinion
+    opinion: Decision
     run: GateRun | None = None
     report: Report | None = None
     error: OnegigError | None = None
@@ -145,7 +199,7 @@ def _status(answers: Sequence[Answer]) -> Status:
 def too_many(count: int) -> Status:
     """Return the status of a commit of too many pull requests to judge them all."""
     text = f"{count} pull requests of one commit: close some"
-    return Status(state=Standing.ERROR, description=text, url="")
+    return Status(state=StatusState.ERROR, description=text, url="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +216,7 @@ class _Judge:
         """Return what is to be said about a pull request; an error is an opinion, too."""
         if pull.head_repository is None:
             gone = "the repository it came from has been deleted, and its runs cannot be found"
-            return Answer(pull=pull, opinion=Opinion(state=Standing.FAILURE, text=gone))
+            return Answer(pull=pull, opinion=Decision(state=StatusState.FAILURE, text=gone))
         try:
             return self._answer(pull)
         except OnegigError as error:
@@ -204,7 +258,7 @@ class _Judge:
         return replace(report, review=replace(report.review, unverified=found.doubt))
 
     def _with_confirmation(
-        self, report: Report, pull: Pull, opinion: Opinion, confirmer: str
+        self, report: Report, pull: Pull, opinion: Decision, confirmer: str
     ) -> Report:
         """Return the report with how a maintainer confirms it, or with who did."""
         if report.review is None:
@@ -216,3 +270,107 @@ class _Judge:
                 review, confirm_command=command(own, pull), confirm_url=page(own, self.home)
             )
         return replace(report, review=review)
+
+
+MEASURING = "being measured"
+
+
+def find_decisive(
+    client: Client, pull: Pull, runs: Sequence[GateRun], artifact: str
+) -> Decisive | Waiting:
+    """Return the run that decides, of all runs for the head, newest first.
+
+    A run that was skipped or cancelled measured nothing: one before it may still decide, but only
+    if it measured the merge into the present base branch. ArtifactError where the numbers of the
+    newest are refused.
+    """
+    own = [run for run in runs if pull.is_from(run)]
+    changed = last_base_change(client, pull.number) if own else ""
+    if own and own[0].created <= changed:
+        return Waiting(reason=f"not measured on top of {pull.base.name} yet: run the gate again")
+    for run in own:
+        if run.created <= changed:
+            break
+        if why := why_waiting(run):
+            return Waiting(reason=why)
+        if run.conclusion not in ENDED:
+            continue
+        numbers = fetch_numbers(client, run, artifact)
+        base_sha = ""
+        if isinstance(numbers, Numbers):
+            base_sha = measured_on(client, numbers.run, run.head_sha)
+        # A run that does not show what it was measured on top of is never skipped for an older one
+        # that may be better: it decides, and what it can't show is a doubt.
+        if not base_sha or contains(client, pull.base.tip, base_sha):
+            doubt = other_origin(client, pull)
+            return Decisive(run=run, numbers=numbers, base_sha=base_sha, doubt=doubt)
+    if own and own[0].conclusion not in ENDED:
+        return Waiting(reason=f"not measured, its run ended as {own[0].conclusion}: run it again")
+    return Waiting(reason=f"not measured on top of {pull.base.name} yet: run the gate again")
+
+
+def why_waiting(run: GateRun) -> str:
+    """Return what a run waits for; "" for one that has ended."""
+    if run.conclusion == ACTION_REQUIRED:
+        return "its run waits for an approval"
+    return "" if run.conclusion else MEASURING
+
+
+MOST_EVENTS, MOST_PULLS = 1000, 200
+BASE_CHANGED = "base_ref_changed"
+
+
+def last_base_change(client: Client, number: int) -> str:
+    """Return when the base branch of a pull request was last changed, ISO 8601; "" if never."""
+    events = client.pages(f"issues/{number}/events", most=MOST_EVENTS)
+    times = (str(one["created_at"]) for one in events if one["event"] == BASE_CHANGED)
+    return max(times, default="")
+
+
+def other_origin(client: Client, pull: Pull) -> str:
+    """Return why runs for the pull request's head may be another one's; "" if they can't be."""
+    if pull.head_repository is None:
+        return ""
+    owner = pull.head_repository.name.partition("/")[0]
+    listed = client.pages("pulls", most=MOST_PULLS, state="all", head=f"{owner}:{pull.head_branch}")
+    for other in listed:
+        number = int(other["number"])
+        if number == pull.number or other["head"]["sha"] != pull.head_sha:
+            continue
+        if other["base"]["ref"] != pull.base.name or last_base_change(client, number):
+            return f"#{number} has the same head, and the gate of its base may have measured"
+    return ""
+
+
+_BRANCH = re.compile(r"gh-readonly-queue/(?P<base>.+)/pr-[0-9]+-[0-9a-f]{40}", re.ASCII)
+
+
+def evaluate_group(client: Client, home: Home, head_sha: str, settings: Settings) -> Evaluation:
+    """Return the status of a group's commit by its newest run that was not skipped or cancelled."""
+    runs = list_runs(client, home.repository, settings.workflow, head_sha, MERGE_GROUP)
+    standing = [run for run in runs if why_waiting(run) or run.conclusion in ENDED]
+    if not standing:
+        return Evaluation(status=None, reason=f"no run has measured the group {head_sha[:12]}")
+    run = standing[0]
+    match = _BRANCH.fullmatch(run.head_branch)
+    if match is None or run.fork:
+        return Evaluation(status=None, reason=f"{run.head_branch} is not a branch of a merge queue")
+    try:
+        opinion = _judge(client, run, match["base"], settings)
+    except OnegigError as error:
+        opinion = refuse(error)
+    description = describe("merge group", match["base"], opinion.text)
+    return Evaluation(status=Status(state=opinion.state, description=description, url=run.url))
+
+
+def _judge(client: Client, run: GateRun, base: str, settings: Settings) -> Decision:
+    if why := why_waiting(run):
+        return wait(why)
+    measured = Measured.of(fetch_numbers(client, run, settings.artifact, trigger=MERGE_GROUP))
+    budgets = read_budgets(client, settings.budgets, branch_tip(client, base))
+    # Only commits of the base branch have numbers on the data branch: the nearest is one of it.
+    found = find_baseline(client, run.head_sha, base)
+    main = found[0] if isinstance(found, tuple) else None
+    options = Options(budgets=Path(settings.budgets))
+    report = pipeline.judge_reports(options, budgets, measured.images, measured.memory, main)
+    return judge_run(replace(report, commit=run.head_sha), run.conclusion, budgets)

@@ -2,24 +2,36 @@
 
 Of what the run says only the numbers are used, and the commit it was measured on top of once GitHub
 confirms it. Budgets, changed files and how far the branch lags behind come from GitHub.
+
+budgets.yml as the base branch has it, which judges, and what a pull request makes of it.
+
+Which commit a pull request's numbers are compared with, and how far its branch lags behind.
+
+A merge ref is compared with its first parent, which is what the base branch was when it was
+measured. That is the run's claim: GitHub must know the merge commit, with just these parents, and
+the parent as a commit of the base branch, not older than where the pull request left it: an older
+one could excuse what the base branch has fixed since. Otherwise there is no baseline.
 """
 
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
+from onegig.config.budgets import parse_budgets
+from onegig.config.document import MAX_BYTES
 from onegig.errors import ConfigError, ExitCode, GithubError
-from onegig.github.baselines import find_baseline
 from onegig.github.client import Client
-from onegig.github.trees import Trees
+from onegig.github.history import GONE, find_baseline
+from onegig.github.transport import RAW
+from onegig.github.trees import UNKNOWN_COMMIT, Trees, contains
 from onegig.github.trusted.artifact import Numbers
-from onegig.github.trusted.compared import Compared, find_compared, find_sides
-from onegig.github.trusted.limits import TOO_LARGE, Edit, read_budgets, read_edit
-from onegig.github.trusted.measuring import find_measuring_changes, why_outdated
+from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_outdated
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun
 from onegig.judge.compare import compare
+from onegig.judge.limits import limit_changes
 from onegig.judge.notes import unallowed
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
@@ -27,11 +39,30 @@ from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
-from onegig.model.report import Failure, Report, Review, RunReport
+from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.stack import HostAccess
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Verdict
 from onegig.pipeline import Options
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The commit compared with, "" when there is none; `doubt` says why if it was claimed."""
+
+    base_sha: str
+    merge_base: str
+    branch_behind: int | Missing
+    doubt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """What a pull request changes in budgets.yml; `budgets` is why not where it is not usable."""
+
+    changes: tuple[LimitChange, ...]
+    budgets: Budgets | str
+
 
 _COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
 _PASSING = (State.GO, State.WARN)
@@ -236,3 +267,122 @@ def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
     if claim and _COMMAND.fullmatch(claim.reproduce):
         return claim.reproduce
     return Options(budgets=Path(budgets_path)).reproduce
+
+
+TOO_LARGE = 200  # the status of an answer that was not read to its end
+NO_FILE = b"version: 1\n"  # every key may be left out
+
+
+def read_budgets(client: Client, path: str, ref: str) -> Budgets:
+    """Return the budgets at a commit; the defaults where there is no such file.
+
+    ConfigError when the file has mistakes.
+    """
+    return parse_budgets(path, _read(client, path, ref))
+
+
+def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit | None:
+    """Return what changes between two commits; None if nothing does. The new text is not trusted.
+
+    GitHub follows a link to the file that it leads to. Of a pull request's own mistakes only how
+    many there are is said.
+    """
+    old = _read(client, path, old_ref)
+    try:
+        new = _read(client, path, new_ref)
+        budgets = parse_budgets(path, new)
+    except ConfigError as error:
+        return Edit(changes=(), budgets=error.message)
+    except GithubError as error:
+        if error.status != TOO_LARGE:
+            raise
+        return Edit(changes=(), budgets=error.message)
+    if old == new:
+        return None
+    return Edit(changes=limit_changes(_parse(path, old), budgets), budgets=budgets)
+
+
+def _parse(path: str, text: bytes) -> Budgets:
+    try:
+        return parse_budgets(path, text)
+    except ConfigError:  # mended by this very change, maybe
+        return parse_budgets(path, NO_FILE)
+
+
+def _read(client: Client, path: str, ref: str) -> bytes:
+    try:
+        return client.download(f"contents/{quote(path)}", accept=RAW, most_bytes=MAX_BYTES, ref=ref)
+    except GithubError as error:
+        if error.status in GONE:
+            return NO_FILE
+        raise
+
+
+NOT_VERIFIED = "no baseline: what it was measured on top of could not be verified"
+
+
+def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
+    """Return the commit into which the head was merged to be measured; "" if GitHub knows none."""
+    if not claim.measured_sha or not claim.base_sha or claim.head_sha != head_sha:
+        return ""
+    parents = _parents(client, claim.measured_sha)
+    return claim.base_sha if parents == (claim.base_sha, head_sha) else ""
+
+
+def find_compared(
+    client: Client, tip: str, head_sha: str, base_sha: str, *, is_claimed: bool
+) -> Compared:
+    """Return what to compare a head with, that goes on top of a base branch whose tip is `tip`.
+
+    `base_sha` is as `measured_on` gives it, of a run that claims one.
+    """
+    try:
+        facts = client.get(f"compare/{tip}...{head_sha}", per_page=1)
+    except GithubError as error:
+        if error.status not in UNKNOWN_COMMIT:
+            raise
+        behind = Unknown(reason="GitHub could not compare it with the base branch")
+        doubt = NOT_VERIFIED if is_claimed else ""
+        return Compared(base_sha="", merge_base="", branch_behind=behind, doubt=doubt)
+    merge_base = str(facts["merge_base_commit"]["sha"])
+    is_verified = (
+        bool(base_sha)
+        and contains(client, tip, base_sha)
+        and contains(client, base_sha, merge_base)
+    )
+    unclaimed = "" if is_claimed else merge_base
+    return Compared(
+        base_sha=base_sha if is_verified else unclaimed,
+        merge_base=merge_base,
+        branch_behind=int(facts["behind_by"]),
+        doubt=NOT_VERIFIED if is_claimed and not is_verified else "",
+    )
+
+
+def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: Compared) -> Sides:
+    """Return the commits that decide whether a pull request changes how is measured."""
+    sides = Sides(base=tip, head=head_sha, merge_base=compared.merge_base)
+    if compared.branch_behind == 0:
+        return sides
+    merge = str(client.get(f"pulls/{number}").get("merge_commit_sha") or "")
+    parents = _parents(client, merge) if merge else ()
+    if len(parents) != 2 or parents[1] != head_sha or not contains(client, tip, parents[0]):
+        return sides
+    return Sides(
+        base=tip,
+        head=head_sha,
+        merge_base=compared.merge_base,
+        merge=merge,
+        merge_onto=parents[0],
+    )
+
+
+def _parents(client: Client, commit: str) -> tuple[str, ...]:
+    """Return a commit's parents; () where GitHub does not know it."""
+    try:
+        found = client.get(f"commits/{commit}", per_page=1)
+    except GithubError as error:
+        if error.status in UNKNOWN_COMMIT:
+            return ()
+        raise
+    return tuple(str(parent["sha"]) for parent in found["parents"])

@@ -6,8 +6,8 @@ import pytest
 
 from github.stand_in import StandIn
 from github.state import State
-from onegig.github.baselines import find_baseline
 from onegig.github.client import Client
+from onegig.github.history import find_baseline
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from onegig.model.measured import Skipped, Unknown

@@ -6,13 +6,14 @@ from github.stand_in import StandIn
 from github.state import State, Status
 from onegig.errors import GithubPermissionError
 from onegig.github.client import Client
-from onegig.github.trusted import statuses
-from onegig.github.trusted.opinions import Standing
-from onegig.github.trusted.statuses import describe, set_status
+from onegig.github.trusted import decision
+from onegig.github.trusted.decision import StatusState, describe, set_status
 from scenarios import HOSTILE
 
 BOT = "github-actions[bot]"
-GO = statuses.Status(state=Standing.SUCCESS, description="#7 into main: GO", url="https://x.org/1")
+GO = decision.Status(
+    state=StatusState.SUCCESS, description="#7 into main: GO", url="https://x.org/1"
+)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def head(state: State) -> str:
     return state.commit(message="The change")
 
 
-def put(client: Client, head: str, status: statuses.Status = GO, name: str = "onegig") -> bool:
+def put(client: Client, head: str, status: decision.Status = GO, name: str = "onegig") -> bool:
     return set_status(client, head, status, name=name, author=BOT)
 
 
@@ -39,7 +40,7 @@ def test_it_is_on_the_head(client: Client, state: State, head: str) -> None:
 def test_the_same_is_not_said_twice(client: Client, state: State, head: str) -> None:
     assert put(client, head)
     assert not put(client, head)
-    failure = statuses.Status(state=Standing.FAILURE, description="#7 into main: NO-GO", url="")
+    failure = decision.Status(state=StatusState.FAILURE, description="#7 into main: NO-GO", url="")
     assert put(client, head, failure)
     assert put(client, head)
     assert [one.state for one in state.statuses] == ["success", "failure", "success"]
@@ -78,4 +79,4 @@ def test_a_missing_permission_comes_with_the_yaml(client: Client, state: State, 
     state.permissions = {"statuses": "read"}
     with pytest.raises(GithubPermissionError) as caught:
         put(client, head)
-    assert "permissions:\n      statuses: write" in caught.value.advice
+    assert "permissions:\n      decision: write" in caught.value.advice

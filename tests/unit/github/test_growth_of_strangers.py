@@ -10,7 +10,7 @@ from github.fixtures import CountingClock
 from github.stand_in import StandIn
 from onegig.github.client import Client
 from onegig.github.trusted.poster import post
-from onegig.github.trusted.settings import Settings
+from onegig.github.trusted.runs import Settings
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_line
 from scenarios import make_go

@@ -8,18 +8,19 @@ from gate_runs import FORK, HERE, Scene, open_scene
 from github.stand_in import StandIn
 from onegig.errors import ConfigError, GithubError
 from onegig.github.client import Client
+from onegig.github.job import GATE_WORKFLOW
 from onegig.github.trusted import pulls
-from onegig.github.trusted.decisive import Decisive, Waiting, find_decisive
+from onegig.github.trusted.evaluation import Decisive, Waiting, find_decisive
 from onegig.github.trusted.pulls import Pull, find_pulls, why_stale
 from onegig.github.trusted.runs import (
-    WORKFLOW,
     GateRun,
     Ignored,
     Repository,
+    RunEvent,
     list_runs,
     read_run,
+    read_trigger,
 )
-from onegig.github.trusted.trigger import RunEvent, read_trigger
 
 
 def pulls_of(client: Client, scene: Scene) -> tuple[Pull, ...]:
@@ -28,7 +29,7 @@ def pulls_of(client: Client, scene: Scene) -> tuple[Pull, ...]:
 
 def runs_of(client: Client, scene: Scene) -> tuple[GateRun, ...]:
     here = Repository(id=1, name=HERE)
-    return list_runs(client, here, WORKFLOW, scene.run.head_sha, "pull_request")
+    return list_runs(client, here, GATE_WORKFLOW, scene.run.head_sha, "pull_request")
 
 
 def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Waiting:
@@ -37,13 +38,13 @@ def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Waiting:
 
 
 def test_run_of_a_fork(stand_in: StandIn) -> None:
-    trigger = read_trigger(open_scene(stand_in).event(run_number=12, run_attempt=3), WORKFLOW)
+    trigger = read_trigger(open_scene(stand_in).event(run_number=12, run_attempt=3), GATE_WORKFLOW)
     assert isinstance(trigger, RunEvent)
     assert (trigger.run.fork, trigger.run.order) == (FORK, (12, 3))
 
 
 def test_run_of_a_branch_of_the_repository_is_no_forks(stand_in: StandIn) -> None:
-    trigger = read_trigger(open_scene(stand_in, head_repository=HERE).event(), WORKFLOW)
+    trigger = read_trigger(open_scene(stand_in, head_repository=HERE).event(), GATE_WORKFLOW)
     assert isinstance(trigger, RunEvent)
     assert trigger.run.fork == ""
 
@@ -62,7 +63,7 @@ def test_run_of_a_branch_of_the_repository_is_no_forks(stand_in: StandIn) -> Non
 def test_runs_that_are_none_of_a_pull_request(
     stand_in: StandIn, changes: dict[str, Any], reason: str
 ) -> None:
-    trigger = read_trigger(open_scene(stand_in).event(**changes), WORKFLOW)
+    trigger = read_trigger(open_scene(stand_in).event(**changes), GATE_WORKFLOW)
     assert isinstance(trigger, Ignored)
     assert reason in trigger.reason
 
@@ -79,7 +80,7 @@ def test_pushes_that_were_not_measured_make_no_history(
 
 def test_the_path_may_name_its_ref(stand_in: StandIn) -> None:
     path = ".github/workflows/gate.yml@refs/pull/7/merge"
-    assert isinstance(read_trigger(open_scene(stand_in).event(path=path), WORKFLOW), RunEvent)
+    assert isinstance(read_trigger(open_scene(stand_in).event(path=path), GATE_WORKFLOW), RunEvent)
 
 
 @pytest.mark.parametrize("lost", ["head_sha", "path", "id", "run_number", "head_repository"])
@@ -87,7 +88,7 @@ def test_another_payload_is_a_mistake_in_the_workflow(stand_in: StandIn, lost: s
     payload = open_scene(stand_in).event()
     del payload["workflow_run"][lost]
     with pytest.raises(ConfigError, match="no workflow_run"):
-        read_trigger(payload, WORKFLOW)
+        read_trigger(payload, GATE_WORKFLOW)
 
 
 def test_all_pull_requests_of_a_head_are_found(stand_in: StandIn, client: Client) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from examples import COMMIT, EXAMPLES, filled_in
 from github.stand_in import StandIn
 from onegig.cli import main
-from onegig.github.doctor.workflow import OF_BUILDER
+from onegig.github.doctor.checkout import OF_BUILDER
 
 ROOT = Path(__file__).parents[3]
 GATE = ".github/workflows/gate.yml"

@@ -11,8 +11,7 @@ import onegig
 from git_remotes import BRANCH, Remote, Sleeps, baseline, history, publish
 from histories import entry
 from onegig.errors import ExitCode, PublishError
-from onegig.github.data.branch import MOST_ATTEMPTS
-from onegig.github.data.plumbing import Plumbing, Target
+from onegig.github.data_branch import MOST_ATTEMPTS, Plumbing, Target
 from onegig.model.codec import to_line
 
 REJECT_ONCE = 'test -e refused || { touch refused; echo "not now" >&2; exit 1; }'
@@ -52,9 +51,9 @@ def test_several_at_once_lose_nothing(remote: Remote, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; import random\n"
         "from histories import entry\n"
-        "from onegig.github.waiting import SystemClock\n"
-        "from onegig.github.data.branch import publish\n"
-        "from onegig.github.data.plumbing import Target\n"
+        "from onegig.github.client import SystemClock\n"
+        "from onegig.github.data_branch import publish\n"
+        "from onegig.github.data_branch import Target\n"
         "target = Target(remote=sys.argv[1], branch='onegig-data')\n"
         "for n in sys.argv[2:]:\n"
         "    publish(entry(int(n)), target, clock=SystemClock(), jitter=random.random)\n"

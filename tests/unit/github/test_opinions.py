@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from onegig.errors import ArtifactError, ConfigError
-from onegig.github.trusted.opinions import Opinion, Standing, judge_run, refuse, wait, worst
+from onegig.github.trusted.decision import Decision, StatusState, judge_run, refuse, wait, worst
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.measured import Skipped
 from onegig.model.report import LimitChange, Report, Review
@@ -31,7 +31,7 @@ SHORTER = LimitChange(key="measure.window", old="15 s", new="1 s", looser=True)
 
 def judge(
     name: str, run: str, review: Review, budgets: Budgets = CONFIRM, confirmed_by: str = ""
-) -> Opinion:
+) -> Decision:
     return judge_run(replace(REPORTS[name](), review=review), run, budgets, confirmed_by)
 
 
@@ -118,7 +118,7 @@ def test_what_is_refused_is_a_failure_and_what_went_wrong_an_error() -> None:
 
 
 def test_the_worst_counts() -> None:
-    opinions = [Opinion(state=one, text=one) for one in reversed(Standing)]
+    opinions = [Decision(state=one, text=one) for one in reversed(StatusState)]
     assert worst(opinions).state == "error"
     assert worst(opinions[:3]).state == "failure"
     assert worst([opinions[0], wait("being measured")]).state == "pending"

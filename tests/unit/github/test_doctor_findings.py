@@ -11,10 +11,10 @@ from examples import COMMIT, OWNER, TAG, filled_in
 from github.stand_in import StandIn
 from github.state import CheckRun, State
 from onegig.cli import main
-from onegig.github.data.history import Kept, write_files
+from onegig.github.doctor import examine
 from onegig.github.doctor.checkout import read_checkout
-from onegig.github.doctor.examine import examine
 from onegig.github.doctor.findings import Mark, count
+from onegig.github.history import Kept, write_files
 from onegig.model.measured import Skipped
 
 ROOT = Path(__file__).parents[3]

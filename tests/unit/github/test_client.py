@@ -9,8 +9,7 @@ from github.fixtures import CountingClock
 from github.stand_in import StandIn
 from onegig import __version__
 from onegig.errors import ConfigError, ExitCode, GithubError
-from onegig.github.client import Client
-from onegig.github.waiting import SystemClock
+from onegig.github.client import Client, SystemClock
 
 
 def test_get_reads_the_repository_and_what_is_below(client: Client, stand_in: StandIn) -> None:

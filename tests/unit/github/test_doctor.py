@@ -13,7 +13,7 @@ from github.stand_in import StandIn
 from github.state import State
 from histories import entry
 from onegig.cli import main
-from onegig.github.data.history import Kept, write_files
+from onegig.github.history import Kept, write_files
 
 ROOT = Path(__file__).parents[3]
 GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"

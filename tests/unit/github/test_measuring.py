@@ -8,7 +8,7 @@ import pytest
 from gate_runs import GATE, HERE, OWN_GATE, Post, open_scene
 from github.git_trees import SUBMODULE
 from github.stand_in import StandIn
-from onegig.github.trusted.measuring import local_actions, scripts
+from onegig.github.trusted.gate_files import local_actions, scripts
 
 LINK = "120000"
 OWN = OWN_GATE.read_text(encoding="utf-8")

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from git_remotes import BRANCH, OURS, Remote, Sleeps, badge, baseline, history, publish
 from histories import commit, entry, incomplete
 from onegig.errors import ConfigError, HistoryError, OnegigError, PublishError
-from onegig.github.data import branch as data_branch
-from onegig.github.data.branch import web_address
-from onegig.github.data.history import MARKER, Kept, parse_history, readme, write_history
-from onegig.github.data.plumbing import Target
+from onegig.github import data_branch as data_branch
+from onegig.github.data_branch import Target, web_address
+from onegig.github.history import MARKER, Kept, parse_history, readme, write_history
 from onegig.model.codec import from_json, to_json
 from onegig.model.verdict import Baseline
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from histories import commit, entry, incomplete
 from onegig.errors import ExitCode, HistoryError
-from onegig.github.data.history import (
+from onegig.github.history import (
     CONTENTS_GONE,
     MOST_BYTES,
     MOST_CONTENTS,

@@ -9,7 +9,7 @@ from git_remotes import remote
 from github.fixtures import CountingClock, client, clock, stand_in
 from onegig.github.client import Client
 from onegig.github.trusted.poster import Outcome, post
-from onegig.github.trusted.settings import Settings
+from onegig.github.trusted.runs import Settings
 
 __all__ = ["client", "clock", "remote", "stand_in"]
 

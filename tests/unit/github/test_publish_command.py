@@ -17,7 +17,7 @@ from github.stand_in import StandIn
 from github.state import Run
 from onegig.cli import main
 from onegig.errors import ExitCode
-from onegig.github.data.history import parse_history
+from onegig.github.history import parse_history
 from onegig.model.codec import to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped

@@ -10,8 +10,7 @@ from git_remotes import BRANCH, Remote
 from git_server import CREDENTIAL, TOKEN, serve
 from histories import entry
 from onegig.errors import ConfigError, ExitCode, GithubPermissionError, OnegigError
-from onegig.github.data.branch import MOST_ATTEMPTS, Published, publish
-from onegig.github.data.plumbing import PassingError, Target
+from onegig.github.data_branch import MOST_ATTEMPTS, PassingError, Published, Target, publish
 
 pytestmark = pytest.mark.security
 

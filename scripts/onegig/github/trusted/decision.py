@@ -12,23 +12,30 @@ job ended (GitHub says so, not the artifact), and of how much the numbers can be
   machine that measures (`allow_host_access`). They stay pending, which keeps a branch
   that requires them from being merged into, until a maintainer confirms the numbers.
 - A pull request that only loosens its own limits gains nothing: the base branch's limits judge.
+
+The commit status that a branch can require.
+
+A job or a check run of the same name can't stand in for it: where both are there GitHub wants both
+to pass. Only who may write statuses can set it, which no job of a fork may.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.errors import ArtifactError, OnegigError
+from onegig.errors import ArtifactError, GithubPermissionError, OnegigError
+from onegig.github.client import Client
 from onegig.github.trusted.runs import SUCCESS
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.report import Report, Review
 from onegig.model.state import State
+from onegig.text import plain
 
 _MEASURING = ("measure", "load", "compose", "profiles")  # of budgets.yml
 _FAILING = (State.NO_GO, State.INCOMPLETE)
 
 
-class Standing(StrEnum):
+class StatusState(StrEnum):
     """The states of a commit status, the worst first."""
 
     ERROR = "error"
@@ -38,51 +45,51 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
+class Decision:
     """A state and why; `to_confirm`: a maintainer can make it a success."""
 
-    state: Standing
+    state: StatusState
     text: str
     to_confirm: bool = False
 
 
 def judge_run(
     report: Report, run_conclusion: str, budgets: Budgets, confirmed_by: str = ""
-) -> Opinion:
+) -> Decision:
     """Return the opinion on a judged report, `report.review` included.
 
     `budgets` are the base branch's; `confirmed_by` is the login of a maintainer, "" without one.
     """
     sentence = report.verdict.sentence
     if report.verdict.state in _FAILING:
-        return Opinion(state=Standing.FAILURE, text=sentence)
+        return Decision(state=StatusState.FAILURE, text=sentence)
     if run_conclusion != SUCCESS:
         text = f"the gate's own job ended as {run_conclusion}; by its numbers {sentence}"
-        return Opinion(state=Standing.FAILURE, text=text)
+        return Decision(state=StatusState.FAILURE, text=text)
     doubts = _doubts(report, budgets)
     if not doubts:
-        return Opinion(state=Standing.SUCCESS, text=sentence)
+        return Decision(state=StatusState.SUCCESS, text=sentence)
     if confirmed_by:
-        return Opinion(state=Standing.SUCCESS, text=f"{sentence}; confirmed by @{confirmed_by}")
+        return Decision(state=StatusState.SUCCESS, text=f"{sentence}; confirmed by @{confirmed_by}")
     text = f"{doubts[0]}: a maintainer confirms it; by its numbers {sentence}"
-    return Opinion(state=Standing.PENDING, text=text, to_confirm=True)
+    return Decision(state=StatusState.PENDING, text=text, to_confirm=True)
 
 
-def wait(reason: str) -> Opinion:
+def wait(reason: str) -> Decision:
     """Return the opinion while nothing is known."""
-    return Opinion(state=Standing.PENDING, text=reason)
+    return Decision(state=StatusState.PENDING, text=reason)
 
 
-def refuse(error: OnegigError) -> Opinion:
+def refuse(error: OnegigError) -> Decision:
     """Return the opinion where there is nothing to judge: numbers are refused, or an error."""
     refused = isinstance(error, ArtifactError)
-    state = Standing.FAILURE if refused else Standing.ERROR
-    return Opinion(state=state, text=f"INCOMPLETE: {error.message}")
+    state = StatusState.FAILURE if refused else StatusState.ERROR
+    return Decision(state=state, text=f"INCOMPLETE: {error.message}")
 
 
-def worst(opinions: Iterable[Opinion]) -> Opinion:
+def worst(opinions: Iterable[Decision]) -> Decision:
     """Return the first of the worst."""
-    return min(opinions, key=lambda one: tuple(Standing).index(one.state))
+    return min(opinions, key=lambda one: tuple(StatusState).index(one.state))
 
 
 def _doubts(report: Report, budgets: Budgets) -> list[str]:
@@ -105,3 +112,50 @@ def _doubts(report: Report, budgets: Budgets) -> list[str]:
 def _measured_otherwise(review: Review) -> bool:
     """Return whether its own budgets.yml, which the gate's job reads, measures differently."""
     return any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)
+
+
+MOST_STATUSES = 1000  # GitHub takes no more for a commit and context
+MOST_DESCRIPTION = 140
+MOST_BRANCH = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """Hold what a commit's status says, and where there is more about it."""
+
+    state: StatusState
+    description: str
+    url: str
+
+
+def describe(subject: str, base: str, text: str) -> str:
+    """Return a description that names what was judged, and by whose limits."""
+    return plain(f"{subject} into {plain(base, MOST_BRANCH)}: {text}", MOST_DESCRIPTION)
+
+
+def set_status(client: Client, sha: str, status: Status, *, name: str, author: str) -> bool:
+    """Set the status unless the newest of that name says the same; return whether it was set."""
+    if newest(client, sha, name) == (author, status.state, status.description):
+        return False
+    link = {"target_url": status.url} if status.url else {}
+    client.send(
+        "POST",
+        f"statuses/{sha}",
+        {"state": status.state, "context": name, "description": status.description, **link},
+    )
+    return True
+
+
+def newest(client: Client, sha: str, name: str) -> tuple[str, str, str] | None:
+    """Return whose status it is and what it says; GitHub lists the newest first.
+
+    A token that may not read them may not set one either, which is the error worth raising.
+    """
+    try:
+        for one in client.pages(f"commits/{sha}/statuses", most=MOST_STATUSES):
+            if one["context"] == name:
+                login = (one["creator"] or {}).get("login", "")
+                return str(login), str(one["state"]), str(one["description"] or "")
+    except GithubPermissionError:
+        return None
+    return None
