@@ -9,6 +9,7 @@ of `plain`.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from html import escape as escape_html
 
 MOST_LOG_LINE = 10_000
@@ -42,6 +43,22 @@ def log_line(text: str) -> str:
     """
     shown = plain(text, MOST_LOG_LINE).replace("##[", "# #[")
     return " " * _indent(text) + (f": {shown[1:]}" if shown.startswith("::") else shown)
+
+
+def format_list(
+    items: Sequence[str], limit: int, *, separator: str = ", ", rest: int | None = None
+) -> str:
+    """Return the first `limit` items and how many are left out: "a, b and 7 more".
+
+    `rest` is their number where it is not that of the other items.
+    """
+    left = max(0, len(items) - limit) if rest is None else rest
+    return " ".join(filter(None, (separator.join(items[:limit]), format_rest(left))))
+
+
+def format_rest(count: int, noun: str = "") -> str:
+    """Return what a list says of the items it leaves out: "and 7 more"; "" where it has all."""
+    return f"and {count:,} more {noun}".rstrip() if count > 0 else ""
 
 
 def lines(text: str, limit: int = 20) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def test_a_bloated_image_is_told_each_of_its_mistakes(
     assert [size for size, _ in saved] == [900_000, 800_000, 700_000, 600_000, 500_000]
     cache, copies, deleted, stray, changed = (text for _, text in saved)
     assert cache.endswith("in layer 4 left 0.9 MB in /root/.cache/pip")
-    assert copies == "0.8 MB are in the image once more (/opt/again, /opt/model)"
+    assert copies == "0.8 MB are duplicated in the image (/opt/again, /opt/model)"
     assert deleted.startswith("`RUN rm /tmp/object` in layer 7 deletes 0.7 MB (/tmp/object) of ")
     assert stray == "`COPY . .` in layer 3 holds 0.6 MB that the image does not need (/app/.git)"
     assert changed.startswith("`RUN chown -R 65532 /app/code && touch /made-by-hand` in layer 8 ")

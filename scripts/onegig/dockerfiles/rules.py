@@ -25,6 +25,7 @@ from onegig.dockerfiles.requirements import (
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
 from onegig.images.packages.development import is_development_name
 from onegig.model.dockerfiles import Level, Remark
+from onegig.text import format_list
 
 MOST_NAMES = 5
 _SMALL = re.compile(r"scratch|.*(?:alpine|distroless|busybox|wolfi).*|(?:.*/)?static(?:[:@].*)?")
@@ -136,12 +137,11 @@ def _no_development(case: _Case) -> Iterator[Remark]:
             else:
                 found += [name for name in install.names if _is_system(install.kind, name)]
         if found:
-            names = ", ".join(dict.fromkeys(found[:MOST_NAMES]))
-            more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+            names = format_list(tuple(dict.fromkeys(found)), MOST_NAMES)
             yield case.remark(
                 "no-development",
                 one.line,
-                f"only building and testing need {names}{more}: leave them out of the image",
+                f"only building and testing need {names}: leave them out of the image",
             )
 
 

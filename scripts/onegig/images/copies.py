@@ -7,6 +7,7 @@ from onegig.images.causes import Explained
 from onegig.images.path_causes import folder_of
 from onegig.images.sentences import size_of
 from onegig.model.images import Fix
+from onegig.text import format_list, format_rest
 
 FLOOR_BYTES = 4096  # of one file: smaller ones are alike by chance
 FOLDER_DEPTH = 3
@@ -33,11 +34,11 @@ def copy_fixes(files: Iterable[Explained], *, base_layers: int) -> tuple[Fix, ..
 def _fix(found: list[list[Explained]]) -> Fix:
     largest = max(found, key=lambda copies: copies[0].entry.size)
     paths = [f"/{copy.entry.path}" for copy in largest]
-    named = ", ".join(paths[:SHOWN]) + (", ..." if len(paths) > SHOWN else "")
     saved = sum(copy.entry.size for copies in found for copy in copies[1:])
-    more = f" and {len(found) - 1:,} more files" if len(found) > 1 else ""
+    named = (format_list(paths, SHOWN), format_rest(len(found) - 1, "files"))
+    where = "; ".join(filter(None, named))
     return Fix(
         bytes=saved,
-        text=f"{size_of(saved)} are in the image once more ({named}{more}): keep one, link to it",
+        text=f"{size_of(saved)} are duplicated in the image ({where}): keep one, link to it",
         layer=max(copy.layer for copies in found for copy in copies),
     )

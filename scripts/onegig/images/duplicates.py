@@ -11,6 +11,7 @@ from heapq import nsmallest
 from onegig.images.account import escaped
 from onegig.images.reading.index import LayerIndex
 from onegig.model.images import Duplicate
+from onegig.text import format_list
 
 MOST = 50
 PLACES = 5
@@ -46,12 +47,7 @@ def _duplicate(size: int, places: Sequence[Place], users: Mapping[str, Sequence[
         copies=len(places),
         wasted_bytes=size * (len(places) - 1),
         places=tuple(
-            f"{_named(users[diff_id])}: /{escaped(path)}" for diff_id, path in places[:PLACES]
+            f"{format_list(users[diff_id], 1)}: /{escaped(path)}"
+            for diff_id, path in places[:PLACES]
         ),
     )
-
-
-def _named(references: Sequence[str]) -> str:
-    """The first image that has the layer, and how many more do."""
-    more = len(references) - 1
-    return f"{references[0]} and {more:,} more" if more else references[0]

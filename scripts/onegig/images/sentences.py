@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from onegig.model.sizes import Convention, format_mb
+from onegig.text import format_list
 
 SHOWN = 70  # characters of an instruction
 NAMES = 3  # in a list; the others are counted
@@ -24,10 +25,8 @@ def layer_of(instructions: Sequence[str], layer: int) -> str:
 
 
 def listing(sizes: Mapping[str, int]) -> str:
-    """The largest of what is named and how many more: "mypy 2.4.1 61 MB, ruff 26 MB, 9 more"."""
+    """The largest of what is named and how many more: "mypy 2.4.1 61 MB, ruff 26 MB and 9 more"."""
     ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
     if len(ordered) == 1:
         return ordered[0][0]
-    shown = [f"{name} {size_of(size)}" for name, size in ordered[:NAMES]]
-    more = len(ordered) - len(shown)
-    return ", ".join([*shown, f"{more:,} more"] if more else shown)
+    return format_list([f"{name} {size_of(size)}" for name, size in ordered], NAMES)

@@ -23,7 +23,7 @@ from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, Unit
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,9 +166,8 @@ def dockerfile_notes(budgets: Budgets, report: ImagesReport) -> Iterator[str]:
 
 
 def _first(remarks: tuple[Remark, ...]) -> str:
-    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks[:SHOWN]]
-    more = len(remarks) - len(shown)
-    return "; ".join([*shown, *([f"and {more:,} more"] if more else [])])
+    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks]
+    return format_list(shown, SHOWN, separator="; ")
 
 
 def _check(

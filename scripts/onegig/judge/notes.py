@@ -19,7 +19,7 @@ from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.report import NOT_COMPARED, RemarkDelta, Report
 from onegig.model.stack import HostAccess
 from onegig.model.verdict import NO_REMARKS, Baseline, Remarked
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 MOST_REMARKS = 2_000  # of a stack
 OTHER_RULES = Skipped(reason="the baseline was looked at by other rules")
@@ -106,5 +106,5 @@ def describe_host_access(host_access: Sequence[HostAccess]) -> str:
 
 
 def _service(name: str, reasons: Sequence[str]) -> str:
-    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-    return f"{plain(name)} ({shorten(plain(reasons[0]), REASON_LENGTH)}{more})"
+    short = [shorten(plain(reason), REASON_LENGTH) for reason in reasons]
+    return f"{plain(name)} ({format_list(short, 1)})"

@@ -25,7 +25,7 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Unit
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -279,9 +279,8 @@ def _words(rule: ScanRule, found: Counted) -> str:
         return text
     allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
     listed = found.introduced or found.all
-    shown = [_shown(one) for one in listed[:SHOWN]]
-    more = f" and {how_many(listed[SHOWN:]):,} more" if len(listed) > SHOWN else ""
-    return f"{text}, {allowed}: {', '.join(shown)}{more}"
+    shown = format_list([_shown(one) for one in listed], SHOWN, rest=how_many(listed[SHOWN:]))
+    return f"{text}, {allowed}: {shown}"
 
 
 def _shown(finding: Finding | LeftOut) -> str:

@@ -1,11 +1,12 @@
 """Where the bytes of images go and what to change, picked and added up once for all renderers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from onegig.model.images import Accounting, Cause, Dead, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.report import words
+from onegig.text import format_list
 
 SHORT: Mapping[Cause, str] = {  # over columns of figures
     Cause.BASE: "base OS",
@@ -63,7 +64,7 @@ class Advice:
     @property
     def whose(self) -> str:
         """Whose image is meant: "market-data", "market-data and 14 more"."""
-        return named(self.images)
+        return format_list(self.images, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +77,7 @@ class Told:
     @property
     def line(self) -> str:
         """The sentence after the names."""
-        return f"{named(self.images)}: {self.text}"
+        return f"{format_list(self.images, 1)}: {self.text}"
 
 
 def accounted(report: ImagesReport | Missing) -> tuple[tuple[Image, Accounting], ...]:
@@ -211,11 +212,6 @@ def image_name(image: Image) -> str:
         return image.reference
     more = f" +{len(image.services) - 1}" if len(image.services) > 1 else ""
     return image.services[0] + more
-
-
-def named(images: Sequence[str]) -> str:
-    """The first of them and how many more."""
-    return images[0] if len(images) == 1 else f"{images[0]} and {len(images) - 1:,} more"
 
 
 def _reason(what: str, value: object | Missing, short: str) -> str:

@@ -5,6 +5,7 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Comparison, Report, Review
 from onegig.report import accounts, words
+from onegig.text import format_list
 
 DIFFERENCES = 5  # that are named
 
@@ -117,9 +118,7 @@ def differences_line(report: Report) -> str:
     if review is None or isinstance(review.comparison, Missing) or _nothing(report):
         return ""
     found = review.comparison.differences
-    rest = len(found) - DIFFERENCES
-    more = (f"{rest:,} more",) if rest > 0 else ()
-    told = "; ".join((*found[:DIFFERENCES], *more))
+    told = format_list(found, DIFFERENCES, separator="; ")
     return f"unlike the baseline: {told}" if told else ""
 
 

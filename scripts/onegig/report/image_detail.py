@@ -10,7 +10,7 @@ from onegig.model.sizes import Convention
 from onegig.report import words
 from onegig.report.accounts import SHORT
 from onegig.report.console import grid, listed, section
-from onegig.text import plain
+from onegig.text import format_rest, plain
 
 PARTS_SHOWN, DEAD_SHOWN = 25, 12
 _LAYERS = ("", "size", "pull", "dead")
@@ -53,7 +53,7 @@ def _dead(image: Image, account: Accounting) -> Table:
     rows = [(Text("-"), Text(_loss(image, one))) for one in account.dead[:DEAD_SHOWN]]
     rest = len(account.dead) - len(rows)
     if rest > 0:
-        rows.append((Text("…"), Text(f"and {rest:,} more", "dim")))
+        rows.append((Text("…"), Text(format_rest(rest), "dim")))
     return listed(rows)
 
 

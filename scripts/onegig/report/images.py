@@ -12,7 +12,7 @@ from onegig.model.sizes import Convention
 from onegig.report import accounts, facts, policies, scans, words
 from onegig.report.console import figures, listed, printed, section
 from onegig.report.image_detail import detail
-from onegig.text import plain
+from onegig.text import format_list, format_rest, plain
 
 FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN, REMARKS_SHOWN = 10, 5, 2, 20
 WORTH_BYTES = 100_000  # of copies
@@ -124,8 +124,7 @@ def _duplicates(report: ImagesReport) -> list[RenderableType]:
 def _duplicate(one: Duplicate, alone: str) -> str:
     """`alone`: how each place begins that is of the only image."""
     shown = [place.removeprefix(alone) for place in one.places[:PLACES_SHOWN]]
-    more = one.copies - len(shown)
-    places = ", ".join(map(plain, shown)) + (f" and {more:,} more" if more > 0 else "")
+    places = format_list(tuple(map(plain, shown)), PLACES_SHOWN, rest=one.copies - len(shown))
     size = words.storage(one.wasted_bytes)
     return f"{size}: {one.copies:,} copies of {words.storage(one.bytes)}: {places}"
 
@@ -152,7 +151,7 @@ def _missing(report: ImagesReport) -> list[RenderableType]:
 
 def _cut(rows: list[tuple[Text, Text]], count: int) -> list[tuple[Text, Text]]:
     rest = count - len(rows)
-    return [*rows, (Text("…"), Text(f"and {rest:,} more", "dim"))] if rest > 0 else rows
+    return [*rows, (Text("…"), Text(format_rest(rest), "dim"))] if rest > 0 else rows
 
 
 def _table(

@@ -14,7 +14,7 @@ from onegig.model.verdict import Waterfall
 from onegig.report import accounts, changes, facts, scans, view, words
 from onegig.report.bars import draw, scale, waterfall_bars
 from onegig.report.console import grid, listed, printed, section
-from onegig.text import lines, plain
+from onegig.text import format_rest, lines, plain
 
 SERVICES_SHOWN = 40
 LOGS_SHOWN = 3
@@ -90,7 +90,7 @@ def _problems(report: Report) -> list[RenderableType]:
     problems = view.problems(report)
     rows = [_problem(problem) for problem in problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
-        rows.append((Text("…"), Text(f"and {len(problems) - PROBLEMS_SHOWN:,} more", "dim")))
+        rows.append((Text("…"), Text(format_rest(len(problems) - PROBLEMS_SHOWN), "dim")))
     reasons = [
         (Text(State.INCOMPLETE.symbol, State.INCOMPLETE.color), Text(plain(reason)))
         for reason in view.incomplete_reasons(report)

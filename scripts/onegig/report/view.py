@@ -11,6 +11,7 @@ from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.verdict import Check, Verdict
 from onegig.report import changes, words
+from onegig.text import format_rest
 
 COMPOSE_MARK = "*"
 COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
@@ -86,7 +87,7 @@ class Problem:
     @property
     def rest(self) -> str:
         """What is said of those left out."""
-        return f" … and {self.more:,} more like it" if self.more else ""
+        return f" … {format_rest(self.more)} like it" if self.more else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -297,7 +297,7 @@ def test_two_copies_of_one_content() -> None:
             200_000,
             1,
             (
-                "0.2 MB are in the image once more (/app/model.bin, /opt/model.bin): keep one, "
+                "0.2 MB are duplicated in the image (/app/model.bin, /opt/model.bin): keep one, "
                 "link to it"
             ),
         )

@@ -2,11 +2,10 @@
 
 from onegig.judge.notes import describe_host_access
 from onegig.model.report import LimitChange, Report, Review
-from onegig.report import words
 from onegig.report.comment.footer import link
 from onegig.report.comment.room import Room
 from onegig.report.comment.syntax import alert, bullets, paragraphs
-from onegig.text import code, markdown
+from onegig.text import code, format_list, markdown
 
 
 def banner(report: Report, room: Room) -> str:
@@ -53,10 +52,9 @@ def _measuring(review: Review, shown: int) -> str:
     files = review.measuring_changes
     if not files:
         return ""
-    rest = f" and {words.plural(len(files) - shown, 'other')}" if len(files) > shown else ""
     return (
         "**This pull request changes how it is measured:** "
-        f"{', '.join(map(code, files[:shown]))}{rest}. "
+        f"{format_list(tuple(map(code, files)), shown)}. "
         "Its numbers may not be comparable."
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from onegig.text import code, markdown
+from onegig.text import code, format_rest, markdown
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def bullets(items: Sequence[str], shown: int) -> str:
     lines = [f"- {item}" for item in items[:shown]]
     rest = len(items) - shown
     if rest > 0:
-        lines.append(f"- … and {rest:,} more, left out here; the full report has them")
+        lines.append(f"- … {format_rest(rest)}, left out here; the full report has them")
     return "\n".join(lines)
 
 
