@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from onegig.images.account import account
 from onegig.images.accounting import make_accounting
 from onegig.images.causes import Explained, explain
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.packages import is_database
-from onegig.images.reading.index import Entry, Kind, LayerIndex
 from onegig.model.images import Accounting, Cause
 
 BASE = "ADD alpine-minirootfs.tar.gz / # buildkit"

@@ -1,6 +1,6 @@
 """Entries of layers, in a word each."""
 
-from onegig.images.reading.index import Entry, Kind
+from onegig.images.layer import Entry, Kind
 
 
 def file(path: str, size: int = 1, content: str = "1") -> Entry:

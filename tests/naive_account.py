@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.model.images import Fate
 
 Path = tuple[str, ...]

@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Sequence
 from random import Random
 
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 
 # Before and after ".wh." in the order of bytes; not ASCII, not UTF-8; longer than a tar's field.
 NAMES = ("a", "b", "c", "d", "-x", "+", ".a", ".z", "a.b", "é", "\udcff", "\uffff", "n" * 120)

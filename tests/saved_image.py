@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onegig.images.account import Account, account
-from onegig.images.reading.archive import Spool
-from onegig.images.reading.index import Entry, LayerIndex
+from onegig.images.layer import Entry, LayerIndex
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.source import Engine
 from onegig.images.reading.stored import ReadableLayer
+from onegig.images.spool import Spool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,9 @@ from made_images import PARTS
 from onegig.engine.client import connect
 from onegig.engine.environment import read_environment
 from onegig.images import dive, examine
+from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.reading.layout import Archive
 from onegig.images.reading.source import Engine, EngineImage, ImageSource
 from onegig.model.measured import Unknown
 from onegig.process import run

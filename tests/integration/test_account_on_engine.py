@@ -20,12 +20,12 @@ from odd_image import LINKED, NAMES, STEPS, build_odd
 from onegig.images import dive
 from onegig.images.account import account
 from onegig.images.accounts.parity import dive_numbers
-from onegig.images.reading.archive import write_docker_archive
+from onegig.images.layer import Kind
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.contents import settle
-from onegig.images.reading.index import Kind
 from onegig.images.reading.index_unpacked import index_unpacked
-from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.source import Engine
+from onegig.images.spool import write_docker_archive
 from onegig.model.images import Dive, Fate, Parity
 from saved_image import SavedImage, read_saved, unread
 

@@ -12,8 +12,8 @@ from onegig.dockerfiles.base_image import BuildFile
 from onegig.engine.bases import EngineBases
 from onegig.images.base_evidence import NAME_LABEL, base_evidence
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
-from onegig.images.reading.archive import Spool
 from onegig.images.reading.source import Engine
+from onegig.images.spool import Spool
 from onegig.process import run
 from registry import registry
 from small_image import SMALL_IMAGE

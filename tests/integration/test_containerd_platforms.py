@@ -16,7 +16,7 @@ from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
 from made_tars import tar_of
-from onegig.images.reading.layout import Archive
+from onegig.images.archive import Archive
 from onegig.images.reading.source import Engine
 from onegig.machine.box import Box
 from onegig.model.images import Accounting

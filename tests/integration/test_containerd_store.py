@@ -19,7 +19,7 @@ from looked_at import content_of, look, look_at
 from odd_image import STEPS, build_odd
 from onegig.cli import main
 from onegig.images import dive
-from onegig.images.reading.layout import Archive
+from onegig.images.archive import Archive
 from onegig.images.reading.source import Engine
 from onegig.machine.box import Box
 from onegig.model.images import Accounting, Dive, Image, Parity

@@ -19,14 +19,14 @@ from container_files import export, live
 from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import Layout
-from onegig.images.reading.archive import Spool
-from onegig.images.reading.index import Kind
+from onegig.images.archive import Archive
+from onegig.images.layer import Kind
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.index_unpacked import index_unpacked
-from onegig.images.reading.layout import Archive
 from onegig.images.reading.saving import save, take
 from onegig.images.reading.source import Engine
 from onegig.images.reading.tar_split import UnpackedLayer
+from onegig.images.spool import Spool
 from onegig.process import run
 from saved_image import read_saved, unread
 from small_image import SMALL_IMAGE

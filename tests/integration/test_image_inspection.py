@@ -17,8 +17,8 @@ from onegig.errors import EngineError, InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.reading.archive import Spool
 from onegig.images.reading.source import Engine
+from onegig.images.spool import Spool
 from onegig.model.images import Dive, Image
 from onegig.process import run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.images.scanning.trivy import REFUSED
+from onegig.images.trivy import REFUSED
 from setup_machine import PROJECT, Machine
 
 PINS = PROJECT / "scripts/setup/trivy.env"

@@ -9,7 +9,7 @@ from pathlib import Path
 from onegig.commands.init_files import NAMES
 
 ROOT = Path(__file__).parents[2]
-PINS = "onegig/images/scanning/trivy.env"
+PINS = "onegig/images/trivy.env"
 
 
 def test_a_wheel_has_the_workflows_and_the_pins(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from onegig.files import cache_folder, distrust, make_private
+from onegig.images import trivy
 from onegig.images.cache import open_cache
 from onegig.images.records import LayerRecord
-from onegig.images.scanning import trivy
 from onegig.model.measured import Unknown
 
 DIGEST = "sha256:" + "a" * 64

@@ -3,7 +3,7 @@
 import click
 import requests
 
-from onegig.images.scanning.install import install, read_pins
+from onegig.images.install_trivy import install, read_pins
 from onegig.text import plain
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from onegig.errors import AccountError
-from onegig.images.reading.index import Entry, LayerIndex
+from onegig.images.layer import Entry, LayerIndex
 from onegig.images.stacking import Stack
 from onegig.model.images import Dead, Fate, SizedPath
 

@@ -6,10 +6,10 @@ from onegig.images.accounting import make_accounting
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.cache import Cache
 from onegig.images.duplicates import find_duplicates
+from onegig.images.layer import LayerIndex
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.contents import settle
-from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.layers import instructions
-from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.sharing import stack_digest

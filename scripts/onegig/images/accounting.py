@@ -7,7 +7,7 @@ from onegig.images.accounts import dive_remark
 from onegig.images.accounts.parity import dive_numbers
 from onegig.images.causes import explain, parts_of
 from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.model.images import Accounting
 
 

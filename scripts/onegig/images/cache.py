@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from onegig import __version__
 from onegig.files import cache_folder, distrust, make_private
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.images.reading.index_codec import decode, encode
 from onegig.images.records import ImageRecord, LayerRecord
 from onegig.model.images import IMAGES_SCHEMA, Accounting, Dive, Duplicate, Layer, WastedFile

@@ -16,9 +16,9 @@ from functools import lru_cache
 
 from onegig.errors import AccountError
 from onegig.images.account import escaped
+from onegig.images.layer import Entry, LayerIndex
 from onegig.images.owners import Owner, owners
 from onegig.images.path_causes import BYTECODE, DEPTH, PATH, Place, folder_of, place_of, source_of
-from onegig.images.reading.index import Entry, LayerIndex
 from onegig.images.strays import Strays
 from onegig.images.unowned import Unowned
 from onegig.model.images import Cause, Part

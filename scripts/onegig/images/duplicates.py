@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
 from onegig.images.account import escaped
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.model.images import Duplicate
 from onegig.text import format_list
 

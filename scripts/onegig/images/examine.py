@@ -20,19 +20,19 @@ from onegig.images import dive
 from onegig.images.accounted import account_for
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
-from onegig.images.reading.archive import Spool, write_docker_archive
+from onegig.images.layer import LayerIndex
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.contents import settle
-from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.layers import layers_of
-from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.saving import find, save, take
 from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.reading.stored import ReadableLayer, StoredLayer
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.reading.weighing import weigh
 from onegig.images.records import ImageRecord, LayerRecord
+from onegig.images.spool import Spool, write_docker_archive
 from onegig.model.images import Accounting, Dive
 from onegig.model.measured import Unknown
 

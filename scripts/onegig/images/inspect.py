@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
-from onegig.images import dive
+from onegig.images import dive, trivy
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.records import ImageRecord
-from onegig.images.scanning import trivy
 from onegig.images.sharing import add_up, stack_digest
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport
 from onegig.model.measured import Environment, Missing, Unknown
@@ -142,7 +141,7 @@ def _scans(
 ) -> dict[str, Scan | Missing]:
     if isinstance(scanner, Missing):
         return {image.image_id: scanner for image in images}
-    from onegig.images.scanning.scans import scan_images  # slow to load, and often not needed
+    from onegig.images.scans import scan_images
 
     return scan_images(images, scanner, source=engine, cache=cache, progress=progress)
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from onegig.errors import InspectError
+from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import EvidenceOf, Inspection, inspect_images, nothing_known
 from onegig.images.large import list_large
 from onegig.images.merge import merge_images, reusable
 from onegig.images.reading.source import ImageSource
-from onegig.images.scanning import trivy
 from onegig.model.images import NOT_SCANNED, ImagesReport, LargeFiles
 from onegig.model.measured import Environment, Missing, Unknown
 

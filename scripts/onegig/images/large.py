@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from onegig.images.account import escaped
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.model.images import LargeFile, LargeFiles, LayerFiles
 
 FLOOR_BYTES = 64 * 1024

@@ -14,10 +14,10 @@ that has one, and that of the base image tell which packages came with it. By pa
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from onegig.images.layer import Entry, LayerIndex
 from onegig.images.packages import apk, dpkg, read_packages
 from onegig.images.packages.development import development_packages, is_runtime
 from onegig.images.packages.package import Package
-from onegig.images.reading.index import Entry, LayerIndex
 from onegig.model.images import Cause
 
 Names = frozenset[tuple[str, str]]  # (kind, name)

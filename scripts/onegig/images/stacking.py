@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onegig.images.reading.index import Entry, Kind
+from onegig.images.layer import Entry, Kind
 from onegig.model.images import Fate
 
 # Python 3.11 is slow to look up an enum's member, and every entry asks for some.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from onegig.dockerfiles.instructions import copies_everything, destination
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 
 _REPOSITORY = re.compile(r"(?P<folder>(?:.*/)?\.(?:git|hg|svn))/.*", re.DOTALL)
 _ANYWHERE = re.compile(

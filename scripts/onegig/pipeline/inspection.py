@@ -12,14 +12,14 @@ from onegig.dockerfiles.policy import check_policies
 from onegig.engine.bases import EngineBases
 from onegig.engine.environment import read_environment, without_engine
 from onegig.errors import InspectError
+from onegig.images import trivy
+from onegig.images.archive import Archive
 from onegig.images.base_evidence import base_evidence
 from onegig.images.cache import open_cache
 from onegig.images.fix_places import place_fixes
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
-from onegig.images.reading.layout import Archive
 from onegig.images.reading.source import Engine
-from onegig.images.scanning import trivy
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import Stack

@@ -13,7 +13,7 @@ from layer_entries import device, directory, file, hardlink, opaque, symlink, wh
 from naive_account import NaiveAccount
 from onegig.errors import AccountError, ExitCode
 from onegig.images.account import LARGEST_PATHS, Account, account
-from onegig.images.reading.index import Entry, LayerIndex
+from onegig.images.layer import Entry, LayerIndex
 from onegig.model.images import Dead, Fate, SizedPath
 from random_layers import as_index, random_layers
 

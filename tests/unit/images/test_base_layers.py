@@ -9,7 +9,7 @@ from hand_made import made_layer
 from onegig.images.accounted import account_for
 from onegig.images.accounting import make_accounting
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
-from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.manifests import ArchivedImage
 from onegig.model.images import Accounting, Cause
 
 PLATFORM = (  # a team's own base: the guess takes its first layer alone

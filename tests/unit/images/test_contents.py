@@ -6,8 +6,8 @@ import pytest
 
 from engine_folders import notes_of, unpack
 from made_tars import tar_of
+from onegig.images.layer import LayerIndex
 from onegig.images.reading.contents import settle
-from onegig.images.reading.index import LayerIndex
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.stored import StoredLayer

@@ -13,7 +13,7 @@ from typing import IO, Any
 import pytest
 
 from onegig.images import dive
-from onegig.images.reading.archive import Spool, write_docker_archive
+from onegig.images.spool import Spool, write_docker_archive
 from onegig.model.images import Dive, WastedFile
 from onegig.model.measured import Unknown
 

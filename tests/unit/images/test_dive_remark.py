@@ -6,7 +6,7 @@ from layer_entries import directory, file, opaque, whiteout
 from onegig.images.account import account
 from onegig.images.accounts.dive_remark import explain
 from onegig.images.accounts.parity import dive_numbers
-from onegig.images.reading.index import Entry
+from onegig.images.layer import Entry
 from random_layers import as_index
 
 MB = 1_000_000

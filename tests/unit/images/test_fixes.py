@@ -7,7 +7,7 @@ import pytest
 from hand_made import BASE, MadeByHand, apk_database, made_layer
 from onegig.images.account import account
 from onegig.images.accounting import make_accounting
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.model.images import Accounting
 from random_layers import random_layers
 

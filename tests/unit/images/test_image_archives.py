@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onegig.errors import InspectError
-from onegig.images.reading.archive import Spool, write_docker_archive
 from onegig.images.reading.stored import StoredLayer
+from onegig.images.spool import Spool, write_docker_archive
 
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
 FIRST = [("bin/sh", b"x" * 5000), ("etc/motd", b"hello")]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.images.cache import Cache
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.reading.index_codec import decode, encode
 
 DIFF_ID = "sha256:" + "3" * 64

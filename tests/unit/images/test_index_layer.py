@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from made_tars import tar_of, tars
 from onegig.errors import InspectError
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.reading.index_layer import index_layer, normal
 from onegig.images.reading.stored import StoredLayer
 from onegig.images.reading.tar_headers import headers

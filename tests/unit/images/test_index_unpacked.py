@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from engine_folders import notes_of, unpack
 from made_tars import tar_of, tars
 from onegig.errors import InspectError
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.stored import StoredLayer

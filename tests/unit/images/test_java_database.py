@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from onegig.images import scan, trivy
 from onegig.images.cache import Cache
-from onegig.images.scanning import one_image, trivy
-from onegig.images.scanning.scans import scan_images
+from onegig.images.scans import scan_images
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Scan
 
@@ -28,7 +28,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which images were scanned, by a stand-in for trivy that knows archives by their name."""
     calls: list[str] = []
 
-    def scan(scanner: trivy.Scanner, write: one_image.WriteArchive, directory: Path) -> Scan:
+    def scan(scanner: trivy.Scanner, write: scan.WriteArchive, directory: Path) -> Scan:
         content = io.BytesIO()
         write(content)
         has_java = b"x.jar" in content.getvalue()
@@ -36,12 +36,12 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Scan(
             trivy_version=scanner.version,
             findings=(),
-            scanners=one_image.VULNERABILITIES,
+            scanners=scan.VULNERABILITIES,
             database=scanner.database,
             java_database=scanner.java_database if has_java else "",
         )
 
-    monkeypatch.setattr(one_image, "scan", scan)
+    monkeypatch.setattr(scan, "scan", scan)
     return calls
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.images.large import FLOOR_BYTES, indexes_of, list_large
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.model.images import LargeFile, LargeFiles, LayerFiles
 
 

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from onegig.cli import main
 from onegig.errors import InspectError
 from onegig.images import dive
+from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
 from onegig.images.reading.compression import open_layer
-from onegig.images.reading.layout import Archive
 from onegig.model.measured import Environment, Unknown
 
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")

@@ -15,11 +15,11 @@ import pytest
 from layer_entries import directory, file, hardlink, opaque, symlink, whiteout
 from onegig.images import dive
 from onegig.images.accounts.parity import dive_numbers
-from onegig.images.reading.archive import write_docker_archive
-from onegig.images.reading.index import Entry
+from onegig.images.layer import Entry
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.index_layer import index_layer
-from onegig.images.reading.manifests import ArchivedImage
 from onegig.images.reading.stored import StoredLayer
+from onegig.images.spool import write_docker_archive
 from onegig.model.images import Dive, Parity
 from random_layers import as_tar, random_layers
 

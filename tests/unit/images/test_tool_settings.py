@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from onegig.dockerfiles import hadolint
-from onegig.images import dive
-from onegig.images.scanning import one_image, trivy
+from onegig.images import dive, scan, trivy
 from onegig.model.measured import Skipped
 
 pytestmark = pytest.mark.security
@@ -64,7 +63,7 @@ def find_hadolint(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def run_trivy(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = Skipped(reason="none")
     scanner = trivy.Scanner(path=str(tool), version="1", folder=folder, database=missing)
-    one_image.scan(scanner, lambda out: None, folder)
+    scan.scan(scanner, lambda out: None, folder)
 
 
 def run_dive(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from onegig.images.scanning import one_image, trivy
+from onegig.images import scan, trivy
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.scan import Scan
 
@@ -65,8 +65,8 @@ def work(tmp_path: Path) -> Path:
 def test_findings_are_told_from_failures_by_the_exit_code(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
-    clean = one_image.scan(scanner(answer(NOTHING)), write, work)
-    found = one_image.scan(scanner(answer(SECRET, one_image.FOUND)), write, work)
+    clean = scan.scan(scanner(answer(NOTHING)), write, work)
+    found = scan.scan(scanner(answer(SECRET, scan.FOUND)), write, work)
     assert isinstance(clean, Scan)
     assert isinstance(found, Scan)
     assert (clean.findings, clean.database) == ((), MADE)
@@ -87,7 +87,7 @@ def test_findings_are_told_from_failures_by_the_exit_code(
         (answer("no report"), "trivy wrote a report that cannot be read: it is no JSON"),
         (answer(SECRET, 0), "trivy ended with 0, which its report does not bear out"),
         (
-            answer(NOTHING, one_image.FOUND),
+            answer(NOTHING, scan.FOUND),
             "trivy ended with 10, which its report does not bear out",
         ),
         ("exec sleep 60", "trivy took longer than 0.5 s"),
@@ -97,7 +97,7 @@ def test_findings_are_told_from_failures_by_the_exit_code(
 def test_a_trivy_that_fails_is_unknown_and_never_nothing(
     scanner: Callable[..., trivy.Scanner], work: Path, script: str, said: str
 ) -> None:
-    found = one_image.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
+    found = scan.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
     assert isinstance(found, Unknown)
     assert found.reason.startswith(said)
     assert len(found.reason) <= 300
@@ -108,7 +108,7 @@ def test_a_report_without_end_is_not_read(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     huge = scanner("truncate -s 1G report.json", database="")
-    found = one_image.scan(huge, write, work)
+    found = scan.scan(huge, write, work)
     assert isinstance(found, Unknown)
     assert "more than 67,108,864 bytes" in found.reason
 
@@ -117,7 +117,7 @@ def test_a_database_that_fails_leaves_the_other_findings(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
-    found = one_image.scan(broken, write, work)
+    found = scan.scan(broken, write, work)
     assert isinstance(found, Scan)
     assert found.scanners == ("secret", "misconfig")
     assert found.database == Unknown(reason="trivy failed with code 1: broken")
@@ -125,7 +125,7 @@ def test_a_database_that_fails_leaves_the_other_findings(
 
 def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
     gone = trivy.Scanner(path=str(tmp_path / "x"), version="1", folder=tmp_path, database=MADE)
-    assert isinstance(one_image.scan(gone, write, work), Unknown)
+    assert isinstance(scan.scan(gone, write, work), Unknown)
 
 
 def test_an_image_that_cannot_be_written_is_unknown(
@@ -134,7 +134,7 @@ def test_an_image_that_cannot_be_written_is_unknown(
     def full(out: IO[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
-    found = one_image.scan(scanner(answer(NOTHING)), full, work)
+    found = scan.scan(scanner(answer(NOTHING)), full, work)
     assert isinstance(found, Unknown)
     assert "No space left" in found.reason
 
@@ -151,7 +151,7 @@ def test_nobodys_settings_decide_what_is_found(
     (tmp_path / ".trivyignore").write_text("CVE-1\n")
     seen = tmp_path / "seen"
     script = f'{{ env; pwd; ls -a; echo "$@"; }} >"{seen}"\n{answer(NOTHING)}'
-    assert isinstance(one_image.scan(scanner(script), write, work), Scan)
+    assert isinstance(scan.scan(scanner(script), write, work), Scan)
     told = seen.read_text()
     assert "TRIVY_" not in told
     assert ".trivyignore" not in told
@@ -301,7 +301,7 @@ def test_a_java_archive_that_needs_no_database_or_escapes_is_no_loop(
     """Whatever trivy says the second time is taken."""
     says = "FATAL run error: Unable to initialize the Java DB: of no use"
     script = f'echo "$@" >>{tmp_path}/calls; case "$*" in *vuln*) echo "{says}" >&2; exit 1 ;; esac'
-    found = one_image.scan(scanner(f"{script}\n{answer(NOTHING)}"), write, work)
+    found = scan.scan(scanner(f"{script}\n{answer(NOTHING)}"), write, work)
     assert isinstance(found, Scan)
     assert isinstance(found.database, Unknown)
     assert "initialize the Java DB" in found.database.reason

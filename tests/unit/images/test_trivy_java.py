@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from onegig.images import trivy
 from onegig.images.cache import Cache
-from onegig.images.scanning import trivy
-from onegig.images.scanning.scans import scan_images
+from onegig.images.scans import scan_images
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.scan import Scan
 from trivy_database import make_database, make_java_database

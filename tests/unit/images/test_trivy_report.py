@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from onegig.images.scanning.releases import release_of
-from onegig.images.scanning.trivy_report import Found, parse
+from onegig.images.releases import release_of
+from onegig.images.trivy_report import Found, parse
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from onegig.errors import EngineError
+from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.scanning import trivy
-from onegig.images.scanning.scans import scan_images
+from onegig.images.scans import scan_images
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Environment, Missing, Skipped, Unknown

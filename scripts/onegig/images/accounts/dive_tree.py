@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.images.reading.index import Entry, Kind
+from onegig.images.layer import Entry, Kind
 
 _PREFIX = ".wh."
 _DIRECTORY, _WHITEOUT, _OPAQUE = Kind.DIRECTORY, Kind.WHITEOUT, Kind.OPAQUE

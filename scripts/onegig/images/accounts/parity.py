@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from onegig.images.accounts.dive_tree import StackedTree, Tree, by_names, make_tree
 from onegig.images.dive import user_wasted_share
-from onegig.images.reading.index import LayerIndex
+from onegig.images.layer import LayerIndex
 from onegig.model.images import Parity
 
 

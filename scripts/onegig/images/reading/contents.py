@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from onegig.errors import InspectError
-from onegig.images.reading.index import Entry, LayerIndex
+from onegig.images.layer import Entry, LayerIndex
 from onegig.images.reading.index_layer import digest_of
 from onegig.images.reading.tar_split import FAULTS, UnpackedLayer
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import zstandard
 
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 
 MAGIC = b"onegig-index/2\n"
 DIGEST_BYTES = 16

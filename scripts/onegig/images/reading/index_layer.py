@@ -13,8 +13,8 @@ from errno import ENAMETOOLONG
 from itertools import repeat
 
 from onegig.errors import InspectError
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.reading.compression import FAULTS
-from onegig.images.reading.index import Entry, Kind, LayerIndex
 from onegig.images.reading.stored import CHUNK_BYTES, StoredLayer
 from onegig.images.reading.tar_headers import DIRECTORY, HARDLINK, REGULAR, SYMLINK, Header, headers
 from onegig.images.reading.wanted import wanted

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from onegig.errors import InspectError
-from onegig.images.reading.index import Entry, Kind, LayerIndex
+from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.reading.index_layer import WHITEOUT, kind_of, name_entry, normal
 from onegig.images.reading.tar_headers import BLOCK, REGULAR, header_of, text_of
 from onegig.images.reading.tar_split import FAULTS, PIECE, UnpackedLayer, decoded_length

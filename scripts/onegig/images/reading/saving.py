@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from onegig.errors import InspectError
-from onegig.images.reading.archive import Spool
-from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.spool import Spool
 
 
 def take(images: Sequence[EngineImage], source: ImageSource, spool: Spool) -> list[EngineImage]:

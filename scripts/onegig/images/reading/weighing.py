@@ -14,8 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from zlib_ng import zlib_ng
 
-from onegig.images.reading.archive import changed
 from onegig.images.reading.stored import CHUNK_BYTES, ReadableLayer, StoredLayer
+from onegig.images.spool import changed
 
 GZIP_LEVEL = 6
 PIECE_BYTES = 4 * CHUNK_BYTES

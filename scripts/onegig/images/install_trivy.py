@@ -37,7 +37,7 @@ BY_HAND = f"install trivy from {RELEASES} or your distribution; any on PATH will
 
 def read_pins() -> Mapping[str, str]:
     """Return the variables of trivy.env."""
-    text = files("onegig.images.scanning").joinpath("trivy.env").read_text(encoding="utf-8")
+    text = files("onegig.images").joinpath("trivy.env").read_text(encoding="utf-8")
     return dict(re.findall(r"^(\w+)=(.+)$", text, re.MULTILINE))
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
+from onegig.images import scan, trivy
 from onegig.images.cache import Cache
-from onegig.images.reading.archive import Spool, write_docker_archive
-from onegig.images.reading.manifests import ArchivedImage
+from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.saving import find, save, take
 from onegig.images.reading.source import EngineImage, ImageSource
 from onegig.images.reading.stored import ReadableLayer
-from onegig.images.scanning import one_image, trivy
+from onegig.images.spool import Spool, write_docker_archive
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Scan
 
@@ -69,7 +69,7 @@ def _scan(
     with new_run() as run, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         spool = Spool(run.directory, _ignore)
         refused = save(take(images, source, spool), source, spool)
-        writers: dict[EngineImage, one_image.WriteArchive] = {}
+        writers: dict[EngineImage, scan.WriteArchive] = {}
         for image in images:
             try:
                 writers[image] = _writer(image, find(spool, image, refused), spool)
@@ -93,13 +93,12 @@ def _scan(
 
 def _each(
     pool: ThreadPoolExecutor,
-    writers: Mapping[EngineImage, one_image.WriteArchive],
+    writers: Mapping[EngineImage, scan.WriteArchive],
     scanner: trivy.Scanner,
     directory: Path,
 ) -> Iterator[tuple[EngineImage, Scan | Unknown]]:
     waiting = {
-        pool.submit(one_image.scan, scanner, write, directory): image
-        for image, write in writers.items()
+        pool.submit(scan.scan, scanner, write, directory): image for image, write in writers.items()
     }
     try:
         for future in as_completed(waiting):
@@ -109,7 +108,7 @@ def _each(
             future.cancel()
 
 
-def _writer(image: EngineImage, archived: ArchivedImage, spool: Spool) -> one_image.WriteArchive:
+def _writer(image: EngineImage, archived: ArchivedImage, spool: Spool) -> scan.WriteArchive:
     layers = [spool.layers[diff_id] for diff_id in archived.diff_ids]
     return partial(write_docker_archive, reference=image.reference, image=archived, layers=layers)
 

@@ -18,11 +18,11 @@ from typing import IO, cast
 
 from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
 from onegig.errors import InspectError
-from onegig.images.reading.archive import DOCUMENT_LIMIT_BYTES, members
+from onegig.images.manifests import ArchivedImage, images_of, left_out
 from onegig.images.reading.compression import FAULTS, open_layer
-from onegig.images.reading.manifests import ArchivedImage, images_of, left_out
 from onegig.images.reading.source import EngineImage
 from onegig.images.reading.stored import CHUNK_BYTES
+from onegig.images.spool import DOCUMENT_LIMIT_BYTES, members
 
 _ADVICE = "it takes what `docker save` writes, and OCI image layouts as archive or folder"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from onegig.images.scanning.trivy import Scanner, reason_of
-from onegig.images.scanning.trivy_report import MOST_REPORT_BYTES, Found, parse
+from onegig.images.trivy import Scanner, reason_of
+from onegig.images.trivy_report import MOST_REPORT_BYTES, Found, parse
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 from onegig.process import CommandError, Completed, run

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onegig.images.scanning.releases import release_of
+from onegig.images.releases import release_of
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity, package_text
 

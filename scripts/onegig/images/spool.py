@@ -20,8 +20,8 @@ from typing import IO, cast
 import urllib3
 
 from onegig.errors import InspectError
+from onegig.images.manifests import ArchivedImage, images_of
 from onegig.images.reading.compression import FAULTS, open_layer
-from onegig.images.reading.manifests import ArchivedImage, images_of
 from onegig.images.reading.stored import CHUNK_BYTES, ReadableLayer, StoredLayer
 
 DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests

@@ -1,1 +1,0 @@
-"""trivy on images."""
