@@ -9,7 +9,8 @@ from pathlib import Path
 
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
-from onegig.images import scan, trivy
+from onegig.images import scan as one_image
+from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.saving import find, save, take
@@ -69,7 +70,7 @@ def _scan(
     with new_run() as run, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         spool = Spool(run.directory, _ignore)
         refused = save(take(images, source, spool), source, spool)
-        writers: dict[EngineImage, scan.WriteArchive] = {}
+        writers: dict[EngineImage, one_image.WriteArchive] = {}
         for image in images:
             try:
                 writers[image] = _writer(image, find(spool, image, refused), spool)
@@ -93,12 +94,13 @@ def _scan(
 
 def _each(
     pool: ThreadPoolExecutor,
-    writers: Mapping[EngineImage, scan.WriteArchive],
+    writers: Mapping[EngineImage, one_image.WriteArchive],
     scanner: trivy.Scanner,
     directory: Path,
 ) -> Iterator[tuple[EngineImage, Scan | Unknown]]:
     waiting = {
-        pool.submit(scan.scan, scanner, write, directory): image for image, write in writers.items()
+        pool.submit(one_image.scan, scanner, write, directory): image
+        for image, write in writers.items()
     }
     try:
         for future in as_completed(waiting):
@@ -108,7 +110,7 @@ def _each(
             future.cancel()
 
 
-def _writer(image: EngineImage, archived: ArchivedImage, spool: Spool) -> scan.WriteArchive:
+def _writer(image: EngineImage, archived: ArchivedImage, spool: Spool) -> one_image.WriteArchive:
     layers = [spool.layers[diff_id] for diff_id in archived.diff_ids]
     return partial(write_docker_archive, reference=image.reference, image=archived, layers=layers)
 
