@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from onegig.engine.images import EngineImage
 from onegig.images.reading.layers import chain_ids
 from onegig.images.reading.overlay import find_unpacked
-from onegig.images.reading.source import EngineImage
 
 
 class Folders:

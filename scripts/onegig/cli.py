@@ -223,9 +223,9 @@ def _inspect_on_engine(
     """One image, or those of the stack, whose fixes then name lines of its Dockerfiles."""
     stack = None if image else pipeline.load(options)[1]
     users: dict[str, tuple[str, ...]] = stack.users_by_image if stack else {str(image): ()}
-    with pipeline.session(progress) as (client, _):
+    with pipeline.session(progress) as (engine, _):
         report = pipeline.inspect(
-            client,
+            engine,
             users,
             stack.name if stack else "",
             progress,
@@ -245,8 +245,8 @@ def measure(*, options: Options, progress: Progress, output: Path | None) -> Non
     """Boot the stack in the box and measure its memory; JSON."""
     budgets, stack = pipeline.load(options)
     pipeline.warn_of_host_access(stack, progress)
-    with pipeline.session(progress) as (client, current):
-        report = pipeline.measure_stack(client, stack, budgets, current, progress)
+    with pipeline.session(progress) as (engine, current):
+        report = pipeline.measure_stack(engine, stack, budgets, current, progress)
     if not isinstance(report, MemoryReport):
         raise MeasureError(report.reason)
     print_or_write(to_json(report), output)

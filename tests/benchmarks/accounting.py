@@ -27,8 +27,9 @@ from unittest.mock import patch
 from docker import DockerClient
 
 from made_images import PARTS
-from onegig.engine.client import connect
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
+from onegig.engine.engine import connect
+from onegig.engine.images import EngineImage
 from onegig.images import dive, examine
 from onegig.images.archive import Archive
 from onegig.images.cache import Cache
@@ -54,10 +55,10 @@ def main() -> None:
         parser.error(program.reason)
     print(f"dive {program.version}, {os.cpu_count()} CPUs, median of {options.rounds} rounds\n")
     print(f"{'':34} {'seconds':>9}  {'dive / onegig':>14}")
-    with connect() as client, tempfile.TemporaryDirectory() as folder:
+    with connect() as engine, tempfile.TemporaryDirectory() as folder:
         for part in options.parts.split(","):
-            with PARTS[part](client, options.stack) as (title, references):
-                measure(title, references, client, program, Path(folder), options.rounds)
+            with PARTS[part](engine.client, options.stack) as (title, references):
+                measure(title, references, engine.client, program, Path(folder), options.rounds)
 
 
 def measure(
@@ -100,7 +101,7 @@ def ways_of(
 ) -> dict[str, Way]:
     """The ways to look at some images; dive's come first."""
     report = folder / "dive.json"
-    environment = read_environment(client, references)
+    environment = engines.Engine(client).describe(references)
 
     def look(source: ImageSource, names: Sequence[str], cache: Path) -> None:
         found = inspect_images(

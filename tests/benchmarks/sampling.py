@@ -14,7 +14,7 @@ import time
 
 from onegig.memory.stack import start_stack
 
-from onegig.engine.client import connect
+from onegig.engine.engine import connect
 from onegig.engine.owned import new_run, remove_leftovers
 from onegig.machine.box import open_box
 from onegig.machine.project import prepare_project
@@ -61,10 +61,11 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as directory,
-        connect() as client,
+        connect() as engine,
         new_run() as current,
     ):
-        remove_leftovers(client)
+        remove_leftovers(engine)
+        client = engine.client
         stack = stack_of(options.containers, options.image, directory)
         project = prepare_project(
             json.loads(stack.config_json),

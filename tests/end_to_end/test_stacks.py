@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 import onegig
-from onegig.engine.client import connect
+from onegig.engine.engine import connect
 
 pytestmark = pytest.mark.engine
 
@@ -79,11 +79,11 @@ class Outcome:
 @pytest.fixture(autouse=True)
 def _built_images_are_removed() -> Iterator[None]:
     yield
-    with connect() as client:
-        tags = [tag for image in client.images.list() for tag in image.tags]
+    with connect() as engine:
+        tags = [tag for image in engine.client.images.list() for tag in image.tags]
         for tag in tags:
             if tag.startswith(IMAGE_PREFIX):
-                client.images.remove(tag, force=True)
+                engine.client.images.remove(tag, force=True)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from onegig.engine.client import connect
+from onegig.engine.engine import connect
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE
 from stacks import plain_service
@@ -19,7 +19,7 @@ from stacks import plain_service
 def client() -> Iterator[DockerClient]:
     """The engine of this machine."""
     with connect() as connected:
-        yield connected
+        yield connected.client
 
 
 @pytest.fixture

@@ -9,9 +9,20 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.dockerfiles.base_image import BuildFile
+<<<<<<< HEAD
 from onegig.engine.bases import EngineBases
 from onegig.images.base_evidence import NAME_LABEL, base_evidence
 from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
+=======
+from onegig.images.bases import (
+    NAME_LABEL,
+    NOTHING_KNOWN,
+    Evidence,
+    base_evidence,
+    count_base_layers,
+)
+from onegig.images.reading.archive import Spool
+>>>>>>> ad1ac79 (Engine is the one class that speaks to the container engine; images/bases is one file)
 from onegig.images.reading.source import Engine
 from onegig.images.spool import Spool
 from onegig.process import run
@@ -80,7 +91,7 @@ def count(client: DockerClient, tmp_path: Path) -> Callable[..., int]:
     def layers(name: str, file: BuildFile | None = None, evidence: Evidence | None = None) -> int:
         engine = Engine(client)
         image = engine.image(name)
-        known = base_evidence(image, file, EngineBases(client)) if evidence is None else evidence
+        known = base_evidence(image, file, Engine(client)) if evidence is None else evidence
         spool = Spool(tmp_path, lambda _layer: None)
         with engine.save([image.image_id]) as stream:
             spool.add(stream)
@@ -97,7 +108,7 @@ def test_the_base_is_on_the_engine(client: DockerClient, build: Build, count: Co
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
     image = Engine(client).image(WEB)
-    assert base_evidence(image, FILE, EngineBases(client)) == Evidence(layers=OF_THE_BASE)
+    assert base_evidence(image, FILE, Engine(client)) == Evidence(layers=OF_THE_BASE)
     assert count(WEB, FILE) == OF_THE_BASE
     assert count(WEB, evidence=NOTHING_KNOWN) == GUESS
 
@@ -108,7 +119,7 @@ def test_the_base_is_there_in_another_version(
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
     build(BASE, PLATFORM.replace("1.2.3", "1.10.0"))
-    known = base_evidence(Engine(client).image(WEB), FILE, EngineBases(client))
+    known = base_evidence(Engine(client).image(WEB), FILE, Engine(client))
     assert known.layers is None
     assert count(WEB, evidence=Evidence(history=known.history)) == OF_THE_BASE
     assert count(WEB, FILE) == OF_THE_BASE
@@ -120,7 +131,7 @@ def test_the_base_is_gone_and_the_dockerfile_is_known(
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
     client.images.remove(BASE, force=True)
-    known = base_evidence(Engine(client).image(WEB), FILE, EngineBases(client))
+    known = base_evidence(Engine(client).image(WEB), FILE, Engine(client))
     assert known == Evidence(added=known.added)
     assert count(WEB, FILE) == OF_THE_BASE
     edited = BuildFile(text=OWN.replace("exec-form", "another"), arguments=FILE.arguments)
@@ -154,8 +165,8 @@ def test_of_an_image_that_nothing_here_builds_a_label_names_the_base(
 
 
 def test_what_the_engine_lacks_or_refuses_is_not_there(client: DockerClient) -> None:
-    bases = EngineBases(client)
+    bases = Engine(client)
     for reference in ("onegig-test-nowhere:1", "No Name", "", "a@sha256:1"):
         assert bases.diff_ids(reference) == ()
         assert bases.history(reference) == ()
-    assert SMALL_IMAGE in {name for one in bases.listed() for name in one.names}
+    assert SMALL_IMAGE in {name for one in bases.listed for name in one.names}

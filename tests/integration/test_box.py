@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.engine.owned import new_run, remove_leftovers
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
@@ -47,8 +47,9 @@ def observe(
         load=load,
     )
     with new_run() as run:
-        environment = read_environment(client, stack.images)
-        return measure(client, stack, budgets, environment, run, lambda text: None)
+        engine = engines.Engine(client)
+        environment = engine.describe(stack.images)
+        return measure(engine, stack, budgets, environment, run, lambda text: None)
 
 
 @pytest.mark.measured
@@ -148,7 +149,7 @@ def test_a_load_that_fails_makes_the_result_incomplete(
 def test_killed_runs_are_cleaned_up_by_the_next(
     client: DockerClient, machine: Callable[[], set[str]], tmp_path: Path
 ) -> None:
-    remove_leftovers(client)
+    remove_leftovers(engines.Engine(client))
     before = machine()
     chance = random.Random(20)
     for _ in range(KILLS):
@@ -158,12 +159,12 @@ def test_killed_runs_are_cleaned_up_by_the_next(
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
         child.wait()
-    remove_leftovers(client)
+    remove_leftovers(engines.Engine(client))
     assert machine() == before
 
 
 if __name__ == "__main__":
-    from onegig.engine.client import connect
+    from onegig.engine.engine import connect
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from small_image import SMALL_IMAGE
@@ -180,4 +181,4 @@ if __name__ == "__main__":
     )
     with connect() as connected:
         remove_leftovers(connected)
-        observe(connected, project)
+        observe(connected.client, project)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.reading.source import Engine
@@ -41,7 +41,7 @@ def accounting(client: DockerClient, tmp_path: Path) -> Callable[[str], Accounti
             {reference: (reference,)},
             engine=Engine(client),
             cache=Cache(tmp_path / "cache"),
-            environment=read_environment(client, (reference,)),
+            environment=engines.Engine(client).describe((reference,)),
             progress=lambda line: None,
             program=Unknown(reason="dive is not needed"),
         )

@@ -12,7 +12,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.errors import EngineError, InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache
@@ -94,7 +94,7 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[..., Inspection]:
             {reference: (reference,) for reference in references},
             engine=Engine(client),
             cache=Cache(tmp_path / "cache"),
-            environment=read_environment(client, references),
+            environment=engines.Engine(client).describe(references),
             progress=lambda line: None,
         )
 

@@ -11,7 +11,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.config.stack import load_stack
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.engine.pull import absent_images, pull_images
 from onegig.errors import BuildError
 from onegig.images.cache import Cache
@@ -57,7 +57,7 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]
             {name: ()},
             engine=Engine(client),
             cache=Cache(tmp_path / cache),
-            environment=read_environment(client, [name]),
+            environment=engines.Engine(client).describe([name]),
             progress=lambda _line: None,
             program=Unknown(reason="not asked"),
         )

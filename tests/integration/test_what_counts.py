@@ -10,7 +10,7 @@ from docker import DockerClient
 
 from factories import make_images
 from judging import TODAY
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.engine.owned import new_run
 from onegig.judge.verdict import judge
 from onegig.memory.measure import measure
@@ -42,8 +42,9 @@ def observe(
     plan = Measure(settle_seconds=1, window_seconds=window, healthy_timeout_seconds=timeout)
     budgets = Budgets(path="budgets.yml", compose="compose.yml", tier="none", measure=plan)
     with new_run() as run:
-        environment = read_environment(client, stack.images)
-        report = measure(client, stack, budgets, environment, run, lambda text: None)
+        engine = engines.Engine(client)
+        environment = engine.describe(stack.images)
+        report = measure(engine, stack, budgets, environment, run, lambda text: None)
     images = make_images([service.name for service in stack.services])
     verdict = judge(budgets, images, report, None, today=TODAY)
     return report, list(verdict.checks)
@@ -187,8 +188,9 @@ def test_rss_can_be_the_judge(client: DockerClient, make_stack: MakeStack) -> No
         measure=Measure(settle_seconds=0.5, window_seconds=2),
     )
     with new_run() as run:
-        environment = read_environment(client, stack.images)
-        report = measure(client, stack, budgets, environment, run, lambda text: None)
+        engine = engines.Engine(client)
+        environment = engine.describe(stack.images)
+        report = measure(engine, stack, budgets, environment, run, lambda text: None)
     verdict = judge(budgets, make_images(["one"]), report, None, today=TODAY)
     engine = report.engine_pss_bytes
     assert verdict.total_bytes == report.box.total_rss_bytes + engine + 80 * MIB

@@ -7,7 +7,7 @@ import pytest
 from docker import DockerClient
 
 from judging import TODAY, checks
-from onegig.engine.environment import read_environment
+from onegig.engine import engine as engines
 from onegig.engine.owned import new_run
 from onegig.judge.noise import rise
 from onegig.judge.verdict import judge
@@ -45,8 +45,9 @@ def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:
 def observe(client: DockerClient, stack: Stack, budgets: Budgets) -> tuple[MemoryReport, list[str]]:
     told: list[str] = []
     with new_run() as run:
-        environment = read_environment(client, stack.images)
-        return measure(client, stack, budgets, environment, run, told.append), told
+        engine = engines.Engine(client)
+        environment = engine.describe(stack.images)
+        return measure(engine, stack, budgets, environment, run, told.append), told
 
 
 def test_memory_that_grows_from_window_to_window(

@@ -64,7 +64,8 @@ def dead() -> str:
 def leftovers() -> tuple[str, ...]:
     """What is removed where the engine has nothing."""
     engine = Mock()
-    for kind in (engine.containers, engine.volumes, engine.networks, engine.images):
+    client = engine.client
+    for kind in (client.containers, client.volumes, client.networks, client.images):
         kind.list.return_value = []
     return remove_leftovers(engine)
 

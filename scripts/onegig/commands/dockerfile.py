@@ -184,7 +184,7 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
     from onegig.dockerfiles import trial
 
     service = case.source.service
-    with pipeline.session(progress) as (client, run):
+    with pipeline.session(progress) as (engine, run):
         arguments = _arguments(proposal)
         before, after = trial.variants(case.stack, service, proposal, arguments, run)
         inputs = read_build_inputs(case.stack, {})
@@ -193,7 +193,7 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
         with progress.step("build the image as proposed") as say:
             trial.build(after, run, say, inputs, alone=True)
         users = {before.image: (f"{service} before",), after.image: (f"{service} after",)}
-        report = pipeline.inspect(client, users, "", progress)
+        report = pipeline.inspect(engine, users, "", progress)
         if not isinstance(report, ImagesReport):
             raise InspectError(report.reason)
         images = {image.reference: image for image in report.images}
@@ -201,7 +201,7 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
         own = arguments.get(PYTHON_IMAGE, proposal.image)
         for variant, base in ((before, case.recipe.base), (after, own)):
             with progress.step(f"boot {service} {variant.image.rpartition('/')[2]}"):
-                fared = trial.boot(client, variant, run, timeout_seconds=HEALTHY_SECONDS)
+                fared = trial.boot(engine, variant, run, timeout_seconds=HEALTHY_SECONDS)
             sides.append(Side(base=base, image=images[variant.image], boot=fared))
     made = Trial(service=service, before=sides[0], after=sides[1])
     click.echo(f"\n{render_trial(made)}", nl=False)

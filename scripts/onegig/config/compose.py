@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.document import read_lines, read_output
+from onegig.engine.compose import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.model.stack import dump_config, unescape
 from onegig.paths import absolute, join, shown
@@ -208,7 +209,7 @@ class Compose:
 
         Raises ConfigError when compose refuses the project.
         """
-        command = ["docker", "compose", *(f"--file={name}" for name in self.files)]
+        command = compose(*(f"--file={name}" for name in self.files))
         command += [*(f"--profile={name}" for name in self.profiles), "config"]
         try:
             done, config = self._config(command)
@@ -225,7 +226,7 @@ class Compose:
         wanted = tuple(dict.fromkeys(filter(_NAME.fullmatch, names)))
         if not wanted:
             return {}
-        command = ["docker", "compose", "--project-name=onegig", "--file=-"]
+        command = compose("--project-name=onegig", "--file=-")
         command += [f"--project-directory={project}", "config", "--format", "json"]
         with tempfile.TemporaryFile() as file:
             file.write(dump_config(_probe(wanted)).encode())

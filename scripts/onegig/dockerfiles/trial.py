@@ -7,19 +7,18 @@ networks of its own, no ports, bind mounts read-only. All of it carries the run'
 import copy
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
-from docker import DockerClient
-from docker.errors import DockerException
 
 from onegig.dockerfiles.proposal import Proposal
 from onegig.engine.bake import build_images
+from onegig.engine.compose import compose
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import BootError
 from onegig.model.images import Boot
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import BuildInputs, Stack, dump_config
@@ -73,29 +72,29 @@ def build(variant: Variant, run_: Run, say: Say, inputs: BuildInputs, *, alone: 
     build_images(stack, run_, say=say, inputs=inputs)
 
 
-def boot(client: DockerClient, variant: Variant, run_: Run, *, timeout_seconds: float) -> Boot:
+def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float) -> Boot:
     """Start the service, wait until it is healthy, read its memory, and take it all down again."""
     file = run_.directory / "trial.json"
     file.touch(mode=0o600)
     file.write_text(variant.stack.config_json)
-    compose = ["docker", "compose", "--project-name", run_.name, "--file", str(file)]
-    compose += ["--project-directory", variant.stack.directory]
+    command = compose("--project-name", run_.name, "--file", str(file))
+    command += ["--project-directory", variant.stack.directory]
     wait = f"--wait-timeout={int(timeout_seconds)}"
     started = time.monotonic()
     try:
         problem = ""
         try:
             run(
-                [*compose, "up", "--detach", "--no-build", "--wait", wait, variant.service],
+                [*command, "up", "--detach", "--no-build", "--wait", wait, variant.service],
                 timeout_seconds=timeout_seconds + 60,
             )
         except CommandError as error:
-            problem = _problem(compose, variant.service, error)
+            problem = _problem(command, variant.service, error)
         seconds = time.monotonic() - started
-        return _look(client, run_.name, variant.service, seconds, problem)
+        return _look(engine, run_.name, variant.service, seconds, problem)
     finally:
         with suppress(CommandError):
-            run([*compose, "down", "--volumes", "--timeout=1"], timeout_seconds=DOWN_SECONDS)
+            run([*command, "down", "--volumes", "--timeout=1"], timeout_seconds=DOWN_SECONDS)
 
 
 def _own(config: Config, service: str, run_: Run) -> Config:
@@ -144,47 +143,37 @@ def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
     return Variant(stack=own, service=service, image=image)
 
 
-def _problem(compose: list[str], service: str, error: CommandError) -> str:
+def _problem(command: list[str], service: str, error: CommandError) -> str:
     """Why it did not turn healthy: compose's last word, and the service's own."""
     logs = ""
     with suppress(CommandError):
-        done = run([*compose, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])
+        done = run([*command, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])
         logs = tail(done.stdout, LOG_LINES)
     words = tail(error.output, 1) or error.message
     return f"{words}\n{logs}".strip()
 
 
-def _look(client: DockerClient, project: str, service: str, seconds: float, problem: str) -> Boot:
+def _look(engine: Engine, project: str, service: str, seconds: float, problem: str) -> Boot:
     """How the service's container fares; what its health check last said belongs to a problem."""
     labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
     checked = False
     rss: int | Missing = Unknown(reason="it did not run")
-    try:
-        for found in client.api.containers(all=True, filters={"label": labels})[:1]:
-            health = client.api.inspect_container(found["Id"])["State"].get("Health")
-            checked = health is not None
-            if problem:
-                rss = Unknown(reason="it did not turn healthy")
-                said = [one["Output"].strip() for one in (health or {}).get("Log") or ()]
-                problem = "\n".join([problem, *said[-1:]])
-            else:
-                time.sleep(SETTLE_SECONDS)
-                rss = _rss(client.api.top(found["Id"]))
-    except DockerException as error:
-        raise BootError(
-            "the engine does not tell how the service fares",
-            command="docker ps",
-            advice="run again",
-            detail=str(error),
-        ) from error
+    for container in engine.inspect(*labels)[:1]:
+        health = container["State"].get("Health")
+        checked = health is not None
+        if problem:
+            rss = Unknown(reason="it did not turn healthy")
+            outputs = [check["Output"].strip() for check in (health or {}).get("Log") or ()]
+            problem = "\n".join([problem, *outputs[-1:]])
+        else:
+            time.sleep(SETTLE_SECONDS)
+            rss = _rss(engine.processes(container["Id"]))
     return Boot(checked=checked, seconds=seconds, problem=problem, rss_bytes=rss)
 
 
-def _rss(top: Mapping[str, Any]) -> int | Missing:
-    """The sum over the container's processes, where this machine is the engine's."""
-    place = top["Titles"].index("PID")
+def _rss(pids: Sequence[int]) -> int | Missing:
+    """Add up the memory of a container's processes, where this machine is the engine's."""
     try:
-        processes = [psutil.Process(int(row[place])) for row in top["Processes"]]
-        return sum(process.memory_info().rss for process in processes)
-    except (psutil.Error, ValueError):
+        return sum(psutil.Process(pid).memory_info().rss for pid in pids)
+    except psutil.Error:
         return Unknown(reason="the engine's processes are not to be seen from here")

@@ -22,6 +22,7 @@ import psutil
 from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 
+from onegig.engine.engine import Engine
 from onegig.files import is_private
 
 RUN_LABEL = "onegig.run"
@@ -80,9 +81,9 @@ def new_run() -> Iterator[Run]:
         shutil.rmtree(run.directory, ignore_errors=True)
 
 
-def remove_leftovers(client: DockerClient) -> tuple[str, ...]:
+def remove_leftovers(engine: Engine) -> tuple[str, ...]:
     """Remove what dead runs left on the engine and in the temporary folder; say what it was."""
-    removed = [*_remove_objects(client, _is_dead)]
+    removed = [*_remove_objects(engine.client, _is_dead)]
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.*"):
         if _is_left_behind(directory):
             shutil.rmtree(directory, ignore_errors=True)
@@ -108,9 +109,9 @@ def _is_left_behind(directory: Path) -> bool:
     return not is_alive(text, state.st_mtime)
 
 
-def remove_run(client: DockerClient, run: Run) -> None:
+def remove_run(engine: Engine, run: Run) -> None:
     """Remove everything of one run from the engine."""
-    for _ in _remove_objects(client, lambda labels, _: labels.get(RUN_LABEL) == run.name):
+    for _ in _remove_objects(engine.client, lambda labels, _: labels.get(RUN_LABEL) == run.name):
         pass
 
 

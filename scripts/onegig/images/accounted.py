@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from onegig.engine.images import EngineImage
 from onegig.images.accounting import make_accounting
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
+from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.cache import Cache
 from onegig.images.duplicates import find_duplicates
 from onegig.images.layer import LayerIndex

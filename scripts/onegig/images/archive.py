@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
-from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
+from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
 from onegig.errors import InspectError
 from onegig.images.manifests import ArchivedImage, images_of, left_out
 from onegig.images.reading.compression import FAULTS, open_layer

@@ -14,11 +14,12 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from onegig.engine.images import EngineImage
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import dive
 from onegig.images.accounted import account_for
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence
+from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.layer import LayerIndex
 from onegig.images.manifests import ArchivedImage
@@ -27,7 +28,7 @@ from onegig.images.reading.index_layer import index_layer
 from onegig.images.reading.index_unpacked import index_unpacked
 from onegig.images.reading.layers import layers_of
 from onegig.images.reading.saving import find, save, take
-from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.source import ImageSource
 from onegig.images.reading.stored import ReadableLayer, StoredLayer
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.reading.weighing import weigh

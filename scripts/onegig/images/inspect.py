@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from onegig.engine.environment import BASE_LABEL, FROM_REGISTRY
+from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
 from onegig.errors import InspectError
 from onegig.images import dive, trivy
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence
+from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.layer import LayerIndex
 from onegig.images.reading.source import EngineImage, ImageSource

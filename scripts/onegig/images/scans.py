@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from onegig.engine.images import EngineImage
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import scan as one_image
@@ -14,7 +15,7 @@ from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.saving import find, save, take
-from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.source import ImageSource
 from onegig.images.reading.stored import ReadableLayer
 from onegig.images.spool import Spool, write_docker_archive
 from onegig.model.measured import Missing, Skipped, Unknown

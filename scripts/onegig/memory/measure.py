@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from docker import DockerClient
 from docker.errors import DockerException
 from requests import RequestException
 
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
 from onegig.machine.box import Box, open_box
@@ -39,7 +39,7 @@ STOPPED = ServiceState.STOPPED
 
 
 def measure(
-    client: DockerClient,
+    engine: Engine,
     stack: Stack,
     budgets: Budgets,
     environment: Environment,
@@ -50,6 +50,7 @@ def measure(
 
     Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
     """
+    client = engine.client
     cap = max(LEAST_CAP_BYTES, budgets.memory.room_bytes)
     project = prepare_project(
         json.loads(stack.config_json),

@@ -4,22 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from docker import DockerClient
-
 from onegig.config.builds import read_dockerfiles
 from onegig.dockerfiles.base_image import BuildFile
 from onegig.dockerfiles.policy import check_policies
-from onegig.engine.bases import EngineBases
-from onegig.engine.environment import read_environment, without_engine
+from onegig.engine.engine import Engine, without_engine
 from onegig.errors import InspectError
 from onegig.images import trivy
 from onegig.images.archive import Archive
-from onegig.images.base_evidence import base_evidence
+from onegig.images.bases import base_evidence
 from onegig.images.cache import open_cache
 from onegig.images.fix_places import place_fixes
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
 from onegig.images.reading.source import Engine
+from onegig.images.reading.source import Engine as EngineSource
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import Stack
@@ -27,7 +25,7 @@ from onegig.progress import Progress
 
 
 def inspect(
-    client: DockerClient,
+    engine: Engine,
     users: Mapping[str, tuple[str, ...]],
     stack: str,
     progress: Progress,
@@ -43,15 +41,15 @@ def inspect(
     images is not found out again. A report that `is_part` of a stack's can be merged with others.
     `build_files` are those of images that are built here.
     """
-    bases, files = EngineBases(client), build_files or {}
-    environment = read_environment(client, users)
+    bases, files = engine.images, build_files or {}
+    environment = engine.describe(users)
     scanner = find_scanner(progress, update_database=update_database)
     with progress.step(f"inspect {len(users)} images") as say:
         try:
             inspection = inspect_others(
                 inspected,
                 users,
-                engine=Engine(client),
+                engine=EngineSource(engine.client),
                 cache=open_cache(say),
                 environment=environment,
                 progress=say,

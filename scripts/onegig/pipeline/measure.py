@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from docker import DockerClient
-
-from onegig.engine.environment import read_environment
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
 from onegig.judge.notes import describe_host_access
@@ -17,13 +15,13 @@ from onegig.progress import Progress
 
 
 def measure_stack(
-    client: DockerClient, stack: Stack, budgets: Budgets, current: Run, progress: Progress
+    engine: Engine, stack: Stack, budgets: Budgets, current: Run, progress: Progress
 ) -> MemoryReport | Missing:
     """Boot the stack in the box and measure it; Unknown with the reason when it did not work."""
-    environment = read_environment(client, stack.images)
+    environment = engine.describe(stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
         try:
-            report = measure(client, stack, budgets, environment, current, say)
+            report = measure(engine, stack, budgets, environment, current, say)
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
             return Unknown(reason=f"{error.message}{detail}")

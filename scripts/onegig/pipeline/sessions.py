@@ -5,26 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from docker import DockerClient
-
-from onegig.engine.client import connect
+from onegig.engine.engine import Engine, connect
 from onegig.engine.owned import Run, new_run, remove_leftovers, remove_run
 from onegig.progress import Progress
 
 
 @contextmanager
-def session(progress: Progress) -> Iterator[tuple[DockerClient, Run]]:
+def session(progress: Progress) -> Iterator[tuple[Engine, Run]]:
     """Yield an engine and a run on it; nothing of the run, nor of dead ones, is left behind."""
-    with connect() as client, _terminable(), new_run() as current:
-        left = remove_leftovers(client)
+    with connect() as engine, _terminable(), new_run() as current:
+        left = remove_leftovers(engine)
         if left:
             with progress.step("remove what an earlier run left behind") as say:
                 for thing in left:
                     say(f"removed {thing}")
         try:
-            yield client, current
+            yield engine, current
         finally:
-            remove_run(client, current)
+            remove_run(engine, current)
 
 
 @contextmanager

@@ -50,11 +50,11 @@ def attempt(options: Options, progress: Progress) -> Attempt:
             budgets, stack = load(options)
             inspected = [from_json(ImagesReport, p.read_bytes(), str(p)) for p in options.inspected]
         warn_of_host_access(stack, progress)
-        with session(progress) as (client, current):
+        with session(progress) as (engine, current):
             build(stack, budgets, current, progress)
             users, update = stack.users_by_image, options.update_database
             found = inspect(
-                client,
+                engine,
                 users,
                 stack.name,
                 progress,
@@ -63,7 +63,7 @@ def attempt(options: Options, progress: Progress) -> Attempt:
                 build_files=read_build_files(stack),
             )
             images = with_places(found, stack, options.settings_commit)
-            memory = measure_stack(client, stack, budgets, current, progress)
+            memory = measure_stack(engine, stack, budgets, current, progress)
     except OnegigError as caught:
         error = caught
     missing = Unknown(reason=error.message if error else "")

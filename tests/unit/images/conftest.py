@@ -15,9 +15,9 @@ from typing import IO, Any
 import pytest
 import zstandard
 
+from onegig.engine.images import EngineImage
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.reading.source import EngineImage
 from onegig.model.measured import Environment, Unknown
 
 ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}

@@ -6,11 +6,17 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from onegig.dockerfiles.base_image import BuildFile
-from onegig.engine.bases import Listed
-from onegig.engine.names import familiar, names_of, repository
-from onegig.images.base_evidence import DIGEST_LABEL, NAME_LABEL, base_evidence
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence
-from onegig.images.reading.source import EngineImage
+from onegig.engine.images import EngineImage, ListedImage
+from onegig.images.bases import (
+    DIGEST_LABEL,
+    NAME_LABEL,
+    NOTHING_KNOWN,
+    Evidence,
+    base_evidence,
+    familiar,
+    names_of,
+    repository,
+)
 
 DIGEST = f"sha256:{'a' * 64}"
 IMAGE = EngineImage(
@@ -21,7 +27,7 @@ IMAGE = EngineImage(
     labels=(("maker", "us"),),
     size_bytes=400,
 )
-PULLED = Listed(
+PULLED = ListedImage(
     image_id="sha256:base",
     names=("team/base:1",),
     in_registry=True,
@@ -29,7 +35,7 @@ PULLED = Listed(
     size_bytes=200,
     labels=frozenset({"maker"}),
 )
-OWN = Listed(
+OWN = ListedImage(
     image_id=IMAGE.image_id,
     names=(IMAGE.reference, "mirror/web:1"),
     in_registry=False,
@@ -45,7 +51,7 @@ class Known:
 
     layers: dict[str, Sequence[str]] = field(default_factory=dict)
     histories: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    images: Sequence[Listed] = ()
+    images: Sequence[ListedImage] = ()
 
     def diff_ids(self, reference: str) -> tuple[str, ...]:
         return tuple(self.layers.get(reference, ()))
@@ -53,7 +59,8 @@ class Known:
     def history(self, reference: str) -> tuple[str, ...]:
         return self.histories.get(reference, ())
 
-    def listed(self) -> Sequence[Listed]:
+    @property
+    def listed(self) -> Sequence[ListedImage]:
         return self.images
 
 
@@ -61,7 +68,7 @@ def built(text: str, known: Known, image: EngineImage = IMAGE) -> Evidence:
     return base_evidence(image, BuildFile(text=text), known)
 
 
-def foreign(*listed: Listed, layers: Sequence[str] = ("l1", "l2"), **changes: object) -> int:
+def foreign(*listed: ListedImage, layers: Sequence[str] = ("l1", "l2"), **changes: object) -> int:
     """How many layers of an image that nothing here builds are taken for its base, at least."""
     known = Known(layers={PULLED.image_id: layers}, images=(OWN, *listed))
     evidence = base_evidence(replace(IMAGE, **changes), None, known)  # type: ignore[arg-type]

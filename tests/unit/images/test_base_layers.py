@@ -8,7 +8,7 @@ import pytest
 from hand_made import made_layer
 from onegig.images.accounted import account_for
 from onegig.images.accounting import make_accounting
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
+from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.manifests import ArchivedImage
 from onegig.model.images import Accounting, Cause
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from onegig.engine.images import EngineImage
 from onegig.errors import InspectError
 from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.source import EngineImage, ImageSource

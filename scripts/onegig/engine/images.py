@@ -1,0 +1,259 @@
+"""The images of an engine: looked up, listed, pulled, saved and copied into another engine."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Any, cast
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from onegig.errors import BootError, EngineError, InspectError
+from onegig.process import close, run, spawn, tail
+
+SAVE_SECONDS = 600  # of silence: an engine prepares large images before the first byte
+LOAD_SECONDS = 1800
+BASE_LABEL = "onegig.base"
+FROM_REGISTRY = "official"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineImage:
+    """What the engine says of an image without handing over its bytes.
+
+    `image_id` is the config's digest on the classic image store, the manifest's or index's digest
+    on the containerd store. `diff_ids` are those of the config, lowest layer first.
+    """
+
+    reference: str
+    image_id: str
+    diff_ids: tuple[str, ...]
+    architecture: str
+    labels: tuple[tuple[str, str], ...]
+    size_bytes: int  # as the engine prints it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedImage:
+    """An image as the engine lists it."""
+
+    image_id: str
+    names: tuple[str, ...]
+    in_registry: bool  # pulled from one, or pushed to one
+    created_seconds: int  # since the epoch
+    size_bytes: int
+    labels: frozenset[str]  # their keys
+
+
+class Images:
+    """The images of an engine; `environment` makes the docker command speak to it."""
+
+    def __init__(self, client: DockerClient, environment: Mapping[str, str] | None = None) -> None:
+        self.client = client
+        self.environment = dict(environment or {})
+        self._diff_ids: dict[str, tuple[str, ...]] = {}
+
+    def image(self, reference: str) -> EngineImage:
+        """Return the image of that name; InspectError when the engine has none."""
+        command = f"docker image inspect {reference}"
+        with typed_errors(command):
+            try:
+                attributes = self.client.images.get(reference).attrs
+            except ImageNotFound as error:
+                raise InspectError(
+                    f"the engine has no image {reference}",
+                    command=command,
+                    advice="build it with `onegig build`, or fetch it with "
+                    f"`docker pull {reference}`",
+                ) from error
+        return _engine_image(reference, attributes)
+
+    def ids(self, references: Iterable[str]) -> dict[str, str]:
+        """Return the ids of those of the images that the engine has."""
+        ids = {}
+        for reference in references:
+            with suppress(InspectError, EngineError):
+                ids[reference] = self.image(reference).image_id
+        return ids
+
+    def diff_ids(self, reference: str) -> tuple[str, ...]:
+        """Return the image's layers, lowest first; () where there is no such image."""
+        if reference not in self._diff_ids:
+            found: tuple[str, ...] = ()
+            with suppress(InspectError, EngineError):
+                found = self.image(reference).diff_ids
+            self._diff_ids[reference] = found
+        return self._diff_ids[reference]
+
+    def history(self, reference: str) -> tuple[str, ...]:
+        """Return what made the image, oldest entry first; () where there is no such image."""
+        try:
+            entries = self.client.images.get(reference).history()
+        except (DockerException, requests.RequestException):
+            return ()
+        return tuple(str(entry.get("CreatedBy") or "") for entry in reversed(entries))
+
+    @cached_property
+    def listed(self) -> tuple[ListedImage, ...]:
+        """Return all images that have a name; () when the engine does not answer."""
+        try:
+            return tuple(_listed(one) for one in self.client.api.images() if one.get("RepoTags"))
+        except (DockerException, requests.RequestException):
+            return ()
+
+    def bases(self, references: Iterable[str]) -> str:
+        """Return where the bases of the images come from, for the environment of a run."""
+        names = {n if ":" in n.rpartition("/")[2] else f"{n}:latest" for n in references}
+        with typed_errors("docker image ls"):
+            sources = {
+                (image.labels or {}).get(BASE_LABEL, FROM_REGISTRY)
+                for image in self.client.images.list()
+                if names.intersection(image.tags)
+            }
+        return ", ".join(sorted(sources)) or FROM_REGISTRY
+
+    @contextmanager
+    def save(self, image_ids: Sequence[str]) -> Iterator[IO[bytes]]:
+        """Yield `docker save` of all the images as one stream: read it as it comes.
+
+        Raises InspectError when the engine refuses, EngineError when it does not answer.
+        """
+        command = f"docker save {' '.join(image_ids)}"
+        api = self.client.api
+        with typed_errors(command):
+            response = api.get(
+                f"{api.base_url}/v{api.api_version}/images/get",
+                params={"names": list(image_ids)},
+                stream=True,
+                timeout=SAVE_SECONDS,
+            )
+        with response:
+            if response.status_code != requests.codes.ok:
+                raise InspectError(
+                    f"the engine could not save the image: {_message(response)}",
+                    command=command,
+                    advice="build or pull the image again",
+                )
+            yield cast(IO[bytes], response.raw)
+
+    def copy(self, images: Sequence[str], target: "Images") -> str:
+        """Copy images into another engine, shared layers once; return what its `load` printed."""
+        saver = spawn(["docker", "save", *images], env=self.environment)
+        try:
+            loaded = run(
+                ["docker", "load", "--quiet"],
+                env=target.environment,
+                stdin=cast(IO[bytes], saver.stdout),
+                timeout_seconds=LOAD_SECONDS,
+            )
+            error = saver.stderr.read().decode(errors="replace") if saver.stderr else ""
+            if saver.wait() != 0:
+                raise _not_copied(images, tail(error))
+            return loaded.stdout
+        finally:
+            close(saver)
+
+    def copy_as(self, image: str, name: str, target: "Images") -> None:
+        """Copy an image given by digest or id under another name.
+
+        `docker save` leaves out any name of theirs, and engines with another kind of image store
+        give them another id.
+        """
+        try:
+            image_id = str(self.client.images.get(image).id)
+            loaded = self.copy([image_id], target).rpartition("Loaded image")[2]
+            target.client.images.get(loaded.partition(": ")[2].strip()).tag(name)
+        except DockerException as error:
+            raise _not_copied([image], str(error)) from error
+
+    def pull_missing(self, reference: str) -> None:
+        """Pull an image unless it is there."""
+        with typed_errors(f"docker pull {reference}"):
+            try:
+                self.client.images.get(reference)
+            except DockerException:
+                self.client.images.pull(reference)
+
+    def import_empty(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make an image of no bytes, for containers whose programs all come from the host."""
+        empty = io.BytesIO()
+        tarfile.open(fileobj=empty, mode="w").close()
+        repository, _, tag = name.partition(":")
+        with typed_errors("docker import"):
+            self.client.api.import_image_from_data(
+                empty.getvalue(),
+                repository=repository,
+                tag=tag,
+                changes=[f"LABEL {key}={value}" for key, value in labels.items()],
+            )
+
+    def remove(self, reference: str) -> None:
+        """Remove an image; ignore one that is gone."""
+        with suppress(DockerException):
+            self.client.images.remove(reference, force=True)
+
+
+@contextmanager
+def typed_errors(command: str) -> Iterator[None]:
+    """Raise EngineError, naming the command that does the same, for whatever docker-py raises."""
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(
+            f"the Docker Engine answered with an error: {error.explanation or error}",
+            command=command,
+            advice="run the command yourself and read the engine's log",
+        ) from error
+    except (DockerException, requests.RequestException) as error:
+        raise EngineError(
+            "the Docker Engine stopped answering",
+            command=command,
+            advice="see the engine's log, start it again, then repeat the command",
+            detail=str(error),
+        ) from error
+
+
+def _engine_image(reference: str, attributes: dict[str, Any]) -> EngineImage:
+    labels = (attributes.get("Config") or {}).get("Labels") or {}
+    return EngineImage(
+        reference=reference,
+        image_id=attributes["Id"],
+        diff_ids=tuple((attributes.get("RootFS") or {}).get("Layers") or ()),
+        architecture=attributes.get("Architecture", ""),
+        labels=tuple(sorted(labels.items())),
+        size_bytes=attributes.get("Size", 0),
+    )
+
+
+def _listed(attributes: dict[str, Any]) -> ListedImage:
+    """Read a list's entry; what was built here has no digest, or (containerd) only its id's."""
+    digests = {name.partition("@")[2] for name in attributes.get("RepoDigests") or ()}
+    return ListedImage(
+        image_id=attributes["Id"],
+        names=tuple(attributes["RepoTags"]),
+        in_registry=bool(digests - {attributes["Id"]}),
+        created_seconds=int(attributes.get("Created") or 0),
+        size_bytes=int(attributes.get("Size") or 0),
+        labels=frozenset(attributes.get("Labels") or ()),
+    )
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        return str(json.loads(response.content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}"
+
+
+def _not_copied(images: Sequence[str], detail: str) -> BootError:
+    return BootError(
+        "the stack's images could not be copied into the box",
+        command=f"docker save {' '.join(images)}",
+        advice="onegig build builds them",
+        detail=detail,
+    )
