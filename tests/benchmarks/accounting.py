@@ -34,7 +34,7 @@ from onegig.images import dive, examine
 from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.reading.source import Engine, EngineImage, ImageSource
+from onegig.images.reading.source import Engine, ImageSource
 from onegig.model.measured import Unknown
 from onegig.process import run
 

@@ -9,11 +9,6 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.dockerfiles.base_image import BuildFile
-<<<<<<< HEAD
-from onegig.engine.bases import EngineBases
-from onegig.images.base_evidence import NAME_LABEL, base_evidence
-from onegig.images.base_layers import NOTHING_KNOWN, Evidence, count_base_layers
-=======
 from onegig.images.bases import (
     NAME_LABEL,
     NOTHING_KNOWN,
@@ -21,8 +16,6 @@ from onegig.images.bases import (
     base_evidence,
     count_base_layers,
 )
-from onegig.images.reading.archive import Spool
->>>>>>> ad1ac79 (Engine is the one class that speaks to the container engine; images/bases is one file)
 from onegig.images.reading.source import Engine
 from onegig.images.spool import Spool
 from onegig.process import run

@@ -11,7 +11,7 @@ from onegig.images.layer import LayerIndex
 from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.contents import settle
 from onegig.images.reading.layers import instructions
-from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.source import ImageSource
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.sharing import stack_digest
 from onegig.model.images import Accounting, Duplicate

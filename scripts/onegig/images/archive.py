@@ -20,7 +20,6 @@ from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
 from onegig.errors import InspectError
 from onegig.images.manifests import ArchivedImage, images_of, left_out
 from onegig.images.reading.compression import FAULTS, open_layer
-from onegig.images.reading.source import EngineImage
 from onegig.images.reading.stored import CHUNK_BYTES
 from onegig.images.spool import DOCUMENT_LIMIT_BYTES, members
 

@@ -11,7 +11,7 @@ from onegig.images import dive, trivy
 from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
 from onegig.images.layer import LayerIndex
-from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.source import ImageSource
 from onegig.images.records import ImageRecord
 from onegig.images.sharing import add_up, stack_digest
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport

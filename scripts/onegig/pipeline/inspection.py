@@ -16,7 +16,6 @@ from onegig.images.cache import open_cache
 from onegig.images.fix_places import place_fixes
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
-from onegig.images.reading.source import Engine
 from onegig.images.reading.source import Engine as EngineSource
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from onegig.engine.images import EngineImage
 from onegig.errors import InspectError
 from onegig.images.manifests import ArchivedImage
-from onegig.images.reading.source import EngineImage, ImageSource
+from onegig.images.reading.source import ImageSource
 from onegig.images.spool import Spool
 
 
