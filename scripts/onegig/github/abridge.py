@@ -11,68 +11,55 @@ or as a secret that the base has, too) stays longest.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
 from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
-from onegig.judge.scan_checks import RANKS, Weight, how_many
+from onegig.judge.scan_checks import RANKS, Weight
 from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Dive, Image, ImagesReport, Part
 from onegig.model.measured import Missing, Unknown
-from onegig.model.scan import Finding, LeftOut, Scan
+from onegig.model.scan import Finding, Scan
 
 TOO_MANY = Unknown(reason="there are more packages than can be handed on")
 _UNCOUNTED = max(Weight) + 1
-_PLACES = {Weight.INHERITED: 0, Weight.NAMED: 1, Weight.BLOCKS: 1, _UNCOUNTED: 2}
-_Weighed = tuple[int, LeftOut]
 
 
 def shorten_scan(scan: Scan, most: int, weights: Mapping[Finding, Weight]) -> Scan:
-    """At most `most` findings of a whole scan, and about as many groups of those left out."""
+    """Return at most `most` findings by name, and about as many groups that count the others."""
     if len(scan.findings) <= most:
         return scan
     kept = {*nsmallest(most, scan.findings, key=lambda one: _order(one, weights))}
-    gone = (one for one in scan.findings if one not in kept)
-    groups = _grouped((weights.get(one, _UNCOUNTED), one.nameless) for one in gone)
-    return replace(
-        scan,
-        findings=tuple(one for one in scan.findings if one in kept),
-        left_out=tuple(_fewer(groups, most)),
-    )
-
-
-def without_packages(scan: Scan) -> Scan:
-    """No run that is compared with this one takes anything of the image for known then."""
-    return scan if isinstance(scan.packages, Missing) else replace(scan, packages=TOO_MANY)
+    named = [one for one in scan.findings if one in kept]
+    groups: dict[Finding, list[Finding]] = {}
+    for one in scan.findings:
+        if one not in kept:
+            groups.setdefault(one.nameless, []).append(one)
+    ranked = sorted(groups, key=lambda group: _rank(groups[group], weights))
+    counts = Counter({group: len(groups[group]) for group in ranked[:most]})
+    for group in ranked[most:]:
+        counts[replace(group, target="", installed="", system="")] += len(groups[group])
+    rest = (replace(group, count=count) for group, count in counts.items())
+    return replace(scan, findings=(*named, *rest))
 
 
 def _order(one: Finding, weights: Mapping[Finding, Weight]) -> tuple[object, ...]:
-    """What decides first, then the gravest."""
+    """Sort what decides the verdict first, then the most severe."""
     names = one.id, one.target, one.installed
     return weights.get(one, _UNCOUNTED), -RANKS[one.severity], not one.fixed, *names
 
 
-def _grouped(found: Iterable[_Weighed]) -> list[_Weighed]:
-    """Alike ones added up, with the weight of that which decides most."""
-    groups: dict[LeftOut, list[_Weighed]] = {}
-    for weight, one in found:
-        groups.setdefault(replace(one, count=0), []).append((weight, one))
-    return [
-        (min(weight for weight, _ in each), replace(key, count=how_many(one for _, one in each)))
-        for key, each in groups.items()
-    ]
+def _rank(group: Sequence[Finding], weights: Mapping[Finding, Weight]) -> tuple[object, ...]:
+    """Sort those first that their package excuses, then those that count, then the largest."""
+    weight = min(weights.get(one, _UNCOUNTED) for one in group)
+    is_inherited = weight is Weight.INHERITED
+    return not is_inherited, weight is _UNCOUNTED, -len(group), group[0].package
 
 
-def _fewer(groups: list[_Weighed], most: int) -> Iterator[LeftOut]:
-    """Those first that their package lets pass; what the last ones are of is not told."""
-    ordered = sorted(groups, key=lambda each: (_PLACES[each[0]], -each[1].count, each[1].package))
-    rest = _grouped((weight, replace(one, package="")) for weight, one in ordered[most:])
-    return (one for _, one in _grouped([*ordered[:most], *rest]))
-
-
-LENGTHS = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 30, 20, 10, 5, 3)  # of an image's lists
+LENGTHS = (9_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 30, 20, 10, 5, 3)  # of an image's lists
 Weights = Mapping[str, Mapping[Finding, Weight]]  # of each image's findings, by its reference
 
 
@@ -145,7 +132,11 @@ def _without_many(image: Image, most: int) -> Image:
     scan = image.scan
     if isinstance(scan, Missing) or isinstance(scan.packages, Missing):
         return image
-    return image if len(scan.packages) <= most else replace(image, scan=without_packages(scan))
+    return (
+        image
+        if len(scan.packages) <= most
+        else replace(image, scan=replace(scan, packages=TOO_MANY))
+    )
 
 
 def _cut(account: Accounting, most: int) -> Accounting:

@@ -132,7 +132,7 @@ def _image(check: Check, report: Report) -> Image | None:
 def _introduced(check: Check, scan: Scan, known: Known) -> int:
     """How many of the findings that count are not in the baseline."""
     counted = set(check.findings)
-    found = (one for one in scan.everything if told(one) in counted)
+    found = (one for one in scan.findings if told(one) in counted)
     return how_many(one for one in found if not known.has(one))
 
 

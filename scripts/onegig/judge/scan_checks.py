@@ -22,7 +22,7 @@ from onegig.judge.waterfall import Known, known_of, told
 from onegig.model.budgets import Budgets, ScanBudget, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Unit
 from onegig.text import format_list, plain
@@ -51,7 +51,7 @@ class ScanRule:
         """Whether nobody wrote it."""
         return self.where == "default"
 
-    def counts(self, finding: Finding | LeftOut) -> bool:
+    def counts(self, finding: Finding) -> bool:
         """Whether a finding is of its kind and grave enough."""
         if finding.kind is not self.kind:
             return False
@@ -107,10 +107,10 @@ class Counted:
     of it is waived.
     """
 
-    all: tuple[Finding | LeftOut, ...]
+    all: tuple[Finding, ...]
     waived: dict[Finding, Waiver]
     expired: tuple[Waiver, ...]
-    inherited: frozenset[Finding | LeftOut]
+    inherited: frozenset[Finding]
 
     @property
     def count(self) -> int:
@@ -123,7 +123,7 @@ class Counted:
         return self.count - len(self.waived)
 
     @property
-    def introduced(self) -> tuple[Finding | LeftOut, ...]:
+    def introduced(self) -> tuple[Finding, ...]:
         """Those of them that the baseline does not have."""
         let_pass = {*self.waived, *self.inherited}
         return tuple(one for one in self.all if one not in let_pass)
@@ -140,9 +140,9 @@ class Counted:
 
 def count(rule: ScanRule, scan: Scan, waivers: FindingWaivers, known: Known | Missing) -> Counted:
     """What the rule counts; `known` is what the baseline's image has."""
-    counted = sorted(filter(rule.counts, scan.everything), key=lambda one: -RANKS[one.severity])
+    counted = sorted(filter(rule.counts, scan.findings), key=lambda one: -RANKS[one.severity])
     inherited = () if isinstance(known, Missing) else filter(known.has, counted)
-    named = [one for one in counted if isinstance(one, Finding)]
+    named = [one for one in counted if one.id]
     in_force = {one: waivers.in_force(one.id) for one in named}
     expired = dict.fromkeys(waivers.expired(one.id) for one in named)
     return Counted(
@@ -153,9 +153,9 @@ def count(rule: ScanRule, scan: Scan, waivers: FindingWaivers, known: Known | Mi
     )
 
 
-def how_many(found: Iterable[Finding | LeftOut]) -> int:
+def how_many(found: Iterable[Finding]) -> int:
     """Those that were left out are several each."""
-    return sum(one.count if isinstance(one, LeftOut) else 1 for one in found)
+    return sum(one.count for one in found)
 
 
 SHOWN = 2  # findings in a message
@@ -189,7 +189,7 @@ def weigh_findings(
     for rule in rules_of(budgets):
         waivers = FindingWaivers(budgets.waivers, rule.id, _subject(image), today)
         found = count(rule, image.scan, waivers, known_of(image, main))
-        weights |= {one: found.weight(one) for one in found.all if isinstance(one, Finding)}
+        weights |= {one: found.weight(one) for one in found.all}
     return weights
 
 
@@ -283,8 +283,8 @@ def _words(rule: ScanRule, found: Counted) -> str:
     return f"{text}, {allowed}: {shown}"
 
 
-def _shown(finding: Finding | LeftOut) -> str:
-    if isinstance(finding, LeftOut) or not finding.fixed:
+def _shown(finding: Finding) -> str:
+    if not finding.id or not finding.fixed:
         return told(finding)
     return f"{told(finding)} (mended in {plain(finding.fixed)})"
 

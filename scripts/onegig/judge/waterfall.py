@@ -15,7 +15,7 @@ from onegig.judge.totals import Total
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.scan import Finding, FindingKind, LeftOut, Scan
+from onegig.model.scan import Finding, FindingKind, Scan
 from onegig.model.sizes import mb_down
 from onegig.model.tiers import Tier
 from onegig.model.verdict import NO_CONTENTS, Bar, Baseline, Contents, Waterfall
@@ -32,19 +32,19 @@ class Known:
         self._packages = {name for part in parts for name in part.packages}
         self._findings = {name for part in parts for name in part.findings}
 
-    def has(self, finding: Finding | LeftOut) -> bool:
+    def has(self, finding: Finding) -> bool:
         """Whether it is so of the baseline's image, too; what was left out has but its package."""
         if finding.kind is FindingKind.VULNERABILITY:
             return plain(finding.package) in self._packages
-        return isinstance(finding, Finding) and told(finding) in self._findings
+        return bool(finding.id) and told(finding) in self._findings
 
 
-def told(finding: Finding | LeftOut) -> str:
+def told(finding: Finding) -> str:
     """A finding in one line: "CVE-2026-1234 in openssl 3.5.1-r0", "github-pat in /app/.env".
 
     Of what was left out how many there are: "1,200 HIGH, mended, in linux 6.12.48 (debian 13)".
     """
-    if isinstance(finding, LeftOut):
+    if not finding.id:
         mended = "mended" if finding.fixed else "not mended"
         where = finding.package or "what is not told"
         return plain(f"{finding.count:,} {finding.severity}, {mended}, in {where}")
@@ -88,7 +88,7 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
 def _packages(scanned: Mapping[str, Scan]) -> Iterator[tuple[str, Iterable[str]]]:
     """Those of each service of which all is known that a later run would ask for."""
     for name, scan in scanned.items():
-        kinds = {one.kind for one in scan.left_out}
+        kinds = {one.kind for one in scan.nameless}
         if not isinstance(scan.packages, Missing) and kinds <= {FindingKind.VULNERABILITY}:
             yield name, map(plain, scan.packages)
 
@@ -120,7 +120,7 @@ def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _kept(findings: Iterable[Finding]) -> Iterable[str]:
-    return (told(one) for one in findings if one.kind is not FindingKind.VULNERABILITY)
+    return (told(one) for one in findings if one.id and one.kind is not FindingKind.VULNERABILITY)
 
 
 _ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}

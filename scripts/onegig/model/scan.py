@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from onegig.model.measured import Missing
 
+A_FIX = "some version"  # of findings without names: there is one
+
 
 class Severity(StrEnum):
     """trivy's severities, the worst last."""
@@ -25,43 +27,40 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LeftOut:
-    """Findings that a report had no room for, as far as limits ask what they are."""
-
-    kind: FindingKind
-    severity: Severity
-    fixed: bool  # whether there is a version without them
-    package: str  # that vulnerabilities are of, as `Scan.packages` has it; "" of several or none
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One finding. A secret's own text is never kept."""
+    """One finding, or several without an `id` that a report had no room to name.
+
+    A secret's own text is never kept.
+    """
 
     kind: FindingKind
-    id: str  # "CVE-2026-1234", "aws-access-key-id", "DS002"
+    id: str  # "CVE-2026-1234", "aws-access-key-id", "DS002"; "" for several
     severity: Severity
-    target: str  # package, file or instruction
+    target: str  # package, file or instruction; "" for several of different ones
     installed: str = ""  # version
     fixed: str = ""  # first version without it; "" when there is none
     title: str = ""
     system: str = ""  # whose package it is, where it is an OS's: "alpine 3.23"
+    count: int = 1
 
     @property
     def package(self) -> str:
-        """What a vulnerability is of, as `Scan.packages` has it."""
-        return package_text(self.target, self.installed, self.system)
+        """Return the package of a vulnerability, as `Scan.packages` has it; "" for several."""
+        return package_text(self.target, self.installed, self.system) if self.target else ""
 
     @property
-    def nameless(self) -> LeftOut:
-        """What stays of it where there is no room for more."""
-        return LeftOut(
+    def nameless(self) -> "Finding":
+        """Return what limits ask of it: kind, severity, package and whether there is a fix."""
+        is_package = self.kind is FindingKind.VULNERABILITY
+        return Finding(
             kind=self.kind,
+            id="",
             severity=self.severity,
-            fixed=bool(self.fixed),
-            package=self.package if self.kind is FindingKind.VULNERABILITY else "",
-            count=1,
+            target=self.target if is_package else "",
+            installed=self.installed if is_package else "",
+            fixed=A_FIX if self.fixed else "",
+            system=self.system if is_package else "",
+            count=self.count,
         )
 
 
@@ -81,14 +80,13 @@ class Scan:
     """
 
     trivy_version: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...]  # the last may be without names
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
     java_database: str | Missing = ""  # the same; "" where none was needed
     packages: tuple[str, ...] | Missing = ()  # by `package_text`, each once
-    left_out: tuple[LeftOut, ...] = ()  # of findings
 
     @property
-    def everything(self) -> tuple[Finding | LeftOut, ...]:
-        """What was found, by name or by number."""
-        return (*self.findings, *self.left_out)
+    def nameless(self) -> tuple[Finding, ...]:
+        """Return the groups of findings that are not listed by name."""
+        return tuple(one for one in self.findings if not one.id)

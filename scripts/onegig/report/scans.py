@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.report import words
 from onegig.report.accounts import Told, image_name
 
@@ -38,7 +38,7 @@ def line(report: ImagesReport) -> str:
         reasons = dict.fromkeys(_reason(scan) for scan in scans if isinstance(scan, Missing))
         return "; ".join(reasons)
     missing = len(scans) - len(done)
-    unclear = {one.kind for scan in done for one in scan.left_out if not one.package}
+    unclear = {one.kind for scan in done for one in scan.nameless if not one.package}
     return words.joined(
         counts(_distinct(done), at_least=unclear) or _nothing(done),
         f"not scanned: {words.plural(missing, 'image')}" if missing else "",
@@ -50,42 +50,41 @@ def summary(scan: Scan | Missing) -> str:
     """One image: "2 critical and 5 high vulnerabilities · 1 high secret · database of ..."."""
     if isinstance(scan, Missing):
         return _reason(scan)
-    left_out = sum(one.count for one in scan.left_out)
+    left_out = sum(one.count for one in scan.nameless)
     return words.joined(
-        counts(scan.everything) or _nothing((scan,)),
+        counts(scan.findings) or _nothing((scan,)),
         f"{left_out:,} of them not listed" if left_out else "",
         *_databases(scan),
     )
 
 
-def counts(findings: Iterable[Finding | LeftOut], *, at_least: Collection[FindingKind] = ()) -> str:
+def counts(findings: Iterable[Finding], *, at_least: Collection[FindingKind] = ()) -> str:
     """How many of each kind and severity; empty for none. Of some kinds there may be more."""
     found: Counter[tuple[FindingKind, Severity]] = Counter()
     for one in findings:
-        found[one.kind, one.severity] += one.count if isinstance(one, LeftOut) else 1
+        found[one.kind, one.severity] += one.count
     told = {kind: _count(kind, found) for kind in FindingKind}
     return words.joined(
         *(f"at least {text}" if text and kind in at_least else text for kind, text in told.items())
     )
 
 
-def _distinct(scans: Sequence[Scan]) -> Iterator[Finding | LeftOut]:
+def _distinct(scans: Sequence[Scan]) -> Iterator[Finding]:
     """Those of all images, each once.
 
     Of a kind of which some were left out there are as many as the image has that has most, for
     each package: whoever has the same has the same vulnerabilities in it.
     """
-    by_number = {one.kind for scan in scans for one in scan.left_out}
+    by_number = {one.kind for scan in scans for one in scan.nameless}
     named: set[Finding] = set()
-    most: Counter[LeftOut] = Counter()
+    most: Counter[Finding] = Counter()
     for scan in scans:
-        numbers: Counter[LeftOut] = Counter()
-        for one in scan.everything:
-            if one.kind not in by_number and isinstance(one, Finding):
+        numbers: Counter[Finding] = Counter()
+        for one in scan.findings:
+            if one.kind not in by_number:
                 named.add(one)
                 continue
-            nameless = one.nameless if isinstance(one, Finding) else one
-            numbers[replace(nameless, count=0)] += nameless.count
+            numbers[replace(one.nameless, count=0)] += one.count
         most |= numbers
     yield from named
     yield from (replace(one, count=count) for one, count in most.items())
@@ -127,5 +126,5 @@ def _worst(image: Image) -> tuple[int, str]:
     """The most severe first, images that were not scanned before those without findings."""
     if isinstance(image.scan, Missing):
         return len(_WORST_FIRST), image.reference
-    places = [_WORST_FIRST.index(one.severity) for one in image.scan.everything]
+    places = [_WORST_FIRST.index(one.severity) for one in image.scan.findings]
     return min(places, default=len(_WORST_FIRST) + 1), image.reference

@@ -16,7 +16,7 @@ from onegig.judge.waterfall import contents_of
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image
 from onegig.model.measured import Missing
-from onegig.model.scan import Finding, FindingKind, LeftOut, Scan, Severity
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Contents
 from onegig.report import scans
@@ -145,14 +145,15 @@ def test_what_decides_stays_longest(
     weights = weigh_findings(limits, image, today=TODAY, main=main)
     scan = shortened(image, most, limits, main).scan
     assert isinstance(scan, Scan)
-    kept, gone = set(scan.findings), set(found) - set(scan.findings)
+    kept = {one for one in scan.findings if one.id}
+    gone = set(found) - kept
     assert len(kept) == min(most, len(found))
     uncounted = max(Weight) + 1
     assert max((weights.get(one, uncounted) for one in kept), default=0) <= min(
         (weights.get(one, uncounted) for one in gone), default=uncounted
     )
-    assert how_many(scan.everything) == len(found)
-    assert scans.counts(scan.everything) == scans.counts(found)
+    assert how_many(scan.findings) == len(found)
+    assert scans.counts(scan.findings) == scans.counts(found)
 
 
 def _pairs(
@@ -187,12 +188,12 @@ def test_what_is_left_out_is_told_by_package_severity_and_fix() -> None:
     )
     scan = shortened(image_with(*found), 2, LIMITS, None).scan
     assert isinstance(scan, Scan)
-    assert [one.id for one in scan.findings] == ["CVE-2", "CVE-3"]
-    assert scan.left_out == (
-        _left_out(Severity.MEDIUM, "musl 1.0", 1),
-        _left_out(Severity.MEDIUM, "zlib 1.0", 1),
-        _left_out(Severity.CRITICAL, "", 1, fixed=False),
-        _left_out(Severity.LOW, "", 1),
+    assert [one.id for one in scan.findings if one.id] == ["CVE-2", "CVE-3"]
+    assert scan.nameless == (
+        _nameless(Severity.MEDIUM, "musl"),
+        _nameless(Severity.MEDIUM, "zlib"),
+        _nameless(Severity.CRITICAL, "", fixed=False),
+        _nameless(Severity.LOW, ""),
     )
     assert scans.summary(scan) == (
         "1 critical, 1 high, 3 medium, 1 low vulnerabilities · 4 of them not listed · "
@@ -213,8 +214,7 @@ def test_the_message_names_what_is_left_out_by_its_number() -> None:
 @pytest.mark.parametrize("kind", [FindingKind.SECRET, FindingKind.MISCONFIGURATION])
 def test_an_image_with_secrets_left_out_is_no_base_to_compare_with(kind: FindingKind) -> None:
     report = make_images(["web"])
-    left_out = (LeftOut(kind=kind, severity=Severity.LOW, fixed=False, package="", count=2),)
-    made = replace(make_scan(), left_out=left_out)
+    made = make_scan(Finding(kind=kind, id="", severity=Severity.LOW, target="", count=2))
     found = contents_of(replace(report, images=(replace(report.images[0], scan=made),)))
     assert isinstance(found, Missing)
 
@@ -235,5 +235,7 @@ def test_findings_of_all_images_are_each_counted_once_whatever_is_listed() -> No
         assert ("at least" in told) == (most < 9)  # of packages that are not told
 
 
-def _left_out(severity: Severity, package: str, count: int, *, fixed: bool = True) -> LeftOut:
-    return LeftOut(kind=VULNERABILITY, severity=severity, fixed=fixed, package=package, count=count)
+def _nameless(severity: Severity, package: str, *, fixed: bool = True) -> Finding:
+    version = "1.0" if package else ""
+    made = cve(0, severity, package, "1.1" if fixed else "")
+    return replace(made.nameless, installed=version)

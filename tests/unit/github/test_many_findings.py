@@ -173,7 +173,5 @@ def _of_all(report: ImagesReport) -> dict[str, int]:
     for image in report.images:
         assert isinstance(image.scan, Scan)
         for one in image.scan.findings:
-            found[one.severity] += 1
-        for group in image.scan.left_out:
-            found[group.severity] += group.count
+            found[one.severity] += one.count
     return found

@@ -134,16 +134,15 @@ def _doubt_fix(fix: Fix, image: Image) -> Iterator[str]:
 
 def _doubt_scan(scan: Scan) -> Iterator[str]:
     packages = () if isinstance(scan.packages, Missing) else scan.packages
-    if max(len(scan.findings), len(scan.left_out), len(packages)) > MOST_ITEMS:
+    if max(len(scan.findings), len(packages)) > MOST_ITEMS:
         yield "has an image with more findings or packages than there can be"
     if len(scan.scanners) > MOST_SHOWN:
         yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
     yield from _texts(chain.from_iterable(map(_words, scan.findings)))
     yield from _texts(packages)
-    if any(one.count < 1 for one in scan.left_out):
-        yield "has an image of which no findings were left out"
-    yield from _texts(one.package for one in scan.left_out)
+    if any(one.count < 1 or (one.id and one.count > 1) for one in scan.findings):
+        yield "has a finding that is not there, or there more than once"
 
 
 def _words(found: Finding) -> tuple[str, ...]:
