@@ -194,7 +194,7 @@ def test_pushes_to_the_default_branch_are_measured(init: Init) -> None:
     head = ["git", "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"]
     subprocess.run(head, check=True)
     init()
-    gate = parse_workflow(WORKFLOWS[0], Path(WORKFLOWS[0]).read_text())
+    gate = parse_workflow(WORKFLOWS[0], Path(WORKFLOWS[0]).read_bytes())
     assert gate.triggers["push"] == {"branches": ["trunk"]}
 
 
