@@ -86,3 +86,9 @@ class Machine:
         return self.run(
             "bash", "-c", f'set -euo pipefail; . "scripts/setup/{script}"\n{body}', **extra
         )
+
+
+def refusal(result: subprocess.CompletedProcess[str]) -> str:
+    """Return what set-up says when it ends with status 3."""
+    assert result.returncode == 3, result.stderr
+    return result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from setup_machine import PROJECT, Machine
+from setup_machine import PROJECT, Machine, refusal
 
 ENSURE = "scripts/bases/ensure"
 STAND_INS = {
@@ -51,20 +51,13 @@ def prepare(machine: Machine, pull: str, *images: str) -> None:
     root = str(machine.root).replace(" ", "\\ ")
     machine.program("docker", DOCKER.format(root=root, pull=pull, stand_ins=stand_ins))
     (machine.root / "images").write_text("".join(f"{image}\n" for image in images))
-    with_functions = f'BASES="{machine.project}/scripts/bases"; . "$BASES/assemble.sh"; '
-    recipe = machine.source("common.sh", with_functions + "recipe").stdout
-    (machine.root / "recipe").write_text(recipe)
-    made = machine.source(
-        "common.sh",
-        with_functions
-        + 'mkdir -p "$CACHE"; for p in alpine python valkey; do : >"$(layer $p)"; done',
-    )
+    body = f'''BASES="{machine.project}/scripts/bases"; . "$BASES/assemble.sh"; recipe
+        mkdir -p "$CACHE"; for p in alpine python valkey; do : >"$(layer $p)"; done'''
+    made = machine.source("common.sh", body)
     assert made.returncode == 0, made.stderr
+    (machine.root / "recipe").write_text(made.stdout)
+    machine.make_venv()
     (machine.project / "scripts/setup/venv.sh").write_text("")
-    python = machine.project / ".venv/bin/python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\n")
-    python.chmod(0o755)
 
 
 def chosen(machine: Machine) -> dict[str, str]:
@@ -105,20 +98,14 @@ def test_without_a_registry_stand_ins_are_used(machine: Machine, pull: str, reas
     assert len(machine.calls("docker pull")) == 1, "the others are not tried"
 
 
-def test_a_silent_registry_is_not_asked_again_the_same_day(machine: Machine) -> None:
+def test_a_silent_registry_is_asked_again_the_next_day_and_stand_ins_are_kept(
+    machine: Machine,
+) -> None:
     prepare(machine, NO_SUCH_HOST)
     machine.run(ENSURE)
     again = machine.run(ENSURE)
     assert (again.returncode, again.stderr) == (0, "")
     assert len(machine.calls("docker pull")) == 1
-    assert len(machine.calls("docker load")) == 1
-
-
-def test_the_next_day_it_is_asked_again_and_stand_ins_that_are_there_are_kept(
-    machine: Machine,
-) -> None:
-    prepare(machine, NO_SUCH_HOST)
-    machine.run(ENSURE)
     os.utime(machine.root / "cache/onegig/bases/no-registry", (0, 0))
     assert machine.run(ENSURE).returncode == 0
     assert len(machine.calls("docker pull")) == 2
@@ -160,25 +147,25 @@ def test_neither_registry_nor_root(machine: Machine) -> None:
         layer.unlink()
     script = machine.project / "scripts/setup/packages.sh"
     script.write_text(script.read_text() + "\nis_root() { false; }\n")
-    result = machine.run(ENSURE)
-    assert result.returncode == 3
-    assert "stand-ins are assembled on Debian and Ubuntu as root only" in result.stderr
-    assert "set ALPINE_IMAGE, PYTHON_IMAGE and VALKEY_IMAGE to a mirror's" in result.stderr
+    said = refusal(machine.run(ENSURE))
+    assert "stand-ins are assembled on Debian and Ubuntu as root only" in said
+    assert "set ALPINE_IMAGE, PYTHON_IMAGE and VALKEY_IMAGE to a mirror's" in said
     assert not (machine.state / "bases.env").exists()
+
+
+def start(machine: Machine, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [machine.project / ENSURE],
+        cwd=machine.project,
+        env=machine.environment(**environment),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def test_two_at_once_load_the_stand_ins_once(machine: Machine) -> None:
     prepare(machine, f"sleep 0.5; {NO_SUCH_HOST}")
-    both = [
-        subprocess.Popen(
-            [machine.project / ENSURE],
-            cwd=machine.project,
-            env=machine.environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    both = [start(machine) for _ in range(2)]
     ends = [one.communicate(timeout=60) for one in both]
     assert [one.returncode for one in both] == [0, 0], ends
     assert len(machine.calls("docker load")) == 1
@@ -186,17 +173,11 @@ def test_two_at_once_load_the_stand_ins_once(machine: Machine) -> None:
 
 def test_interrupted_while_pulling_it_leaves_nothing(machine: Machine) -> None:
     prepare(machine, f"touch '{machine.root}/pulling'; {SILENT}")
-    child = subprocess.Popen(
-        [machine.project / ENSURE],
-        cwd=machine.project,
-        env=machine.environment(ONEGIG_REGISTRY_SECONDS="50"),
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    child = start(machine, ONEGIG_REGISTRY_SECONDS="50")
     while not (machine.root / "pulling").exists():
         assert child.poll() is None
     os.killpg(child.pid, signal.SIGTERM)  # SIGINT is ignored in what runs in the background
-    assert child.communicate(timeout=20) is not None
+    child.communicate(timeout=20)
     assert child.returncode != 0
     assert not (machine.state / "bases.env").exists()
 
@@ -209,10 +190,7 @@ def test_the_services_are_pinned_to_the_same_images() -> None:
         for name, value in re.findall(rf"({'|'.join(pins)})(?:=|:-)([^\s}}]+)", text):
             found[name].add(value)
     assert found == {name: {value} for name, value in pins.items()}
-
-
-def test_every_reference_has_a_digest() -> None:
-    for reference in official().values():
+    for reference in pins.values():
         assert re.fullmatch(r"[a-z0-9/.-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", reference)
 
 

@@ -1,8 +1,10 @@
-"""Finding, starting and installing a Docker Engine."""
+"""Finding, starting and installing a Docker Engine; which versions are new enough."""
+
+import subprocess
 
 import pytest
 
-from setup_machine import Machine
+from setup_machine import Machine, refusal
 
 NO_ENGINE = "exit 1"
 PLUGINS = """
@@ -52,8 +54,17 @@ def with_packages(machine: Machine, available: dict[str, str], distribution: str
     )
 
 
-def answering_once_installed(machine: Machine) -> str:
-    return docker(engine=f'[ -f "{machine.root}/installed" ] && echo 26.1.5')
+def ensure_as_root(
+    machine: Machine,
+    available: dict[str, str] | None = None,
+    distribution: str = "debian",
+    *,
+    before: str = "",
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """Set up an engine on a machine with these packages, those of Debian 13 by default."""
+    packages = with_packages(machine, DEBIAN_13 if available is None else available, distribution)
+    return machine.source("engine.sh", f"{AS_ROOT}{packages}{before}\nensure_engine", **environment)
 
 
 def test_an_engine_that_answers_is_left_alone(machine: Machine) -> None:
@@ -64,6 +75,12 @@ def test_an_engine_that_answers_is_left_alone(machine: Machine) -> None:
     assert machine.calls("apt-get") == []
 
 
+@pytest.fixture
+def answers_once_installed(machine: Machine) -> None:
+    machine.program("docker", docker(f'[ -f "{machine.root}/installed" ] && echo 26.1.5'))
+
+
+@pytest.mark.usefixtures("answers_once_installed")
 @pytest.mark.parametrize(
     ("available", "distribution", "installed"),
     [
@@ -75,109 +92,86 @@ def test_an_engine_that_answers_is_left_alone(machine: Machine) -> None:
 def test_root_gets_the_packages_of_the_distribution(
     machine: Machine, available: dict[str, str], distribution: str, installed: str
 ) -> None:
-    machine.program("docker", answering_once_installed(machine))
-    packages = with_packages(machine, available, distribution)
-    result = machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
+    result = ensure_as_root(machine, available, distribution)
     assert result.returncode == 0, result.stderr
-    (call,) = [call for call in machine.calls("apt-get") if " install " in call]
-    assert call.endswith(f" install {installed} iptables ca-certificates")
+    assert machine.calls("apt-get")[-1].endswith(f" {installed} iptables ca-certificates")
     assert "installing" in result.stderr
     assert "Docker Engine 26.1.5 answers" in result.stderr
+    assert (machine.root / "trixie.sources").exists() is ("trixie" in installed)
 
 
+@pytest.mark.usefixtures("answers_once_installed")
 def test_debian_12_gets_trixie_at_a_priority_that_upgrades_nothing(machine: Machine) -> None:
-    machine.program("docker", answering_once_installed(machine))
-    packages = with_packages(machine, DEBIAN_12)
-    machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
+    (machine.root / "lists").mkdir()
+    (machine.root / "lists/bookworm_InRelease").touch()
+    ensure_as_root(machine, DEBIAN_12)
     assert "Pin-Priority: 100\n" in (machine.root / "trixie.pin").read_text()
     sources = (machine.root / "trixie.sources").read_text()
     assert "URIs: http://mirror.example/debian\nSuites: trixie\n" in sources
     assert "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n" in sources
-
-
-def test_the_lists_are_read_again_after_trixie_was_added(machine: Machine) -> None:
-    (machine.root / "lists").mkdir()
-    (machine.root / "lists/bookworm_InRelease").touch()
-    machine.program("docker", answering_once_installed(machine))
-    packages = with_packages(machine, DEBIAN_12)
-    machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
     updates = [call for call in machine.calls("apt-get") if call.endswith(" update")]
     assert len(updates) == 1, "fresh lists are not read twice, changed sources are read once"
 
 
-def test_debian_13_needs_no_other_release(machine: Machine) -> None:
-    machine.program("docker", answering_once_installed(machine))
-    packages = with_packages(machine, DEBIAN_13)
-    machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
-    assert not (machine.root / "trixie.sources").exists()
-
-
-@pytest.mark.parametrize("missing", [{"compose": "1.29.2"}, {"compose": ""}, {"buildx": ""}])
+@pytest.mark.parametrize(
+    ("found", "owner", "plugins"),
+    [
+        ({"compose": "1.29.2"}, "docker.io", "docker-compose docker-buildx"),
+        ({"compose": ""}, "docker.io", "docker-compose docker-buildx"),
+        ({"buildx": ""}, "docker.io", "docker-compose docker-buildx"),
+        ({"compose": ""}, "docker-ce", "docker-compose-plugin docker-buildx-plugin"),
+    ],
+)
 def test_an_old_or_missing_plugin_is_installed_without_the_engine(
-    machine: Machine, missing: dict[str, str]
+    machine: Machine, found: dict[str, str], owner: str, plugins: str
 ) -> None:
-    old, new = docker(**missing), docker()
-    machine.program("docker", f'if [ -f "{machine.root}/installed" ]; then {new}\nelse {old}\nfi')
-    packages = with_packages(machine, DEBIAN_13)
-    result = machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
+    condition = f'[ -f "{machine.root}/installed" ]'
+    machine.program("docker", f"if {condition}; then {docker()}\nelse {docker(**found)}\nfi")
+    before = f'dpkg() {{ [ "$*" = "-s {owner}" ]; }}'
+    result = ensure_as_root(machine, before=before)
     assert result.returncode == 0, result.stderr
-    (call,) = [call for call in machine.calls("apt-get") if " install " in call]
-    assert call.endswith(" install docker-compose docker-buildx")
+    installs = [call for call in machine.calls("apt-get") if " install " in call]
+    assert [call.partition(" install ")[2] for call in installs] == [plugins]
 
 
-def test_dockers_own_packages_get_their_own_plugins(machine: Machine) -> None:
-    machine.program("docker", docker(compose=""))
-    packages = with_packages(machine, DEBIAN_13)
-    machine.program("dpkg", '[ "$*" = "-s docker-ce" ]')
-    machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
-    (call,) = [call for call in machine.calls("apt-get") if " install " in call]
-    assert call.endswith(" install docker-compose-plugin docker-buildx-plugin")
+@pytest.mark.parametrize(
+    ("engine", "available", "said"),
+    [
+        ("echo 20.10.24", DEBIAN_13, "Engine 20.10.24 is too old: 24.0 or later is needed"),
+        (NO_ENGINE, {"docker-compose": "1.25"}, "no compose and buildx that are new enough"),
+    ],
+)
+def test_where_nothing_is_new_enough_nothing_is_installed(
+    machine: Machine, engine: str, available: dict[str, str], said: str
+) -> None:
+    machine.program("docker", docker(engine))
+    assert said in refusal(ensure_as_root(machine, available, "linuxmint"))
+    assert not [call for call in machine.calls("apt-get") if "install" in call]
 
 
-def test_an_old_engine_that_answers_is_not_replaced(machine: Machine) -> None:
-    machine.program("docker", docker(engine="echo 20.10.24"))
-    packages = with_packages(machine, DEBIAN_13)
-    result = machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
-    assert result.returncode == 3
-    assert "Docker Engine 20.10.24 is too old: 24.0 or later is needed" in result.stderr
-    assert machine.calls("apt-get") == []
-
-
-def test_a_user_without_plugins_is_told_what_to_install(machine: Machine) -> None:
+def test_a_user_without_plugins_learns_what_to_install(machine: Machine) -> None:
     machine.program("docker", docker(compose="1.29.2"))
-    result = machine.source("engine.sh", AS_USER + "ensure_engine")
-    assert result.returncode == 3
-    assert "docker compose (found: 1.29.2)" in result.stderr
-    assert "install compose 2.20 and buildx 0.11 or later" in result.stderr
+    said = refusal(machine.source("engine.sh", AS_USER + "ensure_engine"))
+    assert "docker compose (found: 1.29.2)" in said
+    assert "install compose 2.20 and buildx 0.11 or later" in said
 
 
-def test_a_distribution_with_nothing_new_enough(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
-    packages = with_packages(machine, {"docker-compose": "1.25"}, "linuxmint")
-    result = machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
-    assert result.returncode == 3
-    assert "no compose and buildx that are new enough" in result.stderr
-
-
-def test_no_engine_and_no_root(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
-    socket = f"ENGINE_SOCKET='{machine.root}/none'\n"
-    result = machine.source("engine.sh", f"{AS_USER}{socket}ensure_engine")
-    assert result.returncode == 3
-    assert "no Docker Engine answers, and this user can neither start nor install" in result.stderr
-    assert "next: as root: scripts/setup/engine.sh" in result.stderr
-
-
-def test_root_of_another_system(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
-    body = "is_root() { true; }; has() { false; }\nensure_engine"
-    result = machine.source("engine.sh", body)
-    assert result.returncode == 3
-    assert "this system has no apt-get to install one with" in result.stderr
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (AS_USER, "no Docker Engine answers, and this user can neither start nor install"),
+        (AS_USER, "next: as root: scripts/setup/engine.sh"),
+        (AS_ROOT + "has() { false; }\n", "this system has no apt-get to install one with"),
+    ],
+)
+def test_where_no_engine_can_be_installed(machine: Machine, before: str, said: str) -> None:
+    machine.program("docker", docker(NO_ENGINE))
+    body = f"{before}ENGINE_SOCKET='{machine.root}/none'\nensure_engine"
+    assert said in refusal(machine.source("engine.sh", body))
 
 
 def test_an_engine_that_installs_but_never_answers(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
+    machine.program("docker", docker(NO_ENGINE))
     machine.program("pgrep", "exit 0")  # it runs, but says nothing
     packages = with_packages(machine, DEBIAN_13).replace("start_engine() { :; }\n", "")
     result = machine.source(
@@ -185,27 +179,45 @@ def test_an_engine_that_installs_but_never_answers(machine: Machine) -> None:
         f"{AS_ROOT}{packages}START_SECONDS=0 ENGINE_LOG='{machine.root}/log'\n"
         'echo "failed to start daemon: no disk" >"$ENGINE_LOG"; systemctl() { :; }\nensure_engine',
     )
-    assert result.returncode == 3
-    assert "failed to start daemon: no disk" in result.stderr
+    assert "failed to start daemon: no disk" in refusal(result)
     assert "did not answer within 0 s" in result.stderr
 
 
 def test_an_installation_that_fails_shows_its_log(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
+    machine.program("docker", docker(NO_ENGINE))
     packages = with_packages(machine, DEBIAN_13)
     machine.program("apt-get", 'case "$*" in *install*) echo "E: no space left"; exit 100 ;; esac')
-    result = machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine")
-    assert result.returncode == 3
-    assert "E: no space left" in result.stderr
-    assert "next: mend 'apt-get install" in result.stderr
+    said = refusal(machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine"))
+    assert "E: no space left" in said
+    assert "next: mend 'apt-get install" in said
 
 
 def test_a_foreign_engine_that_is_silent_is_not_replaced_by_a_local_one(machine: Machine) -> None:
-    machine.program("docker", docker(engine=NO_ENGINE))
-    packages = with_packages(machine, DEBIAN_13)
-    result = machine.source(
-        "engine.sh", f"{AS_ROOT}{packages}ensure_engine", DOCKER_HOST="tcp://127.0.0.1:1"
-    )
-    assert result.returncode == 3
-    assert "no Docker Engine answers at DOCKER_HOST=tcp://127.0.0.1:1" in result.stderr
+    machine.program("docker", docker(NO_ENGINE))
+    result = ensure_as_root(machine, DOCKER_HOST="tcp://127.0.0.1:1")
+    assert "no Docker Engine answers at DOCKER_HOST=tcp://127.0.0.1:1" in refusal(result)
     assert machine.calls("apt-get") == []
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "enough"),
+    [
+        ("26.1.5+dfsg1", "24.0", True),
+        ("24.0.0", "24.0", True),
+        ("20.10.24+dfsg1", "24.0", False),
+        ("v2.38.2", "2.20", True),
+        ("2.26.1-4", "2.20", True),
+        ("2.9.0", "2.20", False),
+        ("0.13.1+ds1", "0.11", True),
+        ("1.2.3-1", "1.2.5", False),
+        ("1.2.5-3.1~deb13u1", "1.2.5", True),
+        ("0", "0.11", False),
+        ("", "2.20", False),
+        ("not a version", "1.0", False),
+    ],
+)
+def test_versions_are_compared_as_numbers(
+    machine: Machine, version: str, wanted: str, enough: bool
+) -> None:
+    result = machine.source("common.sh", f"if at_least '{version}' {wanted}; then echo yes; fi")
+    assert (result.returncode, result.stdout) == (0, "yes\n" if enough else ""), result.stderr

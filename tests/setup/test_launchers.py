@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from setup_machine import PROJECT, Machine
+from setup_machine import PROJECT, Machine, refusal
 
 NOBODY = 65534
 # As any user who is not root; root runs the same as nobody.
@@ -29,31 +29,28 @@ def given_to_nobody(machine: Machine) -> Machine:
 
 @pytest.mark.parametrize("launcher", ["scripts/check", "scripts/test"])
 def test_no_engine_and_no_root(given_to_nobody: Machine, launcher: str) -> None:
-    result = given_to_nobody.run(
-        *UNPRIVILEGED, launcher, DOCKER_HOST=f"unix://{given_to_nobody.root}/none.sock"
-    )
-    assert result.returncode == 3, result.stderr
+    nowhere = f"unix://{given_to_nobody.root}/none.sock"
+    result = given_to_nobody.run(*UNPRIVILEGED, launcher, DOCKER_HOST=nowhere)
+    said = refusal(result)
     assert result.stdout == ""
-    assert "no Docker Engine answers at DOCKER_HOST=unix://" in result.stderr
-    assert "next: start that engine" in result.stderr
+    assert "no Docker Engine answers at DOCKER_HOST=unix://" in said
+    assert "next: start that engine" in said
 
 
 def test_no_docker_at_all_and_no_root(given_to_nobody: Machine) -> None:
     given_to_nobody.program("docker", "exit 127")
     script = given_to_nobody.project / "scripts/setup/engine.sh"
     script.write_text(script.read_text().replace("/var/run/docker.sock", "/nowhere/docker.sock"))
-    result = given_to_nobody.run(*UNPRIVILEGED, "scripts/check")
-    assert result.returncode == 3
-    assert "as root: scripts/setup/engine.sh" in result.stderr
+    said = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
+    assert "as root: scripts/setup/engine.sh" in said
 
 
 @pytest.mark.skipif(not Path("/var/run/docker.sock").exists(), reason="no engine's socket here")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user outside its group")
 def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
-    result = given_to_nobody.run(*UNPRIVILEGED, "scripts/check")
-    assert result.returncode == 3
-    assert "this user may not talk to the Docker Engine" in result.stderr
-    assert "sudo usermod -aG docker " in result.stderr
+    said = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
+    assert "this user may not talk to the Docker Engine" in said
+    assert "sudo usermod -aG docker " in said
 
 
 def launch(
@@ -84,25 +81,22 @@ def test_check_hands_over_arguments_and_exit_status(machine: Machine) -> None:
     assert (result.returncode, result.stderr) == (4, "")
 
 
-def test_check_from_another_folder_judges_the_project(machine: Machine) -> None:
-    result = launch(machine, "--json", folder=machine.root)
-    project = machine.project
-    assert result.stdout.splitlines()[2:] == [
-        *("--budgets", f"{project}/budgets.yml"),
-        *("--report", f"{project}/report"),
-        "--json",
-    ]
-
-
-def test_onegig_learns_what_was_typed(machine: Machine) -> None:
-    launch(machine, "--json", "--tier", "a b", folder=machine.root)
-    typed = (machine.project / ".venv/bin/typed").read_text()
-    assert typed == f"3 of {machine.project}/scripts/check\n"
-
-
-def test_paths_given_from_another_folder_are_the_callers(machine: Machine) -> None:
-    result = launch(machine, "--budgets=mine.yml", "--report", "here", folder=machine.root)
-    assert result.stdout.splitlines()[2:] == ["--budgets=mine.yml", "--report", "here"]
+@pytest.mark.parametrize(
+    ("typed", "handed_over"),
+    [
+        (["--json"], ["--budgets", "{0}/budgets.yml", "--report", "{0}/report", "--json"]),
+        (["--budgets=mine.yml", "--report", "here"], ["--budgets=mine.yml", "--report", "here"]),
+    ],
+)
+def test_check_from_another_folder_judges_the_project(
+    machine: Machine, typed: list[str], handed_over: list[str]
+) -> None:
+    """Paths that were typed are the caller's; onegig learns how much was typed, and as what."""
+    result = launch(machine, *typed, folder=machine.root)
+    expected = [word.format(machine.project) for word in handed_over]
+    assert result.stdout.splitlines()[2:] == expected
+    learned = (machine.project / ".venv/bin/typed").read_text()
+    assert learned == f"{len(typed)} of {machine.project}/scripts/check\n"
 
 
 def test_check_through_a_link(machine: Machine) -> None:
@@ -117,12 +111,9 @@ def test_help_needs_no_engine(machine: Machine) -> None:
     machine.program("docker", "exit 1")
     result = machine.run("scripts/check", "--help")
     assert result.stdout.splitlines()[1:] == ["check", "--help"]
-
-
-def test_help_of_the_tests(machine: Machine) -> None:
-    result = machine.run("scripts/test", "--help")
-    assert result.returncode == 0
-    assert "Arguments go to pytest: scripts/test -k verdict." in result.stdout
+    tests = machine.run("scripts/test", "--help")
+    assert tests.returncode == 0
+    assert "Arguments go to pytest: scripts/test -k verdict." in tests.stdout
 
 
 TOOLS = ("ruff", "mypy", "shellcheck", "hadolint", "zizmor", "node", "check-jsonschema", "pytest")
