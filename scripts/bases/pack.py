@@ -53,7 +53,7 @@ def read_layer(path: Path, note: str) -> Layer:
 
 
 def python_version(layer: Path) -> str:
-    """The version in the layer's own headers, such as 3.13.5."""
+    """Return the version in the layer's own headers, such as 3.13.5."""
     with tarfile.open(layer) as tar:
         header = tar.extractfile("usr/local/include/python3.13/patchlevel.h")
         match = header and re.search(rb'PY_VERSION\s+"([^"]+)"', header.read())
@@ -63,7 +63,7 @@ def python_version(layer: Path) -> str:
 
 
 def describe(alpine: Layer, python: Layer, valkey: Layer) -> tuple[Image, ...]:
-    """The three stand-ins, configured like the official images."""
+    """Return the three stand-ins, configured like the official images."""
     version = python_version(python.path)
     return (
         Image(
@@ -94,7 +94,7 @@ def describe(alpine: Layer, python: Layer, valkey: Layer) -> tuple[Image, ...]:
 
 
 def configuration(image: Image, recipe: str) -> bytes:
-    """The image's configuration; its hash is the image id."""
+    """Return the image's configuration; its hash is the image id."""
     labels = {BASE_LABEL: "assembled locally", RECIPE_LABEL: recipe}
     document = {
         "architecture": "amd64",
@@ -134,7 +134,7 @@ def write_archive(images: tuple[Image, ...], recipe: str, output: IO[bytes]) -> 
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """A small file, straight from memory."""
+    """Add a small file straight from memory."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
