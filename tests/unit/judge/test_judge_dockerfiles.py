@@ -111,7 +111,7 @@ def test_the_first_two_are_in_the_message(judged: Judge) -> None:
     (check,) = checks(verdict, "image.dockerfile")
     assert (check.subject, check.value) == ("web/Dockerfile", 3)
     assert check.message == (
-        "web/Dockerfile: 3 to mend: what 1 says (line 1, non-root); what 2 says (line 2, non-root);"
+        "web/Dockerfile: 3 to mend: what 1 says (line 1, non-root); what 2 says (line 2, non-root)"
         " and 1 more"
     )
 
