@@ -78,10 +78,6 @@ class MeasureError(OnegigError):
     """The stack ran but could not be measured."""
 
 
-class DrawingError(OnegigError):
-    """A figure could not be drawn; every number is there without it."""
-
-
 class HistoryError(OnegigError):
     """The history of earlier runs cannot be read; it is never written over."""
 

@@ -93,11 +93,5 @@ def fence(content: tuple[str, ...], language: str = "") -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def ascii_label(text: str, limit: int) -> str:
-    """A label for a plot: the plot's font has no other characters."""
-    visible = plain(text, limit)
-    return "".join(char if " " <= char <= "~" or char == "…" else "?" for char in visible)
-
-
 def _indent(line: str) -> int:
     return min(40, len(line) - len(line.lstrip(" ")))

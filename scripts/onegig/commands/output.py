@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from onegig.drawing import draw_page
-from onegig.errors import DrawingError, OnegigError
+from onegig.errors import OnegigError
 from onegig.files import remove_file, write_file
 from onegig.model.codec import D, from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.progress import Progress
+from onegig.report.html import render as render_page
 from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
 from onegig.text import log_line
@@ -29,16 +29,10 @@ def write_data(report: Report, directory: Path) -> None:
 
 
 def write_documents(report: Report, directory: Path, progress: Progress) -> None:
-    """Write comment.md and draw report.html beside report.json.
-
-    A page that can't be drawn is a note on standard error: the verdict stands without it.
-    """
+    """Write comment.md and report.html beside report.json."""
     write_file(directory / COMMENT, render_markdown(report))
-    try:
-        with progress.step(f"draw {directory / PAGE}"):
-            write_file(directory / PAGE, draw_page(report))
-    except DrawingError as error:
-        print_error(error)
+    with progress.step(f"draw {directory / PAGE}"):
+        write_file(directory / PAGE, render_page(report))
 
 
 def show_report(report: Report, *, color: bool) -> None:

@@ -6,12 +6,12 @@ fits in with the badges beside it: by the layout and the widths of npm's badge-m
 
 import json
 from dataclasses import dataclass
-from html import escape
 
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import mb_down, mb_up
 from onegig.model.state import State
+from onegig.report.figures import templates
 from onegig.text import plain
 
 LABEL = "memory"
@@ -30,26 +30,6 @@ _WIDTHS = {
 }  # fmt: skip
 _WIDTH_OF = {char: width for width, chars in _WIDTHS.items() for char in chars}
 _WIDEST_LETTER = 1070
-_SVG = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img"'
-    ' aria-label="{title}"><title>{title}</title>'
-    '<filter id="blur"><feGaussianBlur stdDeviation="16"/></filter>'
-    '<linearGradient id="s" x2="0" y2="100%"><stop offset="0" stop-color="#bbb"'
-    ' stop-opacity=".1"/><stop offset="1" stop-opacity=".1"/></linearGradient>'
-    '<clipPath id="r"><rect width="{width}" height="20" rx="3"/></clipPath>'
-    '<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#555"/>'
-    '<rect x="{left}" width="{right}" height="20" fill="{color}"/>'
-    '<rect width="{width}" height="20" fill="url(#s)"/></g>'
-    '<g fill="#fff" text-anchor="middle" font-family="Verdana,Geneva,DejaVu Sans,sans-serif"'
-    ' text-rendering="geometricPrecision" font-size="110">{texts}</g></svg>\n'
-)
-_TEXT = (
-    '<g transform="scale(.1)"><g aria-hidden="true" fill="#010101">'
-    '<text x="{x}" y="150" fill-opacity=".8" filter="url(#blur)" textLength="{length}">{text}'
-    "</text>"
-    '<text x="{x}" y="150" fill-opacity=".3" textLength="{length}">{text}</text></g>'
-    '<text x="{x}" y="140" textLength="{length}">{text}</text></g>'
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,17 +77,15 @@ def render_json(report: Report) -> str:
 def to_svg(badge: Badge) -> str:
     """The badge as an SVG, for `<img>`."""
     label, message = plain(badge.label, 100), plain(badge.message, 100)
-    label_width, message_width = _text_width(label), _text_width(message)
-    left, right = label_width + 2 * _PADDING, message_width + 2 * _PADDING
-    texts = _text(label, label_width, 1) + _text(message, message_width, left - 1)
-    return _SVG.format(
-        title=escape(f"{label}: {message}"),
-        width=left + right,
-        left=left,
-        right=right,
-        color=COLORS[badge.color],
-        texts=texts,
-    )
+    left, right = (_text_width(text) + 2 * _PADDING for text in (label, message))
+    # drawn ten times too large and scaled: sharper in old browsers
+    texts = [
+        (label, 10 + 5 * left, 10 * (left - 2 * _PADDING)),
+        (message, 10 * (left - 1) + 5 * right, 10 * (right - 2 * _PADDING)),
+    ]
+    template = templates().get_template("badge.svg.j2")
+    color = COLORS[badge.color]
+    return template.render(texts=texts, width=left + right, left=left, color=color) + "\n"
 
 
 def to_endpoint(badge: Badge) -> str:
@@ -125,12 +103,6 @@ def to_endpoint(badge: Badge) -> str:
 def _of(report: Report) -> Badge:
     verdict = report.verdict
     return make_badge(verdict.state, verdict.total_bytes, verdict.limit_bytes)
-
-
-def _text(text: str, width: int, start: int) -> str:
-    """A text and its shadow, drawn ten times too large and scaled: sharper in old browsers."""
-    x = 10 * (start + _PADDING) + 5 * width
-    return _TEXT.format(x=x, length=10 * width, text=escape(text))
 
 
 def _text_width(text: str) -> int:

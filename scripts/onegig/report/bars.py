@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from onegig.model.verdict import Waterfall
+from onegig.report import words
 
 FULL, FREE = "█", "░"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
+class Strip:
     """One bar of a waterfall, in bytes from the left edge; `kind` says how to colour it."""
 
     label: str
@@ -22,12 +23,17 @@ class Bar:
         """Where the bar ends."""
         return self.start_bytes + abs(self.value_bytes)
 
+    @property
+    def amount(self) -> str:
+        """Return its size as printed: what is there rounded down, what is taken up."""
+        return words.memory(self.value_bytes, down=self.kind in ("sold", "free"))
 
-def waterfall_bars(waterfall: Waterfall) -> tuple[Bar, ...]:
+
+def waterfall_strips(waterfall: Waterfall) -> tuple[Strip, ...]:
     """The machine as sold, what each step takes from it, and what is left or missing."""
 
-    def bar(label: str, value: int, start: int, kind: str, note: str = "") -> Bar:
-        return Bar(label=label, note=note, value_bytes=value, start_bytes=start, kind=kind)
+    def bar(label: str, value: int, start: int, kind: str, note: str = "") -> Strip:
+        return Strip(label=label, note=note, value_bytes=value, start_bytes=start, kind=kind)
 
     bars = [bar("sold", waterfall.sold_bytes, 0, "sold")]
     taken = 0
@@ -41,12 +47,12 @@ def waterfall_bars(waterfall: Waterfall) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
-def scale(bars: tuple[Bar, ...]) -> int:
+def scale(bars: tuple[Strip, ...]) -> int:
     """The bytes the whole width stands for; at least 1."""
     return max(1, *(bar.end_bytes for bar in bars))
 
 
-def draw(bar: Bar, whole_bytes: int, width: int) -> str:
+def draw(bar: Strip, whole_bytes: int, width: int) -> str:
     """The bar at its place in `width` characters; whatever takes something shows."""
     start = min(width - 1, round(bar.start_bytes * width / whole_bytes))
     end = round(bar.end_bytes * width / whole_bytes)

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from onegig.model.measured import Missing
@@ -12,11 +12,19 @@ from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.model.state import State
 from onegig.report import accounts, changes, facts, policies, scans, view, words
-from onegig.report.bands import Band, memory_bands, thinned
-from onegig.report.bars import waterfall_bars
-from onegig.report.cause_plot import legend, plot_causes
-from onegig.report.plots import IMAGES_SHOWN, plot_images, plot_memory, plot_waterfall
-from onegig.text import lines, plain
+from onegig.report.bars import waterfall_strips
+from onegig.report.figures import (
+    ROWS_SHOWN,
+    Band,
+    cause_legend,
+    draw_causes,
+    draw_memory,
+    draw_sizes,
+    draw_waterfall,
+    memory_bands,
+    templates,
+)
+from onegig.text import plain
 
 FIXES_SHOWN, DUPLICATES_SHOWN, REMARKS_SHOWN = 12, 20, 100
 
@@ -43,15 +51,9 @@ def render(report: Report) -> str:
 
 @cache
 def _templates() -> Environment:
-    templates = Environment(
-        loader=PackageLoader("onegig.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"plain": _text, "log": lines, "slug": _slug, "prose": _prose}
-    templates.globals |= {
+    page = templates()
+    page.filters |= {"spaced": _text, "slug": _slug, "prose": _prose}
+    page.globals |= {
         "words": words,
         "view": view,
         "facts": facts,
@@ -59,18 +61,18 @@ def _templates() -> Environment:
         "accounts": accounts,
         "scans": scans,
         "policies": policies,
-        "cause_legend": legend,
+        "cause_legend": cause_legend,
         "is_missing": lambda value: isinstance(value, Missing),
-        "waterfall_bars": waterfall_bars,
+        "waterfall_strips": waterfall_strips,
         "percent_of": _percent_of,
-        "images_shown": IMAGES_SHOWN,
+        "images_shown": ROWS_SHOWN,
         "fixes_shown": FIXES_SHOWN,
         "duplicates_shown": DUPLICATES_SHOWN,
         "remarks_shown": REMARKS_SHOWN,
         "STORAGE": Convention.STORAGE,
         "GO": State.GO,
     }
-    return templates
+    return page
 
 
 def _bands(report: Report) -> tuple[Band, ...]:
@@ -91,18 +93,18 @@ def _overhead(report: Report, memory: MemoryReport) -> int:
 def _plots(report: Report) -> dict[str, str]:
     """Inline SVGs by name; a plot whose numbers are missing is left out."""
     plots = {
-        f"waterfall-{number}": plot_waterfall(waterfall, f"waterfall-{number}")
+        f"waterfall-{number}": draw_waterfall(waterfall, f"waterfall-{number}")
         for number, waterfall in enumerate(report.verdict.waterfalls)
     }
     bands = _bands(report)
     if bands and isinstance(report.memory, MemoryReport):
-        seconds = [sample.offset_seconds for sample in thinned(report.memory.samples)]
-        plots["memory"] = plot_memory(bands, seconds, report.verdict.limit_bytes, "memory")
+        limit = report.verdict.limit_bytes
+        plots["memory"] = draw_memory(report.memory, bands, limit, "memory")
     if not isinstance(report.images, Missing) and report.images.images:
-        plots["images"] = plot_images(report.images, view.image_rows(report), "images")
+        plots["images"] = draw_sizes(report.images, view.image_rows(report), "images")
     splits = accounts.splits(report.images)
     if splits:
-        plots["causes"] = plot_causes(splits[:IMAGES_SHOWN], "causes")
+        plots["causes"] = draw_causes(splits, "causes")
     return plots
 
 

@@ -12,7 +12,7 @@ from onegig.model.sizes import Convention
 from onegig.model.state import State
 from onegig.model.verdict import Waterfall
 from onegig.report import accounts, changes, facts, scans, view, words
-from onegig.report.bars import draw, scale, waterfall_bars
+from onegig.report.bars import draw, scale, waterfall_strips
 from onegig.report.console import grid, listed, printed, section
 from onegig.text import format_rest, lines, plain
 
@@ -188,9 +188,9 @@ def _part(part: EnginePart) -> str:
 
 
 def _waterfall(waterfall: Waterfall, width: int) -> RenderableType:
-    bars = waterfall_bars(waterfall)
+    bars = waterfall_strips(waterfall)
     labels = [plain(bar.label, 24) for bar in bars]
-    values = [words.memory(bar.value_bytes, down=bar.kind in ("sold", "free")) for bar in bars]
+    values = [bar.amount for bar in bars]
     pad, number = max(map(len, labels)), max(map(len, values))
     room = max(10, min(60, width - pad - number - 6))
     text = Text(no_wrap=True, overflow="ellipsis")

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -51,19 +50,6 @@ def test_the_path_of_the_shell_lets_in_no_program_of_the_checkout(
     with pytest.raises(SystemExit) as ended:
         main(["shards"])
     assert (ended.value.code, (project / "ran").exists()) == (ExitCode.OK, False)
-
-
-def test_modules_beside_the_compose_file_are_not_imported(project: Path) -> None:
-    """Of children that run Python: here the one that draws."""
-    for name in ("json", "yaml", "jinja2", "matplotlib", "numpy", "venv", "onegig"):
-        (project / f"{name}.py").write_text(f"open({str(project / 'ran')!r}, 'w')\n")
-    program = "from scenarios import make_go; from onegig.drawing import draw_page; "
-    program += "draw_page(make_go())"
-    paths = [path for path in sys.path if path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, "", "."])}
-    argv = [sys.executable, "-P", "-c", program]
-    done = subprocess.run(argv, cwd=project, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr, (project / "ran").exists()) == (0, "", False)
 
 
 def test_a_provider_is_not_run(project: Path) -> None:

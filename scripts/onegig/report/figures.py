@@ -1,0 +1,289 @@
+"""The HTML report's figures, each drawn as SVG twice: for a desk and for a phone.
+
+Their colours are custom properties of the page (report.css), so that they follow its dark mode. No
+figure says anything that a table beside it does not say, too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, pairwise
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from onegig.model.images import Cause, Image, ImagesReport
+from onegig.model.memory import MemoryReport, Sample
+from onegig.model.sizes import Convention
+from onegig.model.verdict import Waterfall
+from onegig.report import words
+from onegig.report.accounts import TOGETHER, Split, image_name
+from onegig.report.bars import Strip, waterfall_strips
+from onegig.text import lines, plain
+
+WIDTHS = {"wide": 720, "narrow": 328}
+ROWS_SHOWN = 20  # images
+POINTS = 120  # of a time series; more cannot be told apart
+COLORED = 7  # services with a colour of their own
+CAUSE_COLORS = {  # in the order of the pieces of a bar
+    Cause.APPLICATION: "c3",
+    Cause.DEPENDENCY: "c1",
+    Cause.RUNTIME: "engine",
+    Cause.BASE: "os",
+    Cause.DEVELOPMENT: "c2",
+    Cause.CACHE: "c6",
+    Cause.DOCUMENTATION: "c5",
+    Cause.UNEXPLAINED: "rest",
+}
+_STEP_COLORS = {"engine": "engine", "stack": "c1"}  # as in the figure over time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A part of a bar, in bytes from the left edge; with an `outline` colour, drawn with a line."""
+
+    start: int
+    size: int
+    color: str
+    outline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """One row of a figure of bars."""
+
+    label: str
+    value: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Band:
+    """One layer of the stacked figure; `color` is its custom property on the page."""
+
+    label: str
+    color: str
+    values: tuple[int, ...]  # bytes, one per sample
+
+    @property
+    def peak_bytes(self) -> int:
+        """Return its highest value."""
+        return max(self.values, default=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plane:
+    """Axes in pixels; values from 0 up to `across` and `up`."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    across: float
+    up: float
+
+    def x(self, value: float) -> float:
+        """Return the place of a value on the horizontal axis."""
+        return self.left + (self.right - self.left) * value / self.across
+
+    def y(self, value: float) -> float:
+        """Return the height of a value."""
+        return self.bottom - (self.bottom - self.top) * value / self.up
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates of pages and figures; what is put in is escaped."""
+    found = Environment(
+        loader=PackageLoader("onegig.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"plain": plain, "log": lines, "px": format_pixels, "path": format_path}
+    return found
+
+
+def format_pixels(value: float) -> str:
+    """Return a number with at most one decimal."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def format_path(points: Sequence[tuple[float, float]]) -> str:
+    """Return the data of an SVG path along the points."""
+    return "M " + " L ".join(f"{format_pixels(x)} {format_pixels(y)}" for x, y in points)
+
+
+def round_ticks(highest: float, most: int = 6) -> range:
+    """Return round values from 0 to the highest, at most `most` steps of 1, 2 or 5 times 10^n."""
+    steps = (factor * 10**power for power in range(20) for factor in (1, 2, 5))
+    return range(0, int(highest) + 1, next(step for step in steps if highest / step <= most))
+
+
+def draw_waterfall(waterfall: Waterfall, key: str) -> str:
+    """Draw where a machine's memory goes."""
+    strips = waterfall_strips(waterfall)
+    bars = [
+        Bar(label=strip.label, value=strip.amount, pieces=(_strip_piece(strip),))
+        for strip in strips
+    ]
+    description = ", ".join(f"{bar.label} {bar.value}" for bar in bars)
+    title = f"Where the memory of {waterfall.machine} goes"
+    return _draw_bars(key, title, description, bars, row_height=30, mark=strips[0].end_bytes)
+
+
+def _strip_piece(strip: Strip) -> Piece:
+    looks = {"sold": ("none", "soft"), "free": ("free", "go"), "over": ("over", "")}
+    color, outline = looks.get(strip.kind) or (_STEP_COLORS.get(strip.label, "os"), "")
+    size = abs(strip.value_bytes)
+    return Piece(start=strip.start_bytes, size=size, color=color, outline=outline)
+
+
+def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
+    """Draw the bytes that images share with others, and those of their own."""
+    own = sum(image.own_bytes for image in report.images)
+    rows = [(TOGETHER, report.disk_bytes - own, own)]
+    rows += [
+        (image_name(image), image.shared_bytes, image.own_bytes) for image in images[:ROWS_SHOWN]
+    ]
+    bars = [
+        Bar(
+            label=name,
+            value=words.storage(shared + own),
+            pieces=(
+                Piece(start=0, size=shared, color="shared"),
+                Piece(start=shared, size=own, color="c1"),
+            ),
+        )
+        for name, shared, own in rows
+    ]
+    description = ", ".join(
+        f"{name} {words.storage(shared + own)}, {words.storage(own)} its own"
+        for name, shared, own in rows
+    )
+    return _draw_bars(key, "Image sizes", description, bars)
+
+
+def draw_causes(splits: Sequence[Split], key: str) -> str:
+    """Draw a bar for each image, in pieces by cause, what is useful on the left."""
+    bars = [
+        Bar(label=one.name, value=words.storage(one.size_bytes), pieces=_cause_pieces(one))
+        for one in splits[:ROWS_SHOWN]
+    ]
+    description = "; ".join(map(_describe_causes, splits[:ROWS_SHOWN]))
+    return _draw_bars(key, "Where the bytes of images go", description, bars)
+
+
+def _cause_pieces(split: Split) -> tuple[Piece, ...]:
+    sizes = [split.causes[cause] for cause in CAUSE_COLORS] + [split.dead_bytes]
+    starts = accumulate(sizes, initial=0)
+    colors = (*CAUSE_COLORS.values(), "over")
+    return tuple(
+        Piece(start=start, size=size, color=color)
+        for start, size, color in zip(starts, sizes, colors, strict=False)
+    )
+
+
+def _describe_causes(split: Split) -> str:
+    causes = [f"{cause} {words.storage(size)}" for cause, size in split.causes.items() if size]
+    parts = ", ".join((*causes, f"dead {words.storage(split.dead_bytes)}"))
+    return f"{split.name} {words.storage(split.size_bytes)}: {parts}"
+
+
+def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
+    """Return the colours in use: custom property, cause and its bytes in all splits."""
+    found = [
+        (color, cause.value, sum(one.causes[cause] for one in splits))
+        for cause, color in CAUSE_COLORS.items()
+    ]
+    found.append(("over", "dead", sum(one.dead_bytes for one in splits)))
+    return tuple(entry for entry in found if entry[2])
+
+
+def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
+    """Return what is stacked, from below: kernel and OS, engine, the largest services, the rest."""
+    samples = thin_out(memory.samples)
+    names = [service.name for service in memory.services]
+    series = [tuple(sample.service_bytes[i] for sample in samples) for i in range(len(names))]
+    order = sorted(range(len(names)), key=lambda i: -max(series[i], default=0))
+    shown = COLORED - 1 if len(order) == COLORED + 1 else COLORED  # no lone service is "other"
+    top, rest = order[:shown], order[shown:]
+    bands = [
+        Band(label="kernel and OS", color="os", values=(overhead_bytes,) * len(samples)),
+        Band(label="engine", color="engine", values=tuple(s.engine_bytes for s in samples)),
+    ]
+    bands += [
+        Band(label=names[i], color=f"c{place}", values=series[i])
+        for place, i in enumerate(top, start=1)
+    ]
+    if rest:
+        together = tuple(sum(series[i][at] for i in rest) for at in range(len(samples)))
+        label = words.plural(len(rest), "other service")
+        bands.append(Band(label=label, color="rest", values=together))
+    return tuple(bands if overhead_bytes else bands[1:])
+
+
+def thin_out(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return at most POINTS samples: of each stretch of time the one with the highest total."""
+    if len(samples) <= POINTS:
+        return tuple(samples)
+    edges = [at * len(samples) // POINTS for at in range(POINTS + 1)]
+    stretches = (samples[low:high] for low, high in pairwise(edges))
+    return tuple(max(stretch, key=lambda sample: sample.total_bytes) for stretch in stretches)
+
+
+def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, key: str) -> str:
+    """Draw memory over the window, stacked, with the limit."""
+    seconds = [sample.offset_seconds for sample in thin_out(memory.samples)]
+    limit = words.memory(limit_bytes, down=True)
+    peaks = ", ".join(f"{band.label} {words.memory(band.peak_bytes)}" for band in bands)
+    heights = list(accumulate((band.values for band in bands), _add, initial=(0,) * len(seconds)))
+    highest = max(limit_bytes, *heights[-1]) * 1.04 / Convention.MEMORY.mb
+    return _draw(
+        "memory.svg.j2",
+        key,
+        "Memory over the window of measurement",
+        f"limit {limit}; highest: {peaks}",
+        bands=bands,
+        layers=list(pairwise(heights)),
+        seconds=[second - seconds[0] for second in seconds],
+        first=seconds[0],
+        plane=Plane,
+        across=max(seconds[-1] - seconds[0], 0.1),
+        highest=highest,
+        mb=Convention.MEMORY.mb,
+        limit_bytes=limit_bytes,
+        limit=limit,
+        ticks=round_ticks,
+    )
+
+
+def _add(below: Sequence[int], values: Sequence[int]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(below, values, strict=True)))
+
+
+def _draw_bars(
+    key: str,
+    title: str,
+    description: str,
+    bars: Sequence[Bar],
+    *,
+    row_height: int = 24,
+    mark: int | None = None,
+) -> str:
+    return _draw(
+        "bars.svg.j2",
+        key,
+        title,
+        description,
+        bars=bars,
+        row_height=row_height,
+        mark=mark,
+        widest=max(piece.start + piece.size for bar in bars for piece in bar.pieces) or 1,
+        longest_value=max(len(bar.value) for bar in bars),
+    )
+
+
+def _draw(template: str, key: str, title: str, description: str, **values: object) -> str:
+    about = {"key": key, "title": title, "description": plain(description, 4000)}
+    return templates().get_template(template).render(**about, widths=WIDTHS, **values)
