@@ -53,16 +53,20 @@ markers =
 """
 
 
-def run_workers(folder: Path) -> str:
-    """Run the tests of a folder in three processes, as scripts/test does."""
-    shutil.copy(workers.__file__, folder)
-    (folder / "conftest.py").write_text('pytest_plugins = ["workers"]\n')
-    (folder / "pytest.ini").write_text(SETTINGS)
+def test_one_process_has_the_engine_and_a_measured_test_runs_alone(tmp_path: Path) -> None:
+    """Three processes run the tests of a folder, as those of scripts/test do."""
+    shutil.copy(workers.__file__, tmp_path)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["workers"]\n')
+    (tmp_path / "pytest.ini").write_text(SETTINGS)
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / f"test_{name}.py").write_text(ENGINE)
+    (tmp_path / "test_locks.py").write_text(LOCKS)
+    (tmp_path / "test_other.py").write_text("def test_it() -> None: ...\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     options = ["-n", "3", "--dist", "loadfile", "--strict-markers", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
-        cwd=folder,
+        cwd=tmp_path,
         env=kept,
         capture_output=True,
         text=True,
@@ -70,17 +74,5 @@ def run_workers(folder: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_one_process_runs_all_tests_of_the_engine(tmp_path: Path) -> None:
-    for name in ("a", "b", "c", "d"):
-        (tmp_path / f"test_{name}.py").write_text(ENGINE)
-    (tmp_path / "test_other.py").write_text("def test_it() -> None: ...\n")
-    assert "5 passed" in run_workers(tmp_path)
+    assert "7 passed" in done.stdout
     assert len({path.read_text() for path in tmp_path.glob("*.ran")}) == 1
-
-
-def test_a_measured_test_has_the_machine_to_itself(tmp_path: Path) -> None:
-    (tmp_path / "test_locks.py").write_text(LOCKS)
-    assert "2 passed" in run_workers(tmp_path)
