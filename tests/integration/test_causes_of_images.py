@@ -99,6 +99,6 @@ def test_a_bloated_image_is_told_each_of_its_mistakes(
     assert cache.endswith("in layer 4 left 0.9 MB in /root/.cache/pip")
     assert copies == "0.8 MB are duplicated in the image (/opt/again, /opt/model)"
     assert deleted.startswith("`RUN rm /tmp/object` in layer 7 deletes 0.7 MB (/tmp/object) of ")
-    assert stray == "`COPY . .` in layer 3 holds 0.6 MB that the image does not need (/app/.git)"
+    assert stray == "`COPY . .` in layer 3 copied 0.6 MB that the image does not need (/app/.git)"
     assert changed.startswith("`RUN chown -R 65532 /app/code && touch /made-by-hand` in layer 8 ")
     assert made.eliminable_bytes == made.dead_bytes + 900_000 + 800_000 + 600_000

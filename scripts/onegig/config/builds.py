@@ -11,9 +11,9 @@ from typing import Any
 
 from onegig.config.compose import Compose, explain
 from onegig.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile, platform_arguments
+from onegig.dockerfiles.dockerfile import Dockerfile
 from onegig.dockerfiles.stages import read_stages
 from onegig.files import read_text
-from onegig.images.fix_places import Dockerfile
 from onegig.model.stack import BuildInputs, Service, Stack, unescape
 from onegig.paths import from_here
 from onegig.process import CommandError

@@ -6,7 +6,7 @@ A name that is not in here is taken over as it is, and said to be unsure.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onegig.images.packages.development import is_development_name
+from onegig.images.packages.package import is_development_name
 
 # Debian's name -> Alpine's; "" for what Alpine's Python image has already, or busybox
 _RUNTIME = {

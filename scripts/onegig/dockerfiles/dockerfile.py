@@ -16,6 +16,14 @@ _FLAG = re.compile(r"(?<!\S)--[a-z][\w-]*(?:=\S+)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Dockerfile:
+    """A Dockerfile as it was when its image was built; `path` is what reports call it."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Instruction:
     """One instruction and the line it begins on, counted from 1."""
 

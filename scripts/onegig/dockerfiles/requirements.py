@@ -1,6 +1,6 @@
 """What a requirements file or a `pip install` names, and which of it is for development.
 
-Development dependencies are known by name (packages/development.py), by the file they stand in
+Development dependencies are known by name (images/packages/package.py), by the file they stand in
 (requirements-dev.txt) or, in a file that a resolver wrote, because only such packages need them
 ("# via pytest").
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from onegig.images.packages.development import is_development_name
+from onegig.images.packages.package import is_development_name
 
 BUILD_TOOLS = ("pip", "setuptools", "wheel")  # also needed at run time now and then: pkg_resources
 _NAME = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?=$|[=<>!~;@,\s(])")

@@ -23,7 +23,7 @@ from onegig.dockerfiles.requirements import (
     read_requirements,
 )
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
-from onegig.images.packages.development import is_development_name
+from onegig.images.packages.package import is_development_name
 from onegig.model.dockerfiles import Level, Remark
 from onegig.text import format_list
 

@@ -1,14 +1,31 @@
-"""One image's account: what its bytes are there for, which are dead, and what to change. Pure."""
+"""One image's accounting: what its bytes are there for, which are dead, what to change. Pure."""
 
 from collections.abc import Sequence
 
 from onegig.images.account import account
 from onegig.images.accounts import dive_remark
 from onegig.images.accounts.parity import dive_numbers
+from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.causes import explain, parts_of
 from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.layer import LayerIndex
+from onegig.images.manifests import ArchivedImage
+from onegig.images.reading.layers import instructions
 from onegig.model.images import Accounting
+
+
+def account_for(
+    layers: Sequence[LayerIndex], image: ArchivedImage, evidence: Evidence = NOTHING_KNOWN
+) -> Accounting:
+    """Account for an image; without evidence of its base, where FROM ends is guessed."""
+    made_by = instructions(image.history, len(layers))
+    return make_accounting(
+        layers,
+        made_by,
+        base_layers=count_base_layers(evidence, image.history, len(layers)),
+        is_base_known=evidence.layers is not None or any(made_by),
+        workdir=image.workdir,
+    )
 
 
 def make_accounting(
@@ -19,31 +36,30 @@ def make_accounting(
     is_base_known: bool = True,
     workdir: str,
 ) -> Accounting:
-    """Everything there is to say of an image's bytes.
+    """Return the accounting of an image's layers, lowest first.
 
     `instructions` are those of the layers, "" where unknown; `base_layers` is how many of the
     lowest layers came with FROM, a guess unless `is_base_known`; `workdir` is the config's. Raises
     AccountError, a bug of ours, should anything not add up.
     """
-    made, parity = account(layers), dive_numbers(layers)
-    files = explain(layers, made.live, instructions, base_layers=base_layers, workdir=workdir)
+    total, parity = account(layers), dive_numbers(layers)
+    files = explain(layers, total.live, instructions, base_layers=base_layers, workdir=workdir)
     live = live_fixes(files, instructions, base_layers=base_layers)
-    dead = dead_fixes(made.dead, instructions, base_layers=base_layers)
-    other = suggestions(files, base_layers=base_layers)
+    dead = dead_fixes(total.dead, instructions, base_layers=base_layers)
+    bases = suggestions(files, base_layers=base_layers)
+    dead_in_base = (each.bytes for each in total.dead if each.killer < base_layers)
     return Accounting(
-        live_bytes=made.live_bytes,
-        overwritten_bytes=made.overwritten_bytes,
-        deleted_bytes=made.deleted_bytes,
-        deleted_with_directory_bytes=made.deleted_with_directory_bytes,
-        metadata_bytes=made.metadata_bytes,
-        dead=made.dead,
+        live_bytes=total.live_bytes,
+        overwritten_bytes=total.overwritten_bytes,
+        deleted_bytes=total.deleted_bytes,
+        deleted_with_directory_bytes=total.deleted_with_directory_bytes,
+        metadata_bytes=total.metadata_bytes,
+        dead=total.dead,
         parts=parts_of(files),
-        fixes=in_order((*live, *dead, *other)),
-        eliminable_bytes=made.dead_bytes + sum(fix.bytes for fix in live),
+        fixes=in_order((*live, *dead, *bases)),
+        eliminable_bytes=total.dead_bytes + sum(fix.bytes for fix in live),
         parity=parity,
-        remark=dive_remark.explain(parity, made),
+        remark=dive_remark.explain(parity, total),
         base_layers=base_layers if is_base_known else None,
-        base_dead_bytes=sum(
-            one.bytes for one in made.dead if is_base_known and one.killer < base_layers
-        ),
+        base_dead_bytes=sum(dead_in_base) if is_base_known else 0,
     )

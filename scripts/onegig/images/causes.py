@@ -1,30 +1,40 @@
 """What every live byte of an image is there for: one cause each. Pure.
 
-Asked in this order, and the first that knows decides:
+The first of these that knows the file decides:
 
-1. what `COPY . /app` brought along by accident (strays.py);
-2. what the path alone says: caches, documentation, headers, tests (places.py); bytecode in
-   __pycache__ is a cache, unless it belongs to what only development needs: then it leaves with it;
-3. the package databases (owners.py);
-4. runtimes that are no packages, the base image, the instruction (unowned.py).
+1. `COPY . /app` brought it along by accident (path_causes.py: Strays);
+2. the path alone: caches, documentation, headers, tests (path_causes.py). Bytecode in __pycache__
+   is a cache, unless it belongs to a development dependency: then it leaves with that;
+3. the package databases of the finished image. By package: application, if pip installed it from a
+   folder of sources; development dependency, by name or because only such packages need it, also
+   in the base image: the full Debian Python image brings compilers; language runtime, by name; base
+   OS, if it came with the distribution or the base image; runtime dependency otherwise;
+4. runtimes that are not packages, the base image, the instruction (path_causes.py: Unowned).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from onegig.errors import AccountError
 from onegig.images.account import escaped
 from onegig.images.layer import Entry, LayerIndex
-from onegig.images.owners import Owner, owners
-from onegig.images.path_causes import BYTECODE, DEPTH, PATH, Place, folder_of, place_of, source_of
-from onegig.images.strays import Strays
-from onegig.images.unowned import Unowned
+from onegig.images.packages import apk, development_packages, dpkg, read_packages
+from onegig.images.packages.package import Package
+from onegig.images.path_causes import (
+    Reason,
+    Strays,
+    Unowned,
+    cause_of_path,
+    folder_of,
+    source_of,
+)
 from onegig.model.images import Cause, Part
 
+BYTECODE = "bytecode"
+MOST_PARTS = 60  # per cause; the rest becomes one more
 _shown = lru_cache(maxsize=2**12)(escaped)  # many files, few names
-MOST_PARTS = 60  # of one cause; the rest is one more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +48,6 @@ class Explained:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Why:
-    cause: Cause
-    name: str
-    kind: str
-
-
 def explain(
     layers: Sequence[LayerIndex],
     live: Sequence[tuple[int, Entry]],
@@ -53,93 +56,114 @@ def explain(
     base_layers: int,
     workdir: str,
 ) -> tuple[Explained, ...]:
-    """The cause of every live file. `base_layers`: how many of the lowest came with FROM."""
-    known = _Known(layers, live, instructions, base_layers=base_layers, workdir=workdir)
-    return tuple(_explained(at, entry, known.why(entry.path, at)) for at, entry in live)
+    """Return the cause of every live file; the lowest `base_layers` came with FROM."""
+    paths = [entry.path for _, entry in live]
+    owners = package_owners(layers, live, base_layers)
+    strays = Strays(layers, instructions, paths, base_layers=base_layers, workdir=workdir)
+    unowned = Unowned(instructions, base_layers=base_layers, workdir=workdir, paths=paths)
+
+    def reason(path: str, layer: int) -> Reason:
+        if stray := strays.folder(path, layer):
+            return Reason(Cause.DEVELOPMENT, stray)
+        if source := source_of(path):
+            of_source = reason(source, layer)
+            bytecode = Reason(Cause.CACHE, BYTECODE)
+            return of_source if of_source.cause is Cause.DEVELOPMENT else bytecode
+        owner, by_path = owners.get(path), cause_of_path(path)
+        if by_path is not None:
+            return _combined(path, by_path, owner)
+        return owner or unowned.reason(path, layer)
+
+    return tuple(_explained(layer, entry, reason(entry.path, layer)) for layer, entry in live)
 
 
 def parts_of(files: Sequence[Explained]) -> tuple[Part, ...]:
-    """The files by cause, name and layer: causes in their order, the largest part of each first.
+    """Group the files by cause, name and layer: causes in their order, the largest parts first.
 
-    A part lies in one layer, so that what images share can be told apart. Raises AccountError, a
-    bug of ours, should the parts not add up to the files.
+    A part lies in one layer, so that shared parts of images can be recognised. Raises AccountError,
+    a bug of ours, should the parts not add up to the files.
     """
     groups: defaultdict[tuple[Cause, str, str, int], list[Explained]] = defaultdict(list)
     for file in files:
         groups[file.cause, file.name, file.kind, file.layer].append(file)
     by_cause: defaultdict[Cause, list[Part]] = defaultdict(list)
     for (cause, name, kind, layer), members in groups.items():
-        by_cause[cause].append(_part(cause, name, kind, layer, members))
+        part = Part(
+            cause=cause,
+            name=name,
+            kind=kind,
+            bytes=sum(file.entry.size for file in members),
+            files=len(members),
+            layers=(layer,),
+        )
+        by_cause[cause].append(part)
     parts = tuple(part for cause in Cause for part in _bounded(by_cause[cause]))
     if sum(part.bytes for part in parts) != sum(file.entry.size for file in files):
         raise AccountError("the parts of an image do not add up to its live bytes")
     return parts
 
 
-class _Known:
-    """Everything that is known of one image, asked for one path after the other."""
+def package_owners(
+    layers: Sequence[LayerIndex], live: Sequence[tuple[int, Entry]], base_layers: int
+) -> Mapping[str, Reason]:
+    """Map every path that a package database lists to its package and what that is there for.
 
-    def __init__(
-        self,
-        layers: Sequence[LayerIndex],
-        live: Sequence[tuple[int, Entry]],
-        instructions: Sequence[str],
-        *,
-        base_layers: int,
-        workdir: str,
-    ) -> None:
-        paths = [entry.path for _, entry in live]
-        self._owners = owners(layers, live, base_layers)
-        self._strays = Strays(layers, instructions, paths, base_layers=base_layers, workdir=workdir)
-        self._unowned = Unowned(
-            instructions,
-            base_layers=base_layers,
-            workdir=workdir,
-            paths=paths,
-        )
-
-    def why(self, path: str, layer: int) -> _Why:
-        """The cause of one file and its name."""
-        if stray := self._strays.folder(path, layer):
-            return _Why(Cause.DEVELOPMENT, stray, PATH)
-        if source := source_of(path):
-            why = self.why(source, layer)
-            return why if why.cause is Cause.DEVELOPMENT else _Why(Cause.CACHE, BYTECODE, PATH)
-        owner, place = self._owners.get(path), place_of(path)
-        if place is not None:
-            return _placed(path, place, owner)
-        if owner is not None:
-            return _Why(owner.cause, owner.name, owner.kind)
-        reason = self._unowned.reason(path, layer)
-        return _Why(reason.cause, reason.name, PATH)
+    The lowest layer with a distribution's database tells which packages are the distribution's own.
+    """
+    contents = {
+        entry.path: layers[at].contents[entry.path]
+        for at, entry in live
+        if entry.path in layers[at].contents
+    }
+    packages = read_packages(contents, {entry.path for _, entry in live})
+    indexed = (at for at, layer in enumerate(layers) if _system_packages([layer]))
+    distribution = _system_packages(layers[: next(indexed, len(layers) - 1) + 1])
+    base = distribution | _system_packages(layers[:base_layers])
+    own = [package for package in packages if (package.kind, package.name) in distribution]
+    development = development_packages(packages, own)
+    owners: dict[str, Reason] = {}
+    for package in packages:
+        is_base = (package.kind, package.name) in base
+        cause = _cause(package, is_development=package in development, is_base=is_base)
+        owner = Reason(cause, str(package), package.kind)
+        for path in package.files:
+            owners.setdefault(path, owner)
+    return owners
 
 
-def _placed(path: str, place: Place, owner: Owner | None) -> _Why:
-    leaves_with_it = owner is not None and owner.cause is Cause.DEVELOPMENT and not place.is_folder
-    if owner is not None and (place.cause is owner.cause or leaves_with_it):
-        return _Why(owner.cause, owner.name, owner.kind)
-    if place.is_folder:
-        return _Why(place.cause, place.name, PATH)
+def _cause(package: Package, *, is_development: bool, is_base: bool) -> Cause:
+    if package.own:
+        return Cause.APPLICATION
+    if is_development:
+        return Cause.DEVELOPMENT
+    if package.is_runtime:
+        return Cause.RUNTIME
+    return Cause.BASE if is_base else Cause.DEPENDENCY
+
+
+def _system_packages(layers: Sequence[LayerIndex]) -> frozenset[tuple[str, str]]:
+    """Kind and name of the distribution's packages at the top of these layers."""
+    contents = {path: content for layer in layers for path, content in layer.contents.items()}
+    packages = (*apk.read(contents), *dpkg.read(contents))
+    return frozenset((package.kind, package.name) for package in packages)
+
+
+def _combined(path: str, by_path: Reason, owner: Reason | None) -> Reason:
+    """Join what the path says with what the package database says."""
     if owner is not None:
-        return _Why(place.cause, f"{place.name} of {owner.name}", owner.kind)
-    return _Why(place.cause, f"{place.name} in {folder_of(path, DEPTH)}", PATH)
+        leaves_with_owner = owner.cause is Cause.DEVELOPMENT and not by_path.is_folder
+        if by_path.cause is owner.cause or leaves_with_owner:
+            return owner
+    if by_path.is_folder:
+        return by_path
+    if owner is not None:
+        return Reason(by_path.cause, f"{by_path.name} of {owner.name}", owner.kind)
+    return replace(by_path, name=f"{by_path.name} in {folder_of(path)}")
 
 
-def _explained(layer: int, entry: Entry, why: _Why) -> Explained:
-    return Explained(
-        layer=layer, entry=entry, cause=why.cause, name=_shown(why.name), kind=why.kind
-    )
-
-
-def _part(cause: Cause, name: str, kind: str, layer: int, files: Sequence[Explained]) -> Part:
-    return Part(
-        cause=cause,
-        name=name,
-        kind=kind,
-        bytes=sum(file.entry.size for file in files),
-        files=len(files),
-        layers=(layer,),
-    )
+def _explained(layer: int, entry: Entry, reason: Reason) -> Explained:
+    name = _shown(reason.name)
+    return Explained(layer=layer, entry=entry, cause=reason.cause, name=name, kind=reason.kind)
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[Part]:
@@ -148,15 +172,12 @@ def _bounded(parts: Iterable[Part]) -> Iterator[Part]:
     yield from ordered[:MOST_PARTS]
     rest = ordered[MOST_PARTS:]
     for layers in sorted({part.layers for part in rest}):
-        yield _together([part for part in rest if part.layers == layers])
-
-
-def _together(parts: Sequence[Part]) -> Part:
-    kinds = {part.kind for part in parts}
-    return replace(
-        parts[0],
-        name="",
-        kind=kinds.pop() if len(kinds) == 1 else "",
-        bytes=sum(part.bytes for part in parts),
-        files=sum(part.files for part in parts),
-    )
+        members = [part for part in rest if part.layers == layers]
+        kinds = {part.kind for part in members}
+        yield replace(
+            members[0],
+            name="",
+            kind=kinds.pop() if len(kinds) == 1 else "",
+            bytes=sum(part.bytes for part in members),
+            files=sum(part.files for part in members),
+        )

@@ -18,9 +18,10 @@ from onegig.engine.images import EngineImage
 from onegig.engine.owned import new_run
 from onegig.errors import InspectError
 from onegig.images import dive
-from onegig.images.accounted import account_for
+from onegig.images.accounting import account_for
 from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache
+from onegig.images.duplicates import find_duplicates
 from onegig.images.layer import LayerIndex
 from onegig.images.manifests import ArchivedImage
 from onegig.images.reading.contents import settle
@@ -33,8 +34,9 @@ from onegig.images.reading.stored import ReadableLayer, StoredLayer
 from onegig.images.reading.tar_split import UnpackedLayer
 from onegig.images.reading.weighing import weigh
 from onegig.images.records import ImageRecord, LayerRecord
+from onegig.images.sharing import stack_digest
 from onegig.images.spool import Spool, write_docker_archive
-from onegig.model.images import Accounting, Dive
+from onegig.model.images import Accounting, Dive, Duplicate
 from onegig.model.measured import Unknown
 
 THREADS_PER_CPU = 2
@@ -255,3 +257,32 @@ def _pool(
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def duplicates_among(
+    images: Sequence[EngineImage],
+    indexes: Mapping[str, LayerIndex],
+    cache: Cache,
+    source: ImageSource,
+) -> tuple[Duplicate, ...]:
+    """Return the duplicates of these images; `indexes` are those of this run, by diff_id.
+
+    Layers that neither this run nor the cache knows take no part, nor do contents that could be
+    read when their layer was new and can't be any more.
+    """
+    known = dict(indexes)
+    for diff_id in {each for image in images for each in image.diff_ids} - known.keys():
+        index = cache.index(diff_id)
+        if index is not None:
+            known[diff_id] = index
+    unpacked = filter(None, map(source.unpacked, images))
+    readable = {layer.diff_id: layer for each in unpacked for layer in each.layers}
+    settled, _ = settle(known.values(), readable)
+    layers = {
+        image.reference: [settled[diff_id] for diff_id in image.diff_ids if diff_id in settled]
+        for image in images
+    }
+    duplicates = find_duplicates(layers)
+    digest = stack_digest({image.reference: image.image_id for image in images})
+    cache.keep_duplicates(digest, duplicates)
+    return duplicates

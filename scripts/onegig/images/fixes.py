@@ -1,29 +1,39 @@
-"""What to change in a Dockerfile so that an image gets smaller, what saves most first. Pure.
+"""Fixes of a Dockerfile that make its image smaller, the largest saving first. Pure.
 
-No byte is in two fixes: every live file has at most one remedy, copies are looked for among files
-that have none, and dead bytes are none of the live ones. Layers count from 1 in the texts.
+No byte is in two fixes: every live file has at most one remedy, duplicates are looked for among
+files that have none, and dead bytes are not live. Layers count from 1 in the texts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from onegig.dockerfiles.dockerfile import Dockerfile, line_of
+from onegig.dockerfiles.instructions import is_copied
 from onegig.images.causes import Explained
-from onegig.images.copies import copy_fixes
-from onegig.images.dead_fixes import loss_fixes
+from onegig.images.path_causes import folder_of
 from onegig.images.remedies import BASE, Remedy, remedy_of
-from onegig.images.sentences import layer_of, listing, size_of
-from onegig.model.images import Cause, Dead, Fix
+from onegig.model.images import Accounting, Cause, Dead, Fate, Fix, Image, ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.sizes import Convention, format_mb
+from onegig.text import format_list, format_rest
 
 FLOOR_BYTES = 100_000  # less is not worth a line
 MOST_FIXES = 100
 DEBIAN_BYTES = 30_000_000  # of a Debian base, from which on another one is suggested
-ALPINE = "Alpine's takes 8.5 MB"
+DUPLICATE_BYTES = 4096  # smaller files are alike by chance
+_INSTRUCTION_LENGTH = 70
+_NAMES = 3  # in a list; the others are counted
+_DELETED = (Fate.DELETED, Fate.DELETED_WITH_DIRECTORY)
+_UPGRADES = ("apk upgrade", "apt-get upgrade", "apt upgrade", "dist-upgrade", "full-upgrade")
+_DATABASES = ("var/lib/dpkg/", "var/lib/apt/", "var/cache/", "lib/apk/", "usr/lib/apk/", "etc/")
+_INSTALLING = "every RUN that installs packages does that, so install them in one RUN"
 
 
 def live_fixes(
     files: Sequence[Explained], instructions: Sequence[str], *, base_layers: int
 ) -> tuple[Fix, ...]:
-    """What keeps live files out that need not be there."""
+    """Return the fixes that keep unneeded files out of the image."""
     groups: defaultdict[tuple[Remedy, int | None], list[Explained]] = defaultdict(list)
     rest = []
     for file in files:
@@ -34,47 +44,198 @@ def live_fixes(
             groups[BASE, None].append(file)
         else:
             groups[remedy, file.layer].append(file)
-    named = (_fix(remedy, members, instructions) for (remedy, _), members in groups.items())
-    return _worth((*named, *copy_fixes(rest, base_layers=base_layers)))
+    fixes = [_remedy_fix(remedy, members, instructions) for (remedy, _), members in groups.items()]
+    return _worthwhile((*fixes, *_duplicate_fixes(rest, base_layers)))
 
 
 def dead_fixes(
     dead: Sequence[Dead], instructions: Sequence[str], *, base_layers: int
 ) -> tuple[Fix, ...]:
-    """What keeps a layer from adding what a later one makes unreachable."""
-    return _worth(loss_fixes(dead, instructions, base_layers=base_layers))
+    """Return the fixes for bytes that a later layer deletes, replaces or copies.
+
+    There is one fix for what one layer did to another's files in one way.
+    """
+    groups: defaultdict[tuple[int, int, bool, bool], list[Dead]] = defaultdict(list)
+    for each in dead:
+        key = each.layer, each.killer, each.fate in _DELETED, each.fate is Fate.METADATA
+        groups[key].append(each)
+    return _worthwhile(_dead_fix(group, instructions, base_layers) for group in groups.values())
 
 
 def suggestions(files: Iterable[Explained], *, base_layers: int) -> tuple[Fix, ...]:
-    """Another base, of 0 bytes: what it would save is known when it was tried."""
-    debian = [file for file in files if file.cause is Cause.BASE and file.layer < base_layers]
-    total = sum(file.entry.size for file in debian)
-    if total < DEBIAN_BYTES or all(file.kind != "dpkg" for file in debian):
+    """Suggest another base, as a fix of 0 bytes: the saving is known when it was tried."""
+    base = [file for file in files if file.cause is Cause.BASE and file.layer < base_layers]
+    total = sum(file.entry.size for file in base)
+    if total < DEBIAN_BYTES or all(file.kind != "dpkg" for file in base):
         return ()
     text = (
-        f"the base OS takes {size_of(total)}, {ALPINE}: try an -alpine base (not measured, so not "
-        "counted)"
+        f"the base OS takes {_size(total)}, Alpine's takes 8.5 MB: try an -alpine base "
+        "(not measured, so not counted)"
     )
     return (Fix(bytes=0, text=text, layer=0),)
 
 
 def in_order(fixes: Iterable[Fix]) -> tuple[Fix, ...]:
-    """What saves most first."""
+    """Sort fixes, the largest saving first."""
     return tuple(sorted(fixes, key=lambda fix: (-fix.bytes, fix.text)))[:MOST_FIXES]
 
 
-def _worth(fixes: Iterable[Fix]) -> tuple[Fix, ...]:
+def place_fixes(report: ImagesReport, files: Mapping[str, Dockerfile]) -> ImagesReport:
+    """Add to each fix the line of the Dockerfile to change; `files` are by service.
+
+    A fix of a layer that came with the base image gets the line that names the base.
+    """
+    return replace(report, images=tuple(_placed(image, files) for image in report.images))
+
+
+def _placed(image: Image, files: Mapping[str, Dockerfile]) -> Image:
+    account = image.accounting
+    file = next((files[name] for name in image.services if name in files), None)
+    if file is None or isinstance(account, Missing):
+        return image
+    fixes = tuple(_with_line(fix, image, file) for fix in account.fixes)
+    placed: Accounting = replace(account, fixes=fixes)
+    return replace(image, accounting=placed)
+
+
+def _with_line(fix: Fix, image: Image, file: Dockerfile) -> Fix:
+    if fix.layer is None or fix.place:
+        return fix
+    line = line_of(file.text, image.layers[fix.layer].instruction)
+    return replace(fix, place=f"{file.path}:{line}")
+
+
+def _worthwhile(fixes: Iterable[Fix]) -> tuple[Fix, ...]:
     return tuple(fix for fix in fixes if fix.bytes >= FLOOR_BYTES)
 
 
-def _fix(remedy: Remedy, files: Sequence[Explained], instructions: Sequence[str]) -> Fix:
+def _remedy_fix(remedy: Remedy, files: Sequence[Explained], instructions: Sequence[str]) -> Fix:
     sizes: defaultdict[str, int] = defaultdict(int)
     layers: defaultdict[int, int] = defaultdict(int)
     for file in files:
         sizes[file.name] += file.entry.size
         layers[file.layer] += file.entry.size
     layer = max(layers, key=lambda at: layers[at])
-    total, names = sum(layers.values()), listing(sizes)
-    subject = "the base image" if remedy is BASE else layer_of(instructions, layer)
-    advice = f"{remedy.says}: {remedy.how}".format(size=size_of(total), names=names)
+    total = sum(layers.values())
+    subject = "the base image" if remedy is BASE else _layer(instructions, layer)
+    advice = f"{remedy.problem}: {remedy.advice}".format(size=_size(total), names=_listed(sizes))
     return Fix(bytes=total, text=f"{subject} {advice}", layer=layer)
+
+
+def _duplicate_fixes(files: Iterable[Explained], base_layers: int) -> Iterable[Fix]:
+    """One fix for all contents that the same folders hold.
+
+    Duplicates that only the base image has are left alone: nobody can do anything about them.
+    """
+    alike: defaultdict[bytes, list[Explained]] = defaultdict(list)
+    for file in files:
+        if file.entry.size >= DUPLICATE_BYTES and file.entry.digest:
+            alike[file.entry.digest].append(file)
+    groups: defaultdict[tuple[str, ...], list[list[Explained]]] = defaultdict(list)
+    for copies in alike.values():
+        if len(copies) > 1 and max(copy.layer for copy in copies) >= base_layers:
+            folders = {folder_of(copy.entry.path, 3) for copy in copies}
+            groups[tuple(sorted(folders))].append(copies)
+    return map(_duplicate_fix, groups.values())
+
+
+def _duplicate_fix(contents: list[list[Explained]]) -> Fix:
+    largest = max(contents, key=lambda copies: copies[0].entry.size)
+    paths = [f"/{copy.entry.path}" for copy in largest]
+    saved = sum(copy.entry.size for copies in contents for copy in copies[1:])
+    names = (format_list(paths, _NAMES), format_rest(len(contents) - 1, "files"))
+    where = "; ".join(filter(None, names))
+    return Fix(
+        bytes=saved,
+        text=f"{_size(saved)} are duplicated in the image ({where}): keep one, link to it",
+        layer=max(copy.layer for copies in contents for copy in copies),
+    )
+
+
+def _dead_fix(group: Sequence[Dead], instructions: Sequence[str], base_layers: int) -> Fix:
+    first, total = group[0], sum(dead.bytes for dead in group)
+    what, layer = _contents(group, total), first.killer
+    subject = _layer(instructions, first.killer)
+    in_base = first.layer < base_layers
+    owner = "the base image" if in_base else _layer(instructions, first.layer)
+    copied = not in_base and is_copied(instructions[first.layer])
+    is_database = all(each.path.startswith(_DATABASES) for dead in group for each in dead.largest)
+    if first.killer < base_layers:
+        text = f"the base image holds {what} that no container can reach: choose a smaller one"
+    elif first.fate in _DELETED:
+        layer = first.layer
+        text = f"{subject} deletes {what} of {owner}, which stay in it: "
+        text += _delete_advice(in_base=in_base, copied=copied)
+    elif first.fate is Fate.METADATA:
+        text = f"{subject} duplicates {what} of {owner}"
+        if is_database:
+            text += f": {_INSTALLING}"
+        elif is_copied(instructions[first.killer]):
+            text += ": copy them once"
+        else:
+            advice = _metadata_advice(instructions[first.killer], in_base=in_base, copied=copied)
+            text += f" to change their owner, mode or time: {advice}"
+    else:
+        text = f"{subject} replaces {what} of {owner}: "
+        advice = _replace_advice(instructions[first.killer], in_base=in_base)
+        text += _INSTALLING if is_database else advice
+    return Fix(bytes=total, text=text, layer=layer)
+
+
+def _delete_advice(*, in_base: bool, copied: bool) -> str:
+    if in_base:
+        return "start from a base without them"
+    if copied:
+        return "exclude them in .dockerignore, or COPY --from a stage where they are deleted"
+    return "delete them in the RUN that creates them, or build in a separate stage"
+
+
+def _metadata_advice(killer: str, *, in_base: bool, copied: bool) -> str:
+    if in_base:
+        return "leave the base image's files as they are"
+    if copied:
+        is_owner = any(command in killer for command in ("chown", "chgrp"))
+        return f"use COPY {'--chown' if is_owner else '--chmod'} there"
+    return "change owner and mode in the RUN that creates them"
+
+
+def _replace_advice(killer: str, *, in_base: bool) -> str:
+    if any(command in killer for command in _UPGRADES):
+        return "build on a newer base image instead of upgrading it"
+    if in_base:
+        return "both stay; start from a base that has the right ones"
+    return "both stay; create them once, or in one RUN"
+
+
+def _contents(group: Sequence[Dead], total: int) -> str:
+    """Their size, how many files they are, and the largest two of them."""
+    largest = {f"/{each.path}": each.bytes for dead in group for each in dead.largest if each.bytes}
+    files = sum(dead.files for dead in group)
+    if files == 1 or len(largest) == 1:
+        return f"{_size(total)} ({next(iter(largest), 'an empty file')})"
+    names = sorted(largest, key=lambda name: (-largest[name], name))[:2]
+    more = ", ..." if files > len(names) else ""
+    return f"{_size(total)} in {files:,} files ({', '.join(names)}{more})"
+
+
+def _size(count_bytes: int) -> str:
+    return format_mb(count_bytes, Convention.STORAGE)
+
+
+def _layer(instructions: Sequence[str], layer: int) -> str:
+    """An instruction and its layer, counted from 1: "`RUN make` in layer 3"."""
+    instruction = " ".join(instructions[layer].replace("`", "'").split())
+    place = f"layer {layer + 1}"
+    if not instruction:
+        return place
+    if len(instruction) > _INSTRUCTION_LENGTH:
+        instruction = instruction[: _INSTRUCTION_LENGTH - 1].rstrip() + "…"
+    return f"`{instruction}` in {place}"
+
+
+def _listed(sizes: Mapping[str, int]) -> str:
+    """The largest and how many more: "mypy 2.4.1 61 MB, ruff 26 MB and 9 more"."""
+    names = sorted(sizes, key=lambda name: (-sizes[name], name))
+    if len(names) == 1:
+        return names[0]
+    return format_list([f"{name} {_size(sizes[name])}" for name in names], _NAMES)

@@ -110,7 +110,7 @@ def _learn(
                 progress(_summary(image, outcome))
         cache.prune()
     if duplicates is None:
-        from onegig.images.accounted import duplicates_among
+        from onegig.images.examine import duplicates_among
 
         known = [image for image in images if image.image_id in records]
         duplicates = duplicates_among(known, indexes, cache, source)

@@ -13,7 +13,7 @@ from onegig.images import trivy
 from onegig.images.archive import Archive
 from onegig.images.bases import base_evidence
 from onegig.images.cache import open_cache
-from onegig.images.fix_places import place_fixes
+from onegig.images.fixes import place_fixes
 from onegig.images.inspect import inspect_images
 from onegig.images.inspected import inspect_others
 from onegig.images.reading.source import Engine as EngineSource

@@ -8,7 +8,7 @@ import pytest
 from factories import make_images, make_memory, make_service
 from onegig.config.builds import read_dockerfiles
 from onegig.github.gate import find_dockerfiles
-from onegig.images.fix_places import place_fixes
+from onegig.images.fixes import place_fixes
 from onegig.model.images import Accounting, ImagesReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack

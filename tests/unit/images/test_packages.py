@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hand_made import apk_database
-from onegig.images.packages import is_database, read_packages
-from onegig.images.packages.development import development_packages
+from onegig.images.packages import development_packages, is_database, read_packages
 from onegig.images.packages.package import Package
 
 SITE = "usr/local/lib/python3.13/site-packages"

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images import path_causes, unowned
+from onegig.images import path_causes
 from onegig.images.packages import READERS, is_database
 
 NAMES = """
@@ -19,21 +19,11 @@ WORDS = st.sampled_from(NAMES.split())
 PATHS = st.lists(WORDS, min_size=1, max_size=7).map("/".join)
 
 
-def words_of(path: str) -> tuple[bool, ...]:
-    """Which of the patterns in path_causes.py match, whatever is asked first."""
-    patterns = (
-        path_causes._TRANSLATION,
-        path_causes._HEADER,
-        path_causes._STATIC,
-        path_causes._TESTS,
-    )
-    return tuple(bool(one.fullmatch(path)) for one in (*patterns, path_causes._PYTHON_TESTS))
-
-
 @given(PATHS)
-def test_a_place_is_found_by_its_pattern(path: str) -> None:
-    found = path_causes.place_of(path)
-    assert (found is not None) == (bool(path_causes._FOLDER.fullmatch(path)) or any(words_of(path)))
+def test_a_cause_is_found_by_its_pattern(path: str) -> None:
+    patterns = [path_causes._FOLDER, path_causes._STATIC, *(row[-1] for row in path_causes._KINDS)]
+    found = path_causes.cause_of_path(path)
+    assert (found is not None) == any(pattern.fullmatch(path) for pattern in patterns)
     assert bool(path_causes.source_of(path)) == bool(path_causes._BYTECODE.fullmatch(path))
 
 
@@ -44,8 +34,8 @@ def test_a_database_is_found_by_its_pattern(path: str) -> None:
 
 @given(PATHS)
 def test_a_runtime_is_found_by_its_pattern(path: str) -> None:
-    matches: list[re.Match[str] | None] = [one.fullmatch(path) for _, one in unowned._RUNTIME]
-    assert bool(unowned._ANY_RUNTIME.fullmatch(path)) == any(matches)
-    assert not unowned._GEM.fullmatch(path) or "gems/" in path
-    assert not unowned._MODULE.fullmatch(path) or "-packages/" in path
-    assert not unowned._LIBRARY.fullmatch(path) or ".so" in path
+    matches: list[re.Match[str] | None] = [one.fullmatch(path) for _, one in path_causes._RUNTIME]
+    assert bool(path_causes._ANY_RUNTIME.fullmatch(path)) == any(matches)
+    assert not path_causes._GEM.fullmatch(path) or "gems/" in path
+    assert not path_causes._MODULE.fullmatch(path) or "-packages/" in path
+    assert not path_causes._LIBRARY.fullmatch(path) or ".so" in path

@@ -1,8 +1,8 @@
 """Why dive and the exact account disagree, in one line. Pure."""
 
 from onegig.images.account import Account
-from onegig.images.sentences import size_of
 from onegig.model.images import Parity
+from onegig.model.sizes import Convention, format_mb
 
 LEAST_BYTES = 100_000  # what shows in the first decimal of MB
 UNSEEN = "it does not see what was removed with its directory ({})"
@@ -22,10 +22,11 @@ def explain(parity: Parity, account: Account) -> str:
     if abs(wasted - dead) < LEAST_BYTES:
         return ""
     unseen = account.deleted_with_directory_bytes
-    reasons = [UNSEEN.format(size_of(unseen))] if unseen else []
+    reasons = [UNSEEN.format(format_mb(unseen, Convention.STORAGE))] if unseen else []
     if wasted > dead - unseen:
         reasons.append(TWICE)
     elif wasted < dead - unseen:
         reasons.append(LEFT_OUT)
     why = ", and ".join(reasons)
-    return f"dive finds {size_of(wasted)} wasted, {size_of(dead)} are dead: {why}"
+    sizes = [format_mb(each, Convention.STORAGE) for each in (wasted, dead)]
+    return f"dive finds {sizes[0]} wasted, {sizes[1]} are dead: {why}"

@@ -3,22 +3,22 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from onegig.images.packages.package import Package
+from onegig.images.packages.package import Package, text_of
 
 DATABASE = re.compile(r"(usr/)?lib/apk/db/installed|etc/apk/world")
-INSTALLED = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
-WORLD = "etc/apk/world"  # what somebody asked for by name
+_INSTALLED = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
+_WORLD = "etc/apk/world"  # what somebody asked for by name
 _VERSION = re.compile(r"[<>=~@].*")
 
 
 def read(
     contents: Mapping[str, bytes],
-    paths: Collection[str],  # noqa: ARG001 - all readers are asked alike
+    paths: Collection[str] = (),  # noqa: ARG001 - all readers have the same signature
 ) -> Iterator[Package]:
-    """The packages of both places that a database can be in."""
-    world = _names(_text(contents, WORLD)) if WORLD in contents else None
-    for path in INSTALLED:
-        for block in _text(contents, path).split("\n\n"):
+    """Yield the packages of both paths that a database can be at."""
+    world = _names(text_of(contents, _WORLD)) if _WORLD in contents else None
+    for path in _INSTALLED:
+        for block in text_of(contents, path).split("\n\n"):
             if "P:" in block:
                 yield _package(block, world)
 
@@ -50,7 +50,3 @@ def _package(block: str, world: frozenset[str] | None) -> Package:
 def _names(text: str) -> frozenset[str]:
     """Names without versions and repositories; "!name" is a conflict, not a need."""
     return frozenset(_VERSION.sub("", word) for word in text.split() if word[0] != "!")
-
-
-def _text(contents: Mapping[str, bytes], path: str) -> str:
-    return contents.get(path, b"").decode("utf-8", "surrogateescape")

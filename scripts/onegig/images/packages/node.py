@@ -1,6 +1,6 @@
 """Node's packages: the folders in node_modules that have a package.json.
 
-npm's own lock file in there knows which of them are for development only.
+npm's own lock file in there tells which of them are for development only.
 """
 
 import json
@@ -21,21 +21,21 @@ _ROOT = re.compile(rf"(.*node_modules/{_INSIDE})/.*")  # the innermost one
 
 
 def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Package]:
-    """Every package with the files that are not of a package inside of it."""
-    within: defaultdict[str, set[str]] = defaultdict(set)
+    """Yield every package with its files, but for those of a package inside of it."""
+    files_by_root: defaultdict[str, set[str]] = defaultdict(set)
     for path in paths:
         if root := _root(path, paths):
-            within[root].add(path)
+            files_by_root[root].add(path)
     development = set(_development(contents))
-    for root, files in sorted(within.items()):
-        about = _object(contents, f"{root}/package.json")
-        name = str(about.get("name") or root.rpartition("node_modules/")[2])
+    for root, files in sorted(files_by_root.items()):
+        manifest = _object(contents, f"{root}/package.json")
+        name = str(manifest.get("name") or root.rpartition("node_modules/")[2])
         yield Package(
             kind="npm",
             name=name,
-            version=str(about.get("version") or ""),
+            version=str(manifest.get("version") or ""),
             files=frozenset(files),
-            needs=frozenset(_members(about, "dependencies")),
+            needs=frozenset(_members(manifest, "dependencies")),
             answers_to=frozenset((name,)),
             development=root in development,
         )
@@ -48,7 +48,7 @@ def _root(path: str, paths: Collection[str]) -> str:
 
 
 def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
-    """Folders of packages that are for development, by lock file or the application's own word."""
+    """Folders that the lock file or the application's package.json lists for development."""
     for path in contents:
         folder, _, name = path.rpartition("/")
         prefix = f"{folder}/" if folder else ""
@@ -58,8 +58,8 @@ def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
                 if isinstance(about, dict) and about.get("dev"):
                     yield f"{above}{place}"
         elif name == "package.json" and "node_modules/" not in path:
-            for wanted in _members(_object(contents, path), "devDependencies"):
-                yield f"{prefix}node_modules/{wanted}"
+            for tool in _members(_object(contents, path), "devDependencies"):
+                yield f"{prefix}node_modules/{tool}"
 
 
 def _object(contents: Mapping[str, bytes], path: str) -> dict[str, Any]:

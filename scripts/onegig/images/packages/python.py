@@ -1,7 +1,7 @@
 """Python's distributions: *.dist-info and *.egg-info (PyPA: "Recording installed projects").
 
-RECORD lists a distribution's files. What it doesn't list, and all files of images that drop it,
-belongs to whose top-level module or folder it lies in.
+RECORD lists a distribution's files. A file that it doesn't list, as in images that drop it, belongs
+to the distribution whose top-level module or folder it lies in.
 """
 
 import csv
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import basename, dirname, normpath
 
-from onegig.images.packages.package import Package
+from onegig.images.packages.package import Package, text_of
 
 INFO = r"[^/]+\.(?:dist|egg)-info"
 DATABASE = re.compile(
@@ -22,16 +22,15 @@ _FOLDER = re.compile(rf"((?:.*/)?{INFO})(?:/.+)?")  # distutils wrote a file of 
 _NAMED = re.compile(r"(?P<name>.+?)(?:-(?P<version>\d[^-]*))?(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _NEED = re.compile(r"^Requires-Dist: *([\w.-]+)(.*)$", re.MULTILINE)
 _EXTRA = re.compile(r"\bextra *==")
-_FIELD = {key: re.compile(rf"^{key}: *(.+)$", re.MULTILINE) for key in ("Name", "Version")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Folder:
-    """One *.dist-info: where, its texts, and the files it says are its own."""
+class _Info:
+    """One *.dist-info: its path and texts, and the files that it lists."""
 
     path: str
     metadata: str
-    recorded: frozenset[str]
+    files: frozenset[str]
     tops: frozenset[str]
     from_sources: bool  # `pip install .`
 
@@ -42,85 +41,80 @@ class _Folder:
 
 
 def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Package]:
-    """The distributions of every site-packages there is, those inside of others left out."""
-    folders = _folders(contents, paths)
-    tops = {(folder.site, top) for folder in folders for top in folder.tops}
-    folders = [folder for folder in folders if not _is_vendored(folder, tops)]
-    owned = frozenset().union(*(folder.recorded for folder in folders))
-    loose = _loose(paths, owned, {folder.site for folder in folders})
-    asked = {folder.path for folder in folders if f"{folder.path}/REQUESTED" in paths}
-    for folder in folders:
-        rest = (path for top in folder.tops for path in loose[folder.site, top])
-        files = folder.recorded.union(rest)
-        yield _package(folder, files, asked=folder.path in asked or not asked)
+    """Yield the distributions of every site-packages, but for those inside of others."""
+    infos = _infos(contents, paths)
+    tops = {(info.site, top) for info in infos for top in info.tops}
+    infos = [info for info in infos if not _is_vendored(info, tops)]
+    listed = frozenset().union(*(info.files for info in infos))
+    loose = _loose(paths, listed, {info.site for info in infos})
+    asked = {info.path for info in infos if f"{info.path}/REQUESTED" in paths}
+    for info in infos:
+        rest = (path for top in info.tops for path in loose[info.site, top])
+        yield _package(info, info.files.union(rest), asked=info.path in asked or not asked)
 
 
-def _is_vendored(folder: _Folder, tops: Collection[tuple[str, str]]) -> bool:
-    """Whether it lies within another distribution, as setuptools/_vendor's do."""
-    return any(
-        site != folder.site and _top(site, folder.path) == top
-        for site, top in tops
-        if folder.path.startswith(site)
-    )
-
-
-def _package(folder: _Folder, files: frozenset[str], *, asked: bool) -> Package:
-    named = _NAMED.fullmatch(basename(folder.path))
-    name = _field(folder.metadata, "Name") or (named["name"] if named else folder.path)
-    return Package(
-        kind="pip",
-        name=name,
-        version=_field(folder.metadata, "Version") or ((named and named["version"]) or ""),
-        files=files,
-        needs=_needs(folder.metadata, optional=False),
-        options=_needs(folder.metadata, optional=True),
-        answers_to=frozenset((normal(name),)),
-        asked=asked,
-        own=folder.from_sources,
-    )
-
-
-def _needs(metadata: str, *, optional: bool) -> frozenset[str]:
-    return frozenset(
-        normal(name)
-        for name, conditions in _NEED.findall(metadata)
-        if bool(_EXTRA.search(conditions)) is optional
-    )
-
-
-def normal(name: str) -> str:
-    """A name as PyPI compares it."""
+def normalize_name(name: str) -> str:
+    """Return a distribution's name as PyPI compares it (packaging.python.org, "normalization")."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _folders(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Folder]:
-    within: defaultdict[str, set[str]] = defaultdict(set)
+def _is_vendored(info: _Info, tops: Collection[tuple[str, str]]) -> bool:
+    """Whether it lies within another distribution, as those in setuptools/_vendor do."""
+    return any(
+        site != info.site and _top(site, info.path) == top
+        for site, top in tops
+        if info.path.startswith(site)
+    )
+
+
+def _package(info: _Info, files: frozenset[str], *, asked: bool) -> Package:
+    named = _NAMED.fullmatch(basename(info.path))
+    name = _field(info.metadata, "Name") or (named["name"] if named else info.path)
+    needs: dict[bool, set[str]] = {True: set(), False: set()}
+    for needed, conditions in _NEED.findall(info.metadata):
+        needs[bool(_EXTRA.search(conditions))].add(normalize_name(needed))
+    return Package(
+        kind="pip",
+        name=name,
+        version=_field(info.metadata, "Version") or ((named and named["version"]) or ""),
+        files=files,
+        needs=frozenset(needs[False]),
+        options=frozenset(needs[True]),
+        answers_to=frozenset((normalize_name(name),)),
+        asked=asked,
+        own=info.from_sources,
+    )
+
+
+def _infos(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Info]:
+    files: defaultdict[str, set[str]] = defaultdict(set)
     for path in paths:
         if "-info" in path and (match := _FOLDER.fullmatch(path)) and not _is_checkout(match[1]):
-            within[match[1]].add(path)
-    return [_folder(path, files, contents) for path, files in sorted(within.items())]
+            files[match[1]].add(path)
+    return [_info(path, within, contents) for path, within in sorted(files.items())]
 
 
 def _is_checkout(folder: str) -> bool:
-    """Whether it is what setuptools leaves beside the sources of what it builds."""
+    """Whether setuptools left it beside the sources of what it builds."""
     site = basename(dirname(folder))
     return folder.endswith(".egg-info") and site not in ("site-packages", "dist-packages")
 
 
-def _folder(path: str, files: set[str], contents: Mapping[str, bytes]) -> _Folder:
+def _info(path: str, files: set[str], contents: Mapping[str, bytes]) -> _Info:
     def text(name: str) -> str:
-        return contents.get(f"{path}/{name}".rstrip("/"), b"").decode("utf-8", "surrogateescape")
+        return text_of(contents, f"{path}/{name}".rstrip("/"))
 
     site = dirname(path)
-    recorded = frozenset(_normalised(site, line) for line in _recorded(text("RECORD")))
-    recorded |= {_normalised(path, line) for line in text("installed-files.txt").splitlines()}
+    recorded = frozenset(_absolute(site, line) for line in _recorded(text("RECORD")))
+    recorded |= {_absolute(path, line) for line in text("installed-files.txt").splitlines()}
     named = _NAMED.fullmatch(basename(path))
     tops = text("top_level.txt").split() or ([named["name"].replace("-", "_")] if named else [])
-    return _Folder(
+    metadata = text("METADATA") or text("PKG-INFO") or text("")
+    return _Info(
         path=path,
-        metadata=_header(text("METADATA") or text("PKG-INFO") or text("")),
-        recorded=recorded | files,
-        tops=frozenset(tops).union(_top(site, one) for one in recorded) - {""},
+        metadata=metadata.partition("\n\n")[0],  # the description after it may contain anything
+        files=recorded | files,
+        tops=frozenset(tops).union(_top(site, file) for file in recorded) - {""},
         from_sources='"dir_info"' in text("direct_url.json"),
     )
 
@@ -132,28 +126,21 @@ def _recorded(record: str) -> list[str]:
         return []
 
 
-def _header(metadata: str) -> str:
-    """Without the description, which may say anything."""
-    return metadata.partition("\n\n")[0]
-
-
-def _normalised(folder: str, path: str) -> str:
+def _absolute(folder: str, path: str) -> str:
     """A RECORD's path is relative to its site-packages, or absolute."""
     return normpath(f"/{folder}/{path}" if not path.startswith("/") else path).lstrip("/")
 
 
 def _loose(
-    paths: Iterable[str], owned: frozenset[str], sites: Collection[str]
+    paths: Iterable[str], listed: frozenset[str], sites: Collection[str]
 ) -> defaultdict[tuple[str, str], list[str]]:
     """Files that no RECORD lists, by site-packages and top-level name."""
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    loose: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for path in paths:
-        if path in owned:
-            continue
-        for site in sites:
+        for site in () if path in listed else sites:
             if top := _top(site, path):
-                found[site, top].append(path)
-    return found
+                loose[site, top].append(path)
+    return loose
 
 
 def _top(site: str, path: str) -> str:
@@ -169,5 +156,5 @@ def _top(site: str, path: str) -> str:
 
 
 def _field(metadata: str, key: str) -> str:
-    match = _FIELD[key].search(metadata)
+    match = re.search(rf"^{key}: *(.+)$", metadata, re.MULTILINE)
     return match[1].strip() if match else ""
