@@ -6,16 +6,18 @@ It is the box with another setting, so it comes up in seconds and leaves nothing
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from docker import DockerClient
 
-from onegig.engine.owned import new_run
+from onegig.engine.engine import Engine
+from onegig.engine.owned import Run, new_run
 from onegig.errors import EngineError
-from onegig.machine import box
-from onegig.machine.nesting import HostPrograms, Place
+from onegig.machine import nested
+from onegig.machine.nesting import HostPrograms
 from onegig.machine.project import BoxProject
 
 ROOM_BYTES = 4 * 1024**3
@@ -26,30 +28,36 @@ echo '{"features": {"containerd-snapshotter": true}}' >/run/daemon.json
 dockerd --config-file /run/daemon.json """
 
 
+@dataclass(frozen=True)
+class Store:
+    """A nested engine with containerd's store, and its container on the outer engine."""
+
+    client: DockerClient
+    container: str
+
+
 class _OnContainerd(HostPrograms):
-    def arguments(self, name: str, *, first: bool) -> list[str]:
-        *others, entry = super().arguments(name, first=first)
+    def arguments(self, *, first: bool) -> list[str]:
+        *others, entry = super().arguments(first=first)
         assert _SETTING in entry
         return [*others, entry.replace(_SETTING, _OURS)]
 
 
-def _ways(place: Place) -> tuple[HostPrograms]:
+def _ways(engine: Engine, run: Run, project: BoxProject) -> tuple[HostPrograms]:
     try:
-        return (_OnContainerd(place),)
+        return (_OnContainerd(engine, run, project),)
     except EngineError as error:
         pytest.skip(error.message)
 
 
 @contextmanager
-def containerd_engine(
-    client: DockerClient, images: Sequence[str], project: str
-) -> Iterator[box.Box]:
+def containerd_engine(client: DockerClient, images: Sequence[str], project: str) -> Iterator[Store]:
     """A box with `images` of the outer engine. Skips where the host's engine can't be nested."""
     with (
-        patch.object(box, "ways", _ways),
+        patch.object(nested, "ways", _ways),
         new_run() as run,
-        box.open_box(
-            client,
+        nested.open_nested(
+            Engine(client),
             run,
             images=images,
             project=BoxProject(directory=project),
@@ -57,12 +65,12 @@ def containerd_engine(
             say=lambda _line: None,
         ) as opened,
     ):
-        if "snapshotter" not in str(opened.client.info()["DriverStatus"]):
+        if "snapshotter" not in str(opened.engine.client.info()["DriverStatus"]):
             pytest.skip("this machine's engine has no containerd image store")
-        yield opened
+        yield Store(client=opened.engine.client, container=opened.container)
 
 
-def blob_of(client: DockerClient, opened: box.Box, digest: str) -> Path:
+def blob_of(client: DockerClient, opened: Store, digest: str) -> Path:
     """Where the nested engine keeps a blob; skips where its folders are not ours to read."""
     volume = client.volumes.get(opened.container.removesuffix("-box") + "-data")
     blobs = Path(volume.attrs["Mountpoint"], "data/containerd/daemon", _CONTENT)

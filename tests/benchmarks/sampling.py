@@ -1,6 +1,6 @@
 """Cost of one sampling pass over N containers, beside `docker stats --no-stream` in the same run.
 
-    python tests/benchmarks/sampling.py [--containers 15] [--rounds 30]
+    PYTHONPATH=tests python tests/benchmarks/sampling.py [--containers 15] [--rounds 30]
 
 Prints both costs and their ratio; asserts nothing, because absolute times say little on a shared
 machine. The containers run in a box, as in a real measurement.
@@ -12,12 +12,9 @@ import statistics
 import tempfile
 import time
 
-from onegig.memory.stack import start_stack
-
+from booting import boot
 from onegig.engine.engine import connect
-from onegig.engine.owned import new_run, remove_leftovers
-from onegig.machine.box import open_box
-from onegig.machine.project import prepare_project
+from onegig.engine.owned import remove_leftovers
 from onegig.machine.sampler import open_sampler
 from onegig.model.stack import Service, Stack
 from onegig.process import run
@@ -59,33 +56,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--image", default="onegig-local/alpine:3.23")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        connect() as engine,
-        new_run() as current,
-    ):
+    with tempfile.TemporaryDirectory() as directory, connect() as engine:
         remove_leftovers(engine)
-        client = engine.client
         stack = stack_of(options.containers, options.image, directory)
-        project = prepare_project(
-            json.loads(stack.config_json),
-            directory=directory,
-            machine_bytes=2**30,
-            architecture=client.version()["Arch"],
-        )
-        with open_box(
-            client, current, images=stack.images, project=project, cap_bytes=2**30, say=print
-        ) as box:
-            start_stack(
-                stack, project, box, current, environment={}, timeout_seconds=120, say=print
-            )
-            sampler = open_sampler(box.pid)
+        with boot(engine.client, stack, 2**30) as (box, _):
+            sampler = open_sampler(box.nested.pid)
             passes, stats = [], []
             for number in range(options.rounds):
                 passes.append(sampler.read().cost_seconds)
                 if number % 10 == 0:
                     started = time.monotonic()
-                    run(["docker", "stats", "--no-stream"], env=box.environment)
+                    run(["docker", "stats", "--no-stream"], env=box.engine.environment)
                     stats.append(time.monotonic() - started)
     ours, theirs = statistics.median(passes), statistics.median(stats)
     print(f"containers            {options.containers}")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from booting import measured
 from onegig.engine import engine as engines
-from onegig.engine.owned import new_run, remove_leftovers
-from onegig.memory.measure import measure
+from onegig.engine.owned import remove_leftovers
 from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.stack import Stack
@@ -46,10 +46,7 @@ def observe(
         measure=Measure(settle_seconds=0.5, window_seconds=2, healthy_timeout_seconds=30),
         load=load,
     )
-    with new_run() as run:
-        engine = engines.Engine(client)
-        environment = engine.describe(stack.images)
-        return measure(engine, stack, budgets, environment, run, lambda text: None)
+    return measured(client, stack, budgets)
 
 
 @pytest.mark.measured
@@ -152,8 +149,9 @@ def test_killed_runs_are_cleaned_up_by_the_next(
     remove_leftovers(engines.Engine(client))
     before = machine()
     chance = random.Random(20)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(KILLS):
-        child = subprocess.Popen([sys.executable, __file__, str(tmp_path)])
+        child = subprocess.Popen([sys.executable, __file__, str(tmp_path)], env=environment)
         try:
             child.wait(timeout=chance.uniform(0.5, 14))
         except subprocess.TimeoutExpired:
@@ -165,8 +163,6 @@ def test_killed_runs_are_cleaned_up_by_the_next(
 
 if __name__ == "__main__":
     from onegig.engine.engine import connect
-
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     from small_image import SMALL_IMAGE
     from stacks import plain_service
 

@@ -15,15 +15,12 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
+from booting import boot
 from containerd_engine import containerd_engine
 from onegig.config.stack import load_stack
-from onegig.engine.owned import new_run
-from onegig.machine.box import Box, open_box
-from onegig.machine.containers import list_containers
-from onegig.machine.project import box_references, prepare_project
-from onegig.machine.start import start_stack
-from onegig.machine.watch import watch_box
-from onegig.model.stack import Stack
+from onegig.machine.box import Box
+from onegig.machine.machine import list_containers
+from onegig.machine.project import box_references
 from onegig.process import run
 from registry import registry
 from small_image import SMALL_IMAGE
@@ -60,7 +57,7 @@ class Boxed:
 
     def sh(self, service: str, command: str) -> str:
         """Return what a command prints in a service's container."""
-        container = self.box.client.containers.get(f"offers-{service}-1")
+        container = self.box.engine.client.containers.get(f"offers-{service}-1")
         done = container.exec_run(["sh", "-c", command])
         text: str = done.output.decode().strip()
         assert done.exit_code == 0, f"{command}: {text}"
@@ -68,7 +65,7 @@ class Boxed:
 
     def inspect(self, service: str) -> dict[str, Any]:
         """Return how the box's engine describes a service's container."""
-        return dict(self.box.client.api.inspect_container(f"offers-{service}-1"))
+        return dict(self.box.engine.client.api.inspect_container(f"offers-{service}-1"))
 
 
 def service(**keys: Any) -> dict[str, Any]:
@@ -244,41 +241,6 @@ def snapshot(host: Path) -> set[tuple[str, int, bytes]]:
     }
 
 
-@contextmanager
-def boot(client: DockerClient, stack: Stack) -> Iterator[tuple[Box, str]]:
-    """The stack in a box, with what kept compose from starting all of it."""
-    project = prepare_project(
-        json.loads(stack.config_json),
-        directory=stack.directory,
-        machine_bytes=MACHINE,
-        architecture=client.version()["Arch"],
-    )
-    with (
-        new_run() as run_,
-        open_box(
-            client,
-            run_,
-            images=stack.images,
-            project=project,
-            cap_bytes=MACHINE,
-            say=lambda _line: None,
-        ) as box,
-        watch_box(box, run_, hz=2) as watch,
-    ):
-        start = start_stack(
-            stack,
-            project,
-            box,
-            client,
-            watch,
-            run_,
-            environment={},
-            timeout_seconds=120,
-            say=lambda _line: None,
-        )
-        yield box, start.problem
-
-
 @pytest.fixture(scope="module")
 def boxed(client: DockerClient) -> Iterator[Boxed]:
     with host_files() as host, pushed_images(client) as images:
@@ -286,8 +248,8 @@ def boxed(client: DockerClient) -> Iterator[Boxed]:
         (project / "compose.yml").write_text(json.dumps(compose(host, project, images)))
         before = snapshot(host)
         stack = load_stack((project / "compose.yml",))
-        with boot(client, stack) as (box, problem):
-            yield Boxed(box=box, host=host, outer=client, problem=problem)
+        with boot(client, stack, MACHINE) as (box, start):
+            yield Boxed(box=box, host=host, outer=client, problem=start.problem)
         assert snapshot(host) == before
         assert not Path(NOWHERE).exists()
 
@@ -424,7 +386,7 @@ def test_images_by_digest_and_id_run(boxed: Boxed, name: str, reference: str) ->
 
 def test_the_kernel_would_kill_a_service_before_the_engine(boxed: Boxed) -> None:
     each = "for p in /proc/[0-9]*; do echo $(cat $p/comm $p/oom_score_adj); done"
-    holder = boxed.outer.containers.get(boxed.box.container)
+    holder = boxed.outer.containers.get(boxed.box.nested.container)
     lines = holder.exec_run(["sh", "-c", each]).output.decode().splitlines()
     scores = dict(line.split() for line in lines if len(line.split()) == 2)
     assert scores["dockerd"] == scores["containerd"]
@@ -448,9 +410,9 @@ def test_remarks_name_what_differs(boxed: Boxed) -> None:
 
 def test_nothing_of_the_host_is_mounted_writable(boxed: Boxed) -> None:
     """Every mount of the box that is not its own is an overlay or read-only."""
-    holder = boxed.outer.containers.get(boxed.box.container)
+    holder = boxed.outer.containers.get(boxed.box.nested.container)
     table = holder.exec_run(["cat", "/proc/1/mountinfo"]).output.decode().splitlines()
-    volume = boxed.outer.volumes.get(boxed.box.container.removesuffix("-box") + "-data")
+    volume = boxed.outer.volumes.get(boxed.box.nested.container.removesuffix("-box") + "-data")
     assert table
     for line in table:
         fields, _, source = line.partition(" - ")

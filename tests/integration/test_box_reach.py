@@ -15,15 +15,15 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
+from booting import boot
 from onegig.config.stack import load_stack
+from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.machine import nesting
-from onegig.machine.box import Box, open_box
-from onegig.machine.containers import list_containers
-from onegig.machine.nesting import Dind, Place, read_script
-from onegig.machine.project import BoxProject, prepare_project
-from onegig.machine.start import start_stack
-from onegig.machine.watch import watch_box
+from onegig.machine.box import Box
+from onegig.machine.machine import list_containers
+from onegig.machine.nesting import Dind, read_script
+from onegig.machine.project import BoxProject
 from onegig.process import run, spawn
 from small_image import SMALL_IMAGE
 
@@ -146,18 +146,17 @@ def test_the_dind_image_can_not_write_below_the_project(
     script = f"{WRITE_ALL.format(shlex.quote(str(folder)))}; echo finished"
     with new_run() as run_, stand_in_for_dind(client, script) as image:
         monkeypatch.setattr(nesting, "DIND_IMAGE", image)
-        place = Place(client=client, run=run_, project=BoxProject(directory=str(folder)))
-        dind = Dind(place)
+        dind = Dind(Engine(client), run_, BoxProject(directory=str(folder)))
         dind.prepare()
         command = ["docker", "run", "--rm", "--interactive", "--privileged", *run_.label_options]
-        child = spawn([*command, *dind.arguments("box", first=True)], stdin=subprocess.PIPE)
+        child = spawn([*command, *dind.arguments(first=True)], stdin=subprocess.PIPE)
         try:
             assert child.stdout is not None
             assert child.stdout.readline() == b"finished\n"
         finally:
             child.communicate(timeout=120)
             with suppress(DockerException):
-                client.volumes.get(place.volume).remove(force=True)
+                client.volumes.get(dind.volume).remove(force=True)
     assert contents(folder) == before
 
 
@@ -169,7 +168,7 @@ class Boxed:
 
     def sh(self, service: str, command: str) -> str:
         """Return what a command prints in a service's container, errors included."""
-        container = self.box.client.containers.get(f"reach-{service}-1")
+        container = self.box.engine.client.containers.get(f"reach-{service}-1")
         text: str = container.exec_run(["sh", "-c", command]).output.decode()
         return text.strip()
 
@@ -220,24 +219,9 @@ def compose(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def boot(client: DockerClient, file: Path) -> Iterator[Boxed]:
-    stack = load_stack((file,))
-    project = prepare_project(
-        json.loads(stack.config_json),
-        directory=stack.directory,
-        machine_bytes=MACHINE,
-        architecture=client.version()["Arch"],
-    )
-    quiet = {"say": lambda _line: None}
-    with (
-        new_run() as run_,
-        open_box(
-            client, run_, images=stack.images, project=project, cap_bytes=MACHINE, **quiet
-        ) as box,
-        watch_box(box, run_, hz=2) as watch,
-    ):
-        options: dict[str, Any] = {"environment": {}, "timeout_seconds": 120, **quiet}
-        assert start_stack(stack, project, box, client, watch, run_, **options).problem == ""
+def boot_file(client: DockerClient, file: Path) -> Iterator[Boxed]:
+    with boot(client, load_stack((file,)), MACHINE) as (box, start):
+        assert start.problem == ""
         yield Boxed(box=box)
 
 
@@ -245,7 +229,7 @@ def boot(client: DockerClient, file: Path) -> Iterator[Boxed]:
 def boxed(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxed]:
     folder = tmp_path_factory.mktemp("project")
     (folder / "compose.yml").write_text(json.dumps(compose(folder)))
-    with boot(client, folder / "compose.yml") as found:
+    with boot_file(client, folder / "compose.yml") as found:
         yield found
 
 
@@ -257,7 +241,7 @@ def test_a_stack_writes_nothing_on_the_machine(
     file = folder / "compose.yml"
     file.write_text(json.dumps(compose(folder)))
     before = contents(folder)
-    with boot(client, file) as boxed:
+    with boot_file(client, file) as boxed:
         for path in ("/parent", "/point", "/file", "/bound", "/slave", "/shared", f"/host{folder}"):
             boxed.sh("files", WRITE_ALL.format(path))
         assert contents(folder) == before
@@ -282,12 +266,12 @@ def test_a_stack_changes_nothing_of_the_kernel(boxed: Boxed) -> None:
 def test_the_engines_socket_can_not_be_replaced(boxed: Boxed) -> None:
     """A link to the machine's own engine in its place would have onegig start containers there."""
     boxed.sh("kernel", "rm -f /sock/*; ln -s /run/docker.sock /sock/docker.sock; ls /sock")
-    address = boxed.box.environment["DOCKER_HOST"].removeprefix("unix://")
+    address = boxed.box.engine.environment["DOCKER_HOST"].removeprefix("unix://")
     assert Path(address).is_socket()
     assert not Path(address).is_symlink()
     assert not list(Path(address).parent.glob("sock/*"))
     assert boxed.box.client.ping()
-    assert len(list_containers(boxed.box.client)) == 4
+    assert len(list_containers(boxed.box.engine)) == 4
 
 
 @pytest.mark.skipif(

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.errors import BootError
 from onegig.machine import nesting
-from onegig.machine.box import open_box
+from onegig.machine.nested import open_nested
 from onegig.machine.project import BoxProject
 from small_image import SMALL_IMAGE
 
@@ -44,8 +45,8 @@ def boot(client: DockerClient, folder: Path) -> bool:
     """Return whether an engine came up in a box."""
     with (
         new_run() as run_,
-        open_box(
-            client,
+        open_nested(
+            Engine(client),
             run_,
             images=(SMALL_IMAGE,),
             project=BoxProject(directory=str(folder)),
@@ -53,7 +54,7 @@ def boot(client: DockerClient, folder: Path) -> bool:
             say=lambda _line: None,
         ) as box,
     ):
-        return bool(box.client.ping())
+        return bool(box.engine.client.ping())
 
 
 def test_an_engine_that_starts_late_is_started_again(

@@ -11,14 +11,13 @@ import pytest
 from docker import DockerClient
 
 from container_files import export, live
-from containerd_engine import blob_of, containerd_engine
+from containerd_engine import Store, blob_of, containerd_engine
 from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
 from made_tars import tar_of
 from onegig.images.archive import Archive
 from onegig.images.reading.source import Engine
-from onegig.machine.box import Box
 from onegig.model.images import Accounting
 from onegig.process import run
 from saved_image import read_saved
@@ -77,7 +76,7 @@ MADE: dict[str, Callable[[Layout], Descriptor]] = {
 class Loader:
     """Layouts into the engine."""
 
-    box: Box
+    box: Store
     folder: Path
 
     def load(self, layout: Layout, top: Descriptor) -> Path:
@@ -88,18 +87,18 @@ class Loader:
 
 
 @pytest.fixture(scope="module")
-def store(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def store(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with containerd_engine(client, [SMALL_IMAGE], str(tmp_path_factory.mktemp("project"))) as box:
         yield box
 
 
 @pytest.fixture
-def loader(store: Box, tmp_path: Path) -> Loader:
+def loader(store: Store, tmp_path: Path) -> Loader:
     return Loader(store, tmp_path)
 
 
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
-def test_an_image(make: Callable[[Layout], Descriptor], store: Box, loader: Loader) -> None:
+def test_an_image(make: Callable[[Layout], Descriptor], store: Store, loader: Loader) -> None:
     top = make(layout := Layout())
     loader.load(layout, top)
     image = look_at(Engine(store.client), NAME)
@@ -111,13 +110,13 @@ def test_an_image(make: Callable[[Layout], Descriptor], store: Box, loader: Load
     assert (image.accounting.live_bytes, image.accounting.dead_bytes) == (100, 8000)
 
 
-def test_an_image_of_another_platform(store: Box, loader: Loader) -> None:
+def test_an_image_of_another_platform(store: Store, loader: Loader) -> None:
     loader.load(layout := Layout(), layout.index(other(layout)))
     image = look_at(Engine(store.client), NAME)
     assert (image.architecture, image.size_bytes) == (OTHER, 7000)
 
 
-def test_a_layer_that_comes_twice_and_one_of_nothing(store: Box, loader: Loader) -> None:
+def test_a_layer_that_comes_twice_and_one_of_nothing(store: Store, loader: Loader) -> None:
     layout = Layout()
     layers = [OURS[0], OURS[1], OURS[0], bytes(1024)]
     loader.load(layout, layout.image(layers, ["gzip", "zstd", "gzip", "gzip"], architecture=OWN))
@@ -129,7 +128,7 @@ def test_a_layer_that_comes_twice_and_one_of_nothing(store: Box, loader: Loader)
 
 
 @pytest.mark.parametrize("form", ["gzip", "zstd", "frames"])
-def test_the_bytes_to_pull_are_those_of_the_blobs(form: str, store: Box, loader: Loader) -> None:
+def test_the_bytes_to_pull_are_those_of_the_blobs(form: str, store: Store, loader: Loader) -> None:
     loader.load(layout := Layout(), own(layout, form, form, form))
     image = look_at(Engine(store.client), NAME)
     _, compress = FORMS[form]
@@ -140,7 +139,7 @@ def test_the_bytes_to_pull_are_those_of_the_blobs(form: str, store: Box, loader:
 @pytest.mark.parametrize("form", ["plain", "zstd"])
 @pytest.mark.parametrize("layer", [*LAYERS.values(), sparse("posix")], ids=[*LAYERS, "sparse"])
 def test_a_layer_of_another_tool(
-    layer: bytes, form: str, store: Box, loader: Loader, tmp_path: Path
+    layer: bytes, form: str, store: Store, loader: Loader, tmp_path: Path
 ) -> None:
     layout, engine = Layout(), Engine(store.client)
     path = loader.load(layout, layout.image([BELOW, layer, ABOVE], [form] * 3, architecture=OWN))
@@ -151,7 +150,7 @@ def test_a_layer_of_another_tool(
     assert live(read_saved(engine, NAME, tmp_path).account, exported) == exported
 
 
-def test_what_the_engine_cannot_save_is_an_error(store: Box, loader: Loader) -> None:
+def test_what_the_engine_cannot_save_is_an_error(store: Store, loader: Loader) -> None:
     """Engine 26 can't where the only entry of an index is an index; should one, it is whole."""
     loader.load(layout := Layout(), layout.index(layout.index(own(layout))))
     found = look(Engine(store.client), NAME)
@@ -177,7 +176,7 @@ def test_damage_is_an_error(
     damage: Callable[[bytes], bytes] | None,
     form: str,
     client: DockerClient,
-    store: Box,
+    store: Store,
     loader: Loader,
 ) -> None:
     layout = Layout()
@@ -197,7 +196,7 @@ def test_damage_is_an_error(
 
 
 def test_a_damaged_image_takes_no_other_with_it(
-    client: DockerClient, store: Box, loader: Loader
+    client: DockerClient, store: Store, loader: Loader
 ) -> None:
     """An engine that sees it while it saves ends the archive in good order, and says so after."""
     layout = Layout()

@@ -14,14 +14,13 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from container_files import export, live
-from containerd_engine import containerd_engine
+from containerd_engine import Store, containerd_engine
 from looked_at import content_of, look, look_at
 from odd_image import STEPS, build_odd
 from onegig.cli import main
 from onegig.images import dive
 from onegig.images.archive import Archive
 from onegig.images.reading.source import Engine
-from onegig.machine.box import Box
 from onegig.model.images import Accounting, Dive, Image, Parity
 from onegig.process import run
 from saved_image import read_saved
@@ -67,7 +66,7 @@ def expected(client: DockerClient, classic: str, program: dive.Program) -> Image
 @pytest.fixture(scope="module")
 def store(
     client: DockerClient, classic: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Box]:
+) -> Iterator[Store]:
     """An engine with containerd's image store that was given the image."""
     project = tmp_path_factory.mktemp("project")
     with containerd_engine(client, [classic, SMALL_IMAGE], str(project)) as box:
@@ -75,12 +74,12 @@ def store(
 
 
 @pytest.fixture(scope="module")
-def packed(store: Box, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
+def packed(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
     """The same layers compressed anew by buildx, an attestation beside them; by compression."""
     return {one: pack(store, one, tmp_path_factory.mktemp(one)) for one in COMPRESSED}
 
 
-def pack(store: Box, compression: str, folder: Path) -> Packed:
+def pack(store: Store, compression: str, folder: Path) -> Packed:
     (folder / "Dockerfile").write_text(f"FROM {CLASSIC}\n")
     made = Packed(f"onegig-test-store:{compression}", folder / "image.tar")
     output = f"type=oci,dest={made.archive},name=docker.io/library/{made.reference}"
@@ -92,7 +91,7 @@ def pack(store: Box, compression: str, folder: Path) -> Packed:
 
 
 @pytest.fixture(scope="module")
-def built(store: Box, tmp_path_factory: pytest.TempPathFactory) -> str:
+def built(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The image as this store's own builder makes it, in an index with its attestation."""
     folder = tmp_path_factory.mktemp("context")
     build_odd(HERE, folder, options=["--provenance=true"], environment=store.environment)
@@ -100,7 +99,7 @@ def built(store: Box, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_loaded_image_has_the_account_it_had(
-    store: Box, expected: Image, program: dive.Program
+    store: Store, expected: Image, program: dive.Program
 ) -> None:
     found = look_at(Engine(store.client), CLASSIC, program)
     assert content_of(found) == content_of(expected)
@@ -111,7 +110,7 @@ def test_a_loaded_image_has_the_account_it_had(
 @pytest.mark.parametrize("compression", COMPRESSED)
 def test_a_compressed_image_has_the_same_account(
     compression: str,
-    store: Box,
+    store: Store,
     packed: dict[str, Packed],
     expected: Image,
     program: dive.Program,
@@ -124,7 +123,7 @@ def test_a_compressed_image_has_the_same_account(
 
 @pytest.mark.parametrize("compression", COMPRESSED)
 def test_the_bytes_to_pull_are_those_of_the_blobs(
-    compression: str, store: Box, packed: dict[str, Packed]
+    compression: str, store: Store, packed: dict[str, Packed]
 ) -> None:
     made = packed[compression]
     found = look_at(Engine(store.client), made.reference)
@@ -156,14 +155,14 @@ def test_an_archive_of_buildx_has_the_same_account(
 
 
 def test_the_live_files_of_what_it_builds_are_those_of_a_container(
-    store: Box, built: str, tmp_path: Path
+    store: Store, built: str, tmp_path: Path
 ) -> None:
     exported = export(store.client, built, tmp_path / "files.tar")
     assert live(read_saved(Engine(store.client), built, tmp_path).account, exported) == exported
 
 
 def test_removals_in_what_it_builds_are_charged_to_their_steps(
-    store: Box, built: str, program: dive.Program
+    store: Store, built: str, program: dive.Program
 ) -> None:
     image = look_at(Engine(store.client), built, program)
     assert isinstance(image.accounting, Accounting)
@@ -180,7 +179,7 @@ def test_removals_in_what_it_builds_are_charged_to_their_steps(
 
 
 def test_what_it_builds_has_the_same_account_on_the_classic_store(
-    client: DockerClient, store: Box, built: str, program: dive.Program, tmp_path: Path
+    client: DockerClient, store: Store, built: str, program: dive.Program, tmp_path: Path
 ) -> None:
     run(["docker", "save", "--output", str(tmp_path / "saved.tar"), built], env=store.environment)
     run(["docker", "load", "--quiet", "--input", str(tmp_path / "saved.tar")])
@@ -192,7 +191,7 @@ def test_what_it_builds_has_the_same_account_on_the_classic_store(
 
 
 def test_images_inspected_together_share_their_layers(
-    store: Box, built: str, packed: dict[str, Packed]
+    store: Store, built: str, packed: dict[str, Packed]
 ) -> None:
     compressed = [one.reference for one in packed.values()]
     found = look(Engine(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
@@ -205,7 +204,7 @@ def test_images_inspected_together_share_their_layers(
 
 
 def test_on_the_command_line(
-    store: Box,
+    store: Store,
     packed: dict[str, Packed],
     expected: Image,
     tmp_path: Path,

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from booting import measured
 from factories import make_images
 from judging import TODAY
-from onegig.engine import engine as engines
-from onegig.engine.owned import new_run
 from onegig.judge.verdict import judge
-from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
 from onegig.model.stack import Stack
@@ -41,10 +39,7 @@ def observe(
     """What was measured, and every check of it by default limits."""
     plan = Measure(settle_seconds=1, window_seconds=window, healthy_timeout_seconds=timeout)
     budgets = Budgets(path="budgets.yml", compose="compose.yml", tier="none", measure=plan)
-    with new_run() as run:
-        engine = engines.Engine(client)
-        environment = engine.describe(stack.images)
-        report = measure(engine, stack, budgets, environment, run, lambda text: None)
+    report = measured(client, stack, budgets)
     images = make_images([service.name for service in stack.services])
     verdict = judge(budgets, images, report, None, today=TODAY)
     return report, list(verdict.checks)
@@ -187,10 +182,7 @@ def test_rss_can_be_the_judge(client: DockerClient, make_stack: MakeStack) -> No
         memory=MemoryBudget(metric=Metric.RSS),
         measure=Measure(settle_seconds=0.5, window_seconds=2),
     )
-    with new_run() as run:
-        engine = engines.Engine(client)
-        environment = engine.describe(stack.images)
-        report = measure(engine, stack, budgets, environment, run, lambda text: None)
+    report = measured(client, stack, budgets)
     verdict = judge(budgets, make_images(["one"]), report, None, today=TODAY)
     engine_pss = report.engine_pss_bytes
     assert verdict.total_bytes == report.box.total_rss_bytes + engine_pss + 80 * MIB

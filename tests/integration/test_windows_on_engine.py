@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from booting import measured
 from judging import TODAY, checks
-from onegig.engine import engine as engines
-from onegig.engine.owned import new_run
 from onegig.judge.noise import rise
 from onegig.judge.verdict import judge
-from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Skipped
@@ -44,10 +42,7 @@ def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:
 
 def observe(client: DockerClient, stack: Stack, budgets: Budgets) -> tuple[MemoryReport, list[str]]:
     told: list[str] = []
-    with new_run() as run:
-        engine = engines.Engine(client)
-        environment = engine.describe(stack.images)
-        return measure(engine, stack, budgets, environment, run, told.append), told
+    return measured(client, stack, budgets, told.append), told
 
 
 def test_memory_that_grows_from_window_to_window(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.document import read_lines, read_output
-from onegig.engine.compose import compose
+from onegig.engine import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.model.stack import dump_config, unescape
 from onegig.paths import absolute, join, shown

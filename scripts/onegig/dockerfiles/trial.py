@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 
 from onegig.dockerfiles.proposal import Proposal
+from onegig.engine import compose
 from onegig.engine.bake import build_images
-from onegig.engine.compose import compose
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.model.images import Boot

@@ -6,26 +6,29 @@ itself, because compose starts everything at once, is repeated with a few at a t
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from subprocess import Popen
 
-from docker import DockerClient
-from docker.errors import DockerException
-from docker.types import IPAMConfig, IPAMPool
-from requests import RequestException
-
-from onegig.engine.owned import Run
-from onegig.errors import BootError
-from onegig.machine.box import Box
-from onegig.machine.containers import FAILED, Container, list_containers, worst_state
+from onegig.engine import compose
+from onegig.engine.engine import Engine
+from onegig.errors import BootError, EngineError
+from onegig.machine.machine import (
+    FAILED,
+    BootPlan,
+    Container,
+    Start,
+    list_containers,
+    worst_state,
+)
+from onegig.machine.nested import NestedEngine
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import RUNC, Pass
 from onegig.machine.watch import Watch
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
-from onegig.model.stack import Stack, dump_config
+from onegig.model.stack import dump_config
 from onegig.process import close, run, spawn, tail
 
 PROJECT_FILE = "compose.json"
@@ -36,80 +39,56 @@ CROWDED_STARTS = 4  # of runc's processes at once; health checks have fewer
 FULL_SHARE = 0.95
 CREATE_SECONDS = 60.0
 _DAEMON = "Error response from daemon: "
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
-    """How starting the stack went."""
-
-    report: StartReport
-    began: float  # monotonic seconds
-    refused: Mapping[str, str] = field(default_factory=dict)  # by service, the engine's reason
-    problem: str = ""  # compose's own last line when it gave up
+_AS_IT_IS = ("--no-build", "--pull", "never")
 
 
 class _CrowdedError(Exception):
     """The machine was full for as long as CROWDED_SECONDS while containers were starting."""
 
 
-def start_stack(
-    stack: Stack,
-    project: BoxProject,
-    box: Box,
-    outer: DockerClient,
-    watch: Watch,
-    run_: Run,
-    *,
-    environment: Mapping[str, str],
-    timeout_seconds: float,
-    say: Callable[[str], None],
-) -> Start:
+def start_stack(plan: BootPlan, project: BoxProject, box: NestedEngine, watch: Watch) -> Start:
     """Start every service in dependency order and wait until all are ready.
 
     Services that fail are no error: the caller reads their states afterwards. Raises BootError when
     compose could not create a single container.
     """
-    _create_externals(project, box)
-    _write_project(project, box, run_)
-    starter = _Starter(stack, box, watch, run_, environment, timeout_seconds, say)
+    _create_externals(project, box.engine)
+    file = plan.run.directory / PROJECT_FILE
+    file.touch(mode=0o600)
+    file.write_text(dump_config(raise_oom_scores(project.config, box.oom_score_shift)))
+    starter = _Starter(plan, box, watch)
     try:
         return starter.start()
     except _CrowdedError:
-        say(f"memory was full while everything started at once: {PARALLEL} at a time now")
-        return _start_again(starter, box, outer, watch)
-
-
-def _start_again(starter: "_Starter", box: Box, outer: DockerClient, watch: Watch) -> Start:
-    """Empty the box, which is stuck, and start the stack a few containers at a time.
-
-    The cap is lifted meanwhile: the engine could not even remove a container. What is sampled in
-    between does not count.
-    """
-    crowded, began = starter.unstarted(), starter.began
+        plan.say(f"memory was full while everything started at once: {PARALLEL} at a time now")
+    # The box is stuck: its engine could not even remove a container under the cap. What is sampled
+    # in between does not count.
     with watch.pause():
-        box.lift_cap(outer)
-        _remove_all(box.client)
-        box.restore_cap(outer)
-    again = starter.anew(PARALLEL).start()
-    report = StartReport(
-        seconds=again.report.seconds,
-        timed_out=again.report.timed_out,
-        waited_for=again.report.waited_for,
-        crowded=crowded,
-        parallel=PARALLEL,
-    )
-    return Start(report=report, began=began, refused=again.refused, problem=again.problem)
+        box.lift_cap()
+        _remove_all(box.engine)
+        box.restore_cap()
+    again = _Starter(plan, box, watch, parallel=PARALLEL).start()
+    report = replace(again.report, crowded=starter.unstarted(), parallel=PARALLEL)
+    return replace(again, report=report, began=starter.began)
 
 
-def _remove_all(client: DockerClient) -> None:
+def _create_externals(project: BoxProject, engine: Engine) -> None:
+    """Create the networks and volumes that the project expects to exist, inside the box."""
+    for network in project.networks:
+        pools = [
+            {"subnet": subnet.subnet, "iprange": subnet.dynamic, "gateway": subnet.gateway}
+            for subnet in network.subnets
+        ]
+        engine.create_network(network.name, pools, ipv6=network.has_ipv6)
+    for volume in project.volumes:
+        engine.create_volume(volume)
+
+
+def _remove_all(engine: Engine) -> None:
     deadline = time.monotonic() + CREATE_SECONDS
     while time.monotonic() < deadline:
-        with suppress(DockerException, RequestException):
-            containers = client.api.containers(all=True, quiet=True)
-            for container in containers:
-                with suppress(DockerException):
-                    client.api.remove_container(container["Id"], force=True, v=False)
-            if not containers:
+        with suppress(EngineError):
+            if engine.remove_all():
                 return
         time.sleep(POLL_SECONDS)
 
@@ -119,43 +98,29 @@ class _Starter:
 
     def __init__(
         self,
-        stack: Stack,
-        box: Box,
+        plan: BootPlan,
+        box: NestedEngine,
         watch: Watch,
-        run_: Run,
-        environment: Mapping[str, str],
-        timeout_seconds: float,
-        say: Callable[[str], None],
         parallel: int = 0,  # services started at once; 0: all, as compose does
     ) -> None:
-        self.stack = stack
+        self.stack = plan.stack
+        self.say = plan.say
         self.box = box
         self.watch = watch
-        self.run = run_
-        self.environment = environment
-        self.timeout_seconds = timeout_seconds
-        self.say = say
         self.parallel = parallel
+        load = plan.budgets.load
+        self.environment = {**dict(load.environment if load else ()), **box.engine.environment}
+        self.compose = compose(
+            *("--project-name", self.stack.name, "--project-directory", self.stack.directory),
+            *("--file", str(plan.run.directory / PROJECT_FILE), "up"),
+        )
+        self.log = plan.run.directory / "up.log"
         self.began = time.monotonic()
-        self.deadline = self.began + timeout_seconds
-        self.log = run_.directory / "up.log"
+        self.deadline = self.began + plan.budgets.measure.healthy_timeout_seconds
         self.containers: tuple[Container, ...] = ()
         self.refused: dict[str, str] = {}
         self._progress = ""
         self._full_since: float | None = None
-
-    def anew(self, parallel: int) -> "_Starter":
-        """Return the same attempt, begun now and with so many services at once."""
-        return _Starter(
-            self.stack,
-            self.box,
-            self.watch,
-            self.run,
-            self.environment,
-            self.timeout_seconds,
-            self.say,
-            parallel,
-        )
 
     def start(self) -> Start:
         """Bring up what can be brought up; again without a service that made compose give up."""
@@ -173,22 +138,25 @@ class _Starter:
         if not self.containers and (
             not self.refused or len(self.refused) > len(set(self.refused.values()))
         ):  # nothing at all: what is refused to several alike is no fault of theirs
-            raise self._nothing_started()
-        return Start(
-            report=StartReport(
-                seconds=round(time.monotonic() - self.began, 1),
-                timed_out=timed_out,
-                waited_for=tuple(self._not_ready()) if timed_out else (),
-            ),
-            began=self.began,
-            refused=self.refused,
-            problem=problem,
+            raise BootError(
+                "docker compose could not create the stack in the box",
+                command="docker compose up",
+                advice="does `docker compose up` work on this machine?",
+                detail=tail(self.log.read_text(errors="replace")),
+            )
+        report = StartReport(
+            seconds=round(time.monotonic() - self.began, 1),
+            timed_out=timed_out,
+            waited_for=tuple(self._not_ready()) if timed_out else (),
         )
+        return Start(report=report, began=self.began, refused=self.refused, problem=problem)
 
     def unstarted(self) -> int:
         """Return how many containers were not up yet."""
-        expected = sum(service.replicas for service in self.stack.services)
-        return expected - sum(container.ready for container in self.containers)
+        return self._expected() - sum(container.ready for container in self.containers)
+
+    def _expected(self) -> int:
+        return sum(service.replicas for service in self.stack.services)
 
     def _up_in_groups(self, names: Sequence[str]) -> tuple[int, bool]:
         """Run `docker compose up` for all services, or for a few after the other.
@@ -204,21 +172,18 @@ class _Starter:
         return self._up(names)
 
     def _up(self, names: Sequence[str], *, settle: bool = True) -> tuple[int, bool]:
-        """Run `docker compose up` and wait: its exit code, and whether the time ran out."""
+        """Run `docker compose up` and wait; return its exit code and whether the time ran out."""
         with self.log.open("wb") as output:
-            child = spawn(
-                [*self._compose(), "up", "--detach", "--no-build", "--pull", "never", *names],
-                env={**self.environment, **self.box.environment},
-                stdout=output,
-                stderr=output,
-            )
+            command = [*self.compose, "--detach", *_AS_IT_IS, *names]
+            child = spawn(command, env=self.environment, stdout=output, stderr=output)
         try:
             while time.monotonic() < self.deadline:
                 ended = child.poll() is not None
                 self._look(child)
                 if ended and child.returncode != 0:
                     return child.returncode, False
-                if ended and (not settle or self._settled()):
+                states = {container.state for container in self.containers}
+                if ended and (not settle or ServiceState.NOT_READY not in states):
                     return 0, False
                 time.sleep(POLL_SECONDS)
             return child.poll() or 0, child.poll() is None or bool(list(self._not_ready()))
@@ -229,12 +194,12 @@ class _Starter:
         """Read the containers' states; _CrowdedError when the machine is stuck in its start."""
         self._check_crowded(child)
         try:
-            self.containers = list_containers(self.box.client)
-        except (DockerException, RequestException):
+            self.containers = list_containers(self.box.engine)
+        except EngineError:
             self.say("the engine inside the box does not answer")
             return
-        expected = sum(service.replicas for service in self.stack.services)
-        text = f"{sum(one.ready for one in self.containers)}/{expected} services ready"
+        ready = sum(container.ready for container in self.containers)
+        text = f"{ready}/{self._expected()} services ready"
         if text != self._progress:
             self.say(text)
             self._progress = text
@@ -249,27 +214,19 @@ class _Starter:
         elif self._full_since is None:
             self._full_since = now
         failed = child.poll() not in (None, 0)
-        since = self.watch.between(self.began, now)
-        if failed and any(map(self._is_crowded, since)):
+        if failed and any(map(self._is_crowded, self.watch.between(self.began, now))):
             raise _CrowdedError
         if self._full_since is not None and now - self._full_since >= CROWDED_SECONDS:
             raise _CrowdedError
 
-    def _is_crowded(self, one: Pass) -> bool:
-        starting = one.engine[RUNC].processes if RUNC in one.engine else 0
-        full = one.box.unreclaimable >= FULL_SHARE * self.box.cap_bytes
+    def _is_crowded(self, sample: Pass) -> bool:
+        starting = sample.engine[RUNC].processes if RUNC in sample.engine else 0
+        full = sample.box.unreclaimable >= FULL_SHARE * self.box.cap_bytes
         return full and starting >= CROWDED_STARTS
-
-    def _settled(self) -> bool:
-        """Tell whether waiting longer would change nothing."""
-        return not any(one.state is ServiceState.NOT_READY for one in self.containers)
 
     def _not_ready(self) -> Iterator[str]:
         """Name the services that the wait was for: not those that wait for another service."""
-        states = self._states()
-        for service in self.stack.services:
-            if states[service.name] is ServiceState.NOT_READY:
-                yield service.name
+        return (name for name, state in self._states().items() if state is ServiceState.NOT_READY)
 
     def _states(self) -> dict[str, ServiceState]:
         return {
@@ -282,45 +239,26 @@ class _Starter:
     def _startable(self) -> Iterator[str]:
         """Name the services that depend on none that failed, directly or through others."""
         states = self._states()
-        for service in self.stack.services:
-            needed = (service.name, *self.stack.needs(service.name))
-            if not any(states.get(name) in FAILED for name in needed):
-                yield service.name
+        for name in states:
+            if not any(states.get(needed) in FAILED for needed in (name, *self.stack.needs(name))):
+                yield name
 
     def _find_refused(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Create what compose has not created, each by itself: the engine says why it refuses."""
-        with suppress(DockerException, RequestException):
-            self.containers = list_containers(self.box.client)
+        with suppress(EngineError):
+            self.containers = list_containers(self.box.engine)
         created = {container.service for container in self.containers}
         for name in names:
             if name in created or name in self.refused:
                 continue
             done = run(
-                [
-                    *self._compose(),
-                    *("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", name),
-                ],
-                env={**self.environment, **self.box.environment},
+                [*self.compose, "--no-start", "--no-deps", *_AS_IT_IS, name],
+                env=self.environment,
                 timeout_seconds=CREATE_SECONDS,
                 check=False,
             )
             if done.code != 0:
                 yield name, _reason(done.stderr or done.stdout)
-
-    def _compose(self) -> list[str]:
-        resolved = str(self.run.directory / PROJECT_FILE)
-        return [
-            *("docker", "compose", "--project-name", self.stack.name),
-            *("--project-directory", self.stack.directory, "--file", resolved),
-        ]
-
-    def _nothing_started(self) -> BootError:
-        return BootError(
-            "docker compose could not create the stack in the box",
-            command="docker compose up",
-            advice="does `docker compose up` work on this machine?",
-            detail=tail(self.log.read_text(errors="replace")),
-        )
 
 
 def _reason(output: str) -> str:
@@ -329,26 +267,3 @@ def _reason(output: str) -> str:
     at = next((i for i, line in enumerate(lines) if _DAEMON in line), max(0, len(lines) - 1))
     text = " ".join(lines[at:])
     return text.partition(_DAEMON)[2] or text
-
-
-def _create_externals(project: BoxProject, box: Box) -> None:
-    """Create the networks and volumes that the project expects to exist, inside the box."""
-    for network in project.networks:
-        pools = [
-            IPAMPool(subnet=subnet.subnet, iprange=subnet.dynamic, gateway=subnet.gateway)
-            for subnet in network.subnets
-        ]
-        box.client.networks.create(
-            network.name,
-            driver="bridge",
-            ipam=IPAMConfig(pool_configs=pools) if pools else None,
-            enable_ipv6=network.has_ipv6,
-        )
-    for volume in project.volumes:
-        box.client.volumes.create(volume)
-
-
-def _write_project(project: BoxProject, box: Box, run_: Run) -> None:
-    resolved = run_.directory / PROJECT_FILE
-    resolved.touch(mode=0o600)
-    resolved.write_text(dump_config(raise_oom_scores(project.config, box.oom_score_shift)))

@@ -15,9 +15,9 @@ from typing import Any
 
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.machine.box import Box
 from onegig.machine.cgroup import Account, Pressure
-from onegig.machine.nesting import ENTRY_FOLDERS, HostPrograms
+from onegig.machine.nested import NestedEngine
+from onegig.machine.nesting import HostPrograms, system_folders
 from onegig.machine.sampler import ContainerUsage, Pass, Usage
 from onegig.process import close, kill, spawn, tail
 
@@ -39,10 +39,10 @@ class Watch:
     def between(self, start: float, end: float) -> tuple[Pass, ...]:
         """Return the passes of a window, by the monotonic clock."""
         return tuple(
-            one
-            for one in self.passes
-            if start <= one.time <= end
-            and not any(paused <= one.time <= resumed for paused, resumed in self.pauses)
+            sample
+            for sample in self.passes
+            if start <= sample.time <= end
+            and not any(paused <= sample.time <= resumed for paused, resumed in self.pauses)
         )
 
     @contextmanager
@@ -56,9 +56,9 @@ class Watch:
 
 
 @contextmanager
-def watch_box(box: Box, run_: Run, hz: float) -> Iterator[Watch]:
+def watch_box(box: NestedEngine, run: Run, hz: float) -> Iterator[Watch]:
     """Sample the box until the end of the block. Raises MeasureError when no pass comes."""
-    child = spawn(_command(box, run_, hz), env={"PYTHONPATH": str(PACKAGE_ROOT)})
+    child = _start(box, run, hz)
     watch = Watch()
     reader = Thread(target=_collect, args=(child, watch), daemon=True)
     reader.start()
@@ -76,56 +76,47 @@ def watch_box(box: Box, run_: Run, hz: float) -> Iterator[Watch]:
 
 
 def parse_pass(line: str | bytes) -> Pass:
-    """One line of the sampler."""
+    """Read one line of the sampler."""
     raw: dict[str, Any] = json.loads(line)
-    return Pass(
-        time=raw["time"],
-        cost_seconds=raw["cost_seconds"],
-        box=Account(**raw["box"]),
-        pressure=Pressure(**raw["pressure"]) if raw["pressure"] else None,
-        engine={kind: Usage(**usage) for kind, usage in raw["engine"].items()},
-        containers={
-            # one string for all passes: an hour of them is a third smaller in memory
-            sys.intern(container_id): ContainerUsage(
-                usage=Usage(**one["usage"]), account=Account(**one["account"])
-            )
-            for container_id, one in raw["containers"].items()
-        },
-        unreadable=raw["unreadable"],
-        oom_killed=[(limit, victim) for limit, victim in raw["oom_killed"]],
-    )
+    containers = {
+        # one string for all passes: an hour of them is a third smaller in memory
+        sys.intern(container_id): ContainerUsage(
+            usage=Usage(**read["usage"]), account=Account(**read["account"])
+        )
+        for container_id, read in raw["containers"].items()
+    }
+    parsed = {
+        "box": Account(**raw["box"]),
+        "pressure": Pressure(**raw["pressure"]) if raw["pressure"] else None,
+        "engine": {kind: Usage(**usage) for kind, usage in raw["engine"].items()},
+        "containers": containers,
+        "oom_killed": [(limit, victim) for limit, victim in raw["oom_killed"]],
+    }
+    return Pass(**{**raw, **parsed})
 
 
-def _command(box: Box, run_: Run, hz: float) -> list[str]:
-    """As root here; otherwise, through the engine, as root in its host's name spaces."""
+def _start(box: NestedEngine, run: Run, hz: float) -> Popen[bytes]:
+    """Start the sampler as root here; else, through the engine, as root in its name spaces."""
     sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(box.pid), "--hz", str(hz)]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
-        return [sys.executable, *sampler]
-    container = [
-        *("docker", "run", "--rm", "--privileged", "--pid", "host", "--cgroupns", "host"),
-        *("--network", "none", "--name", f"{run_.name}-sampler", *run_.label_options),
-        *("--env", "PYTHONDONTWRITEBYTECODE=1"),
+        return spawn([sys.executable, *sampler], env={"PYTHONPATH": str(PACKAGE_ROOT)})
+    options = [
+        *("--privileged", "--pid", "host", "--cgroupns", "host", "--network", "none"),
+        *(*run.label_options, "--env", "PYTHONDONTWRITEBYTECODE=1"),
     ]
     if linux and box.mode == HostPrograms.mode:
-        folders = [folder for folder in ENTRY_FOLDERS if Path(folder).is_dir()]
-        return [
-            *container,
-            *(f"--volume={folder}:{folder}:ro" for folder in folders),
+        options += [
+            *system_folders(),
             *("--volume", "/:/host:ro", "--env", f"PYTHONPATH={PACKAGE_ROOT}"),
-            *(f"{run_.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
+            *(f"{run.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
         ]
-    mount = f"{PACKAGE_ROOT}:/onegig:ro"
-    return [
-        *container,
-        "--volume",
-        mount,
-        "--env",
-        "PYTHONPATH=/onegig",
-        PYTHON,
-        "python3",
-        *sampler,
-    ]
+    else:
+        options += [
+            *("--volume", f"{PACKAGE_ROOT}:/onegig:ro", "--env", "PYTHONPATH=/onegig"),
+            *(PYTHON, "python3", *sampler),
+        ]
+    return box.outer.run(f"{run.name}-sampler", options)
 
 
 def _collect(child: Popen[bytes], watch: Watch) -> None:

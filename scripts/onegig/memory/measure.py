@@ -1,24 +1,15 @@
-"""`measure`: box, load, stack, settle, window; ends in a MemoryReport and an empty machine."""
+"""`measure`: machine, load, stack, settle, windows; ends in a MemoryReport and an empty machine."""
 
-import json
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-
-from docker.errors import DockerException
-from requests import RequestException
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.machine.box import Box, open_box
-from onegig.machine.containers import Container, list_containers, read_log
-from onegig.machine.load import apply_load
-from onegig.machine.project import prepare_project
+from onegig.judge.noise import MORE_WINDOWS, doubt
+from onegig.machine.machine import BootPlan, Container, Machine, Start, open_machine
 from onegig.machine.sampler import Pass
-from onegig.machine.start import Start, start_stack
-from onegig.machine.watch import Watch, watch_box
 from onegig.memory.observation import Observation
-from onegig.memory.settle import settle, take_windows
 from onegig.memory.summary import (
     summarise_boot,
     summarise_box,
@@ -35,57 +26,42 @@ from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
 ENOUGH_PASSES = 0.5  # of those the window should have had
-STOPPED = ServiceState.STOPPED
+RETRY_SECONDS = 30.0  # for services that restart until what they need is there
+LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
+
+Say = Callable[[str], None]
+Containers = Sequence[Container] | None  # None: the engine does not answer
 
 
 def measure(
-    engine: Engine,
-    stack: Stack,
-    budgets: Budgets,
-    environment: Environment,
-    run_: Run,
-    say: Callable[[str], None],
+    engine: Engine, stack: Stack, budgets: Budgets, environment: Environment, run: Run, say: Say
 ) -> MemoryReport:
-    """Boot the stack in the box under load and measure it.
+    """Boot the stack on a machine of the budgets' size, under load, and measure it.
 
-    Raises BootError when box or stack cannot start at all, MeasureError when nothing was sampled.
+    Raises BootError when machine or stack cannot start, MeasureError when nothing was sampled.
     """
-    client = engine.client
-    cap = max(LEAST_CAP_BYTES, budgets.memory.room_bytes)
-    project = prepare_project(
-        json.loads(stack.config_json),
-        directory=stack.directory,
-        machine_bytes=machine_bytes(budgets, environment.architecture),
-        architecture=str(client.version()["Arch"]),
+    plan = BootPlan(
+        engine=engine,
+        run=run,
+        stack=stack,
+        budgets=budgets,
+        cap_bytes=max(LEAST_CAP_BYTES, budgets.memory.room_bytes),
+        memtotal_bytes=machine_bytes(budgets, environment.architecture),
+        say=say,
     )
-    with (
-        open_box(client, run_, images=stack.images, project=project, cap_bytes=cap, say=say) as box,
-        watch_box(box, run_, budgets.measure.hz) as watch,
-        apply_load(client, budgets.load, stack, box, run_) as load,
-    ):
-        start = start_stack(
-            stack,
-            project,
-            box,
-            client,
-            watch,
-            run_,
-            environment=dict(budgets.load.environment) if budgets.load else {},
-            timeout_seconds=budgets.measure.healthy_timeout_seconds,
-            say=say,
-        )
-        before = settle(lambda: _containers(box), budgets.measure.settle_seconds, say)
-        windows = take_windows(watch, budgets, stack, before or (), say)
-        box.lift_cap(client)
-        seen = _observe(box, watch, start, before or (), windows)
-        window = _window(budgets, seen, load.description)
-        gaps = _gaps(seen, budgets.measure)
-        problems = tuple(filter(None, (load.problem(), *gaps)))
-        return _report(seen, stack, budgets, box, window, environment, problems)
+    with open_machine(plan) as machine:
+        start = machine.start_stack()
+        before = settle(machine.containers, budgets.measure.settle_seconds, say) or ()
+        windows = _take_windows(machine, plan, before)
+        machine.lift_cap()
+        seen = _observe(machine, start, before, windows)
+        problems = (machine.load_problem(), *_gaps(seen, budgets.measure))
+        incomplete = tuple(filter(None, problems))
+        return _report(seen, plan, machine, environment, incomplete)
 
 
 def machine_bytes(budgets: Budgets, architecture: str) -> int:
-    """Return the MemTotal of the machine that the box stands for: the tier's, within the limit."""
+    """Return the MemTotal of the machine that is stood for: the tier's, within the limit."""
     limit = budgets.memory.limit_bytes
     if budgets.tier == NO_TIER:
         return limit
@@ -93,21 +69,78 @@ def machine_bytes(budgets: Budgets, architecture: str) -> int:
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)
 
 
-def _window(budgets: Budgets, seen: Observation, load: str) -> Window:
-    return Window(
-        metric=budgets.memory.metric,
-        settle_seconds=budgets.measure.settle_seconds,
-        seconds=budgets.measure.window_seconds,
-        hz=budgets.measure.hz,
-        samples=len(seen.window(budgets.memory.metric)),
-        boot_seconds=seen.start.report.seconds,
-        load=load,
-    )
+def settle(
+    look: Callable[[], Containers],
+    seconds: float,
+    say: Say,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Containers:
+    """Wait `seconds`, and on while services restart, for RETRY_SECONDS at most.
+
+    Between two attempts a service looks up for a moment: only a stretch without a restart tells
+    that it is. Return the containers as they are at the end.
+    """
+    say(f"settling for {seconds:g} s")
+    deadline = clock() + max(seconds, RETRY_SECONDS)
+    before, waiting = look(), ""
+    sleep(seconds)
+    after = look()
+    while names := _restarting(before, after):
+        if clock() >= deadline:
+            break
+        if names != waiting:
+            say(f"waiting for {names}: restarting")
+            waiting = names
+        before = after
+        sleep(min(max(seconds, LEAST_SECONDS), max(0.0, deadline - clock())))
+        after = look()
+    return after
+
+
+def _restarting(before: Containers, after: Containers) -> str:
+    """Name the services that were restarted in between, or wait for their next attempt."""
+    if before is None or after is None:
+        return ""
+    counts = {one.container_id: one.restarts for one in before}
+    names = [
+        one.service
+        for one in after
+        if one.status == "restarting" or one.restarts > counts.get(one.container_id, 0)
+    ]
+    return ", ".join(dict.fromkeys(names))
+
+
+def _take_windows(
+    machine: Machine, plan: BootPlan, containers: Sequence[Container]
+) -> tuple[tuple[Pass, ...], ...]:
+    """Return the passes of each window; more than planned while a limit lies within noise.
+
+    Fewer when the machine was gone by then.
+    """
+    budgets, stack = plan.budgets, plan.stack
+    planned, windows, reason = budgets.measure.repeats, list[tuple[Pass, ...]](), ""
+    while len(windows) < planned or reason:
+        title = "measuring" if planned == 1 else f"measuring window {len(windows) + 1} of {planned}"
+        seconds, hz = budgets.measure.window_seconds, budgets.measure.hz
+        title = f"{reason}: measuring again" if reason else title
+        plan.say(f"{title} for {seconds:g} s at {hz:g} Hz")
+        opened = time.monotonic()
+        time.sleep(seconds)
+        passes = machine.passes(opened, time.monotonic())
+        if not passes:
+            break
+        windows.append(passes)
+        reason = ""
+        if planned <= len(windows) < planned + MORE_WINDOWS:
+            totals = summarise_windows(windows, containers, stack, budgets.memory.metric)
+            reason = doubt(budgets, [service.name for service in stack.services], totals)
+    return tuple(windows)
 
 
 def _observe(
-    box: Box,
-    watch: Watch,
+    machine: Machine,
     start: Start,
     before: Sequence[Container],
     windows: tuple[tuple[Pass, ...], ...],
@@ -116,31 +149,22 @@ def _observe(
         raise MeasureError(
             "the box was gone before it could be measured",
             advice="the box's own log:",
-            detail=box.log.read_text(errors="replace"),
+            detail=machine.log,
         )
-    containers = _containers(box)
-    logs: dict[str, str] = {}
-    with suppress(DockerException, RequestException):
-        for container in containers or ():
-            if not container.ready or container.restarts or container.state is STOPPED:
-                logs[container.service] = read_log(box.client, container)
+    containers = machine.containers()
     return Observation(
-        passes=watch.between(0, windows[-1][-1].time),
+        passes=machine.passes(0, windows[-1][-1].time),
         windows=windows,
         containers=containers or (),
         answered=containers is not None,
         restarts_before={one.container_id: one.restarts for one in before},
-        logs=logs,
+        logs={
+            one.service: machine.log_of(one)
+            for one in containers or ()
+            if not one.ready or one.restarts or one.state is ServiceState.STOPPED
+        },
         start=start,
     )
-
-
-def _containers(box: Box) -> tuple[Container, ...] | None:
-    """Return those of the stack; None when the engine inside the box does not answer."""
-    try:
-        return list_containers(box.client)
-    except (DockerException, RequestException):
-        return None
 
 
 def _gaps(seen: Observation, plan: Measure) -> list[str]:
@@ -162,25 +186,31 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
 
 def _report(
     seen: Observation,
-    stack: Stack,
-    budgets: Budgets,
-    box: Box,
-    window: Window,
+    plan: BootPlan,
+    machine: Machine,
     environment: Environment,
-    problems: tuple[str, ...],
+    incomplete: tuple[str, ...],
 ) -> MemoryReport:
-    metric = budgets.memory.metric
+    stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
     return MemoryReport(
         environment=environment,
-        window=window,
-        box=summarise_box(seen, mode=box.mode, cap_bytes=box.cap_bytes, metric=metric),
+        window=Window(
+            metric=metric,
+            settle_seconds=measured.settle_seconds,
+            seconds=measured.window_seconds,
+            hz=measured.hz,
+            samples=len(seen.window(metric)),
+            boot_seconds=seen.start.report.seconds,
+            load=machine.load,
+        ),
+        box=summarise_box(seen, mode=machine.mode, cap_bytes=machine.cap_bytes, metric=metric),
         engine=summarise_engine(seen, metric),
         services=summarise_services(seen, stack, metric),
         samples=summarise_samples(seen, stack, metric),
-        incomplete=problems,
+        incomplete=incomplete,
         stack=stack.name,
         windows=summarise_windows(seen.windows, seen.containers, stack, metric),
         boot=summarise_boot(seen, stack, metric),
         start=seen.start.report,
-        notes=tuple(dict.fromkeys((*stack.warnings, *box.remarks))),
+        notes=tuple(dict.fromkeys((*stack.warnings, *machine.remarks))),
     )

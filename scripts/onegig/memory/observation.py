@@ -1,11 +1,10 @@
-"""What was seen of a stack in the box, and what each pass of the sampler adds up to, by metric."""
+"""What was seen of a stack on a machine, and what each pass adds up to, by metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onegig.machine.containers import Container
+from onegig.machine.machine import Container, Start
 from onegig.machine.sampler import ContainerUsage, Pass
-from onegig.machine.start import Start
 from onegig.model.budgets import Metric
 
 
@@ -25,8 +24,16 @@ class Observation:
         """Return the one with the highest total: the one that counts."""
         return max(self.windows, key=lambda window: total_of(peak_pass(window, metric), metric))
 
+    def peak(self, metric: Metric) -> Pass:
+        """Return the pass with the highest total of all windows."""
+        return peak_pass(self.window(metric), metric)
 
-def total_of(one: Pass, metric: Metric) -> int:
+    def ids(self, service: str) -> tuple[str, ...]:
+        """Return the ids of a service's containers."""
+        return tuple(one.container_id for one in self.containers if one.service == service)
+
+
+def total_of(sample: Pass, metric: Metric) -> int:
     """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
 
     By the real cost every page counts once, shared or not, and with it what the kernel itself keeps
@@ -36,12 +43,12 @@ def total_of(one: Pass, metric: Metric) -> int:
     times.
     """
     if metric is Metric.CHARGED:
-        return one.box.working_set
-    usages = [container.usage for container in one.containers.values()]
+        return sample.box.working_set
+    usages = [container.usage for container in sample.containers.values()]
     if metric is Metric.COST:
-        private = sum(usage.private for usage in (*one.engine.values(), *usages))
-        return private + one.box.shmem + one.box.kernel
-    return _engine_pss(one) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
+        private = sum(usage.private for usage in (*sample.engine.values(), *usages))
+        return private + sample.box.shmem + sample.box.kernel
+    return _engine_pss(sample) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
 
 
 def share_of(container: ContainerUsage, metric: Metric) -> int:
@@ -54,21 +61,21 @@ def share_of(container: ContainerUsage, metric: Metric) -> int:
     return usage.pss if metric is Metric.PSS else usage.rss
 
 
-def engine_of(one: Pass, metric: Metric) -> int:
+def engine_of(sample: Pass, metric: Metric) -> int:
     """Return the engine's part of a pass's total, in bytes.
 
     By the real cost that is all of it that belongs to no container; else the engine's PSS.
     """
     if metric is not Metric.COST:
-        return _engine_pss(one)
-    shares = sum(share_of(container, metric) for container in one.containers.values())
-    return max(0, total_of(one, metric) - shares)
+        return _engine_pss(sample)
+    shares = sum(share_of(container, metric) for container in sample.containers.values())
+    return max(0, total_of(sample, metric) - shares)
 
 
 def peak_pass(window: Sequence[Pass], metric: Metric) -> Pass:
     """Return the pass with the highest total; ValueError for an empty window."""
-    return max(window, key=lambda one: total_of(one, metric))
+    return max(window, key=lambda sample: total_of(sample, metric))
 
 
-def _engine_pss(one: Pass) -> int:
-    return sum(usage.pss for usage in one.engine.values())
+def _engine_pss(sample: Pass) -> int:
+    return sum(usage.pss for usage in sample.engine.values())

@@ -15,7 +15,7 @@ from onegig.config.stack import load_stack
 from onegig.engine.owned import Run
 from onegig.errors import ConfigError, ExitCode, MeasureError
 from onegig.machine import watch
-from onegig.machine.box import Box
+from onegig.machine.nested import NestedEngine
 from onegig.process import Completed
 
 pytestmark = pytest.mark.security
@@ -108,7 +108,7 @@ def test_the_sampler_imports_nothing_from_beside_the_compose_file(
 ) -> None:
     for name in ("json", "argparse", "onegig"):
         (project / f"{name}.py").write_text(f"open({str(project / 'ran')!r}, 'w')\n")
-    nobody = cast(Box, SimpleNamespace(pid=2**22 + 1))
+    nobody = cast(NestedEngine, SimpleNamespace(pid=2**22 + 1))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     run_ = Run(name="onegig-test", owner="test", directory=project)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onegig.machine.containers import HEALTH_LOG_LENGTH, parse_container
+from onegig.machine.machine import HEALTH_LOG_LENGTH, parse_container
 
 
 def health_log(output: str, code: int = 1) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError
-from onegig.machine.box import did_not_come_up, read_remarks
 from onegig.machine.cgroup import meminfo_text
-from onegig.machine.nesting import Dind, Place, asks_for_disk, bind_option, read_sockets
+from onegig.machine.nested import did_not_come_up, read_remarks
+from onegig.machine.nesting import Dind, asks_for_disk, bind_option, read_sockets
 from onegig.machine.project import (
     BoxProject,
     box_references,
@@ -450,7 +450,7 @@ def test_the_dind_image_sees_the_projects_folder_only(tmp_path: Path) -> None:
         directory="/home/me/shop", folders=("/home/me/shop/data", "/srv/x"), files=("/etc/x.conf",)
     )
     run = Run(name="onegig-1", owner="me", directory=tmp_path)
-    assert Dind(Place(client=Mock(), run=run, project=project)).remarks == (
+    assert Dind(Mock(), run, project).remarks == (
         "/srv/x is missing in the box: the dind image sees the project's folder only.",
         "/etc/x.conf is missing in the box: the dind image sees the project's folder only.",
     )

@@ -1,7 +1,7 @@
 """Settling goes on while services restart, and ends with the last of them or after a while."""
 
-from onegig.machine.containers import Container
-from onegig.memory.settle import RETRY_SECONDS, settle
+from onegig.machine.machine import Container
+from onegig.memory.measure import RETRY_SECONDS, settle
 
 
 def app(restarts: int, status: str = "running") -> Container:

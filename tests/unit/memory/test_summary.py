@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.machine.cgroup import Account, Pressure
-from onegig.machine.containers import Container
+from onegig.machine.machine import Container, Start
 from onegig.machine.sampler import ContainerUsage as Seen
 from onegig.machine.sampler import Pass, Usage
-from onegig.machine.start import Start
 from onegig.memory.observation import Observation, engine_of, peak_pass, total_of
 from onegig.memory.summary import (
     MOST_SAMPLES,

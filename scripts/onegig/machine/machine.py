@@ -1,18 +1,21 @@
-"""The stack's containers as the box's engine sees them, and what that means for their services."""
+"""What a stack is booted on, and what can be learned there: the box is one implementation."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from docker import DockerClient
-from docker.errors import APIError
-
+from onegig.engine.engine import Engine
+from onegig.engine.owned import Run
+from onegig.machine.sampler import Pass
+from onegig.model.budgets import Budgets
 from onegig.model.memory import ServiceState
-from onegig.model.stack import Service
+from onegig.model.memory import Start as StartReport
+from onegig.model.stack import Service, Stack
 
-WINDOW_RESTARTS = 3  # from this many within the window on, a service keeps crashing
-LOG_LINES = 15
+MACHINES = {"box": "onegig.machine.box"}  # modules with `open_machine(plan)`
 HEALTH_LOG_LENGTH = 300  # of the end, where the error stands
 SERVICE_LABEL = "com.docker.compose.service"
 READY = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED, ServiceState.STOPPED)
@@ -35,8 +38,31 @@ _STAYS_UP = ("always", "unless-stopped")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BootPlan:
+    """What to boot, and on how large a machine. `engine` is this machine's own."""
+
+    engine: Engine
+    run: Run
+    stack: Stack
+    budgets: Budgets
+    cap_bytes: int  # what engine and stack may take
+    memtotal_bytes: int  # what the stack sees
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """How starting the stack went."""
+
+    report: StartReport
+    began: float  # monotonic seconds
+    refused: Mapping[str, str] = field(default_factory=dict)  # by service, the engine's reason
+    problem: str = ""  # compose's own last line when it gave up
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Container:
-    """One container of the stack as the box's engine sees it."""
+    """One container of the stack as the machine's engine sees it."""
 
     container_id: str
     service: str
@@ -51,7 +77,7 @@ class Container:
 
     @property
     def state(self) -> ServiceState:
-        """What this container's condition means for its service."""
+        """Return what this container's condition means for its service."""
         if self.status == "created":
             return ServiceState.REFUSED if self.error else ServiceState.WAITING
         if self.status == "exited" and self.exit_code == 0:
@@ -66,18 +92,54 @@ class Container:
 
     @property
     def ready(self) -> bool:
-        """Up and, if it has a health check, healthy; or done."""
+        """Return whether it is up and, if it has a health check, healthy; or done."""
         return self.state in READY
 
 
-def list_containers(client: DockerClient) -> tuple[Container, ...]:
-    """Return every container of the stack, by service name."""
-    found = [
-        parse_container(client.api.inspect_container(summary["Id"]))
-        for summary in client.api.containers(all=True)
-        if SERVICE_LABEL in summary["Labels"]
-    ]
-    return tuple(sorted(found, key=lambda container: (container.service, container.container_id)))
+class Machine(Protocol):
+    """A running machine under load, sampled all the time."""
+
+    mode: str  # how it describes itself in the report
+    cap_bytes: int
+    load: str  # the load's command, "" for an idle stack
+
+    def start_stack(self) -> Start:
+        """Start the stack and wait until it is ready; BootError when nothing could start."""
+
+    def containers(self) -> tuple[Container, ...] | None:
+        """Return those of the stack; None when the machine's engine does not answer."""
+
+    def passes(self, opened: float, closed: float) -> tuple[Pass, ...]:
+        """Return what was sampled between two times of the monotonic clock."""
+
+    def lift_cap(self) -> None:
+        """Give the machine room, so that its engine can say what happened."""
+
+    def log_of(self, container: Container) -> str:
+        """Return the last lines a container printed, as far as they can be had."""
+
+    def load_problem(self) -> str:
+        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is different from the machine that it stands for."""
+
+    @property
+    def log(self) -> str:
+        """Return the machine's own log."""
+
+
+def open_machine(plan: BootPlan, kind: str = "box") -> AbstractContextManager[Machine]:
+    """Return a machine of that kind, up for as long as its block and gone afterwards."""
+    opened = import_module(MACHINES[kind]).open_machine(plan)
+    return cast(AbstractContextManager[Machine], opened)
+
+
+def list_containers(engine: Engine) -> tuple[Container, ...]:
+    """Return every container of the stack, by service name; EngineError without an answer."""
+    containers = map(parse_container, engine.inspect(SERVICE_LABEL))
+    return tuple(sorted(containers, key=lambda one: (one.service, one.container_id)))
 
 
 def parse_container(inspected: Mapping[str, Any]) -> Container:
@@ -85,29 +147,20 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
     state, config = inspected["State"], inspected["Config"]
     host = inspected.get("HostConfig") or {}
     health: Mapping[str, Any] = state.get("Health") or {}
-    status = str(health.get("Status", "")).replace("none", "")
+    test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     policy = (host.get("RestartPolicy") or {}).get("Name", "")
     return Container(
         container_id=inspected["Id"],
         service=config["Labels"][SERVICE_LABEL],
         status=state["Status"],
-        health=status,
+        health=str(health.get("Status", "")).replace("none", ""),
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         restarts=inspected["RestartCount"],
         error=state.get("Error", ""),
         health_log=_health_log(health),
-        stays_up=bool(host.get("PortBindings") or _checks_health(config) or policy in _STAYS_UP),
+        stays_up=bool(host.get("PortBindings") or test[0] != "NONE" or policy in _STAYS_UP),
     )
-
-
-def read_log(client: DockerClient, container: Container) -> str:
-    """Return the last lines a container printed; "" where its log driver keeps none."""
-    try:
-        raw: bytes = client.api.logs(container.container_id, tail=LOG_LINES)
-    except APIError:
-        return ""
-    return raw.decode(errors="replace").rstrip()
 
 
 def own_containers(service: Service, containers: Sequence[Container]) -> tuple[Container, ...]:
@@ -120,11 +173,6 @@ def worst_state(states: Sequence[ServiceState]) -> ServiceState:
     return next((state for state in _WORST_FIRST if state in states), ServiceState.WAITING)
 
 
-def _checks_health(config: Mapping[str, Any]) -> bool:
-    test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
-    return bool(test[0] != "NONE")
-
-
 def _health_log(health: Mapping[str, Any]) -> str:
     """Return what the latest failing check printed, with its exit code."""
     failures = [entry for entry in health.get("Log") or () if entry.get("ExitCode")]
@@ -135,9 +183,7 @@ def _health_log(health: Mapping[str, Any]) -> str:
     code = latest["ExitCode"]
     if code == -1:  # the engine's own words: the time limit, or it could not be run
         return output or "the health check could not be run"
-    return (
-        f"health check exit code {code}: {output}" if output else f"health check exit code {code}"
-    )
+    return f"health check exit code {code}" + (f": {output}" if output else "")
 
 
 def _ending(text: str) -> str:
