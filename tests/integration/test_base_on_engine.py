@@ -8,7 +8,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.dockerfiles.base_image import BuildFile
+from onegig.dockerfiles.stages import BuildFile
 from onegig.images.bases import (
     NAME_LABEL,
     NOTHING_KNOWN,

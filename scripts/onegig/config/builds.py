@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.compose import Compose, explain
-from onegig.dockerfiles.base_image import IMAGE_CONTEXT, BuildFile, platform_arguments
-from onegig.dockerfiles.dockerfile import Dockerfile
-from onegig.dockerfiles.stages import read_stages
+from onegig.dockerfiles.history import Dockerfile
+from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile, platform_arguments, read_stages
 from onegig.files import read_text
 from onegig.model.stack import BuildInputs, Service, Stack, unescape
 from onegig.paths import from_here

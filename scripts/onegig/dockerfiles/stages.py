@@ -1,9 +1,36 @@
-"""The stages of a Dockerfile, with what each is based on and which of them make up the image."""
+"""The stages of a Dockerfile: what each is based on, and which of them make up the image. Pure.
+
+The final stage may go on from an earlier one; the base of an image is what the lowest stage of that
+chain starts from, with build arguments filled in. `scratch` is not a base: of an image made from
+nothing the lowest layer is treated like any other.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onegig.dockerfiles.parse import Instruction, fill_in, parse
+
+IMAGE_CONTEXT = "docker-image://"
+SCRATCH = "scratch"
+_IN_LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # each makes a layer of its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildFile:
+    """A Dockerfile, and how an image is built from it."""
+
+    text: str
+    target: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()  # additional ones: they come before stages, images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseImage:
+    """The image that FROM names, and the instructions of the file that each add a layer to it."""
+
+    reference: str
+    added: tuple[str, ...]  # lowest first: "COPY app /app"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -12,15 +39,26 @@ class Stage:
 
     name: str  # in small letters, "" for one without a name
     base: str
-    of_stage: int | None  # the place of the stage it goes on from
+    of_stage: int | None  # the position of the stage it goes on from
     start: Instruction  # its FROM
     instructions: tuple[Instruction, ...]
     variables: tuple[tuple[str, str], ...]  # ARG and ENV as they are at its end
 
     @property
     def is_pinned_elsewhere(self) -> bool:
-        """Whether the base is no image of a registry: nothing, or a stage."""
-        return self.base == "scratch" or self.of_stage is not None
+        """Tell whether the base is not an image of a registry: nothing, or a stage."""
+        return self.base == SCRATCH or self.of_stage is not None
+
+    @property
+    def sources(self) -> Iterator[str]:
+        """Yield the names that COPY --from and RUN --mount=from= take files from."""
+        for instruction in self.instructions:
+            for key, value in instruction.flags:
+                if key == "from":
+                    yield value
+                elif key == "mount":
+                    pairs = (part.partition("=") for part in value.split(","))
+                    yield from (source for name, _, source in pairs if name == "from")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,41 +69,40 @@ class Stages:
     stages: tuple[Stage, ...]
 
     def chain(self, target: str = "") -> tuple[Stage, ...]:
-        """The stages that make up the image, the lowest first; () when there is no such target.
+        """Return the stages that make up the image, the lowest first; () without such a target.
 
         Their instructions, one stage after the other, are the image's history above its base.
         """
-        place = self._place(target)
-        found: list[Stage] = []
-        while place is not None:
-            found.insert(0, self.stages[place])
-            place = self.stages[place].of_stage
-        return tuple(found)
+        position = self._position(target)
+        chain: list[Stage] = []
+        while position is not None:
+            chain.insert(0, self.stages[position])
+            position = self.stages[position].of_stage
+        return tuple(chain)
 
     def needed(self, target: str = "") -> tuple[Stage, ...]:
-        """The stages that a build of the target runs: its chain, and what that copies from."""
-        waiting, found = list(self.chain(target)), []
+        """Return the stages that a build of the target runs: its chain, and what that copies."""
+        waiting, needed = list(self.chain(target)), []
         while waiting:
             stage = waiting.pop()
-            if stage in found:
-                continue
-            found.append(stage)
-            for name in _sources(stage):
-                waiting.extend(self.chain(name) if self._is_stage(name) else ())
-        return tuple(stage for stage in self.stages if stage in found)
+            if stage not in needed:
+                needed.append(stage)
+                names = (name for name in stage.sources if self._is_stage(name))
+                waiting.extend(each for name in names for each in self.chain(name))
+        return tuple(stage for stage in self.stages if stage in needed)
 
     def images(self, target: str = "") -> tuple[str, ...]:
         """Return the names of the images that a build of the target starts or copies from."""
-        found: list[str] = []
+        images: list[str] = []
         for stage in self.needed(target):
-            found += [stage.base] if stage.of_stage is None else []
-            found += [name for name in _sources(stage) if not self._is_stage(name)]
-        return tuple(dict.fromkeys(found))
+            images += [stage.base] if stage.of_stage is None else []
+            images += [name for name in stage.sources if not self._is_stage(name)]
+        return tuple(dict.fromkeys(images))
 
     def _is_stage(self, name: str) -> bool:
-        return bool(name) and self._place(name) is not None
+        return bool(name) and self._position(name) is not None
 
-    def _place(self, target: str) -> int | None:
+    def _position(self, target: str) -> int | None:
         if not target:
             return len(self.stages) - 1 if self.stages else None
         if target.isdecimal():
@@ -74,22 +111,56 @@ class Stages:
         return names.index(target.lower()) if target.lower() in names else None
 
 
+def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
+    """Return the base of the image; None where it has none that is an image with a name.
+
+    `architecture` is the image's: stages may be chosen by it.
+    """
+    stages = read_stages(file.text, dict(file.arguments), platform_arguments(architecture))
+    chain = stages.chain(file.target)
+    contexts = {name.lower(): source for name, source in file.contexts}
+    replaced = [at for at, stage in enumerate(chain) if stage.base.lower() in contexts]
+    if replaced:  # what lies below is not built from
+        chain = chain[replaced[-1] :]
+    if not chain:
+        return None
+    reference = chain[0].base
+    if replaced:
+        source = contexts[reference.lower()]  # an image, a folder or a repository
+        reference = source[len(IMAGE_CONTEXT) :] if source.startswith(IMAGE_CONTEXT) else ""
+    if reference in ("", SCRATCH):
+        return None
+    texts = (_history_text(each, stage) for stage in chain for each in stage.instructions)
+    added = tuple(text for text in texts if text and text != "WORKDIR /")  # "/" is there already
+    return BaseImage(reference=reference, added=added)
+
+
+def platform_arguments(architecture: str) -> dict[str, str]:
+    """Return what BuildKit sets before the first stage (docs.docker.com: Dockerfile, ARG)."""
+    platform = f"linux/{architecture}"
+    return {
+        f"{prefix}{name}": value
+        for prefix in ("TARGET", "BUILD")
+        for name, value in (("ARCH", architecture), ("OS", "linux"), ("PLATFORM", platform))
+    }
+
+
 def read_stages(
     dockerfile: str, arguments: Mapping[str, str], predefined: Mapping[str, str] | None = None
 ) -> Stages:
-    """The stages; `arguments` are a build's own, which come before the defaults of ARG.
+    """Read the stages; `arguments` are a build's own, which come before the defaults of ARG.
 
     `predefined` need no ARG to be known before the first stage: TARGETARCH and its like.
     """
     first: dict[str, str] = dict(predefined or {})
     parts: list[list[Instruction]] = []
-    for one in parse(dockerfile):
-        if one.name == "FROM":
-            parts.append([one])
+    for instruction in parse(dockerfile):
+        if instruction.name == "FROM":
+            parts.append([instruction])
         elif parts:
-            parts[-1].append(one)
-        elif one.name == "ARG":
-            first |= _arguments(one, first, arguments)
+            parts[-1].append(instruction)
+        elif instruction.name == "ARG":
+            first |= _arguments(instruction, first, arguments)
     stages: list[Stage] = []
     for start, *rest in parts:
         stages.append(_stage(start, rest, stages, first, arguments))
@@ -97,7 +168,7 @@ def read_stages(
 
 
 def assignments(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
-    """The names and values of an ARG, ENV or LABEL; None where ARG gives none."""
+    """Yield the names and values of an ARG, ENV or LABEL; None where ARG gives none."""
     words = _quoted_words(instruction.value)
     if instruction.name != "ARG" and words and "=" not in words[0]:  # ENV NAME the rest
         name, _, rest = instruction.value.partition(" ")
@@ -117,18 +188,17 @@ def _stage(
 ) -> Stage:
     words = [*start.words, ""]
     base = fill_in(words[0], first)
-    name = words[2].lower() if len(words) > 3 and words[1].upper() == "AS" else ""
     names = [stage.name for stage in before]
     of_stage = names.index(base.lower()) if base and base.lower() in names else None
     variables = dict(before[of_stage].variables) if of_stage is not None else {}
-    for one in rest:
-        if one.name == "ARG":
-            variables |= _arguments(one, variables, {**first, **arguments})
-        elif one.name == "ENV":
-            pairs = [(key, fill_in(value or "", variables)) for key, value in assignments(one)]
+    for each in rest:
+        if each.name == "ARG":
+            variables |= _arguments(each, variables, {**first, **arguments})
+        elif each.name == "ENV":
+            pairs = [(key, fill_in(value or "", variables)) for key, value in assignments(each)]
             variables |= dict(pairs)
     return Stage(
-        name=name,
+        name=words[2].lower() if len(words) > 3 and words[1].upper() == "AS" else "",
         base=base.lower() if of_stage is not None else base,
         of_stage=of_stage,
         start=start,
@@ -140,24 +210,23 @@ def _stage(
 def _arguments(
     instruction: Instruction, known: Mapping[str, str], given: Mapping[str, str]
 ) -> dict[str, str]:
-    found: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     for name, default in assignments(instruction):
         if name in given:
-            found[name] = given[name]
+            arguments[name] = given[name]
         elif default is not None:
-            found[name] = fill_in(default, {**known, **found})
-    return found
+            arguments[name] = fill_in(default, {**known, **arguments})
+    return arguments
 
 
-def _sources(stage: Stage) -> Iterator[str]:
-    """The names that COPY --from and RUN --mount=from= take files from."""
-    for one in stage.instructions:
-        for key, value in one.flags:
-            if key == "from":
-                yield value
-            elif key == "mount":
-                pairs = (part.partition("=") for part in value.split(","))
-                yield from (source for name, _, source in pairs if name == "from")
+def _history_text(instruction: Instruction, stage: Stage) -> str:
+    """As the history has it, but for flags: RUN as written, all else with variables filled in."""
+    value = " ".join(instruction.words)
+    if instruction.name == "RUN":
+        return " ".join(("RUN", value, *(each.content for each in instruction.heredocs)))
+    if instruction.name in _IN_LAYERS:
+        return f"{instruction.name} {fill_in(value, dict(stage.variables))}"
+    return ""
 
 
 def _quoted_words(text: str) -> list[str]:

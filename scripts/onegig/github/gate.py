@@ -16,7 +16,7 @@ from pathlib import Path
 
 from onegig import __version__, pipeline
 from onegig.config.budgets import parse_budgets
-from onegig.dockerfiles.dockerfile import line_of
+from onegig.dockerfiles.history import line_of
 from onegig.engine.build_plan import target_of
 from onegig.errors import ConfigError, ExitCode, OnegigError
 from onegig.files import read_text, write_file

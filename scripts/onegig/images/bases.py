@@ -20,9 +20,8 @@ from dataclasses import astuple, dataclass
 from difflib import SequenceMatcher
 from typing import Any, Protocol
 
-from onegig.dockerfiles.base_image import BuildFile, read_base
-from onegig.dockerfiles.dockerfile import ALIKE
-from onegig.dockerfiles.instructions import copies_everything, guess_base_layers
+from onegig.dockerfiles.history import ALIKE, copies_everything, guess_base_layers
+from onegig.dockerfiles.stages import BuildFile, read_base
 from onegig.engine.images import EngineImage, ListedImage
 from onegig.images.reading.layers import instructions
 

@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from onegig.dockerfiles.dockerfile import Dockerfile, line_of
-from onegig.dockerfiles.instructions import is_copied
+from onegig.dockerfiles.history import Dockerfile, is_copied, line_of
 from onegig.images.causes import Explained
 from onegig.images.path_causes import folder_of
 from onegig.images.remedies import BASE, Remedy, remedy_of

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from onegig.config.builds import read_dockerfiles
-from onegig.dockerfiles.base_image import BuildFile
 from onegig.dockerfiles.policy import check_policies
+from onegig.dockerfiles.stages import BuildFile
 from onegig.engine.engine import Engine, without_engine
 from onegig.errors import InspectError
 from onegig.images import trivy

@@ -6,7 +6,7 @@ from typing import Any
 
 from onegig.config.builds import read_build_files
 from onegig.config.stack import load_stack
-from onegig.dockerfiles.base_image import BuildFile
+from onegig.dockerfiles.stages import BuildFile
 from onegig.process import Completed
 
 TEXT = "FROM alpine\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from onegig.dockerfiles.base_image import BuildFile
+from onegig.dockerfiles.stages import BuildFile
 from onegig.engine.images import EngineImage, ListedImage
 from onegig.images.bases import (
     DIGEST_LABEL,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onegig.dockerfiles.base_image import BaseImage, BuildFile, read_base
+from onegig.dockerfiles.stages import BaseImage, BuildFile, read_base
 
 CHAIN = """\
 ARG BASE=alpine:3.23

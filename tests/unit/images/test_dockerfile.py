@@ -2,7 +2,8 @@
 
 import pytest
 
-from onegig.dockerfiles.dockerfile import line_of, read_instructions
+from onegig.dockerfiles.history import line_of
+from onegig.dockerfiles.parse import parse
 
 DOCKERFILE = """\
 # syntax, comments and empty lines are no instructions
@@ -50,7 +51,7 @@ def test_a_file_without_a_base_has_one_line_to_blame(text: str) -> None:
 
 
 def test_continued_instructions_begin_on_their_first_line() -> None:
-    found = [(one.line, one.name) for one in read_instructions(DOCKERFILE)]
+    found = [(one.line, one.name) for one in parse(DOCKERFILE)]
     assert found == [
         (2, "ARG"),
         (4, "FROM"),

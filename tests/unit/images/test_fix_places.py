@@ -7,7 +7,7 @@ import pytest
 
 from factories import make_images
 from onegig.config.builds import read_dockerfiles
-from onegig.dockerfiles.dockerfile import Dockerfile
+from onegig.dockerfiles.history import Dockerfile
 from onegig.images.fixes import place_fixes
 from onegig.model.images import NOT_ACCOUNTED, Accounting, Fix, Image, ImagesReport
 from onegig.model.stack import Stack

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onegig.dockerfiles.instructions import copies_everything, destination, guess_base_layers
+from onegig.dockerfiles.history import copies_everything, destination, guess_base_layers
 
 SLIM = [
     "# debian.sh --arch 'amd64' out/ 'trixie' '@1759104000'",
