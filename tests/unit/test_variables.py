@@ -40,16 +40,6 @@ def program(path: Path, text: str = "exit 0") -> Path:
     return path
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout that is the current folder."""
-    folder = tmp_path / "checkout"
-    (folder / ".git").mkdir(parents=True)
-    (folder / "deep").mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 @pytest.mark.security
 @pytest.mark.parametrize("name", sorted(JOB.keys() - {"GITHUB_ACTIONS"}))
 def test_what_is_the_jobs_reaches_no_container(
@@ -174,6 +164,7 @@ def test_a_home_that_is_a_repository_is_no_checkout(
     own = program(checkout / ".local/bin" / "dive")
     monkeypatch.setenv("HOME", str(checkout))
     monkeypatch.setenv("PATH", str(own.parent))
+    (checkout / "deep").mkdir()
     monkeypatch.chdir(checkout / "deep")
     assert run(["dive"]).code == 0
 
