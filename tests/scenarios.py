@@ -48,7 +48,7 @@ def make_warn() -> Report:
         memory,
         make_images(SERVICES),
         state=State.WARN,
-        sentence="WARN: 956 of 1,024 MB, 68 MB (7 %) to spare, less than the 10 % asked for",
+        sentence="WARN: 956 of 1,024 MB, 68 MB (7 %) to spare, less than the required 10 %",
         failures=(total,),
     )
 

@@ -8,7 +8,7 @@ from docker import DockerClient
 
 from booting import measured
 from judging import TODAY, checks
-from onegig.judge.noise import rise
+from onegig.judge.memory import describe_rise
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
@@ -57,7 +57,7 @@ def test_memory_that_grows_from_window_to_window(
     assert highest.high_bytes == max(one.total_bytes for one in report.samples)
     assert report.window.samples == highest.samples == len(highest.totals)
     assert report.services[0].rss_min_bytes <= first.services[0][0]
-    told_of_it = rise(report.windows, ["one"], 0)
+    told_of_it = describe_rise(report.windows, ["one"], 0)
     assert told_of_it.startswith("memory rose from window to window (at least ")
     assert ", one by " in told_of_it
     assert "measuring window 3 of 3 for 2 s at 10 Hz" in told
@@ -82,4 +82,4 @@ def test_a_limit_far_away_is_measured_once(client: DockerClient, make_stack: Mak
     budgets = plan(repeats=1, own_limit_mib=200)
     report, _ = observe(client, make_stack({"one": shell("sleep 600")}), budgets)
     assert len(report.windows) == 1
-    assert rise(report.windows, ["one"], 0) == ""
+    assert describe_rise(report.windows, ["one"], 0) == ""

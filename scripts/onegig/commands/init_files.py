@@ -21,7 +21,7 @@ import yaml
 
 from onegig.git import ask_git
 from onegig.github.doctor.checkout import repository_of
-from onegig.judge.totals import add_up, own_ranges
+from onegig.judge.memory import add_up, own_ranges
 from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing

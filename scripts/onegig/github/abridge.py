@@ -18,7 +18,7 @@ from heapq import nsmallest
 
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
 from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
-from onegig.judge.scan_checks import RANKS, Weight
+from onegig.judge.scan import Weight
 from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Dive, Image, ImagesReport, Part
 from onegig.model.measured import Missing, Unknown
@@ -49,7 +49,7 @@ def shorten_scan(scan: Scan, most: int, weights: Mapping[Finding, Weight]) -> Sc
 def _order(one: Finding, weights: Mapping[Finding, Weight]) -> tuple[object, ...]:
     """Sort what decides the verdict first, then the most severe."""
     names = one.id, one.target, one.installed
-    return weights.get(one, _UNCOUNTED), -RANKS[one.severity], not one.fixed, *names
+    return weights.get(one, _UNCOUNTED), -one.severity.rank, not one.fixed, *names
 
 
 def _rank(group: Sequence[Finding], weights: Mapping[Finding, Weight]) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ from onegig.github.abridge import Weights, abridge
 from onegig.github.job import Job
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
-from onegig.judge.scan_checks import weigh_findings
+from onegig.judge.scan import weigh_findings
 from onegig.model.budgets import Budgets
 from onegig.model.codec import to_json
 from onegig.model.images import Image, ImagesReport

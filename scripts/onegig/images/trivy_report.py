@@ -16,7 +16,6 @@ IMAGE_CONFIG = "image config"  # where a finding is in no file
 ARCHIVE = "image.tar"
 JAVA = "jar"  # a result's type
 OS_PACKAGES = "os-pkgs"  # a result's class
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 _Object = Mapping[str, Any]
 
 
@@ -137,7 +136,7 @@ def _text(parent: _Object, key: str, default: str | None = None) -> str:
 
 
 def _order(one: Finding) -> tuple[int, str, str, str, str]:
-    return -_RANKS[one.severity], one.kind, one.id, one.target, one.installed
+    return -one.severity.rank, one.kind, one.id, one.target, one.installed
 
 
 def _short(error: Exception) -> str:

@@ -1,20 +1,48 @@
-"""What is kept of a report, so that later ones can be compared with it."""
+"""What is kept of a report, so that later ones can be compared with it; and when they can't be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from onegig.judge.notes import remarks_of
-from onegig.judge.totals import own_ranges
-from onegig.judge.waterfall import contents_of
-from onegig.model.budgets import Metric
+from onegig.judge.memory import own_ranges
+from onegig.judge.scan import describe_finding
+from onegig.model.budgets import METRIC_NAMES, MemoryBudget, Metric
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Environment, Missing, Unknown
+from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
-from onegig.model.verdict import Baseline, PastCheck, ServiceNumbers
+from onegig.model.scan import FindingKind, Scan
+from onegig.model.sizes import format_mb
+from onegig.model.verdict import (
+    CHECK_KINDS,
+    NO_CONTENTS,
+    NO_REMARKS,
+    Baseline,
+    Check,
+    Contents,
+    PastCheck,
+    Remarked,
+    ServiceNumbers,
+    Unit,
+)
+from onegig.text import plain
+
+MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
+MOST_REMARKS = 2_000  # of a stack
+
+# The reference stack's total came to between 494 and 506 MB in runs on a quiet machine, 2.4 %
+# apart, and to between 493 and 520 MB in eight windows on a busy one, although its services stood
+# still: health checks start processes in the engine of 10 MB each, and as many as happen to overlap
+# are in the peak. The floor is for the quiet machine: a change shown that is none costs less than a
+# service of 20 MB that is hidden.
+MEMORY_SHARE = 0.03  # of the larger value: a little more than those 2.4 %
+MEMORY_LEAST = 1024**2  # a small service moves by some hundred pages without any cause
+MEMORY_MOST = 32 * 1024**2  # what happens to overlap does not grow with the stack
+STORAGE_SHARE = 0.005  # the same Dockerfile built again: package indexes and caches differ
+STORAGE_BYTES = 100_000
+SHARE_POINTS = 0.005  # half a per cent point: what dive's rounded figure can't show
 
 
 def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
-    """The report's numbers; `costs` are the seconds that building each service's image took.
+    """Return the report's numbers; `costs` are the seconds that building each service's image took.
 
     A service without a cost has none of its own in the baseline.
     """
@@ -39,14 +67,26 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
 
 
 def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[ServiceNumbers, ...]:
-    """Every service that was measured or whose image was inspected, in the order of the stack."""
-    memory = _memory(report)
-    images = _images(report)
+    """Return every service that was measured or whose image was inspected, in the stack's order."""
+    memory: dict[str, int] = {}
+    images: dict[str, int] = {}
+    if isinstance(report.memory, MemoryReport):
+        ranges = own_ranges(report.memory, Metric(report.verdict.metric))
+        memory = {name: highest for name, (_, highest) in ranges.items()}
+    if isinstance(report.images, ImagesReport):
+        each = report.images.images
+        images = {name: image.size_bytes for image in each for name in image.services}
+
+    def number(name: str, known: dict[str, int], part: object, done: str) -> int | Missing:
+        if isinstance(part, Missing):
+            return part
+        return known.get(name, Unknown(reason=f"{name} was not {done}"))
+
     return tuple(
         ServiceNumbers(
             name=name,
-            memory_bytes=_number(name, memory, report.memory, "measured"),
-            image_bytes=_number(name, images, report.images, "inspected"),
+            memory_bytes=number(name, memory, report.memory, "measured"),
+            image_bytes=number(name, images, report.images, "inspected"),
             cost_seconds=costs.get(name),
         )
         for name in dict.fromkeys((*memory, *images))
@@ -54,29 +94,155 @@ def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[Service
 
 
 def environment_of(report: Report) -> Environment | Missing:
-    """Where the numbers come from; memory's place goes before that of the images."""
+    """Return where the numbers come from; memory's environment goes before that of the images."""
     for part in (report.memory, report.images):
         if not isinstance(part, Missing):
             return part.environment
     return Unknown(reason="nothing was measured")
 
 
-def _memory(report: Report) -> dict[str, int]:
-    if not isinstance(report.memory, MemoryReport):
-        return {}
-    ranges = own_ranges(report.memory, Metric(report.verdict.metric))
-    return {name: highest for name, (_, highest) in ranges.items()}
+def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missing:
+    """Return the stack's packages and findings, each once with the services whose images have it.
+
+    A service that was not scanned, or whose findings were not all handed on, is in none of the
+    parts; one that has nothing is in an empty one.
+    """
+    if isinstance(report, Missing):
+        return NO_CONTENTS
+    scans = {name: image.scan for image in report.images for name in image.services}
+    scanned = {name: scan for name, scan in scans.items() if isinstance(scan, Scan)}
+    if not scanned:
+        return Skipped(reason="no image was scanned")
+    known = {name: scan for name, scan in scanned.items() if _is_complete(scan)}
+    packages = _users({name: map(plain, _packages(scan)) for name, scan in known.items()})
+    findings = _users({name: _lasting_findings(scan) for name, scan in known.items()})
+    if not known or len(packages) + len(findings) > MOST_ITEMS:
+        return Unknown(reason=f"there are more than {MOST_ITEMS:,} packages and findings")
+    alone = [(name,) for name in known]
+    return tuple(
+        Contents(
+            services=group,
+            packages=tuple(sorted(name for name, users in packages.items() if users == group)),
+            findings=tuple(sorted(name for name, users in findings.items() if users == group)),
+        )
+        for group in sorted({*packages.values(), *findings.values(), *alone})
+    )
 
 
-def _images(report: Report) -> dict[str, int]:
-    if not isinstance(report.images, ImagesReport):
-        return {}
-    return {name: image.size_bytes for image in report.images.images for name in image.services}
+def _is_complete(scan: Scan) -> bool:
+    """Return whether all is known that a later run would ask for."""
+    left_out = {one.kind for one in scan.nameless}
+    return not isinstance(scan.packages, Missing) and left_out <= {FindingKind.VULNERABILITY}
 
 
-def _number(
-    name: str, known: Mapping[str, int], part: object | Missing, done: str
-) -> int | Missing:
-    if isinstance(part, Missing):
-        return part
-    return known.get(name, Unknown(reason=f"{name} was not {done}"))
+def _packages(scan: Scan) -> Sequence[str]:
+    return () if isinstance(scan.packages, Missing) else scan.packages
+
+
+def _lasting_findings(scan: Scan) -> Iterable[str]:
+    """Return all but vulnerabilities, of which a later database knows more."""
+    lasting = (one for one in scan.findings if one.id and one.kind is not FindingKind.VULNERABILITY)
+    return map(describe_finding, lasting)
+
+
+def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the services that have each item."""
+    users: dict[str, tuple[str, ...]] = {}
+    for service, names in items.items():
+        for name in dict.fromkeys(names):
+            users[name] = (*users.get(name, ()), service)
+    return users
+
+
+def remarks_of(report: ImagesReport | Missing) -> tuple[Remarked, ...] | Missing:
+    """Return what is kept of the remarks about a stack's Dockerfiles."""
+    if isinstance(report, Missing):
+        return NO_REMARKS
+    if sum(len(file.remarks) for file in report.dockerfiles) > MOST_REMARKS:
+        return Unknown(reason=f"there are more than {MOST_REMARKS:,} remarks about Dockerfiles")
+    return tuple(
+        Remarked(
+            path=file.path,
+            hadolint=file.hadolint,
+            remarks=tuple(remark.told for remark in file.remarks),
+        )
+        for file in report.dockerfiles
+    )
+
+
+def list_differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
+    """Return what else differs than the commit: "engine 29.1, was 28.0"; empty for runs alike.
+
+    Engine and kernel count to their second number. Of GitHub's runner images only the name does:
+    they are renewed every week, and what matters of that is listed here by itself.
+    """
+    now, before = environment_of(report), baseline.environment
+    if isinstance(before, Missing):
+        return () if isinstance(now, Missing) else ("the baseline's environment is not known",)
+    if isinstance(now, Missing):
+        return ("this run's environment is not known",)
+    pairs = zip(_facts(now), _facts(before), strict=True)
+    return tuple(
+        plain(f"{name} {value}, was {old}") for (name, value), (_, old) in pairs if value != old
+    )
+
+
+def _facts(env: Environment) -> Iterator[tuple[str, str]]:
+    yield "engine", ".".join(env.engine_version.split(".")[:2])
+    yield "kernel", ".".join(env.kernel.split(".")[:2])
+    yield "cgroup", f"v{env.cgroup_version}"
+    yield "architecture", env.architecture
+    yield "base images", env.bases
+    yield "runner", env.runner.partition(" ")[0]
+    yield "onegig", env.onegig_version
+
+
+def other_total(baseline: Baseline, metric: str, limit_bytes: int) -> Skipped | None:
+    """Return why the baseline's total is of another kind; None where it is of the same."""
+    if baseline.metric != metric:
+        names = [METRIC_NAMES.get(one, plain(one)) for one in (baseline.metric, metric)]
+        return Skipped(reason=f"the baseline adds up {names[0]}, not {names[1]}")
+    if baseline.limit_bytes != limit_bytes:
+        boxes = f"{format_mb(baseline.limit_bytes)}, not {format_mb(limit_bytes)}"
+        return Skipped(reason=f"the baseline was measured against a limit of {boxes}")
+    return None
+
+
+def other_memory(baseline: Baseline, report: MemoryReport, budget: MemoryBudget) -> Skipped | None:
+    """Return why memory can't be compared: metric, limit, box or architecture differ."""
+    if not baseline.is_complete:
+        return Skipped(reason="the baseline was not measured in full")
+    cap = report.box.cap_bytes
+    if cap != budget.room_bytes:
+        boxes = f"{format_mb(cap)}, not {format_mb(budget.room_bytes)}"
+        return Skipped(reason=f"this run was measured in a box of {boxes}")
+    return other_total(baseline, budget.metric.value, budget.limit_bytes) or other_architecture(
+        baseline, report.environment
+    )
+
+
+def other_architecture(baseline: Baseline, environment: Environment) -> Skipped | None:
+    """Return why programs differ in size anyway: they are of another architecture."""
+    before = baseline.environment
+    if isinstance(before, Missing) or before.architecture == environment.architecture:
+        return None
+    names = plain(f"{before.architecture}, not {environment.architecture}")
+    return Skipped(reason=f"the baseline was measured on {names}")
+
+
+def missing_section(id_: str, checks: Sequence[Check] | Sequence[PastCheck]) -> Missing | None:
+    """Return why a run can't know of a check: the section that it belongs to is missing."""
+    kind = CHECK_KINDS.get(id_)
+    total = f"{kind.section}.total" if kind else ""
+    values = (check.value for check in checks if check.id == total)
+    return next((value for value in values if isinstance(value, Missing)), None)
+
+
+def noise_floor(unit: Unit, a: float, b: float) -> float:
+    """Return how far apart two values of the same thing may be and still count as equal."""
+    larger = max(abs(a), abs(b))
+    if unit is Unit.MEMORY:
+        return min(max(MEMORY_LEAST, MEMORY_SHARE * larger), MEMORY_MOST)
+    if unit is Unit.STORAGE:
+        return max(STORAGE_BYTES, STORAGE_SHARE * larger)
+    return SHARE_POINTS if unit is Unit.SHARE else 0.0

@@ -1,146 +1,73 @@
-"""A report beside a baseline: what changed, what is new, what failed before.
+"""A report beside a baseline: what changed, what is new, what failed before, what grew too much.
 
-Changes smaller than the noise floor (`noise`) are none. What can't be compared, because it was
-measured in another way or on one side only, is CHANGED with the reason and never inherited.
-
-Each service beside the baseline: new, removed, grown, shrunk.
-
-Findings of a scan beside a baseline: one by one, not by how many there are.
-
-trivy's database knows more of the same packages every day: a higher count is no sign of a change.
+Changes smaller than the noise floor are none. What can't be compared, because it was measured in
+another way or on one side only, is CHANGED with the reason and never inherited.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import TypeVar
 
-from onegig.judge.baseline import service_numbers
-from onegig.judge.differences import differences, missing_half, other_total
-from onegig.judge.growth_checks import GROWTH_IDS
-from onegig.judge.noise import differs
-from onegig.judge.notes import compare_remarks
-from onegig.judge.scan_checks import how_many
-from onegig.judge.waterfall import Known, known_of, told
-from onegig.model.images import Image, ImagesReport
+from onegig.judge.baseline import (
+    list_differences,
+    missing_section,
+    noise_floor,
+    other_architecture,
+    other_memory,
+    other_total,
+    service_numbers,
+)
+from onegig.judge.checks import Case, percent_beside, subject_of
+from onegig.judge.memory import add_up, own_ranges
+from onegig.judge.rules import growth_text
+from onegig.judge.scan import Known, count_findings, describe_finding, known_of
+from onegig.model.budgets import Budgets, Growth
+from onegig.model.dockerfiles import DockerfilePolicy
+from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
-from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
+from onegig.model.memory import MemoryReport
+from onegig.model.report import (
+    NOT_COMPARED,
+    Change,
+    Comparison,
+    Delta,
+    RemarkDelta,
+    Report,
+    ServiceDelta,
+)
 from onegig.model.scan import Scan
+from onegig.model.sizes import Convention
 from onegig.model.state import State
-from onegig.model.verdict import Baseline, Check, PastCheck, ServiceNumbers, Unit
+from onegig.model.verdict import (
+    CHECK_KINDS,
+    Baseline,
+    Check,
+    PastCheck,
+    Remarked,
+    ServiceNumbers,
+    Unit,
+)
+from onegig.text import plain
 
 NEW = Skipped(reason="not in the baseline")
 REMOVED = Skipped(reason="no longer in the stack")
-
-
-def compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta, ...]:
-    """Return those that changed first, and of these the one that grew most; a renamed one is two.
-
-    A run in which nothing was measured knows of no services: none of them is new or removed.
-    """
-    now = {one.name: one for one in service_numbers(report, {})}
-    before = {one.name: one for one in baseline.services}
-    if not now or not before:
-        return ()
-    deltas = [*_present(now, before, report, baseline)]
-    deltas += [_removed(one) for name, one in before.items() if name not in now]
-    return tuple(sorted(deltas, key=lambda one: (one.change is Change.SAME, -_growth(one))))
-
-
-def _present(
-    now: dict[str, ServiceNumbers],
-    before: dict[str, ServiceNumbers],
-    report: Report,
-    baseline: Baseline,
-) -> Iterator[ServiceDelta]:
-    metric = report.verdict.metric
-    other = other_total(baseline, metric, report.verdict.limit_bytes) or NEW
-    for name, one in now.items():
-        old = before.get(name)
-        was = NEW if old is None else old.memory_bytes if baseline.metric == metric else other
-        image_was = NEW if old is None else old.image_bytes
-        grown = _differ(Unit.MEMORY, one.memory_bytes, was)
-        grown |= _differ(Unit.STORAGE, one.image_bytes, image_was)
-        yield ServiceDelta(
-            name=name,
-            change=Change.NEW if old is None else Change.CHANGED if grown else Change.SAME,
-            memory_before=was,
-            memory_now=one.memory_bytes,
-            image_before=image_was,
-            image_now=one.image_bytes,
-        )
-
-
-def _removed(old: ServiceNumbers) -> ServiceDelta:
-    return ServiceDelta(
-        name=old.name,
-        change=Change.REMOVED,
-        memory_before=old.memory_bytes,
-        memory_now=REMOVED,
-        image_before=old.image_bytes,
-        image_now=REMOVED,
-    )
-
-
-def _differ(unit: Unit, now: int | Missing, before: int | Missing) -> bool:
-    """Tell whether two values differ; one that is not known is no change."""
-    if isinstance(now, Missing) or isinstance(before, Missing):
-        return False
-    return differs(unit, now, before)
-
-
-def _growth(delta: ServiceDelta) -> int:
-    """In memory; what is new has grown from nothing."""
-    now, before = delta.memory_now, delta.memory_before
-    return (now if isinstance(now, int) else 0) - (before if isinstance(before, int) else 0)
-
-
-SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
 NOT_COUNTED = Skipped(reason="the baseline did not count them")
-
-
-def scan_delta(
-    check: Check, mark: PastCheck | None, report: Report, baseline: Baseline
-) -> Delta | None:
-    """The delta of a check that counted findings; None for every other check.
-
-    Nothing is inherited where the baseline does not know what was in the image.
-    """
-    image = _image(check, report)
-    if check.id not in SCANS or image is None or not isinstance(image.scan, Scan):
-        return None
-    if isinstance(check.value, Missing):
-        return None
-    known = known_of(image, baseline)
-    if mark is None and isinstance(known, Missing):
-        return None
-    new = None if isinstance(known, Missing) else _introduced(check, image.scan, known)
-    return Delta(
-        id=check.id,
-        subject=check.subject,
-        change=Change.NEW if mark is None else Change.CHANGED if new != 0 else Change.SAME,
-        before=mark.value if mark else NOT_COUNTED,
-        inherited=check.state is not State.GO and new == 0,
-    )
-
-
-def _image(check: Check, report: Report) -> Image | None:
-    images = report.images.images if isinstance(report.images, ImagesReport) else ()
-    found = (one for one in images if check.subject in (one.reference, *one.services))
-    return next(found, None)
-
-
-def _introduced(check: Check, scan: Scan, known: Known) -> int:
-    """How many of the findings that count are not in the baseline."""
-    counted = set(check.findings)
-    found = (one for one in scan.findings if told(one) in counted)
-    return how_many(one for one in found if not known.has(one))
-
-
-NOT_THERE = Skipped(reason="not in the baseline")
 IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
+OTHER_RULES = Skipped(reason="the baseline was checked by other rules")
+SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
+GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
+HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have names
+_CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
 
-_TOTALS = ("memory.total", "memory.tier")
-_Line = TypeVar("_Line", Check, PastCheck)
+
+def _differs(unit: Unit, a: float | Missing, b: float | Missing) -> bool:
+    """Return whether two values are further apart than noise; an unknown one is no change."""
+    if isinstance(a, Missing) or isinstance(b, Missing):
+        return False
+    return abs(a - b) > noise_floor(unit, a, b)
 
 
 def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
@@ -151,115 +78,348 @@ def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
         behind=behind,
         state=baseline.state,
         total_bytes=_other_total(report, baseline) or baseline.total_bytes,
-        deltas=(*_deltas(report, baseline), *_removed_compare(report, baseline)),
-        services=compare_services(report, baseline),
-        differences=differences(report, baseline),
-        remarks=compare_remarks(report, baseline),
+        deltas=tuple(_compare_checks(report, baseline)),
+        services=_compare_services(report, baseline),
+        differences=list_differences(report, baseline),
+        remarks=_compare_remarks(report, baseline),
     )
-
-
-def _deltas(report: Report, baseline: Baseline) -> Iterator[Delta]:
-    """One for every check of the report, in its order."""
-    marks = dict(_numbered(baseline.marks))
-    for key, check in _numbered(report.verdict.checks):
-        mark = marks.get(key)
-        found = scan_delta(check, mark, report, baseline)
-        if found is None:
-            found = _delta(check, mark, report, baseline) if mark else _new(check, baseline)
-        yield found
-
-
-def _delta(check: Check, mark: PastCheck, report: Report, baseline: Baseline) -> Delta:
-    other = _incomparable(check, mark, report, baseline)
-    return Delta(
-        id=check.id,
-        subject=check.subject,
-        change=_change(check, mark) if other is None else Change.CHANGED,
-        before=mark.value if other is None else other,
-        inherited=other is None and _inherited(check, mark),
-    )
-
-
-def _new(check: Check, baseline: Baseline) -> Delta:
-    """Return a check without a mark: new, unless the baseline's run did not get as far."""
-    gap = missing_half(check.id, baseline.marks)
-    if gap is None and check.id in GROWTH_IDS:
-        gap = IS_COMPARISON
-    return Delta(
-        id=check.id,
-        subject=check.subject,
-        change=Change.SAME if gap else Change.NEW,
-        before=gap or NOT_THERE,
-    )
-
-
-def _removed_compare(report: Report, baseline: Baseline) -> Iterator[Delta]:
-    """One for every mark without a check, unless the report's run did not get as far."""
-    found = {key for key, _ in _numbered(report.verdict.checks)}
-    for key, mark in _numbered(baseline.marks):
-        if key not in found and not missing_half(mark.id, report.verdict.checks):
-            yield Delta(id=mark.id, subject=mark.subject, change=Change.REMOVED, before=mark.value)
-
-
-def _numbered(lines: Sequence[_Line]) -> Iterator[tuple[tuple[str, str, int], _Line]]:
-    """Each with its id and subject, and which of several of that name it is."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for line in lines:
-        name = (line.id, line.subject)
-        yield (line.id, line.subject, seen[name]), line
-        seen[name] += 1
 
 
 def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
-    """Say why the two totals are not of one kind."""
-    now = report.verdict
-    return other_total(baseline, now.metric, now.limit_bytes)
+    return other_total(baseline, report.verdict.metric, report.verdict.limit_bytes)
+
+
+_Line = TypeVar("_Line", Check, PastCheck)
+_Key = tuple[str, str, int]
+
+
+def _numbered(lines: Sequence[_Line]) -> dict[_Key, _Line]:
+    """Return checks by id, subject, and which of several of that name they are."""
+    seen: Counter[tuple[str, str]] = Counter()
+    numbered = {}
+    for line in lines:
+        name = (line.id, line.subject)
+        numbered[line.id, line.subject, seen[name]] = line
+        seen[name] += 1
+    return numbered
+
+
+def _compare_checks(report: Report, baseline: Baseline) -> Iterator[Delta]:
+    """Yield one for every check of the report, in its order, then those that are gone.
+
+    A check of only one side is new or removed, unless the other side did not get as far.
+    """
+    now, before = _numbered(report.verdict.checks), _numbered(baseline.marks)
+    for key, check in now.items():
+        past = before.get(key)
+        delta = _compare_findings(check, past, report, baseline)
+        if delta is None and past:
+            delta = _compare_check(check, past, report, baseline)
+        if delta is None:
+            skipped = missing_section(check.id, baseline.marks)
+            if skipped is None and check.id in GROWTH_IDS:
+                skipped = IS_COMPARISON
+            change = Change.SAME if skipped else Change.NEW
+            delta = _delta(check, change, skipped or NEW)
+        yield delta
+    for key, past in before.items():
+        if key not in now and not missing_section(past.id, report.verdict.checks):
+            yield _delta(past, Change.REMOVED, past.value)
+
+
+def _delta(
+    check: Check | PastCheck, change: Change, before: float | Missing, *, inherited: bool = False
+) -> Delta:
+    return Delta(
+        id=check.id, subject=check.subject, change=change, before=before, inherited=inherited
+    )
+
+
+def _compare_check(check: Check, past: PastCheck, report: Report, baseline: Baseline) -> Delta:
+    other = _incomparable(check, past, report, baseline)
+    if other:
+        return _delta(check, Change.CHANGED, other)
+    now, before = check.value, past.value
+    if check.unit is Unit.COUNT:  # how often varies from run to run
+        changed = check.state is not past.state
+    else:
+        changed = isinstance(now, Missing) is not isinstance(before, Missing)
+        changed |= _differs(check.unit, now, before)
+    change = Change.CHANGED if changed else Change.SAME
+    return _delta(check, change, before, inherited=_is_inherited(check, past))
 
 
 def _incomparable(
-    check: Check, mark: PastCheck, report: Report, baseline: Baseline
+    check: Check, past: PastCheck, report: Report, baseline: Baseline
 ) -> Skipped | None:
-    """Say why a check's value is of another kind than the mark's."""
-    if check.id in _TOTALS:
-        other = _other_total(report, baseline)
-        if other is None and check.id == "memory.tier" and check.limit != mark.limit:
-            return Skipped(reason="the baseline was judged for another machine")
-        return other
-    if check.id == "service.memory" and baseline.metric != report.verdict.metric:
-        return _other_total(report, baseline)
-    return None
+    """Return why a check's value is of another kind than the baseline's."""
+    other = _other_total(report, baseline)
+    if check.id == "memory.tier" and other is None and check.limit != past.limit:
+        return Skipped(reason="the baseline was judged for another machine")
+    by_metric = check.id == "service.memory" and baseline.metric != report.verdict.metric
+    return other if by_metric or check.id in ("memory.total", "memory.tier") else None
 
 
-def _change(check: Check, mark: PastCheck) -> Change:
-    """Compare the values, but of counts only the state: how often varies from run to run."""
-    now, before = check.value, mark.value
-    if check.unit is Unit.COUNT:
-        changed = check.state is not mark.state
-    elif isinstance(now, Missing) or isinstance(before, Missing):
-        changed = isinstance(now, Missing) is not isinstance(before, Missing)
-    else:
-        changed = differs(check.unit, now, before)
-    return Change.CHANGED if changed else Change.SAME
-
-
-def _inherited(check: Check, mark: PastCheck) -> bool:
-    """Tell whether a failure was there before, at least as bad as it is now but for noise."""
-    if check.state is State.GO or not _failed(check, mark):
+def _is_inherited(check: Check, past: PastCheck) -> bool:
+    """Return whether a failure was there before, at least as bad as it is now but for noise."""
+    if check.state is State.GO or not _failed(check, past):
         return False
-    now, before = check.value, mark.value
+    now, before = check.value, past.value
     if isinstance(now, Missing) or isinstance(before, Missing):
         return isinstance(now, Missing) and isinstance(before, Missing)
     worse = now > before if check.at_most else now < before
-    return not worse or check.unit is Unit.COUNT or not differs(check.unit, now, before)
+    return not worse or check.unit is Unit.COUNT or not _differs(check.unit, now, before)
 
 
-def _failed(check: Check, mark: PastCheck) -> bool:
-    """As the baseline was judged then, or as it would be judged by what holds now.
+def _failed(check: Check, past: PastCheck) -> bool:
+    """Return whether it failed as it was judged then, or would by what holds now.
 
     The second covers limits that were tightened and waivers that have expired since.
     """
-    if mark.state.rank >= check.state.rank:
+    if past.state.rank >= check.state.rank:
         return True
-    if check.unit is Unit.COUNT or check.limit is None or isinstance(mark.value, Missing):
+    if check.unit is Unit.COUNT or check.limit is None or isinstance(past.value, Missing):
         return False
-    return mark.value > check.limit if check.at_most else mark.value < check.limit
+    return past.value > check.limit if check.at_most else past.value < check.limit
+
+
+def _compare_findings(
+    check: Check, past: PastCheck | None, report: Report, baseline: Baseline
+) -> Delta | None:
+    """Return the delta of a check that counted findings; None for every other check.
+
+    Findings are compared one by one: trivy's database knows more of the same packages every day, so
+    a higher count is no sign of a change. Nothing is inherited where the baseline does not know
+    what was in the image.
+    """
+    if check.id not in SCANS or not isinstance(report.images, ImagesReport):
+        return None
+    images = report.images.images
+    image = next((i for i in images if check.subject in (i.reference, *i.services)), None)
+    if image is None or not isinstance(image.scan, Scan) or isinstance(check.value, Missing):
+        return None
+    known, new = known_of(image, baseline), None
+    if isinstance(known, Known):
+        counted = set(check.findings)
+        findings = (one for one in image.scan.findings if describe_finding(one) in counted)
+        new = count_findings(one for one in findings if not known.has(one))
+    elif past is None:
+        return None
+    change = Change.NEW if past is None else Change.CHANGED if new != 0 else Change.SAME
+    inherited = check.state is not State.GO and new == 0
+    return _delta(check, change, past.value if past else NOT_COUNTED, inherited=inherited)
+
+
+def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta, ...]:
+    """Return those that changed first, and of these the one that grew most; a renamed one is two.
+
+    A run in which nothing was measured knows of no services: none of them is new or removed.
+    """
+    now = {one.name: one for one in service_numbers(report, {})}
+    before = {one.name: one for one in baseline.services}
+    if not now or not before:
+        return ()
+    other = None
+    if baseline.metric != report.verdict.metric:
+        other = _other_total(report, baseline)
+    deltas = [
+        _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
+    ]
+    return tuple(sorted(deltas, key=lambda one: (one.change is Change.SAME, -_growth(one))))
+
+
+def _compare_service(
+    name: str, now: ServiceNumbers | None, old: ServiceNumbers | None, other: Skipped | None
+) -> ServiceDelta:
+    memory_before = old.memory_bytes if old else NEW
+    memory_now, image_now = (now.memory_bytes, now.image_bytes) if now else (REMOVED, REMOVED)
+    image_before = old.image_bytes if old else NEW
+    if old and now and other:
+        memory_before = other
+    change = Change.SAME
+    if old is None or now is None:
+        change = Change.NEW if now else Change.REMOVED
+    elif _differs(Unit.MEMORY, memory_now, memory_before) or _differs(
+        Unit.STORAGE, image_now, image_before
+    ):
+        change = Change.CHANGED
+    return ServiceDelta(
+        name=name,
+        change=change,
+        memory_before=memory_before,
+        memory_now=memory_now,
+        image_before=image_before,
+        image_now=image_now,
+    )
+
+
+def _growth(delta: ServiceDelta) -> int:
+    """Return the growth of memory; what is new has grown from nothing."""
+    now, before = delta.memory_now, delta.memory_before
+    return (now if isinstance(now, int) else 0) - (before if isinstance(before, int) else 0)
+
+
+def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, ...] | Missing:
+    """Return each remark about a Dockerfile once, with how often the baseline had it.
+
+    Lines move, so a remark is known by its file, its rule and its text. Other versions of hadolint
+    and of our own rules remark other things of the same file: what they report is not compared.
+    """
+    if isinstance(report.images, Missing):
+        return NOT_COMPARED
+    if isinstance(baseline.dockerfiles, Missing):
+        return baseline.dockerfiles
+    known = {file.path: file for file in baseline.dockerfiles}
+    env = baseline.environment
+    version = "" if isinstance(env, Missing) else env.onegig_version
+    same = version == report.images.environment.onegig_version
+    return tuple(
+        delta
+        for file in report.images.dockerfiles
+        for delta in _compare_file(file, known.get(file.path), same_onegig=same)
+    )
+
+
+def _compare_file(
+    now: DockerfilePolicy, before: Remarked | None, *, same_onegig: bool
+) -> Iterator[RemarkDelta]:
+    """A Dockerfile that the baseline does not have had no remarks."""
+    counts = Counter(before.remarks if before else ())
+    same_hadolint = before is None or before.hadolint == now.hadolint
+    for remark in {one.told: one for one in now.remarks}.values():
+        same = (
+            same_hadolint if HADOLINT_RULE.fullmatch(remark.rule) else before is None or same_onegig
+        )
+        was = counts[remark.told] if same else OTHER_RULES
+        yield RemarkDelta(path=now.path, told=remark.told, before=was)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pair:
+    """The sizes of one thing on main and now, in bytes, and how much it may grow."""
+
+    id: str
+    subject: str
+    before: int
+    now: int
+    limit: Growth
+    key: str  # of the limit in budgets.yml
+
+
+def check_growth(case: Case) -> Iterator[Check]:
+    """Yield a check for everything whose growth is limited, where the baseline has it.
+
+    What two runs of one commit may differ by is always allowed.
+    """
+    main, budgets, images, memory = case.main, case.budgets, case.images, case.memory
+    if main is None:
+        return
+    if not isinstance(memory, Missing) and other_memory(main, memory, budgets.memory) is None:
+        for pair in _memory_pairs(budgets, memory, main):
+            yield _check_pair(budgets, pair)
+    if not isinstance(images, Missing) and other_architecture(main, images.environment) is None:
+        for pair in _image_pairs(budgets, images, main):
+            yield _check_pair(budgets, pair)
+
+
+def growth_notes(case: Case) -> Iterator[str]:
+    """Yield why growth that budgets.yml limits could not be compared."""
+    main, budgets = case.main, case.budgets
+    own = (limits.max_growth for _, limits in budgets.services)
+    limits_memory = any((budgets.memory.max_growth, budgets.memory.max_service_growth, *own))
+    if main and limits_memory and not isinstance(case.memory, Missing):
+        other = other_memory(main, case.memory, budgets.memory)
+        if other:
+            yield f"growth of memory is not judged: {other.reason}"
+    if main and budgets.images.max_growth and not isinstance(case.images, Missing):
+        other = other_architecture(main, case.images.environment)
+        if other:
+            yield f"growth of images is not judged: {other.reason}"
+
+
+def _memory_pairs(budgets: Budgets, memory: MemoryReport, main: Baseline) -> Iterator[_Pair]:
+    limits = budgets.memory
+    if limits.max_growth and not isinstance(main.total_bytes, Missing):
+        yield _Pair(
+            id="memory.max_growth",
+            subject="stack",
+            before=main.total_bytes,
+            now=add_up(memory, limits).bytes,
+            limit=limits.max_growth,
+            key="memory.max_growth",
+        )
+    before = {one.name: one.memory_bytes for one in main.services}
+    for name, (_, now) in own_ranges(memory, limits.metric).items():
+        own, was = budgets.service(name).max_growth, before.get(name)
+        limit = own or limits.max_service_growth
+        if limit and isinstance(was, int):
+            key = f"services.{name}.max_growth" if own else "memory.max_service_growth"
+            yield _Pair(
+                id="service.max_growth", subject=name, before=was, now=now, limit=limit, key=key
+            )
+
+
+def _image_pairs(budgets: Budgets, images: ImagesReport, main: Baseline) -> Iterator[_Pair]:
+    """Compare with the largest of the images that the services had on main."""
+    limit = budgets.images.max_growth
+    for image in images.images if limit else ():
+        sizes = [one.image_bytes for one in main.services if one.name in image.services]
+        before = max((size for size in sizes if isinstance(size, int)), default=None)
+        if limit and before is not None:
+            yield _Pair(
+                id="image.max_growth",
+                subject=subject_of(image),
+                before=before,
+                now=image.size_bytes,
+                limit=limit,
+                key="images.max_growth",
+            )
+
+
+def _check_pair(budgets: Budgets, pair: _Pair) -> Check:
+    kind, grown = CHECK_KINDS[pair.id], pair.now - pair.before
+    noise = int(noise_floor(kind.unit, pair.before, pair.now))
+    most = max(pair.limit.most_bytes(pair.before), noise)
+    return kind.check(
+        pair.subject,
+        about=plain(pair.subject),
+        value=max(0, grown),
+        limit=most,
+        state=State.GO if grown <= most else State.NO_GO,
+        message=_describe_growth(pair, kind.unit, noise),
+        where=budgets.where(pair.key),
+    )
+
+
+def _describe_growth(pair: _Pair, unit: Unit, noise: int) -> str:
+    """Return "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % allowed"."""
+    name = {"memory.max_growth": "memory", "service.max_growth": plain(pair.subject)}.get(
+        pair.id, f"the image of {plain(pair.subject)}"
+    )
+    grown, allowed = pair.now - pair.before, pair.limit.most_bytes(pair.before)
+    before, now = _growth_in_mb(pair, allowed, _CONVENTIONS[unit].mb)
+    if grown <= 0:
+        return f"{name} did not grow against main: {before:,} to {now:,} MB"
+    share = ""
+    if pair.before:
+        limit = pair.limit.value if pair.limit.is_share else 0.0
+        share = f" ({percent_beside(grown / pair.before, limit, at_most=True)})"
+    most = f"at most {growth_text(pair.limit, _CONVENTIONS[unit])} allowed"
+    remark = ", within noise" if allowed < grown <= noise else ""
+    by = f"grew by {now - before:,} MB{share} against main"
+    return f"{name} {by}: {before:,} to {now:,} MB, {most}{remark}"
+
+
+def _growth_in_mb(pair: _Pair, allowed: int, mb: int) -> tuple[Decimal, Decimal]:
+    """Return both in MB with as few decimals as show the growth, and on which side of the limit."""
+    grown = pair.now - pair.before
+    for decimals in (0, 1, 2, 3):
+        step = Decimal(1).scaleb(-decimals)
+        before, now = (
+            (Decimal(size) / mb).quantize(step, ROUND_CEILING) for size in (pair.before, pair.now)
+        )
+        is_precise = decimals > 0 or pair.before >= 10 * mb
+        is_over = now - before > Decimal(allowed) / mb
+        if is_precise and (now > before) == (grown > 0) and is_over == (grown > allowed):
+            break
+    return before, now

@@ -4,10 +4,11 @@
 compose file) it may, so that a reviewer looks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from onegig.judge.checks import shorten
 from onegig.judge.rules import (
     NONE,
     RULES,
@@ -20,8 +21,12 @@ from onegig.judge.rules import (
 )
 from onegig.model.budgets import Budgets, Load, Waiver
 from onegig.model.report import LimitChange
+from onegig.model.stack import HostAccess
 from onegig.model.tiers import Tier, catalogue, smallest_tier
-from onegig.text import plain
+from onegig.text import format_list, plain
+
+MOST_NAMED = 4  # services that can reach the machine, in a sentence
+REASON_LENGTH = 60
 
 _BLOCK_WHEN_WRITTEN = (
     "images.total",
@@ -172,3 +177,23 @@ def _waiver(waiver: Waiver | None) -> str:
 def _shown(change: LimitChange) -> LimitChange:
     """On one line, whatever the file contains."""
     return replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
+
+
+def disallowed(host_access: Sequence[HostAccess], budgets: Budgets) -> tuple[HostAccess, ...]:
+    """Return what services ask for that `allow_host_access` does not list."""
+    return tuple(each for each in host_access if each.service not in budgets.allow_host_access)
+
+
+def describe_host_access(host_access: Sequence[HostAccess]) -> str:
+    """Return the sentence that names the services, or "" where there are none."""
+    reasons: dict[str, list[str]] = {}
+    for each in host_access:
+        reasons.setdefault(each.service, []).append(shorten(plain(each.reason), REASON_LENGTH))
+    if not reasons:
+        return ""
+    named = [f"{plain(name)} ({format_list(texts, 1)})" for name, texts in reasons.items()]
+    *first, last = named[:MOST_NAMED]
+    if len(named) > MOST_NAMED:
+        first, last = named[:MOST_NAMED], f"{len(named) - MOST_NAMED} more"
+    names = " and ".join(filter(None, (", ".join(first), last)))
+    return f"{names} can reach the machine they run on"

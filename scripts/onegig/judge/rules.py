@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from onegig.judge.figures import percent
+from onegig.judge.checks import percent
 from onegig.model.budgets import Budgets, Forks, Growth, Metric, Policy
 from onegig.model.scan import Severity
 from onegig.model.sizes import Convention, format_mb

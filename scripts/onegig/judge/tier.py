@@ -1,23 +1,27 @@
-"""The real machine that a stack is judged for: which tier that is, its processors and architecture.
+"""The real machine that a stack is judged for: which tier that is, and whether the stack fits it.
 
 No machine sold as 1,024 MB has 1,024 MB for programs, so without a `tier` in budgets.yml the
-smallest one sold with memory.limit is taken. Nothing here is worse than a WARN.
+smallest one sold with memory.limit is taken. No check here is worse than a WARN.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
-from onegig.judge.figures import memory
-from onegig.model.budgets import Budgets
+from onegig.judge.checks import Case, compare
+from onegig.judge.memory import Total, add_up, describe_boot, is_tight, starting_peak, tight
+from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import NO_TIER, Tier, find_tier, kernel_name, smallest_tier
-from onegig.model.verdict import Check, Unit
+from onegig.model.verdict import CHECK_KINDS, Bar, Check, Waterfall
 from onegig.text import plain
 
 WHERE = "tiers.toml"
+ASSUMED = "assumed: memory.system_overhead"
+_ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}
 
 
 def choose_tier(
@@ -32,22 +36,18 @@ def choose_tier(
         return None
     if budgets.tier:
         return find_tier(budgets.tier)
-    return smallest_tier(budgets.memory.limit_bytes, _architecture(memory, images))
+    measured = (part for part in (memory, images) if not isinstance(part, Missing))
+    architecture = next((part.environment.architecture for part in measured), "")
+    return smallest_tier(budgets.memory.limit_bytes, architecture)
 
 
-def name_tier(budgets: Budgets, tier: Tier) -> str:
-    """Return the tier's name, and why it was chosen where budgets.yml names none."""
-    if budgets.tier:
-        return tier.name
-    sold = memory(tier.memory_bytes)
-    return f"no tier is set: {tier.name}, the smallest machine sold as {sold},"
-
-
-def check_hardware(
-    tier: Tier, memory: MemoryReport | Missing, images: ImagesReport | Missing
-) -> Iterator[Check]:
-    """Yield the checks of what the tier has besides memory."""
+def check_tier(case: Case) -> Iterator[Check]:
+    """Yield what the tier's real machine has beside what the stack needs."""
+    tier, memory, images = case.tier, case.memory, case.images
+    if tier is None:
+        return
     if not isinstance(memory, Missing):
+        yield _check_memory(case.budgets, memory, tier)
         for service in memory.services:
             if service.cpus is not None:
                 yield _check_cpus(tier, service, service.cpus)
@@ -55,22 +55,57 @@ def check_hardware(
         yield _check_architecture(tier, images)
 
 
+def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
+    """Check the highest total since `compose up`; a share of the machine must stay free as well."""
+    total = add_up(report, budgets.memory)
+    used, system = total.engine_bytes + total.stack_bytes, _system_bytes(tier, total)
+    peak, starting = starting_peak(budgets, report), ""
+    if peak and peak.total_bytes > used:
+        used, starting = peak.total_bytes, f"; {describe_boot(report, peak)}"
+    needed = system + used
+    most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
+    figures = compare(needed, most)
+    if tier.memtotal_bytes is None:
+        machine = f"the MemTotal of {tier.name} is not confirmed; of the memory as sold"
+    else:
+        has = f"{figures.limit:,} MB, its OS takes {format_mb(system)}"
+        machine = f"{_name(budgets, tier)} really has {has}"
+    little = is_tight(needed, most, budgets.memory)
+    return CHECK_KINDS["memory.tier"].check(
+        "stack",
+        about=tier.name,
+        value=needed,
+        limit=tier.memtotal_bytes,
+        state=State.WARN if little or needed > most else State.GO,
+        message=f"{machine}: {figures}{tight(budgets.memory) if little else ''}{starting}",
+        where=WHERE,
+    )
+
+
+def _system_bytes(tier: Tier, total: Total) -> int:
+    """Return what the idle OS takes on the tier; the budget's assumption if not known."""
+    return total.system_bytes if tier.os_idle_bytes is None else tier.os_idle_bytes
+
+
+def _name(budgets: Budgets, tier: Tier) -> str:
+    if budgets.tier:
+        return tier.name
+    sold = format_mb(tier.memory_bytes)
+    return f"no tier is set: {tier.name}, the smallest machine sold as {sold},"
+
+
 def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
     """Docker creates no container that asks for more processors than the machine shows."""
     name = plain(service.name)
-    message = f"{name} asks for {_cpus(cpus)}, {tier.name} has {tier.vcpus:g}"
-    if cpus > tier.vcpus and cpus > 1:
-        message += ": Docker would refuse to create it"
-    return Check(
-        id="tier.cpus",
-        subject=service.name,
-        title=f"CPUs of {name} on {tier.name}",
-        unit=Unit.COUNT,
+    asks = f"{name} asks for {cpus:g} CPU{'' if cpus == 1 else 's'}, {tier.name} has {tier.vcpus:g}"
+    refused = cpus > tier.vcpus and cpus > 1
+    return CHECK_KINDS["tier.cpus"].check(
+        service.name,
+        about=f"{name} on {tier.name}",
         value=cpus,
         limit=tier.vcpus,
-        blocking=False,
         state=State.GO if cpus <= tier.vcpus else State.WARN,
-        message=message,
+        message=f"{asks}{': Docker would refuse to create it' if refused else ''}",
         where=WHERE,
     )
 
@@ -79,31 +114,50 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
     """Each image counts once, whatever number of services run it."""
     names = (kernel_name(image.architecture) for image in report.images)
     foreign = Counter(name for name in names if name and name != tier.architecture)
-    found = " and ".join(
+    listed = " and ".join(
         f"{count:,} {'image is' if count == 1 else 'images are'} {plain(name)}"
         for name, count in foreign.most_common()
     )
-    message = f"{found or 'no image is of another architecture'}, {tier.name} is"
-    return Check(
-        id="tier.architecture",
-        subject="stack",
-        title=f"Images that do not run on {tier.name}",
-        unit=Unit.COUNT,
+    images = listed or "no image is of another architecture"
+    return CHECK_KINDS["tier.architecture"].check(
+        "stack",
+        about=tier.name,
         value=foreign.total(),
         limit=0,
-        blocking=False,
         state=State.WARN if foreign else State.GO,
-        message=f"{message} {tier.architecture}",
+        message=f"{images}, {tier.name} is {tier.architecture}",
         where=WHERE,
     )
 
 
-def _architecture(memory: MemoryReport | Missing, images: ImagesReport | Missing) -> str:
-    for part in (memory, images):
-        if not isinstance(part, Missing):
-            return part.environment.architecture
-    return ""
+def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Waterfall, ...]:
+    """Return where the memory goes of the budget's own machine, and of the tier's.
+
+    Each adds up: as sold, minus kernel, OS, engine and stack, is what is left.
+    """
+    limit = budgets.memory.limit_bytes
+    system = Bar(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED)
+    own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, (system,), budgets, total)
+    if tier is None:
+        return (own,)
+    confirmed = tier.memtotal_bytes is not None
+    reserve = tier.memory_bytes - (tier.memtotal_bytes or 0) if confirmed else 0
+    note = ASSUMED if tier.os_idle_bytes is None else "when idle"
+    bars = (
+        Bar(name="kernel", bytes=reserve, note="" if confirmed else "not confirmed"),
+        Bar(name="OS", bytes=_system_bytes(tier, total), note=note),
+    )
+    return (own, _waterfall(tier.name, tier.memory_bytes, bars, budgets, total))
 
 
-def _cpus(count: float) -> str:
-    return f"{count:g} CPU{'' if count == 1 else 's'}"
+def _waterfall(
+    machine: str, sold_bytes: int, system: tuple[Bar, ...], budgets: Budgets, total: Total
+) -> Waterfall:
+    metric = budgets.memory.metric
+    bars = (
+        *system,
+        Bar(name="engine", bytes=total.engine_bytes, note=_ENGINE[metric]),
+        Bar(name="stack", bytes=total.stack_bytes, note=METRIC_NAMES[metric]),
+    )
+    left = sold_bytes - sum(bar.bytes for bar in bars)
+    return Waterfall(machine=machine, sold_bytes=sold_bytes, steps=bars, headroom_bytes=left)

@@ -1,23 +1,33 @@
 """`judge`: reports and budgets in, the verdict out.
 
-The verdict in one sentence: the figures and, where it is not a GO, the first cause.
+The verdict in one sentence: the figures and, where it is not a GO, the first cause. A waiver holds
+until and including its last day (UTC). What it covers is still shown and never better than a WARN;
+what could not be measured can't be waived. Waivers of single findings are honoured where findings
+are counted (scan.py).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
-from onegig.judge.figures import compare, shorten
-from onegig.judge.growth_checks import check_growth, growth_notes
-from onegig.judge.image_checks import check_images, dockerfile_notes, missing_images
-from onegig.judge.memory_checks import check_memory, gap, missing_memory
-from onegig.judge.noise import rise
-from onegig.judge.scan_checks import check_scan, scan_notes
-from onegig.judge.tier import check_hardware
-from onegig.judge.totals import Total, add_up
-from onegig.judge.waivers import apply_waivers, waiver_notes
-from onegig.judge.waterfall import waterfalls
-from onegig.model.budgets import Budgets
+from onegig.judge.baseline import missing_section
+from onegig.judge.checks import (
+    SOON_DAYS,
+    Case,
+    compare,
+    describe_days_left,
+    describe_terms,
+    gap,
+    shorten,
+)
+from onegig.judge.compare import GROWTH_IDS, check_growth, growth_notes
+from onegig.judge.images import check_images, dockerfile_notes
+from onegig.judge.memory import add_up, check_memory, memory_notes
+from onegig.judge.scan import check_scan, scan_notes
+from onegig.judge.services import check_services
+from onegig.judge.tier import check_tier, waterfalls
+from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
@@ -25,6 +35,7 @@ from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import Tier
 from onegig.model.verdict import CHECK_KINDS, Baseline, Check, Verdict
+from onegig.text import plain
 
 # What the layers of an engine put before a cause that each passes on: the headline does without.
 _LAYERS = re.compile(
@@ -35,52 +46,27 @@ _LAYERS = re.compile(
 CAUSE_LENGTH = 300  # of a cause within the sentence; the list of what is wrong has it whole
 
 
-def make_sentence(state: State, checks: tuple[Check, ...]) -> str:
-    """Return the headline: "GO: 612 of 1,024 MB, 412 MB (40 %) to spare".
-
-    It always says how memory stands.
-    """
-    total = next(check for check in checks if check.id == "memory.total")
-    causes = _causes(state, checks)
-    if not causes or causes[0] == _short(total):
-        parts = [total.message, _more(state, len(causes) - 1)]
-    elif state is State.WARN:
-        parts = [total.message, causes[0], _more(state, len(causes) - 1)]
-    else:
-        parts = [causes[0], _more(state, len(causes) - 1), _memory(total)]
-    return f"{state}: {'; '.join(part for part in parts if part)}"
+def _check_coverage(case: Case) -> Iterator[Check]:
+    """Yield services that only one of the two reports knows: the reports are not of one stack."""
+    if isinstance(case.memory, Missing) or isinstance(case.images, Missing):
+        return
+    inspected = {name for image in case.images.images for name in image.services}
+    measured = {service.name for service in case.memory.services}
+    for name in sorted(measured - inspected):
+        yield gap(name, f"the image of {name} was not inspected")
+    for name in sorted(inspected - measured):
+        yield gap(name, f"the memory of {name} was not measured")
 
 
-def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
-    """Return the causes of the verdict, each once, the most important first."""
-    if state is State.GO:
-        return []
-    order = {identity: place for place, identity in enumerate(CHECK_KINDS)}
-    found = [check for check in checks if check.state is state]
-    found.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
-    return list(dict.fromkeys(_short(check) for check in found))
-
-
-def _short(check: Check) -> str:
-    """Return a cause as the headline has it; the list of what is wrong has it whole."""
-    return shorten(_LAYERS.sub("", check.message, count=1), CAUSE_LENGTH)
-
-
-def _room(check: Check) -> float:
-    """Return what is left as a share of the limit: the worst of a kind comes first."""
-    return check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
-
-
-def _more(state: State, count: int) -> str:
-    if count <= 0:
-        return ""
-    return f"{count:,} more {state.noun}{'s' if count > 1 else ''}"
-
-
-def _memory(total: Check) -> str:
-    if isinstance(total.value, Missing) or total.limit is None:
-        return "memory was not measured"
-    return f"memory {compare(int(total.value), int(total.limit)).of}"
+SECTIONS: dict[str, Callable[[Case], Iterable[Check]]] = {
+    "memory": check_memory,
+    "tier": check_tier,
+    "services": check_services,
+    "images": check_images,
+    "coverage": _check_coverage,
+    "growth": check_growth,
+    "scan": check_scan,
+}
 
 
 def judge(
@@ -95,99 +81,121 @@ def judge(
     """Return the verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
     `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
-    force. `main` is what a pull request goes on top of: growth is judged against it, and of what
-    trivy finds only that blocks which it does not have.
+    force. `main` is what a pull request goes on top of: growth is judged against it, and findings
+    of trivy block only where it does not have them.
     """
+    case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
+    unwaived = tuple(check for section in SECTIONS.values() for check in section(case))
+    checks = tuple(_apply_waivers(check, budgets.waivers, today) for check in unwaived)
+    state = max((check.state for check in checks), key=lambda state: state.rank)
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
-    scans = () if isinstance(images, Missing) else _scans(budgets, images, today, main)
-    growth = check_growth(budgets, images, memory, main)
-    found = (*_checks(budgets, images, memory, tier), *growth, *scans)
-    checks = apply_waivers(found, budgets.waivers, today)
-    state = max((check.state for check in checks), key=lambda each: each.rank)
+    missing = (check.message for check in checks if check.state is State.INCOMPLETE)
     return Verdict(
         state=state,
-        sentence=make_sentence(state, checks),
-        total_bytes=total.bytes if isinstance(total, Total) else total,
+        sentence=_headline(state, checks),
+        total_bytes=total if isinstance(total, Missing) else total.bytes,
         limit_bytes=budgets.memory.limit_bytes,
         metric=budgets.memory.metric.value,
-        spread_bytes=total.spread if isinstance(total, Total) else total,
+        spread_bytes=total if isinstance(total, Missing) else total.spread,
         checks=checks,
-        waterfalls=waterfalls(budgets, total, tier) if isinstance(total, Total) else (),
-        incomplete=_incomplete(checks),
+        waterfalls=() if isinstance(total, Missing) else waterfalls(budgets, total, tier),
+        incomplete=tuple(dict.fromkeys(missing)),
         notes=(
-            *(() if isinstance(memory, Missing) else memory.notes),
-            *_rise(budgets, memory),
-            *growth_notes(budgets, images, memory, main),
-            *waiver_notes(found, budgets.waivers, today),
-            *_image_notes(budgets, images),
+            *memory_notes(case),
+            *growth_notes(case),
+            *_waiver_notes(unwaived, budgets.waivers, today),
+            *scan_notes(case),
+            *dockerfile_notes(case),
             *_default_notes(budgets),
         ),
     )
-
-
-def _checks(
-    budgets: Budgets,
-    images: ImagesReport | Missing,
-    memory: MemoryReport | Missing,
-    tier: Tier | None,
-) -> Iterator[Check]:
-    if isinstance(memory, Missing):
-        yield missing_memory(budgets, memory)
-    else:
-        yield from check_memory(budgets, memory, add_up(memory, budgets.memory), tier)
-    if isinstance(images, Missing):
-        yield from missing_images(budgets, images)
-    else:
-        yield from check_images(budgets, images)
-    if tier:
-        yield from check_hardware(tier, memory, images)
-    if not isinstance(memory, Missing) and not isinstance(images, Missing):
-        yield from _halves(images, memory)
-
-
-def _scans(
-    budgets: Budgets, images: ImagesReport, today: date, main: Baseline | None
-) -> Iterator[Check]:
-    for image in images.images:
-        yield from check_scan(budgets, image, today=today, main=main)
-
-
-def _image_notes(budgets: Budgets, images: ImagesReport | Missing) -> Iterator[str]:
-    if not isinstance(images, Missing):
-        yield from scan_notes(budgets, images)
-        yield from dockerfile_notes(budgets, images)
-
-
-def _rise(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:
-    if isinstance(memory, Missing) or memory.window.metric != budgets.memory.metric:
-        return
-    names = [service.name for service in memory.services]
-    told = rise(memory.windows, names, budgets.memory.system_overhead_bytes)
-    if told:
-        yield told
 
 
 def _default_notes(budgets: Budgets) -> Iterator[str]:
     if budgets.is_default:
         limit = format_mb(budgets.memory.limit_bytes, down=True)
         yield (
-            f"there is no {budgets.path}, so the defaults counted: {limit} for everything; a file "
-            "can set limits for each service's memory and image, a load and a tier: onegig init "
-            "writes it"
+            f"there is no {budgets.path}, so the defaults apply: {limit} for everything; "
+            "onegig init writes a file that can set limits for each service, a load and a tier"
         )
 
 
-def _halves(images: ImagesReport, memory: MemoryReport) -> Iterator[Check]:
-    """Services that only one of the two reports knows: the reports are not of one stack."""
-    inspected = {name for image in images.images for name in image.services}
-    measured = {service.name for service in memory.services}
-    for name in sorted(measured - inspected):
-        yield gap(name, "Image inspected", f"the image of {name} was not inspected")
-    for name in sorted(inspected - measured):
-        yield gap(name, "Memory measured", f"the memory of {name} was not measured")
+def _headline(state: State, checks: tuple[Check, ...]) -> str:
+    """Return such as "GO: 612 of 1,024 MB, 412 MB (40 %) to spare".
+
+    It always says how memory stands.
+    """
+    total = next(check for check in checks if check.id == "memory.total")
+    causes = _causes(state, checks)
+    more = len(causes) - 1
+    rest = f"{more:,} more {state.noun}{'s' if more > 1 else ''}" if more > 0 else ""
+    if not causes or causes[0] == _short(total):
+        parts = [total.message, rest]
+    elif state is State.WARN:
+        parts = [total.message, causes[0], rest]
+    elif isinstance(total.value, Missing) or total.limit is None:
+        parts = [causes[0], rest, "memory was not measured"]
+    else:
+        parts = [causes[0], rest, f"memory {compare(int(total.value), int(total.limit)).of}"]
+    return f"{state}: {'; '.join(part for part in parts if part)}"
 
 
-def _incomplete(checks: tuple[Check, ...]) -> tuple[str, ...]:
-    """Return what is missing, each reason once."""
-    missing = (check.message for check in checks if check.state is State.INCOMPLETE)
-    return tuple(dict.fromkeys(missing))
+def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
+    """Return the causes of the verdict, each once, the most important first."""
+    order = {id_: place for place, id_ in enumerate(CHECK_KINDS)}
+    causes = [check for check in checks if check.state is state and state.noun]
+    causes.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
+    return list(dict.fromkeys(map(_short, causes)))
+
+
+def _short(check: Check) -> str:
+    return shorten(_LAYERS.sub("", check.message, count=1), CAUSE_LENGTH)
+
+
+def _room(check: Check) -> float:
+    """Return what is left as a share of the limit: the worst of a kind comes first."""
+    return check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
+
+
+def _apply_waivers(check: Check, waivers: Sequence[Waiver], today: date) -> Check:
+    own = [waiver for waiver in waivers if waiver.id is None and _is_about(waiver, check)]
+    if check.state is State.GO or not own:
+        return check
+    waiver = max(own, key=lambda waiver: waiver.expires)
+    if check.state is State.INCOMPLETE:
+        remark = "not waived: what was not measured cannot be"
+    elif waiver.expires < today:
+        remark = f"the waiver by {plain(waiver.owner)} expired on {waiver.expires}"
+    else:
+        remark, terms = f"waived until {waiver.expires}", describe_terms(waiver, today)
+        check = replace(check, state=State.WARN, waived=terms)
+    return replace(check, message=f"{check.message}; {remark}")
+
+
+def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: date) -> Iterator[str]:
+    """Yield which waivers end soon, and which are not needed any more.
+
+    Where nothing was compared, or nobody looked for a finding, that is not known.
+    """
+    for waiver in waivers:
+        about = [check for check in checks if _is_about(waiver, check)]
+        covered = [check for check in about if waiver.id is None or _has(check, waiver.id)]
+        if waiver.metric in GROWTH_IDS and not covered:
+            continue
+        unscanned = waiver.id and all(isinstance(check.value, Missing) for check in about)
+        subject = f" of {plain(waiver.subject)}" if waiver.subject else ""
+        finding = f" {plain(waiver.id)}" if waiver.id else ""
+        name = f"the waiver of {waiver.metric}{finding}{subject} by {plain(waiver.owner)}"
+        if all(check.state is State.GO for check in covered):
+            if not missing_section(waiver.metric, checks) and not unscanned:
+                yield f"{name} is unused: nothing it covers fails"
+        elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
+            yield f"{name} ends on {waiver.expires}{describe_days_left(waiver, today)}"
+
+
+def _is_about(waiver: Waiver, check: Check) -> bool:
+    return waiver.metric == check.id and waiver.subject in (None, check.subject)
+
+
+def _has(check: Check, id_: str) -> bool:
+    return any(finding.startswith(f"{id_} in ") for finding in check.findings)

@@ -19,7 +19,7 @@ class Metric(StrEnum):
     CHARGED = "charged"
 
 
-METRIC_NAMES = {
+METRIC_NAMES: dict[str, str] = {
     Metric.COST: "real cost",
     Metric.RSS: "RSS",
     Metric.PSS: "PSS",

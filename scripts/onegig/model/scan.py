@@ -17,6 +17,11 @@ class Severity(StrEnum):
     HIGH = "HIGH"
     CRITICAL = "CRITICAL"
 
+    @property
+    def rank(self) -> int:
+        """Return the place in the list: the higher, the worse."""
+        return list(Severity).index(self)
+
 
 class FindingKind(StrEnum):
     """Which of trivy's scanners found it."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.judge.notes import describe_host_access
+from onegig.judge.limits import describe_host_access
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Unknown

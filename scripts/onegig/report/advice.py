@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onegig.judge.service_checks import has_own_limit
+from onegig.judge.services import has_own_limit
 from onegig.model.images import Dive, Image, Layer
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState

@@ -80,8 +80,8 @@ def test_the_report_says_so_at_the_end() -> None:
     reports = make_images(SERVICES), make_memory(services)
     verdict = judge(default_budgets(Path("budgets.yml")), *reports, None, today=TODAY)
     assert verdict.notes[-1] == (
-        "there is no budgets.yml, so the defaults counted: 1,024 MB for everything; a file can set "
-        "limits for each service's memory and image, a load and a tier: onegig init writes it"
+        "there is no budgets.yml, so the defaults apply: 1,024 MB for everything; onegig init "
+        "writes a file that can set limits for each service, a load and a tier"
     )
     written = Path("budgets.yml")
     written.write_text("version: 1\n")

@@ -22,7 +22,7 @@ from onegig.errors import ArtifactError
 from onegig.github.gate import Gate, write_numbers
 from onegig.github.trusted.artifact import read_artifact
 from onegig.judge.baseline import make_baseline
-from onegig.judge.scan_checks import weigh_findings
+from onegig.judge.scan import weigh_findings
 from onegig.judge.verdict import judge
 from onegig.model.codec import to_json, to_line
 from onegig.model.images import ImagesReport

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from onegig.config.budgets import parse_budgets
-from onegig.judge.notes import describe_host_access, unallowed
+from onegig.judge.limits import describe_host_access, disallowed
 from onegig.model.stack import HostAccess, Stack
 from onegig.pipeline import warn_of_host_access
 from onegig.progress import Plain
@@ -27,7 +27,7 @@ PID = HostAccess(service="netdata", reason="pid: host")
 )
 def test_only_listed_services_may(text: str, rest: tuple[HostAccess, ...]) -> None:
     budgets = parse_budgets("budgets.yml", text.encode())
-    assert unallowed((SOCKET, PRIVILEGED, PID), budgets) == rest
+    assert disallowed((SOCKET, PRIVILEGED, PID), budgets) == rest
 
 
 def test_the_sentence_names_services_and_reasons() -> None:

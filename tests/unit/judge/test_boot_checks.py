@@ -4,7 +4,7 @@ import pytest
 
 from factories import make_memory, make_service
 from judging import MIB
-from onegig.judge.boot_checks import describe_boot
+from onegig.judge.memory import describe_boot
 from onegig.model.memory import BootPeak
 
 ENGINE = sum(part.pss_bytes for part in make_memory([]).engine)

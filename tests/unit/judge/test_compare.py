@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from factories import make_environment, make_images
 from judging import MIB, TODAY, limits, measured, service
-from onegig.judge.baseline import make_baseline
+from onegig.judge.baseline import make_baseline, noise_floor
 from onegig.judge.compare import compare
-from onegig.judge.noise import noise_floor
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json

@@ -88,7 +88,7 @@ def test_a_service_that_grew_too_much() -> None:
     redis, web = checks(found, "service.max_growth")
     assert (redis.state, web.state, found.state) == (State.NO_GO, State.GO, State.NO_GO)
     assert redis.message == (
-        "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % wanted"
+        "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % allowed"
     )
     assert (redis.value, redis.limit) == (31 * MIB, int(12.4 * MIB))
     assert redis.where == "budgets.yml:3"
@@ -101,7 +101,7 @@ def test_the_total() -> None:
     (check,) = grown(found)
     assert (check.id, check.subject, check.state) == ("memory.max_growth", "stack", State.NO_GO)
     assert check.message == (
-        "memory grew by 71 MB (15 %) against main: 504 to 575 MB, at most 10 % wanted"
+        "memory grew by 71 MB (15 %) against main: 504 to 575 MB, at most 10 % allowed"
     )
 
 
@@ -111,7 +111,7 @@ def test_an_image() -> None:
     redis, web = checks(found, "image.max_growth")
     assert (redis.state, web.state) == (State.NO_GO, State.GO)
     assert redis.message == (
-        "the image of redis grew by 3 MB (6 %) against main: 50 to 53 MB, at most 2.0 MB wanted"
+        "the image of redis grew by 3 MB (6 %) against main: 50 to 53 MB, at most 2.0 MB allowed"
     )
 
 
@@ -134,7 +134,7 @@ def test_a_services_own_limit_goes_before_the_common_one() -> None:
     found = verdict(text, {"redis": 155, "web": 340})
     redis, web = checks(found, "service.max_growth")
     assert (redis.state, redis.where) == (State.GO, "budgets.yml:5")
-    assert redis.message.endswith("at most 40 MB wanted")
+    assert redis.message.endswith("at most 40 MB allowed")
     assert (web.state, web.where) == (State.NO_GO, "budgets.yml:3")
 
 
@@ -148,8 +148,8 @@ def test_one_service_alone_can_be_limited() -> None:
     [
         (124, State.GO, "did not grow against main: 124 to 124 MB"),
         (110, State.GO, "did not grow against main: 124 to 110 MB"),
-        (127, State.GO, "124 to 127 MB, at most 0 % wanted, within noise"),
-        (129, State.NO_GO, "124 to 129 MB, at most 0 % wanted"),
+        (127, State.GO, "124 to 127 MB, at most 0 % allowed, within noise"),
+        (129, State.NO_GO, "124 to 129 MB, at most 0 % allowed"),
     ],
 )
 def test_noise_never_fails(now: int, state: State, end: str) -> None:

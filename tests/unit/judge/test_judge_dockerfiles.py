@@ -60,7 +60,7 @@ def test_remarks_block_when_asked_to(
 
 
 def test_by_default_remarks_are_told(judged: Judge) -> None:
-    told = "web/Dockerfile: 1 to mend (listed in the report)"
+    told = "web/Dockerfile: 1 issue (listed in the report)"
     assert judged(images=report(remark(Level.ERROR)), memory=MEMORY).notes == (told,)
     quiet = judged(
         budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)), memory=MEMORY
@@ -74,7 +74,7 @@ def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
         verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
         assert verdict.state is State.GO
         (check,) = checks(verdict, "image.dockerfile")
-        assert (check.value, check.message) == (0, "web/Dockerfile: nothing to mend")
+        assert (check.value, check.message) == (0, "web/Dockerfile: no issues")
 
 
 @pytest.mark.security
@@ -82,7 +82,7 @@ def test_what_comments_ignore_is_told(judged: Judge) -> None:
     images = report(remark(Level.INFO, text=f"{IGNORED}Use arguments JSON notation"))
     verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
     (check,) = checks(verdict, "image.dockerfile")
-    assert check.message == "web/Dockerfile: nothing to mend, 1 ignored by comments"
+    assert check.message == "web/Dockerfile: no issues, 1 ignored by comments"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_first_two_are_in_the_message(judged: Judge) -> None:
     (check,) = checks(verdict, "image.dockerfile")
     assert (check.subject, check.value) == ("web/Dockerfile", 3)
     assert check.message == (
-        "web/Dockerfile: 3 to mend: what 1 says (line 1, non-root); what 2 says (line 2, non-root)"
+        "web/Dockerfile: 3 issues: what 1 says (line 1, non-root); what 2 says (line 2, non-root)"
         " and 1 more"
     )
 

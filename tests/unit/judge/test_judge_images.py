@@ -138,14 +138,14 @@ CASES = [
         {"min_efficiency": 0.9},
         dive(efficiency=0.8999),
         State.NO_GO,
-        "the image of web is 89 % efficient, at least 90 % wanted; most is lost in /etc/apk/world",
+        "the image of web is 89 % efficient, at least 90 % required; most is lost in /etc/apk/world",
     ),
     (
         "image.efficiency",
         {"min_efficiency": 0.905},
         dive(efficiency=0.907),
         State.GO,
-        "is 90.7 % efficient, at least 90.5 % wanted",
+        "is 90.7 % efficient, at least 90.5 % required",
     ),
     (
         "image.wasted",
@@ -166,14 +166,14 @@ CASES = [
         {"max_user_wasted_share": 0.1},
         dive(user_wasted_share=0.1),
         State.GO,
-        "wastes 10 % of what it adds, at most 10 % wanted",
+        "wastes 10 % of what it adds, at most 10 % allowed",
     ),
     (
         "image.user_wasted",
         {"max_user_wasted_share": 0.1},
         dive(user_wasted_share=0.1001, wasted_bytes=MB),
         State.NO_GO,
-        "wastes 11 % of what it adds, at most 10 % wanted",
+        "wastes 11 % of what it adds, at most 10 % allowed",
     ),
     (
         "image.user_wasted",
@@ -187,14 +187,14 @@ CASES = [
         {"max_user_wasted_share": 0.1, "ignore_user_wasted_below_bytes": 0},
         dive(user_wasted_share=0.15, wasted_bytes=300_000),
         State.NO_GO,
-        "wastes 15 % of what it adds, at most 10 % wanted",
+        "wastes 15 % of what it adds, at most 10 % allowed",
     ),
     (
         "image.efficiency",
         {"min_efficiency": 0.9},
         dive(efficiency=0.8, wasted_bytes=300_000),
         State.NO_GO,
-        "is 80 % efficient, at least 90 % wanted",
+        "is 80 % efficient, at least 90 % required",
     ),
 ]
 
@@ -219,7 +219,7 @@ def test_a_rule_nobody_wrote_only_warns(judged: Judge) -> None:
     assert verdict.state is State.WARN
     assert verdict.sentence == (
         "WARN: 263 of 1,024 MB, 761 MB (74 %) to spare; "
-        "the image of web is 50 % efficient, at least 90 % wanted; most is lost in /etc/apk/world"
+        "the image of web is 50 % efficient, at least 90 % required; most is lost in /etc/apk/world"
     )
 
 

@@ -46,12 +46,12 @@ def total(value: int, *, spread: tuple[int, ...] = (), headroom: float = 0.1) ->
         (
             900 * MIB + 1,
             State.WARN,
-            "WARN: 901 of 1,000 MB, 99 MB (9 %) to spare, less than the 10 % asked for",
+            "WARN: 901 of 1,000 MB, 99 MB (9 %) to spare, less than the required 10 %",
         ),
         (
             LIMIT,
             State.WARN,
-            "WARN: 1,000 of 1,000 MB, 0 MB (0 %) to spare, less than the 10 % asked for",
+            "WARN: 1,000 of 1,000 MB, 0 MB (0 %) to spare, less than the required 10 %",
         ),
         (LIMIT + 1, State.NO_GO, "NO-GO: 1,001 of 1,000 MB, 1 MB (1 %) over; web takes 1,001 MB"),
         (
@@ -252,7 +252,7 @@ def test_headroom_counts_on_the_tier_as_well(value: int, state: State) -> None:
     assert (check.state, verdict.state) == (state, state)
     figures = f"{value + 185} of 949 MB, {949 - 185 - value} MB"
     assert figures in check.message
-    assert check.message.endswith("less than the 10 % asked for") is (state is State.WARN)
+    assert check.message.endswith("less than the required 10 %") is (state is State.WARN)
 
 
 def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judging import TODAY, service
-from onegig.judge.figures import compare, percent_beside
+from onegig.judge.checks import compare, percent_beside
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from factories import make_images
-from onegig.judge.baseline import make_baseline
-from onegig.judge.compare import compare
-from onegig.judge.notes import MOST_REMARKS, OTHER_RULES, remarks_of
+from onegig.judge.baseline import MOST_REMARKS, make_baseline, remarks_of
+from onegig.judge.compare import OTHER_RULES, compare
 from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.measured import Missing, Unknown
 from onegig.model.report import NOT_COMPARED, Report

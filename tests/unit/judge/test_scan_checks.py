@@ -31,7 +31,7 @@ def test_an_image_without_findings_is_a_go_for_every_kind() -> None:
         (one.id, one.value, one.limit, one.state) for one in verdict.checks if one.id in IDS
     ] == [(identity, 0, 0, State.GO) for identity in IDS]
     assert check(verdict).message == (
-        "the image of web has no fixable vulnerability of severity HIGH or above; "
+        "the image of web has no fixable vulnerabilities of severity HIGH or above; "
         "database of 2026-11-24"
     )
 
@@ -79,7 +79,7 @@ def test_the_message_names_the_gravest_first_and_what_mends_them() -> None:
     limits = budgets("scan: {ignore_unfixed: false, vulnerabilities: 1}")
     assert check(judged(found, limits)).message == (
         "the image of web has 3 vulnerabilities of severity HIGH or above, at most 1 allowed: "
-        "CVE-2026-3 in openssl 3.5.1, CVE-2026-1 in openssl 3.5.1 (mended in 3.5.1.1) and 1 more; "
+        "CVE-2026-3 in openssl 3.5.1, CVE-2026-1 in openssl 3.5.1 (fixed in 3.5.1.1) and 1 more; "
         "database of 2026-11-24"
     )
     assert check(judged(found, limits)).where == "budgets.yml:2"

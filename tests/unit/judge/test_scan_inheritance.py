@@ -6,9 +6,8 @@ import pytest
 
 from factories import make_memory, make_service
 from judging import TODAY, checks
-from onegig.judge.baseline import make_baseline
+from onegig.judge.baseline import MOST_ITEMS, make_baseline
 from onegig.judge.verdict import judge
-from onegig.judge.waterfall import MOST_ITEMS
 from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.report import Change
@@ -35,7 +34,7 @@ def test_a_package_of_another_release_of_its_system_is_another_one() -> None:
     same, _ = on_top_of(main, {"web": scan(cve(1, system=old), cve(2, "redis", "5.2.1"))})
     moved, deltas = on_top_of(main, {"web": scan(cve(1, system=new), cve(2, "redis", "5.2.1"))})
     assert (same.verdict.state, moved.verdict.state) == (State.WARN, State.NO_GO)
-    assert "none allowed: CVE-2026-1 in openssl 3.5.1 (mended in 3.5.1.1); 1 of them new" in (
+    assert "none allowed: CVE-2026-1 in openssl 3.5.1 (fixed in 3.5.1.1); 1 of them new" in (
         check(moved.verdict).message
     )
     assert not deltas["image.vulnerabilities"].inherited
@@ -59,7 +58,7 @@ def test_a_mix_blocks_and_names_what_is_new() -> None:
     run, deltas = on_top_of(main, {"web": scan(cve(1), cve(2, "curl", "8.1"))})
     message = check(run.verdict).message
     assert run.verdict.state is State.NO_GO
-    assert "none allowed: CVE-2026-2 in curl 8.1 (mended in 8.1.1); 1 of them new" in message
+    assert "none allowed: CVE-2026-2 in curl 8.1 (fixed in 8.1.1); 1 of them new" in message
     assert not deltas["image.vulnerabilities"].inherited
 
 

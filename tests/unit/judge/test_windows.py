@@ -7,7 +7,7 @@ import pytest
 
 from factories import make_images
 from judging import MIB, TODAY, checks, limits, measured, service
-from onegig.judge.noise import doubt
+from onegig.judge.memory import doubt
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.memory import MemoryReport, WindowTotals
@@ -98,7 +98,7 @@ def test_the_spread_covers_all_windows() -> None:
             State.WARN,
             (
                 "1,005 of 1,000 MB, 5 MB (1 %) over, "
-                "within noise (windows peaked at 992, 1,005 and 998 MB)"
+                "within noise (3 windows peaked at 992, 1,005 and 998 MB)"
             ),
         ),
         (

@@ -31,8 +31,7 @@ from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun
 from onegig.judge.compare import compare
-from onegig.judge.limits import limit_changes
-from onegig.judge.notes import unallowed
+from onegig.judge.limits import disallowed, limit_changes
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
@@ -235,7 +234,7 @@ def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline
 
 
 def _host_access(claim: RunReport | None, budgets: Budgets) -> tuple[HostAccess, ...]:
-    return unallowed(claim.host_access, budgets) if claim else ()
+    return disallowed(claim.host_access, budgets) if claim else ()
 
 
 def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:

@@ -1,6 +1,6 @@
 """What a reviewer must know before trusting the figures: one box above them, none as a rule."""
 
-from onegig.judge.notes import describe_host_access
+from onegig.judge.limits import describe_host_access
 from onegig.model.report import LimitChange, Report, Review
 from onegig.report.comment.footer import link
 from onegig.report.comment.room import Room

@@ -1,0 +1,354 @@
+"""Memory judged: the total against the limit, and the peak while the stack started.
+
+The total is what the stack, the engine and the system take together, by the metric chosen. Two
+windows of one stack differ by noise. Where a limit lies within that noise one window can't show on
+which side the stack is: more are taken, and the limit is not loosened.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
+
+from onegig.judge.checks import (
+    Case,
+    compare,
+    duration,
+    format_span,
+    format_values,
+    gap,
+    percent,
+    reason,
+)
+from onegig.model.budgets import Budgets, MemoryBudget, Metric
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, Start, WindowTotals
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.verdict import CHECK_KINDS, Check
+
+CAUSES = 2  # that are named
+FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
+NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
+MORE_WINDOWS = 2  # taken beyond those planned, at most
+ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
+
+_OF_SERVICE = {
+    Metric.COST: attrgetter("cost_bytes"),
+    Metric.RSS: attrgetter("rss_bytes"),
+    Metric.PSS: attrgetter("pss_bytes"),
+    Metric.CHARGED: attrgetter("working_set_bytes"),
+}
+_OF_SAMPLE = {  # a sample has no PSS beside the metric that was measured by
+    Metric.COST: attrgetter("cost_bytes"),
+    Metric.RSS: attrgetter("rss_bytes"),
+    Metric.CHARGED: attrgetter("charged_bytes"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """system + engine + stack = total, at the highest peak; `spread` is its range over all windows.
+
+    `peaks` are those of each window, in the order they were taken; none for a metric that was not
+    the one measured by.
+    """
+
+    system_bytes: int
+    engine_bytes: int
+    stack_bytes: int
+    spread: tuple[int, int] | Missing
+    peaks: tuple[int, ...]
+    rss_bytes: int  # the total by RSS, beside whatever metric was chosen
+
+    @property
+    def bytes(self) -> int:
+        """Return the headline."""
+        return self.system_bytes + self.engine_bytes + self.stack_bytes
+
+
+def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
+    """Return the total by `budget.metric`.
+
+    cost is what the machine loses to engine and stack: every page once, with tmpfs and the kernel's
+    own memory for them. rss and pss add the services to the engine's PSS, charged is what the
+    kernel counts for the whole box. The system's share is assumed in all of them:
+    `system_overhead`.
+    """
+    metric, system = budget.metric, budget.system_overhead_bytes
+    windows = _windows(memory, metric)
+    ends = (size for window in windows for size in (window.low_bytes, window.high_bytes))
+    seen = (*_samples(memory, metric), *ends)
+    highest = max(_at_peak(memory, metric), *seen, 0)
+    engine = min(_engine(memory, metric), highest)
+    return Total(
+        system_bytes=system,
+        engine_bytes=engine,
+        stack_bytes=highest - engine,
+        spread=(min(seen) + system, highest + system)
+        if seen
+        else Unknown(reason="no samples by this metric"),
+        peaks=tuple(window.high_bytes + system for window in windows),
+        rss_bytes=max(_at_peak(memory, Metric.RSS), *_samples(memory, Metric.RSS), 0) + system,
+    )
+
+
+def consumption(service: ServiceMemory, metric: Metric) -> int:
+    """Return a service's share of the headline."""
+    return int(_OF_SERVICE[metric](service))
+
+
+def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int]]:
+    """Return the least and the most each service took, by name.
+
+    A service is held to its own peak where it is known, not to that of the stack.
+    """
+    windows = _windows(memory, metric)
+    ranges: dict[str, tuple[int, int]] = {}
+    for index, service in enumerate(memory.services):
+        now = consumption(service, metric)
+        known = [window.services[index] for window in windows if index < len(window.services)]
+        if metric is Metric.RSS:
+            known.append((service.rss_min_bytes, service.rss_max_bytes))
+        if service.name in ranges:  # replicas that a foreign report lists by themselves
+            known.append(ranges[service.name])
+        lows, highs = zip((now, now), *known, strict=True)
+        ranges[service.name] = min(lows), max(highs)
+    return ranges
+
+
+def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
+    return memory.windows if memory.window.metric == metric else ()
+
+
+def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
+    if memory.window.metric == metric:
+        return tuple(sample.total_bytes for sample in memory.samples)
+    return tuple(map(_OF_SAMPLE[metric], memory.samples)) if metric in _OF_SAMPLE else ()
+
+
+def _at_peak(memory: MemoryReport, metric: Metric) -> int:
+    if metric is Metric.CHARGED:
+        return memory.box.charged_bytes
+    if metric is Metric.COST:
+        return memory.box.cost_bytes
+    services = sum(consumption(service, metric) for service in memory.services)
+    return services + memory.engine_pss_bytes
+
+
+def _engine(memory: MemoryReport, metric: Metric) -> int:
+    """Return the engine's part; of the real cost that is whatever belongs to no service."""
+    if metric is not Metric.COST:
+        return memory.engine_pss_bytes
+    services = sum(service.cost_bytes for service in memory.services)
+    return max(0, memory.box.cost_bytes - services)
+
+
+def is_noise(low: int, high: int, limit: int) -> bool:
+    """Return whether a limit is exceeded by no more than noise, and not all of the time."""
+    return low <= limit and 0 < high - limit <= limit * NOISE_SHARE
+
+
+def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]) -> str:
+    """Explain why the windows so far can't show whether a limit is kept; "" where they can.
+
+    `services` are the names in the order of `WindowTotals.services`.
+    """
+    return next(_doubts(budgets, services, windows), "")
+
+
+def _doubts(
+    budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]
+) -> Iterator[str]:
+    system = budgets.memory.system_overhead_bytes
+    low = min(window.low_bytes for window in windows) + system
+    high = max(window.high_bytes for window in windows) + system
+    if _is_close(low, high, budgets.memory.limit_bytes):
+        yield f"the total came to {format_span(low, high)}, too close to its limit"
+    for index, name in enumerate(services):
+        limit = budgets.service(name).memory_bytes
+        lows, highs = zip(*(window.services[index] for window in windows), strict=True)
+        low, high = min(lows), max(highs)
+        if limit is not None and _is_close(low, high, limit):
+            yield f"{name} took {format_span(low, high)}, too close to its limit"
+
+
+def _is_close(low: int, high: int, limit: int) -> bool:
+    return low <= limit < high or abs(high - limit) <= NOISE_SHARE * limit
+
+
+def describe_rise(
+    windows: Sequence[WindowTotals], services: Sequence[str], system_bytes: int
+) -> str:
+    """Describe memory that grew from window to window; "" where it did not.
+
+    The least that each window took must grow every time, and by more than noise in the end: peaks
+    depend on what happens to overlap in them.
+    """
+    lows = [window.low_bytes + system_bytes for window in windows]
+    if len(lows) < ENOUGH_TO_RISE or lows[-1] - lows[0] <= NOISE_SHARE * lows[-1]:
+        return ""
+    if not all(before < after for before, after in pairwise(lows)):
+        return ""
+    before, after = windows[0].services, windows[-1].services
+    grown = [
+        (new[0] - old[0], name) for old, new, name in zip(before, after, services, strict=False)
+    ]
+    most, name = max(grown, default=(0, ""))
+    service = f", {name} by {format_mb(most)}" if most > 0 else ""
+    rose = f"memory rose from window to window (at least {format_values(lows)}){service}"
+    return f"{rose}: a leak, or caches that still fill"
+
+
+def check_memory(case: Case) -> Iterator[Check]:
+    """Yield every check of memory; one that says why, where it was not measured."""
+    budgets, report = case.budgets, case.memory
+    if isinstance(report, Missing):
+        yield CHECK_KINDS["memory.total"].check(
+            "stack",
+            value=report,
+            limit=budgets.memory.limit_bytes,
+            state=State.INCOMPLETE,
+            message=reason(report, "memory", "measured"),
+            where=budgets.where("memory.limit"),
+        )
+        return
+    total, metric = add_up(report, budgets.memory), budgets.memory.metric
+    yield _check_total(budgets, report, total)
+    if metric is not Metric.RSS:
+        yield CHECK_KINDS["memory.rss"].check(
+            "stack",
+            value=total.rss_bytes,
+            limit=None,
+            state=State.GO,
+            message=f"{format_mb(total.rss_bytes)} by total RSS, shared pages counted for every "
+            "process",
+        )
+    yield from _check_boot(budgets, report, total)
+    for why in report.incomplete:
+        yield gap("memory", why)
+    if metric is Metric.PSS and report.window.metric != metric:
+        measured = report.window.metric
+        yield gap("memory", f"measured at the peak of {measured}; the peak of pss may be higher")
+
+
+def memory_notes(case: Case) -> Iterator[str]:
+    """Yield what was noticed while measuring, and memory that rose from window to window."""
+    report, budget = case.memory, case.budgets.memory
+    if isinstance(report, Missing):
+        return
+    yield from report.notes
+    names = [service.name for service in report.services]
+    rise = describe_rise(report.windows, names, budget.system_overhead_bytes)
+    if rise and report.window.metric == budget.metric:
+        yield rise
+
+
+def is_tight(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> bool:
+    """Return whether less of a machine is free than `memory.headroom` requires."""
+    return used_bytes <= most_bytes < used_bytes + most_bytes * budget.headroom_share
+
+
+def tight(budget: MemoryBudget) -> str:
+    """Return what to add to the figures of a machine that `is_tight`."""
+    return f", less than the required {percent(budget.headroom_share)}"
+
+
+def _check_total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
+    """Only a hair over the limit, as much as two windows may differ by, is a WARN that says so."""
+    limit, room, cap = budgets.memory.limit_bytes, budgets.memory.room_bytes, report.box.cap_bytes
+    state, remark = State.GO, ""
+    if is_tight(total.bytes, limit, budgets.memory):
+        state, remark = State.WARN, tight(budgets.memory)
+    elif total.bytes > limit:
+        if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
+            state, remark = State.WARN, f", within noise {_describe_spread(total)}"
+        else:
+            state, remark = State.NO_GO, _largest(report, budgets.memory.metric)
+    box = f" (measured in a box of {format_mb(cap)}, not {format_mb(room)})" if cap != room else ""
+    return CHECK_KINDS["memory.total"].check(
+        "stack",
+        value=total.bytes,
+        limit=limit,
+        state=state,
+        message=f"{compare(total.bytes, limit)}{remark}{box}",
+        where=budgets.where("memory.limit"),
+    )
+
+
+def _describe_spread(total: Total) -> str:
+    if len(total.peaks) > 1:
+        return f"({len(total.peaks)} windows peaked at {format_values(total.peaks)})"
+    spread = (0, 0) if isinstance(total.spread, Missing) else total.spread
+    return f"(samples from {format_span(*spread)}): measure again"
+
+
+def _largest(report: MemoryReport, metric: Metric) -> str:
+    if not report.services:
+        return ""
+    service = max(report.services, key=lambda service: consumption(service, metric))
+    return f"; {service.name} takes {format_mb(consumption(service, metric))}"
+
+
+def _check_boot(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator[Check]:
+    """Judge the highest total since `compose up`, where it was not within a window.
+
+    A job that runs once, or a service that is large while it starts, ends a small machine as surely
+    as one that stays large.
+    """
+    peak, start, limit = starting_peak(budgets, report), report.start, budgets.memory.limit_bytes
+    if peak is None:
+        return
+    value = peak.total_bytes + budgets.memory.system_overhead_bytes
+    state = State.NO_GO if value > limit else State.GO
+    message = f"{describe_boot(report, peak)}: {compare(value, limit)}"
+    if not isinstance(start, Missing) and start.crowded:
+        state, message = State.NO_GO, _describe_crowd(start, total)
+    elif is_tight(value, limit, budgets.memory):
+        state, message = State.WARN, f"{message}{tight(budgets.memory)}"
+    yield CHECK_KINDS["memory.boot"].check(
+        "stack",
+        value=value,
+        limit=limit,
+        state=state,
+        message=message,
+        where=budgets.where("memory.limit"),
+    )
+
+
+def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
+    """Return the highest total since `compose up`; None where it was within a window.
+
+    What was measured by another metric cannot be judged by this one.
+    """
+    peak, start = report.boot, report.start
+    if isinstance(peak, Missing) or report.window.metric != budgets.memory.metric:
+        return None
+    crowded = not isinstance(start, Missing) and start.crowded > 0
+    return peak if peak.starting or crowded else None
+
+
+def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
+    """Describe who made the peak, and when: "migrate took 860 MB while the stack started (...)".
+
+    Pages of programs can be read again from the disk: the kernel drops them first. Where only the
+    engine fell back after the peak, that is so because memory stayed full, and the total looks
+    smaller than what the machine should hold.
+    """
+    only_engine = [name for name, _ in peak.causes] == ["engine"]
+    if only_engine and report.box.cost_bytes >= report.box.cap_bytes * FULL_SHARE:
+        largest = max(report.services, key=lambda service: service.cost_bytes, default=None)
+        most = f"{largest.name} took {format_mb(largest.cost_bytes)} and " if largest else ""
+        return f"{most}memory was full until parts of the engine were pushed out of it"
+    causes = [
+        f"{'the engine' if name == 'engine' else name} took {format_mb(taken)}"
+        for name, taken in peak.causes[:CAUSES]
+    ]
+    largest_parts = " and ".join(causes) or "engine and stack were largest"
+    return f"{largest_parts} while the stack started (after {duration(round(peak.offset_seconds))})"
+
+
+def _describe_crowd(start: Start, total: Total) -> str:
+    together = f"memory was full while {start.crowded} containers started at once"
+    again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
+    return f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"

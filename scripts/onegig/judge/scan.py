@@ -1,0 +1,315 @@
+"""Judge what trivy found in an image by `scan` of budgets.yml, one limit for each kind of finding.
+
+A limit that the user wrote blocks when it is exceeded; a default only warns. What the baseline's
+image has, too, is inherited and never blocks. What was not looked for is never "none": where it was
+left out (no trivy, no database) there is no check; the report says "not scanned", and where a limit
+is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns. Java
+archives, which need a database of their own, are a part of the image's vulnerabilities: the check
+that counts the others says that they were not scanned.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import IntEnum
+
+from onegig.judge.checks import Case, describe_terms, subject_of
+from onegig.model.budgets import Budgets, ScanBudget, Waiver
+from onegig.model.images import Image
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.model.state import State
+from onegig.model.verdict import CHECK_KINDS, Baseline, Check, Contents
+from onegig.text import format_list, plain
+
+SHOWN = 2  # findings in a message
+JAVA = "Java archives"
+DATE_LENGTH = len("2026-11-24")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanRule:
+    """The limit of one kind of findings."""
+
+    kind: FindingKind
+    name: str
+    limit: int
+    budget: ScanBudget
+    where: str
+
+    @property
+    def is_default(self) -> bool:
+        """Return whether nobody wrote it."""
+        return self.where == "default"
+
+    @property
+    def fixable_only(self) -> bool:
+        """Return whether findings without a fix are ignored."""
+        return self.budget.ignore_unfixed and self.kind is FindingKind.VULNERABILITY
+
+    def counts(self, finding: Finding) -> bool:
+        """Return whether a finding is of the rule's kind and severe enough."""
+        if finding.kind is not self.kind or (self.fixable_only and not finding.fixed):
+            return False
+        return finding.severity.rank >= self.budget.severity.rank
+
+    def describe(self, count: int) -> str:
+        """Return such as "3 fixable vulnerabilities of severity HIGH or above"."""
+        noun = self.kind.value if count == 1 else self.name
+        fixable = "fixable " if self.fixable_only else ""
+        above = "" if self.budget.severity is Severity.CRITICAL else " or above"
+        severity = f"{self.budget.severity.value}{above}"
+        return f"{f'{count:,}' if count else 'no'} {fixable}{noun} of severity {severity}"
+
+
+def rules_of(budgets: Budgets) -> Iterator[ScanRule]:
+    """Yield those that have a limit, written or by default."""
+    scan = budgets.scan
+    for kind, name, limit in (
+        (FindingKind.SECRET, "secrets", scan.secrets),
+        (FindingKind.VULNERABILITY, "vulnerabilities", scan.vulnerabilities),
+        (FindingKind.MISCONFIGURATION, "misconfigurations", scan.misconfigurations),
+    ):
+        if limit is not None:
+            where = budgets.where(f"scan.{name}")
+            yield ScanRule(kind=kind, name=name, limit=limit, budget=scan, where=where)
+
+
+class Known:
+    """What one service's image contained in the baseline.
+
+    trivy's database grows. Both sides of a pull request are judged by one database nevertheless: a
+    vulnerability is found in a package of some version (and of some release of an OS, each of which
+    has its own fixes), and the baseline has the packages.
+    """
+
+    def __init__(self, contents: Iterable[Contents]) -> None:
+        parts = tuple(contents)
+        self._packages = {name for part in parts for name in part.packages}
+        self._findings = {name for part in parts for name in part.findings}
+
+    def has(self, finding: Finding) -> bool:
+        """Return whether the baseline's image has it; only the package of what was left out."""
+        if finding.kind is FindingKind.VULNERABILITY:
+            return plain(finding.package) in self._packages
+        return bool(finding.id) and describe_finding(finding) in self._findings
+
+
+def known_of(image: Image, baseline: Baseline | None) -> Known | Missing:
+    """Return what the baseline knows of the services that run an image."""
+    if baseline is None:
+        return Skipped(reason="there is no baseline")
+    if isinstance(baseline.contents, Missing):
+        return baseline.contents
+    parts = [part for part in baseline.contents if set(image.services) & set(part.services)]
+    if not parts:
+        return Skipped(reason="the baseline does not have it, or did not scan it")
+    return Known(parts)
+
+
+def describe_finding(finding: Finding) -> str:
+    """Return a finding on one line: "CVE-2026-1234 in openssl 3.5.1-r0".
+
+    Findings that were left out are counted: "1,200 HIGH with a fix, in linux 6.12.48 (debian 13)".
+    """
+    if not finding.id:
+        fix = "with a fix" if finding.fixed else "without a fix"
+        where = finding.package or "unnamed places"
+        return plain(f"{finding.count:,} {finding.severity} {fix}, in {where}")
+    if finding.kind is FindingKind.VULNERABILITY:
+        return plain(f"{finding.id} in {finding.target} {finding.installed}")
+    return f"{plain(finding.id)} in {plain(finding.target)}"
+
+
+def count_findings(findings: Iterable[Finding]) -> int:
+    """Return how many findings there are; one that was left out stands for several."""
+    return sum(one.count for one in findings)
+
+
+class Weight(IntEnum):
+    """What a finding that a limit counts is to the verdict, and what must be known of it first."""
+
+    NAMED = 0  # ignored by its name: waived, or a secret or misconfiguration of the baseline's
+    BLOCKS = 1
+    INHERITED = 2  # ignored because the baseline has its package
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What counts in one image, the most severe first, and what of it is ignored.
+
+    Findings that were left out are inherited where all is known that this takes, and never waived.
+    """
+
+    all: tuple[Finding, ...]
+    waived: dict[Finding, Waiver]
+    expired: tuple[Waiver, ...]
+    inherited: frozenset[Finding]
+
+    @property
+    def introduced(self) -> tuple[Finding, ...]:
+        """Return those that are neither waived nor in the baseline."""
+        ignored = {*self.waived, *self.inherited}
+        return tuple(one for one in self.all if one not in ignored)
+
+    def weight(self, one: Finding) -> Weight:
+        """Return what one of them is to the verdict."""
+        if one in self.waived:
+            return Weight.NAMED
+        if one not in self.inherited:
+            return Weight.BLOCKS
+        is_package = one.kind is FindingKind.VULNERABILITY
+        return Weight.INHERITED if is_package else Weight.NAMED
+
+
+def _count(
+    rule: ScanRule, image: Image, scan: Scan, budgets: Budgets, today: date, main: Baseline | None
+) -> Counted:
+    check, subject, known = f"image.{rule.name}", subject_of(image), known_of(image, main)
+    last: dict[str, Waiver] = {}  # by finding, of several waivers the one that ends last
+    for waiver in sorted(budgets.waivers, key=lambda waiver: waiver.expires):
+        if waiver.id and waiver.metric == check and waiver.subject in (None, subject):
+            last[waiver.id] = waiver
+    counted = filter(rule.counts, scan.findings)
+    found = tuple(sorted(counted, key=lambda one: -one.severity.rank))
+    named = {one: last[one.id] for one in found if one.id in last}
+    return Counted(
+        all=found,
+        waived={one: waiver for one, waiver in named.items() if waiver.expires >= today},
+        expired=tuple(dict.fromkeys(each for each in named.values() if each.expires < today)),
+        inherited=frozenset()
+        if isinstance(known, Missing)
+        else frozenset(filter(known.has, found)),
+    )
+
+
+def check_scan(case: Case) -> Iterator[Check]:
+    """Yield a check of each image for each kind that has a limit."""
+    for image in () if isinstance(case.images, Missing) else case.images.images:
+        for rule in rules_of(case.budgets):
+            missing = _missing(image.scan, rule.kind)
+            if isinstance(missing, Unknown):
+                failed = f"the image of {subject_of(image)} could not be scanned for {rule.name}"
+                message = f"{failed}: {plain(missing.reason)}"
+                yield _check(rule, image, missing, _unknown(rule), message)
+            elif isinstance(image.scan, Scan) and missing is None:
+                found = _count(rule, image, image.scan, case.budgets, case.today, case.main)
+                yield _judge(rule, image, image.scan, found, case.today)
+
+
+def weigh_findings(
+    budgets: Budgets, image: Image, *, today: date, main: Baseline | None
+) -> dict[Finding, Weight]:
+    """Return what each finding that a check counts is to it."""
+    weights: dict[Finding, Weight] = {}
+    if isinstance(image.scan, Missing):
+        return weights
+    for rule in rules_of(budgets):
+        found = _count(rule, image, image.scan, budgets, today, main)
+        weights |= {one: found.weight(one) for one in found.all}
+    return weights
+
+
+def scan_notes(case: Case) -> Iterator[str]:
+    """Yield what was not scanned though a limit is written, once for the stack."""
+    images = () if isinstance(case.images, Missing) else case.images.images
+    for rule in rules_of(case.budgets):
+        missing = [_missing(image.scan, rule.kind) for image in images]
+        java = [_missing_java(image.scan, rule.kind) for image in images]
+        for what, gaps in ((rule.name, missing), (f"{rule.name} of {JAVA}", java)):
+            left_out = dict.fromkeys(gap.reason for gap in gaps if isinstance(gap, Skipped))
+            for reason in left_out if not rule.is_default else ():
+                yield f"images were not scanned for {what}: {plain(reason)} ({rule.where})"
+
+
+def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
+    """Return why findings of that kind were not looked for; None where they were."""
+    if isinstance(scan, Missing):
+        return scan
+    if kind is FindingKind.VULNERABILITY and isinstance(scan.database, Missing):
+        return scan.database
+    return None
+
+
+def _missing_java(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
+    if isinstance(scan, Missing) or kind is not FindingKind.VULNERABILITY:
+        return None
+    return scan.java_database if isinstance(scan.java_database, Missing) else None
+
+
+def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date) -> Check:
+    state, remarks, waived = _state(rule, found)
+    parts = [f"the image of {subject_of(image)} has {_describe(rule, found)}", *remarks]
+    if rule.kind is FindingKind.VULNERABILITY:
+        parts.append(f"database of {_age(str(scan.database), today)}")
+    java = _missing_java(scan, rule.kind)
+    if java:
+        parts.append(f"{JAVA} not scanned: {plain(java.reason)}")
+    if isinstance(java, Unknown) and state is not State.NO_GO:
+        state, waived = _unknown(rule), ()
+    return replace(
+        _check(rule, image, count_findings(found.all), state, "; ".join(parts)),
+        findings=tuple(map(describe_finding, found.all)),
+        waived="; ".join(describe_terms(one, today) for one in waived),
+    )
+
+
+def _check(rule: ScanRule, image: Image, value: int | Missing, state: State, message: str) -> Check:
+    return CHECK_KINDS[f"image.{rule.name}"].check(
+        subject_of(image),
+        value=value,
+        limit=rule.limit,
+        state=state,
+        message=message,
+        where=rule.where,
+    )
+
+
+def _unknown(rule: ScanRule) -> State:
+    return State.WARN if rule.is_default else State.INCOMPLETE
+
+
+def _age(database: str, today: date) -> str:
+    """Return such as "2026-11-20 (4 days old)"."""
+    made = plain(database)[:DATE_LENGTH]
+    try:
+        days = (today - date.fromisoformat(made)).days
+    except ValueError:
+        return made
+    return f"{made} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else made
+
+
+def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
+    """Return the state, its reasons, and the waivers without which it would be worse."""
+    count = count_findings(found.all)
+    if count <= rule.limit:
+        return State.GO, [], ()
+    remarks = [f"{len(found.waived):,} of them waived"] if found.waived else []
+    if count - len(found.waived) <= rule.limit:
+        return State.WARN, remarks, tuple(dict.fromkeys(found.waived.values()))
+    remarks += [
+        f"the waiver of {plain(waiver.id or '')} expired on {waiver.expires}"
+        for waiver in found.expired
+    ]
+    if not found.introduced:
+        return State.WARN, [*remarks, "inherited: the baseline has the same"], ()
+    if found.inherited:
+        remarks.append(f"{count_findings(found.introduced):,} of them new")
+    return State.WARN if rule.is_default else State.NO_GO, remarks, ()
+
+
+def _describe(rule: ScanRule, found: Counted) -> str:
+    """Return how many there are, how many may be, and the first ones to look at."""
+    count = count_findings(found.all)
+    if count <= rule.limit:
+        return rule.describe(count)
+    allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
+    listed = found.introduced or found.all
+    shown = [
+        f"{describe_finding(one)} (fixed in {plain(one.fixed)})"
+        if one.id and one.fixed
+        else describe_finding(one)
+        for one in listed[:SHOWN]
+    ]
+    first = format_list(shown, SHOWN, rest=count_findings(listed[SHOWN:]))
+    return f"{rule.describe(count)}, {allowed}: {first}"

@@ -1,0 +1,201 @@
+"""Each service judged: its state, its own limit, and whether it still grew in the end."""
+
+from collections.abc import Iterator
+from signal import Signals
+
+from onegig.judge.checks import Case, compare, duration, format_span, shorten, times
+from onegig.judge.memory import add_up, is_noise, own_ranges
+from onegig.model.budgets import Budgets
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.verdict import CHECK_KINDS, Check
+from onegig.text import plain
+
+FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its own
+SOON_SECONDS = 365 * 86_400  # a machine that is full later than this is not worth a sentence
+REASON_LENGTH = 600
+LOG_LINE_LENGTH = 120
+_WORST_FIRST = (
+    ServiceState.OOM_KILLED,
+    ServiceState.REFUSED,
+    ServiceState.CRASHED,
+    ServiceState.UNHEALTHY,
+    ServiceState.NOT_READY,
+    ServiceState.WAITING,
+    ServiceState.STOPPED,
+)
+
+
+def check_services(case: Case) -> Iterator[Check]:
+    """Judge state, own limit and growth of every service, optional ones included."""
+    budgets, report = case.budgets, case.memory
+    if isinstance(report, Missing):
+        return
+    yield from _states(budgets, report)
+    yield from _own_limits(budgets, report)
+    left_bytes = max(0, budgets.memory.limit_bytes - add_up(report, budgets.memory).bytes)
+    for service in report.services:
+        if service.growth_bytes_per_second > 0:
+            yield _check_growth(service, left_bytes)
+
+
+def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
+    """Judge the state of each service, the likeliest cause of the others' trouble first."""
+    order = {state: place for place, state in enumerate(_WORST_FIRST)}
+    services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
+    if report.box.oom_kills and not any(service.oom_kills for service in services):
+        killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
+        message = f"{killed}, but no process of a service; {_describe_largest(report)}"
+        yield _state(budgets, "stack", State.NO_GO, report.box.oom_kills, message)
+    unseen = report.incomplete and all(
+        service.state is ServiceState.WAITING and not service.waits_for for service in services
+    )
+    for service in services:
+        if unseen:
+            message = f"the state of {service.name} could not be read"
+            yield _state(budgets, service.name, State.INCOMPLETE, 0, message)
+        else:
+            state, message = _judge(service, report, budgets)
+            troubles = max(1, service.restarts, service.oom_kills) if state is not State.GO else 0
+            yield _state(budgets, service.name, state, troubles, f"{service.name} {message}")
+
+
+def _state(budgets: Budgets, subject: str, state: State, troubles: int, message: str) -> Check:
+    return CHECK_KINDS["service.state"].check(
+        subject, value=troubles, limit=0, state=state, message=message, where=budgets.compose
+    )
+
+
+def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
+    """Return the state of a service and what follows its name in a sentence."""
+    state, because = service.state, _because(service.reason)
+    if state is ServiceState.OOM_KILLED or service.oom_kills:
+        return State.NO_GO, _describe_kill(service, report)
+    if state is ServiceState.REFUSED:
+        return State.NO_GO, f"could not be started: {_one_line(service.reason)}"
+    if state is ServiceState.CRASHED:
+        return State.NO_GO, _describe_crash(service)
+    if state is ServiceState.UNHEALTHY:
+        return State.NO_GO, f"is unhealthy{_because(service.health_log or _last_line(service))}"
+    if state is ServiceState.NOT_READY:
+        return State.INCOMPLETE, _describe_wait(service, report, budgets)
+    if state is ServiceState.WAITING:
+        failed = f": it waits for {', '.join(service.waits_for)}, which failed"
+        return State.NO_GO, f"was never started{failed if service.waits_for else ''}{because}"
+    if state is ServiceState.STOPPED:
+        stays = "though its ports, health check or restart policy say that it stays up"
+        return State.WARN, f"ended with exit code 0, {stays}"
+    if service.restarts and state is not ServiceState.COMPLETED:
+        return State.WARN, f"is up, but was restarted {times(service.restarts)}"
+    return State.GO, f"is {state.value}"
+
+
+def _describe_crash(service: ServiceMemory) -> str:
+    """Describe how it ended, how often, and what it printed last."""
+    because = _because(service.reason or _last_line(service))
+    restarted = f", restarted {times(service.restarts)}" if service.restarts else ""
+    if service.exit_code is None:
+        return f"crashed{restarted}{because}"
+    if service.exit_code == 0:
+        return f"keeps ending with exit code 0{restarted}{because}"
+    return f"crashed with {_exit_code(service.exit_code)}{restarted}{because}"
+
+
+def _exit_code(code: int) -> str:
+    """Name an exit code, with the signal where it stands for one: "exit code 137 (SIGKILL)"."""
+    try:
+        signal = f" ({Signals(code - 128).name})" if code > 128 else ""
+    except ValueError:
+        signal = ""
+    return f"exit code {code}{signal}"
+
+
+def _describe_wait(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> str:
+    """Describe what was waited for, for how long, and which setting ended the wait."""
+    waited = duration(budgets.measure.healthy_timeout_seconds)
+    if isinstance(report.start, Missing) or not report.start.timed_out:
+        return f"was not healthy when the window closed{_because(service.health_log)}"
+    if service.waits_for:
+        waits = f"it waits for {', '.join(service.waits_for)}"
+        return f"was not started within {waited} (measure.healthy_timeout): {waits}"
+    health = service.health_log or "no health check had passed yet"
+    advice = "raise measure.healthy_timeout, or check more often (healthcheck.interval)"
+    return f"was not healthy within {waited}: {_one_line(health)}; {advice}"
+
+
+def _because(why: str) -> str:
+    return f": {_one_line(why)}" if why else ""
+
+
+def _one_line(text: str) -> str:
+    return shorten(plain(text), REASON_LENGTH)
+
+
+def _last_line(service: ServiceMemory) -> str:
+    lines = [line for line in map(plain, service.log_tail.splitlines()) if line]
+    return shorten(lines[-1], LOG_LINE_LENGTH) if lines else ""
+
+
+def _describe_kill(service: ServiceMemory, report: MemoryReport) -> str:
+    count = f" {times(service.oom_kills)}" if service.oom_kills > 1 else ""
+    killed = f"ran out of memory and was killed{count}"
+    if has_own_limit(service):
+        return f"{killed}: it reached its own limit of {format_mb(service.limit_bytes or 0)}"
+    return f"{killed}: the machine was full; {_describe_largest(report)}"
+
+
+def has_own_limit(service: ServiceMemory) -> bool:
+    """Return whether a service that was killed had reached its own limit, not the machine's."""
+    limit, peak = service.limit_bytes, service.peak_bytes
+    if limit is None:
+        return False
+    reached = not isinstance(peak, Missing) and peak >= limit * FULL_SHARE
+    return service.own_limit_kills > 0 or reached
+
+
+def _describe_largest(report: MemoryReport) -> str:
+    """Name the service that ever took most: what matters to a kernel out of memory."""
+    if not report.services:
+        return "no service was running"
+    most, name = max(
+        (max(service.peak_bytes, service.rss_max_bytes), service.name)
+        if isinstance(service.peak_bytes, int)
+        else (service.rss_max_bytes, service.name)
+        for service in report.services
+    )
+    return f"{name} took most: {format_mb(most)}"
+
+
+def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
+    """Over the limit is a NO-GO, within noise of it a WARN, as for the total."""
+    for name, (low, value) in own_ranges(report, budgets.memory.metric).items():
+        limit = budgets.service(name).memory_bytes
+        if limit is None:
+            continue
+        state, remark = State.GO if value <= limit else State.NO_GO, ""
+        if is_noise(low, value, limit):
+            state, remark = State.WARN, f", within noise ({format_span(low, value)})"
+        yield CHECK_KINDS["service.memory"].check(
+            name,
+            value=value,
+            limit=limit,
+            state=state,
+            message=f"{name} takes {compare(value, limit)}{remark}",
+            where=budgets.where(f"services.{name}.memory"),
+        )
+
+
+def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
+    rate = service.growth_bytes_per_second
+    seconds, a_minute = left_bytes / rate, int(rate * 60)
+    full = f": the machine would be full in {duration(seconds)}" if seconds < SOON_SECONDS else ""
+    doubt = "a leak, or memory that still fills (a longer --settle and --window show which)"
+    return CHECK_KINDS["service.growth"].check(
+        service.name,
+        value=a_minute,
+        limit=None,
+        state=State.WARN,
+        message=f"{service.name} grows by {format_mb(a_minute)} a minute{full}; {doubt}",
+    )
