@@ -11,7 +11,7 @@ from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb
 from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Check, CheckKind, Unit
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 NOT_COUNTED = "what containers write, logs, volumes, the engine and the OS come on top"
 SHOWN = 2  # issues of a Dockerfile in a message
@@ -239,6 +239,5 @@ def _issues(file: DockerfilePolicy) -> str:
 
 
 def _list_issues(remarks: tuple[Remark, ...]) -> str:
-    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks[:SHOWN]]
-    more = len(remarks) - len(shown)
-    return "; ".join([*shown, *([f"and {more:,} more"] if more else [])])
+    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks]
+    return format_list(shown, SHOWN, separator="; ")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
-from onegig.judge.noise import MORE_WINDOWS, doubt
+from onegig.judge.memory import MORE_WINDOWS, doubt
 from onegig.machine.machine import BootPlan, Container, Machine, Start, open_machine
 from onegig.machine.sampler import Pass
 from onegig.memory.observation import Observation

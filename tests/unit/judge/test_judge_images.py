@@ -138,7 +138,7 @@ CASES = [
         {"min_efficiency": 0.9},
         dive(efficiency=0.8999),
         State.NO_GO,
-        "the image of web is 89 % efficient, at least 90 % required; most is lost in /etc/apk/world",
+        "web is 89 % efficient, at least 90 % required; most is lost in /etc/apk/world",
     ),
     (
         "image.efficiency",
