@@ -248,7 +248,7 @@ def make_waived() -> Report:
         ("disk.total", None, date(2027, 3, 1)),
     ):
         waiver = Waiver(
-            metric=metric,
+            check=metric,
             subject=subject,
             reason="the order book is kept twice until #123 is done",
             owner="@desk-ops",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from factories import make_images
 from judging import TODAY, limits, measured, service
 from onegig.judge.verdict import judge
-from onegig.model.budgets import Budgets, ImagesBudget, Metric, ServiceBudget
+from onegig.model.budgets import Budgets, DiskBudget, ImagesBudget, Metric, ServiceBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.memory import MemoryReport, ServiceState, WindowTotals
@@ -34,7 +34,13 @@ def all_budgets(draw: st.DrawFn) -> Budgets:
     own = ServiceBudget(memory_bytes=draw(sizes), image_bytes=draw(sizes))
     images = ImagesBudget(total_bytes=draw(sizes), max_wasted_bytes=draw(sizes))
     lines = draw(st.sampled_from([(), (("images.max_wasted", 3),)]))
-    return replace(made, images=images, disk_bytes=draw(sizes), services=(("a", own),), lines=lines)
+    return replace(
+        made,
+        images=images,
+        disk=DiskBudget(limit_bytes=draw(sizes)),
+        services=(("a", own),),
+        lines=lines,
+    )
 
 
 @st.composite

@@ -9,7 +9,8 @@ of `plain`.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from html import escape as escape_html
 
 MOST_LOG_LINE = 10_000
@@ -91,6 +92,13 @@ def fence(content: tuple[str, ...], language: str = "") -> str:
     text = "\n".join(content)
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return text such as " (did you mean memory?)", or "" when nothing known resembles `word`."""
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), names, n=1)
+    return f" (did you mean {names[near[0]]}?)" if near else ""
 
 
 def _indent(line: str) -> int:

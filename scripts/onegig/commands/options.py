@@ -10,7 +10,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from onegig.config.values import positive, seconds
+from onegig.model.budgets import Budgets
+from onegig.model.keys import Key, Kind, walk
 from onegig.pipeline import Options
 from onegig.progress import choose_progress
 
@@ -24,22 +25,27 @@ TYPED = "onegig.typed"  # in click's meta: the command line
 LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
 
 
-class Duration(click.ParamType[float]):
-    """Seconds, written as in budgets.yml (15s, 10m) or as a plain number."""
+class _Value(click.ParamType[float]):
+    """A value written as in budgets.yml: 15s, 10m."""
 
-    name = "duration"
-
-    def __init__(self, read: Callable[[str], float]) -> None:
-        self._read = read
+    def __init__(self, key: Key) -> None:
+        self.name = key.kind.name if isinstance(key.kind, Kind) and key.kind.name else "number"
+        self._parse = key.parse
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The seconds; a usage error says how to write them."""
+        """Return the value; a usage error says how to write it."""
         try:
-            return self._read(str(value))
+            return float(self._parse(str(value)))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def _of_budgets(option: str, key: str) -> Command:
+    """Return an option that overrides a key of budgets.yml."""
+    declared = dict(walk(Budgets))[key]
+    return click.option(option, type=_Value(declared), help=declared.meaning)
 
 
 PROJECT = (
@@ -63,24 +69,13 @@ PROJECT = (
         help="A compose profile to activate instead of those that budgets.yml names; may be "
         "repeated.",
     ),
-    click.option(
-        "--tier",
-        help="A machine of the tier catalogue to judge for besides the limit, or none.",
-    ),
+    click.option("--tier", help=dict(walk(Budgets))["tier"].meaning),
 )
 WINDOW = (
-    click.option(
-        "--window", type=Duration(positive(seconds)), help="How long to measure: 90s, 10m."
-    ),
-    click.option("--settle", type=Duration(seconds), help="How long to wait before that."),
-    click.option(
-        "--repeats", type=click.IntRange(1, 20), help="Windows to measure; the highest counts."
-    ),
-    click.option(
-        "--rate",
-        type=click.FloatRange(min=0, min_open=True),
-        help="What {rate} in load.command stands for.",
-    ),
+    _of_budgets("--window", "measure.window"),
+    _of_budgets("--settle", "measure.settle"),
+    _of_budgets("--repeats", "measure.repeats"),
+    _of_budgets("--rate", "load.rate"),
 )
 SERVICES = (
     click.option(
@@ -125,7 +120,7 @@ def project_options(command: Command) -> Command:
             tier=tier,
             window_seconds=others.pop("window", None),
             settle_seconds=others.pop("settle", None),
-            repeats=others.pop("repeats", None),
+            repeats=int(repeats) if (repeats := others.pop("repeats", None)) else None,
             rate=others.pop("rate", None),
             services=others.pop("services", ()),
             update_database=others.pop("update_database", False),

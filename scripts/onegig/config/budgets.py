@@ -1,121 +1,62 @@
-"""budgets.yml: read, checked as a whole, turned into Budgets.
+"""budgets.yml: read by the declarations in model/budgets.py and checked as a whole.
 
-Nothing stops at the first mistake: structure, values and names are all checked, and one ConfigError
-lists everything, each line starting with the place: `budgets.yml:12: services.redis.memory: ...`.
-
-The `waivers` of budgets.yml: each needs an owner, a reason and an end not too far away.
+Nothing stops at the first mistake: one ConfigError lists everything, each line starting with the
+place: `budgets.yml:12: services.redis.memory: ...`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from onegig.config.compose import FILE_NAMES
 from onegig.config.document import (
     Document,
-    Key,
+    KeyPath,
     Problem,
-    did_you_mean,
     dotted,
+    kind_of,
     mistakes,
     parse_document,
     read_document,
 )
-from onegig.config.values import (
-    Values,
-    check_structure,
-    day,
-    memory_growth,
-    memory_size,
-    most_or_any,
-    number,
-    positive,
-    seconds,
-    share,
-    storage_growth,
-    storage_size,
-    whole,
-)
-from onegig.model.budgets import (
-    RATE,
-    Budgets,
-    Forks,
-    ImagesBudget,
-    Load,
-    Measure,
-    MemoryBudget,
-    Metric,
-    Policy,
-    ScanBudget,
-    ServiceBudget,
-    Shards,
-    Waiver,
-)
-from onegig.model.scan import Severity
+from onegig.model.budgets import RATE, Budgets
+from onegig.model.keys import NAMED_KINDS, Key, Kind, Section, Several, json_schema, keys_of
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, catalogue
+from onegig.text import did_you_mean
 from onegig.variables import steers_programs
 
-OF_FINDINGS = ("image.vulnerabilities", "image.secrets", "image.misconfigurations")
+EXAMPLE = """`onegig init` writes one; or write it beside the compose file, for example:
+
+    version: 1
+    compose: compose.yml
+    memory: {limit: 1024MB}
+"""
+CHECKS_WITH_FINDINGS = ("image.vulnerabilities", "image.secrets", "image.misconfigurations")
 MOST_DAYS = 366  # a waiver for longer than a year is a limit that nobody dares to write down
-
-WAIVERS: Key = ("waivers",)
-
-
-def read_waivers(values: Values, today: date) -> tuple[Waiver, ...]:
-    """Those that are whole; `values` notes what is wrong with the others."""
-    written = values.raw(WAIVERS)
-    count = len(written) if isinstance(written, list) else 0
-    found: dict[tuple[str, str | None, str | None], tuple[int, Waiver]] = {}
-    for index in range(count):
-        for waiver in _waiver(values, (*WAIVERS, index), today):
-            name = waiver.metric, waiver.subject, waiver.id
-            if name in found:
-                first = f"already waived by waivers[{found[name][0]}]"
-                values.problem((*WAIVERS, index), f"{_what(waiver)} is {first}")
-            else:
-                found[name] = index, waiver
-    return tuple(waiver for _, waiver in found.values())
-
-
-def _waiver(values: Values, key: Key, today: date) -> Iterator[Waiver]:
-    texts = {name: _text(values, (*key, name)) for name in ("metric", "reason", "owner")}
-    expires = values.read((*key, "expires"), day, None)
-    subject, finding = (values.written((*key, name)) for name in ("subject", "id"))
-    if finding and texts["metric"] not in OF_FINDINGS:
-        values.problem((*key, "id"), f"only findings have one: {', '.join(OF_FINDINGS)}")
-    if expires is None or not all(texts.values()):
-        return
-    if (expires - today).days > MOST_DAYS:
-        values.problem((*key, "expires"), f"{expires} is more than a year away; waive for less")
-    yield Waiver(**texts, subject=subject or None, id=finding or None, expires=expires)
-
-
-def _text(values: Values, key: Key) -> str:
-    """A text that must not be blank; the schema has complained where it is missing."""
-    text = values.written(key)
-    if not text and isinstance(values.raw(key), str):
-        values.problem(key, "is empty")
-    return text
-
-
-def _what(waiver: Waiver) -> str:
-    finding = f" {waiver.id}" if waiver.id else ""
-    return f"{waiver.metric}{finding}" + (f" of {waiver.subject}" if waiver.subject else "")
-
-
 COMPOSE = "compose.yml"
 ENOUGH_SAMPLES = 2
 WHOLE = "stack"  # the subject of checks that are of no single service
-DEFAULTS = Budgets(path="", compose="")
+_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "object": ("a mapping", (dict,)),
+    "array": ("a list", (list,)),
+    "string": ("text", (str,)),
+    "number": ("a number", (int, float)),
+    "integer": ("a whole number", (int,)),
+    "boolean": ("true or false", (bool,)),
+}
+_BAD = object()  # a value that makes no sense; the problem is noted
 
 
 def load_budgets(path: Path) -> Budgets:
-    """The file at `path` with the defaults filled in.
+    """Return the file at `path` with the defaults filled in.
 
     Raises ConfigError: the file is missing or unreadable, or has mistakes (all are listed).
     """
-    return _checked(read_document(path), compose=_beside(path))
+    return _checked(read_document(path, EXAMPLE), compose=_beside(path))
 
 
 def default_budgets(path: Path) -> Budgets:
@@ -124,16 +65,47 @@ def default_budgets(path: Path) -> Budgets:
 
 
 def parse_budgets(name: str, text: bytes) -> Budgets:
-    """The same for a file's content, wherever it comes from; `name` is what messages call it.
+    """Return the same for a file's content, wherever it comes from; messages call it `name`.
 
     Raises ConfigError as `load_budgets` does. Without a folder to look into, a compose file that
     is not named is "compose.yml".
     """
-    return _checked(parse_document(name, text), compose=COMPOSE)
+    return _checked(parse_document(name, text, EXAMPLE), compose=COMPOSE)
 
 
-def _named(budgets: Budgets, stack: Stack) -> Iterator[tuple[Key, str]]:
-    """Every service that budgets.yml speaks of. A waiver may also be of an image, or of all."""
+def budgets_schema() -> dict[str, Any]:
+    """Return the JSON Schema of budgets.yml, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "onegig budgets",
+        "description": "budgets.yml: what a compose stack may take of a cloud machine. Every key "
+        "may be left out. Keys that begin with x- are ignored, so that anchors have a place.",
+        **json_schema(Budgets),
+        "patternProperties": {"^x-": {"description": "Ignored."}},
+        "$defs": {kind.name: dict(kind.schema) for kind in NAMED_KINDS},
+    }
+
+
+def check_against(budgets: Budgets, stack: Stack) -> None:
+    """Raise ConfigError when budgets.yml speaks of services that the compose file does not have."""
+    names = tuple(service.name for service in stack.services)
+    lines = dict(budgets.lines)
+    problems = [
+        Problem(
+            line=lines.get(dotted(at), 1),
+            at=at,
+            message=f"the stack has no service {name!r}{did_you_mean(name, names)}",
+        )
+        for at, name in _service_names(budgets, stack)
+        if name not in names
+    ]
+    if problems:
+        advice = f"services of {', '.join(stack.files)}: {', '.join(names)}"
+        raise mistakes(budgets.path, problems, advice=advice)
+
+
+def _service_names(budgets: Budgets, stack: Stack) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every service that budgets.yml names. A waiver may also be of an image, or of all."""
     yield from ((("services", name), name) for name, _ in budgets.services)
     if budgets.load:
         yield ("load", "service"), budgets.load.service
@@ -144,192 +116,159 @@ def _named(budgets: Budgets, stack: Stack) -> Iterator[tuple[Key, str]]:
             yield ("waivers", index, "subject"), waiver.subject
 
 
+def _beside(path: Path) -> str:
+    present = (name for name in FILE_NAMES if (path.parent / name).is_file())
+    return next(present, COMPOSE)
+
+
 def _checked(document: Document, *, compose: str) -> Budgets:
-    values = Values(document)
-    budgets = _budgets(document, values, compose, datetime.now(UTC).date())
-    _check_sense(budgets, values)
-    problems = _merge(list(document.problems), values.problems, check_structure(document))
-    if problems:
-        raise mistakes(document.path, problems)
+    reader = _Reader(document)
+    values = reader.fields(Budgets, (), document.value)
+    files = values.get("compose_files")
+    budgets = Budgets(
+        **values,
+        path=document.path,
+        compose=files[0] if files else compose,
+        lines=tuple((dotted(at), mark.line) for at, mark in document.marks.items()),
+        notes=tuple(reader.notes),
+    )
+    for at, message in (*_contradictions(budgets), *_bad_waivers(budgets)):
+        reader.refuse(at, message)
+    if reader.problems:
+        raise mistakes(document.path, reader.problems)
     return budgets
 
 
-def check_against(budgets: Budgets, stack: Stack) -> None:
-    """ConfigError when budgets.yml speaks of services that the compose file does not have."""
-    names = tuple(service.name for service in stack.services)
-    lines = dict(budgets.lines)
-    problems = [
-        Problem(
-            line=lines.get(dotted(key), 1),
-            key=key,
-            message=f"the stack has no service {name!r}{did_you_mean(name, names)}",
-        )
-        for key, name in _named(budgets, stack)
-        if name not in names
-    ]
-    if problems:
-        advice = f"services of {', '.join(stack.files)}: {', '.join(names)}"
-        raise mistakes(budgets.path, problems, advice=advice)
+class _Reader:
+    """Turns a document into fields of dataclasses; problems and notes add up on the way."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[Problem] = list(document.problems)
+        self.notes: list[str] = []
+
+    def refuse(self, at: KeyPath, message: str, line_of: KeyPath = ()) -> Any:
+        """Note a mistake."""
+        line = self._document.line(line_of or at)
+        self.problems.append(Problem(line=line, at=at, message=message))
+        return _BAD
+
+    def fields(self, section: type, at: KeyPath, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a section that make sense, by the dataclass's fields."""
+        keys = keys_of(section)
+        renamed = {each.old_name: name for name, each in keys.items() if name not in value}
+        values: dict[str, Any] = {}
+        for name, inner in value.items():
+            known = keys.get(renamed.get(name, name))
+            if known:
+                values[known.attribute] = self._value(known, inner, (*at, name))
+            elif at or not name.startswith("x-"):
+                hint = did_you_mean(name, keys) or f" (known: {', '.join(keys)})"
+                self.refuse(at, f"unknown key {name!r}{hint}", (*at, name))
+            if name in renamed:
+                place = f"{self._document.path}:{self._document.line((*at, name))}"
+                self.notes.append(f"{place}: `{name}` is now `{renamed[name]}`; rename it there")
+        missing = [n for n, each in keys.items() if each.required and each.attribute not in values]
+        if missing:
+            self.refuse(at, f"lacks {' and '.join(missing)}{_written(Section(section).example)}")
+        return {name: inner for name, inner in values.items() if inner is not _BAD}
+
+    def _value(self, key: Key, value: Any, at: KeyPath) -> Any:
+        kind, text = key.kind, self._document.marks[at].text
+        match kind:
+            case Section() if isinstance(value, dict):
+                values = self.fields(kind.type, at, value)
+                required = (each for each in keys_of(kind.type).values() if each.required)
+                is_whole = all(each.attribute in values for each in required)
+                return kind.type(**values) if is_whole else _BAD
+            case Several() if isinstance(value, dict if kind.named else list):
+                return self._items(key, kind, value, at)
+            case Several() if kind.or_single and isinstance(value, str):
+                return (text,) if text.strip() else self.refuse(at, "is empty")
+            case Kind() if isinstance(value, (str, int, float)):
+                try:
+                    parsed = key.parse(text)
+                except ValueError as error:
+                    return self.refuse(at, str(error))
+                if _fits(value, kind):
+                    return parsed
+        if value is None:
+            message = "has no value; fill it in or remove the line"
+        else:
+            kinds = " or ".join(_KINDS[name][0] for name in _types(kind))
+            message = f"should be {kinds}, not {kind_of(value)}"
+        return self.refuse(at, f"{message}{_written(key.example)}")
+
+    def _items(self, key: Key, kind: Several, value: Any, at: KeyPath) -> Any:
+        if len(value) < kind.least:
+            return self.refuse(at, f"is empty{_written(key.example)}")
+        each = Key(kind=kind.item, looser=key.looser, example=kind.item.example)
+        names = value if kind.named else range(len(value))
+        items = [(name, self._value(each, value[name], (*at, name))) for name in names]
+        if any(item is _BAD for _, item in items):
+            return _BAD
+        return tuple(items) if kind.named else tuple(item for _, item in items)
 
 
-def _budgets(document: Document, values: Values, beside: str, today: date) -> Budgets:
-    tier = values.raw(("tier",))
-    files = values.texts(("compose",))
-    forks = values.written(("forks",))
-    return Budgets(
-        path=document.path,
-        compose=files[0] if files else beside,
-        compose_files=files,
-        profiles=values.texts(("profiles",)),
-        tier=tier if isinstance(tier, str) else None,
-        memory=_memory(values),
-        disk_bytes=values.read(("disk", "limit"), positive(storage_size), DEFAULTS.disk_bytes),
-        images=_images(values),
-        scan=_scan(values),
-        measure=_measure(values),
-        load=_load(values),
-        services=tuple((name, _service(values, name)) for name in values.mapping(("services",))),
-        waivers=read_waivers(values, today),
-        allow_host_access=values.texts(("allow_host_access",)),
-        forks=Forks(forks) if forks in tuple(Forks) else DEFAULTS.forks,
-        shards=_shards(values),
-        lines=tuple((dotted(key), mark.line) for key, mark in document.marks.items()),
-    )
+def _types(kind: Kind | Section | Several) -> tuple[str, ...]:
+    match kind:
+        case Section() | Several(named=True):
+            return ("object",)
+        case Several():
+            return ("string", "array") if kind.or_single else ("array",)
+    types = kind.schema.get("type", "string")
+    return (types,) if isinstance(types, str) else tuple(types)
 
 
-def _beside(path: Path) -> str:
-    found = (name for name in FILE_NAMES if (path.parent / name).is_file())
-    return next(found, COMPOSE)
+def _fits(value: Any, kind: Kind) -> bool:
+    """Return whether YAML's own kind of value is one that the schema names."""
+    if "type" not in kind.schema:
+        return True
+    if isinstance(value, bool):
+        return "boolean" in _types(kind)
+    return any(isinstance(value, _KINDS[name][1]) for name in _types(kind) if name != "boolean")
 
 
-def _memory(values: Values) -> MemoryBudget:
-    default = DEFAULTS.memory
-    metric = values.raw(("memory", "metric"))
-    return MemoryBudget(
-        limit_bytes=values.read(("memory", "limit"), positive(memory_size), default.limit_bytes),
-        metric=Metric(metric) if metric in tuple(Metric) else default.metric,
-        headroom_share=values.read(("memory", "headroom"), share, default.headroom_share),
-        system_overhead_bytes=values.read(
-            ("memory", "system_overhead"), memory_size, default.system_overhead_bytes
-        ),
-        max_growth=values.read(("memory", "max_growth"), memory_growth, default.max_growth),
-        max_service_growth=values.read(
-            ("memory", "max_service_growth"), memory_growth, default.max_service_growth
-        ),
-    )
+def _written(example: Any) -> str:
+    flow = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, width=1000)
+    return f" (write {flow.replace('...', '').strip()})"
 
 
-def _images(values: Values) -> ImagesBudget:
-    default = DEFAULTS.images
-    policy = values.written(("images", "policy"))
-    return ImagesBudget(
-        total_bytes=values.read(("images", "total"), positive(storage_size), default.total_bytes),
-        each_bytes=values.read(("images", "each"), positive(storage_size), default.each_bytes),
-        min_efficiency=values.read(("images", "min_efficiency"), share, default.min_efficiency),
-        max_wasted_bytes=values.read(
-            ("images", "max_wasted"), storage_size, default.max_wasted_bytes
-        ),
-        max_user_wasted_share=values.read(
-            ("images", "max_user_wasted"), share, default.max_user_wasted_share
-        ),
-        ignore_user_wasted_below_bytes=values.read(
-            ("images", "ignore_user_wasted_below"),
-            storage_size,
-            default.ignore_user_wasted_below_bytes,
-        ),
-        max_dead_bytes=values.read(("images", "max_dead"), storage_size, default.max_dead_bytes),
-        max_base_dead_bytes=values.read(
-            ("images", "max_base_dead"), storage_size, default.max_base_dead_bytes
-        ),
-        max_growth=values.read(("images", "max_growth"), storage_growth, default.max_growth),
-        policy=Policy(policy) if policy in tuple(Policy) else default.policy,
-    )
-
-
-def _scan(values: Values) -> ScanBudget:
-    default = DEFAULTS.scan
-    severity = values.written(("scan", "severity"))
-    ignore = values.raw(("scan", "ignore_unfixed"))
-    return ScanBudget(
-        severity=Severity(severity) if severity in tuple(Severity) else default.severity,
-        ignore_unfixed=ignore if isinstance(ignore, bool) else default.ignore_unfixed,
-        vulnerabilities=values.read(
-            ("scan", "vulnerabilities"), most_or_any, default.vulnerabilities
-        ),
-        secrets=values.read(("scan", "secrets"), most_or_any, default.secrets),
-        misconfigurations=values.read(
-            ("scan", "misconfigurations"), most_or_any, default.misconfigurations
-        ),
-    )
-
-
-def _measure(values: Values) -> Measure:
-    default = DEFAULTS.measure
-    return Measure(
-        settle_seconds=values.read(("measure", "settle"), seconds, default.settle_seconds),
-        window_seconds=values.read(
-            ("measure", "window"), positive(seconds), default.window_seconds
-        ),
-        hz=values.read(("measure", "hz"), number, default.hz),
-        healthy_timeout_seconds=values.read(
-            ("measure", "healthy_timeout"), positive(seconds), default.healthy_timeout_seconds
-        ),
-        repeats=values.read(("measure", "repeats"), positive(whole), default.repeats),
-    )
-
-
-def _load(values: Values) -> Load | None:
-    service, command = values.raw(("load", "service")), values.raw(("load", "command"))
-    if not isinstance(service, str) or not isinstance(command, list):
-        return None
-    variables = values.mapping(("load", "environment"))
-    return Load(
-        service=service,
-        command=tuple(values.text(("load", "command", i)) for i in range(len(command))),
-        environment=tuple((name, values.text(("load", "environment", name))) for name in variables),
-        rate=values.read(("load", "rate"), number, None),
-    )
-
-
-def _shards(values: Values) -> Shards:
-    default = DEFAULTS.shards
-    return Shards(
-        start=values.read(("shards", "start"), positive(whole), default.start),
-        most=values.read(("shards", "most"), positive(whole), default.most),
-    )
-
-
-def _service(values: Values, name: str) -> ServiceBudget:
-    return ServiceBudget(
-        memory_bytes=values.read(("services", name, "memory"), positive(memory_size), None),
-        image_bytes=values.read(("services", name, "image"), positive(storage_size), None),
-        max_growth=values.read(("services", name, "max_growth"), memory_growth, None),
-    )
-
-
-def _check_sense(budgets: Budgets, values: Values) -> None:
-    """Values that are fine alone but make no sense together, or name things that do not exist."""
-    memory, measure = budgets.memory, budgets.measure
+def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
+    """Yield values that are fine alone but make no sense together, or name what does not exist."""
+    memory, measure, load = budgets.memory, budgets.measure, budgets.load
     if memory.system_overhead_bytes >= memory.limit_bytes:
-        values.problem(("memory", "system_overhead"), "leaves nothing of memory.limit")
-    if measure.hz > 0 and measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
+        yield ("memory", "system_overhead"), "leaves nothing of memory.limit"
+    if measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
         message = f"holds less than two samples at {measure.hz:g} a second; make it longer"
-        values.problem(("measure", "window"), message)
-    for name, _ in budgets.load.environment if budgets.load else ():
+        yield ("measure", "window"), message
+    for name, _ in load.environment if load else ():
         if steers_programs(name):
             message = "steers programs of this machine: let the compose file use another name"
-            values.problem(("load", "environment", name), message)
-    if budgets.load and budgets.load.rate is None and budgets.load.takes_rate:
-        values.problem(("load", "command"), f"has {RATE} but load.rate is not set")
-    if budgets.load and budgets.load.rate is not None and not budgets.load.takes_rate:
-        values.problem(("load", "rate"), f"is used nowhere: put {RATE} into load.command")
+            yield ("load", "environment", name), message
+    if load and load.rate is None and load.takes_rate:
+        yield ("load", "command"), f"has {RATE} but load.rate is not set"
+    if load and load.rate is not None and not load.takes_rate:
+        yield ("load", "rate"), f"is used nowhere: put {RATE} into load.command"
     known = (*catalogue(), NO_TIER)
     if budgets.tier and budgets.tier not in known:
         hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"
-        values.problem(("tier",), f"no tier is called {budgets.tier!r}{hint}")
+        yield ("tier",), f"no tier is called {budgets.tier!r}{hint}"
 
 
-def _merge(syntax: list[Problem], values: list[Problem], structure: list[Problem]) -> list[Problem]:
-    """All problems; where value and schema complain of one key, the value's words are better."""
-    told = {problem.key for problem in values}
-    return [*syntax, *values, *(problem for problem in structure if problem.key not in told)]
+def _bad_waivers(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
+    today: date = datetime.now(UTC).date()
+    first: dict[tuple[str, str | None, str | None], int] = {}
+    for index, waiver in enumerate(budgets.waivers):
+        at = ("waivers", index)
+        if waiver.id and waiver.check not in CHECKS_WITH_FINDINGS:
+            yield (*at, "id"), f"only findings have one: {', '.join(CHECKS_WITH_FINDINGS)}"
+        if (waiver.expires - today).days > MOST_DAYS:
+            message = f"{waiver.expires} is more than a year away; waive for less"
+            yield (*at, "expires"), message
+        earlier = first.setdefault((waiver.check, waiver.subject, waiver.id), index)
+        if earlier != index:
+            finding = f" {waiver.id}" if waiver.id else ""
+            subject = f" of {waiver.subject}" if waiver.subject else ""
+            waived = f"is already waived by waivers[{earlier}]"
+            yield at, f"{waiver.check}{finding}{subject} {waived}"

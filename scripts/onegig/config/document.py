@@ -7,16 +7,13 @@ From YAML to plain values, with the line and the exact text of each.
 Values are read by the rules of YAML 1.2, which are those people expect: `yes`, `on`, `15:30`,
 `010` and `1e3` are text, as they were written. Documents that are attacks rather than configuration
 (alias bombs, endless nesting) are refused before they cost anything.
-
-The nearest known name for one that is unknown.
 """
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +24,15 @@ from onegig.text import plain
 
 ADVICE = "correct what is listed and run again"
 
-Key = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One mistake in the file; `key` is where in the document it is, () for the whole."""
+    """One mistake in the file; `at` is where in the document it is, () for the whole."""
 
     line: int
-    key: Key = ()
+    at: KeyPath = ()
     message: str
 
 
@@ -44,13 +41,13 @@ def mistakes(path: str, problems: list[Problem], advice: str = ADVICE) -> Config
     lines = [
         f"{path}:{problem.line}: {prefix}{problem.message}"
         for problem in sorted(problems, key=lambda problem: problem.line)
-        for prefix in [f"{dotted(problem.key)}: " if problem.key else ""]
+        for prefix in [f"{dotted(problem.at)}: " if problem.at else ""]
     ]
     count = f"{len(lines)} mistake{'s' if len(lines) > 1 else ''}"
     return ConfigError(f"{path} has {count}", advice=advice, detail="\n".join(lines))
 
 
-def dotted(key: Key) -> str:
+def dotted(key: KeyPath) -> str:
     """Such as "services.redis.memory", "load.command[2]"; control characters made visible."""
     text = ""
     for part in key:
@@ -125,12 +122,12 @@ class Composer(yaml.SafeLoader):
 class Walk:
     """Turns nodes into values, following aliases as far as `most` values."""
 
-    marks: dict[Key, Mark] = field(default_factory=dict)
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
     most: int = MAX_NODES
 
-    def value(self, node: yaml.Node, key: Key) -> Any:
+    def value(self, node: yaml.Node, key: KeyPath) -> Any:
         """The plain value of a node. Raises TooMuchError when aliases add up to too many."""
         self._spend(key)
         if not node.tag.startswith(_TAG):
@@ -142,11 +139,11 @@ class Walk:
             return [self._item(item, (*key, index)) for index, item in enumerate(node.value)]
         return _scalar(node)
 
-    def _item(self, node: yaml.Node, key: Key) -> Any:
+    def _item(self, node: yaml.Node, key: KeyPath) -> Any:
         self.marks[key] = Mark(line=_line(node), text=_text(node))
         return self.value(node, key)
 
-    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, key: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, name_node, value_node in self._pairs(node, key):
             self.marks[(*key, name)] = Mark(line=_line(name_node), text=_text(value_node))
@@ -154,7 +151,7 @@ class Walk:
         return found
 
     def _pairs(
-        self, node: yaml.MappingNode, key: Key
+        self, node: yaml.MappingNode, key: KeyPath
     ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         """The entries, then those of merge keys (`<<: *defaults`) that were not written here."""
         self._spend(key)
@@ -178,20 +175,20 @@ class Walk:
                     seen[name] = _line(name_node)
                     yield name, name_node, value_node
 
-    def _sources(self, merge: yaml.Node, key: Key) -> Iterator[yaml.MappingNode]:
+    def _sources(self, merge: yaml.Node, key: KeyPath) -> Iterator[yaml.MappingNode]:
         for node in merge.value if isinstance(merge, yaml.SequenceNode) else [merge]:
             if isinstance(node, yaml.MappingNode):
                 yield node
             else:
                 self._problem(merge, key, f"<< should name a mapping, not {_kind(node)}")
 
-    def _spend(self, key: Key) -> None:
+    def _spend(self, key: KeyPath) -> None:
         self.count += 1
         if self.count > self.most or len(key) > MAX_DEPTH:
             raise TooMuchError
 
-    def _problem(self, node: yaml.Node, key: Key, message: str) -> None:
-        self.problems.append(Problem(line=_line(node), key=key, message=message))
+    def _problem(self, node: yaml.Node, key: KeyPath, message: str) -> None:
+        self.problems.append(Problem(line=_line(node), at=key, message=message))
 
 
 def _scalar(node: yaml.Node) -> Any:
@@ -221,12 +218,6 @@ def _kind(node: yaml.Node) -> str:
 
 
 MAX_BYTES = 1_000_000
-EXAMPLE = """`onegig init` writes one; or write it beside the compose file, for example:
-
-    version: 1
-    compose: compose.yml
-    memory: {limit: 1024MB}
-"""
 
 _HINTS = (
     ("character '@'", "a value that begins with @ needs quotes"),
@@ -246,23 +237,27 @@ class Document:
 
     path: str
     value: dict[str, Any]
-    marks: Mapping[Key, Mark]
+    marks: Mapping[KeyPath, Mark]
     problems: tuple[Problem, ...]
 
-    def line(self, key: Key) -> int:
+    def line(self, key: KeyPath) -> int:
         """The line of a key, or of the nearest thing around it."""
         while key and key not in self.marks:
             key = key[:-1]
         return self.marks[key].line if key else 1
 
 
-def read_document(path: Path) -> Document:
-    """The file as a mapping; ConfigError when it is missing, no text, no YAML or no mapping."""
-    return parse_document(str(path), _read(path))
+def read_document(path: Path, example: str = "") -> Document:
+    """Return a file that is a mapping.
+
+    Raises ConfigError when it is missing, no text, no YAML or no mapping; `example` is then the
+    advice.
+    """
+    return parse_document(str(path), _read(path, example), example)
 
 
-def parse_document(name: str, data: bytes) -> Document:
-    """The same for a file's content; `name` is what it is called in messages."""
+def parse_document(name: str, data: bytes, example: str = "") -> Document:
+    """Return the same for a file's content; messages call it `name`."""
     node = _compose(name, _decode(name, data))
     walk = Walk()
     try:
@@ -270,21 +265,21 @@ def parse_document(name: str, data: bytes) -> Document:
     except (TooMuchError, RecursionError):
         raise _too_much(name) from None
     if value is None:
-        raise ConfigError(f"{name} is empty", advice=EXAMPLE)
+        raise ConfigError(f"{name} is empty", advice=example)
     if not isinstance(value, dict):
         raise mistakes(
             name,
             [Problem(line=1, message=f"should be a mapping of keys, not {kind_of(value)}")],
-            advice=EXAMPLE,
+            advice=example,
         )
     return Document(path=name, value=value, marks=walk.marks, problems=tuple(walk.problems))
 
 
-def read_lines(path: Path) -> Mapping[Key, Mark]:
+def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
     """Where each key of any YAML file stands; nothing for a file that cannot be read as YAML."""
     walk = Walk()
     with suppress(ConfigError, TooMuchError, RecursionError):
-        node = _compose(str(path), _decode(str(path), _read(path)))
+        node = _compose(str(path), _decode(str(path), _read(path, "")))
         if node is not None:
             walk.value(node, ())
     return walk.marks
@@ -300,12 +295,12 @@ def read_output(text: str) -> Any:
     return Walk(most=sys.maxsize).value(node, ()) if node else None
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, example: str) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist", advice=EXAMPLE) from None
+        raise ConfigError(f"{path} does not exist", advice=example) from None
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", advice="it should be a readable file"
@@ -355,14 +350,7 @@ def _syntax_error(path: str, error: yaml.MarkedYAMLError) -> ConfigError:
 
 def _too_much(path: str) -> ConfigError:
     return ConfigError(
-        f"{path} is too large or too deeply nested to be a budgets file",
+        f"{path} is too large or too deeply nested",
         advice=f"at most {MAX_BYTES:,} bytes, {MAX_NODES:,} values (aliases expanded), "
         f"{MAX_DEPTH} levels",
     )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Text such as " (did you mean memory?)", or "" when nothing known resembles `word`."""
-    names = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), names, n=1)
-    return f" (did you mean {names[near[0]]}?)" if near else ""

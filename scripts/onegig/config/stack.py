@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.compose import Compose
-from onegig.config.document import did_you_mean, read_lines
+from onegig.config.document import read_lines
 from onegig.config.host_access import find_host_access
 from onegig.errors import ConfigError
 from onegig.model.stack import Service, Stack, dump_config, unescape
 from onegig.paths import shown
 from onegig.process import Completed, run
-from onegig.text import plain
+from onegig.text import did_you_mean, plain
 
 MOST_CHARACTERS = 600  # a name of 255, a tag of 128, the longest digest
 # The grammar of github.com/distribution/reference.

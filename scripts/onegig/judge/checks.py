@@ -14,7 +14,7 @@ from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
-from onegig.model.sizes import Convention, format_mb
+from onegig.model.sizes import Convention, format_mb, percent
 from onegig.model.state import State
 from onegig.model.tiers import Tier
 from onegig.model.verdict import CHECK_KINDS, Baseline, Check
@@ -99,11 +99,6 @@ def format_values(values: Sequence[int]) -> str:
     *first, last = [format_mb(value) for value in values]
     listed = ", ".join(text.removesuffix(" MB") for text in first)
     return f"{listed} and {last}" if listed else last
-
-
-def percent(share: float) -> str:
-    """Return the exact share: "10 %", "12.5 %"."""
-    return f"{(Decimal(str(share)) * 100).normalize():f} %"
 
 
 def percent_beside(share: float, limit: float, *, at_most: bool) -> str:

@@ -22,11 +22,11 @@ from onegig.judge.baseline import (
 )
 from onegig.judge.checks import Case, percent_beside, subject_of
 from onegig.judge.memory import add_up, own_ranges
-from onegig.judge.rules import growth_text
 from onegig.judge.scan import Known, count_findings, describe_finding, known_of
-from onegig.model.budgets import Budgets, Growth
+from onegig.model.budgets import Budgets
 from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.images import ImagesReport
+from onegig.model.keys import Growth, write_growth
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.report import (
@@ -404,7 +404,7 @@ def _describe_growth(pair: _Pair, unit: Unit, noise: int) -> str:
     if pair.before:
         limit = pair.limit.value if pair.limit.is_share else 0.0
         share = f" ({percent_beside(grown / pair.before, limit, at_most=True)})"
-    most = f"at most {growth_text(pair.limit, _CONVENTIONS[unit])} allowed"
+    most = f"at most {write_growth(pair.limit, _CONVENTIONS[unit])} allowed"
     remark = ", within noise" if allowed < grown <= noise else ""
     by = f"grew by {now - before:,} MB{share} against main"
     return f"{name} {by}: {before:,} to {now:,} MB, {most}{remark}"

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from onegig.judge.checks import Case, compare, percent, percent_beside, reason, subject_of
+from onegig.judge.checks import Case, compare, percent_beside, reason, subject_of
 from onegig.model.budgets import Budgets, Policy
 from onegig.model.dockerfiles import DockerfilePolicy, Remark
 from onegig.model.images import Accounting, Image, ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.sizes import Convention, format_mb
+from onegig.model.sizes import Convention, format_mb, percent
 from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Check, CheckKind, Unit
 from onegig.text import format_list, plain
@@ -25,7 +25,7 @@ def check_images(case: Case) -> Iterator[Check]:
     if isinstance(report, Missing):
         for id_, limit, key in (
             ("images.total", budgets.images.total_bytes, "images.total"),
-            ("disk.total", budgets.disk_bytes, "disk.limit"),
+            ("disk.total", budgets.disk.limit_bytes, "disk.limit"),
         ):
             yield CHECK_KINDS[id_].check(
                 "stack",
@@ -40,7 +40,7 @@ def check_images(case: Case) -> Iterator[Check]:
     total = _check_size("images.total", "stack", *sizes, where, "images added up take")
     over_default = total.state is State.NO_GO and total.where == "default"
     yield replace(total, state=State.WARN) if over_default else total
-    sizes, where = (report.disk_bytes, budgets.disk_bytes), budgets.where("disk.limit")
+    sizes, where = (report.disk_bytes, budgets.disk.limit_bytes), budgets.where("disk.limit")
     tail = f" on disk; {NOT_COUNTED}"
     yield _check_size("disk.total", "stack", *sizes, where, "images take", tail)
     for image in report.images:

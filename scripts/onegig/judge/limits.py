@@ -7,19 +7,11 @@ compose file) it may, so that a reviewer looks.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import Any
 
 from onegig.judge.checks import shorten
-from onegig.judge.rules import (
-    NONE,
-    RULES,
-    Rule,
-    grown,
-    memory_growth_text,
-    memory_text,
-    raised,
-    storage_text,
-)
-from onegig.model.budgets import Budgets, Load, Waiver
+from onegig.model.budgets import Budgets, Load, ServiceBudget, Waiver
+from onegig.model.keys import NONE, Growth, Key, keys_of, raised, walk
 from onegig.model.report import LimitChange
 from onegig.model.stack import HostAccess
 from onegig.model.tiers import Tier, catalogue, smallest_tier
@@ -28,22 +20,11 @@ from onegig.text import format_list, plain
 MOST_NAMED = 4  # services that can reach the machine, in a sentence
 REASON_LENGTH = 60
 
-_BLOCK_WHEN_WRITTEN = (
-    "images.total",
-    "images.min_efficiency",
-    "scan.vulnerabilities",
-    "scan.secrets",
-    "scan.misconfigurations",
-)
-_SERVICE_MEMORY = Rule(key="", field="", write=memory_text, looser=raised)
-_SERVICE_IMAGE = Rule(key="", field="", write=storage_text, looser=raised)
-_SERVICE_GROWTH = Rule(key="", field="", write=memory_growth_text, looser=grown)
-
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
-    """Everything that changes what is judged or how it is measured, in the order of the file."""
-    found = [*_values(old, new), *_waivers(old, new), *_services(old, new)]
-    return tuple(_shown(change) for change in found)
+    """Return everything that changes what is judged or how it is measured."""
+    changes = [*_values(old, new), *_waivers(old, new), *_services(old, new)]
+    return tuple(_shown(change) for change in changes)
 
 
 def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
@@ -51,40 +32,51 @@ def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     if load_came_or_went:
         texts = _load(old.load), _load(new.load)
         yield LimitChange(key="load", old=texts[0], new=texts[1], looser=new.load is None)
-    for rule in RULES:
-        if rule.key == "tier":
+    for name, key in walk(Budgets):
+        if name == "tier":
             yield from _tier(old, new)
-        elif rule.key in _BLOCK_WHEN_WRITTEN:
-            yield from _blocking(rule, old, new)
-        elif not (load_came_or_went and rule.key.startswith("load.")):
-            yield from _value(rule, rule.key, rule.value(old), rule.value(new))
+        elif key.warns_by_default:
+            yield from _blocking(key, name, old, new)
+        elif name not in ("services", "waivers") and not (
+            load_came_or_went and name.startswith("load.")
+        ):
+            yield from _change(key, name, _value(name, key, old), _value(name, key, new))
 
 
-def _value(rule: Rule, key: str, old: object, new: object) -> Iterator[LimitChange]:
+def _value(name: str, key: Key, budgets: Budgets) -> Any:
+    """Return a key's value; None also where the section that it is in is left out."""
+    section, dot, _ = name.partition(".")
+    return getattr(getattr(budgets, section) if dot else budgets, key.attribute, None)
+
+
+def _change(key: Key, name: str, old: Any, new: Any) -> Iterator[LimitChange]:
+    """Yield the change of a value, written exactly where rounding would hide it."""
     if old != new:
-        before, after = rule.texts(old, new)
-        yield LimitChange(key=key, old=before, new=after, looser=rule.looser(old, new))
+        texts = [key.write(value) for value in (old, new)]
+        if texts[0] == texts[1]:
+            texts = [_exact(value) for value in (old, new)]
+        yield LimitChange(key=name, old=texts[0], new=texts[1], looser=key.looser(old, new))
 
 
-def _blocking(rule: Rule, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
+def _exact(value: Any) -> str:
+    return f"{value:,} bytes" if isinstance(value, int) else str(value)
+
+
+def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Written it blocks, by default it only warns: leaving the line out lets more pass."""
-    before, after = _blocks(rule, old), _blocks(rule, new)
-    if before is after:
-        yield from _value(rule, rule.key, rule.value(old), rule.value(new))
+    values = _value(name, key, old), _value(name, key, new)
+    blocks = [
+        value is not None and budgets.where(name) != "default"
+        for value, budgets in zip(values, (old, new), strict=True)
+    ]
+    if blocks[0] is blocks[1]:
+        yield from _change(key, name, *values)
     else:
-        texts = (_beside_default(rule, old), _beside_default(rule, new))
-        yield LimitChange(key=rule.key, old=texts[0], new=texts[1], looser=before)
-
-
-def _blocks(rule: Rule, budgets: Budgets) -> bool:
-    return rule.value(budgets) is not None and budgets.where(rule.key) != "default"
-
-
-def _beside_default(rule: Rule, budgets: Budgets) -> str:
-    value = rule.value(budgets)
-    if value is None:
-        return NONE
-    return f"{rule.write(value)}{'' if _blocks(rule, budgets) else ' (only warns)'}"
+        before, after = (
+            key.write(value) + ("" if value is None or blocking else " (only warns)")
+            for value, blocking in zip(values, blocks, strict=True)
+        )
+        yield LimitChange(key=name, old=before, new=after, looser=blocks[0])
 
 
 def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
@@ -125,27 +117,25 @@ def _load(load: Load | None) -> str:
 
 
 def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    for name in dict.fromkeys(name for name, _ in (*old.services, *new.services)):
-        before, after = old.service(name), new.service(name)
-        yield from _value(
-            _SERVICE_MEMORY, f"services.{name}.memory", before.memory_bytes, after.memory_bytes
-        )
-        images = before.image_bytes, after.image_bytes
-        for change in _value(_SERVICE_IMAGE, f"services.{name}.image", *images):
-            # without a limit of its own, images.each holds
-            held = [
-                limits.images.each_bytes if own is None else own
-                for limits, own in zip((old, new), images, strict=True)
-            ]
-            yield replace(change, looser=held[0] != held[1] and raised(*held))
-        growths = before.max_growth, after.max_growth
-        for change in _value(_SERVICE_GROWTH, f"services.{name}.max_growth", *growths):
-            # without a limit of its own, memory.max_service_growth holds
-            most = [
-                own or limits.memory.max_service_growth
-                for limits, own in zip((old, new), growths, strict=True)
-            ]
-            yield replace(change, looser=most[0] != most[1] and grown(*most))
+    for service in dict.fromkeys(name for name, _ in (*old.services, *new.services)):
+        for name, key in keys_of(ServiceBudget).items():
+            own = [getattr(budgets.service(service), key.attribute) for budgets in (old, new)]
+            for change in _change(key, f"services.{service}.{name}", *own):
+                in_force = [
+                    _for_all(name, budgets) if value is None else value
+                    for value, budgets in zip(own, (old, new), strict=True)
+                ]
+                looser = in_force[0] != in_force[1] and key.looser(*in_force)
+                yield replace(change, looser=looser)
+
+
+def _for_all(name: str, budgets: Budgets) -> int | Growth | None:
+    """Return the limit of a service that has none of its own."""
+    general = {
+        "image": budgets.images.each_bytes,
+        "max_growth": budgets.memory.max_service_growth,
+    }
+    return general.get(name)
 
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
@@ -162,7 +152,7 @@ def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
 
 
 def _name(waiver: Waiver) -> tuple[str, str | None, str | None]:
-    return waiver.metric, waiver.subject, waiver.id
+    return waiver.check, waiver.subject, waiver.id
 
 
 def _waiver(waiver: Waiver | None) -> str:
@@ -171,7 +161,7 @@ def _waiver(waiver: Waiver | None) -> str:
     subject = f" of {waiver.subject}" if waiver.subject else ""
     terms = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
     finding = f" {waiver.id}" if waiver.id else ""
-    return f"{waiver.metric}{finding}{subject} {terms}"
+    return f"{waiver.check}{finding}{subject} {terms}"
 
 
 def _shown(change: LimitChange) -> LimitChange:

@@ -10,20 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 
-from onegig.judge.checks import (
-    Case,
-    compare,
-    duration,
-    format_span,
-    format_values,
-    gap,
-    percent,
-    reason,
-)
+from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, Start, WindowTotals
-from onegig.model.sizes import format_mb
+from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Check
 

@@ -168,7 +168,7 @@ def _count(
     check, subject, known = f"image.{rule.name}", subject_of(image), known_of(image, main)
     last: dict[str, Waiver] = {}  # by finding, of several waivers the one that ends last
     for waiver in sorted(budgets.waivers, key=lambda waiver: waiver.expires):
-        if waiver.id and waiver.metric == check and waiver.subject in (None, subject):
+        if waiver.id and waiver.check == check and waiver.subject in (None, subject):
             last[waiver.id] = waiver
     counted = filter(rule.counts, scan.findings)
     found = tuple(sorted(counted, key=lambda one: -one.severity.rank))

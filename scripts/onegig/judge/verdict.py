@@ -112,6 +112,7 @@ def judge(
 
 
 def _default_notes(budgets: Budgets) -> Iterator[str]:
+    yield from map(plain, budgets.notes)
     if budgets.is_default:
         limit = format_mb(budgets.memory.limit_bytes, down=True)
         yield (
@@ -180,21 +181,21 @@ def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: dat
     for waiver in waivers:
         about = [check for check in checks if _is_about(waiver, check)]
         covered = [check for check in about if waiver.id is None or _has(check, waiver.id)]
-        if waiver.metric in GROWTH_IDS and not covered:
+        if waiver.check in GROWTH_IDS and not covered:
             continue
         unscanned = waiver.id and all(isinstance(check.value, Missing) for check in about)
         subject = f" of {plain(waiver.subject)}" if waiver.subject else ""
         finding = f" {plain(waiver.id)}" if waiver.id else ""
-        name = f"the waiver of {waiver.metric}{finding}{subject} by {plain(waiver.owner)}"
+        name = f"the waiver of {waiver.check}{finding}{subject} by {plain(waiver.owner)}"
         if all(check.state is State.GO for check in covered):
-            if not missing_section(waiver.metric, checks) and not unscanned:
+            if not missing_section(waiver.check, checks) and not unscanned:
                 yield f"{name} is unused: nothing it covers fails"
         elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
             yield f"{name} ends on {waiver.expires}{describe_days_left(waiver, today)}"
 
 
 def _is_about(waiver: Waiver, check: Check) -> bool:
-    return waiver.metric == check.id and waiver.subject in (None, check.subject)
+    return waiver.check == check.id and waiver.subject in (None, check.subject)
 
 
 def _has(check: Check, id_: str) -> bool:

@@ -1,17 +1,48 @@
-"""budgets.yml as data: limits with the mission's defaults, and where each was written."""
+"""budgets.yml: each key is declared once, as a field here, with its meaning in the docstring."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from onegig.model.keys import (
+    AS_WRITTEN,
+    COUNT,
+    DAY,
+    DURATION,
+    FLAG,
+    MEMORY,
+    MEMORY_GROWTH,
+    NUMBER,
+    POSITIVE,
+    SHARE,
+    STORAGE,
+    STORAGE_GROWTH,
+    TEXT,
+    WHOLE,
+    Growth,
+    Kind,
+    Section,
+    Several,
+    choice,
+    either,
+    extended,
+    grown,
+    key,
+    later,
+    lowered,
+    never,
+    raised,
+)
 from onegig.model.scan import Severity
-from onegig.model.sizes import Convention, parse_size, plain_number
+from onegig.model.sizes import plain_number
+from onegig.model.verdict import CHECK_KINDS
 
 RATE = "{rate}"
+FORMAT = 1  # the version of budgets.yml
 
 
 class Metric(StrEnum):
-    """What the headline adds up."""
+    """Ways to add up the headline."""
 
     COST = "cost"  # PSS, shared memory and the kernel's own: what the machine really loses
     RSS = "rss"
@@ -28,126 +59,209 @@ METRIC_NAMES: dict[str, str] = {
 
 
 class Policy(StrEnum):
-    """What remarks about Dockerfiles come to."""
+    """Effects of remarks about Dockerfiles on the verdict."""
 
     ERROR = "error"  # NO-GO
     WARN = "warn"
-    NOTE = "note"  # told, with no part in the verdict
+    NOTE = "note"  # listed, without effect on the verdict
     IGNORE = "ignore"
 
 
 class Forks(StrEnum):
-    """Say what a GO or WARN measured by a fork's own job counts for on a pull request."""
+    """Meaning of a GO or WARN measured by a fork's own job on a pull request."""
 
     CONFIRM = "confirm"  # a maintainer has to confirm it
     TRUST = "trust"  # a success
 
 
-def _memory(text: str) -> int:
-    return parse_size(text, Convention.MEMORY)
+_STRICTER = {(Metric.PSS, Metric.COST), (Metric.PSS, Metric.RSS)}  # any other change may be looser
+_WAIVABLE = tuple(name for name in CHECK_KINDS if name != "measure.complete")
 
 
-def _storage(text: str) -> int:
-    return parse_size(text, Convention.STORAGE)
+def _metric_is_looser(old: Metric, new: Metric) -> bool:
+    return (old, new) not in _STRICTER
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Growth:
-    """The most that something may grow by against main: a share of what it was, or bytes."""
-
-    value: float
-    is_share: bool
-
-    def most_bytes(self, before_bytes: int) -> int:
-        """Return how much larger it may be than it was."""
-        return int(self.value * before_bytes if self.is_share else self.value)
+def _format(text: str) -> int:
+    if text != str(FORMAT):
+        raise ValueError(f"should be {FORMAT}, the version this onegig reads, not {text}")
+    return FORMAT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryBudget:
-    """The machine's memory and how much of it must stay free."""
+    """The machine's memory, and how much of it must stay free.
 
-    limit_bytes: int = _memory("1024MB")
-    metric: Metric = Metric.COST
-    headroom_share: float = 0.10  # WARN when less than this share of the limit is free
-    system_overhead_bytes: int = _memory("80MB")  # kernel and OS; the engine is measured
-    max_growth: Growth | None = None  # of the total against main
-    max_service_growth: Growth | None = None  # of any single service
+    Attributes:
+        limit_bytes: All of the machine's memory: kernel, operating system, engine and stack share
+            it. More than this is a NO-GO.
+        metric: How memory is added up: cost (what the machine really loses: every page once, with
+            tmpfs and the kernel's own memory for engine and stack), rss (resident memory, shared
+            pages counted for every process), pss (shared pages divided among their users) or
+            charged (what the kernel counts against the machine).
+        headroom_share: The share of the limit that should stay free. Less than this is a WARN.
+        system_overhead_bytes: Memory of kernel and operating system. The engine is measured and
+            does not belong here.
+        max_growth: The most the total may grow by against main, as a share or an amount. More is a
+            NO-GO; the difference between two runs of one commit is ignored.
+        max_service_growth: The most the memory of any single service may grow by against main,
+            unless it has a limit of its own. New services are ignored.
+    """
+
+    limit_bytes: int = key(MEMORY, raised, "1024MB", bounds=POSITIVE)
+    metric: Metric = key(choice(tuple(Metric), Metric), _metric_is_looser, "cost")
+    headroom_share: float = key(SHARE, lowered, "10%")
+    system_overhead_bytes: int = key(MEMORY, lowered, "80MB")
+    max_growth: Growth | None = key(MEMORY_GROWTH, grown)
+    max_service_growth: Growth | None = key(MEMORY_GROWTH, grown)
 
     @property
     def room_bytes(self) -> int:
-        """What the limit leaves to engine and stack: the cap of the box."""
+        """Return what the limit leaves to engine and stack: the cap of the box."""
         return self.limit_bytes - self.system_overhead_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImagesBudget:
-    """Limits for images; efficiency and wasted bytes are dive's own CI rules."""
+class DiskBudget:
+    """The machine's disk.
 
-    total_bytes: int = _storage("1.9GB")
-    each_bytes: int | None = None
-    min_efficiency: float | None = 0.90
-    max_wasted_bytes: int | None = None
-    max_user_wasted_share: float | None = None
-    ignore_user_wasted_below_bytes: int = _storage("1MB")  # whatever share of the image that is
-    max_dead_bytes: int | None = None  # that each image adds to its base's, by our own account
-    max_base_dead_bytes: int | None = None  # that came with FROM
-    max_growth: Growth | None = None  # of each image against main
-    policy: Policy = Policy.NOTE  # for remarks about Dockerfiles
+    Attributes:
+        limit_bytes: The most that all images together may take on disk, shared layers counted once.
+            More is a NO-GO.
+    """
+
+    limit_bytes: int = key(STORAGE, raised, "30GB", bounds=POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImagesBudget:
+    """Limits for images.
+
+    Attributes:
+        total_bytes: Sum of the services' image sizes, shared layers counted for every service. More
+            is a NO-GO.
+        each_bytes: The most any single image may take, unless its service has a limit of its own.
+            More is a NO-GO.
+        min_efficiency: dive's efficiency at least: the share of an image's bytes that is not
+            written twice.
+        max_wasted_bytes: dive's wasted bytes at most: files that later layers replace.
+        max_user_wasted_share: dive's wasted bytes at most, as a share of what was added to the base
+            image.
+        ignore_user_wasted_below_bytes: Fewer wasted bytes than this never break max_user_wasted,
+            however small the image is.
+        max_dead_bytes: The most any single image may hold that no container can reach: overwritten,
+            deleted, or copied for its metadata. Counted exactly, without what was dead in its base
+            already. More is a NO-GO.
+        max_base_dead_bytes: The same for what came with FROM and was dead there: another base is
+            the only way out.
+        max_growth: The most any single image may grow by against main, as a share or an amount.
+            More is a NO-GO; new images are ignored.
+        policy: The effect of remarks by hadolint and onegig about the Dockerfiles: error is a
+            NO-GO, warn a WARN, note only lists them.
+    """
+
+    total_bytes: int = key(STORAGE, raised, "1.9GB", bounds=POSITIVE, warns_by_default=True)
+    each_bytes: int | None = key(STORAGE, raised, bounds=POSITIVE)
+    min_efficiency: float | None = key(SHARE, lowered, "90%", warns_by_default=True)
+    max_wasted_bytes: int | None = key(STORAGE, raised)
+    max_user_wasted_share: float | None = key(SHARE, raised)
+    ignore_user_wasted_below_bytes: int = key(STORAGE, raised, "1MB")
+    max_dead_bytes: int | None = key(STORAGE, raised)
+    max_base_dead_bytes: int | None = key(STORAGE, raised)
+    max_growth: Growth | None = key(STORAGE_GROWTH, grown)
+    policy: Policy = key(choice(tuple(Policy), Policy), later, "note")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanBudget:
-    """What trivy may find in an image: how many of each kind; None: any number."""
+    """How many of trivy's findings any single image may have; None: any number.
 
-    severity: Severity = Severity.HIGH  # findings below it do not count
-    ignore_unfixed: bool = True  # nor do vulnerabilities that no version mends yet
-    vulnerabilities: int | None = 0
-    secrets: int | None = 0
-    misconfigurations: int | None = None  # images as they are published often run as root
+    Attributes:
+        severity: Findings below this severity do not count.
+        ignore_unfixed: Ignore vulnerabilities without a fixed version of the package.
+        vulnerabilities: How many vulnerabilities there may be, or any. Looking for them needs
+            trivy's database: without one nothing was scanned, which is a WARN where this is
+            written.
+        secrets: How many passwords, keys and tokens there may be in files, variables and the
+            image's history, or any.
+        misconfigurations: How many mistakes there may be in how the image is set up, such as
+            running as root, or any.
+    """
+
+    severity: Severity = key(choice(tuple(Severity), Severity), later, "HIGH")
+    ignore_unfixed: bool = key(FLAG, raised, default=True)
+    vulnerabilities: int | None = key(COUNT, raised, 0, warns_by_default=True)
+    secrets: int | None = key(COUNT, raised, 0, warns_by_default=True)
+    misconfigurations: int | None = key(COUNT, raised, "any", warns_by_default=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceBudget:
-    """Limits of one service; None: no limit of its own."""
+    """Limits of one service; None: no limit of its own.
 
-    memory_bytes: int | None = None
-    image_bytes: int | None = None
-    max_growth: Growth | None = None  # of its memory, instead of memory.max_service_growth
+    Attributes:
+        memory_bytes: The most all containers of this service may take together, by the metric
+            chosen. More is a NO-GO.
+        image_bytes: The most this service's image may take; instead of images.each.
+        max_growth: The most this service's memory may grow by against main; instead of
+            memory.max_service_growth.
+    """
+
+    memory_bytes: int | None = key(MEMORY, raised, bounds=POSITIVE)
+    image_bytes: int | None = key(STORAGE, raised, bounds=POSITIVE)
+    max_growth: Growth | None = key(MEMORY_GROWTH, grown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measure:
-    """How long and how often to sample."""
+    """How long and how often to sample.
 
-    settle_seconds: float = 5.0
-    window_seconds: float = 15.0
-    hz: float = 10.0
-    healthy_timeout_seconds: float = 120.0
-    repeats: int = 1  # windows taken one after the other; the highest counts, all are shown
+    Attributes:
+        settle_seconds: Wait between the last service turning healthy and the first sample.
+        window_seconds: How long samples are taken; the highest total counts.
+        hz: Samples per second.
+        healthy_timeout_seconds: How long the stack may take to turn healthy.
+        repeats: How many windows are measured one after the other; the highest counts, all are
+            shown. Up to two more are added where a limit lies within their spread.
+    """
+
+    # a shorter wait misses some of what grows, a longer one some of the start
+    settle_seconds: float = key(DURATION, either, "5s")
+    window_seconds: float = key(DURATION, lowered, "15s", bounds=POSITIVE)
+    hz: float = key(NUMBER, lowered, 10, bounds={**POSITIVE, "maximum": 100})
+    healthy_timeout_seconds: float = key(DURATION, raised, "120s", bounds=POSITIVE)
+    repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
     """A load applied from outside the box, in its network: a command run from one service's image.
 
-    `environment` is set while compose reads the stack, so that a stack can be pointed at the load.
-    "{rate}" in `command` stands for `rate`.
+    Attributes:
+        service: The service whose image the command runs from.
+        command: Program and arguments, one item each; no shell. {rate} stands for load.rate.
+        rate: The number that {rate} in the command stands for, such as messages a second. `--rate`
+            overrides it.
+        environment: Variables that compose fills in while it reads the stack, so that a stack can
+            be pointed at the load. Names that steer programs of this machine, such as PATH or
+            DOCKER_HOST, are refused.
     """
 
-    service: str
-    command: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
-    rate: float | None = None  # what the command makes of it: messages a second, say
+    service: str = key(TEXT, either, required=True, example="web")
+    command: tuple[str, ...] = key(
+        Several(item=AS_WRITTEN), either, required=True, example=["python", "load.py"]
+    )
+    rate: float | None = key(NUMBER, lowered, bounds=POSITIVE)
+    environment: tuple[tuple[str, str], ...] = key(Several(item=AS_WRITTEN, named=True), either)
 
     @property
     def takes_rate(self) -> bool:
-        """Whether the command has a place for the rate."""
+        """Return whether the command has a place for the rate."""
         return any(RATE in word for word in self.command)
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The command as it is run."""
+        """Return the command as it is run."""
         if self.rate is None:
             return self.command
         rate = plain_number(self.rate)
@@ -156,52 +270,110 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiver:
-    """A failing check that is let pass for a while; the day of `expires` is its last."""
+    """A failing check that is waived for a while.
 
-    metric: str  # a check's id: "memory.total", "image.efficiency"
-    subject: str | None  # the service or image; None: every one
-    id: str | None = None  # a single finding of a scan: "CVE-2026-1234"; None: all that fails
-    reason: str
-    owner: str
-    expires: date
+    Attributes:
+        check: The check, by the name reports give it. What could not be measured can't be waived.
+        subject: The service it is about, or the image where several services share one. Default:
+            every service and image.
+        id: A single finding of image.vulnerabilities, image.secrets or image.misconfigurations, as
+            trivy names it. Default: all of them.
+        reason: Why it is waived, and what will end that.
+        owner: Who answers for it.
+        expires: Its last day (UTC), at most a year ahead.
+    """
+
+    check: str = key(
+        choice(_WAIVABLE, str), either, required=True, example="service.memory", old_name="metric"
+    )
+    subject: str | None = key(TEXT, either, example="redis")
+    id: str | None = key(TEXT, either, example="CVE-2026-1234")
+    reason: str = key(TEXT, either, required=True, example="#12")
+    owner: str = key(TEXT, either, required=True, example="@ops")
+    expires: date = key(DAY, either, required=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shards:
-    """When images are built and inspected by several machines at once."""
+    """When images are built and inspected by several machines of GitHub at once.
 
-    start: int = 30  # images from which on it is worth it
-    most: int = 10  # machines
+    Attributes:
+        start: From how many images on.
+        most: Machines at most.
+    """
+
+    start: int = key(WHOLE, never, 30, bounds={"minimum": 1})
+    most: int = key(WHOLE, never, 10, bounds={"minimum": 1, "maximum": 256})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budgets:
-    """The whole of budgets.yml. `lines` maps a dotted key to the line it was written on."""
+    """The whole of budgets.yml. `lines` maps a dotted key to the line it was written on.
+
+    Attributes:
+        version: Version of this format.
+        compose_files: The compose file, or several, later ones overriding earlier ones; relative to
+            this file. Default: those that `docker compose` takes in this file's folder, with
+            COMPOSE_FILE and compose.override.yml.
+        profiles: The compose profiles to activate. Default: those of COMPOSE_PROFILES.
+        tier: A machine of the tier catalogue to judge for besides the limit: what it really gives
+            to programs. Default: the smallest machine sold with memory.limit. none judges for no
+            machine.
+        memory: The machine's memory. 1 MB is 2**20 bytes here, as clouds sell it.
+        disk: The machine's disk. 1 GB is 10**9 bytes here.
+        images: Limits for images. 1 MB is 10**6 bytes here, as `docker image ls` counts. Efficiency
+            and wasted bytes are what dive finds: a rule that is written here is a NO-GO when
+            broken, a default only a WARN.
+        scan: Findings of trivy that any single image may have. A limit that is written here is a
+            NO-GO when passed, a default only a WARN. Of a pull request only findings that its base
+            does not have count.
+        measure: How the stack is measured.
+        load: A load applied while measuring: a command run from one service's image, outside the
+            measured machine but in its network. Default: none, the stack idles.
+        services: Limits of single services, by the names the compose file gives them.
+        allow_host_access: Services that may ask for what can reach the machine: privileged,
+            devices, host namespaces, the engine's socket. With any other the numbers of a pull
+            request count as self-reported. The base branch's list counts.
+        waivers: Temporary waivers: a waived NO-GO is shown as a WARN until the last day is over.
+        forks: Meaning of a GO or WARN that the job of a fork measured on GitHub: confirm leaves the
+            status pending until a maintainer confirms it, trust makes it a success.
+        shards: On GitHub, when images are built and inspected by several machines at once.
+    """
 
     path: str
     compose: str  # the compose file that messages name
-    compose_files: tuple[str, ...] = ()  # relative to budgets.yml; (): compose chooses
-    profiles: tuple[str, ...] = ()  # of compose; (): COMPOSE_PROFILES counts
-    tier: str | None = None
-    memory: MemoryBudget = field(default_factory=MemoryBudget)
-    disk_bytes: int = _storage("30GB")
-    images: ImagesBudget = field(default_factory=ImagesBudget)
-    scan: ScanBudget = field(default_factory=ScanBudget)
-    measure: Measure = field(default_factory=Measure)
-    load: Load | None = None
-    services: tuple[tuple[str, ServiceBudget], ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    allow_host_access: tuple[str, ...] = ()  # services whose reach a pull request's numbers survive
-    forks: Forks = Forks.CONFIRM
-    shards: Shards = field(default_factory=Shards)
+    version: int = key(Kind(schema={"const": FORMAT}, parse=_format), never, FORMAT)
+    compose_files: tuple[str, ...] = key(
+        Several(item=TEXT, or_single=True, empty="docker compose's choice"),
+        either,
+        example="compose.yml",
+    )
+    profiles: tuple[str, ...] = key(
+        Several(item=TEXT, empty="COMPOSE_PROFILES"), either, example=["debug"]
+    )
+    tier: str | None = key(TEXT, either, example="aws-t2-micro")
+    memory: MemoryBudget = key(Section(MemoryBudget), either)
+    disk: DiskBudget = key(Section(DiskBudget), either)
+    images: ImagesBudget = key(Section(ImagesBudget), either)
+    scan: ScanBudget = key(Section(ScanBudget), either)
+    measure: Measure = key(Section(Measure), either)
+    load: Load | None = key(Section(Load, optional=True), either)
+    services: tuple[tuple[str, ServiceBudget], ...] = key(
+        Several(item=Section(ServiceBudget), named=True, least=0), either
+    )
+    allow_host_access: tuple[str, ...] = key(Several(item=TEXT), extended, example=["traefik"])
+    waivers: tuple[Waiver, ...] = key(Several(item=Section(Waiver), least=0), either)
+    forks: Forks = key(choice(tuple(Forks), Forks), later, "confirm")
+    shards: Shards = key(Section(Shards), either)
     lines: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()  # about the file, for the report
     is_default: bool = False  # there is no such file
 
     def service(self, name: str) -> ServiceBudget:
-        """The service's own limits, or none."""
+        """Return the service's own limits, or none."""
         return dict(self.services).get(name, ServiceBudget())
 
     def where(self, key: str) -> str:
-        """Where a key was written ("budgets.yml:12"), or "default" for one that was not."""
+        """Return where a key was written ("budgets.yml:12"), or "default" for one that was not."""
         line = dict(self.lines).get(key)
         return f"{self.path}:{line}" if line else "default"

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onegig.config.budgets import load_budgets
-from onegig.config.values import memory_size, seconds, share
 from onegig.errors import ConfigError
+from onegig.model.keys import MEMORY, seconds, share
 
 MIB = 1024**2
 Write = Callable[[str | bytes], Path]
@@ -106,7 +106,7 @@ def test_attacks_are_refused(write: Write, text: str) -> None:
 @example("9" * 400 + "MB")
 @given(st.text(max_size=20))
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
-    for parse in (memory_size, share, seconds):
+    for parse in (MEMORY.parse, share, seconds):
         with suppress(ValueError):
             assert parse(text) >= 0
 

@@ -8,12 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.config.budgets import load_budgets, parse_budgets
-from onegig.config.values import memory_size
 from onegig.errors import ConfigError
 from onegig.model.budgets import (
     Budgets,
     Forks,
-    Growth,
     Load,
     Metric,
     Policy,
@@ -21,6 +19,7 @@ from onegig.model.budgets import (
     ServiceBudget,
     Shards,
 )
+from onegig.model.keys import MEMORY, Growth
 from onegig.model.scan import Severity
 
 MIB = 1024**2
@@ -62,7 +61,7 @@ forks: trust
     assert budgets.memory.metric is Metric.PSS
     assert budgets.memory.headroom_share == 0.125
     assert budgets.memory.system_overhead_bytes == 100 * MIB
-    assert budgets.disk_bytes == 64 * 10**9
+    assert budgets.disk.limit_bytes == 64 * 10**9
     assert budgets.images.total_bytes == 1_500_000_000
     assert budgets.images.each_bytes == 110_000_000
     assert budgets.images.min_efficiency == 0.95
@@ -176,4 +175,4 @@ def test_a_growth_is_a_share_or_an_amount(
 
 @given(st.integers(min_value=1, max_value=10**9), st.sampled_from(["", " "]))
 def test_units_mean_what_they_say(count: int, space: str) -> None:
-    assert memory_size(f"{count}{space}MiB") == memory_size(f"{count}{space}MB") == count * MIB
+    assert MEMORY.parse(f"{count}{space}MiB") == MEMORY.parse(f"{count}{space}MB") == count * MIB

@@ -16,7 +16,7 @@ MakeStack = Callable[..., Stack]
 Told = Callable[[Path], list[str]]
 WAIVER = """\
 waivers:
-  - metric: image.efficiency
+  - check: image.efficiency
     subject: web
     reason: "#12"
     owner: "@ops"
@@ -34,9 +34,17 @@ def test_waivers(write: Write) -> None:
     one, every = load_budgets(write(text)).waivers
     last = datetime.now(UTC).date() - timedelta(days=500)
     assert one == Waiver(
-        metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=last
+        check="image.efficiency", subject="web", reason="#12", owner="@ops", expires=last
     )
     assert every.subject is None
+
+
+def test_the_old_name_of_a_key_is_read_with_a_note(write: Write, told: Told) -> None:
+    budgets = load_budgets(write(expiring(9).replace("check:", "metric:")))
+    assert budgets.waivers == load_budgets(write(expiring(9))).waivers
+    assert budgets.notes == ("budgets.yml:2: `metric` is now `check`; rename it there",)
+    both = expiring(9).replace("    subject", "    metric: image.wasted\n    subject")
+    assert "unknown key 'metric'" in told(write(both))[0]
 
 
 @pytest.mark.parametrize("text", ["waivers: []", "version: 1"])
@@ -50,11 +58,11 @@ def test_no_waivers(write: Write, text: str) -> None:
         (
             "image.efficiency",
             "image.eficiency",
-            "2: waivers[0].metric: 'image.eficiency' is not one of ",
+            "2: waivers[0].check: 'image.eficiency' is not one of ",
         ),
-        ("image.efficiency", "measure.complete", "2: waivers[0].metric: 'measure.complete' is not"),
-        ('    reason: "#12"\n', "", "2: waivers[0]: lacks reason (write {metric: service.memory, "),
-        ('    owner: "@ops"\n', "", "2: waivers[0]: lacks owner (write {metric: service.memory, "),
+        ("image.efficiency", "measure.complete", "2: waivers[0].check: 'measure.complete' is not"),
+        ('    reason: "#12"\n', "", "2: waivers[0]: lacks reason (write {check: service.memory, "),
+        ('    owner: "@ops"\n', "", "2: waivers[0]: lacks owner (write {check: service.memory, "),
         ('"@ops"', '" "', "5: waivers[0].owner: is empty"),
         ('"@ops"', "42", "5: waivers[0].owner: should be text, not the number 42 (write '@ops')"),
         ("    owner:", "    ownr:", "5: waivers[0]: unknown key 'ownr' (did you mean owner?)"),
@@ -95,7 +103,7 @@ def test_a_waiver_written_twice(write: Write, told: Told) -> None:
 def test_a_waiver_of_a_single_finding(write: Write, told: Told) -> None:
     text = expiring(9).replace("image.efficiency", "image.secrets\n    id: github-pat")
     (waiver,) = load_budgets(write(text)).waivers
-    assert (waiver.metric, waiver.id) == ("image.secrets", "github-pat")
+    assert (waiver.check, waiver.id) == ("image.secrets", "github-pat")
     other = expiring(9).replace("image.efficiency", "image.secrets\n    id: aws-key")
     assert len(load_budgets(write(text + other.split("\n", 1)[1])).waivers) == 2
     assert told(write(text + text.split("\n", 1)[1])) == [

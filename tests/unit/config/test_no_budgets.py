@@ -87,3 +87,7 @@ def test_the_report_says_so_at_the_end() -> None:
     written.write_text("version: 1\n")
     verdict = judge(load_budgets(written), *reports, None, today=TODAY)
     assert not any("budgets.yml" in note for note in verdict.notes)
+    waiver = "{metric: image.wasted, reason: r, owner: o, expires: 2026-01-01}"
+    written.write_text(f"waivers: [{waiver}]\n")
+    verdict = judge(load_budgets(written), *reports, None, today=TODAY)
+    assert "budgets.yml:1: `metric` is now `check`; rename it there" in verdict.notes

@@ -18,7 +18,7 @@ def test_the_missions_limits() -> None:
     defaults = Budgets(path="", compose="")
     assert budgets.memory == defaults.memory
     assert budgets.measure == defaults.measure
-    assert (budgets.disk_bytes, budgets.images.total_bytes) == (30 * 10**9, 1_900_000_000)
+    assert (budgets.disk.limit_bytes, budgets.images.total_bytes) == (30 * 10**9, 1_900_000_000)
     assert budgets.images.each_bytes == 110_000_000
     images = {name: own.image_bytes for name, own in budgets.services if own.image_bytes}
     assert images == {
@@ -58,5 +58,5 @@ def test_its_example_of_a_waiver_can_be_used() -> None:
     example = [line.removeprefix("# ") for line in lines[start : start + 11]]
     text = "\n".join(example).replace("2026-12-31", str(datetime.now(UTC).date()))
     check, finding = parse_budgets("example.yml", text.encode()).waivers
-    assert (check.metric, check.subject) == ("service.memory", "redis-coordinator")
-    assert (finding.metric, finding.id) == ("image.vulnerabilities", "CVE-2026-1234")
+    assert (check.check, check.subject) == ("service.memory", "redis-coordinator")
+    assert (finding.check, finding.id) == ("image.vulnerabilities", "CVE-2026-1234")

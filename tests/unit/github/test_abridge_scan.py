@@ -53,7 +53,7 @@ def budgets(draw: st.DrawFn) -> Budgets:
         st.lists(
             st.builds(
                 Waiver,
-                metric=st.sampled_from(("image.vulnerabilities", "image.secrets")),
+                check=st.sampled_from(("image.vulnerabilities", "image.secrets")),
                 subject=st.none(),
                 id=st.sampled_from(IDS),
                 reason=st.just("#12"),

@@ -37,7 +37,7 @@ COUNT = 100_000
 BUDGETS = (
     "version: 1\n"
     "scan: {vulnerabilities: 0, secrets: 0}\n"
-    "waivers: [{metric: image.vulnerabilities, id: CVE-2026-7, reason: r, owner: '@o', "
+    "waivers: [{check: image.vulnerabilities, id: CVE-2026-7, reason: r, owner: '@o', "
     "expires: 2026-12-24}]\n"
 )
 LIMITS = parse_budgets("budgets.yml", BUDGETS.encode())

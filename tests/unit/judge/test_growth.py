@@ -258,7 +258,7 @@ def test_the_other_half_of_a_run_is_judged_alone() -> None:
 
 WAIVER = """
 waivers:
-  - {metric: service.max_growth, subject: redis, reason: keys, owner: "@ops", expires: 2026-12-31}
+  - {check: service.max_growth, subject: redis, reason: keys, owner: "@ops", expires: 2026-12-31}
 """
 
 

@@ -14,7 +14,6 @@ from onegig.config.budgets import parse_budgets
 from onegig.judge.limits import limit_changes
 from onegig.model.budgets import (
     Budgets,
-    Growth,
     ImagesBudget,
     Load,
     MemoryBudget,
@@ -22,11 +21,18 @@ from onegig.model.budgets import (
     ServiceBudget,
     Waiver,
 )
+from onegig.model.keys import Growth
 from onegig.model.report import LimitChange
 
-NO_LIMITS = ("is_default", "path", "lines", "compose")  # say nothing of what is judged, nor how
+NO_LIMITS = (
+    "is_default",
+    "path",
+    "lines",
+    "notes",
+    "compose",
+)  # say nothing of what is judged, nor how
 WAIVER = Waiver(
-    metric="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
+    check="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
 TENTH = Growth(value=0.1, is_share=True)
 WHOLE = Budgets(  # nothing left out
@@ -53,7 +59,7 @@ WHOLE = Budgets(  # nothing left out
         ),
     ),
     allow_host_access=("web",),
-    waivers=(replace(WAIVER, metric="image.vulnerabilities", id="CVE-2026-1"),),
+    waivers=(replace(WAIVER, check="image.vulnerabilities", id="CVE-2026-1"),),
 )
 
 
@@ -220,8 +226,8 @@ LOOSER = [  # old, new, key, as written; the other way round none is looser
         "50 %",
     ),
     ("measure: {window: 15s}", "measure: {window: 5s}", "measure.window", "15 s", "5 s"),
-    ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10 Hz", "2 Hz"),
-    ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3 windows", "1 window"),
+    ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10", "2"),
+    ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3", "1"),
     (
         "measure: {healthy_timeout: 2m}",
         "measure: {healthy_timeout: 5m}",
@@ -301,8 +307,8 @@ def test_trust_in_forks_lets_more_pass() -> None:
 
 def test_shards_let_nothing_more_pass() -> None:
     assert changes("version: 1", "shards: {start: 5, most: 2}") == [
-        ("shards.start", "30 images", "5 images", False),
-        ("shards.most", "10 machines", "2 machines", False),
+        ("shards.start", "30", "5", False),
+        ("shards.most", "10", "2", False),
     ]
 
 

@@ -173,7 +173,7 @@ def test_java_archives_that_could_not_be_scanned_are_incomplete_where_the_limit_
 def waiver(expires: date, identity: str = "CVE-2026-1", subject: str = "") -> str:
     about = f"subject: {subject}, " if subject else ""
     return (
-        f"{WRITTEN}\nwaivers:\n  - {{metric: image.vulnerabilities, id: {identity}, {about}"
+        f"{WRITTEN}\nwaivers:\n  - {{check: image.vulnerabilities, id: {identity}, {about}"
         f"reason: '#12', owner: '@ops', expires: {expires}}}"
     )
 

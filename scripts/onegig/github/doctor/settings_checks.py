@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from onegig.config.document import did_you_mean
 from onegig.errors import OnegigError
 from onegig.github.doctor.checkout import COMMENT, Checkout, inside_builder
 from onegig.github.doctor.findings import Finding, good, must, should, unknown
@@ -13,6 +12,7 @@ from onegig.github.doctor.workflow_checks import EXAMPLES, gate_job
 from onegig.github.history import HISTORY, read_files
 from onegig.github.job import STATUS
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.text import did_you_mean
 
 ACTIONS_APP = 15368  # GitHub Actions itself
 ANY_APP = (None, -1, ACTIONS_APP)

@@ -1,0 +1,425 @@
+"""How keys of budgets.yml are declared: kinds of values, bounds, and which direction is looser.
+
+model/budgets.py declares the keys. The reader with its messages, the JSON Schema, docs/budgets.md,
+options of the command line and the comparison of two budgets all read these declarations.
+"""
+
+import inspect
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime
+from enum import Enum
+from functools import cache, partial
+from typing import Any
+
+from onegig.model.sizes import Convention, format_mb, percent
+from onegig.text import did_you_mean
+
+NONE = "none"
+SMALLEST_BARE_BYTES = 1_000_000  # fewer bytes without a unit are a forgotten unit
+DAY_SECONDS = 86_400
+BOUNDS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "minimum": ("at least", operator.ge),
+    "maximum": ("at most", operator.le),
+    "exclusiveMinimum": ("more than", operator.gt),
+}
+POSITIVE: Mapping[str, float] = {"exclusiveMinimum": 0}
+_UNIT = re.compile(r"_(bytes|share|seconds|files)$")
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h|)\s*")
+_SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
+_WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
+_BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
+_NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
+_THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])\s*[a-zA-Z]*\s*")
+
+Looser = Callable[[Any, Any], bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Growth:
+    """The most that something may grow by against main: a share of what it was, or bytes."""
+
+    value: float
+    is_share: bool
+
+    def most_bytes(self, before_bytes: int) -> int:
+        """Return how much larger it may be than it was."""
+        return int(self.value * before_bytes if self.is_share else self.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """A kind of scalar: its JSON Schema, how its text is parsed, how people read it."""
+
+    schema: Mapping[str, Any]
+    parse: Callable[[str], Any]  # raises ValueError, which says how to write it
+    write: Callable[[Any], str] = str
+    example: Any = None
+    name: str = ""  # among the schema's $defs; "": written out at each key
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A mapping with keys of its own, held by a dataclass."""
+
+    type: type
+    optional: bool = False  # None where it is left out
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """Return the required keys, else the first one, with their examples."""
+        keys = keys_of(self.type)
+        names = [name for name, each in keys.items() if each.required] or list(keys)[:1]
+        return {name: keys[name].example for name in names}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Several:
+    """A list of items, or a mapping of them by names that the user chooses."""
+
+    item: Kind | Section
+    named: bool = False  # a mapping
+    least: int = 1
+    or_single: bool = False  # also takes an item that is not in a list
+    empty: str = NONE  # how people read an empty one
+
+    @property
+    def example(self) -> Any:
+        """Return an example with one item."""
+        return {"NAME": self.item.example} if self.named else [self.item.example]
+
+    def write(self, items: Sequence[Any]) -> str:
+        """Return the items on one line."""
+        texts = [f"{each[0]}={each[1]}" if self.named else str(each) for each in items]
+        return ", ".join(texts) or self.empty
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """One key of budgets.yml."""
+
+    kind: Kind | Section | Several
+    looser: Looser
+    meaning: str = ""
+    default: Any = None  # as a user would write it
+    example: Any = None
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    required: bool = False
+    warns_by_default: bool = False  # and blocks where it is written
+    old_name: str = ""  # still read, with a note
+    attribute: str = ""  # of the section's dataclass
+
+    def parse(self, text: str) -> Any:
+        """Return the value of a scalar. Raises ValueError, which says what is expected."""
+        value = self.kind.parse(text) if isinstance(self.kind, Kind) else text
+        for bound, limit in self.bounds.items():
+            name, holds = BOUNDS[bound]
+            if value is not None and not holds(value, limit):
+                raise ValueError(f"{text} should be {name} {limit:g}")
+        return value
+
+    def write(self, value: Any) -> str:
+        """Return a value as people read it."""
+        return NONE if value is None or isinstance(self.kind, Section) else self.kind.write(value)
+
+
+def key(kind: Kind | Section | Several, looser: Looser, default: Any = None, **more: Any) -> Any:
+    """Declare the key of a dataclass field; the class's docstring says what it means."""
+    declared = Key(kind=kind, looser=looser, default=default, **more)
+    metadata = {"key": declared}
+    if declared.required:
+        return field(metadata=metadata)
+    if isinstance(kind, Section) and not kind.optional:
+        return field(default_factory=kind.type, metadata=metadata)
+    nothing = () if isinstance(kind, Several) else None
+    value = nothing if default is None else declared.parse(str(default))
+    return field(default=value, metadata=metadata)
+
+
+@cache
+def keys_of(section: type) -> Mapping[str, Key]:
+    """Return a section's keys by name: that of the field, without its unit."""
+    meanings = _meanings(section)
+    keys = {}
+    for each in fields(section):
+        if "key" in each.metadata:
+            known = each.metadata["key"]
+            example = known.default if known.example is None else known.example
+            keys[_UNIT.sub("", each.name)] = replace(
+                known,
+                attribute=each.name,
+                meaning=meanings.get(each.name, ""),
+                example=known.kind.example if example is None else example,
+            )
+    return keys
+
+
+def _meanings(section: type) -> dict[str, str]:
+    """Return what the docstring of a dataclass says about each of its attributes."""
+    _, _, text = (inspect.getdoc(section) or "").partition("Attributes:\n")
+    entries = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
+    return {name: " ".join(meaning.split()) for name, meaning in entries}
+
+
+def walk(section: type, above: str = "") -> Iterator[tuple[str, Key]]:
+    """Yield every key of a section and of the sections in it, dotted, in the file's order."""
+    for name, declared in keys_of(section).items():
+        if isinstance(declared.kind, Section):
+            yield from walk(declared.kind.type, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", declared
+
+
+def json_schema(section: type) -> dict[str, Any]:
+    """Return the JSON Schema of a section's mapping."""
+    keys = keys_of(section)
+    required = [name for name, each in keys.items() if each.required]
+    properties = {
+        name: {
+            "description": each.meaning,
+            **({} if each.default is None else {"default": each.default}),
+            **_shape(each.kind),
+            **each.bounds,
+            "examples": [each.example],
+        }
+        for name, each in keys.items()
+    }
+    shape = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**shape, "required": required} if required else shape
+
+
+def _shape(kind: Kind | Section | Several) -> dict[str, Any]:
+    match kind:
+        case Section():
+            return json_schema(kind.type)
+        case Several(named=True):
+            return {"type": "object", "additionalProperties": _shape(kind.item)}
+        case Several():
+            types = ["string", "array"] if kind.or_single else "array"
+            return {"type": types, "minItems": kind.least, "items": _shape(kind.item)}
+    return {"$ref": f"#/$defs/{kind.name}"} if kind.name else dict(kind.schema)
+
+
+def raised(old: Any, new: Any) -> bool:
+    """Return whether a limit from above is looser: higher, or gone."""
+    return new is None or (old is not None and new > old)
+
+
+def lowered(old: Any, new: Any) -> bool:
+    """Return whether a limit from below is looser: it asks for less, or nothing."""
+    return new is None or (old is not None and new < old)
+
+
+def grown(old: Growth | None, new: Growth | None) -> bool:
+    """Return whether more may grow; a share and an amount can't be compared, so it may."""
+    if old is None or new is None:
+        return new is None
+    return old.is_share != new.is_share or new.value > old.value
+
+
+def later(old: Enum, new: Enum) -> bool:
+    """Return whether a choice is looser where each is looser than those before it."""
+    order: list[Enum] = list(type(new))
+    return order.index(new) > order.index(old)
+
+
+def extended(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Return whether a list of what is allowed has more in it."""
+    return not set(new) <= set(old)
+
+
+def either(_old: Any, _new: Any) -> bool:
+    """Return true: any change may let more pass, so that a reviewer looks."""
+    return True
+
+
+def never(_old: Any, _new: Any) -> bool:
+    """Return false: no change lets more pass."""
+    return False
+
+
+def size(text: str, convention: Convention) -> int:
+    """Return bytes. Refuses what could be meant in two ways: `1,024MB`, `90`."""
+    if _THOUSANDS.fullmatch(text):
+        digits = text.strip().replace(",", "")
+        raise ValueError(f"{text!r} can be read in two ways (write {digits} or a decimal point)")
+    start = _NUMBER.match(text)
+    example = f"{start[1] or 0}MB" if start else "90MB"
+    match = _SIZE.fullmatch(text)
+    try:
+        number, prefix, binary = match.groups() if match else ("", "", "")
+        base = 1024.0 if binary else float(convention.value)
+        value = round(float(number) * base ** _POWERS[prefix.lower()])
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a size (write {example})") from None
+    if _BARE.fullmatch(text) and 0 < value < SMALLEST_BARE_BYTES:
+        raise ValueError(f"{text} has no unit (write {example})")
+    return value
+
+
+def growth(text: str, convention: Convention) -> Growth:
+    """Return a growth: "10%" or "20MB"."""
+    if percentage := _PERCENT.fullmatch(text):
+        return Growth(value=float(percentage[1]) / 100, is_share=True)
+    bare = text.strip()
+    if _BARE.fullmatch(text):
+        raise ValueError(f"{bare} is ambiguous (write {bare}% or {bare}MB)")
+    try:
+        return Growth(value=size(text, convention), is_share=False)
+    except ValueError:
+        if _THOUSANDS.fullmatch(text):
+            raise
+        raise ValueError(f"{text!r} is not a growth (write 10% or 20MB)") from None
+
+
+def share(text: str) -> float:
+    """Return a share of 1: "10%" or "0.1". Refuses `10`, which could mean tenfold."""
+    bare, percentage = _BARE.fullmatch(text), _PERCENT.fullmatch(text)
+    if bare and float(bare[1].replace(",", ".")) >= 1:
+        alternative = " or 100%" if float(bare[1].replace(",", ".")) == 1 else ""
+        raise ValueError(f"{text} is not a share (write {bare[1]}%{alternative})")
+    if not percentage and (not bare or "," in text):
+        raise ValueError(f"{text!r} is not a share (write 10%)")
+    value = float(percentage[1]) / 100 if percentage else float(text)
+    if value > 1:
+        raise ValueError(f"{text!r} is not between 0% and 100%")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds, at most a day: "500ms", "15s", "2m" or a plain number."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration (write 15s or 2m)")
+    value = float(match[1]) * _SECONDS[match[2]]
+    if value > DAY_SECONDS:
+        raise ValueError(f"{text} is more than a day")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number (write 10)") from None
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a whole number (write 3)")
+    return int(text)
+
+
+def _count(text: str) -> int | None:
+    if text.strip() == "any":
+        return None
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a whole number (write 0, or any)")
+    return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date (write 2026-12-31)") from None
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text.strip()
+
+
+def choice(names: Sequence[str], of: Callable[[str], Any]) -> Kind:
+    """Return the kind of a value that is one of `names`."""
+
+    def parse(text: str) -> Any:
+        if text not in names:
+            hint = did_you_mean(text, names)
+            raise ValueError(f"{text!r} is not one of {', '.join(names)}{hint}")
+        return of(text)
+
+    return Kind(schema={"enum": list(names)}, parse=parse, example=names[0])
+
+
+def write_size(value_bytes: int, convention: Convention) -> str:
+    """Return a limit in MB, never larger than it is; disks of 10 GB and more in GB."""
+    if convention is Convention.STORAGE and value_bytes >= 10**10:
+        return f"{value_bytes / 10**9:g} GB"
+    return format_mb(value_bytes, convention, down=True)
+
+
+def write_growth(value: Growth, convention: Convention) -> str:
+    """Return a limit of growth: "10 %", "20 MB"."""
+    return percent(value.value) if value.is_share else write_size(int(value.value), convention)
+
+
+def _write_number(value: float) -> str:
+    return f"{int(value) if float(value).is_integer() else value:,}"
+
+
+def _sizes(convention: Convention) -> Kind:
+    return Kind(
+        name="size",
+        schema={"type": ["string", "integer"], "pattern": _SIZE_PATTERN, "minimum": 0},
+        parse=partial(size, convention=convention),
+        write=partial(write_size, convention=convention),
+        example="90MB",
+    )
+
+
+def _growths(convention: Convention) -> Kind:
+    return Kind(
+        name="growth",
+        schema={"type": "string", "pattern": _GROWTH_PATTERN},
+        parse=partial(growth, convention=convention),
+        write=partial(write_growth, convention=convention),
+        example="10%",
+    )
+
+
+_SIZE_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*[kKmMgGtT]?[iI]?[bB]?\s*$"
+_GROWTH_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*(%|[kKmMgGtT][iI]?[bB]?|[bB])\s*$"
+_SHARE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
+_DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h)\s*$"
+_NUMERIC = {"type": ["string", "number"], "minimum": 0}
+MEMORY, STORAGE = map(_sizes, Convention)
+MEMORY_GROWTH, STORAGE_GROWTH = map(_growths, Convention)
+SHARE = Kind(
+    name="share",
+    schema={**_NUMERIC, "maximum": 1, "pattern": _SHARE_PATTERN},
+    parse=share,
+    write=percent,
+    example="10%",
+)
+DURATION = Kind(
+    name="duration",
+    schema={**_NUMERIC, "pattern": _DURATION_PATTERN},
+    parse=seconds,
+    write=lambda value: f"{value:g} s",
+    example="5s",
+)
+COUNT = Kind(
+    name="count",
+    schema={"type": ["integer", "string"], "minimum": 0, "pattern": "^any$"},
+    parse=_count,
+    write=_write_number,
+    example=0,
+)
+NUMBER = Kind(schema={"type": "number"}, parse=_number, write=_write_number, example=10)
+WHOLE = Kind(schema={"type": "integer"}, parse=_whole, write=_write_number, example=3)
+DAY = Kind(schema={"type": "string", "format": "date"}, parse=_day, example="2026-12-31")
+FLAG = Kind(
+    schema={"type": "boolean"},
+    parse=lambda text: text.lower() == "true",
+    write=lambda value: "yes" if value else "no",
+)
+TEXT = Kind(schema={"type": "string", "minLength": 1}, parse=_text, example="NAME")
+AS_WRITTEN = Kind(schema={"type": ["string", "number", "boolean"]}, parse=str, example="--rate")
+NAMED_KINDS = (MEMORY, SHARE, MEMORY_GROWTH, DURATION, COUNT)
