@@ -38,9 +38,8 @@ class Case:
 
 def gap(subject: str, message: str) -> Check:
     """Return the check of something that was not measured as it should have been."""
-    return CHECK_KINDS["measure.complete"].check(
-        subject, value=1, limit=0, state=State.INCOMPLETE, message=message
-    )
+    kind = CHECK_KINDS["measure.complete"]
+    return kind.check(subject, 1, 0, state=State.INCOMPLETE, message=message)
 
 
 def subject_of(image: Image) -> str:

@@ -382,9 +382,8 @@ def _check_pair(budgets: Budgets, pair: _Pair) -> Check:
     most = max(pair.limit.most_bytes(pair.before), noise)
     return kind.check(
         pair.subject,
-        about=plain(pair.subject),
-        value=max(0, grown),
-        limit=most,
+        max(0, grown),
+        most,
         state=State.GO if grown <= most else State.NO_GO,
         message=_describe_growth(pair, kind.unit, noise),
         where=budgets.where(pair.key),

@@ -23,18 +23,13 @@ def check_images(case: Case) -> Iterator[Check]:
     """Yield every check of images; those of the whole stack say why, where none was inspected."""
     budgets, report = case.budgets, case.images
     if isinstance(report, Missing):
+        message, state = reason(report, "images", "inspected"), State.INCOMPLETE
         for id_, limit, key in (
             ("images.total", budgets.images.total_bytes, "images.total"),
             ("disk.total", budgets.disk.limit_bytes, "disk.limit"),
         ):
-            yield CHECK_KINDS[id_].check(
-                "stack",
-                value=report,
-                limit=limit,
-                state=State.INCOMPLETE,
-                message=reason(report, "images", "inspected"),
-                where=budgets.where(key),
-            )
+            kind, where = CHECK_KINDS[id_], budgets.where(key)
+            yield kind.check("stack", report, limit, state=state, message=message, where=where)
         return
     sizes, where = (report.total_bytes, budgets.images.total_bytes), budgets.where("images.total")
     total = _check_size("images.total", "stack", *sizes, where, "images added up take")
@@ -54,14 +49,9 @@ def _check_size(
     id_: str, subject: str, value: int, limit: int, where: str, lead: str, tail: str = ""
 ) -> Check:
     """Check a size against its limit; the message is `lead`, the figures and `tail`."""
-    return CHECK_KINDS[id_].check(
-        subject,
-        value=value,
-        limit=limit,
-        state=State.GO if value <= limit else State.NO_GO,
-        message=f"{lead} {compare(value, limit, Convention.STORAGE)}{tail}",
-        where=where,
-    )
+    kind, state = CHECK_KINDS[id_], State.GO if value <= limit else State.NO_GO
+    message = f"{lead} {compare(value, limit, Convention.STORAGE)}{tail}"
+    return kind.check(subject, value, limit, state=state, message=message, where=where)
 
 
 def _check_sizes(budgets: Budgets, image: Image) -> Iterator[Check]:
@@ -94,14 +84,9 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
     """
     subject, dive, is_default = subject_of(image), image.dive, where == "default"
     if isinstance(dive, Missing):
-        return kind.check(
-            subject,
-            value=dive,
-            limit=limit,
-            state=State.WARN if is_default else State.INCOMPLETE,
-            message=reason(dive, f"the image of {subject}", "read by dive"),
-            where=where,
-        )
+        state = State.WARN if is_default else State.INCOMPLETE
+        message = reason(dive, f"the image of {subject}", "read by dive")
+        return kind.check(subject, dive, limit, state=state, message=message, where=where)
     value = {
         "image.efficiency": dive.efficiency,
         "image.wasted": dive.wasted_bytes,
@@ -115,14 +100,8 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
         state = State.WARN if is_default else State.NO_GO
         remark = f"; most is lost in {plain(dive.worst[0].path)}" if dive.worst else ""
     waste = _describe_waste(kind, value, limit, least if ignored else None)
-    return kind.check(
-        subject,
-        value=value,
-        limit=None if ignored else limit,
-        state=state,
-        message=f"the image of {subject} {waste}{remark}",
-        where=where,
-    )
+    message, most = f"the image of {subject} {waste}{remark}", None if ignored else limit
+    return kind.check(subject, value, most, state=state, message=message, where=where)
 
 
 def _describe_waste(kind: CheckKind, value: float, limit: float, ignored: int | None) -> str:
@@ -166,14 +145,8 @@ def _check_dead(budgets: Budgets, image: Image) -> Iterator[Check]:
                 state = State.NO_GO
                 figures += _describe_largest(account, image, of_base=of_base)
             message = f"the image of {subject} has {lead}: {figures}{unknown}"
-        check = CHECK_KINDS[id_].check(
-            subject,
-            value=value,
-            limit=limit,
-            state=state,
-            message=message,
-            where="" if limit is None else budgets.where(key),
-        )
+        kind, where = CHECK_KINDS[id_], "" if limit is None else budgets.where(key)
+        check = kind.check(subject, value, limit, state=state, message=message, where=where)
         yield replace(check, blocking=limit is not None)
 
 
@@ -217,9 +190,9 @@ def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check
         path = plain(file.path)
         yield CHECK_KINDS["image.dockerfile"].check(
             file.services[0] if len(file.services) == 1 else path,
+            value,
+            0,
             about=path,
-            value=value,
-            limit=0,
             state=state,
             message=f"{path}: {text}",
             where=budgets.where("images.policy"),

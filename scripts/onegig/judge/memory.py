@@ -13,7 +13,7 @@ from operator import attrgetter
 from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, Start, WindowTotals
+from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, WindowTotals
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Check
@@ -193,29 +193,29 @@ def describe_rise(
 
 def check_memory(case: Case) -> Iterator[Check]:
     """Yield every check of memory; one that says why, where it was not measured."""
-    budgets, report = case.budgets, case.memory
+    budgets, report, where = case.budgets, case.memory, case.budgets.where("memory.limit")
+    kind, limit = CHECK_KINDS["memory.total"], budgets.memory.limit_bytes
+    metric = budgets.memory.metric
     if isinstance(report, Missing):
-        yield CHECK_KINDS["memory.total"].check(
-            "stack",
-            value=report,
-            limit=budgets.memory.limit_bytes,
-            state=State.INCOMPLETE,
-            message=reason(report, "memory", "measured"),
-            where=budgets.where("memory.limit"),
+        kind, message = CHECK_KINDS["memory.total"], reason(report, "memory", "measured")
+        yield kind.check(
+            "stack", report, limit, state=State.INCOMPLETE, message=message, where=where
         )
         return
-    total, metric = add_up(report, budgets.memory), budgets.memory.metric
-    yield _check_total(budgets, report, total)
+    total = add_up(report, budgets.memory)
+    state, message = _judge_total(budgets, report, total)
+    kind = CHECK_KINDS["memory.total"]
+    yield kind.check("stack", total.bytes, limit, state=state, message=message, where=where)
     if metric is not Metric.RSS:
-        yield CHECK_KINDS["memory.rss"].check(
-            "stack",
-            value=total.rss_bytes,
-            limit=None,
-            state=State.GO,
-            message=f"{format_mb(total.rss_bytes)} by total RSS, shared pages counted for every "
-            "process",
-        )
-    yield from _check_boot(budgets, report, total)
+        kind, by_rss = CHECK_KINDS["memory.rss"], f"{format_mb(total.rss_bytes)} by total RSS"
+        message = f"{by_rss}, shared pages counted for every process"
+        yield kind.check("stack", total.rss_bytes, None, state=State.GO, message=message)
+    peak = starting_peak(budgets, report)
+    if peak:
+        value = peak.total_bytes + budgets.memory.system_overhead_bytes
+        state, message = _judge_boot(budgets, report, peak, total)
+        kind = CHECK_KINDS["memory.boot"]
+        yield kind.check("stack", value, limit, state=state, message=message, where=where)
     for why in report.incomplete:
         yield gap("memory", why)
     if metric is Metric.PSS and report.window.metric != metric:
@@ -245,7 +245,7 @@ def tight(budget: MemoryBudget) -> str:
     return f", less than the required {percent(budget.headroom_share)}"
 
 
-def _check_total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
+def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
     """Only a hair over the limit, as much as two windows may differ by, is a WARN that says so."""
     limit, room, cap = budgets.memory.limit_bytes, budgets.memory.room_bytes, report.box.cap_bytes
     state, remark = State.GO, ""
@@ -257,14 +257,7 @@ def _check_total(budgets: Budgets, report: MemoryReport, total: Total) -> Check:
         else:
             state, remark = State.NO_GO, _largest(report, budgets.memory.metric)
     box = f" (measured in a box of {format_mb(cap)}, not {format_mb(room)})" if cap != room else ""
-    return CHECK_KINDS["memory.total"].check(
-        "stack",
-        value=total.bytes,
-        limit=limit,
-        state=state,
-        message=f"{compare(total.bytes, limit)}{remark}{box}",
-        where=budgets.where("memory.limit"),
-    )
+    return state, f"{compare(total.bytes, limit)}{remark}{box}"
 
 
 def _describe_spread(total: Total) -> str:
@@ -281,30 +274,24 @@ def _largest(report: MemoryReport, metric: Metric) -> str:
     return f"; {service.name} takes {format_mb(consumption(service, metric))}"
 
 
-def _check_boot(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator[Check]:
-    """Judge the highest total since `compose up`, where it was not within a window.
+def _judge_boot(
+    budgets: Budgets, report: MemoryReport, peak: BootPeak, total: Total
+) -> tuple[State, str]:
+    """Judge the highest total since `compose up`.
 
     A job that runs once, or a service that is large while it starts, ends a small machine as surely
     as one that stays large.
     """
-    peak, start, limit = starting_peak(budgets, report), report.start, budgets.memory.limit_bytes
-    if peak is None:
-        return
-    value = peak.total_bytes + budgets.memory.system_overhead_bytes
-    state = State.NO_GO if value > limit else State.GO
-    message = f"{describe_boot(report, peak)}: {compare(value, limit)}"
+    start, limit = report.start, budgets.memory.limit_bytes
     if not isinstance(start, Missing) and start.crowded:
-        state, message = State.NO_GO, _describe_crowd(start, total)
-    elif is_tight(value, limit, budgets.memory):
-        state, message = State.WARN, f"{message}{tight(budgets.memory)}"
-    yield CHECK_KINDS["memory.boot"].check(
-        "stack",
-        value=value,
-        limit=limit,
-        state=state,
-        message=message,
-        where=budgets.where("memory.limit"),
-    )
+        together = f"memory was full while {start.crowded} containers started at once"
+        again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
+        return State.NO_GO, f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"
+    value = peak.total_bytes + budgets.memory.system_overhead_bytes
+    message = f"{describe_boot(report, peak)}: {compare(value, limit)}"
+    if is_tight(value, limit, budgets.memory):
+        return State.WARN, f"{message}{tight(budgets.memory)}"
+    return State.NO_GO if value > limit else State.GO, message
 
 
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
@@ -337,9 +324,3 @@ def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
     ]
     largest_parts = " and ".join(causes) or "engine and stack were largest"
     return f"{largest_parts} while the stack started (after {duration(round(peak.offset_seconds))})"
-
-
-def _describe_crowd(start: Start, total: Total) -> str:
-    together = f"memory was full while {start.crowded} containers started at once"
-    again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
-    return f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"

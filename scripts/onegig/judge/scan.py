@@ -255,14 +255,8 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
 
 
 def _check(rule: ScanRule, image: Image, value: int | Missing, state: State, message: str) -> Check:
-    return CHECK_KINDS[f"image.{rule.name}"].check(
-        subject_of(image),
-        value=value,
-        limit=rule.limit,
-        state=state,
-        message=message,
-        where=rule.where,
-    )
+    kind, subject = CHECK_KINDS[f"image.{rule.name}"], subject_of(image)
+    return kind.check(subject, value, rule.limit, state=state, message=message, where=rule.where)
 
 
 def _unknown(rule: ScanRule) -> State:

@@ -63,9 +63,8 @@ def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
 
 
 def _state(budgets: Budgets, subject: str, state: State, troubles: int, message: str) -> Check:
-    return CHECK_KINDS["service.state"].check(
-        subject, value=troubles, limit=0, state=state, message=message, where=budgets.compose
-    )
+    kind, where = CHECK_KINDS["service.state"], budgets.compose
+    return kind.check(subject, troubles, 0, state=state, message=message, where=where)
 
 
 def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
@@ -177,14 +176,9 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
         state, remark = State.GO if value <= limit else State.NO_GO, ""
         if is_noise(low, value, limit):
             state, remark = State.WARN, f", within noise ({format_span(low, value)})"
-        yield CHECK_KINDS["service.memory"].check(
-            name,
-            value=value,
-            limit=limit,
-            state=state,
-            message=f"{name} takes {compare(value, limit)}{remark}",
-            where=budgets.where(f"services.{name}.memory"),
-        )
+        kind, where = CHECK_KINDS["service.memory"], budgets.where(f"services.{name}.memory")
+        message = f"{name} takes {compare(value, limit)}{remark}"
+        yield kind.check(name, value, limit, state=state, message=message, where=where)
 
 
 def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
@@ -192,10 +186,6 @@ def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
     seconds, a_minute = left_bytes / rate, int(rate * 60)
     full = f": the machine would be full in {duration(seconds)}" if seconds < SOON_SECONDS else ""
     doubt = "a leak, or memory that still fills (a longer --settle and --window show which)"
-    return CHECK_KINDS["service.growth"].check(
-        service.name,
-        value=a_minute,
-        limit=None,
-        state=State.WARN,
-        message=f"{service.name} grows by {format_mb(a_minute)} a minute{full}; {doubt}",
-    )
+    message = f"{service.name} grows by {format_mb(a_minute)} a minute{full}; {doubt}"
+    kind = CHECK_KINDS["service.growth"]
+    return kind.check(service.name, a_minute, None, state=State.WARN, message=message)

@@ -73,9 +73,9 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     little = is_tight(needed, most, budgets.memory)
     return CHECK_KINDS["memory.tier"].check(
         "stack",
+        needed,
+        tier.memtotal_bytes,
         about=tier.name,
-        value=needed,
-        limit=tier.memtotal_bytes,
         state=State.WARN if little or needed > most else State.GO,
         message=f"{machine}: {figures}{tight(budgets.memory) if little else ''}{starting}",
         where=WHERE,
@@ -101,9 +101,9 @@ def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
     refused = cpus > tier.vcpus and cpus > 1
     return CHECK_KINDS["tier.cpus"].check(
         service.name,
+        cpus,
+        tier.vcpus,
         about=f"{name} on {tier.name}",
-        value=cpus,
-        limit=tier.vcpus,
         state=State.GO if cpus <= tier.vcpus else State.WARN,
         message=f"{asks}{': Docker would refuse to create it' if refused else ''}",
         where=WHERE,
@@ -121,9 +121,9 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
     images = listed or "no image is of another architecture"
     return CHECK_KINDS["tier.architecture"].check(
         "stack",
+        foreign.total(),
+        0,
         about=tier.name,
-        value=foreign.total(),
-        limit=0,
         state=State.WARN if foreign else State.GO,
         message=f"{images}, {tier.name} is {tier.architecture}",
         where=WHERE,

@@ -33,9 +33,9 @@ class CheckKind(NamedTuple):
     def check(
         self,
         subject: str,
-        *,
         value: float | Missing,
         limit: float | None,
+        *,
         state: State,
         message: str,
         where: str = "",
