@@ -205,7 +205,10 @@ def inspect(
         raise click.UsageError("--image, --archive and --service exclude each other")
     if archive:
         report = pipeline.inspect_archive(
-            archive, progress, update_database=options.update_database
+            archive,
+            progress,
+            update_database=options.update_database,
+            weigh=options.weigh,
         )
     else:
         report = _inspect_on_engine(options, progress, image)
@@ -230,6 +233,7 @@ def _inspect_on_engine(
             stack.name if stack else "",
             progress,
             update_database=options.update_database,
+            weigh=options.weigh,
             is_part=bool(options.services),
             build_files=read_build_files(stack) if stack else None,
         )

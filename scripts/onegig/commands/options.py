@@ -92,6 +92,12 @@ SCAN = (
         help="Fetch trivy's newest vulnerability database first, and its Java database once an "
         "image has Java archives. Without them, vulnerabilities are not scanned.",
     ),
+    click.option(
+        "--weigh",
+        is_flag=True,
+        help="Compress the layers that no registry has compressed, to learn what a pull of them "
+        "moves. This takes longer than everything else.",
+    ),
 )
 PROGRESS = (
     click.option("--quiet", is_flag=True, help="No progress on standard error."),
@@ -124,6 +130,7 @@ def project_options(command: Command) -> Command:
             rate=others.pop("rate", None),
             services=others.pop("services", ()),
             update_database=others.pop("update_database", False),
+            weigh=others.pop("weigh", False),
             inspected=others.pop("inspected", ()),
             typed=context.meta.get(TYPED, ""),
         )

@@ -27,7 +27,8 @@ class EngineImage:
     """What the engine says of an image without handing over its bytes.
 
     `image_id` is the config's digest on the classic image store, the manifest's or index's digest
-    on the containerd store. `diff_ids` are those of the config, lowest layer first.
+    on the containerd store. `diff_ids` are those of the config, lowest layer first. `digests` name
+    it in registries ("redis@sha256:…").
     """
 
     reference: str
@@ -36,6 +37,7 @@ class EngineImage:
     architecture: str
     labels: tuple[tuple[str, str], ...]
     size_bytes: int  # as the engine prints it
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,6 +229,7 @@ def _engine_image(reference: str, attributes: dict[str, Any]) -> EngineImage:
         architecture=attributes.get("Architecture", ""),
         labels=tuple(sorted(labels.items())),
         size_bytes=attributes.get("Size", 0),
+        digests=tuple(attributes.get("RepoDigests") or ()),
     )
 
 

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from onegig.images.account import account
-from onegig.images.accounts import dive_remark
-from onegig.images.accounts.parity import dive_numbers
 from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.causes import explain, parts_of
 from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.layer import LayerIndex
-from onegig.images.manifests import ArchivedImage
-from onegig.images.reading.layers import instructions
+from onegig.images.manifests import ArchivedImage, instructions
 from onegig.model.images import Accounting
 
 
@@ -42,7 +39,7 @@ def make_accounting(
     lowest layers came with FROM, a guess unless `is_base_known`; `workdir` is the config's. Raises
     AccountError, a bug of ours, should anything not add up.
     """
-    total, parity = account(layers), dive_numbers(layers)
+    total = account(layers)
     files = explain(layers, total.live, instructions, base_layers=base_layers, workdir=workdir)
     live = live_fixes(files, instructions, base_layers=base_layers)
     dead = dead_fixes(total.dead, instructions, base_layers=base_layers)
@@ -58,8 +55,6 @@ def make_accounting(
         parts=parts_of(files),
         fixes=in_order((*live, *dead, *bases)),
         eliminable_bytes=total.dead_bytes + sum(fix.bytes for fix in live),
-        parity=parity,
-        remark=dive_remark.explain(parity, total),
         base_layers=base_layers if is_base_known else None,
         base_dead_bytes=sum(dead_in_base) if is_base_known else 0,
     )

@@ -5,8 +5,6 @@ layers as if an engine sent them. Nothing is believed by its name: layers and do
 the digest of what was read.
 """
 
-import hashlib
-import json
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -18,10 +16,9 @@ from typing import IO, cast
 
 from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
 from onegig.errors import InspectError
+from onegig.images.layer import CHUNK_BYTES, FAULTS, members, open_tar
 from onegig.images.manifests import ArchivedImage, images_of, left_out
-from onegig.images.reading.compression import FAULTS, open_layer
-from onegig.images.reading.stored import CHUNK_BYTES
-from onegig.images.spool import DOCUMENT_LIMIT_BYTES, members
+from onegig.images.spool import DOCUMENT_LIMIT_BYTES, add_document, open_layer
 
 _ADVICE = "it takes what `docker save` writes, and OCI image layouts as archive or folder"
 
@@ -40,42 +37,39 @@ class Archive:
             images = images_of(names, documents)
             self.left_out = left_out(names, documents)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InspectError(f"the manifest of {path} makes no sense: {error!r}") from error
+            raise InspectError(f"the manifest of {path} is not valid: {error!r}") from error
         self._images = dict(_named(images))
         if not self._images:
             raise InspectError(f"there is no image in {path}", advice=_ADVICE)
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Names of the images, the way the archive has them."""
+        """Return the names of the images, as the archive has them."""
         return tuple(self._images)
 
     @property
     def bases(self) -> str:
-        """The bases its images were built on, as `Environment.bases` has them."""
+        """Return the bases its images were built on, as `Environment.bases` has them."""
         found = {one.labels.get(BASE_LABEL, FROM_REGISTRY) for one in self._images.values()}
         return ", ".join(sorted(found))
 
     def image(self, reference: str) -> EngineImage:
-        """The image of that name; InspectError when there is none."""
+        """Return the image of that name; raise InspectError when there is none."""
         if reference not in self._images:
             raise InspectError(f"there is no image {reference} in {self._path}")
         image = self._images[reference]
         return EngineImage(
             reference=reference,
-            image_id=_config_digest(image),
+            image_id=image.config_digest,
             diff_ids=image.diff_ids,
             architecture=image.architecture,
             labels=tuple(sorted(image.labels.items())),
             size_bytes=0,
         )
 
-    def unpacked(self, image: EngineImage) -> None:
-        """Nothing is unpacked here."""
-
     @contextmanager
     def save(self, image_ids: Sequence[str]) -> Iterator[IO[bytes]]:
-        """All of the archive as one tar stream."""
+        """Open all of the archive as one tar stream."""
         if self._path.is_dir():
             with _packed(self._path) as stream:
                 yield stream
@@ -85,14 +79,12 @@ class Archive:
 
 
 def _documents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
-    """The JSON documents of an archive: digest by name, content by digest."""
-    names, documents = {}, {}
+    """Return the JSON documents of an archive: digest by name, content by digest."""
+    names: dict[str, str] = {}
+    documents: dict[str, bytes] = {}
     try:
         for name, raw in _small_files_of_folder(path) if path.is_dir() else _small_files(path):
-            with suppress(ValueError):
-                json.loads(raw)
-                names[name] = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-                documents[names[name]] = raw
+            add_document(name, raw, names, documents)
     except FAULTS as error:
         raise InspectError(f"{path} can't be read: {error}", advice=_ADVICE) from error
     return names, documents
@@ -101,13 +93,11 @@ def _documents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
 def _small_files(path: Path) -> Iterator[tuple[str, bytes]]:
     with path.open("rb") as file:
         plain = _plain(file, path)
-        with _open(plain, is_file=plain is file) as archive:
+        # layers are skipped, not read, where that is possible
+        with open_tar(plain, "r:" if plain is file else "r|") as archive:
             for member in members(archive):
                 if member.isreg() and member.size <= DOCUMENT_LIMIT_BYTES:
-                    yield (
-                        member.name.removeprefix("./"),
-                        cast(IO[bytes], archive.extractfile(member)).read(),
-                    )
+                    yield member.name, cast(IO[bytes], archive.extractfile(member)).read()
 
 
 def _small_files_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -116,39 +106,27 @@ def _small_files_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield file.relative_to(folder).as_posix(), file.read_bytes()
 
 
-def _open(plain: IO[bytes], *, is_file: bool) -> tarfile.TarFile:
-    """A tar whose layers are skipped, not read, where that is possible."""
-    if is_file:
-        return tarfile.open(fileobj=plain, mode="r:")
-    return tarfile.open(fileobj=plain, mode="r|", bufsize=CHUNK_BYTES)
-
-
 def _plain(file: BufferedReader, path: Path) -> IO[bytes]:
-    """The archive without compression around it."""
     plain = open_layer(file)
     if plain is None:
-        raise InspectError(f"{path} is no archive of images", advice=_ADVICE)
+        raise InspectError(f"{path} is not an archive of images", advice=_ADVICE)
     return plain
 
 
 def _named(images: Sequence[ArchivedImage]) -> Iterator[tuple[str, ArchivedImage]]:
-    """Each image by its first name; by its digest where it has none or shares it."""
+    """Yield each image by its first name; by its digest where it has none or shares it."""
     given: set[str] = set()
     for image in images:
         name = image.names[0] if image.names else ""
         if not name or name in given:
-            name = f"{name}@{_config_digest(image)}" if name else _config_digest(image)
+            name = f"{name}@{image.config_digest}" if name else image.config_digest
         given.add(name)
         yield name, image
 
 
-def _config_digest(image: ArchivedImage) -> str:
-    return f"sha256:{hashlib.sha256(image.config).hexdigest()}"
-
-
 @contextmanager
 def _packed(folder: Path) -> Iterator[IO[bytes]]:
-    """A folder as a tar stream, written while it is read."""
+    """Open a folder as a tar stream, written while it is read."""
     read_end, write_end = os.pipe()
 
     def write() -> None:

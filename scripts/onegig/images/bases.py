@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from onegig.dockerfiles.history import ALIKE, copies_everything, guess_base_layers
 from onegig.dockerfiles.stages import BuildFile, read_base
 from onegig.engine.images import EngineImage, ListedImage
-from onegig.images.reading.layers import instructions
+from onegig.images.manifests import instructions
 
 NAME_LABEL = "org.opencontainers.image.base.name"
 DIGEST_LABEL = "org.opencontainers.image.base.digest"

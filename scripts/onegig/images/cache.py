@@ -9,29 +9,47 @@ written, nothing is kept, and nothing is read where another user could have writ
 import json
 import os
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
+import zstandard
 from pydantic import TypeAdapter
 
 from onegig import __version__
 from onegig.files import cache_folder, distrust, make_private
-from onegig.images.layer import LayerIndex
-from onegig.images.reading.index_codec import decode, encode
-from onegig.images.records import ImageRecord, LayerRecord
-from onegig.model.images import IMAGES_SCHEMA, Accounting, Dive, Duplicate, Layer, WastedFile
+from onegig.images.layer import Entry, Kind, LayerIndex
+from onegig.model.images import IMAGES_SCHEMA, NOT_ACCOUNTED, Accounting, Dive, Duplicate, Layer
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 
-SCHEMA = f"{IMAGES_SCHEMA}/cache/3"
+SCHEMA = f"{IMAGES_SCHEMA}/cache/4"
+T = TypeVar("T")
 UNUSED_DAYS = 30
+INDEX_LIMIT_BYTES = 1024**3  # decoded: more than any index has
 _DAY_SECONDS = 24 * 3600
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
-_ACCOUNTING: TypeAdapter[Accounting | Missing] = TypeAdapter(Accounting | Missing)
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, zstandard.ZstdError, MemoryError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRecord:
+    """An image's layers, the account of its bytes and dive's numbers, kept by image id."""
+
+    layers: tuple[Layer, ...]
+    dive: Dive | Unknown
+    accounting: Accounting | Missing = NOT_ACCOUNTED
+
+    @property
+    def is_weighed(self) -> bool:
+        """Tell whether it is known of every layer what a pull moves."""
+        return not any(isinstance(layer.compressed_bytes, Missing) for layer in self.layers)
+
+
+_RECORD: TypeAdapter[ImageRecord] = TypeAdapter(ImageRecord)
 _SCAN: TypeAdapter[Scan] = TypeAdapter(Scan)
 _DUPLICATES: TypeAdapter[tuple[Duplicate, ...]] = TypeAdapter(tuple[Duplicate, ...])
 
@@ -45,44 +63,46 @@ class Cache:
     def image(
         self, image_id: str, diff_ids: tuple[str, ...], dive_version: str, base: str = ""
     ) -> ImageRecord | None:
-        """The image's record made with that dive, None when there is none that fits.
+        """Return the image's record made with that dive, None when there is none that fits.
 
         `base` is the key of what is known of its base (`Evidence.key`): the account depends on it.
         """
         entry = self._load("image", image_id)
-        expected = _makers(dive_version, base)
-        try:
-            is_same = expected.items() <= entry.items()
-            record = _image_record(entry) if is_same else None
-        except _MALFORMED:
+        if not _makers(dive_version, base).items() <= entry.items():
             return None
+        record = _validate(_RECORD, entry.get("record"))
         if record and tuple(layer.diff_id for layer in record.layers) == diff_ids:
             return record
         return None
 
-    def layer(self, diff_id: str) -> LayerRecord | None:
-        """The layer's measured bytes, None when they are not known."""
-        entry = self._load("layer", diff_id)
-        try:
-            return LayerRecord(
-                size_bytes=_number(entry["size_bytes"]),
-                compressed_bytes=_number(entry["compressed_bytes"]),
-            )
-        except _MALFORMED:
-            return None
+    def keep_image(
+        self, image_id: str, record: ImageRecord, dive_version: str, base: str = ""
+    ) -> None:
+        """Keep an image's record, made with that dive and what is known of its base."""
+        fields = {**_makers(dive_version, base), "record": asdict(record)}
+        self._store("image", image_id, fields)
+
+    def weight(self, diff_id: str) -> int | None:
+        """Return the layer's compressed bytes, None when they are not known."""
+        compressed_bytes = self._load("layer", diff_id).get("compressed_bytes")
+        return compressed_bytes if isinstance(compressed_bytes, int) else None
+
+    def keep_weight(self, diff_id: str, compressed_bytes: int) -> None:
+        """Keep a layer's compressed bytes."""
+        self._store("layer", diff_id, {"compressed_bytes": compressed_bytes})
 
     def index(self, diff_id: str) -> LayerIndex | None:
-        """What the layer says, None when that is not known."""
+        """Return the layer's index, None when that is not known."""
         path = self._path("index", diff_id, ".zst")
         try:
-            index = decode(path.read_bytes())
+            index = _decode(path.read_bytes())
             os.utime(path)
-        except (OSError, ValueError):
+        except (OSError, *_MALFORMED):
             return None
         return index if index.diff_id == diff_id else None
 
     def has_indexes(self, diff_ids: Iterable[str]) -> bool:
-        """Whether all these layers' indexes are kept; they count as used then."""
+        """Tell whether all these layers' indexes are kept; they count as used then."""
         try:
             for diff_id in diff_ids:
                 os.utime(self._path("index", diff_id, ".zst"))
@@ -91,53 +111,36 @@ class Cache:
         return True
 
     def keep_index(self, index: LayerIndex) -> None:
-        """Keep what a layer says."""
-        self._write(self._path("index", index.diff_id, ".zst"), encode(index))
+        """Keep a layer's index."""
+        self._write(self._path("index", index.diff_id, ".zst"), _encode(index))
 
     def duplicates(self, stack: str) -> tuple[Duplicate, ...] | None:
-        """What a stack, named by the digest of its images, holds more than once."""
-        entry = self._load("duplicates", stack)
-        try:
-            return _DUPLICATES.validate_python(entry["duplicates"])
-        except _MALFORMED:
-            return None
+        """Return the duplicates of a stack, named by the digest of its images."""
+        return _validate(_DUPLICATES, self._load("duplicates", stack).get("duplicates"))
 
     def keep_duplicates(self, stack: str, duplicates: tuple[Duplicate, ...]) -> None:
-        """Keep what a stack holds more than once."""
+        """Keep the duplicates of a stack."""
         self._store("duplicates", stack, {"duplicates": [asdict(one) for one in duplicates]})
 
     def scan(self, image_id: str, trivy_version: str, database: str | Missing) -> Scan | None:
-        """What that trivy found with that database, None when it did not look yet."""
-        entry = self._load("scan", image_id)
-        try:
-            scan = _SCAN.validate_python(entry["scan"])
-        except _MALFORMED:
-            return None
-        is_same = scan.trivy_version == trivy_version and scan.database == database
-        return scan if is_same else None
+        """Return the findings of that trivy with that database, None when it did not look yet."""
+        scan = _validate(_SCAN, self._load("scan", image_id).get("scan"))
+        if scan and scan.trivy_version == trivy_version and scan.database == database:
+            return scan
+        return None
 
     def keep_scan(self, image_id: str, scan: Scan) -> None:
-        """Keep what trivy found in an image, instead of what it found before."""
+        """Keep trivy's findings in an image, instead of earlier ones."""
         self._store("scan", image_id, {"scan": asdict(scan)})
 
     def build_seconds(self, image_id: str) -> float | None:
-        """What building exactly this image took, None when that is not known."""
+        """Return how long building exactly this image took, None when that is not known."""
         seconds = self._load("build", image_id).get("seconds")
         return float(seconds) if isinstance(seconds, (int, float)) else None
 
     def keep_build(self, image_id: str, seconds: float) -> None:
-        """Keep what building an image took."""
+        """Keep how long building an image took."""
         self._store("build", image_id, {"seconds": seconds})
-
-    def keep_image(
-        self, image_id: str, record: ImageRecord, dive_version: str, base: str = ""
-    ) -> None:
-        """Keep an image's record, made with that dive and what is known of its base."""
-        self._store("image", image_id, {**_makers(dive_version, base), **asdict(record)})
-
-    def keep_layer(self, diff_id: str, measured: LayerRecord) -> None:
-        """Keep a layer's measured bytes."""
-        self._store("layer", diff_id, asdict(measured))
 
     def prune(self, now: float | None = None) -> None:
         """Remove entries that no run has used for 30 days; `now` is in seconds since the epoch."""
@@ -188,55 +191,40 @@ def open_cache(say: Callable[[str], None]) -> Cache:
 
 
 def _makers(dive_version: str, base: str) -> dict[str, str]:
-    """Whose rules an image's record goes by: causes and fixes change with onegig's version."""
+    """Return whose rules a record goes by: causes and fixes change with onegig's version."""
     return {"onegig_version": __version__, "dive_version": dive_version, "base": base}
 
 
-def _image_record(entry: dict[str, Any]) -> ImageRecord:
-    return ImageRecord(
-        layers=tuple(_layer(layer) for layer in entry["layers"]),
-        dive=_dive(entry["dive"]),
-        accounting=_ACCOUNTING.validate_python(entry["accounting"]),
+def _validate(adapter: TypeAdapter[T], value: Any) -> T | None:
+    try:
+        return adapter.validate_python(value)
+    except _MALFORMED:
+        return None
+
+
+def _encode(index: LayerIndex) -> bytes:
+    """Return an index as compressed JSON, whose texts may hold lone surrogates."""
+    document = {
+        "schema": SCHEMA,
+        "diff_id": index.diff_id,
+        "entries": [
+            (entry.path, entry.kind, entry.size, entry.digest.hex(), entry.link)
+            for entry in index.entries
+        ],
+        "contents": {path: b64encode(raw).decode() for path, raw in index.contents.items()},
+    }
+    return zstandard.ZstdCompressor(write_checksum=True).compress(json.dumps(document).encode())
+
+
+def _decode(raw: bytes) -> LayerIndex:
+    document = json.loads(zstandard.ZstdDecompressor().decompress(raw, INDEX_LIMIT_BYTES))
+    if document["schema"] != SCHEMA:
+        raise ValueError("an index of another version")
+    return LayerIndex(
+        diff_id=document["diff_id"],
+        entries=tuple(
+            Entry(path=path, kind=Kind(kind), size=size, digest=bytes.fromhex(digest), link=link)
+            for path, kind, size, digest, link in document["entries"]
+        ),
+        contents={path: b64decode(text) for path, text in document["contents"].items()},
     )
-
-
-def _layer(fields: dict[str, Any]) -> Layer:
-    return Layer(
-        diff_id=_text(fields["diff_id"]),
-        chain_id=_text(fields["chain_id"]),
-        size_bytes=_number(fields["size_bytes"]),
-        compressed_bytes=_number(fields["compressed_bytes"]),
-        instruction=_text(fields["instruction"]),
-    )
-
-
-def _dive(fields: dict[str, Any]) -> Dive | Unknown:
-    if fields.get("kind") == "unknown":
-        return Unknown(reason=_text(fields["reason"]))
-    return Dive(
-        version=_text(fields["version"]),
-        efficiency=float(fields["efficiency"]),
-        wasted_bytes=_number(fields["wasted_bytes"]),
-        user_wasted_share=float(fields["user_wasted_share"]),
-        worst=tuple(_wasted(file) for file in fields["worst"]),
-    )
-
-
-def _wasted(fields: dict[str, Any]) -> WastedFile:
-    return WastedFile(
-        path=_text(fields["path"]),
-        copies=_number(fields["copies"]),
-        bytes=_number(fields["bytes"]),
-    )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r} is no count")
-    return value

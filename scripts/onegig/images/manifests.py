@@ -1,16 +1,19 @@
-"""Which images an archive holds: docker's manifest.json and the OCI image layout's index.json.
+"""The images of an archive: docker's manifest.json and the OCI image layout's index.json.
 
 Pure: takes the archive's JSON documents, gives the images. Docker writes both forms; other tools
 write one of them. Attestations, which look like images, are left out.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")  # annotations
-ATTESTATION = "vnd.docker.reference.type"  # annotation of a manifest that is no image
+ATTESTATION = "vnd.docker.reference.type"  # annotation of a manifest that is not an image's
+_SHELL = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c +")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,11 @@ class ArchivedImage:
     config: bytes
     diff_ids: tuple[str, ...]
     names: tuple[str, ...] = ()
+
+    @property
+    def config_digest(self) -> str:
+        """The digest of the config."""
+        return f"sha256:{hashlib.sha256(self.config).hexdigest()}"
 
     @property
     def history(self) -> tuple[Mapping[str, Any], ...]:
@@ -64,7 +72,7 @@ class _Sighting:
 def images_of(
     names: Mapping[str, str], documents: Mapping[str, bytes]
 ) -> tuple[ArchivedImage, ...]:
-    """All images of an archive whose config is in it.
+    """Return all images of an archive whose config is in it.
 
     `names` maps a file's name in the archive to its digest, `documents` a digest to its JSON.
     """
@@ -84,13 +92,17 @@ def images_of(
 
 
 def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What an archive lists besides its images, one sentence each."""
+    """Describe what an archive lists besides its images, one sentence each."""
     index = _read(documents, names.get("index.json", ""))
     listed = list(_listed(index, documents, frozenset())) if isinstance(index, dict) else []
-    proofs = sum(_is_proof(one) for one in listed)
-    absent = [one for one in listed if not _is_proof(one) and one["digest"] not in documents]
-    said = [f"attestations, which are no images: {proofs}"] if proofs else []
-    return (*said, *(f"{_platform(one)}: its manifest is not in the archive" for one in absent))
+    proofs = sum(ATTESTATION in _annotations(one) for one in listed)
+    absent = [
+        one
+        for one in listed
+        if ATTESTATION not in _annotations(one) and one["digest"] not in documents
+    ]
+    sentences = [f"{_platform(one)}: its manifest is not in the archive" for one in absent]
+    return (f"attestations, which are not images: {proofs}", *sentences)[not proofs :]
 
 
 def _docker(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
@@ -111,11 +123,12 @@ def _oci(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_
 def _descend(
     document: dict[str, Any], above: frozenset[str], name: str, documents: Mapping[str, bytes]
 ) -> Iterator[_Sighting]:
-    """Every image below an index or manifest; `above` are the digests of those it is in."""
+    """Yield every image below an index or manifest; `above` are the digests of those it is in."""
     for descriptor in document.get("manifests") or ():
         digest = descriptor["digest"]
         child = _read(documents, digest)
-        if not _is_proof(descriptor) and digest not in above and isinstance(child, dict):
+        is_image = ATTESTATION not in _annotations(descriptor)
+        if is_image and digest not in above and isinstance(child, dict):
             yield from _descend(child, above | {digest}, _name(descriptor) or name, documents)
     if "config" in document and isinstance(document.get("layers"), list):
         yield _Sighting(config=document["config"]["digest"], above=above, name=name)
@@ -124,7 +137,7 @@ def _descend(
 def _listed(
     document: dict[str, Any], documents: Mapping[str, bytes], above: frozenset[str]
 ) -> Iterator[dict[str, Any]]:
-    """Every descriptor of an index and of the indexes in it."""
+    """Yield every descriptor of an index and of the indexes in it."""
     for descriptor in document.get("manifests") or ():
         yield descriptor
         digest = descriptor["digest"]
@@ -133,20 +146,20 @@ def _listed(
             yield from _listed(child, documents, above | {digest})
 
 
-def _is_proof(descriptor: Mapping[str, Any]) -> bool:
-    return ATTESTATION in (descriptor.get("annotations") or {})
+def _annotations(descriptor: Mapping[str, Any]) -> Mapping[str, Any]:
+    return descriptor.get("annotations") or {}
 
 
 def _name(descriptor: Mapping[str, Any]) -> str:
-    """What an index calls an image: its whole name, as containerd writes it, or its tag."""
-    annotations = descriptor.get("annotations") or {}
+    """Return an index's name of an image: the whole one, as containerd writes it, or its tag."""
+    annotations = _annotations(descriptor)
     return str(next((annotations[key] for key in NAMES if key in annotations), ""))
 
 
 def _platform(descriptor: Mapping[str, Any]) -> str:
     platform = descriptor.get("platform") or {}
-    words = [platform[key] for key in ("os", "architecture", "variant") if key in platform]
-    return "/".join(words) or str(descriptor["digest"])
+    parts = [platform[key] for key in ("os", "architecture", "variant") if key in platform]
+    return "/".join(parts) or str(descriptor["digest"])
 
 
 def _read(documents: Mapping[str, bytes], digest: str) -> Any:
@@ -155,6 +168,39 @@ def _read(documents: Mapping[str, bytes], digest: str) -> Any:
 
 
 def _diff_ids(config: Any) -> tuple[str, ...] | None:
-    """The config's layers; None for a document that is no image config."""
+    """Return the config's layers; None for a document that is not an image config."""
     rootfs = config.get("rootfs") if isinstance(config, dict) else None
     return tuple(rootfs.get("diff_ids") or ()) if isinstance(rootfs, dict) else None
+
+
+def chain_ids(diff_ids: Sequence[str]) -> Iterator[str]:
+    """Yield each layer's chain id: SHA-256 over the chain below and the layer (OCI image-spec)."""
+    chain = ""
+    for diff_id in diff_ids:
+        pair = f"{chain} {diff_id}".encode()
+        chain = f"sha256:{hashlib.sha256(pair).hexdigest()}" if chain else diff_id
+        yield chain
+
+
+def instructions(history: Sequence[Mapping[str, Any]], layers: int) -> tuple[str, ...]:
+    """Return each layer's instruction; empty strings when the history does not fit the layers.
+
+    History is optional, and squashed or hand-made images have one of another length.
+    """
+    made = [entry for entry in history if not entry.get("empty_layer")]
+    if len(made) != layers:
+        return ("",) * layers
+    return tuple(instruction(entry) for entry in made)
+
+
+def instruction(entry: Mapping[str, Any]) -> str:
+    """Return a history entry as the Dockerfile had it, without what the builder put around it."""
+    text = str(entry.get("created_by") or entry.get("comment") or "")
+    text = text.removesuffix(" # buildkit").removeprefix("RUN ").strip()
+    shell = _SHELL.match(text)
+    if shell is None:
+        return text
+    command = text[shell.end() :]
+    if command.startswith("#(nop)"):
+        return command.removeprefix("#(nop)").strip()
+    return f"RUN {command}"

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from onegig.errors import InspectError
-from onegig.images.merge_duplicates import merge_duplicates, remark_on
+from onegig.images.large import merge_duplicates, remark_on
 from onegig.images.sharing import add_up
 from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Environment, Missing

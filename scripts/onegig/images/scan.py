@@ -1,4 +1,4 @@
-"""trivy run as a child process on an image's archive: never by name, so nothing pulls.
+"""trivy run as a child process on images of the spool: never by name, so nothing pulls.
 
 It looks for secrets and misconfigurations always, and for vulnerabilities where its database is on
 this machine: nothing is fetched while scanning. It runs in an empty folder and gets no TRIVY_
@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 from onegig.images.trivy import Scanner, reason_of
-from onegig.images.trivy_report import MOST_REPORT_BYTES, Found, parse
+from onegig.images.trivy_report import MOST_REPORT_BYTES, TARGET, Report, parse
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 from onegig.process import CommandError, Completed, run
@@ -27,85 +26,108 @@ TIMEOUT_SECONDS = 300.0
 SCANNERS = ("secret", "misconfig")
 VULNERABILITIES = ("vuln", *SCANNERS)
 JAVA_ARCHIVES = ("**/*.[jJ][aA][rR]", "**/*.[eEpPwW][aA][rR]")  # by name, as trivy takes them
-WriteArchive = Callable[[IO[bytes]], None]
-_NEEDS_JAVA = "initialize the Java DB"  # in what trivy says when it ends for want of it
+LayOut = Callable[[Path], None]
+_NEEDS_JAVA = "initialize the Java DB"  # trivy's words when it ends for want of it
 
 
 def scan(
     scanner: Scanner,
-    write_archive: WriteArchive,
+    lay_out: LayOut,
     directory: Path,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Scan | Unknown:
-    """What trivy finds in the image that `write_archive` writes as a docker archive.
+    """Return trivy's findings in the image that `lay_out` makes an OCI layout of.
 
-    `directory` takes the archive and trivy's report for a moment. Where it fails with a database it
+    `directory` takes the layout and trivy's report for a moment. Where it fails with a database it
     is run again without: only vulnerabilities are unknown then.
     """
     with TemporaryDirectory(dir=directory) as name:
         folder = Path(name)
         try:
-            with (folder / "image.tar").open("wb") as out:
-                write_archive(out)
+            lay_out(folder / TARGET)
         except OSError as error:
-            return Unknown(reason=f"the image could not be written for trivy: {error}")
-        archive = _Archive(scanner, folder, timeout_seconds)
+            return Unknown(reason=f"the image could not be laid out for trivy: {error}")
+        image = _Image(scanner, folder, timeout_seconds)
         database = scanner.database
         if not isinstance(database, Missing):
-            found = archive.vulnerabilities(database)
+            found = image.scan_all(database)
             if isinstance(found, Scan):
                 return found
             database = found
-        return archive.all_else(database)
+        return image.scan(SCANNERS, database)
+
+
+def describe_scan(scan: Scan | Missing) -> str:
+    """Say in one line how many findings there are and what was not scanned."""
+    if isinstance(scan, Missing):
+        return f"not scanned: {scan.reason}"
+    count = len(scan.findings)
+    parts = [f"{count:,} finding{'' if count == 1 else 's'} of trivy"]
+    for subject, database in (
+        ("vulnerabilities", scan.database),
+        ("Java archives", scan.java_database),
+    ):
+        if isinstance(database, Missing):
+            parts.append(f"{subject} not scanned: {database.reason}")
+    return "; ".join(parts)
+
+
+def is_current(known: Scan, scanner: Scanner) -> bool:
+    """Tell whether a scan would be the same again; its other databases are those of the scanner."""
+    if isinstance(known.java_database, Missing) and scanner.fetches:
+        return False
+    return known.java_database in ("", scanner.java_database)
+
+
+def is_lasting(found: Scan, scanner: Scanner) -> bool:
+    """Tell whether to keep a scan: not where a database failed that may do better next time."""
+    return found.database == scanner.database and not isinstance(found.java_database, Unknown)
 
 
 class _JavaDatabaseError(Exception):
     """trivy ended at a Java archive, for want of a Java database that it can use."""
 
 
-class _Archive:
-    """One image's archive in a folder, and the trivy to look into it."""
+class _Image:
+    """One image's layout in a folder, and the trivy to look into it."""
 
     def __init__(self, scanner: Scanner, folder: Path, timeout_seconds: float) -> None:
         self._scanner = scanner
         self._folder = folder
         self._timeout_seconds = timeout_seconds
 
-    def vulnerabilities(self, database: str) -> Scan | Unknown:
-        """Everything; without those of Java archives where trivy can't tell what those are."""
-        java: str | Missing = self._scanner.java_database
+    def scan_all(self, database: str) -> Scan | Unknown:
+        """Scan for everything, without Java archives where trivy can't tell what those are."""
         try:
-            found = self._look(VULNERABILITIES)
-            java = java if isinstance(found, Found) and found.has_java else ""
+            return self.scan(VULNERABILITIES, database)
         except _JavaDatabaseError as error:
+            java = self._scanner.java_database
             java = java if isinstance(java, Missing) else Unknown(reason=str(error))
-            found = self._look(VULNERABILITIES, skipped=JAVA_ARCHIVES)
-        return self._scan(found, VULNERABILITIES, database, java)
+            return self.scan(VULNERABILITIES, database, java, JAVA_ARCHIVES)
 
-    def all_else(self, database: Missing) -> Scan | Unknown:
-        """What needs no database."""
-        return self._scan(self._look(SCANNERS), SCANNERS, database, "")
-
-    def _scan(
+    def scan(
         self,
-        found: Found | Unknown,
         scanners: tuple[str, ...],
         database: str | Missing,
-        java_database: str | Missing,
+        java: Missing | None = None,
+        skipped: tuple[str, ...] = (),
     ) -> Scan | Unknown:
+        """Scan for some things; `java` is why Java archives are `skipped`."""
+        found = self._look(scanners, skipped)
         if isinstance(found, Unknown):
             return found
+        has_java = found.has_java and "vuln" in scanners
         return Scan(
             trivy_version=self._scanner.version,
             findings=found.findings,
             scanners=scanners,
             database=database,
-            java_database=java_database,
+            java_database=java or (self._scanner.java_database if has_java else ""),
             packages=found.packages,
         )
 
-    def _look(self, scanners: tuple[str, ...], skipped: tuple[str, ...] = ()) -> Found | Unknown:
+    def _look(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Report | Unknown:
         report = self._folder / "report.json"
         try:
             report.unlink(missing_ok=True)
@@ -119,9 +141,8 @@ class _Archive:
             return Unknown(reason=reason_of(error))
         except OSError as error:
             return Unknown(reason=f"trivy left no report: {error.strerror}")
-        if isinstance(found, Found) and bool(found.findings) is not (ended.code == FOUND):
-            code = ended.code
-            return Unknown(reason=f"trivy ended with {code}, which its report does not bear out")
+        if isinstance(found, Report) and bool(found.findings) is not (ended.code == FOUND):
+            return Unknown(reason=f"trivy ended with {ended.code}, which its report contradicts")
         return found
 
     def _run(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Completed:
@@ -135,7 +156,7 @@ class _Archive:
         return ended
 
     def _cache(self, *, with_databases: bool) -> Path:
-        """A cache without checks that somebody fetched: those built in are the same everywhere."""
+        """Make a cache without checks that somebody fetched: those built in are the same."""
         cache = self._folder / "cache"
         cache.mkdir(exist_ok=True)
         has_java = not isinstance(self._scanner.java_database, Missing)
@@ -146,7 +167,7 @@ class _Archive:
 
 
 def _arguments(scanners: tuple[str, ...], cache: Path, timeout_seconds: float) -> Iterator[str]:
-    yield from ("image", "--input=image.tar", "--format=json", "--output=report.json")
+    yield from ("image", f"--input={TARGET}", "--format=json", "--output=report.json")
     yield f"--scanners={','.join(scanners)}"
     yield f"--image-config-scanners={','.join(SCANNERS)}"
     yield from ("--list-all-pkgs", f"--exit-code={FOUND}", f"--timeout={ceil(timeout_seconds)}s")

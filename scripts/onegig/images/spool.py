@@ -1,32 +1,60 @@
-"""Image archives (`docker save`, OCI image layout) read as they stream, in bounded memory.
+"""The spool: images of a stack, saved from the engine once and read by the account, dive and trivy.
 
-Every layer lands once in a folder as a plain tar named by its diff_id, whatever the archive called
-it and however it was compressed: its diff_id is the SHA-256 of what was written, so an image whose
-layers are all there is an image that was read whole. JSON documents are kept in memory.
+Archives (`docker save`, OCI image layout) are read as they stream, in bounded memory. Every layer
+lands once, as a plain tar named by its diff_id, whatever the archive called it and however it was
+compressed: its diff_id is the SHA-256 of what was written, so an image whose layers are all there
+is an image that was read whole. Together with configs and manifests these are the blobs of an OCI
+image layout, so nobody needs a copy.
 """
 
+import gzip
 import hashlib
 import json
+import os
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, cast
+from typing import IO, Any, Protocol, cast
 
 import urllib3
+import zstandard
 
+from onegig.engine.images import EngineImage
 from onegig.errors import InspectError
+from onegig.images.layer import CHUNK_BYTES, FAULTS, members, open_tar
 from onegig.images.manifests import ArchivedImage, images_of
-from onegig.images.reading.compression import FAULTS, open_layer
-from onegig.images.reading.stored import CHUNK_BYTES, ReadableLayer, StoredLayer
 
 DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 _REASON = re.compile(rb'\{"errorDetail":\{(?:"code":\d+,)?"message":"(.*?)"\}')
+
+
+class ImageSource(Protocol):
+    """Where images come from: the engine, or an archive."""
+
+    def image(self, reference: str) -> EngineImage:
+        """Return the image of that name; raise InspectError when there is none."""
+
+    def save(self, image_ids: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+        """Open the images as one tar stream in which shared layers come once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredLayer:
+    """A layer's plain tar in a file; `compressed_bytes` where it came compressed."""
+
+    diff_id: str
+    path: Path
+    compressed_bytes: int | None = None
 
 
 class Spool:
@@ -35,18 +63,36 @@ class Spool:
     `on_layer` is called for every layer as soon as it is complete, in the thread that reads.
     """
 
-    def __init__(self, directory: Path, on_layer: Callable[[ReadableLayer], None]) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, on_layer: Callable[[StoredLayer], None]) -> None:
+        self._blobs = directory / "blobs" / "sha256"
+        self._blobs.mkdir(parents=True)
         self._on_layer = on_layer
-        self.layers: dict[str, ReadableLayer] = {}
+        self._refused: dict[str, InspectError] = {}
+        self.layers: dict[str, StoredLayer] = {}
         self.images: tuple[ArchivedImage, ...] = ()
+
+    def save(self, images: Sequence[EngineImage], source: ImageSource) -> None:
+        """Save images at once, so that layers they share come once; `find` reports failures.
+
+        If that fails, they are saved one by one, to learn which.
+        """
+        for batch in (images, *([image] for image in images)):
+            try:
+                with source.save([image.image_id for image in batch]) as stream:
+                    self.add(stream)
+            except InspectError as error:
+                if len(batch) == 1:
+                    self._refused[batch[0].image_id] = error
+            else:
+                if batch is images:
+                    return
 
     def add(self, stream: IO[bytes]) -> None:
         """Read one archive to its end. Raises InspectError when it is damaged or ends early."""
         names: dict[str, str] = {}
         documents: dict[str, bytes] = {}
         try:
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK_BYTES) as archive:
+            with open_tar(stream, "r|") as archive:
                 for member in members(archive):
                     if member.isreg():
                         content = cast(BufferedReader, archive.extractfile(member))
@@ -54,25 +100,14 @@ class Spool:
                 _expect_end(cast(IO[bytes], archive.fileobj))
             self.images += images_of(names, documents)
         except (*FAULTS, urllib3.exceptions.HTTPError, HTTPException) as error:
-            raise _unreadable(error, self._directory) from error
+            raise _unreadable(error, self._blobs) from error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InspectError(f"the archive's manifest makes no sense: {error!r}") from error
-
-    def put(self, layer: ReadableLayer) -> None:
-        """Take a layer that is elsewhere; it is left there."""
-        if layer.diff_id not in self.layers:
-            self.layers[layer.diff_id] = layer
-            self._on_layer(layer)
-
-    def store(self, layer: ReadableLayer) -> StoredLayer:
-        """A layer's tar as a file. Raises InspectError when it is not the one of that name."""
-        stored = self._store(layer.tar(), None)
-        if stored.diff_id != layer.diff_id:
-            raise changed(layer.diff_id)
-        return stored
+            raise InspectError(f"the archive's manifest is not valid: {error!r}") from error
 
     def find(self, image_id: str, diff_ids: tuple[str, ...]) -> ArchivedImage:
-        """The image of that digest and those layers; InspectError when it did not come whole."""
+        """Return the image of that digest and those layers; InspectError when it is not whole."""
+        if image_id in self._refused:
+            raise self._refused[image_id]
         for image in self.images:
             if image_id in image.digests and image.diff_ids == diff_ids:
                 break
@@ -86,6 +121,39 @@ class Spool:
             )
         return image
 
+    def write_archive(self, out: IO[bytes], reference: str, image: ArchivedImage) -> None:
+        """Write one image as `docker save` does, its layers in the config's order."""
+        names = {one: f"{one.removeprefix('sha256:')}.tar" for one in image.diff_ids}
+        layers = [names[diff_id] for diff_id in image.diff_ids]
+        manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": layers}]
+        with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
+            tar.copybufsize = CHUNK_BYTES  # type: ignore[attr-defined]  # an option since 3.7
+            for diff_id, name in names.items():
+                with self.layers[diff_id].path.open("rb") as file:
+                    _add(tar, name, os.fstat(file.fileno()).st_size, file)
+            _add(tar, "config.json", len(image.config), BytesIO(image.config))
+            raw = json.dumps(manifest).encode()
+            _add(tar, "manifest.json", len(raw), BytesIO(raw))
+
+    def lay_out(self, folder: Path, image: ArchivedImage) -> None:
+        """Make a new folder the OCI layout of one image, whose blobs are the spool's."""
+        folder.mkdir()
+        (folder / "blobs").symlink_to(self._blobs.parent)
+        layers = [
+            _descriptor("layer.v1.tar", diff_id, self.layers[diff_id].path.stat().st_size)
+            for diff_id in image.diff_ids
+        ]
+        config = self._put("config.v1+json", image.config)
+        manifest = {"schemaVersion": 2, "config": config, "layers": layers}
+        index = {"manifests": [self._put("manifest.v1+json", json.dumps(manifest).encode())]}
+        (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, **index}))
+        (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+    def _put(self, kind: str, raw: bytes) -> Mapping[str, Any]:
+        digest = hashlib.sha256(raw).hexdigest()
+        (self._blobs / digest).write_bytes(raw)
+        return _descriptor(kind, f"sha256:{digest}", len(raw))
+
     def _take(
         self,
         member: tarfile.TarInfo,
@@ -96,111 +164,79 @@ class Spool:
         layer = open_layer(content)
         if layer is not None:
             chunks = iter(partial(layer.read, CHUNK_BYTES), b"")
-            self._keep(chunks, None if layer is content else member.size)
+            self._store(chunks, None if layer is content else member.size)
         elif member.size <= DOCUMENT_LIMIT_BYTES:
-            raw = content.read()
-            if _is_json(raw):
-                digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-                names[member.name.removeprefix("./")] = digest
-                documents[digest] = raw
+            add_document(member.name, content.read(), names, documents)
 
-    def _keep(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
-        layer = self._store(tar, compressed_bytes)
-        if layer.diff_id not in self.layers:
-            self.layers[layer.diff_id] = layer
-            self._on_layer(layer)
-
-    def _store(self, tar: Iterable[bytes], compressed_bytes: int | None) -> StoredLayer:
+    def _store(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
         digest = hashlib.sha256()
-        with NamedTemporaryFile(dir=self._directory, delete=False) as file:
+        with NamedTemporaryFile(dir=self._blobs, delete=False) as file:
             for chunk in tar:
                 digest.update(chunk)
                 file.write(chunk)
-        path = Path(file.name).replace(self._directory / f"{digest.hexdigest()}.tar")
-        return StoredLayer(
-            diff_id=f"sha256:{digest.hexdigest()}", path=path, compressed_bytes=compressed_bytes
+        path = Path(file.name).replace(self._blobs / digest.hexdigest())
+        diff_id = f"sha256:{digest.hexdigest()}"
+        if diff_id not in self.layers:
+            layer = StoredLayer(diff_id=diff_id, path=path, compressed_bytes=compressed_bytes)
+            self.layers[diff_id] = layer
+            self._on_layer(layer)
+
+
+def add_document(name: str, raw: bytes, names: dict[str, str], documents: dict[str, bytes]) -> None:
+    """Keep a file's content by digest, and its digest by name, if it is JSON."""
+    with suppress(ValueError, RecursionError):
+        json.loads(raw)
+        digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        names[name.removeprefix("./")] = digest
+        documents[digest] = raw
+
+
+def open_layer(stream: BufferedReader) -> IO[bytes] | None:
+    """Open the plain tar behind `stream`, by its content; None when it is not a layer."""
+    head = stream.peek(tarfile.BLOCKSIZE)[: tarfile.BLOCKSIZE]
+    if head.startswith(GZIP_MAGIC):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
+    if head.startswith(ZSTD_MAGIC):
+        unpacker = zstandard.ZstdDecompressor()
+        return unpacker.stream_reader(
+            cast(IO[bytes], stream), read_across_frames=True, closefd=False
         )
+    return stream if _is_tar(head) else None
 
 
-def changed(diff_id: str) -> InspectError:
-    """A layer whose bytes are not the ones it is named by."""
-    return InspectError(
-        f"layer {diff_id} has been changed since it was made",
-        advice="build or pull the image again",
-    )
-
-
-def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Every member of a tar in order, each dropped from memory once passed."""
-    while (member := archive.next()) is not None:
-        yield member
-        archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all headers otherwise
+def _is_tar(head: bytes) -> bool:
+    """Tell whether a block is a valid tar header, or the end mark of an empty tar."""
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # missing in typeshed
+        return True
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _expect_end(rest: IO[bytes]) -> None:
-    """Read on after an archive's end.
+    """Read on after an archive's end; raise tarfile.ReadError with the engine's reason.
 
     An engine that fails while it saves has answered 200 by then: it ends the archive in good order,
-    without most of it, and writes its reason after that. Raises tarfile.ReadError with it.
+    without most of it, and writes its reason after that.
     """
-    said = b""
+    tail = b""
     while chunk := rest.read(CHUNK_BYTES):
-        said = said or chunk.strip(b"\0")
-    reason = _REASON.match(said)
+        tail = tail or chunk.strip(b"\0")
+    reason = _REASON.match(tail)
     if reason:
         raise tarfile.ReadError(reason[1].decode(errors="replace"))
 
 
-def write_docker_archive(
-    out: IO[bytes], reference: str, image: ArchivedImage, layers: Sequence[ReadableLayer]
-) -> None:
-    """One image as `docker save` writes it: layers in the order given, never in random order."""
-    names = {layer.diff_id: f"{layer.diff_id.removeprefix('sha256:')}.tar" for layer in layers}
-    manifest = [
-        {
-            "Config": "config.json",
-            "RepoTags": [reference],
-            "Layers": [names[layer.diff_id] for layer in layers],
-        }
-    ]
-    with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:
-        tar.copybufsize = CHUNK_BYTES  # type: ignore[attr-defined]  # an option since 3.7
-        for layer in {layer.diff_id: layer for layer in layers}.values():
-            content = cast(IO[bytes], _Stream(layer.tar()))
-            _add(tar, names[layer.diff_id], layer.tar_bytes(), content)
-        _add(tar, "config.json", len(image.config), BytesIO(image.config))
-        raw = json.dumps(manifest).encode()
-        _add(tar, "manifest.json", len(raw), BytesIO(raw))
+def _descriptor(kind: str, digest: str, size: int) -> Mapping[str, Any]:
+    return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest, "size": size}
 
 
 def _add(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
     member = tarfile.TarInfo(name)
     member.size = size
     tar.addfile(member, content)
-
-
-class _Stream:
-    """What comes in pieces, as a file."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = bytearray()
-
-    def read(self, size: int) -> bytes:
-        """So many bytes, fewer at the end."""
-        while len(self._rest) < size and (piece := next(self._pieces, None)) is not None:
-            self._rest += piece
-        taken = bytes(self._rest[:size])
-        del self._rest[:size]
-        return taken
-
-
-def _is_json(raw: bytes) -> bool:
-    try:
-        json.loads(raw)
-    except ValueError:
-        return False
-    return True
 
 
 def _unreadable(error: Exception, directory: Path) -> InspectError:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onegig.images.releases import release_of
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity, package_text
 
@@ -13,14 +12,16 @@ SCHEMA_VERSION = 2
 MOST_REPORT_BYTES = 64 * 1024**2
 MOST_TITLE = 120
 IMAGE_CONFIG = "image config"  # where a finding is in no file
-ARCHIVE = "image.tar"
+TARGET = "image"  # the name of the layout that trivy is given
 JAVA = "jar"  # a result's type
 OS_PACKAGES = "os-pkgs"  # a result's class
+_BY_MAJOR = frozenset(("alma", "amazon", "centos", "debian", "fedora", "oracle", "redhat", "rocky"))
+_LONGEST_MAJOR = 5  # digits; more are a date
 _Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Report:
     """What a report says; findings are ordered, the gravest first."""
 
     findings: tuple[Finding, ...]
@@ -28,7 +29,7 @@ class Found:
     has_java: bool = False  # archives that it knows
 
 
-def parse(report: bytes) -> Found | Unknown:
+def parse(report: bytes) -> Report | Unknown:
     """What the report says. Keys we do not know are fine; one that is missing or odd is not."""
     try:
         document = _document(report)
@@ -37,11 +38,24 @@ def parse(report: bytes) -> Found | Unknown:
         packages = {one for result in results for one in _packages(result, system)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         return Unknown(reason=f"trivy wrote a report that cannot be read: {_short(error)}")
-    return Found(
+    return Report(
         findings=tuple(sorted(findings, key=_order)),
         packages=tuple(sorted(packages)),
         has_java=any(result.get("Type") == JAVA for result in results),
     )
+
+
+def release_of(family: str, name: str) -> str:
+    """Return such as "alpine 3.23" for "alpine" and "3.23.0"; the family where it has no releases.
+
+    trivy's database has advisories for Alpine 3.23, Debian 13 or Ubuntu 24.04: smaller steps
+    (3.23.1, 13.2) and the dates of distributions without releases change nothing. This is how its
+    detectors look them up (github.com/aquasecurity/trivy, pkg/detector/ospkg).
+    """
+    number = (name.split() or [""])[0].split(".")
+    if not number[0] or len(number[0]) > _LONGEST_MAJOR:
+        return family
+    return f"{family} {'.'.join(number[: 1 if family in _BY_MAJOR else 2])}"
 
 
 def _document(report: bytes) -> _Object:
@@ -59,7 +73,7 @@ def _system(document: _Object) -> str:
 
 def _findings(result: _Object, system: str) -> Iterator[Finding]:
     place = _text(result, "Target")
-    place = IMAGE_CONFIG if place == ARCHIVE else place
+    place = IMAGE_CONFIG if place == TARGET else place
     for one in _objects(result, "Vulnerabilities"):
         yield _vulnerability(one, _owner(result, system))
     for one in _objects(result, "Secrets"):

@@ -82,15 +82,6 @@ class Fix:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parity:
-    """dive's three numbers by our own computation (formulas: images/accounts/parity.py)."""
-
-    efficiency: float
-    wasted_bytes: int
-    user_wasted_share: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Accounting:
     """One image. live + dead by fate = the sum of its layers' bytes, exactly.
 
@@ -107,7 +98,6 @@ class Accounting:
     parts: tuple[Part, ...]  # by cause, largest first; their bytes add up to live_bytes
     fixes: tuple[Fix, ...]  # largest first
     eliminable_bytes: int  # dead bytes and what the fixes save, nothing twice
-    parity: Parity
     remark: str = ""  # why dive and this account disagree, in one line
     base_layers: int | None = None  # that came with FROM; None: not known
     base_dead_bytes: int = 0  # of all dead bytes those that came with FROM
@@ -150,8 +140,7 @@ class Duplicate:
 class LargeFile:
     """A file that an image on another machine may hold once more.
 
-    `content` names what is in it: the engine's CRC-64 of it, or BLAKE2b (16 bytes) where the engine
-    told none; in hexadecimal. Files that are equal in this and in length are the same.
+    `content` names what is in it: BLAKE2b (16 bytes), in hexadecimal.
     """
 
     path: str
@@ -179,6 +168,7 @@ IMAGES_SCHEMA = "onegig/images/1"
 NOT_BUILT = Skipped(reason="not built from nothing here")
 NOT_ACCOUNTED = Skipped(reason="not accounted for")
 NOT_SCANNED = Skipped(reason="not scanned")
+NOT_WEIGHED = Skipped(reason="only compressing it would tell (`--weigh`)")
 NOT_LISTED = Skipped(reason="only of a part of a stack")
 
 
@@ -193,7 +183,7 @@ class Layer:
     diff_id: str
     chain_id: str
     size_bytes: int  # content of regular files, as the engine counts a layer
-    compressed_bytes: int  # what a pull moves: as it came compressed, else through gzip -6
+    compressed_bytes: int | Missing  # what a pull moves; when weighed: through gzip -6
     instruction: str  # from the image's history
 
 
@@ -231,7 +221,7 @@ class Image:
     services: tuple[str, ...]
     architecture: str
     size_bytes: int  # sum over layers of size_bytes, as `docker image ls` prints
-    compressed_bytes: int
+    compressed_bytes: int | Missing  # what a pull moves; known where it is of every layer
     own_bytes: int  # layers no other image of the stack has
     shared_bytes: int  # size_bytes - own_bytes
     base: str  # "official" or what the image's `onegig.base` label says

@@ -14,9 +14,7 @@ from onegig.images.archive import Archive
 from onegig.images.bases import base_evidence
 from onegig.images.cache import open_cache
 from onegig.images.fixes import place_fixes
-from onegig.images.inspect import inspect_images
-from onegig.images.inspected import inspect_others
-from onegig.images.reading.source import Engine as EngineSource
+from onegig.images.inspect import inspect_images, inspect_others
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.stack import Stack
@@ -31,6 +29,7 @@ def inspect(
     inspected: Sequence[ImagesReport] = (),
     *,
     update_database: bool = False,
+    weigh: bool = False,
     is_part: bool = False,
     build_files: Mapping[str, BuildFile] | None = None,
 ) -> ImagesReport | Missing:
@@ -48,12 +47,13 @@ def inspect(
             inspection = inspect_others(
                 inspected,
                 users,
-                engine=EngineSource(engine.client),
+                engine=engine.images,
                 cache=open_cache(say),
                 environment=environment,
                 progress=say,
                 scanner=scanner,
                 is_part=is_part,
+                weigh=weigh,
                 evidence_of=lambda one: base_evidence(one, files.get(one.reference), bases),
             )
         except InspectError as error:
@@ -91,7 +91,7 @@ def with_places(
 
 
 def inspect_archive(
-    path: Path, progress: Progress, *, update_database: bool = False
+    path: Path, progress: Progress, *, update_database: bool = False, weigh: bool = False
 ) -> ImagesReport | Missing:
     """Return what is in the images of an archive or layout; Unknown if one cannot be read."""
     archive = Archive(path)
@@ -106,6 +106,7 @@ def inspect_archive(
             environment=without_engine(archive.bases),
             progress=say,
             scanner=scanner,
+            weigh=weigh,
         )
     if inspection.problems:
         return Unknown(reason="; ".join(inspection.problems))

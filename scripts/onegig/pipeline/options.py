@@ -22,6 +22,7 @@ class Options:
     rate: float | None = None
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
+    weigh: bool = False  # compress layers to learn what a pull moves
     inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
     settings_commit: str | None = None  # whose settings of linters count; None: as they are here
     typed: str = ""  # the command line as it was typed; "" where a job runs it
@@ -52,4 +53,6 @@ class Options:
                 words += [name, plain_number(value)]
         if self.update_database:
             words += ["--update-database"]
+        if self.weigh:
+            words += ["--weigh"]
         return shlex.join(words)

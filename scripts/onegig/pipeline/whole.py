@@ -60,6 +60,7 @@ def attempt(options: Options, progress: Progress) -> Attempt:
                 progress,
                 inspected,
                 update_database=update,
+                weigh=options.weigh,
                 build_files=read_build_files(stack),
             )
             images = with_places(found, stack, options.settings_commit)

@@ -101,5 +101,5 @@ def _instruction(image: Image, at: int) -> str:
     return image.layers[at].instruction if at < len(image.layers) else "unknown"
 
 
-def _mb(value: int) -> str:
+def _mb(value: int | Missing) -> str:
     return words.tenths(value, Convention.STORAGE)

@@ -168,5 +168,5 @@ def _table(
 _name: Callable[[Image], str] = accounts.image_name
 
 
-def _mb(value: int) -> str:
+def _mb(value: int | Missing) -> str:
     return words.tenths(value, Convention.STORAGE)

@@ -1,6 +1,6 @@
 """Before and after another Dockerfile, side by side, as text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from textwrap import indent
 
 from onegig.model.images import Accounting, Boot, Cause, Image, Side, Trial
@@ -32,10 +32,12 @@ def _rows(trial: Trial) -> Iterator[tuple[str, str, str, str]]:
     if any(side.image.base != FROM_REGISTRY for side in (before, after)):
         yield "base made", plain(before.image.base), plain(after.image.base), ""
     yield _sizes("image", before.image.size_bytes, after.image.size_bytes)
-    yield _sizes("to pull", before.image.compressed_bytes, after.image.compressed_bytes)
+    pulled = before.image.compressed_bytes, after.image.compressed_bytes
+    yield _measured("to pull", *pulled, words.storage)
     yield "layers", str(len(before.image.layers)), str(len(after.image.layers)), ""
     yield from _causes(before.image, after.image)
-    yield _memory(before.boot.rss_bytes, after.boot.rss_bytes)
+    used = before.boot.rss_bytes, after.boot.rss_bytes
+    yield _measured("memory (RSS)", *used, words.memory)
     yield "health check", _health(before.boot), _health(after.boot), ""
 
 
@@ -62,11 +64,15 @@ def _sizes(name: str, before: int, after: int) -> tuple[str, str, str, str]:
     return name, words.storage(before), words.storage(after), _change(before, after)
 
 
-def _memory(before: int | Missing, after: int | Missing) -> tuple[str, str, str, str]:
-    shown = words.memory_or_missing(before), words.memory_or_missing(after)
-    if isinstance(before, Missing) or isinstance(after, Missing):
-        return "memory (RSS)", *shown, ""
-    return "memory (RSS)", *shown, _change(before, after)
+def _measured(
+    name: str, before: int | Missing, after: int | Missing, show: Callable[[int], str]
+) -> tuple[str, str, str, str]:
+    if isinstance(before, int) and isinstance(after, int):
+        return name, show(before), show(after), _change(before, after)
+    first, second = (
+        show(one) if isinstance(one, int) else words.missing(one) for one in (before, after)
+    )
+    return name, first, second, ""
 
 
 def _change(before: int, after: int) -> str:

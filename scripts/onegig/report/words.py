@@ -36,10 +36,13 @@ def storage(value_bytes: int, *, down: bool = False) -> str:
 
 
 def tenths(
-    value_bytes: int | None, convention: Convention = Convention.MEMORY, *, down: bool = False
+    value_bytes: int | Missing | None,
+    convention: Convention = Convention.MEMORY,
+    *,
+    down: bool = False,
 ) -> str:
-    """MB with one decimal and no unit, for columns of figures; a dash for None."""
-    if value_bytes is None:
+    """Return MB with one decimal and no unit, for columns of figures; a dash for none."""
+    if not isinstance(value_bytes, int):
         return DASH
     exact = Decimal(value_bytes) / convention.mb
     return f"{exact.quantize(Decimal('0.1'), ROUND_FLOOR if down else ROUND_CEILING):,}"
