@@ -16,7 +16,6 @@ from onegig.model.images import (
     Image,
     ImagesReport,
     Layer,
-    Parity,
     Part,
     SizedPath,
 )
@@ -74,7 +73,6 @@ def make_accounting(layers: Sequence[Layer]) -> Accounting:
             ),
         ),
         eliminable_bytes=BYTECODE + GONE + OVERWRITTEN,
-        parity=Parity(efficiency=0.9862, wasted_bytes=310 * KB, user_wasted_share=0.021),
         remark="dive does not see 0.21 MB that went with their directory",
         base_layers=2,
         base_dead_bytes=OVERWRITTEN,

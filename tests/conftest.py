@@ -13,7 +13,7 @@ settings.register_profile("onegig", deadline=None)  # a busy machine is no failu
 settings.load_profile("onegig")
 
 GOLDEN = Path(__file__).parent / "golden"
-pytest_plugins = ["workers"]
+pytest_plugins = ["workers", "fake_engine"]
 collect_ignore = ["end_to_end"]  # minutes of whole runs: only when named on the command line
 
 

@@ -8,7 +8,7 @@ from factories import make_environment
 from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.reading.source import ImageSource
+from onegig.images.spool import ImageSource
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
 
@@ -16,7 +16,10 @@ NO_DIVE = Unknown(reason="not asked")
 
 
 def look(
-    source: ImageSource, *references: str, program: dive.Program | Unknown = NO_DIVE
+    source: ImageSource,
+    *references: str,
+    program: dive.Program | Unknown = NO_DIVE,
+    weigh: bool = False,
 ) -> Inspection:
     """Inspected with an empty cache."""
     with TemporaryDirectory() as folder:
@@ -27,6 +30,7 @@ def look(
             environment=make_environment(),
             progress=lambda _line: None,
             program=program,
+            weigh=weigh,
         )
 
 

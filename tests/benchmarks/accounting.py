@@ -29,12 +29,12 @@ from docker import DockerClient
 from made_images import PARTS
 from onegig.engine import engine as engines
 from onegig.engine.engine import connect
-from onegig.engine.images import EngineImage
+from onegig.engine.images import EngineImage, Images
 from onegig.images import dive, examine
 from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.reading.source import Engine, ImageSource
+from onegig.images.spool import ImageSource
 from onegig.model.measured import Unknown
 from onegig.process import run
 
@@ -127,19 +127,19 @@ def ways_of(
             run([program.path, name, "--json", str(report)], timeout_seconds=1200)
 
     kept = folder / "kept"
-    look(Engine(client), references, kept)
+    look(Images(client), references, kept)
     return {
         "dive, from the engine": lambda: ask_dive([f"docker://{one}" for one in references]),
         "dive, from an archive": lambda: ask_dive([f"docker-archive://{one}" for one in archives]),
-        "onegig, from the folders": lambda: cold(Engine(client), references),
+        "onegig, from the folders": lambda: cold(Images(client), references),
         "onegig, docker save": lambda: cold(SavingEngine(client), references),
         "onegig, from an archive": from_archives,
-        "onegig, folders, weighed": lambda: cold(Engine(client), references, weighing=True),
-        "onegig, warm": lambda: look(Engine(client), references, kept),
+        "onegig, folders, weighed": lambda: cold(Images(client), references, weighing=True),
+        "onegig, warm": lambda: look(Images(client), references, kept),
     }
 
 
-class SavingEngine(Engine):
+class SavingEngine(Images):
     """An engine whose folders are not ours to read."""
 
     def unpacked(self, image: EngineImage) -> None:

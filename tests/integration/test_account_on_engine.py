@@ -7,8 +7,6 @@ come as it makes them of instructions, some chosen for what they do, the others 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -17,17 +15,10 @@ from docker.errors import ImageNotFound
 
 from container_files import Content, export, live
 from odd_image import LINKED, NAMES, STEPS, build_odd
-from onegig.images import dive
-from onegig.images.account import account
-from onegig.images.accounts.parity import dive_numbers
+from onegig.engine.images import Images
 from onegig.images.layer import Kind
-from onegig.images.manifests import ArchivedImage
-from onegig.images.reading.contents import settle
-from onegig.images.reading.index_unpacked import index_unpacked
-from onegig.images.reading.source import Engine
-from onegig.images.spool import write_docker_archive
-from onegig.model.images import Dive, Fate, Parity
-from saved_image import SavedImage, read_saved, unread
+from onegig.model.images import Fate
+from saved_image import SavedImage, read_saved
 
 pytestmark = pytest.mark.engine
 
@@ -68,7 +59,7 @@ def built(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
     more = [f"{step} true" for step in random_steps(Random("a container's files"), RANDOM_STEPS)]
     build_odd(TAG, tmp_path_factory.mktemp("context"), more=more)
     try:
-        yield read_saved(Engine(client), TAG, folder)
+        yield read_saved(Images(client), TAG, folder)
     finally:
         with suppress(ImageNotFound):
             client.images.remove(TAG, force=True)
@@ -143,36 +134,3 @@ def test_hard_links_keep_their_content(built: SavedImage) -> None:
     """`rm` took one of three names, the directory of another went: the 15,000 bytes are left."""
     sizes = {entry.path: entry.size for _, entry in built.account.live}
     assert sizes["o/kept/link"] == 15_000
-
-
-def test_the_engines_folders_hold_the_same_layers(client: DockerClient, built: SavedImage) -> None:
-    engine = Engine(client)
-    unpacked = engine.unpacked(engine.image(TAG))
-    if unpacked is None:
-        pytest.skip("the engine's folders are not here, not overlay2, or not ours to read")
-    layers = {layer.diff_id: layer for layer in unpacked.layers}
-    found = {diff_id: index_unpacked(layer) for diff_id, layer in layers.items()}
-    assert None not in found.values()
-    settled, faults = settle([index for index in found.values() if index], layers)
-    assert faults == {}
-    for saved in built.index:
-        ours = settled[saved.diff_id]
-        assert ours.contents == saved.contents
-        assert unread(ours) == unread(saved)
-        for one, theirs in zip(ours.entries, saved.entries, strict=True):
-            assert one.digest in (b"", theirs.digest)
-    assert account([settled[saved.diff_id] for saved in built.index]).dead == built.account.dead
-
-
-def test_dives_numbers_are_equal(built: SavedImage, tmp_path: Path) -> None:
-    program = dive.find()
-    assert isinstance(program, dive.Program), program
-    image = ArchivedImage(digests=frozenset(), config=built.config, diff_ids=())
-    write = partial(write_docker_archive, reference=TAG, image=image, layers=built.stored)
-    found = dive.analyse(program, write, tmp_path)
-    assert isinstance(found, Dive), found
-    assert dive_numbers(built.index) == Parity(
-        efficiency=found.efficiency,
-        wasted_bytes=found.wasted_bytes,
-        user_wasted_share=found.user_wasted_share,
-    )

@@ -9,6 +9,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.dockerfiles.stages import BuildFile
+from onegig.engine.images import Images
 from onegig.images.bases import (
     NAME_LABEL,
     NOTHING_KNOWN,
@@ -16,7 +17,6 @@ from onegig.images.bases import (
     base_evidence,
     count_base_layers,
 )
-from onegig.images.reading.source import Engine
 from onegig.images.spool import Spool
 from onegig.process import run
 from registry import registry
@@ -82,9 +82,9 @@ def count(client: DockerClient, tmp_path: Path) -> Callable[..., int]:
     """How many layers of an image are its base's, by what is known, or by `evidence` instead."""
 
     def layers(name: str, file: BuildFile | None = None, evidence: Evidence | None = None) -> int:
-        engine = Engine(client)
+        engine = Images(client)
         image = engine.image(name)
-        known = base_evidence(image, file, Engine(client)) if evidence is None else evidence
+        known = base_evidence(image, file, Images(client)) if evidence is None else evidence
         spool = Spool(tmp_path, lambda _layer: None)
         with engine.save([image.image_id]) as stream:
             spool.add(stream)
@@ -100,8 +100,8 @@ Build, Count = Callable[..., str], Callable[..., int]
 def test_the_base_is_on_the_engine(client: DockerClient, build: Build, count: Count) -> None:
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
-    image = Engine(client).image(WEB)
-    assert base_evidence(image, FILE, Engine(client)) == Evidence(layers=OF_THE_BASE)
+    image = Images(client).image(WEB)
+    assert base_evidence(image, FILE, Images(client)) == Evidence(layers=OF_THE_BASE)
     assert count(WEB, FILE) == OF_THE_BASE
     assert count(WEB, evidence=NOTHING_KNOWN) == GUESS
 
@@ -112,7 +112,7 @@ def test_the_base_is_there_in_another_version(
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
     build(BASE, PLATFORM.replace("1.2.3", "1.10.0"))
-    known = base_evidence(Engine(client).image(WEB), FILE, Engine(client))
+    known = base_evidence(Images(client).image(WEB), FILE, Images(client))
     assert known.layers is None
     assert count(WEB, evidence=Evidence(history=known.history)) == OF_THE_BASE
     assert count(WEB, FILE) == OF_THE_BASE
@@ -124,7 +124,7 @@ def test_the_base_is_gone_and_the_dockerfile_is_known(
     build(BASE, PLATFORM)
     build(WEB, OWN, BASE=BASE)
     client.images.remove(BASE, force=True)
-    known = base_evidence(Engine(client).image(WEB), FILE, Engine(client))
+    known = base_evidence(Images(client).image(WEB), FILE, Images(client))
     assert known == Evidence(added=known.added)
     assert count(WEB, FILE) == OF_THE_BASE
     edited = BuildFile(text=OWN.replace("exec-form", "another"), arguments=FILE.arguments)
@@ -158,7 +158,7 @@ def test_of_an_image_that_nothing_here_builds_a_label_names_the_base(
 
 
 def test_what_the_engine_lacks_or_refuses_is_not_there(client: DockerClient) -> None:
-    bases = Engine(client)
+    bases = Images(client)
     for reference in ("onegig-test-nowhere:1", "No Name", "", "a@sha256:1"):
         assert bases.diff_ids(reference) == ()
         assert bases.history(reference) == ()

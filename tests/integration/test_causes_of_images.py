@@ -8,9 +8,9 @@ import pytest
 from docker import DockerClient
 
 from onegig.engine import engine as engines
+from onegig.engine.images import Images
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.reading.source import Engine
 from onegig.model.images import Accounting, Cause
 from onegig.model.measured import Unknown
 from onegig.process import run
@@ -39,7 +39,7 @@ def accounting(client: DockerClient, tmp_path: Path) -> Callable[[str], Accounti
     def account(reference: str) -> Accounting:
         inspection = inspect_images(
             {reference: (reference,)},
-            engine=Engine(client),
+            engine=Images(client),
             cache=Cache(tmp_path / "cache"),
             environment=engines.Engine(client).describe((reference,)),
             progress=lambda line: None,

@@ -16,8 +16,8 @@ from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
 from made_tars import tar_of
+from onegig.engine.images import Images
 from onegig.images.archive import Archive
-from onegig.images.reading.source import Engine
 from onegig.model.images import Accounting
 from onegig.process import run
 from saved_image import read_saved
@@ -101,7 +101,7 @@ def loader(store: Store, tmp_path: Path) -> Loader:
 def test_an_image(make: Callable[[Layout], Descriptor], store: Store, loader: Loader) -> None:
     top = make(layout := Layout())
     loader.load(layout, top)
-    image = look_at(Engine(store.client), NAME)
+    image = look_at(Images(store.client), NAME)
     assert (image.image_id, image.architecture) == (top["digest"], OWN)
     assert [layer.diff_id for layer in image.layers] == [digest(layer) for layer in OURS]
     assert [layer.size_bytes for layer in image.layers] == [8000, 100, 0]
@@ -112,7 +112,7 @@ def test_an_image(make: Callable[[Layout], Descriptor], store: Store, loader: Lo
 
 def test_an_image_of_another_platform(store: Store, loader: Loader) -> None:
     loader.load(layout := Layout(), layout.index(other(layout)))
-    image = look_at(Engine(store.client), NAME)
+    image = look_at(Images(store.client), NAME)
     assert (image.architecture, image.size_bytes) == (OTHER, 7000)
 
 
@@ -120,7 +120,7 @@ def test_a_layer_that_comes_twice_and_one_of_nothing(store: Store, loader: Loade
     layout = Layout()
     layers = [OURS[0], OURS[1], OURS[0], bytes(1024)]
     loader.load(layout, layout.image(layers, ["gzip", "zstd", "gzip", "gzip"], architecture=OWN))
-    image = look_at(Engine(store.client), NAME)
+    image = look_at(Images(store.client), NAME)
     assert [layer.size_bytes for layer in image.layers] == [8000, 100, 8000, 0]
     assert isinstance(image.accounting, Accounting)
     assert image.accounting.live_bytes == 8000
@@ -130,7 +130,7 @@ def test_a_layer_that_comes_twice_and_one_of_nothing(store: Store, loader: Loade
 @pytest.mark.parametrize("form", ["gzip", "zstd", "frames"])
 def test_the_bytes_to_pull_are_those_of_the_blobs(form: str, store: Store, loader: Loader) -> None:
     loader.load(layout := Layout(), own(layout, form, form, form))
-    image = look_at(Engine(store.client), NAME)
+    image = look_at(Images(store.client), NAME)
     _, compress = FORMS[form]
     sizes = [len(compress(layer)) for layer in OURS]
     assert [layer.compressed_bytes for layer in image.layers] == sizes
@@ -141,7 +141,7 @@ def test_the_bytes_to_pull_are_those_of_the_blobs(form: str, store: Store, loade
 def test_a_layer_of_another_tool(
     layer: bytes, form: str, store: Store, loader: Loader, tmp_path: Path
 ) -> None:
-    layout, engine = Layout(), Engine(store.client)
+    layout, engine = Layout(), Images(store.client)
     path = loader.load(layout, layout.image([BELOW, layer, ABOVE], [form] * 3, architecture=OWN))
     before = Archive(path)
     (reference,) = before.references
@@ -153,7 +153,7 @@ def test_a_layer_of_another_tool(
 def test_what_the_engine_cannot_save_is_an_error(store: Store, loader: Loader) -> None:
     """Engine 26 can't where the only entry of an index is an index; should one, it is whole."""
     loader.load(layout := Layout(), layout.index(layout.index(own(layout))))
-    found = look(Engine(store.client), NAME)
+    found = look(Images(store.client), NAME)
     if found.problems:
         assert found.report.images == ()
         assert "the engine could not save the image" in found.problems[0]
@@ -182,14 +182,14 @@ def test_damage_is_an_error(
     layout = Layout()
     layer = tar_of(("noise", tarfile.REGTYPE, os.urandom(5000), ""))
     loader.load(layout, layout.image([layer], [form], architecture=OWN))
-    assert look_at(Engine(store.client), NAME).size_bytes == 5000
+    assert look_at(Images(store.client), NAME).size_bytes == 5000
     blob = FORMS[form][1](layer)
     path = blob_of(client, store, digest(blob))
     assert path.read_bytes() == blob
     path.unlink()
     if damage:
         path.write_bytes(damage(blob))
-    found = look(Engine(store.client), NAME)
+    found = look(Images(store.client), NAME)
     assert found.report.images == ()
     (problem,) = found.problems
     assert "the archive of images is damaged" in problem or "is not in the archive" in problem
@@ -205,7 +205,7 @@ def test_a_damaged_image_takes_no_other_with_it(
     path = blob_of(client, store, digest(layer))
     path.unlink()
     path.write_bytes(layer[:2000] + bytes([layer[2000] ^ 1]) + layer[2001:])
-    found = look(Engine(store.client), NAME, SMALL_IMAGE)
+    found = look(Images(store.client), NAME, SMALL_IMAGE)
     assert [image.reference for image in found.report.images] == [SMALL_IMAGE]
     (problem,) = found.problems
     assert problem.startswith(f"{NAME}: ")

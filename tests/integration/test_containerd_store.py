@@ -18,10 +18,10 @@ from containerd_engine import Store, containerd_engine
 from looked_at import content_of, look, look_at
 from odd_image import STEPS, build_odd
 from onegig.cli import main
+from onegig.engine.images import Images
 from onegig.images import dive
 from onegig.images.archive import Archive
-from onegig.images.reading.source import Engine
-from onegig.model.images import Accounting, Dive, Image, Parity
+from onegig.model.images import Accounting, Dive, Image
 from onegig.process import run
 from saved_image import read_saved
 from small_image import SMALL_IMAGE
@@ -60,7 +60,7 @@ def classic(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def expected(client: DockerClient, classic: str, program: dive.Program) -> Image:
     """What is said of it there."""
-    return look_at(Engine(client), classic, program)
+    return look_at(Images(client), classic, program)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def built(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_loaded_image_has_the_account_it_had(
     store: Store, expected: Image, program: dive.Program
 ) -> None:
-    found = look_at(Engine(store.client), CLASSIC, program)
+    found = look_at(Images(store.client), CLASSIC, program)
     assert content_of(found) == content_of(expected)
     assert isinstance(found.dive, Dive)
     assert found.image_id == store.client.images.get(CLASSIC).id != expected.image_id
@@ -116,7 +116,7 @@ def test_a_compressed_image_has_the_same_account(
     program: dive.Program,
 ) -> None:
     reference = packed[compression].reference
-    found = look_at(Engine(store.client), reference, program)
+    found = look_at(Images(store.client), reference, program)
     assert content_of(found) == content_of(expected)
     assert found.image_id == store.client.images.get(reference).id
 
@@ -126,7 +126,7 @@ def test_the_bytes_to_pull_are_those_of_the_blobs(
     compression: str, store: Store, packed: dict[str, Packed]
 ) -> None:
     made = packed[compression]
-    found = look_at(Engine(store.client), made.reference)
+    found = look_at(Images(store.client), made.reference)
     assert [layer.compressed_bytes for layer in found.layers] == blob_sizes(made.archive)
 
 
@@ -149,7 +149,7 @@ def test_an_archive_of_buildx_has_the_same_account(
     compression: str, packed: dict[str, Packed], expected: Image, program: dive.Program
 ) -> None:
     archive = Archive(packed[compression].archive)
-    assert archive.left_out == ("attestations, which are no images: 1",)
+    assert archive.left_out == ("attestations, which are not images: 1",)
     (reference,) = archive.references
     assert content_of(look_at(archive, reference, program)) == content_of(expected)
 
@@ -158,24 +158,20 @@ def test_the_live_files_of_what_it_builds_are_those_of_a_container(
     store: Store, built: str, tmp_path: Path
 ) -> None:
     exported = export(store.client, built, tmp_path / "files.tar")
-    assert live(read_saved(Engine(store.client), built, tmp_path).account, exported) == exported
+    assert live(read_saved(Images(store.client), built, tmp_path).account, exported) == exported
 
 
 def test_removals_in_what_it_builds_are_charged_to_their_steps(
     store: Store, built: str, program: dive.Program
 ) -> None:
-    image = look_at(Engine(store.client), built, program)
+    image = look_at(Images(store.client), built, program)
     assert isinstance(image.accounting, Accounting)
     assert isinstance(image.dive, Dive)
     killed = [0] * len(image.layers)
     for dead in image.accounting.dead:
         killed[dead.killer] += dead.bytes
     assert killed == [0, *(dying for _, dying in STEPS), 0]
-    assert image.accounting.parity == Parity(
-        efficiency=image.dive.efficiency,
-        wasted_bytes=image.dive.wasted_bytes,
-        user_wasted_share=image.dive.user_wasted_share,
-    )
+    assert image.accounting.remark == dive.explain_difference(image.dive, image.accounting)
 
 
 def test_what_it_builds_has_the_same_account_on_the_classic_store(
@@ -184,17 +180,17 @@ def test_what_it_builds_has_the_same_account_on_the_classic_store(
     run(["docker", "save", "--output", str(tmp_path / "saved.tar"), built], env=store.environment)
     run(["docker", "load", "--quiet", "--input", str(tmp_path / "saved.tar")])
     try:
-        found = look_at(Engine(client), built, program)
+        found = look_at(Images(client), built, program)
     finally:
         client.images.remove(built, force=True)
-    assert content_of(found) == content_of(look_at(Engine(store.client), built, program))
+    assert content_of(found) == content_of(look_at(Images(store.client), built, program))
 
 
 def test_images_inspected_together_share_their_layers(
     store: Store, built: str, packed: dict[str, Packed]
 ) -> None:
     compressed = [one.reference for one in packed.values()]
-    found = look(Engine(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
+    found = look(Images(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
     assert found.problems == ()
     layers = [layer for image in found.report.images for layer in image.layers]
     sizes = {layer.chain_id: layer.size_bytes for layer in layers}

@@ -13,11 +13,11 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from onegig.engine import engine as engines
+from onegig.engine.images import Images
 from onegig.errors import EngineError, InspectError
 from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.reading.source import Engine
 from onegig.images.spool import Spool
 from onegig.model.images import Dive, Image
 from onegig.process import run
@@ -92,7 +92,7 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[..., Inspection]:
     def look(*references: str) -> Inspection:
         return inspect_images(
             {reference: (reference,) for reference in references},
-            engine=Engine(client),
+            engine=Images(client),
             cache=Cache(tmp_path / "cache"),
             environment=engines.Engine(client).describe(references),
             progress=lambda line: None,
@@ -205,21 +205,21 @@ def test_two_images_of_one_stream_share_what_the_engine_shares(
 
 def test_an_image_that_is_not_there_says_what_to_do(client: DockerClient) -> None:
     with pytest.raises(InspectError, match="has no image onegig-test-nowhere:1") as caught:
-        Engine(client).image("onegig-test-nowhere:1")
+        Images(client).image("onegig-test-nowhere:1")
     assert "docker pull onegig-test-nowhere:1" in caught.value.advice
 
 
 def test_an_image_removed_meanwhile_is_an_error(client: DockerClient) -> None:
     gone = "sha256:" + "0" * 64
-    with pytest.raises(InspectError, match="could not save"), Engine(client).save([gone]):
+    with pytest.raises(InspectError, match="could not save"), Images(client).save([gone]):
         pass
 
 
 def test_an_engine_that_went_away_is_an_engine_error() -> None:
     client = DockerClient(base_url="tcp://127.0.0.1:1", version="1.45")
     with pytest.raises(EngineError, match="stopped answering"):
-        Engine(client).image("a:1")
-    with pytest.raises(EngineError), Engine(client).save(["a:1"]):
+        Images(client).image("a:1")
+    with pytest.raises(EngineError), Images(client).save(["a:1"]):
         pass
     client.close()
 
@@ -233,6 +233,6 @@ def test_what_the_docker_command_saves_reads_the_same(
     with (tmp_path / "saved.tar").open("rb") as file:
         spool.add(file)
     for reference in (built, loaded):
-        image = Engine(client).image(reference)
+        image = Images(client).image(reference)
         found: Any = json.loads(spool.find(image.image_id, image.diff_ids).config)
         assert tuple(found["rootfs"]["diff_ids"]) == image.diff_ids

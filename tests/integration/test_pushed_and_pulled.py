@@ -12,11 +12,11 @@ from docker.errors import ImageNotFound
 
 from onegig.config.stack import load_stack
 from onegig.engine import engine as engines
+from onegig.engine.images import Images
 from onegig.engine.pull import absent_images, pull_images
 from onegig.errors import BuildError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.reading.source import Engine
 from onegig.model.images import Image
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
@@ -55,7 +55,7 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]
     def look(name: str, cache: str) -> Image:
         found = inspect_images(
             {name: ()},
-            engine=Engine(client),
+            engine=Images(client),
             cache=Cache(tmp_path / cache),
             environment=engines.Engine(client).describe([name]),
             progress=lambda _line: None,

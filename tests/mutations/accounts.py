@@ -13,7 +13,6 @@ LEFT_OUT = {
     "package": "musl 1.2.5",
     "count": 3,
 }
-PARITY = {"efficiency": 1, "wasted_bytes": 0, "user_wasted_share": 0}
 _PARTS: dict[str, Change] = {
     "live bytes that are too few": account(live_bytes=1),
     "dead bytes that are too many": account(deleted_bytes=1),
@@ -42,7 +41,6 @@ _FIXES: dict[str, Change] = {
     "a fix of a layer that is not there": item("fixes", layer=4),
     "a fix without end": item("fixes", text="x" * 20_001),
     "more to eliminate than there is": account(eliminable_bytes=2**40),
-    "a parity of 101 %": account(parity={**PARITY, "efficiency": 1.01}),
     "a remark without end": account(remark="x" * 20_001),
 }
 _SCANS: dict[str, Change] = {

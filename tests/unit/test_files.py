@@ -29,7 +29,6 @@ from onegig.files import (
 from onegig.github.gate import find_dockerfiles
 from onegig.images import trivy
 from onegig.images.cache import open_cache
-from onegig.images.records import LayerRecord
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
 from onegig.paths import absolute, from_here, shown
@@ -41,7 +40,7 @@ Write = Callable[[Path, str], None]
 WRITERS = (write_file, write_new_file, append_file)
 PRECIOUS = "not to be written over"
 DIGEST = "sha256:" + "a" * 64
-RECORD = LayerRecord(size_bytes=1, compressed_bytes=1)
+WEIGHT = 1
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give folders away")
 
@@ -278,7 +277,7 @@ def test_what_can_not_be_written_says_so(checkout: Path) -> None:
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache, with a layer in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    open_cache(pytest.fail).keep_layer(DIGEST, RECORD)
+    open_cache(pytest.fail).keep_weight(DIGEST, WEIGHT)
     return tmp_path / "cache"
 
 
@@ -302,7 +301,7 @@ def test_a_cache_of_our_own_is_read_and_others_may_not_look(base: Path) -> None:
     assert distrust(base / "none") == ""  # what is not there yet is not distrusted
     make_private(base / "none/deep")
     assert distrust(base / "none/deep") == ""
-    assert open_cache(pytest.fail).layer(DIGEST) == RECORD
+    assert open_cache(pytest.fail).weight(DIGEST) == WEIGHT
     assert {oct(path.stat().st_mode)[-3:] for path in (base, base / "onegig")} == {"700"}
 
 
@@ -313,9 +312,9 @@ def test_a_planted_cache_is_neither_read_nor_written(base: Path, part: str, how:
     spoil(base / part, how)
     said: list[str] = []
     cache = open_cache(said.append)
-    assert cache.layer(DIGEST) is None
+    assert cache.weight(DIGEST) is None
     before = sorted(base.rglob("*"))
-    cache.keep_layer("sha256:" + "b" * 64, RECORD)
+    cache.keep_weight("sha256:" + "b" * 64, WEIGHT)
     cache.prune()
     assert sorted(base.rglob("*")) == before
     assert len(said) == 1
@@ -347,8 +346,8 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError))
     assert cache_folder() == Path(os.devnull)
     cache = open_cache(lambda _text: None)
-    cache.keep_layer(DIGEST, RECORD)
-    assert cache.layer(DIGEST) is None
+    cache.keep_weight(DIGEST, WEIGHT)
+    assert cache.weight(DIGEST) is None
 
 
 def test_paths_in_a_linked_folder_are_named_as_the_shell_names_them(

@@ -113,7 +113,7 @@ def index_layer(diff_id: str, path: Path) -> LayerIndex:
             file.seek(tar.offset)  # tarfile takes a damaged header for the end
             if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
                 raise tarfile.ReadError("what follows the last entry is not a header")
-    except FAULTS as error:
+    except (*FAULTS, ValueError) as error:
         raise InspectError(f"layer {diff_id} is not a readable tar: {error}") from error
     return LayerIndex(diff_id=diff_id, entries=tuple(entries), contents=contents)
 

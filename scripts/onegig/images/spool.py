@@ -65,7 +65,7 @@ class Spool:
 
     def __init__(self, directory: Path, on_layer: Callable[[StoredLayer], None]) -> None:
         self._blobs = directory / "blobs" / "sha256"
-        self._blobs.mkdir(parents=True)
+        self._blobs.mkdir(parents=True, exist_ok=True)
         self._on_layer = on_layer
         self._refused: dict[str, InspectError] = {}
         self.layers: dict[str, StoredLayer] = {}

@@ -1,50 +1,22 @@
 """dive is asked, understood and never guessed for."""
 
-import io
 import json
 import math
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from onegig.images import dive
-from onegig.images.spool import Spool, write_docker_archive
-from onegig.model.images import Dive, WastedFile
+from onegig.model.images import Accounting, Dive, WastedFile
 from onegig.model.measured import Unknown
 
 
 def nothing(out: IO[bytes]) -> None:
     out.write(b"")
-
-
-def test_numbers_of_a_real_dive(
-    installed_dive: dive.Program,
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    tmp_path: Path,
-) -> None:
-    """By dive's formulas: sum of the smallest copies over the sum of all, all copies wasted."""
-    made = make_image(
-        [("kept", b"k" * 600), ("twice", b"a" * 100)],
-        [("twice", b"b" * 300)],
-    )
-    spool = Spool(tmp_path, lambda layer: None)
-    spool.add(io.BytesIO(archive([made], "gzip")))
-    image = spool.find(made.image_id, made.diff_ids)
-    layers = [spool.layers[one] for one in made.diff_ids]
-    write = partial(write_docker_archive, reference="a:1", image=image, layers=layers)
-    assert dive.analyse(installed_dive, write, tmp_path) == Dive(
-        version=installed_dive.version,
-        efficiency=700 / 1000,
-        wasted_bytes=400,
-        user_wasted_share=400 / 300,
-        worst=(WastedFile(path="/twice", copies=2, bytes=400),),
-    )
 
 
 def report(**image: Any) -> bytes:
@@ -159,3 +131,45 @@ def test_a_dive_that_does_not_run_is_unknown(
     path = Path(program("exit 127").path)
     monkeypatch.setattr(sys, "executable", str(path.with_name("python")))
     assert dive.find() == Unknown(reason=f"{path} does not run: dive failed with code 127")
+
+
+MB = 1_000_000
+UNSEEN = "it does not see what was removed with its directory"
+TWICE = "it counts every copy of a path, the one in use too"
+LEFT_OUT = (
+    "it leaves out files that a directory replaced, and what comes after a whiteout of nothing"
+)
+
+
+@pytest.mark.parametrize(
+    ("wasted", "dead", "with_directory", "remark"),
+    [
+        (0, 82, 82, f"dive finds 0 MB wasted, 82 MB are dead: {UNSEEN} (82 MB)"),
+        (50, 20, 0, f"dive finds 50 MB wasted, 20 MB are dead: {TWICE}"),
+        (
+            *(50, 80, 60),
+            f"dive finds 50 MB wasted, 80 MB are dead: {UNSEEN} (60 MB), and {TWICE}",
+        ),
+        (0, 20, 0, f"dive finds 0 MB wasted, 20 MB are dead: {LEFT_OUT}"),
+        (20, 20, 0, ""),
+        (20.05, 20, 0, ""),
+        (0, 0, 0, ""),
+    ],
+)
+def test_why_dive_and_the_account_disagree(
+    wasted: float, dead: int, with_directory: int, remark: str
+) -> None:
+    opinion = dive.parse(report(inefficientBytes=int(wasted * MB)), "1")
+    account = Accounting(
+        live_bytes=0,
+        overwritten_bytes=(dead - with_directory) * MB,
+        deleted_bytes=0,
+        deleted_with_directory_bytes=with_directory * MB,
+        metadata_bytes=0,
+        dead=(),
+        parts=(),
+        fixes=(),
+        eliminable_bytes=0,
+    )
+    assert dive.explain_difference(opinion, account) == remark
+    assert dive.explain_difference(Unknown(reason="no dive"), account) == ""

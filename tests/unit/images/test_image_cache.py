@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from onegig.images.cache import Cache, open_cache
-from onegig.images.records import ImageRecord, LayerRecord
+from onegig.images.cache import Cache, ImageRecord, open_cache
 from onegig.model.images import Dive, Layer, WastedFile
 from onegig.model.measured import Unknown
 
 IMAGE_ID = "sha256:" + "1" * 64
 DIFF_ID = "sha256:" + "2" * 64
 DAY = 24 * 3600
-BYTES = LayerRecord(size_bytes=2**40, compressed_bytes=7)
+BYTES = 2**40
 RECORD = ImageRecord(
     layers=(
         Layer(
@@ -50,9 +49,9 @@ def test_an_image_comes_back_as_it_was(cache: Cache, record: ImageRecord) -> Non
 
 
 def test_a_layer_comes_back_as_it_was(cache: Cache) -> None:
-    assert cache.layer(DIFF_ID) is None
-    cache.keep_layer(DIFF_ID, BYTES)
-    assert cache.layer(DIFF_ID) == BYTES
+    assert cache.weight(DIFF_ID) is None
+    cache.keep_weight(DIFF_ID, BYTES)
+    assert cache.weight(DIFF_ID) == BYTES
 
 
 def test_another_dive_or_other_layers_make_it_absent(cache: Cache) -> None:
@@ -86,58 +85,56 @@ def set_field(**changes: Any) -> Callable[[str], str]:
         lambda text: "\x00\xff",
         set_field(schema="another"),
         set_field(digest="sha256:another"),
-        set_field(layers=None),
-        set_field(layers=[{}]),
-        set_field(layers=[{**json.loads(json.dumps({"diff_id": DIFF_ID})), "size_bytes": "1"}]),
-        set_field(dive=None),
-        set_field(dive={"kind": "unknown"}),
-        set_field(size_bytes=-1),
+        set_field(record=None),
+        set_field(record={"layers": [{}], "dive": {"kind": "unknown", "reason": ""}}),
+        set_field(record={"layers": [], "dive": {"kind": "unknown"}}),
+        set_field(compressed_bytes="7"),
     ],
 )
 def test_a_damaged_or_foreign_entry_counts_as_absent_and_is_written_anew(
     cache: Cache, tmp_path: Path, damage: Callable[[str], str]
 ) -> None:
     cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
-    cache.keep_layer(DIFF_ID, BYTES)
+    cache.keep_weight(DIFF_ID, BYTES)
     whole = {path: path.read_text() for path in (tmp_path / "cache").iterdir()}
     for path, text in whole.items():
         path.write_text(damage(text))
-    found = (cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1"), cache.layer(DIFF_ID))
+    found = (cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1"), cache.weight(DIFF_ID))
     assert None in found
     assert all(one in (None, RECORD, BYTES) for one in found)
     cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
-    cache.keep_layer(DIFF_ID, BYTES)
+    cache.keep_weight(DIFF_ID, BYTES)
     assert {path: path.read_text() for path in (tmp_path / "cache").iterdir()} == whole
 
 
 def test_entries_unused_for_30_days_go_and_used_ones_stay(cache: Cache, tmp_path: Path) -> None:
     cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
-    cache.keep_layer(DIFF_ID, BYTES)
+    cache.keep_weight(DIFF_ID, BYTES)
     now = 10**9
     for path in (tmp_path / "cache").iterdir():
         os.utime(path, (now - 31 * DAY, now - 31 * DAY))
-    assert cache.layer(DIFF_ID) == BYTES  # used: its clock starts again
+    assert cache.weight(DIFF_ID) == BYTES  # used: its clock starts again
     cache.prune(now)
-    assert cache.layer(DIFF_ID) == BYTES
+    assert cache.weight(DIFF_ID) == BYTES
     assert cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1") is None
     cache.prune()
-    assert cache.layer(DIFF_ID) == BYTES
+    assert cache.weight(DIFF_ID) == BYTES
 
 
 def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = Cache(tmp_path / "file" / "cache")
-    cache.keep_layer(DIFF_ID, BYTES)
+    cache.keep_weight(DIFF_ID, BYTES)
     cache.prune()
-    assert cache.layer(DIFF_ID) is None
+    assert cache.weight(DIFF_ID) is None
 
 
 def test_the_cache_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    open_cache(pytest.fail).keep_layer(DIFF_ID, BYTES)
+    open_cache(pytest.fail).keep_weight(DIFF_ID, BYTES)
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/to/be/ignored")
-    open_cache(pytest.fail).keep_layer(DIFF_ID, BYTES)
+    open_cache(pytest.fail).keep_weight(DIFF_ID, BYTES)
     found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
     assert found == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}
 

@@ -1,17 +1,19 @@
 """When the database of Java archives is fetched, and what is scanned again then."""
 
-import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
-from onegig.images import scan, trivy
+from onegig.images import examine, trivy
 from onegig.images.cache import Cache
-from onegig.images.scans import scan_images
-from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.images.inspect import inspect_images
+from onegig.images.scan import VULNERABILITIES, LayOut
+from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.scan import Scan
 
 MADE = "2026-11-20T01:10:00Z"
@@ -28,20 +30,26 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which images were scanned, by a stand-in for trivy that knows archives by their name."""
     calls: list[str] = []
 
-    def scan(scanner: trivy.Scanner, write: scan.WriteArchive, directory: Path) -> Scan:
-        content = io.BytesIO()
-        write(content)
-        has_java = b"x.jar" in content.getvalue()
+    def scan(scanner: trivy.Scanner, lay_out: LayOut, directory: Path) -> Scan:
+        folder = Path(mkdtemp(dir=directory)) / "image"
+        lay_out(folder)
+
+        def blob(descriptor: dict[str, str]) -> bytes:
+            return (folder / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes()
+
+        (manifest,) = json.loads((folder / "index.json").read_text())["manifests"]
+        (layer,) = json.loads(blob(manifest))["layers"]
+        has_java = b"x.jar" in blob(layer)
         calls.append("java" if has_java else "c")
         return Scan(
             trivy_version=scanner.version,
             findings=(),
-            scanners=scan.VULNERABILITIES,
+            scanners=VULNERABILITIES,
             database=scanner.database,
             java_database=scanner.java_database if has_java else "",
         )
 
-    monkeypatch.setattr(scan, "scan", scan)
+    monkeypatch.setattr(examine, "scan", scan)
     return calls
 
 
@@ -62,6 +70,8 @@ def look(
     make_engine: Callable[..., Any],
     make_image: Callable[..., Any],
     scanned: list[str],
+    environment: Environment,
+    no_dive: Unknown,
     tmp_path: Path,
 ) -> Look:
     """The Java databases of the scans of an image with an archive, and of one without."""
@@ -69,14 +79,16 @@ def look(
     engine = make_engine(images)
 
     def run(scanner: trivy.Scanner) -> tuple[str | Missing, str | Missing]:
-        found = scan_images(
-            [engine.image(name) for name in images],
-            scanner,
-            source=engine,
+        found = inspect_images(
+            dict.fromkeys(images, ()),
+            engine=engine,
             cache=Cache(tmp_path / "cache"),
+            environment=environment,
             progress=lambda _line: None,
+            program=no_dive,
+            scanner=scanner,
         )
-        scans = [found[made.image_id] for made in images.values()]
+        scans = [image.scan for image in found.report.images]
         assert isinstance(scans[0], Scan)
         assert isinstance(scans[1], Scan)
         return scans[0].java_database, scans[1].java_database

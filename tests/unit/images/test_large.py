@@ -1,7 +1,6 @@
 """What a part of a stack lists of its files, so that other parts' images can be compared."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from onegig.images.large import FLOOR_BYTES, indexes_of, list_large
 from onegig.images.layer import Entry, Kind, LayerIndex
-from onegig.model.images import LargeFile, LargeFiles, LayerFiles
+from onegig.model.images import LargeFiles
 
 
 def file(path: str, size: int, content: str = "") -> Entry:
@@ -36,20 +35,6 @@ def test_contents_that_take_enough_with_all_their_copies_are_listed() -> None:
     )
     assert paths(found) == ["a:one", "b:x", "c:y"]
     assert found.at_least_bytes == FLOOR_BYTES
-
-
-def test_what_the_engine_says_of_a_content_names_it_before_its_digest() -> None:
-    both = replace(file("b", 9, "read"), checksum=b"noted...")
-    found = list_large([layer("a", file("a", 9, "read"), both)], floor_bytes=1)
-    assert found.layers == (
-        LayerFiles(
-            diff_id="sha256:a",
-            files=(
-                LargeFile(path="a", bytes=9, content=b"read".ljust(16, b".").hex()),
-                LargeFile(path="b", bytes=9, content=b"noted...".hex()),
-            ),
-        ),
-    )
 
 
 def test_contents_of_which_nothing_is_known_and_what_is_no_file_are_not_listed() -> None:

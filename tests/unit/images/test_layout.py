@@ -18,7 +18,7 @@ from onegig.images import dive
 from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
-from onegig.images.reading.compression import open_layer
+from onegig.images.spool import open_layer
 from onegig.model.measured import Environment, Unknown
 
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
@@ -128,7 +128,7 @@ def test_attestations_and_other_platforms_are_left_out_and_told(
     found = Archive(unpack(archive([make_image(*LAYERS)], "nested")))
     assert len(found.references) == 1
     proofs, elsewhere = found.left_out
-    assert proofs == "attestations, which are no images: 1"
+    assert proofs == "attestations, which are not images: 1"
     assert elsewhere.endswith(": its manifest is not in the archive")
 
 

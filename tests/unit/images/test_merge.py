@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from factories import make_environment, make_images
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
-from onegig.images.inspect import inspect_images
-from onegig.images.inspected import inspect_others
+from onegig.images.inspect import inspect_images, inspect_others
 from onegig.images.large import list_large
 from onegig.images.merge import merge_images
 from onegig.images.sharing import add_up

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images.reading.layers import layers_of
-from onegig.images.records import LayerRecord
+from onegig.images.manifests import chain_ids
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.model.images import Layer
 
@@ -13,11 +12,16 @@ SIZES = {f"sha256:{number:064x}": number * 1000 for number in range(6)}
 
 def layers(*numbers: int) -> tuple[Layer, ...]:
     diff_ids = [f"sha256:{number:064x}" for number in numbers]
-    measured = {
-        one: LayerRecord(size_bytes=SIZES[one], compressed_bytes=SIZES[one] // 2)
-        for one in diff_ids
-    }
-    return layers_of(diff_ids, (), measured)
+    return tuple(
+        Layer(
+            diff_id=diff_id,
+            chain_id=chain_id,
+            size_bytes=SIZES[diff_id],
+            compressed_bytes=SIZES[diff_id] // 2,
+            instruction="",
+        )
+        for diff_id, chain_id in zip(diff_ids, chain_ids(diff_ids), strict=True)
+    )
 
 
 def size(image: tuple[Layer, ...]) -> int:

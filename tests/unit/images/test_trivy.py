@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -29,8 +28,8 @@ SECRET = json.dumps(
 FATAL = "2026-11-25T02:05:37Z\tFATAL\tFatal error\trun error: the database is locked"
 
 
-def write(out: IO[bytes]) -> None:
-    out.write(b"an image")
+def lay_out(folder: Path) -> None:
+    folder.mkdir()
 
 
 @pytest.fixture
@@ -65,8 +64,8 @@ def work(tmp_path: Path) -> Path:
 def test_findings_are_told_from_failures_by_the_exit_code(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
-    clean = scan.scan(scanner(answer(NOTHING)), write, work)
-    found = scan.scan(scanner(answer(SECRET, scan.FOUND)), write, work)
+    clean = scan.scan(scanner(answer(NOTHING)), lay_out, work)
+    found = scan.scan(scanner(answer(SECRET, scan.FOUND)), lay_out, work)
     assert isinstance(clean, Scan)
     assert isinstance(found, Scan)
     assert (clean.findings, clean.database) == ((), MADE)
@@ -85,11 +84,8 @@ def test_findings_are_told_from_failures_by_the_exit_code(
         ("kill -9 $$", "trivy failed with code -9"),
         ("exit 0", "trivy left no report: No such file"),
         (answer("no report"), "trivy wrote a report that cannot be read: it is no JSON"),
-        (answer(SECRET, 0), "trivy ended with 0, which its report does not bear out"),
-        (
-            answer(NOTHING, scan.FOUND),
-            "trivy ended with 10, which its report does not bear out",
-        ),
+        (answer(SECRET, 0), "trivy ended with 0, which its report contradicts"),
+        (answer(NOTHING, scan.FOUND), "trivy ended with 10, which its report contradicts"),
         ("exec sleep 60", "trivy took longer than 0.5 s"),
         ("yes too much | head -c 99999 >&2; exit 1", "trivy failed with code 1: too much"),
     ],
@@ -97,7 +93,7 @@ def test_findings_are_told_from_failures_by_the_exit_code(
 def test_a_trivy_that_fails_is_unknown_and_never_nothing(
     scanner: Callable[..., trivy.Scanner], work: Path, script: str, said: str
 ) -> None:
-    found = scan.scan(scanner(script, database=""), write, work, timeout_seconds=0.5)
+    found = scan.scan(scanner(script, database=""), lay_out, work, timeout_seconds=0.5)
     assert isinstance(found, Unknown)
     assert found.reason.startswith(said)
     assert len(found.reason) <= 300
@@ -108,7 +104,7 @@ def test_a_report_without_end_is_not_read(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     huge = scanner("truncate -s 1G report.json", database="")
-    found = scan.scan(huge, write, work)
+    found = scan.scan(huge, lay_out, work)
     assert isinstance(found, Unknown)
     assert "more than 67,108,864 bytes" in found.reason
 
@@ -117,7 +113,7 @@ def test_a_database_that_fails_leaves_the_other_findings(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
     broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
-    found = scan.scan(broken, write, work)
+    found = scan.scan(broken, lay_out, work)
     assert isinstance(found, Scan)
     assert found.scanners == ("secret", "misconfig")
     assert found.database == Unknown(reason="trivy failed with code 1: broken")
@@ -125,13 +121,13 @@ def test_a_database_that_fails_leaves_the_other_findings(
 
 def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
     gone = trivy.Scanner(path=str(tmp_path / "x"), version="1", folder=tmp_path, database=MADE)
-    assert isinstance(scan.scan(gone, write, work), Unknown)
+    assert isinstance(scan.scan(gone, lay_out, work), Unknown)
 
 
-def test_an_image_that_cannot_be_written_is_unknown(
+def test_an_image_that_cannot_be_laid_out_is_unknown(
     scanner: Callable[..., trivy.Scanner], work: Path
 ) -> None:
-    def full(out: IO[bytes]) -> None:
+    def full(_folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
     found = scan.scan(scanner(answer(NOTHING)), full, work)
@@ -151,12 +147,12 @@ def test_nobodys_settings_decide_what_is_found(
     (tmp_path / ".trivyignore").write_text("CVE-1\n")
     seen = tmp_path / "seen"
     script = f'{{ env; pwd; ls -a; echo "$@"; }} >"{seen}"\n{answer(NOTHING)}'
-    assert isinstance(scan.scan(scanner(script), write, work), Scan)
+    assert isinstance(scan.scan(scanner(script), lay_out, work), Scan)
     told = seen.read_text()
     assert "TRIVY_" not in told
     assert ".trivyignore" not in told
     words = told.split()
-    assert {"--input=image.tar", "--skip-db-update", "--offline-scan", "--exit-code=10"} <= {*words}
+    assert {"--input=image", "--skip-db-update", "--offline-scan", "--exit-code=10"} <= {*words}
     assert "--scanners=vuln,secret,misconfig" in words
 
 
@@ -301,7 +297,7 @@ def test_a_java_archive_that_needs_no_database_or_escapes_is_no_loop(
     """Whatever trivy says the second time is taken."""
     says = "FATAL run error: Unable to initialize the Java DB: of no use"
     script = f'echo "$@" >>{tmp_path}/calls; case "$*" in *vuln*) echo "{says}" >&2; exit 1 ;; esac'
-    found = scan.scan(scanner(f"{script}\n{answer(NOTHING)}"), write, work)
+    found = scan.scan(scanner(f"{script}\n{answer(NOTHING)}"), lay_out, work)
     assert isinstance(found, Scan)
     assert isinstance(found.database, Unknown)
     assert "initialize the Java DB" in found.database.reason

@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from onegig.images.releases import release_of
-from onegig.images.trivy_report import Found, parse
+from onegig.images.trivy_report import Report, parse, release_of
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity
 
 SECRET_TEXT = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 RESULTS: list[dict[str, Any]] = [
     {
-        "Target": "image.tar (debian 13.1)",
+        "Target": "image (debian 13.1)",
         "Class": "os-pkgs",
         "Type": "debian",
         "Packages": [
@@ -47,7 +46,7 @@ RESULTS: list[dict[str, Any]] = [
         "Vulnerabilities": None,
     },
     {
-        "Target": "image.tar",
+        "Target": "image",
         "Class": "config",
         "Type": "dockerfile",
         "MisconfSummary": {"Successes": 1, "Failures": 1},
@@ -87,7 +86,7 @@ def changed(result: int, kind: str, **fields: Any) -> bytes:
 
 def test_everything_that_is_found_the_gravest_first() -> None:
     found = parse(report())
-    assert isinstance(found, Found)
+    assert isinstance(found, Report)
     long = "openssl: " + "long " * 100
     assert found.findings == (
         Finding(
@@ -127,7 +126,7 @@ def test_everything_that_is_found_the_gravest_first() -> None:
 
 def test_packages_are_named_as_findings_name_them() -> None:
     found = parse(report())
-    assert isinstance(found, Found)
+    assert isinstance(found, Report)
     assert found.packages == (
         "libssl3t64 3.5.1-1 (debian 13)",
         "login 1:4.16.0-2+really2.41 (debian 13)",
@@ -164,7 +163,7 @@ def test_an_operating_system_counts_by_the_release_that_advisories_are_for(
 @pytest.mark.parametrize("metadata", [None, {}, {"OS": None}, {"OS": {"EOSL": True}}])
 def test_an_image_without_an_operating_system_has_packages_nevertheless(metadata: Any) -> None:
     found = parse(report(Metadata=metadata))
-    assert isinstance(found, Found)
+    assert isinstance(found, Report)
     assert found.packages[0] == "libssl3t64 3.5.1-1"
 
 
@@ -175,8 +174,8 @@ def test_no_secret_is_kept_anywhere() -> None:
 
 @pytest.mark.parametrize("results", [None, []])
 def test_a_report_without_results_has_found_nothing(results: Any) -> None:
-    assert parse(report(results)) == Found(findings=(), packages=())
-    assert parse(b'{"SchemaVersion": 2}') == Found(findings=(), packages=())
+    assert parse(report(results)) == Report(findings=(), packages=())
+    assert parse(b'{"SchemaVersion": 2}') == Report(findings=(), packages=())
 
 
 @pytest.mark.parametrize(

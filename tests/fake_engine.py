@@ -158,9 +158,6 @@ class FakeEngine:
             size_bytes=0,
         )
 
-    def unpacked(self, image: EngineImage) -> None:
-        """As any engine that keeps its layers to itself."""
-
     @contextmanager
     def save(self, image_ids: Sequence[str]) -> Iterator[IO[bytes]]:
         self.saves.append(tuple(image_ids))

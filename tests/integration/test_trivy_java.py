@@ -11,8 +11,8 @@ import pytest
 
 from onegig.images import trivy
 from onegig.images.cache import Cache
-from onegig.images.scans import scan_images
-from onegig.model.measured import Skipped, Unknown
+from onegig.images.inspect import inspect_images
+from onegig.model.measured import Environment, Skipped, Unknown
 from onegig.model.scan import Scan
 from trivy_database import make_database, make_java_database
 
@@ -58,22 +58,27 @@ def scanner(tmp_path: Path) -> trivy.Scanner:
 
 @pytest.fixture
 def look(
-    make_engine: Callable[..., Any], make_image: Callable[..., Any], tmp_path: Path
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    environment: Environment,
+    no_dive: Unknown,
+    tmp_path: Path,
 ) -> Callable[..., Scan]:
     """What is found in an image with these files besides the system's."""
 
     def run(scanner: trivy.Scanner, files: Files = ARCHIVES) -> Scan:
         engine = make_engine({"shop/web:1": make_image(SYSTEM, files)})
-        (image,) = (engine.image(name) for name in engine.images)
-        (found,) = scan_images(
-            [image],
-            scanner,
-            source=engine,
+        (image,) = inspect_images(
+            dict.fromkeys(engine.images, ()),
+            engine=engine,
             cache=Cache(tmp_path / "cache"),
+            environment=environment,
             progress=lambda _line: None,
-        ).values()
-        assert isinstance(found, Scan), found
-        return found
+            program=no_dive,
+            scanner=scanner,
+        ).report.images
+        assert isinstance(image.scan, Scan), image.scan
+        return image.scan
 
     return run
 
