@@ -256,7 +256,7 @@ def boxed(client: DockerClient) -> Iterator[Boxed]:
 
 def test_every_service_starts(boxed: Boxed) -> None:
     assert boxed.problem == ""
-    states = {c.service: (c.status, c.error) for c in list_containers(boxed.box.client)}
+    states = {c.service: (c.status, c.error) for c in list_containers(boxed.box.engine)}
     assert len(states) == 13
     assert set(states.values()) == {("running", "")}
 
@@ -328,16 +328,16 @@ def test_sockets_of_the_host_are_not_connected(boxed: Boxed) -> None:
 
 
 def test_the_engines_folders_are_the_boxs_own(boxed: Boxed) -> None:
-    ids = {c.container_id for c in list_containers(boxed.box.client)}
+    ids = {c.container_id for c in list_containers(boxed.box.engine)}
     assert set(boxed.sh("files", "ls /engine/containers").split()) == ids
     assert set(boxed.sh("files", "ls /host/var/lib/docker/containers").split()) == ids
     assert boxed.sh("files", "test -S /host-run/docker.sock && echo yes") == "yes"
 
 
 def test_the_engines_socket_is_the_boxs_own(boxed: Boxed) -> None:
-    container = boxed.box.client.containers.get("offers-engine-1")
+    container = boxed.box.engine.client.containers.get("offers-engine-1")
     done = container.exec_run(["python3", "-c", ASK_ENGINE])
-    assert json.loads(done.output)["ID"] == boxed.box.client.info()["ID"]
+    assert json.loads(done.output)["ID"] == boxed.box.engine.client.info()["ID"]
     assert json.loads(done.output)["ID"] != boxed.outer.info()["ID"]
 
 
@@ -364,7 +364,7 @@ def test_networks_that_only_the_machine_has(boxed: Boxed) -> None:
     assert "192.168.50.10/24" in addresses
     assert "fd00:50::10/64" in addresses
     assert "10.201.0.9/24" in boxed.sh("macvlan", "ip -o addr")
-    names = [network.name for network in boxed.box.client.networks.list()]
+    names = [network.name for network in boxed.box.engine.client.networks.list()]
     assert names.count("company") == 1
     assert boxed.inspect("parent")["HostConfig"]["PortBindings"]["80/tcp"] == [
         {"HostIp": "127.0.1.1", "HostPort": "8123"}

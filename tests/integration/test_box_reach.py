@@ -270,7 +270,7 @@ def test_the_engines_socket_can_not_be_replaced(boxed: Boxed) -> None:
     assert Path(address).is_socket()
     assert not Path(address).is_symlink()
     assert not list(Path(address).parent.glob("sock/*"))
-    assert boxed.box.client.ping()
+    assert boxed.box.engine.client.ping()
     assert len(list_containers(boxed.box.engine)) == 4
 
 
