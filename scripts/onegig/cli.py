@@ -37,7 +37,6 @@ from onegig.commands.output import (
 from onegig.commands.publish import publish_command
 from onegig.commands.schema import schema
 from onegig.commands.shards import shards
-from onegig.config.builds import read_build_files
 from onegig.errors import ConfigError, ExitCode, InspectError, MeasureError, OnegigError
 from onegig.files import refuse_outside, write_file
 from onegig.model.codec import from_json, to_json
@@ -204,12 +203,7 @@ def inspect(
     if sum(map(bool, (image, archive, options.services))) > 1:
         raise click.UsageError("--image, --archive and --service exclude each other")
     if archive:
-        report = pipeline.inspect_archive(
-            archive,
-            progress,
-            update_database=options.update_database,
-            weigh=options.weigh,
-        )
+        report = pipeline.inspect_archive(archive, options, progress)
     else:
         report = _inspect_on_engine(options, progress, image)
     if not isinstance(report, ImagesReport):
@@ -223,21 +217,12 @@ def inspect(
 def _inspect_on_engine(
     options: Options, progress: Progress, image: str | None
 ) -> ImagesReport | Missing:
-    """One image, or those of the stack, whose fixes then name lines of its Dockerfiles."""
     stack = None if image else pipeline.load(options)[1]
-    users: dict[str, tuple[str, ...]] = stack.users_by_image if stack else {str(image): ()}
     with pipeline.session(progress) as (engine, _):
-        report = pipeline.inspect(
-            engine,
-            users,
-            stack.name if stack else "",
-            progress,
-            update_database=options.update_database,
-            weigh=options.weigh,
-            is_part=bool(options.services),
-            build_files=read_build_files(stack) if stack else None,
-        )
-    return pipeline.with_places(report, stack) if stack else report
+        if stack:
+            return pipeline.inspect_stack(engine, stack, options, progress)
+        users: dict[str, tuple[str, ...]] = {str(image): ()}
+        return pipeline.inspect(engine, users, options, progress)
 
 
 @main.command()

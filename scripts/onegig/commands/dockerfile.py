@@ -193,7 +193,7 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
         with progress.step("build the image as proposed") as say:
             trial.build(after, run, say, inputs, alone=True)
         users = {before.image: (f"{service} before",), after.image: (f"{service} after",)}
-        report = pipeline.inspect(engine, users, "", progress, weigh=True)
+        report = pipeline.inspect(engine, users, Options(weigh=True), progress)
         if not isinstance(report, ImagesReport):
             raise InspectError(report.reason)
         images = {image.reference: image for image in report.images}

@@ -18,8 +18,7 @@ from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.report import RunReport
 from onegig.model.stack import HostAccess, Stack
-from onegig.pipeline import Options
-from onegig.pipeline.whole import Attempt
+from onegig.pipeline import Attempt, Options
 from onegig.progress import Quiet, choose_progress
 from scenarios import make_go
 from stacks import plain_service

@@ -17,8 +17,7 @@ from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
-from onegig.pipeline.loading import load_limits
-from onegig.pipeline.options import Options
+from onegig.pipeline import Options, load_limits
 
 GAP = Skipped(reason="not asked for")
 IMAGES = make_images(SERVICES)

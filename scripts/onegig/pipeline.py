@@ -1,0 +1,382 @@
+"""The pipeline: load -> build -> inspect -> boot and measure -> judge.
+
+Each function is one step, takes its input as data and can be run alone; `attempt` runs them all.
+Steps that need an engine import what speaks to it themselves: where results are only judged
+(`onegig comment`, `onegig publish`), that is not installed.
+"""
+
+import shlex
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from onegig.config.budgets import check_against, default_budgets, load_budgets
+from onegig.config.stack import load_stack, part_of
+from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
+from onegig.git import ask_git
+from onegig.judge.limits import describe_host_access
+from onegig.judge.tier import choose_tier
+from onegig.judge.verdict import judge
+from onegig.model.budgets import RATE, Budgets, Load
+from onegig.model.codec import from_json
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
+from onegig.model.sizes import plain_number
+from onegig.model.stack import Stack
+from onegig.model.tiers import NO_TIER, find_tier
+from onegig.model.verdict import Baseline
+from onegig.progress import Progress, Quiet
+
+if TYPE_CHECKING:
+    from onegig.dockerfiles.stages import BuildFile
+    from onegig.engine.engine import Engine
+    from onegig.engine.owned import Run
+    from onegig.images.trivy import Scanner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What to check, and how; None leaves the choice to budgets.yml."""
+
+    budgets: Path = Path("budgets.yml")
+    budgets_may_be_missing: bool = False  # the defaults count then
+    compose: tuple[Path, ...] = ()
+    profiles: tuple[str, ...] = ()
+    tier: str | None = None
+    window_seconds: float | None = None
+    settle_seconds: float | None = None
+    repeats: int | None = None
+    rate: float | None = None
+    services: tuple[str, ...] = ()  # only these services' images; (): all
+    update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
+    weigh: bool = False  # compress layers to learn what a pull moves
+    inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
+    settings_commit: str | None = None  # whose settings of linters count; None: as they are here
+    typed: str = ""  # the command line as it was typed; "" where a job runs it
+
+    @property
+    def reproduce(self) -> str:
+        """Return the command that gives the same result: the one that was typed, if one was."""
+        pairs: list[tuple[str, Path | str | float | None]] = [
+            ("--budgets", None if self.budgets == Options().budgets else self.budgets),
+            *(("--compose", path) for path in self.compose),
+            *(("--profile", name) for name in self.profiles),
+            ("--tier", self.tier or None),
+            ("--window", self.window_seconds),
+            ("--settle", self.settle_seconds),
+            ("--repeats", self.repeats),
+            ("--rate", self.rate),
+        ]
+        flags = ["--update-database"] * self.update_database + ["--weigh"] * self.weigh
+        words = ["onegig", "check"]
+        for name, value in pairs:
+            if value is not None:
+                words += [
+                    name,
+                    plain_number(value) if isinstance(value, (int, float)) else str(value),
+                ]
+        return self.typed or shlex.join(words + flags)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """A check as far as it went: what was measured before an error stays in the report."""
+
+    report: Report
+    budgets: Budgets
+    stack: Stack | None  # None: it could not be read
+    error: OnegigError | None
+
+
+def check(options: Options, progress: Progress | None = None) -> Report:
+    """Run every step and return the report. Raises OnegigError where a step fails."""
+    result = attempt(options, progress or Quiet(color=False))
+    if result.error:
+        raise result.error
+    return result.report
+
+
+def attempt(options: Options, progress: Progress) -> Attempt:
+    """Run every step; an error ends it but keeps what is known by then."""
+    budgets, stack = Budgets(path=str(options.budgets), compose=""), None
+    images: ImagesReport | Missing | None = None
+    memory: MemoryReport | Missing | None = None
+    error: OnegigError | None = None
+    try:
+        with progress.step("read budgets and stack"):
+            budgets, stack = load(options)
+            inspected = [from_json(ImagesReport, p.read_bytes(), str(p)) for p in options.inspected]
+        warn_of_host_access(stack, progress)
+        with session(progress) as (engine, run):
+            build(stack, budgets, run, progress)
+            images = inspect_stack(engine, stack, options, progress, inspected)
+            memory = measure_stack(engine, stack, budgets, run, progress)
+    except OnegigError as caught:
+        error = caught
+    missing = Unknown(reason=error.message if error else "")
+    report = judge_reports(options, budgets, images or missing, memory or missing)
+    return Attempt(report=report, budgets=budgets, stack=stack, error=error)
+
+
+def load(options: Options) -> tuple[Budgets, Stack]:
+    """Return the budgets, and the compose project they name; messages then name its first file."""
+    budgets = load_limits(options)
+    stack = load_stack(
+        options.compose or tuple(map(Path, budgets.compose_files)),
+        folder=Path() if options.compose else options.budgets.parent,
+        profiles=options.profiles or budgets.profiles,
+        env=load_environment(budgets),
+    )
+    budgets = replace(budgets, compose=stack.files[0])
+    check_against(budgets, stack)
+    return budgets, part_of(stack, options.services) if options.services else stack
+
+
+def load_limits(options: Options) -> Budgets:
+    """Return the budgets, defaults where the file may be missing, with the options' overrides.
+
+    Raises ConfigError, which names every mistake.
+    """
+    missing = options.budgets_may_be_missing and not options.budgets.exists()
+    budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
+    plan = {
+        name: getattr(options, name) for name in ("window_seconds", "settle_seconds", "repeats")
+    }
+    plan = {name: value for name, value in plan.items() if value is not None}
+    load, tier = budgets.load, options.tier or budgets.tier
+    if options.rate is not None:
+        load = _at_rate(load, options.rate)
+    if tier and tier != NO_TIER:
+        find_tier(tier)
+    return replace(budgets, tier=tier, measure=replace(budgets.measure, **plan), load=load)
+
+
+def _at_rate(given: Load | None, rate: float) -> Load:
+    if given is None or not given.takes_rate:
+        raise ConfigError(
+            "--rate has nothing to set",
+            advice=f"put {RATE} into load.command of budgets.yml, where the load takes its rate",
+        )
+    return replace(given, rate=rate)
+
+
+def load_environment(budgets: Budgets) -> dict[str, str]:
+    """Return what the load sets while compose reads the stack, and for no other program.
+
+    An `--env-file` would protect no better: compose 2.26 hands all it holds to programs that it
+    starts, and it would replace `.env`.
+    """
+    return dict(budgets.load.environment) if budgets.load else {}
+
+
+def warn_of_host_access(stack: Stack, progress: Progress) -> None:
+    """Name the services that can reach this machine, before anything of theirs is built or run."""
+    warning = describe_host_access(stack.host_access)
+    if warning:
+        progress.note(f"{warning}, as with docker compose up")
+
+
+@contextmanager
+def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
+    """Yield an engine and a run on it; nothing of the run, nor of dead ones, is left behind."""
+    from onegig.engine.engine import connect
+    from onegig.engine.owned import new_run, remove_leftovers, remove_run
+
+    with connect() as engine, _terminable(), new_run() as run:
+        left = remove_leftovers(engine)
+        if left:
+            with progress.step("remove what an earlier run left behind") as say:
+                for thing in left:
+                    say(f"removed {thing}")
+        try:
+            yield engine, run
+        finally:
+            remove_run(engine, run)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: through every clean-up.
+
+    Python takes signals in the main thread only. In another one they are the caller's.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
+    before = {each: signal.signal(each, interrupt) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> None:
+    """Build every image of the stack that has a build section; pull those that the engine lacks."""
+    from onegig.config.builds import read_build_inputs
+    from onegig.engine.bake import build_images, image_ids
+    from onegig.engine.pull import absent_images, platforms_of, pull_images
+    from onegig.images.cache import open_cache
+
+    with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:
+        inputs = read_build_inputs(stack, load_environment(budgets))
+        seconds = build_images(stack, run, say=say, inputs=inputs)
+        cache = open_cache(say)
+        for image, image_id in image_ids(seconds).items():
+            cache.keep_build(image_id, seconds[image])
+    absent = absent_images(stack)
+    if absent:
+        with progress.step(f"pull {len(absent)} images") as say:
+            pull_images(absent, say, platforms_of(stack))
+
+
+def inspect_stack(
+    engine: "Engine",
+    stack: Stack,
+    options: Options,
+    progress: Progress,
+    inspected: Sequence[ImagesReport] = (),
+) -> ImagesReport | Missing:
+    """Return what is in a stack's images, with lines of its Dockerfiles for fixes and remarks."""
+    from onegig.config.builds import read_build_files, read_dockerfiles
+    from onegig.dockerfiles.policy import check_policies
+    from onegig.images.fixes import place_fixes
+
+    users, files = stack.users_by_image, read_build_files(stack)
+    report = inspect(engine, users, options, progress, inspected, files)
+    if isinstance(report, Missing):
+        return report
+    placed = place_fixes(report, read_dockerfiles(stack))
+    remarks = check_policies(stack, settings_commit=options.settings_commit)
+    return replace(placed, stack=stack.name, dockerfiles=remarks)
+
+
+def inspect(
+    engine: "Engine",
+    users: Mapping[str, tuple[str, ...]],
+    options: Options,
+    progress: Progress,
+    inspected: Sequence[ImagesReport] = (),
+    build_files: "Mapping[str, BuildFile] | None" = None,
+) -> ImagesReport | Missing:
+    """Return what is in the images; Unknown with the reason when some could not be read.
+
+    `users` maps each image to the services that run it. What `inspected` knows of the very same
+    images is not found out again. `build_files` are those of images that are built here.
+    """
+    from onegig.images.bases import base_evidence
+    from onegig.images.cache import open_cache
+    from onegig.images.inspect import inspect_others
+
+    bases, files = engine.images, build_files or {}
+    environment = engine.describe(users)
+    scanner = find_scanner(options, progress)
+    with progress.step(f"inspect {len(users)} images") as say:
+        try:
+            inspection = inspect_others(
+                inspected,
+                users,
+                engine=engine.images,
+                cache=open_cache(say),
+                environment=environment,
+                progress=say,
+                scanner=scanner,
+                is_part=bool(options.services),
+                weigh=options.weigh,
+                evidence_of=lambda one: base_evidence(one, files.get(one.reference), bases),
+            )
+        except InspectError as error:
+            return Unknown(reason=error.message)
+    problems = "; ".join(inspection.problems)
+    return Unknown(reason=problems) if problems else inspection.report
+
+
+def inspect_archive(path: Path, options: Options, progress: Progress) -> ImagesReport | Missing:
+    """Return what is in the images of an archive or layout; Unknown if one cannot be read."""
+    from onegig.engine.engine import without_engine
+    from onegig.images.archive import Archive
+    from onegig.images.cache import open_cache
+    from onegig.images.inspect import inspect_images
+
+    archive = Archive(path)
+    scanner = find_scanner(options, progress)
+    with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:
+        for sentence in archive.left_out:
+            say(f"left out: {sentence}")
+        inspection = inspect_images(
+            dict.fromkeys(archive.references, ()),
+            engine=archive,
+            cache=open_cache(say),
+            environment=without_engine(archive.bases),
+            progress=say,
+            scanner=scanner,
+            weigh=options.weigh,
+        )
+    problems = "; ".join(inspection.problems)
+    return Unknown(reason=problems) if problems else inspection.report
+
+
+def find_scanner(options: Options, progress: Progress) -> "Scanner | Missing":
+    """Return trivy and its database, which is only fetched when asked for."""
+    from onegig.images import trivy
+
+    with progress.step(
+        "find trivy" + (" and update its database" * options.update_database)
+    ) as say:
+        scanner = trivy.find(update=options.update_database)
+        if isinstance(scanner, Missing):
+            say(f"no image is scanned: {scanner.reason}")
+        elif isinstance(scanner.database, Missing):
+            say(f"vulnerabilities are not scanned: {scanner.database.reason}")
+        else:
+            say(f"trivy {scanner.version}, database of {scanner.database[:10]}")
+    return scanner
+
+
+def measure_stack(
+    engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress
+) -> MemoryReport | Missing:
+    """Boot the stack and measure its memory; Unknown with the reason when it did not work."""
+    from onegig.memory.measure import measure
+
+    environment = engine.describe(stack.images)
+    with progress.step(f"boot and measure {len(stack.services)} services") as say:
+        try:
+            report = measure(engine, stack, budgets, environment, run, say)
+        except MeasureError as error:
+            detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
+            return Unknown(reason=f"{error.message}{detail}")
+    warning = describe_host_access(stack.host_access)
+    return replace(report, notes=(warning, *report.notes)) if warning else report
+
+
+def judge_reports(
+    options: Options,
+    budgets: Budgets,
+    images: ImagesReport | Missing,
+    memory: MemoryReport | Missing,
+    main: Baseline | None = None,
+) -> Report:
+    """Return the verdict over what was measured; `main` is what a pull request goes on top of."""
+    tier = choose_tier(budgets, memory, images)
+    names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
+    now = datetime.now(UTC)
+    return Report(
+        stack=names[0] if names else options.budgets.resolve().parent.name,
+        created=now.isoformat(timespec="seconds"),
+        commit=ask_git(options.budgets.parent, "rev-parse", "HEAD").strip(),
+        verdict=judge(budgets, images, memory, tier, today=now.date(), main=main),
+        images=images,
+        memory=memory,
+        reproduce=options.reproduce,
+    )
