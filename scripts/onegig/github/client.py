@@ -1,25 +1,18 @@
 """A client of GitHub's REST API for one repository: patient, bounded and discreet.
 
 Reads and repeatable writes are tried again; a POST that may have arrived is not, because a comment
-could appear twice: whoever sent it looks first. No error, log or repr holds the token.
+could appear twice: the sender looks first. No error, log or repr holds the token.
 
 Answers are cached, as each request counts against what a job may ask in an hour. What is named by a
 whole SHA, or by an artifact's id, never changes; everything else is cached during one look only, in
-which the same question has the same answer.
-
-How long to wait before asking GitHub again, by its own rules.
-
-https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: Retry-After
-first, then x-ratelimit-reset, and at least a minute, growing, where a limit says neither.
-
-The clock is passed in, so that tests count minutes instead of waiting for them.
+which the same question has the same answer. After that GitHub only says that it has not changed.
 """
 
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -43,9 +36,27 @@ from onegig.github.transport import (
 )
 from onegig.text import plain
 
+REPOSITORY = r"(?!\.+/)[\w.-]+/(?!\.+$)[\w.-]+"
+PER_PAGE = 100
+WRITE_SPACING_SECONDS = 1.0
+MOST_ATTEMPTS = 6
+MOST_SECONDS = 900.0  # all waits of one client together: a job should not wait longer
+FIRST_SECONDS = 1.0
+SECONDARY_SECONDS = 60.0
+SKEW_SECONDS = 1.0  # two clocks, and a reset given in whole seconds
+MOST_BYTES = 64_000_000  # cached
+MOST_REVALIDATED_BYTES = 1_000_000
+GONE = 404
+_SHA = "[0-9a-f]{40}"
+_LASTING = re.compile(
+    rf"git/(trees|blobs)/{_SHA}|commits/{_SHA}|compare/{_SHA}\.\.\.{_SHA}"
+    r"|actions/artifacts/[0-9]+/zip",
+    re.ASCII,
+)
+
 
 class Clock(Protocol):
-    """Time and waiting, both in seconds."""
+    """Time and waiting, both in seconds: tests count minutes instead of waiting for them."""
 
     def now(self) -> float:
         """Return the seconds since the epoch, in which GitHub gives the end of a rate limit."""
@@ -55,97 +66,70 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own."""
+    """The machine's own clock."""
 
-    def now(self) -> float:
-        """Return the seconds since the epoch."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
-MOST_BYTES = 64_000_000
-GONE = 404
-_SHA = "[0-9a-f]{40}"
-_LASTING = re.compile(
-    rf"git/(trees|blobs)/{_SHA}|commits/{_SHA}|compare/{_SHA}\.\.\.{_SHA}"
-    r"|actions/artifacts/[0-9]+/zip",
-    re.ASCII,
-)
-_BY_PARAMETER = (("contents/", "ref"), ("commits", "sha"))  # which says of which commit
+    now = staticmethod(time.time)
+    sleep = staticmethod(time.sleep)
 
 
 class AnswerCache:
-    """The cached answers of one client; when they grow too large together, the oldest go first."""
+    """The answers of one client; when they grow too large together, the oldest go first."""
 
     def __init__(self) -> None:
-        self._lasting: dict[str, Answer] = {}
-        self._seen: dict[str, Answer] | None = None
+        self._answers: dict[str, Answer] = {}
+        self._seen: set[str] | None = None  # during this look
         self._bytes = 0
 
-    def open_look(self) -> None:
-        """Start caching what may change."""
-        self.close_look()
-        self._seen = {}
-
-    def close_look(self) -> None:
-        """Forget what may have changed."""
-        self._bytes -= sum(len(answer.body) for answer in (self._seen or {}).values())
-        self._seen = None
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """Hold everything as it was when it was first read."""
+        self._seen = set()
+        try:
+            yield
+        finally:
+            self._seen = None
 
     def find(self, request: Request) -> Answer | None:
-        """Return the cached answer to a request."""
-        if request.method != "GET":
-            return None
+        """Return the answer to a request that need not be asked again."""
         name = _name(request)
-        return self._lasting.get(name) or (self._seen or {}).get(name)
+        known = self._answers.get(name)
+        if known and (name in (self._seen or ()) or (known.status != GONE and is_lasting(request))):
+            return known
+        return None
+
+    def find_old(self, request: Request) -> Answer | None:
+        """Return an answer that may still be right, if GitHub can tell."""
+        old = self._answers.get(_name(request)) if request.accept == JSON else None
+        is_small = old and old.status != GONE and len(old.body) <= MOST_REVALIDATED_BYTES
+        return old if old and is_small and "etag" in old.headers else None
 
     def keep(self, request: Request, answer: Answer) -> None:
         """Cache an answer that may be cached."""
-        if request.method != "GET":
+        is_absent = self._seen is not None and answer.status == GONE
+        if request.method != "GET" or not (answer.status in SUCCESS or is_absent):
             return
-        if answer.status in SUCCESS and is_lasting(request):
-            self._add(self._lasting, request, answer)
-        elif self._seen is not None and (answer.status in SUCCESS or answer.status == GONE):
-            self._add(self._seen, request, answer)
-
-    def _add(self, kept: dict[str, Answer], request: Request, answer: Answer) -> None:
         name = _name(request)
-        old = kept.pop(name, None)
+        old = self._answers.pop(name, None)
         self._bytes += len(answer.body) - (len(old.body) if old else 0)
-        kept[name] = answer
-        for answers in (self._lasting, self._seen or {}):
-            while answers and self._bytes > MOST_BYTES:
-                self._bytes -= len(answers.pop(next(iter(answers))).body)
+        self._answers[name] = answer
+        if self._seen is not None:
+            self._seen.add(name)
+        while self._answers and self._bytes > MOST_BYTES:
+            self._bytes -= len(self._answers.pop(next(iter(self._answers))).body)
 
 
 def is_lasting(request: Request) -> bool:
     """Return whether an answer never changes once there is one."""
     path = request.below_repository
-    if _LASTING.fullmatch(path):
-        return True
-    given = {name: str(value) for name, value in request.parameters.items()}
-    given |= dict(parse_qsl(urlsplit(request.path).query))  # of a further page
-    return any(
-        (path.startswith(start) if start.endswith("/") else path == start)
-        and re.fullmatch(_SHA, given.get(name, ""), re.ASCII)
-        for start, name in _BY_PARAMETER
-    )
+    given = {**request.parameters, **dict(parse_qsl(urlsplit(request.path).query))}
+    by_parameter = "ref" if path.startswith("contents/") else "sha" if path == "commits" else ""
+    sha = str(given.get(by_parameter, ""))
+    return bool(_LASTING.fullmatch(path) or re.fullmatch(_SHA, sha, re.ASCII))
 
 
 def _name(request: Request) -> str:
     parameters = sorted(request.parameters.items())
-    return f"{request.path} {parameters} {request.accept} {request.most_bytes}"
-
-
-REPOSITORY = r"(?!\.+/)[\w.-]+/(?!\.+$)[\w.-]+"
-PER_PAGE = 100
-WRITE_SPACING_SECONDS = 1.0
-MOST_REMEMBERED, MOST_REMEMBERED_BYTES = 100, 1_000_000  # answers kept to ask whether they changed
-
-Parameters = Mapping[str, str | int]
+    return f"{request.method} {request.path} {parameters} {request.accept} {request.most_bytes}"
 
 
 class Client:
@@ -176,7 +160,6 @@ class Client:
         self._clock = clock
         self._jitter = jitter
         self._tell = tell
-        self._known: dict[str, Answer] = {}
         self._cache = AnswerCache()
         self._waited_seconds = 0.0
         self._next_write = 0.0
@@ -184,18 +167,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.repository!r}, {self._transport!r})"
 
-    @contextmanager
-    def look(self) -> Iterator[None]:
+    def look(self) -> AbstractContextManager[None]:
         """Ask nothing twice within it: everything stays as it was when it was first read."""
-        self._cache.open_look()
-        try:
-            yield
-        finally:
-            self._cache.close_look()
+        return self._cache.look()
 
     def get(self, path: str, **parameters: str | int) -> Any:
-        """Return the JSON at `path`; asked again, GitHub only says that it has not changed."""
-        return self._read(self._request("GET", path, parameters)).json()
+        """Return the JSON at `path`."""
+        return self._ask(self._request("GET", path, parameters)).json()
 
     def pages(
         self, path: str, *, key: str = "", most: int = 1000, **parameters: str | int
@@ -204,7 +182,7 @@ class Client:
         request = self._request("GET", path, {"per_page": PER_PAGE, **parameters})
         left, pages = most, 2 * most // int(request.parameters["per_page"]) + 10
         while pages and left > 0:
-            answer = self._read(request)
+            answer = self._ask(request)
             items = _items(answer, key)
             yield from items[:left]
             left, pages = left - len(items), pages - 1
@@ -232,40 +210,29 @@ class Client:
 
         After a GithubError of a POST with status 0 or from 500 on, check whether it was done.
         """
-        request = replace(self._request(method, path, {}), body=body or None)
-        return self._ask(request).json()
+        return self._ask(replace(self._request(method, path, {}), body=body or None)).json()
 
-    def _request(self, method: str, path: str, parameters: Parameters) -> Request:
+    def _request(self, method: str, path: str, parameters: Mapping[str, str | int]) -> Request:
         if re.search(r"[?#\\\s]", path) or {".", ".."} & set(unquote(path).split("/")):
             raise ValueError(f"not a path below a repository: {path!r}")
         whole = f"/repos/{self.repository}/{path}".rstrip("/")
         return Request(method=method, path=whole, parameters=parameters)
 
-    def _read(self, request: Request) -> Answer:
-        name = f"{request.path} {sorted(request.parameters.items())}"
-        known = self._known.pop(name, None)
-        answer = self._ask(replace(request, etag=known.headers["etag"]) if known else request)
-        if known and answer.status == NOT_CHANGED:
-            answer = known
-            self._cache.keep(request, answer)
-        if "etag" in answer.headers and len(answer.body) <= MOST_REMEMBERED_BYTES:
-            self._known[name] = answer
-        if len(self._known) > MOST_REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        return answer
-
     def _ask(self, request: Request) -> Answer:
-        attempt = 0
-        while True:
-            outcome = self._cache.find(request) or self._once(request)
+        known = self._cache.find(request)
+        old = None if known else self._cache.find_old(request)
+        sent = replace(request, etag=old.headers["etag"]) if old else request
+        for attempt in range(MOST_ATTEMPTS):
+            outcome = known or self._once(sent)
             if isinstance(outcome, Answer):
+                outcome = old if old and outcome.status == NOT_CHANGED else outcome
                 self._cache.keep(request, outcome)
-                if outcome.is_expected:
+                if outcome.status in SUCCESS:
                     return outcome
             if not _may_repeat(request, outcome):
-                raise _failure(request, outcome)
+                break
             self._wait(request, outcome, attempt)
-            attempt += 1
+        raise _failure(request, outcome)
 
     def _once(self, request: Request) -> Answer | NoAnswerError:
         is_write = request.method != "GET"
@@ -292,6 +259,40 @@ class Client:
         self._waited_seconds += seconds
         self._tell(f"{_failure(request, outcome).message}; asking again in {seconds:.0f} s")
         self._clock.sleep(seconds)
+
+
+def pause_seconds(answer: Answer | None, attempt: int, *, now: float, jitter: float) -> float:
+    """Return the seconds until the next attempt; `attempt` counts from 0, `jitter` is from 0 to 1.
+
+    By docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: Retry-After
+    first, then x-ratelimit-reset, and at least a minute, growing, where a limit says neither. No
+    answer (None) and 5xx back off exponentially, so that many clients do not come back at once.
+    """
+    asked = _retry_after(answer, now) if answer else None
+    if asked is not None:
+        return asked
+    if answer is None or not answer.is_limited:
+        return FIRST_SECONDS * 2.0**attempt * (0.5 + jitter)
+    if answer.headers.get("x-ratelimit-remaining") == "0":
+        reset = _number(answer.headers.get("x-ratelimit-reset", ""))
+        if reset is not None:
+            return max(0.0, reset - now) + SKEW_SECONDS
+    return SECONDARY_SECONDS * 2.0**attempt * (1 + jitter / 10)
+
+
+def _retry_after(answer: Answer, now: float) -> float | None:
+    text = answer.headers.get("retry-after", "")
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.isdecimal() and text.isascii() and len(text) < 12 else None
 
 
 def _may_repeat(request: Request, outcome: Answer | NoAnswerError) -> bool:
@@ -322,42 +323,3 @@ def _items(answer: Answer, key: str) -> list[Any]:
         command=str(answer.request),
         advice=STATUS_PAGE,
     )
-
-
-MOST_ATTEMPTS = 6
-MOST_SECONDS = 900.0  # all waits of one client together: a job should not wait longer
-FIRST_SECONDS = 1.0
-SECONDARY_SECONDS = 60.0
-SKEW_SECONDS = 1.0  # two clocks, and a reset given in whole seconds
-
-
-def pause_seconds(answer: Answer | None, attempt: int, *, now: float, jitter: float) -> float:
-    """Return the seconds until the next attempt; `attempt` counts from 0, `jitter` is from 0 to 1.
-
-    No answer (None) and 5xx back off exponentially, so that many clients do not come back at once.
-    """
-    asked = _retry_after(answer, now) if answer else None
-    if asked is not None:
-        return asked
-    if answer is None or not answer.is_limited:
-        return FIRST_SECONDS * 2.0**attempt * (0.5 + jitter)
-    if answer.headers.get("x-ratelimit-remaining") == "0":
-        reset = _number(answer.headers.get("x-ratelimit-reset", ""))
-        if reset is not None:
-            return max(0.0, reset - now) + SKEW_SECONDS
-    return SECONDARY_SECONDS * 2.0**attempt * (1 + jitter / 10)
-
-
-def _retry_after(answer: Answer, now: float) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    seconds = _number(text)
-    if seconds is not None:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text.isdecimal() and text.isascii() and len(text) < 12 else None

@@ -1,7 +1,7 @@
 """Requests to GitHub and their answers: who gets the token, how much is read, what errors mean."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -33,6 +33,20 @@ NEXT = {
     422: "GitHub rejects this content: please report it as a bug of onegig",
     429: "the rate limit is used up: run again later",
 }
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+CHUNK_BYTES = 65_536
+MOST_REDIRECTS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_REASONS: dict[type[requests.RequestException], str] = {
+    ConnectTimeout: f"no connection within {CONNECT_SECONDS} s",
+    ReadTimeout: f"no answer within {READ_SECONDS} s",
+    SSLError: "the certificate was not accepted",
+    ProxyError: "the proxy does not answer",
+}
+HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "User-Agent": f"onegig/{__version__}"}
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +79,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One answer, read whole; names of headers are in small letters."""
+    """One answer, read whole; names of headers are in lower case."""
 
     request: Request
     status: int
@@ -74,24 +88,18 @@ class Answer:
     next_url: str = ""  # of the next page
 
     @property
-    def is_expected(self) -> bool:
-        """Return whether it is what was asked for."""
-        unchanged = self.status == NOT_CHANGED and bool(self.request.etag)
-        return self.status in SUCCESS or unchanged
-
-    @property
     def is_limited(self) -> bool:
         """Return whether GitHub wants fewer requests, rather than none of this kind."""
         if self.status != 403 or self.is_forbidden:
             return self.status == 429
-        spent = self.headers.get("x-ratelimit-remaining") == "0"
-        said = any(words in self.reason.lower() for words in ("rate limit", "abuse detection"))
-        return spent or said or "retry-after" in self.headers
+        is_spent = self.headers.get("x-ratelimit-remaining") == "0"
+        is_named = any(text in self.reason.lower() for text in ("rate limit", "abuse detection"))
+        return is_spent or is_named or "retry-after" in self.headers
 
     @property
     def is_forbidden(self) -> bool:
         """Return whether a permission is missing."""
-        return self.status == 403 and any(one in self.reason.lower() for one in NOT_ALLOWED)
+        return self.status == 403 and any(text in self.reason.lower() for text in NOT_ALLOWED)
 
     @property
     def reason(self) -> str:
@@ -102,8 +110,8 @@ class Answer:
     @property
     def errors(self) -> tuple[str, ...]:
         """Return GitHub's messages about single fields: "IssueComment.data: Body is too long"."""
-        errors = self._object.get("errors")
-        return tuple(_errors(errors if isinstance(errors, list) else [errors] if errors else []))
+        errors = self._object.get("errors") or []
+        return tuple(map(_describe, errors[:10] if isinstance(errors, list) else [errors]))
 
     @property
     def _object(self) -> dict[str, Any]:
@@ -131,22 +139,19 @@ class Answer:
 
 def failure(answer: Answer, addition: str = "") -> GithubError:
     """Return the error that an answer other than a success means."""
-    said = "; ".join((answer.reason or "no reason given", *answer.errors))
-    message = f"GitHub answered {answer.status}: {said}{addition}"
     request = answer.request
-    if answer.is_forbidden:
-        accepted = answer.headers.get("x-accepted-github-permissions", "")
-        kind: type[GithubError] = GithubPermissionError
-        what = advice(accepted, request.method, request.below_repository)
-    else:
-        kind, what = GithubError, next_step(answer.status, request)
+    reasons = "; ".join((answer.reason or "no reason given", *answer.errors))
+    accepted = answer.headers.get("x-accepted-github-permissions", "")
+    kind = GithubPermissionError if answer.is_forbidden else GithubError
     return kind(
-        message,
+        f"GitHub answered {answer.status}: {reasons}{addition}",
         status=answer.status,
         reason=answer.reason,
         errors=answer.errors,
         command=str(request),
-        advice=what,
+        advice=advice(accepted, request.method, request.below_repository)
+        if answer.is_forbidden
+        else next_step(answer.status, request),
     )
 
 
@@ -159,24 +164,12 @@ def next_step(status: int, request: Request) -> str:
     return NEXT.get(status, STATUS_PAGE)
 
 
-def _errors(errors: list[Any]) -> Iterator[str]:
-    for error in errors[:10]:
-        if isinstance(error, dict):
-            place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
-            what = str(error.get("message") or error.get("code") or "not accepted")
-            yield shorten(plain(f"{place}: {what}" if place else what), 300)
-        else:
-            yield shorten(plain(str(error)), 300)
-
-
-CONNECT_SECONDS, READ_SECONDS = 10, 60
-CHUNK_BYTES = 65_536
-MOST_REDIRECTS = 3
-REDIRECTS = (301, 302, 303, 307, 308)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-HEADERS = {"X-GitHub-Api-Version": "2022-11-28", "User-Agent": f"onegig/{__version__}"}
-
-Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+def _describe(error: Any) -> str:
+    if isinstance(error, dict):
+        place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
+        reason = str(error.get("message") or error.get("code") or "not accepted")
+        error = f"{place}: {reason}" if place else reason
+    return shorten(plain(str(error)), 300)
 
 
 class NoAnswerError(Exception):
@@ -184,8 +177,7 @@ class NoAnswerError(Exception):
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
+        self.reason, self.sent = reason, sent
 
 
 class Transport:
@@ -215,7 +207,7 @@ class Transport:
             except requests.RequestException as error:
                 raise NoAnswerError(_reason(error), sent=_may_be_sent(error)) from None
             if not self._is_home(url):
-                auth = _do_not_sign
+                auth = _leave_unsigned
         raise _astray(request, "it redirects forever")
 
     def path_of(self, request: Request, url: str) -> str:
@@ -228,9 +220,8 @@ class Transport:
     def _send(
         self, request: Request, url: str, parameters: dict[str, str | int], auth: Auth
     ) -> requests.Response:
-        headers = {**HEADERS, "Accept": request.accept}
-        if request.etag:
-            headers["If-None-Match"] = request.etag
+        condition = {"If-None-Match": request.etag} if request.etag else {}
+        headers = {**HEADERS, "Accept": request.accept, **condition}
         return self._session.request(
             request.method,
             url,
@@ -291,11 +282,11 @@ def _read(request: Request, response: requests.Response) -> bytes:
 def _checked_url(api_url: str) -> str:
     try:
         parts = urlsplit(api_url)
-        loopback = parts.hostname in LOOPBACK
     except ValueError:
-        parts, loopback = urlsplit(""), False
-    safe = parts.scheme == "https" or (parts.scheme == "http" and loopback)
-    if not safe or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        parts = urlsplit("")
+    is_loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
+    is_safe = parts.scheme == "https" or is_loopback
+    if not is_safe or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError(
             "the address of GitHub's API should start with https:// and have no user or query",
             advice="set GITHUB_API_URL, for example to https://api.github.com",
@@ -322,7 +313,7 @@ def _joined(base: str, url: str) -> str:
         return ""
 
 
-def _do_not_sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+def _leave_unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
@@ -336,15 +327,10 @@ def _astray(request: Request, what: str) -> GithubError:
 
 def _reason(error: requests.RequestException) -> str:
     """Return a reason of our own: those of requests hold addresses, which may hold signatures."""
-    if isinstance(error, ConnectTimeout):
-        return f"no connection within {CONNECT_SECONDS} s"
-    if isinstance(error, ReadTimeout):
-        return f"no answer within {READ_SECONDS} s"
-    if isinstance(error, SSLError):
-        return "the certificate was not accepted"
-    if isinstance(error, ProxyError):
-        return "the proxy does not answer"
-    return "no connection" if not _may_be_sent(error) else "the connection was lost"
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return "the connection was lost" if _may_be_sent(error) else "no connection"
 
 
 def _may_be_sent(error: requests.RequestException) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from accounts import make_scan, part
 from gate_runs import make_honest_images, zip_files
-from onegig.github.abridge import LENGTHS, ROOM, TOO_MANY, Room, abridge
+from onegig.github.gate import LENGTHS, ROOM, TOO_MANY, Room, abridge
 from onegig.github.trusted.artifact import read_artifact
 from onegig.github.trusted.plausibility import doubt_images
 from onegig.model.codec import to_json
