@@ -5,10 +5,8 @@ clone of the repository gets only what is there now. `--force-with-lease` makes 
 is refused unless the branch is still what was read. Then it is read again, and what somebody else
 added meanwhile is kept.
 
-Git on one branch of a remote repository, without a checkout: read it, make a commit, push it.
-
-Works in a bare repository of its own, so that neither the caller's checkout (shallow, or none at
-all) nor its configured identity matter. The token goes to git through its environment: other
+Git works in a bare repository of its own, so that neither the caller's checkout (shallow, or none
+at all) nor its configured identity matter. The token goes to git through its environment: other
 processes of the machine can read an argument list, and git repeats a URL in its messages.
 """
 
@@ -28,6 +26,26 @@ from onegig.github.job import advice
 from onegig.model.verdict import Baseline
 from onegig.process import CommandError, Completed, run
 
+BRANCHES = "refs/heads/"
+NAME, EMAIL = "onegig", "onegig@onegig.invalid"  # a domain that nobody has
+NETWORK_SECONDS = 120
+_FETCHED = "refs/onegig/fetched"
+_PASSWORD = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@", re.IGNORECASE)
+_DENIED = re.compile(
+    r"error: 40[13]|Authentication failed|Permission to .* denied|could not read User"
+)
+_PASSING = re.compile(
+    r"error: 5\d\d|HTTP 5\d\d|timed out|early EOF|hung up|Could not resolve host|"
+    r"Failed to connect|Connection (reset|refused|closed)"
+)
+MOST_ATTEMPTS = 8
+MOST_PAUSE_SECONDS = 20.0
+_RULES = re.compile(r"protected branch|rule violations|GH013|GH006")
+_SSH = (
+    re.compile(r"ssh://(?:[^/@]+@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<path>.+)"),
+    re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)"),
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
@@ -40,7 +58,7 @@ class Target:
 
 
 class PassingError(PublishError):
-    """The network or the server failed in a way that may be over in a moment."""
+    """What failed may be over in a moment: the network, the server, somebody else's push."""
 
 
 class Plumbing:
@@ -75,8 +93,7 @@ class Plumbing:
 
     def read(self, commit: str, path: str) -> str | None:
         """Return a file of a commit, None without one. Raises PublishError when it is not text."""
-        found = self._git("cat-file", "-e", f"{commit}:{path}", check=False)
-        if found.code:
+        if self._git("cat-file", "-e", f"{commit}:{path}", check=False).code:
             return None
         text = self._git("cat-file", "blob", f"{commit}:{path}").stdout
         if "\ufffd" in text:
@@ -129,12 +146,11 @@ class Plumbing:
 
     def _failure(self, argv: tuple[str, ...] | list[str], output: str) -> OnegigError:
         """Return the error that git's output means, without secrets."""
-        detail = self._scrub(output.strip())
-        command = self._scrub(shlex.join(argv))
-        where = self._scrub(self._target.remote)
+        detail, command = self._scrub(output.strip()), self._scrub(shlex.join(argv))
+        where, branch = self._scrub(self._target.remote), self._target.branch
         if _DENIED.search(output):
             return GithubPermissionError(
-                f"{where} does not let onegig read or write {self._target.branch}",
+                f"{where} does not let onegig read or write {branch}",
                 status=403,
                 advice=advice("contents=write", "POST", ""),
                 command=command,
@@ -142,7 +158,7 @@ class Plumbing:
             )
         kind = PassingError if _PASSING.search(output) else PublishError
         return kind(
-            f"git could not read or write {self._target.branch} of {where}",
+            f"git could not read or write {branch} of {where}",
             advice="git's own message is above; run this command again once that is fixed",
             command=command,
             detail=detail,
@@ -152,15 +168,6 @@ class Plumbing:
         for secret in (self._target.token, _credential(self._target.token)):
             text = text.replace(secret, "***") if self._target.token else text
         return text
-
-
-MOST_ATTEMPTS = 8
-MOST_PAUSE_SECONDS = 20.0
-_RULES = re.compile(r"protected branch|rule violations|GH013|GH006")
-_SSH = (
-    re.compile(r"ssh://(?:[^/@]+@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<path>.+)"),
-    re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)"),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,34 +195,29 @@ def publish(
     """
     with tempfile.TemporaryDirectory(prefix="onegig-data-") as directory:
         git = Plumbing(Path(directory), target)
-        problem: PublishError = _refused("it was never tried")
+        problem = PassingError("it was never tried")
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
-                outcome = _attempt(git, entry, target, attempt)
+                return _attempt(git, entry, target, attempt)
             except PassingError as error:
-                outcome = error
-            if isinstance(outcome, Published):
-                return outcome
-            problem = outcome
+                problem = error
             if attempt < MOST_ATTEMPTS:
                 tell(f"{problem.message}; trying again")
                 clock.sleep(min(MOST_PAUSE_SECONDS, 2.0**attempt) * (0.5 + jitter() / 2))
         raise problem
 
 
-def _attempt(
-    git: Plumbing, entry: Baseline | None, target: Target, attempt: int
-) -> Published | PublishError:
-    """Read, add and push once; return the error if somebody else pushed in between."""
+def _attempt(git: Plumbing, entry: Baseline | None, target: Target, attempt: int) -> Published:
+    """Read, add and push once. Raises PassingError if somebody else pushed in between."""
     base = git.fetch()
     read = {path: git.read(base, path) for path in READ} if base else {}
     files = {path: text for path, text in read.items() if text is not None}
     kept = read_files(files, target.branch) if base else Kept()
     if entry:
         kept = kept.with_entry(entry)
-    commit = git.commit(
-        base, write_files(kept, web_address(target.remote), target.branch), _message(entry)
-    )
+    files = write_files(kept, web_address(target.remote), target.branch)
+    message = f"Numbers of {entry.commit}" if entry else "Before the first numbers"
+    commit = git.commit(base, files, message)
     refusal = git.push(commit, base) if commit else ""
     if not refusal:
         return Published(commit=commit, created=not base, attempts=attempt, kept=kept)
@@ -225,7 +227,11 @@ def _attempt(
             advice="except this branch from the rule: it must allow creating and force pushes",
             detail=refusal,
         )
-    return _refused(refusal)
+    raise PassingError(
+        "the push was refused: somebody else pushed, or a hook refused it",
+        advice="run this command again; nothing on the branch was changed",
+        detail=refusal,
+    )
 
 
 def web_address(remote: str) -> str:
@@ -233,34 +239,8 @@ def web_address(remote: str) -> str:
     plain = remote.removesuffix("/").removesuffix(".git")
     if re.match(r"https?://", plain):
         return re.sub(r"(?<=://)[^/@]*@", "", plain)
-    found = filter(None, (pattern.fullmatch(plain) for pattern in _SSH))
-    return next((f"https://{ssh['host']}/{ssh['path']}" for ssh in found), "")
-
-
-def _message(entry: Baseline | None) -> str:
-    return f"Numbers of {entry.commit}" if entry else "Before the first numbers"
-
-
-def _refused(detail: str) -> PublishError:
-    return PublishError(
-        "the push was refused: somebody else pushed, or a hook refused it",
-        advice="run this command again; nothing on the branch was changed",
-        detail=detail,
-    )
-
-
-BRANCHES = "refs/heads/"
-NAME, EMAIL = "onegig", "onegig@onegig.invalid"  # a domain that nobody has
-NETWORK_SECONDS = 120
-_FETCHED = "refs/onegig/fetched"
-_PASSWORD = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@", re.IGNORECASE)
-_DENIED = re.compile(
-    r"error: 40[13]|Authentication failed|Permission to .* denied|could not read User"
-)
-_PASSING = re.compile(
-    r"error: 5\d\d|HTTP 5\d\d|timed out|early EOF|hung up|Could not resolve host|"
-    r"Failed to connect|Connection (reset|refused|closed)"
-)
+    ssh = next(filter(None, (pattern.fullmatch(plain) for pattern in _SSH)), None)
+    return f"https://{ssh['host']}/{ssh['path']}" if ssh else ""
 
 
 def _environment(target: Target) -> dict[str, str]:

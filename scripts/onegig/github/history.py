@@ -5,16 +5,19 @@ otherwise drop what others measured. The order is that of `Baseline.created`, wh
 to when the commit was pushed: a run that finishes late stays at its place, and a branch that was
 turned back to an older commit ends with that one.
 
-Beside it the files of the data branch that show the numbers.
-
-The baseline of a commit: its nearest ancestor whose numbers the data branch has.
+The baseline of a commit is its nearest ancestor in the history. Beside it the data branch has files
+that show the numbers.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
 from urllib.parse import quote
+
+from jinja2 import Template
 
 from onegig.errors import ConfigError, GithubError, HistoryError, PublishError
 from onegig.github.client import Client
@@ -56,15 +59,11 @@ def add(
     A service whose image was not built from nothing keeps what that cost when it last was.
     """
     known = [one for one in history if one.commit != entry.commit]
-    grown = _without_contents(_ordered([*known, _with_costs(entry, history)])[-most:])
-    room = most_bytes
-    kept = 0
-    for one in reversed(grown):
-        room -= len(to_line(one).encode())
-        if room < 0 and kept:
-            break
-        kept += 1
-    return grown[-kept:]
+    grown = _ordered([*known, _with_costs(entry, history)])[-most:]
+    grown = (*map(_without_contents, grown[:-MOST_CONTENTS]), *grown[-MOST_CONTENTS:])
+    sizes = accumulate(len(to_line(one).encode()) for one in reversed(grown))
+    count = sum(size <= most_bytes for size in sizes)
+    return grown[-max(1, count) :]
 
 
 def write_history(history: Iterable[Baseline]) -> str:
@@ -82,8 +81,8 @@ def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseli
     `commits` starts with the one to compare with, its ancestors follow.
     """
     complete = {entry.commit: entry for entry in history if entry.is_complete}
-    found = ((complete[one], behind) for behind, one in enumerate(commits) if one in complete)
-    return next(found, None)
+    near = ((complete[one], behind) for behind, one in enumerate(commits) if one in complete)
+    return next(near, None)
 
 
 def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
@@ -125,13 +124,8 @@ def _place(entry: Baseline) -> tuple[datetime, str]:
     return created, entry.commit
 
 
-def _without_contents(entries: Sequence[Baseline]) -> tuple[Baseline, ...]:
-    """Return the entries; only the newest keep packages of images and remarks."""
-    old, new = entries[:-MOST_CONTENTS], entries[-MOST_CONTENTS:]
-    return (*map(_bare, old), *new)
-
-
-def _bare(entry: Baseline) -> Baseline:
+def _without_contents(entry: Baseline) -> Baseline:
+    """Return an entry without packages of images and remarks, which only the newest keep."""
     contents, dockerfiles = entry.contents, entry.dockerfiles
     return replace(
         entry,
@@ -145,12 +139,10 @@ def _with_costs(entry: Baseline, history: Sequence[Baseline]) -> Baseline:
     for one in _ordered(history):
         if _place(one) <= _place(entry):
             known |= {s.name: s.cost_seconds for s in one.services if s.cost_seconds is not None}
-    services = (
-        replace(service, cost_seconds=known.get(service.name))
-        if service.cost_seconds is None
-        else service
-        for service in entry.services
-    )
+    services = [
+        replace(one, cost_seconds=known.get(one.name)) if one.cost_seconds is None else one
+        for one in entry.services
+    ]
     return replace(entry, services=tuple(services))
 
 
@@ -158,35 +150,7 @@ README, HISTORY, BASELINE = "README.md", "history.jsonl", "baseline.json"
 READ = (README, HISTORY, BASELINE)  # the rest is drawn from these
 MARKER = "<!-- written by `onegig publish`, which leaves a branch without this line alone -->"
 SHIELDS = "https://img.shields.io/endpoint"
-_README = """\
-{marker}
-
-# Memory of the default branch
-
-![memory](badge.svg)
-
-![Memory over the commits of the default branch](trend.svg)
-
-| file | what it is |
-| :-- | :-- |
-| `badge.svg` | memory and limit of the newest commit, "unknown" if it could not be measured |
-| `badge.json` | the same for [shields.io](https://shields.io/badges/endpoint-badge) |
-| `trend.svg` | memory over the commits; one that could not be measured is a gap |
-| `history.jsonl` | all numbers, a commit a line, oldest first; the oldest make room for new ones |
-| `baseline.json` | the newest complete commit: what was only measured in part leaves it as it is |
-
-To show them elsewhere (the second needs a public repository):
-
-```markdown
-[![memory]({raw}/badge.svg)]({tree})
-[![memory]({endpoint})]({tree})
-![Memory over the commits of the default branch]({raw}/trend.svg)
-```
-
-`onegig publish` replaces this branch by a single commit each time, so that no clone grows with it.
-It writes the files above and this one, and keeps all others. To begin anew, delete `history.jsonl`
-and `baseline.json`, or the branch.
-"""
+_README = Path(__file__).with_name("data_branch.md.j2")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -246,12 +210,10 @@ def readme(web: str, branch: str) -> str:
     """Return the page that GitHub shows for the branch, with what to paste elsewhere."""
     address = quote(web, safe="/:~@") or "https://github.com/OWNER/REPOSITORY"
     raw = f"{address}/raw/{quote(branch)}"
-    return _README.format(
-        marker=MARKER,
-        raw=raw,
-        tree=f"{address}/tree/{quote(branch)}",
-        endpoint=f"{SHIELDS}?url={quote(f'{raw}/badge.json', safe='')}",
-    )
+    tree = f"{address}/tree/{quote(branch)}"
+    endpoint = f"{SHIELDS}?url={quote(f'{raw}/badge.json', safe='')}"
+    template = Template(_README.read_text(encoding="utf-8"), keep_trailing_newline=True)
+    return str(template.render(marker=MARKER, raw=raw, tree=tree, endpoint=endpoint))
 
 
 def _baseline(text: str, branch: str) -> Baseline:
@@ -279,7 +241,8 @@ def find_baseline(
     """
     try:
         history = _read_history(client, data_branch)
-        commits = list(_back_from(client, base_sha)) if history else []
+        listed = client.pages("commits", most=MOST_COMMITS, sha=base_sha) if history else ()
+        commits = [str(one["sha"]) for one in listed]  # newest first
     except GithubError as error:
         return Unknown(reason=f"the baseline could not be read: {error.message}")
     except HistoryError as error:
@@ -294,11 +257,10 @@ def find_baseline(
 
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
     """Return everything measured so far; nothing where there is no branch or file yet."""
+    path, most_bytes = f"contents/{HISTORY}", 2 * MOST_BYTES
     try:
         tip = branch_tip(client, data_branch)  # a tag may have the branch's name
-        text = client.download(
-            f"contents/{HISTORY}", accept=RAW, most_bytes=2 * MOST_BYTES, ref=tip
-        )
+        text = client.download(path, accept=RAW, most_bytes=most_bytes, ref=tip)
         return parse_history(text.decode("utf-8"))
     except GithubError as error:
         if error.status in GONE:
@@ -306,9 +268,3 @@ def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
         raise
     except UnicodeDecodeError as error:
         raise HistoryError("it is not UTF-8 text") from error
-
-
-def _back_from(client: Client, commit: str) -> Iterator[str]:
-    """Return the commit, then its ancestors, newest first."""
-    listed = client.pages("commits", most=MOST_COMMITS, sha=commit)
-    return (str(one["sha"]) for one in listed)

@@ -5,7 +5,7 @@ the branch, and those of a fork are self-reported.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,58 +15,16 @@ from onegig.errors import ArtifactError, ConfigError
 from onegig.github.client import Client
 from onegig.github.job import ARTIFACT, GATE_WORKFLOW
 from onegig.github.trees import branch_tip, contains
-from onegig.github.trusted.artifact import Numbers, fetch_numbers
-from onegig.github.trusted.review import Measured
+from onegig.github.trusted.artifact import fetch_numbers, no_numbers
 from onegig.github.trusted.runs import PUSH, GateRun, Ignored, read_run
 from onegig.judge.baseline import make_baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Unknown
 from onegig.model.report import Report
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-def make_entry(report: Report, created: str = "") -> Baseline:
-    """Return the entry of a report; `created` is when its commit was pushed, where that is known.
-
-    Raises ConfigError when the report is not about a commit of a branch.
-    """
-    if not _COMMIT.fullmatch(report.commit):
-        raise ConfigError(
-            "the report does not name its commit",
-            advice="measure in a git checkout",
-        )
-    if report.review and report.review.head_sha != report.commit:
-        raise ConfigError(
-            "the report is about a pull request, not a commit of the branch",
-            advice="publish what was measured of the default branch",
-        )
-    entry = replace(report, created=created or report.created)
-    if not _is_time(entry.created):
-        raise ConfigError(
-            f"the report is from {entry.created!r}, which is not a time with its zone",
-            advice="measure again",
-        )
-    return make_baseline(entry, dict(_costs(report)))
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
-
-
-def _costs(report: Report) -> Iterator[tuple[str, float]]:
-    """Yield the seconds that building each service's image from nothing took, where known."""
-    if not isinstance(report.images, ImagesReport):
-        return
-    for image in report.images.images:
-        if isinstance(image.build_seconds, (int, float)):
-            yield from ((name, image.build_seconds) for name in image.services)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +34,38 @@ class Push:
     run: GateRun
     branch: str  # the default branch
     created: str  # ISO 8601: when it was pushed; running again does not change it
+
+
+def make_entry(report: Report, created: str = "") -> Baseline:
+    """Return the entry of a report; `created` is when its commit was pushed, where that is known.
+
+    Raises ConfigError when the report is not about a commit of a branch.
+    """
+    if not _COMMIT.fullmatch(report.commit):
+        raise ConfigError("the report does not name its commit", advice="measure in a git checkout")
+    if report.review and report.review.head_sha != report.commit:
+        raise ConfigError(
+            "the report is about a pull request, not a commit of the branch",
+            advice="publish what was measured of the default branch",
+        )
+    entry = replace(report, created=created or report.created)
+    try:
+        has_zone = datetime.fromisoformat(entry.created).tzinfo is not None
+    except ValueError:
+        has_zone = False
+    if not has_zone:
+        raise ConfigError(
+            f"the report is from {entry.created!r}, which is not a time with its zone",
+            advice="measure again",
+        )
+    images = report.images.images if isinstance(report.images, ImagesReport) else ()
+    seconds = {  # that building each service's image from nothing took
+        name: image.build_seconds
+        for image in images
+        for name in image.services
+        if isinstance(image.build_seconds, (int, float))
+    }
+    return make_baseline(entry, seconds)
 
 
 def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> Push | Ignored:
@@ -116,18 +106,14 @@ def make_report(client: Client, push: Push, options: Options, artifact: str = AR
     What is missing, refused or can't be judged makes the report INCOMPLETE: a badge must not stay
     green because the gate is broken. Raises GithubError when GitHub does not do its part.
     """
-    measured = Measured.of(_numbers(client, push, artifact))
+    try:
+        numbers = fetch_numbers(client, push.run, artifact, trigger=PUSH)
+    except ArtifactError as error:
+        numbers = no_numbers(error.message)
     try:
         budgets = pipeline.load_limits(options)
     except ConfigError as error:
         budgets = Budgets(path=str(options.budgets), compose="")
-        measured = Measured.of(Unknown(reason=error.message))
-    report = pipeline.judge_reports(options, budgets, measured.images, measured.memory)
+        numbers = no_numbers(error.message)
+    report = pipeline.judge_reports(options, budgets, numbers.images, numbers.memory)
     return replace(report, commit=push.run.head_sha)
-
-
-def _numbers(client: Client, push: Push, artifact: str) -> Numbers | Unknown:
-    try:
-        return fetch_numbers(client, push.run, artifact, trigger=PUSH)
-    except ArtifactError as error:
-        return Unknown(reason=error.message)

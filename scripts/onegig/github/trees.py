@@ -14,6 +14,8 @@ from onegig.github.client import Client
 from onegig.github.transport import RAW
 
 MOST_TEXT_BYTES = 1_000_000
+CONTAINED = ("ahead", "identical")  # what a branch is to a commit that it contains
+UNKNOWN_COMMIT = (404, 422)
 
 
 class TreeError(GithubError):
@@ -66,9 +68,8 @@ class Trees:
 
     def read(self, entry: Entry) -> str:
         """Return the text of a file, or the target of a link."""
-        content = self._client.download(
-            f"git/blobs/{entry.sha}", accept=RAW, most_bytes=MOST_TEXT_BYTES
-        )
+        path = f"git/blobs/{entry.sha}"
+        content = self._client.download(path, accept=RAW, most_bytes=MOST_TEXT_BYTES)
         return content.decode("utf-8", errors="replace")
 
 
@@ -84,17 +85,15 @@ class Tree:
 
         None where there is nothing.
         """
-        folder = Entry(mode=Mode.FOLDER, sha=self.commit)
-        place = ""
+        entry, place = Entry(mode=Mode.FOLDER, sha=self.commit), ""
         for name in path.strip("/").split("/"):
-            found = self.forest.list_folder(folder.sha).get(name)
-            place = posixpath.join(place, name)
+            found = self.forest.list_folder(entry.sha).get(name)
             if found is None:
                 return path, None
-            if found.mode != Mode.FOLDER:
-                return place, found
-            folder = found
-        return path, folder
+            entry, place = found, posixpath.join(place, name)
+            if entry.mode != Mode.FOLDER:
+                return place, entry
+        return path, entry
 
     def text(self, path: str) -> str | None:
         """Return the text of a plain file; None where there is none."""
@@ -106,16 +105,11 @@ class Tree:
     def below(self, path: str) -> Iterator[tuple[str, Entry]]:
         """Yield what is at a path and, if that is a folder, all below it."""
         place, entry = self.find(path)
-        if entry is None:
-            return
-        yield place, entry
-        if entry.mode == Mode.FOLDER:
+        if entry:
+            yield place, entry
+        if entry and entry.mode == Mode.FOLDER:
             for name, one in self.forest.list_folder(entry.sha, recursive=True).items():
                 yield posixpath.join(path, name), one
-
-
-CONTAINED = ("ahead", "identical")  # what a branch is to a commit that it contains
-UNKNOWN_COMMIT = (404, 422)
 
 
 def branch_tip(client: Client, name: str) -> str:

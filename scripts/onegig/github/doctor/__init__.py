@@ -1,7 +1,6 @@
-"""`onegig doctor`: what keeps the gate of a repository from working, and how to fix it.
+"""`onegig doctor`: find what keeps the gate of a repository from working, and how to fix it."""
 
-The whole examination: a checkout and its repository's settings. Pure.
-"""
+from collections.abc import Iterable
 
 from onegig.errors import ExitCode
 from onegig.github.doctor.checkout import Checkout
@@ -18,22 +17,27 @@ from onegig.model.measured import Missing, Unknown
 
 
 def examine(checkout: Checkout, hosted: Hosted | Missing) -> tuple[Section, ...]:
-    """Return every finding, section by section."""
+    """Return every finding about a checkout and its repository's settings, by section."""
     known = hosted if isinstance(hosted, Hosted) else None
-    found = {
+    sections: dict[str, Iterable[Finding]] = {
         "repository": (_check_repository(hosted),),
         "workflows": check_workflows(checkout, known),
         "permissions": check_permissions(checkout, known),
     }
     if known:
-        found |= {
+        sections |= {
             "allowed actions": check_actions_policy(checkout, known),
             "required check": check_required(checkout, known),
             "forks": check_forks(checkout, known),
             "data branch": check_data_branch(known),
         }
-    found["budgets"] = (_check_budgets(checkout),)
-    return tuple(Section(title=title, findings=tuple(each)) for title, each in found.items())
+    problem = checkout.budgets_problem
+    sections["budgets"] = (
+        must(problem.message, "\n".join(filter(None, (problem.detail, problem.advice))))
+        if problem
+        else good(f"{checkout.budgets} is valid"),
+    )
+    return tuple(Section(title=title, findings=tuple(each)) for title, each in sections.items())
 
 
 def exit_code(sections: tuple[Section, ...], hosted: Hosted | Missing) -> ExitCode:
@@ -53,10 +57,3 @@ def _check_repository(hosted: Hosted | Missing) -> Finding:
         )
     kind = "private" if hosted.private else "public"
     return good(f"{hosted.repository} is {kind}; its default branch is {hosted.default_branch}")
-
-
-def _check_budgets(checkout: Checkout) -> Finding:
-    problem = checkout.budgets_problem
-    if problem is None:
-        return good(f"{checkout.budgets} is valid")
-    return must(problem.message, "\n".join(filter(None, (problem.detail, problem.advice))))

@@ -1,6 +1,6 @@
 """Findings of `onegig doctor`, and how they are printed: a line each, and below it the fix."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from textwrap import indent
@@ -15,6 +15,13 @@ class Mark(StrEnum):
     SHOULD = "!"  # works, but not well or not safely
     MUST = "✗"  # does not work before it is changed
     UNKNOWN = "?"  # could not be read
+
+
+_SUMMARY = {
+    Mark.MUST: "must be changed",
+    Mark.SHOULD: "should be changed",
+    Mark.UNKNOWN: "could not be read",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,26 +68,14 @@ def count(sections: Sequence[Section], mark: Mark) -> int:
 
 def render(title: str, sections: Sequence[Section]) -> str:
     """Render the whole answer as text; names from outside are made harmless."""
-    lines = [plain(title), *(line for section in sections for line in _section(section))]
-    return "\n".join([*lines, "", _sum(sections), ""])
-
-
-def _section(section: Section) -> Iterator[str]:
-    yield from ("", section.title)
-    for finding in section.findings:
-        yield f"  {finding.mark} {plain(finding.text)}"
-        for line in finding.fix.splitlines():
-            spaces = " " * (len(line) - len(line.lstrip(" ")))  # YAML lives by them
-            yield indent(spaces + plain(line), " " * 6)
-
-
-def _sum(sections: Sequence[Section]) -> str:
-    texts = {
-        Mark.MUST: "must be changed",
-        Mark.SHOULD: "should be changed",
-        Mark.UNKNOWN: "could not be read",
-    }
-    counts = {mark: count(sections, mark) for mark in texts}
-    return ", ".join(f"{counts[mark]} {texts[mark]}" for mark in texts if counts[mark]) or (
-        "all is well"
-    )
+    lines = [plain(title)]
+    for section in sections:
+        lines += ["", section.title]
+        for finding in section.findings:
+            lines.append(f"  {finding.mark} {plain(finding.text)}")
+            for line in finding.fix.splitlines():
+                spaces = " " * (len(line) - len(line.lstrip(" ")))  # YAML lives by them
+                lines.append(indent(spaces + plain(line), " " * 6))
+    counts = {mark: count(sections, mark) for mark in _SUMMARY}
+    summary = ", ".join(f"{counts[mark]} {text}" for mark, text in _SUMMARY.items() if counts[mark])
+    return "\n".join([*lines, "", summary or "all is well", ""])

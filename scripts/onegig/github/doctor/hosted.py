@@ -82,12 +82,15 @@ def read_hosted(
 ) -> Hosted:
     """Ask GitHub for everything; GithubError only where the repository itself cannot be read."""
     repository = client.get("")
-    branch = str(repository["default_branch"])
-    private = bool(repository["private"])
+    branch, is_private = str(repository["default_branch"]), bool(repository["private"])
+    for_public = "fork-pr-contributor-approval"
+    for_private = "fork-pr-workflows-private-repos"
+    approval = Skipped(reason="the repository is private")
+    private_forks = Skipped(reason="the repository is public")
     return Hosted(
         repository=str(repository["full_name"]),
         page=str(repository["html_url"]),
-        private=private,
+        private=is_private,
         archived=bool(repository.get("archived")),
         default_branch=branch,
         files={path: _file(client, path, branch) for path in workflows},
@@ -96,12 +99,15 @@ def read_hosted(
         protection=_attempt("administration", lambda: _protection(client, branch)),
         checks=_attempt("checks", lambda: _checks(client, branch)),
         policy=_attempt("administration", lambda: _policy(client)),
-        workflow_default=_attempt(
-            "administration",
-            lambda: str(client.get("actions/permissions/workflow")["default_workflow_permissions"]),
-        ),
-        fork_approval=_fork_approval(client, private=private),
-        private_forks=_private_forks(client, private=private),
+        workflow_default=_permission(client, "workflow", "default_workflow_permissions"),
+        fork_approval=approval
+        if is_private
+        else _permission(client, for_public, "approval_policy"),
+        private_forks=_attempt(
+            "administration", lambda: dict(client.get(f"actions/permissions/{for_private}"))
+        )
+        if is_private
+        else private_forks,
         data=_data(client, data_branch, data_files),
     )
 
@@ -116,6 +122,11 @@ def _attempt(permission: str, read: Callable[[], T]) -> T | Unknown:
 def _reason(permission: str, error: GithubError) -> str:
     needs = f"needs a token with {permission}: read; " * (error.status in NOT_READABLE)
     return f"{needs}{error.message}"
+
+
+def _permission(client: Client, setting: str, key: str) -> str | Unknown:
+    path = f"actions/permissions/{setting}"
+    return _attempt("administration", lambda: str(client.get(path)[key]))
 
 
 def _file(client: Client, path: str, ref: str, most: int = MOST_FILE_BYTES) -> str | Missing:
@@ -134,14 +145,13 @@ def _disabled(client: Client) -> tuple[str, ...]:
 
 
 def _rules(client: Client, branch: str) -> tuple[Rule, ...]:
-    listed = client.pages(f"rules/branches/{quote(branch, safe='')}")
     return tuple(
         Rule(
             type=str(one["type"]),
             ruleset=int(one.get("ruleset_id", 0)),
             parameters=one.get("parameters") or {},
         )
-        for one in listed
+        for one in client.pages(f"rules/branches/{quote(branch, safe='')}")
     )
 
 
@@ -166,48 +176,22 @@ def _checks(client: Client, branch: str) -> tuple[str, ...]:
 
 
 def _policy(client: Client) -> ActionsPolicy:
-    policy = client.get("actions/permissions")
-    allowed = str(policy.get("allowed_actions", "all"))
+    policy, path = client.get("actions/permissions"), "actions/permissions/selected-actions"
+    allowed, is_enabled = str(policy.get("allowed_actions", "all")), bool(policy["enabled"])
     selected: Mapping[str, Any] | Missing = Skipped(reason="no selection")
-    if policy["enabled"] and allowed == "selected":
-        selected = _attempt(
-            "administration", lambda: dict(client.get("actions/permissions/selected-actions"))
-        )
-    return ActionsPolicy(
-        enabled=bool(policy["enabled"]),
-        allowed=allowed,
-        selected=selected,
-    )
-
-
-def _fork_approval(client: Client, *, private: bool) -> str | Missing:
-    if private:
-        return Skipped(reason="the repository is private")
-    path = "actions/permissions/fork-pr-contributor-approval"
-    return _attempt("administration", lambda: str(client.get(path)["approval_policy"]))
-
-
-def _private_forks(client: Client, *, private: bool) -> Mapping[str, bool] | Missing:
-    if not private:
-        return Skipped(reason="the repository is public")
-    path = "actions/permissions/fork-pr-workflows-private-repos"
-    return _attempt("administration", lambda: dict(client.get(path)))
+    if is_enabled and allowed == "selected":
+        selected = _attempt("administration", lambda: dict(client.get(path)))
+    return ActionsPolicy(enabled=is_enabled, allowed=allowed, selected=selected)
 
 
 def _data(client: Client, branch: str, files: Iterable[str]) -> DataBranch:
-    exists = _attempt("contents", lambda: _exists(client, branch))
+    """Ask for a list, which is empty without the branch; a 404 would be a missing permission."""
+    ref, path = f"refs/heads/{branch}", f"git/matching-refs/heads/{quote(branch, safe='')}"
+    exists = _attempt("contents", lambda: any(one["ref"] == ref for one in client.get(path)))
+    most = 2 * MOST_BYTES
     return DataBranch(
         name=branch,
         exists=exists,
         rules=_attempt("metadata", lambda: _rules(client, branch)),
-        files={
-            path: _file(client, path, branch, 2 * MOST_BYTES) for path in files if exists is True
-        },
+        files={name: _file(client, name, branch, most) for name in files if exists is True},
     )
-
-
-def _exists(client: Client, branch: str) -> bool:
-    """Ask for a list, which is empty without the branch; a 404 would be a missing permission."""
-    wanted = f"refs/heads/{branch}"
-    path = f"git/matching-refs/heads/{quote(branch, safe='')}"
-    return any(one["ref"] == wanted for one in client.get(path))

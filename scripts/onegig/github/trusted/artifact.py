@@ -4,12 +4,8 @@ The zip stays in memory, its three JSON files are read with bounds on everything
 hold together is refused as a whole. What passes is well formed, not true: verdicts are made again
 from it by limits the pull request has no hand in.
 
-JSON of a stranger: what other parsers let pass (duplicate keys, NaN, huge numbers) is refused.
-
-Two parsers may read one text differently where it is not quite JSON. What passes here means the
-same to all of them.
-
-The artifact of a run: which one, whether it is this attempt's, and what is in it.
+Two parsers may read one text differently where it is not quite JSON (duplicate keys, NaN, huge
+numbers): that is refused, so what passes means the same to all of them.
 """
 
 import io
@@ -34,78 +30,8 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import RunReport
 from onegig.text import plain
 
-MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is larger
-MOST_DIGITS = 24
-MOST_CHARACTERS = 65_536  # of one string: a log's tail
-MOST_VALUES = 500_000  # two thousand services at 15 s of 10 Hz are 300,000
-MOST_OBJECTS = 100_000  # each may be wrong in many ways, and every one is noted
-
-
-class StrictJsonError(ValueError):
-    """Why a text is refused, as the end of a sentence that names it."""
-
-
-def parse_strictly(text: bytes) -> dict[str, Any]:
-    """The object in `text`, its numbers between 0 and MOST_NUMBER; StrictJsonError otherwise."""
-    for sign, what, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
-        if text.count(sign) > most:
-            raise StrictJsonError(f"has more than {most:,} {what}")
-    try:
-        value = json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_mapping,
-            parse_int=_integer,
-            parse_float=_fraction,
-            parse_constant=_constant,
-        )
-    except UnicodeDecodeError:
-        raise StrictJsonError("is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise StrictJsonError(f"is not JSON (line {error.lineno}: {error.msg})") from None
-    except RecursionError:
-        raise StrictJsonError("is nested too deeply") from None
-    if not isinstance(value, dict):
-        raise StrictJsonError("is not a JSON object")
-    return value
-
-
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise StrictJsonError("has a key twice in one object")
-    for key, value in pairs:
-        _check_text(key)
-        for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, str):
-                _check_text(item)
-    return found
-
-
-def _check_text(text: str) -> None:
-    if len(text) > MOST_CHARACTERS:
-        raise StrictJsonError(f"has a string of {len(text):,} characters")
-
-
-def _integer(digits: str) -> int:
-    return int(_check_number(int(digits) if len(digits) <= MOST_DIGITS else float("inf")))
-
-
-def _fraction(digits: str) -> float:
-    return float(_check_number(float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")))
-
-
-def _check_number(value: float) -> float:
-    if value < 0:
-        raise StrictJsonError("has a negative number")
-    if value > MOST_NUMBER:
-        raise StrictJsonError("has a number that is too large to be true")
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    raise StrictJsonError(f"has the number {name}")
-
-
+GONE = (404, 410)
+MOST_ARTIFACTS = 1000
 MOST_BYTES = 8 * 1024**2  # of the zip
 MOST_FILE_BYTES = {
     "run.json": 256 * 1024,
@@ -114,44 +40,99 @@ MOST_FILE_BYTES = {
 }
 MOST_RATIO = 200  # of a file from MIN_RATIO_BYTES on; what onegig writes stays below 100
 MIN_RATIO_BYTES = 4 * 1024**2
-
+MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is larger
+MOST_DIGITS = 24
+MOST_CHARACTERS = 65_536  # of one string: a log's tail
+MOST_VALUES = 500_000  # two thousand services at 15 s of 10 Hz are 300,000
+MOST_OBJECTS = 100_000  # each may be wrong in many ways, and every one is noted
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
-_END = b"PK\x05\x06"
-_END_BYTES = 22
-_LOCATOR_64 = b"PK\x06\x07"
-_LOCATOR_64_BYTES = 20
+_END, _END_BYTES = b"PK\x05\x06", 22
+_LOCATOR_64, _LOCATOR_64_BYTES = b"PK\x06\x07", 20
 _MOST_DIRECTORY_BYTES = 4096  # three entries take less than 500
+_USED_NOTHING = "nothing of them was used; run the gate again, and look at its log"
 
 D = TypeVar("D", RunReport, ImagesReport, MemoryReport)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numbers:
-    """What a run says it measured."""
+    """What a run says it measured; `run` is None and all is missing where it left nothing."""
 
-    run: RunReport
+    run: RunReport | None
     images: ImagesReport | Missing
     memory: MemoryReport | Missing
 
 
+def no_numbers(reason: str) -> Numbers:
+    """Return the numbers of a run that left none."""
+    return Numbers(run=None, images=Unknown(reason=reason), memory=Unknown(reason=reason))
+
+
+def fetch_numbers(
+    client: Client, run: GateRun, name: str = ARTIFACT, *, trigger: str = PULL_REQUEST
+) -> Numbers:
+    """Return what the run that `trigger` started measured.
+
+    Raises ArtifactError when its numbers are refused: that is never the same as no numbers.
+    """
+    artifacts = list(_of_this_attempt(client, run, name))
+    if not artifacts:
+        if run.conclusion == SUCCESS:
+            return no_numbers("the gate ended as success, but left no numbers")
+        return no_numbers(f"the gate ended as {run.conclusion} before it measured")
+    newest = max(artifacts, key=lambda one: int(one["id"]))
+    if newest["expired"]:
+        return no_numbers("the gate's numbers have expired: run it again")
+    data = _download(client, newest)
+    if data is None:
+        return no_numbers("the gate's numbers have been deleted: run it again")
+    numbers = read_artifact(data)
+    claim = numbers.run
+    if claim is None or claim.head_sha != run.head_sha or claim.event != trigger:
+        raise _refusal("run.json speaks of another commit or event")
+    return numbers
+
+
+def _of_this_attempt(client: Client, run: GateRun, name: str) -> Iterator[Mapping[str, Any]]:
+    """Yield artifacts of that name; those of earlier attempts stay listed, but are no news."""
+    started = datetime.fromisoformat(run.started)
+    path = f"actions/runs/{run.id}/artifacts"
+    for artifact in client.pages(path, key="artifacts", most=MOST_ARTIFACTS, name=name):
+        created = artifact["created_at"]
+        if artifact["name"] == name and created and datetime.fromisoformat(created) >= started:
+            yield artifact
+
+
+def _download(client: Client, artifact: Mapping[str, Any]) -> bytes | None:
+    """Return the zip; None when it is gone."""
+    if artifact["size_in_bytes"] > MOST_BYTES:
+        raise _refusal(f"they are larger than {MOST_BYTES:,} bytes")
+    try:
+        data = client.download(f"actions/artifacts/{artifact['id']}/zip", most_bytes=MOST_BYTES)
+    except GithubError as error:
+        if error.status in GONE:
+            return None
+        raise
+    digest = artifact.get("digest")
+    if digest and digest != f"sha256:{sha256(data).hexdigest()}":
+        raise _refusal("they are not those that were uploaded", advice="run this job again")
+    return data
+
+
 def read_artifact(data: bytes) -> Numbers:
-    """The numbers in the zip of an artifact; ArtifactError says why they are refused."""
+    """Return the numbers in the zip of an artifact; ArtifactError says why they are refused."""
     files = _unpack(data)
-    if "run.json" not in files:
-        raise _refusal("it has no run.json")
     run = _read(RunReport, files, "run.json", doubt_run)
+    if run is None:
+        raise _refusal("it has no run.json")
     left_out = Unknown(
         reason=run.failure.message if run.failure else "the run left no such numbers"
     )
     return Numbers(
         run=run,
-        images=_read(ImagesReport, files, "images.json", doubt_images)
-        if "images.json" in files
-        else left_out,
-        memory=_read(MemoryReport, files, "memory.json", doubt_memory)
-        if "memory.json" in files
-        else left_out,
+        images=_read(ImagesReport, files, "images.json", doubt_images) or left_out,
+        memory=_read(MemoryReport, files, "memory.json", doubt_memory) or left_out,
     )
 
 
@@ -169,7 +150,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
 
 
 def _check_end(data: bytes) -> None:
-    """The one record at the end that says how much zipfile is going to read.
+    """Check the one record at the end that says how much zipfile is going to read.
 
     Nothing may follow it and nothing come before the first entry, so that there is one way only to
     read the file.
@@ -181,8 +162,9 @@ def _check_end(data: bytes) -> None:
         raise _refusal("it is not a zip file, or something follows it")
     if data[-_END_BYTES - _LOCATOR_64_BYTES :].startswith(_LOCATOR_64):
         raise _refusal("it is a zip file of the 64-bit kind")
-    count = int.from_bytes(end[10:12], "little")
-    size, offset = int.from_bytes(end[12:16], "little"), int.from_bytes(end[16:20], "little")
+    count, size, offset = (
+        int.from_bytes(end[start:stop], "little") for start, stop in ((10, 12), (12, 16), (16, 20))
+    )
     if count > len(MOST_FILE_BYTES) or size > _MOST_DIRECTORY_BYTES:
         raise _refusal(f"it has more than {len(MOST_FILE_BYTES)} files")
     if offset + size + _END_BYTES != len(data):
@@ -216,7 +198,7 @@ def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
 
 
 def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """The content; never more than the directory says, which zipfile and its checksum see to."""
+    """Return the content, never more than the directory says; zipfile checks its checksum."""
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
@@ -226,102 +208,84 @@ def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _read(
     kind: type[D], files: dict[str, bytes], name: str, doubt: Callable[[D], Iterator[str]]
-) -> D:
+) -> D | None:
+    if name not in files:
+        return None
+    schema = next(schema for schema, known in DOCUMENTS.items() if known is kind)
     try:
-        fields = parse_strictly(files[name])
+        if parse_strictly(files[name]).get("schema") != schema:
+            raise _refusal(f"{name} does not follow the schema {schema}")
     except StrictJsonError as error:
         raise _refusal(f"{name} {error}") from error
-    schema = next(schema for schema, known in DOCUMENTS.items() if known is kind)
-    if fields.get("schema") != schema:
-        raise _refusal(f"{name} does not follow the schema {schema}")
-    del fields
     try:
         document = from_json(kind, files[name], name, strict=True)
     except ConfigError as error:
-        told = plain(error.detail, 1000) or "its schema"
-        raise _refusal(error.message, detail=f"what does not fit: {told}") from error
+        detail = plain(error.detail, 1000) or "its schema"
+        raise _refusal(error.message, detail=f"what does not fit: {detail}") from error
     for problem in doubt(document):
         raise _refusal(f"{name} {problem}")
     return document
 
 
-def _refusal(why: str, *, detail: str = "") -> ArtifactError:
-    return ArtifactError(
-        f"the numbers of this run are refused: {why}",
-        advice="nothing of them was used; run the gate again, and look at its log",
-        detail=detail,
-    )
+def _refusal(why: str, *, advice: str = _USED_NOTHING, detail: str = "") -> ArtifactError:
+    message = f"the numbers of this run are refused: {why}"
+    return ArtifactError(message, advice=advice, detail=detail)
 
 
-GONE = (404, 410)
-MOST_ARTIFACTS = 1000
+class StrictJsonError(ValueError):
+    """Why a text is refused, as the end of a sentence that names it."""
 
 
-def fetch_numbers(
-    client: Client, run: GateRun, name: str = ARTIFACT, *, trigger: str = PULL_REQUEST
-) -> Numbers | Unknown:
-    """What the run that `trigger` started measured; Unknown where it left nothing.
-
-    ArtifactError when it left something that is refused: that is never the same as nothing.
-    """
-    found = list(_of_this_attempt(client, run, name))
-    if not found:
-        return Unknown(reason=_left_nothing(run))
-    newest = max(found, key=lambda one: int(one["id"]))
-    if newest["expired"]:
-        return Unknown(reason="the gate's numbers have expired: run it again")
-    data = _download(client, newest)
-    if data is None:
-        return Unknown(reason="the gate's numbers have been deleted: run it again")
-    numbers = read_artifact(data)
-    _check_claim(numbers, run, trigger)
-    return numbers
-
-
-def _of_this_attempt(client: Client, run: GateRun, name: str) -> Iterator[Mapping[str, Any]]:
-    """Artifacts of that name; those of earlier attempts stay listed, but are no news."""
-    started = datetime.fromisoformat(run.started)
-    listed = client.pages(
-        f"actions/runs/{run.id}/artifacts", key="artifacts", most=MOST_ARTIFACTS, name=name
-    )
-    for artifact in listed:
-        created = artifact["created_at"]
-        if artifact["name"] == name and created and datetime.fromisoformat(created) >= started:
-            yield artifact
-
-
-def _download(client: Client, artifact: Mapping[str, Any]) -> bytes | None:
-    """The zip; None when it is gone."""
-    if artifact["size_in_bytes"] > MOST_BYTES:
-        raise ArtifactError(
-            f"the numbers of this run are refused: they are larger than {MOST_BYTES:,} bytes",
-            advice="nothing of them was used; run the gate again, and look at its log",
-        )
+def parse_strictly(text: bytes) -> dict[str, Any]:
+    """Return the object in `text`, its numbers from 0 to MOST_NUMBER; else StrictJsonError."""
+    for sign, noun, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
+        if text.count(sign) > most:
+            raise StrictJsonError(f"has more than {most:,} {noun}")
     try:
-        data = client.download(f"actions/artifacts/{artifact['id']}/zip", most_bytes=MOST_BYTES)
-    except GithubError as error:
-        if error.status in GONE:
-            return None
-        raise
-    digest = artifact.get("digest")
-    if digest and digest != f"sha256:{sha256(data).hexdigest()}":
-        raise ArtifactError(
-            "the numbers of this run are refused: they are not those that were uploaded",
-            advice="run this job again",
+        value = json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_mapping,
+            parse_int=_integer,
+            parse_float=_fraction,
+            parse_constant=_constant,
         )
-    return data
+    except UnicodeDecodeError:
+        raise StrictJsonError("is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise StrictJsonError(f"is not JSON (line {error.lineno}: {error.msg})") from None
+    except RecursionError:
+        raise StrictJsonError("is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise StrictJsonError("is not a JSON object")
+    return value
 
 
-def _check_claim(numbers: Numbers, run: GateRun, trigger: str) -> None:
-    claim = numbers.run
-    if claim.head_sha != run.head_sha or claim.event != trigger:
-        raise ArtifactError(
-            "the numbers of this run are refused: run.json speaks of another commit or event",
-            advice="nothing of them was used; run the gate again, and look at its log",
-        )
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise StrictJsonError("has a key twice in one object")
+    for key, value in pairs:
+        for text in (key, *(value if isinstance(value, list) else (value,))):
+            if isinstance(text, str) and len(text) > MOST_CHARACTERS:
+                raise StrictJsonError(f"has a string of {len(text):,} characters")
+    return mapping
 
 
-def _left_nothing(run: GateRun) -> str:
-    if run.conclusion == SUCCESS:
-        return "the gate ended as success, but left no numbers"
-    return f"the gate ended as {run.conclusion} before it measured"
+def _integer(digits: str) -> int:
+    return int(_check_number(int(digits) if len(digits) <= MOST_DIGITS else float("inf")))
+
+
+def _fraction(digits: str) -> float:
+    return float(_check_number(float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")))
+
+
+def _check_number(value: float) -> float:
+    if value < 0:
+        raise StrictJsonError("has a negative number")
+    if value > MOST_NUMBER:
+        raise StrictJsonError("has a number that is too large to be true")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise StrictJsonError(f"has the number {name}")

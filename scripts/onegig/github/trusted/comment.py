@@ -6,7 +6,7 @@ own comments count, and of several the oldest, as other workflows write with the
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,17 +37,8 @@ class NotPosted:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Own:
-    """A comment of ours."""
-
-    id: int
-    body: str
-    url: str
-
-
 def check_key(key: str) -> str:
-    """The key of a marker; ConfigError for one that would not be found again."""
+    """Return the key of a marker; ConfigError for one that would not be found again."""
     if not re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII):
         raise ConfigError(
             f"{key!r} is no key of a comment", advice="letters, digits, dots and dashes, at most 60"
@@ -65,11 +56,11 @@ def upsert(
     try:
         return _upsert(client, pull, key, text, author)
     except GithubError as error:
-        if _is_locked(error):
-            return NotPosted(
-                reason=f"the conversation of #{pull} is locked, so nothing was written"
-            )
-        if not _is_too_long(error):
+        reasons = " ".join((error.reason, *error.errors)).lower()
+        if error.status in (403, 422) and "locked" in reasons:
+            reason = f"the conversation of #{pull} is locked, so nothing was written"
+            return NotPosted(reason=reason)
+        if error.status != 422 or "too long" not in reasons:
             raise
     return _upsert(client, pull, key, shorter, author)
 
@@ -84,7 +75,7 @@ def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Post
     body = f"{marker(key)}\n{text}"
     tries = 0
     while True:
-        own = min(_find_own(client, pull, key, author), key=lambda one: one.id, default=None)
+        own = min(_find_own(client, pull, key, author), key=lambda one: int(one["id"]), default={})
         edited = _edit(client, own, body) if own else None
         if edited:
             return edited
@@ -93,57 +84,36 @@ def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Post
             return Posted(url=str(created["html_url"]), action="created")
         except GithubError as error:
             tries += 1
-            if not _may_be_done(error) or tries == _TRIES:
+            may_be_done = error.status == 0 or error.status >= 500
+            if not may_be_done or tries == _TRIES:
                 raise
 
 
-def _edit(client: Client, comment: _Own, body: str) -> Posted | None:
-    """None when the comment has been deleted meanwhile."""
-    if _same(comment.body, body):
-        return Posted(url=comment.url, action="unchanged")
+def _edit(client: Client, comment: Mapping[str, Any], body: str) -> Posted | None:
+    """Edit a comment, unless it says the same; None when it has been deleted meanwhile."""
+    url, old = str(comment["html_url"]), str(comment["body"])
+    if _normal(old) == _normal(body):
+        return Posted(url=url, action="unchanged")
     try:
-        client.send("PATCH", f"issues/comments/{comment.id}", {"body": body})
+        client.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
     except GithubError as error:
         if error.status in GONE:
             return None
         raise
-    return Posted(url=comment.url, action="updated")
+    return Posted(url=url, action="updated")
 
 
-def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[_Own]:
+def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[Mapping[str, Any]]:
     """Yield our comments of a key; what somebody has hidden stays hidden."""
     for comment in client.pages(f"issues/{pull}/comments", most=MOST_COMMENTS):
-        body = comment.get("body") or ""
+        first = (comment.get("body") or "").split("\n", 1)[0].rstrip("\r")
+        match = _MARKER.fullmatch(first)
+        login = (comment.get("user") or {}).get("login", "")  # null once an account is deleted
         is_hidden = comment.get("minimized") is not None
-        if _key(body) == key and _login(comment) == author and not is_hidden:
-            yield _Own(id=int(comment["id"]), body=body, url=str(comment["html_url"]))
+        if match and match["key"] == key and login == author and not is_hidden:
+            yield comment
 
 
-def _key(body: str) -> str:
-    """Return the key of the marker that a comment begins with, "" without one."""
-    match = _MARKER.fullmatch(body.split("\n", 1)[0].rstrip("\r"))
-    return match["key"] if match else ""
-
-
-def _login(comment: dict[str, Any]) -> str:
-    user = comment.get("user") or {}  # null once an account is deleted
-    return str(user.get("login", ""))
-
-
-def _same(one: str, other: str) -> bool:
-    """Equal but for what a form on a web page does to line ends."""
-    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()
-
-
-def _may_be_done(error: GithubError) -> bool:
-    return error.status == 0 or error.status >= 500
-
-
-def _is_locked(error: GithubError) -> bool:
-    told = (error.reason, *error.errors)
-    return error.status in (403, 422) and any("locked" in text.lower() for text in told)
-
-
-def _is_too_long(error: GithubError) -> bool:
-    told = (error.reason, *error.errors)
-    return error.status == 422 and any("too long" in text.lower() for text in told)
+def _normal(text: str) -> str:
+    """Return a text without what a form on a web page does to line ends."""
+    return text.replace("\r\n", "\n").strip()

@@ -1,6 +1,6 @@
-"""Form an opinion on a pull request: it passes, it fails, or a maintainer has to decide.
+"""Decide about a pull request: it passes, it fails, or a maintainer has to confirm it.
 
-The opinion is the worst of what the numbers say by the base branch's limits, of how the gate's own
+The decision is the worst of what the numbers say by the base branch's limits, of how the gate's own
 job ended (GitHub says so, not the artifact), and of how much the numbers can be trusted:
 
 - NO-GO and INCOMPLETE are failures, whoever measured: nobody forges their own failure, and what was
@@ -13,10 +13,8 @@ job ended (GitHub says so, not the artifact), and of how much the numbers can be
   that requires them from being merged into, until a maintainer confirms the numbers.
 - A pull request that only loosens its own limits gains nothing: the base branch's limits judge.
 
-The commit status that a branch can require.
-
-A job or a check run of the same name can't stand in for it: where both are there GitHub wants both
-to pass. Only who may write statuses can set it, which no job of a fork may.
+The decision becomes a commit status, which a branch can require. A job or a check run of the same
+name can't stand in for it: GitHub wants both to pass. No job of a fork may write statuses.
 """
 
 from collections.abc import Iterable
@@ -31,6 +29,9 @@ from onegig.model.report import Report, Review
 from onegig.model.state import State
 from onegig.text import plain
 
+MOST_STATUSES = 1000  # GitHub takes no more for a commit and context
+MOST_DESCRIPTION = 140
+MOST_BRANCH = 40
 _MEASURING = ("measure", "load", "compose", "profiles")  # of budgets.yml
 _FAILING = (State.NO_GO, State.INCOMPLETE)
 
@@ -53,10 +54,19 @@ class Decision:
     to_confirm: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """A commit's status, and the page with more about it."""
+
+    state: StatusState
+    description: str
+    url: str = ""
+
+
 def judge_run(
     report: Report, run_conclusion: str, budgets: Budgets, confirmed_by: str = ""
 ) -> Decision:
-    """Return the opinion on a judged report, `report.review` included.
+    """Return the decision on a judged report, `report.review` included.
 
     `budgets` are the base branch's; `confirmed_by` is the login of a maintainer, "" without one.
     """
@@ -66,66 +76,43 @@ def judge_run(
     if run_conclusion != SUCCESS:
         text = f"the gate's own job ended as {run_conclusion}; by its numbers {sentence}"
         return Decision(state=StatusState.FAILURE, text=text)
-    doubts = _doubts(report, budgets)
+    doubts = _doubts(report.review, budgets) if report.review else []
     if not doubts:
         return Decision(state=StatusState.SUCCESS, text=sentence)
     if confirmed_by:
-        return Decision(state=StatusState.SUCCESS, text=f"{sentence}; confirmed by @{confirmed_by}")
+        text = f"{sentence}; confirmed by @{confirmed_by}"
+        return Decision(state=StatusState.SUCCESS, text=text)
     text = f"{doubts[0]}: a maintainer confirms it; by its numbers {sentence}"
     return Decision(state=StatusState.PENDING, text=text, to_confirm=True)
 
 
+def _doubts(review: Review, budgets: Budgets) -> list[str]:
+    """Return why onegig does not vouch for the numbers."""
+    is_changed = any(one.key.partition(".")[0] in _MEASURING for one in review.limit_changes)
+    doubts = {
+        "self-reported": review.self_reported and budgets.forks is not Forks.TRUST,
+        "measured in a way that this pull request changes": review.measuring_changes or is_changed,
+        review.unverified: review.unverified,
+        "services can reach the machine that measured": review.host_access,
+    }
+    return [text for text, applies in doubts.items() if applies]
+
+
 def wait(reason: str) -> Decision:
-    """Return the opinion while nothing is known."""
+    """Return the decision while nothing is known."""
     return Decision(state=StatusState.PENDING, text=reason)
 
 
 def refuse(error: OnegigError) -> Decision:
-    """Return the opinion where there is nothing to judge: numbers are refused, or an error."""
-    refused = isinstance(error, ArtifactError)
-    state = StatusState.FAILURE if refused else StatusState.ERROR
+    """Return the decision where there is nothing to judge: numbers are refused, or an error."""
+    is_refused = isinstance(error, ArtifactError)
+    state = StatusState.FAILURE if is_refused else StatusState.ERROR
     return Decision(state=state, text=f"INCOMPLETE: {error.message}")
 
 
-def worst(opinions: Iterable[Decision]) -> Decision:
+def worst(decisions: Iterable[Decision]) -> Decision:
     """Return the first of the worst."""
-    return min(opinions, key=lambda one: tuple(StatusState).index(one.state))
-
-
-def _doubts(report: Report, budgets: Budgets) -> list[str]:
-    """Return why onegig does not vouch for the numbers."""
-    review = report.review
-    if review is None:
-        return []
-    found = []
-    if review.self_reported and budgets.forks is not Forks.TRUST:
-        found.append("self-reported")
-    if review.measuring_changes or _measured_otherwise(review):
-        found.append("measured in a way that this pull request changes")
-    if review.unverified:
-        found.append(review.unverified)
-    if review.host_access:
-        found.append("services can reach the machine that measured")
-    return found
-
-
-def _measured_otherwise(review: Review) -> bool:
-    """Return whether its own budgets.yml, which the gate's job reads, measures differently."""
-    return any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)
-
-
-MOST_STATUSES = 1000  # GitHub takes no more for a commit and context
-MOST_DESCRIPTION = 140
-MOST_BRANCH = 40
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Status:
-    """Hold what a commit's status says, and where there is more about it."""
-
-    state: StatusState
-    description: str
-    url: str
+    return min(decisions, key=lambda one: tuple(StatusState).index(one.state))
 
 
 def describe(subject: str, base: str, text: str) -> str:
@@ -138,24 +125,21 @@ def set_status(client: Client, sha: str, status: Status, *, name: str, author: s
     if newest(client, sha, name) == (author, status.state, status.description):
         return False
     link = {"target_url": status.url} if status.url else {}
-    client.send(
-        "POST",
-        f"statuses/{sha}",
-        {"state": status.state, "context": name, "description": status.description, **link},
-    )
+    body = {"state": status.state, "context": name, "description": status.description, **link}
+    client.send("POST", f"statuses/{sha}", body)
     return True
 
 
 def newest(client: Client, sha: str, name: str) -> tuple[str, str, str] | None:
-    """Return whose status it is and what it says; GitHub lists the newest first.
+    """Return the author, state and description of a status; GitHub lists the newest first.
 
     A token that may not read them may not set one either, which is the error worth raising.
     """
     try:
-        for one in client.pages(f"commits/{sha}/statuses", most=MOST_STATUSES):
-            if one["context"] == name:
-                login = (one["creator"] or {}).get("login", "")
-                return str(login), str(one["state"]), str(one["description"] or "")
+        for status in client.pages(f"commits/{sha}/statuses", most=MOST_STATUSES):
+            if status["context"] == name:
+                login = (status["creator"] or {}).get("login", "")
+                return str(login), str(status["state"]), str(status["description"] or "")
     except GithubPermissionError:
         return None
     return None

@@ -1,18 +1,14 @@
 """Find the files of a pull request that change how it is measured, by content.
 
-That is the gate's workflow, the local actions and scripts it runs, what links among these point to,
-and the commits of submodules. Lists of changed files would not do: a link stays the same while its
-target changes.
-
-The files of a repository that its gate's workflow runs: local actions and scripts.
-
-GitHub takes the workflow from the pull request. What it starts from the same checkout decides how
-is measured no less.
+GitHub takes the workflow from the pull request, and what it starts from the same checkout decides
+how is measured no less: the gate's workflow, the local actions and scripts it runs, what links
+among these point to, and the commits of submodules. Lists of changed files would not do: a link
+stays the same while its target changes.
 """
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +17,16 @@ from onegig.errors import ConfigError, GithubError
 from onegig.github.trees import Entry, Mode, Tree, TreeError, Trees
 
 ACTION_FILES = ("action.yml", "action.yaml")
+WORKFLOWS = (".github/workflows", ".github/actions")
+INSTALLED_BY = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+WITHOUT_GATE = ("scripts", *INSTALLED_BY, *ACTION_FILES)  # where the base has no gate to read
+BUDGETS = "budgets.yml"  # compared by what it says
+ATTRIBUTES = ".gitattributes"  # says what a file looks like once it is checked out
+SUBMODULES = ".gitmodules"
+MOST_PATHS = 1_000
+MOST_WORDS = 2_000
+MOST_FOLDERS = 50
+NOT_THERE = (404, 409, 422)
 _LOCAL = ("./", "$/")  # of what is checked out, of the workflow's own repository
 _COMMANDS = re.compile(r"[\n;|&(){}`]+|\$\(")
 _WORDS = re.compile(r"[^\s\"'<>]+")
@@ -29,147 +35,18 @@ _PREFIXES = ("then", "do", "else", "if", "while", "until", "!", "sudo", "exec", 
 _INTERPRETERS = re.compile(r"(ba|da|z|k)?sh|python[\d.]*|node|ruby|perl|source|\.")
 _PATHS = re.compile(r"[\w.@+~-]+(?:/[\w.@+~-]+)*")
 _MEASURED = re.compile(r"--(?:compose|budgets|report|output|inspected)[= ]\S+")
-MOST_WORDS = 2_000
+_ACTION_PATH = re.compile(r"\$\{\{\s*github\.action_path\s*\}\}|\$\{?GITHUB_ACTION_PATH\}?")
+_WORKSPACE = re.compile(r"\$\{\{\s*github\.workspace\s*\}\}|\$\{?GITHUB_WORKSPACE\}?")
 _RUNNERS = {  # which read a file that the command does not name
     "make": ("Makefile", "makefile", "GNUmakefile"),
     "just": ("justfile", "Justfile", ".justfile"),
     "task": ("Taskfile.yml", "Taskfile.yaml"),
-    "npm": ("package.json",),
-    "npx": ("package.json",),
-    "pnpm": ("package.json",),
-    "yarn": ("package.json",),
+    **dict.fromkeys(("npm", "npx", "pnpm", "yarn"), ("package.json",)),
     "rake": ("Rakefile",),
     "invoke": ("tasks.py",),
     "nox": ("noxfile.py",),
     "tox": ("tox.ini", "pyproject.toml", "setup.cfg"),
 }
-_ACTION_PATH = re.compile(r"\$\{\{\s*github\.action_path\s*\}\}|\$\{?GITHUB_ACTION_PATH\}?")
-_WORKSPACE = re.compile(r"\$\{\{\s*github\.workspace\s*\}\}|\$\{?GITHUB_WORKSPACE\}?")
-
-
-def local_actions(path: str, text: str) -> tuple[str, ...]:
-    """Return the local actions and workflows that a workflow or an action uses, as paths.
-
-    An action is the path of its folder, "." where that is the root.
-    """
-    used = (uses for step in _steps(path, text) for uses in _texts(step, "uses"))
-    found = (_inside(uses[2:]) for uses in used if uses.startswith(_LOCAL))
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
-def scripts(path: str, text: str) -> tuple[str, ...]:
-    """Return the paths of what the steps of a workflow or an action may run from the checkout.
-
-    A script stands for its folder, as it may call its neighbours. There need not be such a file.
-    Raises ConfigError where the text is not YAML.
-    """
-    own = posixpath.dirname(path)
-    steps = list(_steps(path, text))
-    folders = {"", *(folder for step in steps for folder in _texts(step, "working-directory"))}
-    found: dict[str, None] = {}
-    for run in (run for step in steps for run in _texts(step, "run")):
-        run = _WORKSPACE.sub(".", _ACTION_PATH.sub(f"./{own}", run))
-        for name in _run_files(run):
-            found |= dict.fromkeys(_inside(posixpath.join(one, name)) for one in sorted(folders))
-    return tuple(one for one in found if one not in ("", "."))
-
-
-def words(path: str, text: str) -> tuple[str, ...]:
-    """Return every word of the steps that may be a path of the checkout, each once.
-
-    Also below the folders that steps name, as they may work there. What onegig is to measure
-    (`--compose`, `--budgets`) is not among them. Raises ConfigError where the text is not YAML.
-    """
-    own = posixpath.dirname(path)
-    found: dict[str, None] = {}
-    for step in _steps(path, text):
-        for value in _strings(step):
-            value = _WORKSPACE.sub(".", _ACTION_PATH.sub(f"./{own}", _MEASURED.sub(" ", value)))
-            found |= dict.fromkeys(map(_inside, _PATHS.findall(value)))
-    folders = [one for one in found if one and "." not in posixpath.basename(one)]
-    joined = (
-        posixpath.join(one, other) for one in folders[:50] for other in found if "/" not in other
-    )
-    found |= dict.fromkeys(joined)
-    return tuple(one for one in found if one not in ("", "."))[:MOST_WORDS]
-
-
-def _strings(step: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the texts of a step that a shell or an interpreter reads."""
-    for key in ("run", "shell", "working-directory"):
-        yield from _texts(step, key)
-    for key, inner in (("env", None), ("with", "script")):
-        values = step.get(key)
-        if isinstance(values, Mapping):
-            chosen = values.items() if inner is None else [(inner, values.get(inner))]
-            yield from (value for _, value in chosen if isinstance(value, str))
-
-
-def _steps(path: str, text: str) -> Iterator[Mapping[str, Any]]:
-    """Yield every mapping of a YAML document; ConfigError if it can't be read."""
-    waiting: list[Any] = [parse_document(path, text.encode()).value]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            yield value
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-
-
-def _texts(step: Mapping[str, Any], key: str) -> Iterator[str]:
-    value = step.get(key)
-    if isinstance(value, str):
-        yield value
-
-
-def _run_files(run: str) -> Iterator[str]:
-    """Yield the scripts that shell text names, with their folders, and the files runners read."""
-    for command in _COMMANDS.split(run.replace("\\\n", " ")):
-        words = [word for word in _WORDS.findall(command) if word not in _PREFIXES]
-        while words and _ASSIGNMENT.match(words[0]):
-            words.pop(0)
-        if not words:
-            continue
-        name = posixpath.basename(words[0])
-        if "/" in words[0]:
-            yield from _with_folder(words[0])
-        yield from _RUNNERS.get(name, ())
-        if _INTERPRETERS.fullmatch(name):
-            yield from _interpreted(words[1:])
-
-
-def _interpreted(words: list[str]) -> Iterator[str]:
-    """Yield the script that an interpreter is given, or the module."""
-    if "-m" in words[:-1]:
-        module = words[words.index("-m") + 1].replace(".", "/")
-        yield from (f"{module}.py", module.partition("/")[0])
-        return
-    script = next((word for word in words if not word.startswith("-")), "")
-    if script:
-        yield from _with_folder(script)
-
-
-def _with_folder(script: str) -> Iterator[str]:
-    """Yield a script's folder, or the script itself at the root of the repository."""
-    folder = posixpath.dirname(posixpath.normpath(script))
-    yield folder if folder not in ("", ".", "/") else script
-
-
-def _inside(path: str) -> str:
-    """Return a path below the repository's root, "." for the root; "" for what is outside."""
-    inside = posixpath.normpath(path)
-    return "" if inside.startswith(("..", "/", "~", "$")) else inside
-
-
-WORKFLOWS = (".github/workflows", ".github/actions")
-INSTALLED_BY = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
-WITHOUT_GATE = ("scripts", *INSTALLED_BY, *ACTION_FILES)  # where the base has no gate to read
-BUDGETS = "budgets.yml"  # compared by what it says
-ATTRIBUTES = ".gitattributes"  # says what a file looks like once it is checked out
-SUBMODULES = ".gitmodules"
-MOST_PATHS = 1_000
-NOT_THERE = (404, 409, 422)
 
 State = tuple[str, Entry | None]
 
@@ -230,10 +107,10 @@ def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, 
         path = waiting.pop()
         if path in paths:
             continue
-        waiting += _attributes(path)
         if len(paths) == MOST_PATHS:
             raise TreeError("links lead to too many files", command=path)
         paths[path] = None
+        waiting += _attributes(path)
         waiting += _led_to(base, path)
     return tuple(paths)
 
@@ -252,12 +129,12 @@ def _run_by(base: Tree, workflow: str, text: str) -> Iterator[str]:
     while waiting:
         path, text = waiting.pop()
         try:
-            found = [*scripts(path, text), *_named(base, path, text)]
+            run = [*scripts(path, text), *_named(base, path, text)]
             used = local_actions(path, text)
         except ConfigError:  # GitHub does not run it either
             continue
-        yield from found
-        runs_own_code = runs_own_code or any(base.find(one)[1] for one in found)
+        yield from run
+        runs_own_code = runs_own_code or any(base.find(name)[1] for name in run)
         for action in used:
             files = [posixpath.normpath(posixpath.join(action, name)) for name in ACTION_FILES]
             yield from files if action == "." else (action,)
@@ -297,9 +174,8 @@ def _changes(forest: Trees, sides: Sides, paths: tuple[str, ...]) -> Iterator[st
     base, head = forest.tree(sides.base), forest.tree(sides.head)
     for path in paths:
         was, now = base.find(path), head.find(path)
-        if was == now or _only_base_changed(forest, sides, path, now):
-            continue
-        yield from _differences(base, head, path, was, now)
+        if was != now and not _only_base_changed(forest, sides, path, now):
+            yield from _differences(base, head, path, was, now)
 
 
 def _only_base_changed(forest: Trees, sides: Sides, path: str, now: State) -> bool:
@@ -321,6 +197,127 @@ def _differences(base: Tree, head: Tree, path: str, was: State, now: State) -> I
         return
     old, new = dict(base.below(path)), dict(head.below(path))
     for name in sorted(old.keys() | new.keys()):
-        one, other = old.get(name), new.get(name)
-        if one != other and any(each and each.mode != Mode.FOLDER for each in (one, other)):
+        pair = old.get(name), new.get(name)
+        if pair[0] != pair[1] and any(each and each.mode != Mode.FOLDER for each in pair):
             yield name
+
+
+def local_actions(path: str, text: str) -> tuple[str, ...]:
+    """Return the local actions and workflows that a workflow or an action uses, as paths.
+
+    An action is the path of its folder, "." where that is the root.
+    """
+    used = (uses for step in _steps(path, text) for uses in _texts(step, "uses"))
+    inside = (_inside(uses[2:]) for uses in used if uses.startswith(_LOCAL))
+    return tuple(dict.fromkeys(filter(None, inside)))
+
+
+def scripts(path: str, text: str) -> tuple[str, ...]:
+    """Return the paths of what the steps of a workflow or an action may run from the checkout.
+
+    A script stands for its folder, as it may call its neighbours. There need not be such a file.
+    Raises ConfigError where the text is not YAML.
+    """
+    steps = list(_steps(path, text))
+    folders = {"", *(folder for step in steps for folder in _texts(step, "working-directory"))}
+    runs = (run for step in steps for run in _texts(step, "run"))
+    names = (name for run in runs for name in _run_files(_at_root(path, run)))
+    return _below_root(
+        _inside(posixpath.join(folder, name)) for name in names for folder in sorted(folders)
+    )
+
+
+def words(path: str, text: str) -> tuple[str, ...]:
+    """Return every word of the steps that may be a path of the checkout, each once.
+
+    Also below the folders that steps name, as they may work there. What onegig is to measure
+    (`--compose`, `--budgets`) is not among them. Raises ConfigError where the text is not YAML.
+    """
+    values = (value for step in _steps(path, text) for value in _strings(step))
+    named = dict.fromkeys(
+        _inside(name)
+        for value in values
+        for name in _PATHS.findall(_at_root(path, _MEASURED.sub(" ", value)))
+    )
+    folders = [name for name in named if name and "." not in posixpath.basename(name)]
+    joined = (
+        posixpath.join(folder, name)
+        for folder in folders[:MOST_FOLDERS]
+        for name in named
+        if "/" not in name
+    )
+    return _below_root([*named, *joined])[:MOST_WORDS]
+
+
+def _at_root(path: str, text: str) -> str:
+    """Return a step's text with GitHub's folders as paths from the root of the checkout."""
+    return _WORKSPACE.sub(".", _ACTION_PATH.sub(f"./{posixpath.dirname(path)}", text))
+
+
+def _below_root(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(path for path in dict.fromkeys(paths) if path not in ("", "."))
+
+
+def _inside(path: str) -> str:
+    """Return a path below the repository's root, "." for the root; "" for what is outside."""
+    inside = posixpath.normpath(path)
+    return "" if inside.startswith(("..", "/", "~", "$")) else inside
+
+
+def _steps(path: str, text: str) -> Iterator[Mapping[str, Any]]:
+    """Yield every mapping of a YAML document; ConfigError if it can't be read."""
+    waiting: list[Any] = [parse_document(path, text.encode()).value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            yield value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _strings(step: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of a step that a shell or an interpreter reads."""
+    for key in ("run", "shell", "working-directory"):
+        yield from _texts(step, key)
+    if isinstance(environment := step.get("env"), Mapping):
+        yield from (value for value in environment.values() if isinstance(value, str))
+    if isinstance(inputs := step.get("with"), Mapping):
+        yield from _texts(inputs, "script")
+
+
+def _texts(step: Mapping[str, Any], key: str) -> Iterator[str]:
+    value = step.get(key)
+    if isinstance(value, str):
+        yield value
+
+
+def _run_files(run: str) -> Iterator[str]:
+    """Yield the scripts that shell text names, with their folders, and the files runners read."""
+    for command in _COMMANDS.split(run.replace("\\\n", " ")):
+        parts = [word for word in _WORDS.findall(command) if word not in _PREFIXES]
+        while parts and _ASSIGNMENT.match(parts[0]):
+            parts.pop(0)
+        if not parts:
+            continue
+        name = posixpath.basename(parts[0])
+        if "/" in parts[0]:
+            yield _with_folder(parts[0])
+        yield from _RUNNERS.get(name, ())
+        if _INTERPRETERS.fullmatch(name):
+            yield from _interpreted(parts[1:])
+
+
+def _interpreted(arguments: list[str]) -> Iterator[str]:
+    """Yield the script that an interpreter is given, or the module."""
+    if "-m" in arguments[:-1]:
+        module = arguments[arguments.index("-m") + 1].replace(".", "/")
+        yield from (f"{module}.py", module.partition("/")[0])
+    elif script := next((word for word in arguments if not word.startswith("-")), ""):
+        yield _with_folder(script)
+
+
+def _with_folder(script: str) -> str:
+    """Return a script's folder, or the script itself at the root of the repository."""
+    folder = posixpath.dirname(posixpath.normpath(script))
+    return folder if folder not in ("", ".", "/") else script

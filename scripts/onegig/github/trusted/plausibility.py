@@ -1,21 +1,13 @@
-"""Whether numbers of a stranger can be true at all: counts, sums and names that fit together.
+"""Check whether a stranger's numbers can be true at all: counts, sums and names that fit together.
 
 A forger who does the sums gets through, so nothing here makes a number trusted. It keeps out what
 would make the judge or the renderers say something absurd. Every function yields what is wrong, as
 the end of a sentence that names the document.
-
-Whether what a stranger says of an image's bytes and findings can be true at all.
-
-Sums fit the image's own layers, places are places in it, lists and texts have an end. As in
-plausible.py, what passes is not thereby true.
-
-Whether what a stranger says of Dockerfiles can be true at all; as in plausible.py.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from onegig.images.sharing import disk_bytes, own_bytes, sum_compressed, users_by_chain
 from onegig.model.budgets import Metric
@@ -32,27 +24,115 @@ from onegig.model.images import (
     Part,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.memory import MemoryReport
 from onegig.model.report import RunReport
-from onegig.model.scan import Finding, Scan
+from onegig.model.scan import Scan
 
 MOST_ITEMS = 20_000  # parts or findings of one image
 MOST_FIXES = 500
 MOST_DUPLICATES = 1_000
 MOST_SHOWN = 5  # largest paths of a loss, places of a duplicate
 MOST_TEXT = 20_000  # the longest path, each of its bytes escaped
+MOST_FILES = 2_000
+MOST_REMARKS = 10_000  # of one Dockerfile
+MOST_REMARK = 5_000
+MOST_SERVICES = 2_000
+MOST_LAYERS = 128  # an engine takes no more
+MOST_SAMPLES = 50_000
+MOST_PARTS = 100
+MOST_NAME = 255
+MOST_REASONS = 10_000
+MOST_REASON = 5_000  # a path has at most 4,096 bytes
+_SHA = re.compile(r"[0-9a-f]{40}")
+_EVENT = re.compile(r"[a-z_]{1,40}")
 
 
-def doubt_image(image: Image) -> Iterator[str]:
-    """What can't be so of one image's account and scan."""
+def doubt_run(run: RunReport) -> Iterator[str]:
+    """Yield what can't be so of a run."""
+    if not _EVENT.fullmatch(run.event):
+        yield "names no event of GitHub"
+    if not _SHA.fullmatch(run.head_sha):
+        yield "has a head_sha that is not 40 hex digits"
+    for name, sha in (("measured_sha", run.measured_sha), ("base_sha", run.base_sha)):
+        if sha and not _SHA.fullmatch(sha):
+            yield f"has a {name} that is not 40 hex digits"
+    if len(run.host_access) > MOST_REASONS:
+        yield f"has more than {MOST_REASONS:,} reasons for access to the machine"
+    elif any(
+        not 0 < len(one.service) <= MOST_NAME or not 0 < len(one.reason) <= MOST_REASON
+        for one in run.host_access
+    ):
+        yield "has access to the machine with an empty or overlong name or reason"
+
+
+def doubt_images(report: ImagesReport) -> Iterator[str]:
+    """Yield what can't be so of images."""
+    services = [name for image in report.images for name in image.services]
+    if max(len(report.images), len(services)) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} images or services"
+        return
+    yield from _names("image", [image.reference for image in report.images])
+    yield from _names("service", services)
+    for image in report.images:
+        yield from _doubt_image(image)
+    yield from _doubt_duplicates(report.duplicates, report.duplicates_remark)
+    if not isinstance(report.large, Missing):
+        yield "lists large files, as only parts of a stack do"
+    yield from _doubt_dockerfiles(report.dockerfiles)
+    stack = [image.layers for image in report.images]
+    users = users_by_chain(stack)
+    if report.total_bytes != sum(
+        one.size_bytes * max(1, len(one.services)) for one in report.images
+    ):
+        yield "has a total_bytes that is not the sum over its services"
+    if report.disk_bytes != disk_bytes(stack):
+        yield "has a disk_bytes that is not the sum over its layers"
+    if any(image.own_bytes != own_bytes(image.layers, users) for image in report.images):
+        yield "has own_bytes that are not those of the layers no other image has"
+
+
+def doubt_memory(report: MemoryReport) -> Iterator[str]:
+    """Yield what can't be so of a measured stack."""
+    if len(report.services) > MOST_SERVICES:
+        yield f"has more than {MOST_SERVICES:,} services"
+    if len(report.samples) > MOST_SAMPLES:
+        yield f"has more than {MOST_SAMPLES:,} samples"
+    if max(len(report.engine), len(report.incomplete), len(report.windows)) > MOST_PARTS:
+        yield f"has more than {MOST_PARTS} engine parts, windows or gaps"
+    yield from _names("service", [service.name for service in report.services])
+    yield from _names("part of the engine", [part.name for part in report.engine])
+    if report.window.metric not in tuple(Metric):
+        yield "was measured by a metric that does not exist"
+    for service in report.services:
+        if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
+            yield "has a service whose rss_bytes lies outside of its own range"
+    if any(len(one.service_bytes) != len(report.services) for one in report.samples):
+        yield "has a sample that is not one number for every service"
+    yield from _doubt_windows(report)
+    yield from _doubt_sums(report)
+
+
+def _doubt_image(image: Image) -> Iterator[str]:
+    if len(image.layers) > MOST_LAYERS:
+        yield f"has an image of more than {MOST_LAYERS} layers"
+    if image.size_bytes != sum(layer.size_bytes for layer in image.layers):
+        yield "has an image whose size_bytes is not the sum of its layers"
+    if image.compressed_bytes != sum_compressed(image.layers):
+        yield "has an image whose compressed_bytes is not the sum of its layers"
+    if image.size_bytes != image.own_bytes + image.shared_bytes:
+        yield "has an image whose own and shared bytes are not its size"
+    if isinstance(image.dive, Dive):
+        if image.dive.efficiency > 1:
+            yield "has an efficiency above 100 %"
+        if len(image.dive.worst) > MOST_PARTS:
+            yield f"has more than {MOST_PARTS} wasted files of one image"
     if isinstance(image.accounting, Accounting):
         yield from _doubt_account(image, image.accounting)
     if isinstance(image.scan, Scan):
         yield from _doubt_scan(image.scan)
 
 
-def doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
-    """What can't be so of contents that are there several times."""
+def _doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
     if len(found) > MOST_DUPLICATES:
         yield f"has more than {MOST_DUPLICATES:,} duplicates"
     for one in found:
@@ -65,7 +145,7 @@ def doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]
 
 
 def _doubt_account(image: Image, account: Accounting) -> Iterator[str]:
-    """live + dead by fate = the sum of its layers' bytes, exactly."""
+    """Check that live + dead by fate = the sum of its layers' bytes, exactly."""
     if account.live_bytes + account.dead_bytes != image.size_bytes:
         yield "has an image whose live and dead bytes are not its size"
     if account.live_bytes != sum(part.bytes for part in account.parts):
@@ -84,7 +164,7 @@ def _doubt_account(image: Image, account: Accounting) -> Iterator[str]:
 
 
 def _doubt_dead(account: Accounting, layers: int) -> Iterator[str]:
-    """Each loss is one of the sums; not every loss need be listed."""
+    """Check each loss against the sums; not every loss need be listed."""
     sums = {
         Fate.LIVE: 0,
         Fate.OVERWRITTEN: account.overwritten_bytes,
@@ -137,14 +217,11 @@ def _doubt_scan(scan: Scan) -> Iterator[str]:
     if len(scan.scanners) > MOST_SHOWN:
         yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
-    yield from _texts(chain.from_iterable(map(_words, scan.findings)))
+    for one in scan.findings:
+        yield from _texts((one.id, one.target, one.installed, one.fixed, one.title, one.system))
     yield from _texts(packages)
     if any(one.count < 1 or (one.id and one.count > 1) for one in scan.findings):
         yield "has a finding that is not there, or there more than once"
-
-
-def _words(found: Finding) -> tuple[str, ...]:
-    return (found.id, found.target, found.installed, found.fixed, found.title, found.system)
 
 
 def _texts(texts: Iterable[str]) -> Iterator[str]:
@@ -152,13 +229,7 @@ def _texts(texts: Iterable[str]) -> Iterator[str]:
         yield f"has a text of more than {MOST_TEXT:,} characters"
 
 
-MOST_FILES = 2_000
-MOST_REMARKS = 10_000  # of one Dockerfile
-MOST_REMARK = 5_000
-
-
-def doubt_dockerfiles(found: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
-    """What can't be so of remarks about Dockerfiles."""
+def _doubt_dockerfiles(found: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
     if len(found) > MOST_FILES:
         yield f"has more than {MOST_FILES:,} Dockerfiles"
         return
@@ -175,103 +246,6 @@ def doubt_dockerfiles(found: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
             yield f"has a remark of more than {MOST_REMARK:,} characters"
 
 
-MOST_SERVICES = 2_000
-MOST_LAYERS = 128  # an engine takes no more
-MOST_SAMPLES = 50_000
-MOST_PARTS = 100
-MOST_NAME = 255
-MOST_REASONS = 10_000
-MOST_REASON = 5_000  # a path has at most 4,096 bytes
-_SHA = re.compile(r"[0-9a-f]{40}")
-_EVENT = re.compile(r"[a-z_]{1,40}")
-
-
-def doubt_run(run: RunReport) -> Iterator[str]:
-    """What can't be so of a run."""
-    if not _EVENT.fullmatch(run.event):
-        yield "names no event of GitHub"
-    if not _SHA.fullmatch(run.head_sha):
-        yield "has a head_sha that is not 40 hex digits"
-    for name, sha in (("measured_sha", run.measured_sha), ("base_sha", run.base_sha)):
-        if sha and not _SHA.fullmatch(sha):
-            yield f"has a {name} that is not 40 hex digits"
-    if len(run.host_access) > MOST_REASONS:
-        yield f"has more than {MOST_REASONS:,} reasons for access to the machine"
-    elif any(
-        not 0 < len(one.service) <= MOST_NAME or not 0 < len(one.reason) <= MOST_REASON
-        for one in run.host_access
-    ):
-        yield "has access to the machine with an empty or overlong name or reason"
-
-
-def doubt_images(report: ImagesReport) -> Iterator[str]:
-    """What can't be so of images."""
-    services = [name for image in report.images for name in image.services]
-    if max(len(report.images), len(services)) > MOST_SERVICES:
-        yield f"has more than {MOST_SERVICES:,} images or services"
-        return
-    yield from _names("image", [image.reference for image in report.images])
-    yield from _names("service", services)
-    for image in report.images:
-        yield from _doubt_image(image)
-        yield from doubt_image(image)
-    yield from doubt_duplicates(report.duplicates, report.duplicates_remark)
-    if not isinstance(report.large, Missing):
-        yield "lists large files, as only parts of a stack do"
-    yield from doubt_dockerfiles(report.dockerfiles)
-    stack = [image.layers for image in report.images]
-    users = users_by_chain(stack)
-    if report.total_bytes != sum(
-        one.size_bytes * max(1, len(one.services)) for one in report.images
-    ):
-        yield "has a total_bytes that is not the sum over its services"
-    if report.disk_bytes != disk_bytes(stack):
-        yield "has a disk_bytes that is not the sum over its layers"
-    if any(image.own_bytes != own_bytes(image.layers, users) for image in report.images):
-        yield "has own_bytes that are not those of the layers no other image has"
-
-
-def doubt_memory(report: MemoryReport) -> Iterator[str]:
-    """What can't be so of a measured stack."""
-    if len(report.services) > MOST_SERVICES:
-        yield f"has more than {MOST_SERVICES:,} services"
-    if len(report.samples) > MOST_SAMPLES:
-        yield f"has more than {MOST_SAMPLES:,} samples"
-    if max(len(report.engine), len(report.incomplete), len(report.windows)) > MOST_PARTS:
-        yield f"has more than {MOST_PARTS} engine parts, windows or gaps"
-    yield from _names("service", [service.name for service in report.services])
-    yield from _names("part of the engine", [part.name for part in report.engine])
-    if report.window.metric not in tuple(Metric):
-        yield "was measured by a metric that does not exist"
-    for service in report.services:
-        yield from _doubt_service(service)
-    if any(len(one.service_bytes) != len(report.services) for one in report.samples):
-        yield "has a sample that is not one number for every service"
-    yield from _doubt_windows(report)
-    yield from _doubt_sums(report)
-
-
-def _doubt_image(image: Image) -> Iterator[str]:
-    if len(image.layers) > MOST_LAYERS:
-        yield f"has an image of more than {MOST_LAYERS} layers"
-    if image.size_bytes != sum(layer.size_bytes for layer in image.layers):
-        yield "has an image whose size_bytes is not the sum of its layers"
-    if image.compressed_bytes != sum_compressed(image.layers):
-        yield "has an image whose compressed_bytes is not the sum of its layers"
-    if image.size_bytes != image.own_bytes + image.shared_bytes:
-        yield "has an image whose own and shared bytes are not its size"
-    if isinstance(image.dive, Dive):
-        if image.dive.efficiency > 1:
-            yield "has an efficiency above 100 %"
-        if len(image.dive.worst) > MOST_PARTS:
-            yield f"has more than {MOST_PARTS} wasted files of one image"
-
-
-def _doubt_service(service: ServiceMemory) -> Iterator[str]:
-    if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
-        yield "has a service whose rss_bytes lies outside of its own range"
-
-
 def _doubt_windows(report: MemoryReport) -> Iterator[str]:
     for window in report.windows:
         if len(window.totals) > MOST_SAMPLES:
@@ -284,16 +258,16 @@ def _doubt_windows(report: MemoryReport) -> Iterator[str]:
 
 
 def _doubt_sums(report: MemoryReport) -> Iterator[str]:
-    """The box holds at least what its services do; a container that is gone may have added more."""
+    """Check that the box has at least what its services have; containers that are gone may add."""
     box, services = report.box, report.services
-    if box.total_rss_bytes < sum(service.rss_bytes for service in services):
-        yield "has a box with less RSS than its services"
-    if box.total_pss_bytes < sum(service.pss_bytes for service in services):
-        yield "has a box with less PSS than its services"
-    if box.oom_kills < sum(service.oom_kills for service in services):
-        yield "has a box with fewer OOM kills than its services"
-    if box.cost_bytes < sum(service.cost_bytes for service in services):
-        yield "has a box with a lower real cost than its services"
+    for whole, parts, text in (
+        (box.total_rss_bytes, (one.rss_bytes for one in services), "less RSS"),
+        (box.total_pss_bytes, (one.pss_bytes for one in services), "less PSS"),
+        (box.oom_kills, (one.oom_kills for one in services), "fewer OOM kills"),
+        (box.cost_bytes, (one.cost_bytes for one in services), "a lower real cost"),
+    ):
+        if whole < sum(parts):
+            yield f"has a box with {text} than its services"
     if report.window.metric != Metric.CHARGED and any(
         sample.total_bytes < sample.engine_bytes + sum(sample.service_bytes)
         for sample in report.samples

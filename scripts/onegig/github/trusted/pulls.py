@@ -1,12 +1,11 @@
-"""The open pull requests of a commit, and the branches that they are to go into.
+"""The open pull requests of a commit, the branches they go into, and who confirmed their numbers.
 
 The payload's own list of pull requests is empty for forks, and a number in the artifact would be
 the pull request's own word: GitHub's list of open pull requests is searched for the head's SHA.
 
-Numbers that a maintainer vouches for, by starting the trusted workflow by hand.
-
-Whoever may start it has write access. GitHub records who it was, on which branch and, in the run's
-title, for which pull request at which commit: nothing else is needed to find it again.
+A maintainer confirms numbers by starting the trusted workflow by hand, which takes write access.
+GitHub records who it was, on which branch and, in the run's title, for which pull request at which
+commit: nothing else is needed to find it again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from onegig.errors import ConfigError, GithubError
-from onegig.github.client import Client
+from onegig.github.client import GONE, Client
 from onegig.github.trees import branch_tip, contains
 from onegig.github.trusted.runs import (
     Confirmation,
@@ -28,7 +27,8 @@ from onegig.github.trusted.runs import (
 )
 
 MOST_PULLS = 10_000
-GONE = 404
+DISPATCH = "workflow_dispatch"
+_STANDING = (None, "success")  # of the run: it goes on, or has confirmed what was asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,27 +51,28 @@ class Pull:
     base: Branch
     created: str  # ISO 8601
 
-    @property
-    def base_branch(self) -> str:
-        """The name of the branch it is to go into."""
-        return self.base.name
-
     def is_from(self, run: GateRun) -> bool:
         """Return whether a run is one of this pull request's head branch."""
-        home = run.head_repository
-        return (
-            self.head_repository is not None
-            and home is not None
-            and (self.head_repository.id, self.head_branch) == (home.id, run.head_branch)
-        )
+        home, own = run.head_repository, self.head_repository
+        if own is None or home is None:
+            return False
+        return (own.id, self.head_branch) == (home.id, run.head_branch)
 
     def is_of(self, repository: Repository) -> bool:
         """Return whether its head is a branch of that repository, and not of a fork."""
         return self.head_repository is not None and self.head_repository.id == repository.id
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmed:
+    """Who confirmed a pull request, and when (ISO 8601)."""
+
+    by: str
+    at: str
+
+
 def find_pulls(client: Client, head_sha: str, default_branch: str) -> tuple[Pull, ...]:
-    """Return the open pull requests whose head is a commit now, whosever they are."""
+    """Return the open pull requests whose head is a commit now, whoever's they are."""
     listed = list(client.pages("pulls", most=MOST_PULLS, state="open"))
     if len(listed) >= MOST_PULLS:
         raise GithubError(
@@ -83,35 +84,8 @@ def find_pulls(client: Client, head_sha: str, default_branch: str) -> tuple[Pull
     branches = {
         name: find_branch(client, name, is_default=name == default_branch) for name in names
     }
-    pulls = [_pull(pull, branches[str(pull["base"]["ref"])]) for pull in matching]
+    pulls = (_pull(pull, branches[str(pull["base"]["ref"])]) for pull in matching)
     return tuple(sorted(filter(None, pulls), key=lambda pull: pull.number))
-
-
-def find_branch(client: Client, name: str, *, is_default: bool) -> Branch | None:
-    """Return a branch, None when there is none. The default branch counts as protected."""
-    path = f"branches/{quote(name, safe='')}"
-    try:
-        branch = client.get(path)
-    except GithubError as error:
-        if error.status == GONE:
-            return None
-        raise
-    is_protected = is_default or bool(branch["protected"]) or _has_rules(client, name)
-    return Branch(name=name, tip=str(branch["commit"]["sha"]), is_protected=is_protected)
-
-
-def why_stale(client: Client, pull: Pull) -> str:
-    """Return why nothing should be written to the pull request any more; "" if it is the same."""
-    now = client.get(f"pulls/{pull.number}")
-    if now["state"] != "open":
-        return f"pull request #{pull.number} has been closed"
-    if now["head"]["sha"] != pull.head_sha:
-        return f"pull request #{pull.number} has a newer head than {pull.head_sha[:12]}"
-    return ""
-
-
-def _has_rules(client: Client, name: str) -> bool:
-    return any(True for _ in client.pages(f"rules/branches/{quote(name, safe='')}", most=1))
 
 
 def _pull(pull: Mapping[str, Any], base: Branch | None) -> Pull | None:
@@ -130,17 +104,29 @@ def _pull(pull: Mapping[str, Any], base: Branch | None) -> Pull | None:
     )
 
 
-DISPATCH = "workflow_dispatch"
-NOT_FOUND = 404
-_STANDING = (None, "success")  # of the run: it goes on, or has confirmed what was asked
+def find_branch(client: Client, name: str, *, is_default: bool) -> Branch | None:
+    """Return a branch, None when there is none. The default branch counts as protected."""
+    quoted = quote(name, safe="")
+    try:
+        branch = client.get(f"branches/{quoted}")
+    except GithubError as error:
+        if error.status == GONE:
+            return None
+        raise
+    is_protected = is_default or bool(branch["protected"])
+    rules = client.pages(f"rules/branches/{quoted}", most=1)
+    is_protected = is_protected or any(True for _ in rules)
+    return Branch(name=name, tip=str(branch["commit"]["sha"]), is_protected=is_protected)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Confirmed:
-    """Who confirmed a pull request, and when (ISO 8601)."""
-
-    by: str
-    at: str
+def why_stale(client: Client, pull: Pull) -> str:
+    """Return why nothing should be written to the pull request any more; "" if it is the same."""
+    now = client.get(f"pulls/{pull.number}")
+    if now["state"] != "open":
+        return f"pull request #{pull.number} has been closed"
+    if now["head"]["sha"] != pull.head_sha:
+        return f"pull request #{pull.number} has a newer head than {pull.head_sha[:12]}"
+    return ""
 
 
 def title(pull: int, head_sha: str) -> str:
@@ -149,13 +135,13 @@ def title(pull: int, head_sha: str) -> str:
 
 
 def command(workflow: str, pull: Pull) -> str:
-    """Return what a maintainer types."""
+    """Return the command with which a maintainer confirms a pull request's numbers."""
     file = workflow.rpartition("/")[2]
     return f"gh workflow run {file} -f pull={pull.number} -f head={pull.head_sha}"
 
 
 def page(workflow: str, home: Home) -> str:
-    """Return where a maintainer can start the workflow."""
+    """Return the page on which a maintainer can start the workflow."""
     return f"{home.page}/actions/workflows/{quote(workflow.rpartition('/')[2], safe='')}"
 
 
@@ -167,9 +153,10 @@ def find_confirmers(
     `own_run` is the id of the run that this job is part of, which the list may not have yet.
     """
     titles = {title(pull.number, pull.head_sha): pull.number for pull in pulls}
+    since = min(pull.created for pull in pulls)
     matching = [
         run
-        for run in _runs(client, home, workflow, min(pull.created for pull in pulls), own_run)
+        for run in _runs(client, home, workflow, since, own_run)
         if run["display_title"] in titles and _is_valid(run, home, workflow)
     ]
     if not matching:
@@ -189,7 +176,7 @@ def check_confirmation(client: Client, asked: Confirmation) -> None:
     try:
         pull = client.get(f"pulls/{asked.pull}")
     except GithubError as error:
-        if error.status != NOT_FOUND:
+        if error.status != GONE:
             raise
         raise ConfigError(
             f"there is no pull request #{asked.pull}", advice="give the number of an open one"

@@ -3,10 +3,6 @@
 Of what the run says only the numbers are used, and the commit it was measured on top of once GitHub
 confirms it. Budgets, changed files and how far the branch lags behind come from GitHub.
 
-budgets.yml as the base branch has it, which judges, and what a pull request makes of it.
-
-Which commit a pull request's numbers are compared with, and how far its branch lags behind.
-
 A merge ref is compared with its first parent, which is what the base branch was when it was
 measured. That is the run's claim: GitHub must know the merge commit, with just these parents, and
 the parent as a commit of the base branch, not older than where the pull request left it: an older
@@ -29,20 +25,24 @@ from onegig.github.trees import UNKNOWN_COMMIT, Trees, contains
 from onegig.github.trusted.artifact import Numbers
 from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_outdated
 from onegig.github.trusted.pulls import Pull
-from onegig.github.trusted.runs import SUCCESS, GateRun
+from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
 from onegig.judge.compare import compare
-from onegig.judge.limits import disallowed, limit_changes
+from onegig.judge.limits import limit_changes
+from onegig.judge.notes import unallowed
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
-from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import MemoryReport
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
-from onegig.model.stack import HostAccess
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Verdict
 from onegig.pipeline import Options
+
+TOO_LARGE = 200  # the status of an answer that was not read to its end
+NO_FILE = b"version: 1\n"  # every key may be left out
+NOT_VERIFIED = "no baseline: what it was measured on top of could not be verified"
+_COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
+_PASSING = (State.GO, State.WARN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,26 +63,6 @@ class Edit:
     budgets: Budgets | str
 
 
-_COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
-_PASSING = (State.GO, State.WARN)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """What there is of numbers, and whose word it is; without an artifact all is missing."""
-
-    claim: RunReport | None
-    images: ImagesReport | Missing
-    memory: MemoryReport | Missing
-
-    @classmethod
-    def of(cls, numbers: Numbers | Unknown) -> "Measured":
-        """The same shape for a run that left nothing."""
-        if isinstance(numbers, Unknown):
-            return cls(claim=None, images=numbers, memory=numbers)
-        return cls(claim=numbers.run, images=numbers.images, memory=numbers.memory)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Facts:
     """What GitHub says, whatever the run does."""
@@ -98,80 +78,70 @@ def make_report(
     client: Client,
     run: GateRun,
     pull: Pull,
-    numbers: Numbers | Unknown,
+    numbers: Numbers,
     base_sha: str,
     *,
-    budgets_path: str,
-    workflow: str,
-    measuring: tuple[str, ...],
+    settings: Settings,
     now: datetime,
+    doubt: str = "",
 ) -> Report:
-    """The whole report of a pull request's run; `base_sha` as `measured_on` gives it.
+    """Return the whole report of a pull request's run; `base_sha` as `measured_on` gives it.
 
-    Raises GithubError, and ConfigError when the base branch's own budgets have mistakes.
+    `doubt` says why the run may be another pull request's. Raises GithubError, and ConfigError when
+    the base branch's own budgets have mistakes.
     """
-    measured = Measured.of(numbers)
-    facts = _look_up(
-        client,
-        pull,
-        base_sha,
-        claim=measured.claim,
-        budgets_path=budgets_path,
-        workflow=workflow,
-        measuring=measuring,
-    )
+    claim, branch = numbers.run, pull.base.name
+    facts = _look_up(client, pull, base_sha, claim, settings)
     edit, compared = facts.edit, facts.compared
     is_verified = bool(base_sha) and compared.base_sha == base_sha
-    merge = measured.claim.measured_sha if measured.claim and is_verified else ""
-    found = _baseline(client, compared, pull.base_branch)
-    main = found[0] if isinstance(found, tuple) else None
-    judged = _judged(run, measured, facts.budgets, now, main)
-    report = replace(judged, commit=merge or run.head_sha)
+    baseline = _baseline(client, compared, branch)
+    main = baseline[0] if isinstance(baseline, tuple) else None
+    report = Report(
+        stack=_stack(numbers) or run.repository.name.partition("/")[2],
+        created=now.astimezone(UTC).isoformat(timespec="seconds"),
+        commit=(claim.measured_sha if claim and is_verified else "") or run.head_sha,
+        verdict=_judge(facts.budgets, numbers, now, main),
+        images=numbers.images,
+        memory=numbers.memory,
+        reproduce=_reproduce(claim, facts.budgets.path),
+    )
     review = Review(
         head_sha=run.head_sha,
         base_sha=compared.base_sha,
-        base_branch=pull.base_branch,
+        base_branch=branch,
         branch_behind=compared.branch_behind,
-        comparison=found if isinstance(found, Missing) else compare(report, *found),
+        comparison=baseline if isinstance(baseline, Missing) else compare(report, *baseline),
         limit_changes=edit.changes if edit else (),
-        proposed=_proposed(budgets_path, edit, measured, now, main),
+        proposed=_proposed(settings.budgets, edit, numbers, now, main),
         self_reported=run.fork,
         measuring_changes=facts.measuring,
-        host_access=_host_access(measured.claim, facts.budgets),
-        unverified=compared.doubt or facts.outdated,
+        host_access=unallowed(claim.host_access, facts.budgets) if claim else (),
+        unverified=doubt or compared.doubt or facts.outdated,
         run_url=run.url,
     )
-    failure = _failure(run, measured, report.verdict, review.proposed)
+    failure = _failure(run, numbers, report.verdict, review.proposed)
     return replace(report, failure=failure, review=review)
 
 
 def _look_up(
-    client: Client,
-    pull: Pull,
-    base_sha: str,
-    *,
-    claim: RunReport | None,
-    budgets_path: str,
-    workflow: str,
-    measuring: tuple[str, ...],
+    client: Client, pull: Pull, base_sha: str, claim: RunReport | None, settings: Settings
 ) -> _Facts:
     """Ask GitHub for it, always by SHA: a tag may have the name of a branch."""
-    tip = pull.base.tip
-    budgets = read_budgets(client, budgets_path, tip)
+    tip, path, workflow = pull.base.tip, settings.budgets, settings.workflow
+    budgets = read_budgets(client, path, tip)
     compared = find_compared(client, tip, pull.head_sha, base_sha, is_claimed=claim is not None)
     old_ref = compared.merge_base or tip
-    edit = read_edit(client, budgets_path, old_ref=old_ref, new_ref=pull.head_sha)
+    edit = read_edit(client, path, old_ref=old_ref, new_ref=pull.head_sha)
     sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
     forest = Trees(client)
-    changed = find_measuring_changes(forest, sides, workflow, measuring)
+    changed = find_measuring_changes(forest, sides, workflow, settings.measuring)
     outdated = ""
     if claim and base_sha:
         merge = claim.measured_sha
-        outdated = why_outdated(forest, merge, tip, workflow, measuring) or _other_settings(
-            client, budgets, merge
-        )
+        outdated = why_outdated(forest, merge, tip, workflow, settings.measuring)
+        outdated = outdated or _other_settings(client, budgets, merge)
     if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
-        changed = (*changed, budgets_path)
+        changed = (*changed, path)
     return _Facts(
         budgets=budgets, compared=compared, measuring=changed, edit=edit, outdated=outdated
     )
@@ -185,44 +155,29 @@ def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
         if isinstance(error, GithubError) and error.status != TOO_LARGE:
             raise
         return f"measured by a {budgets.path} that can't be read"
-    same = _settings(used) == _settings(budgets)
-    return "" if same else f"measured by other settings of {budgets.path} than the base branch's"
-
-
-def _settings(budgets: Budgets) -> tuple[object, ...]:
-    return budgets.measure, budgets.load, budgets.compose_files, budgets.profiles
-
-
-def _judged(
-    run: GateRun, measured: Measured, budgets: Budgets, now: datetime, main: Baseline | None
-) -> Report:
-    """The report as it is but for its review."""
-    return Report(
-        stack=_stack(measured) or run.repository.name.partition("/")[2],
-        created=now.astimezone(UTC).isoformat(timespec="seconds"),
-        commit=run.head_sha,
-        verdict=_judge(budgets, measured, now, main),
-        images=measured.images,
-        memory=measured.memory,
-        reproduce=_reproduce(measured.claim, budgets.path),
+    now, then = (
+        (one.measure, one.load, one.compose_files, one.profiles) for one in (budgets, used)
     )
+    if now == then:
+        return ""
+    return f"measured by other settings of {budgets.path} than the base branch's"
 
 
-def _judge(budgets: Budgets, measured: Measured, now: datetime, main: Baseline | None) -> Verdict:
-    tier = choose_tier(budgets, measured.memory, measured.images)
+def _judge(budgets: Budgets, numbers: Numbers, now: datetime, main: Baseline | None) -> Verdict:
+    tier = choose_tier(budgets, numbers.memory, numbers.images)
     today = now.astimezone(UTC).date()
-    return judge(budgets, measured.images, measured.memory, tier, today=today, main=main)
+    return judge(budgets, numbers.images, numbers.memory, tier, today=today, main=main)
 
 
 def _proposed(
-    path: str, edit: Edit | None, measured: Measured, now: datetime, main: Baseline | None
+    path: str, edit: Edit | None, numbers: Numbers, now: datetime, main: Baseline | None
 ) -> str:
-    """The verdict by the pull request's own budgets."""
+    """Return the verdict by the pull request's own budgets."""
     if edit is None:
         return ""
     if isinstance(edit.budgets, str):
         return f"none: {path} of this pull request can't be read: {edit.budgets}"
-    return _judge(edit.budgets, measured, now, main).sentence if edit.changes else ""
+    return _judge(edit.budgets, numbers, now, main).sentence if edit.changes else ""
 
 
 def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline, int] | Missing:
@@ -233,43 +188,29 @@ def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline
     return find_baseline(client, compared.base_sha, branch)
 
 
-def _host_access(claim: RunReport | None, budgets: Budgets) -> tuple[HostAccess, ...]:
-    return disallowed(claim.host_access, budgets) if claim else ()
-
-
-def _failure(run: GateRun, measured: Measured, verdict: Verdict, proposed: str) -> Failure | None:
-    """What failed in the run, as it says itself or, where it can't, as GitHub does."""
-    if measured.claim is None:
-        reason = measured.memory.reason if isinstance(measured.memory, Missing) else ""
-        return _job_failure(reason)
-    if measured.claim.failure:
-        return measured.claim.failure
-    if run.conclusion != SUCCESS and verdict.state in _PASSING and not proposed:
+def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) -> Failure | None:
+    """Return what failed in the run, as it says itself or, where it can't, as GitHub does."""
+    if numbers.run and numbers.run.failure:
+        return numbers.run.failure
+    if numbers.run is None:
+        reason = numbers.memory.reason if isinstance(numbers.memory, Missing) else ""
+    elif run.conclusion != SUCCESS and verdict.state in _PASSING and not proposed:
         reason = f"the gate's job ended as {run.conclusion}, though its numbers are within limits"
-        return _job_failure(reason)
-    return None
-
-
-def _job_failure(reason: str) -> Failure:
+    else:
+        return None
     return Failure(message=reason, advice="look at its log", exit_code=int(ExitCode.INCOMPLETE))
 
 
-def _stack(measured: Measured) -> str:
-    names = [
-        one.stack for one in (measured.images, measured.memory) if not isinstance(one, Missing)
-    ]
-    return next(filter(None, names), "")
+def _stack(numbers: Numbers) -> str:
+    reports = (one for one in (numbers.images, numbers.memory) if not isinstance(one, Missing))
+    return next((one.stack for one in reports if one.stack), "")
 
 
 def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
-    """The run's command if it is one of ours: a reader is going to paste it into a shell."""
+    """Return the run's command if it is one of ours: a reader will paste it into a shell."""
     if claim and _COMMAND.fullmatch(claim.reproduce):
         return claim.reproduce
     return Options(budgets=Path(budgets_path)).reproduce
-
-
-TOO_LARGE = 200  # the status of an answer that was not read to its end
-NO_FILE = b"version: 1\n"  # every key may be left out
 
 
 def read_budgets(client: Client, path: str, ref: str) -> Budgets:
@@ -290,22 +231,17 @@ def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit 
     try:
         new = _read(client, path, new_ref)
         budgets = parse_budgets(path, new)
-    except ConfigError as error:
-        return Edit(changes=(), budgets=error.message)
-    except GithubError as error:
-        if error.status != TOO_LARGE:
+    except (ConfigError, GithubError) as error:
+        if isinstance(error, GithubError) and error.status != TOO_LARGE:
             raise
         return Edit(changes=(), budgets=error.message)
     if old == new:
         return None
-    return Edit(changes=limit_changes(_parse(path, old), budgets), budgets=budgets)
-
-
-def _parse(path: str, text: bytes) -> Budgets:
     try:
-        return parse_budgets(path, text)
-    except ConfigError:  # mended by this very change, maybe
-        return parse_budgets(path, NO_FILE)
+        was = parse_budgets(path, old)
+    except ConfigError:  # fixed by this very change, maybe
+        was = parse_budgets(path, NO_FILE)
+    return Edit(changes=limit_changes(was, budgets), budgets=budgets)
 
 
 def _read(client: Client, path: str, ref: str) -> bytes:
@@ -315,9 +251,6 @@ def _read(client: Client, path: str, ref: str) -> bytes:
         if error.status in GONE:
             return NO_FILE
         raise
-
-
-NOT_VERIFIED = "no baseline: what it was measured on top of could not be verified"
 
 
 def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
@@ -367,21 +300,15 @@ def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: C
     parents = _parents(client, merge) if merge else ()
     if len(parents) != 2 or parents[1] != head_sha or not contains(client, tip, parents[0]):
         return sides
-    return Sides(
-        base=tip,
-        head=head_sha,
-        merge_base=compared.merge_base,
-        merge=merge,
-        merge_onto=parents[0],
-    )
+    return replace(sides, merge=merge, merge_onto=parents[0])
 
 
 def _parents(client: Client, commit: str) -> tuple[str, ...]:
     """Return a commit's parents; () where GitHub does not know it."""
     try:
-        found = client.get(f"commits/{commit}", per_page=1)
+        parents = client.get(f"commits/{commit}", per_page=1)["parents"]
     except GithubError as error:
         if error.status in UNKNOWN_COMMIT:
             return ()
         raise
-    return tuple(str(parent["sha"]) for parent in found["parents"])
+    return tuple(str(parent["sha"]) for parent in parents)

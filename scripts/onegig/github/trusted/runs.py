@@ -1,14 +1,8 @@
-"""Runs of the gate, as GitHub records them: whose they are, in which order, and how they ended.
+"""Runs of the gate, as GitHub records them, and the event that started this job.
 
 GitHub wrote the event's payload and the list of runs, so SHAs, ids and conclusions are facts. What
-a run did and left behind is the pull request's doing.
-
-Read what started this job: a run of the gate, or a maintainer who confirms its numbers.
-
-An event only says which commit to look at. What is said about it comes from GitHub's own records,
-read afresh, so events may come late, twice or in any order.
-
-Hold the settings of the trusted half: names and paths that other repositories choose.
+a run did and left behind is the pull request's doing. An event only says which commit to look at:
+what is said about it is read afresh, so events may come late, twice or in any order.
 """
 
 import re
@@ -25,9 +19,44 @@ from onegig.github.trusted.comment import AUTHOR, KEY
 ENDED = ("success", "failure", "timed_out", "startup_failure")
 SUCCESS, SKIPPED = "success", "skipped"
 ACTION_REQUIRED = "action_required"  # a stranger's run that nobody has approved yet
+COMPLETED = "completed"
 PULL_REQUEST, MERGE_GROUP, PUSH = "pull_request", "merge_group", "push"
 MOST_RUNS = 1000  # GitHub lists no more
+_PULL = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_HOW = "give the number of a pull request and the 40 hex digits of its head"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Options of `onegig comment`, and what GitHub tells its job of itself."""
+
+    workflow: str = GATE_WORKFLOW
+    budgets: str = "budgets.yml"  # in the repository
+    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
+    key: str = KEY
+    status: str = STATUS
+    artifact: str = ARTIFACT
+    author: str = AUTHOR
+    own_workflow: str = COMMENT_WORKFLOW  # the file of the workflow that runs this
+    own_run: str = ""  # the id of its run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """A repository; its id stays the same when it is renamed."""
+
+    id: int
+    name: str  # "owner/repo"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """The repository in which this job runs."""
+
+    repository: Repository
+    default_branch: str
+    page: str  # its address for people
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,137 +75,21 @@ class GateRun:
     conclusion: str
     head_sha: str
     head_branch: str
-    head_repository: "Repository | None"
-    repository: "Repository"
+    head_repository: Repository | None
+    repository: Repository
     url: str
 
     @property
     def order(self) -> tuple[int, int]:
-        """Later runs have larger ones."""
+        """Return a key that is larger for later runs."""
         return self.number, self.attempt
 
     @property
     def fork(self) -> str:
-        """The fork whose code ran ("owner/repo"), "" for a branch of this repository."""
+        """Return the fork whose code ran ("owner/repo"); "" for a branch of this repository."""
         if self.head_repository is None or self.head_repository.id == self.repository.id:
             return ""
         return self.head_repository.name
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Repository:
-    """A repository; its id stays the same when it is renamed."""
-
-    id: int
-    name: str  # "owner/repo"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ignored:
-    """Nothing to post, which is no error; `reason` says why."""
-
-    reason: str
-
-
-def read_run(
-    event: Mapping[str, Any], workflow: str = GATE_WORKFLOW, *, trigger: str = PUSH
-) -> GateRun | Ignored:
-    """The run of a `workflow_run` payload, Ignored when it is not one that `trigger` started.
-
-    Workflows are known by their file: a pull request may add another of the same name. ConfigError
-    when it is no such payload.
-    """
-    try:
-        run = event["workflow_run"]
-        why = _why_ignored(str(event["action"]), run, workflow, trigger)
-        return Ignored(reason=why) if why else parse_run(run, event["repository"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"the event is no finished workflow_run: {type(error).__name__}: {error}",
-            advice="run this command in a workflow that is started `on: workflow_run`",
-        ) from error
-
-
-def list_runs(
-    client: Client, repository: Repository, workflow: str, head_sha: str, trigger: str
-) -> tuple[GateRun, ...]:
-    """Return the runs of a workflow that `trigger` started for a commit, newest first."""
-    here = {"id": repository.id, "full_name": repository.name}
-    listed = runs_of(client, workflow, head_sha=head_sha, event=trigger)
-    runs = [parse_run(run, here) for run in listed if run["head_sha"] == head_sha]
-    return tuple(sorted(runs, key=lambda run: run.order, reverse=True))
-
-
-def runs_of(client: Client, workflow: str, **filters: str) -> Iterator[Mapping[str, Any]]:
-    """Yield what GitHub records of the runs of a workflow, known by its file."""
-    file = quote(workflow.rpartition("/")[2], safe="")
-    path = f"actions/workflows/{file}/runs"
-    listed = client.pages(path, key="workflow_runs", most=MOST_RUNS, **filters)
-    return (
-        run
-        for run in listed
-        if path_of(run) == workflow and run["event"] == filters.get("event", run["event"])
-    )
-
-
-def path_of(run: Mapping[str, Any]) -> str:
-    """Return the file of a run's workflow, without the ref that GitHub may add."""
-    return str(run["path"]).partition("@")[0]
-
-
-def parse_run(run: Mapping[str, Any], repository: Mapping[str, Any]) -> GateRun:
-    """Return the run that GitHub describes; KeyError, TypeError or ValueError if it is not one."""
-    head = run["head_repository"]
-    return GateRun(
-        id=int(run["id"]),
-        number=int(run["run_number"]),
-        attempt=int(run["run_attempt"]),
-        created=str(run["created_at"]),
-        started=str(run["run_started_at"]),
-        conclusion=str(run["conclusion"] or ""),
-        head_sha=parse_sha(run["head_sha"]),
-        head_branch=str(run["head_branch"]),
-        head_repository=parse_repository(head) if head else None,
-        repository=parse_repository(repository),
-        url=str(run["html_url"]),
-    )
-
-
-def parse_repository(value: Mapping[str, Any]) -> Repository:
-    """Return the repository that GitHub describes."""
-    return Repository(id=int(value["id"]), name=str(value["full_name"]))
-
-
-def parse_sha(value: Any) -> str:
-    """Return a commit's full name; ValueError for anything else."""
-    if not isinstance(value, str) or not _SHA.fullmatch(value):
-        raise ValueError("a head_sha of 40 hex digits is missing")
-    return value
-
-
-def _why_ignored(action: str, run: Mapping[str, Any], workflow: str, trigger: str) -> str:
-    path = path_of(run)
-    if path != workflow:
-        return f"the run is one of {path}, not of {workflow}"
-    if run["event"] != trigger:
-        return f"the run was started by {run['event']}, not by a {trigger.replace('_', ' ')}"
-    if action != "completed" or run["conclusion"] not in ENDED:
-        return f"the run ended as {run['conclusion'] or action}, so there is nothing to say"
-    return ""
-
-
-COMPLETED = "completed"
-_PULL = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
-_HOW = "give the number of a pull request and the 40 hex digits of its head"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Home:
-    """The repository in which this job runs."""
-
-    repository: Repository
-    default_branch: str
-    page: str  # its address for people
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,23 +116,34 @@ class Confirmation:
     head_sha: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ignored:
+    """Nothing to post, which is no error; `reason` says why."""
+
+    reason: str
+
+
 def read_trigger(event: Mapping[str, Any], workflow: str) -> RunEvent | Confirmation | Ignored:
     """Return what the payload of this job's event is about; ConfigError for other events."""
     try:
-        home = _home(event["repository"])
+        home = Home(
+            repository=parse_repository(event["repository"]),
+            default_branch=str(event["repository"]["default_branch"]),
+            page=str(event["repository"]["html_url"]),
+        )
         if "inputs" in event:
             return _confirmation(event, home)
         run = event["workflow_run"]
-        path = path_of(run)
-        if path != workflow:
-            return Ignored(reason=f"the run is one of {path}, not of {workflow}")
-        if run["event"] not in (PULL_REQUEST, MERGE_GROUP):
-            return Ignored(reason=f"the run was started by {run['event']}, not by a pull request")
-        return RunEvent(
-            home=home,
-            run=parse_run(run, event["repository"]),
-            is_completed=event["action"] == COMPLETED,
-            is_group=run["event"] == MERGE_GROUP,
+        why = _why_ignored(run, workflow, (PULL_REQUEST, MERGE_GROUP))
+        return (
+            Ignored(reason=why)
+            if why
+            else RunEvent(
+                home=home,
+                run=parse_run(run, event["repository"]),
+                is_completed=event["action"] == COMPLETED,
+                is_group=run["event"] == MERGE_GROUP,
+            )
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
@@ -228,12 +152,36 @@ def read_trigger(event: Mapping[str, Any], workflow: str) -> RunEvent | Confirma
         ) from error
 
 
-def _home(repository: Mapping[str, Any]) -> Home:
-    return Home(
-        repository=parse_repository(repository),
-        default_branch=str(repository["default_branch"]),
-        page=str(repository["html_url"]),
-    )
+def read_run(
+    event: Mapping[str, Any], workflow: str = GATE_WORKFLOW, *, trigger: str = PUSH
+) -> GateRun | Ignored:
+    """Return the run of a `workflow_run` payload; Ignored when `trigger` did not start it.
+
+    Raises ConfigError when it is not such a payload.
+    """
+    try:
+        run = event["workflow_run"]
+        why, action = _why_ignored(run, workflow, (trigger,)), str(event["action"])
+        if not why and (action != COMPLETED or run["conclusion"] not in ENDED):
+            ended = run["conclusion"] or action
+            why = f"the run ended as {ended}, so there is nothing to say"
+        return Ignored(reason=why) if why else parse_run(run, event["repository"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the event is no finished workflow_run: {type(error).__name__}: {error}",
+            advice="run this command in a workflow that is started `on: workflow_run`",
+        ) from error
+
+
+def _why_ignored(run: Mapping[str, Any], workflow: str, triggers: tuple[str, ...]) -> str:
+    """Know workflows by their file: a pull request may add another of the same name."""
+    path = path_of(run)
+    if path != workflow:
+        return f"the run is one of {path}, not of {workflow}"
+    if run["event"] not in triggers:
+        trigger = triggers[0].replace("_", " ")
+        return f"the run was started by {run['event']}, not by a {trigger}"
+    return ""
 
 
 def _confirmation(event: Mapping[str, Any], home: Home) -> Confirmation:
@@ -251,16 +199,50 @@ def _confirmation(event: Mapping[str, Any], home: Home) -> Confirmation:
     return Confirmation(home=home, pull=int(pull), head_sha=head_sha)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """Options of `onegig comment`, and what GitHub tells its job of itself."""
+def list_runs(
+    client: Client, repository: Repository, workflow: str, head_sha: str, trigger: str
+) -> tuple[GateRun, ...]:
+    """Return the runs of a workflow that `trigger` started for a commit, newest first."""
+    here = {"id": repository.id, "full_name": repository.name}
+    listed = runs_of(client, workflow, head_sha=head_sha, event=trigger)
+    runs = [parse_run(run, here) for run in listed if run["head_sha"] == head_sha]
+    return tuple(sorted(runs, key=lambda run: run.order, reverse=True))
 
-    workflow: str = GATE_WORKFLOW
-    budgets: str = "budgets.yml"  # in the repository
-    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
-    key: str = KEY
-    status: str = STATUS
-    artifact: str = ARTIFACT
-    author: str = AUTHOR
-    own_workflow: str = COMMENT_WORKFLOW  # the file of the workflow that runs this
-    own_run: str = ""  # the id of its run
+
+def runs_of(client: Client, workflow: str, **filters: str) -> Iterator[Mapping[str, Any]]:
+    """Yield GitHub's records of the runs of a workflow, known by its file."""
+    file = quote(workflow.rpartition("/")[2], safe="")
+    path = f"actions/workflows/{file}/runs"
+    for run in client.pages(path, key="workflow_runs", most=MOST_RUNS, **filters):
+        if path_of(run) == workflow and run["event"] == filters.get("event", run["event"]):
+            yield run
+
+
+def path_of(run: Mapping[str, Any]) -> str:
+    """Return the file of a run's workflow, without the ref that GitHub may add."""
+    return str(run["path"]).partition("@")[0]
+
+
+def parse_run(run: Mapping[str, Any], repository: Mapping[str, Any]) -> GateRun:
+    """Return the run that GitHub describes; KeyError, TypeError or ValueError if it is not one."""
+    head, sha = run["head_repository"], run["head_sha"]
+    if not isinstance(sha, str) or not _SHA.fullmatch(sha):
+        raise ValueError("a head_sha of 40 hex digits is missing")
+    return GateRun(
+        id=int(run["id"]),
+        number=int(run["run_number"]),
+        attempt=int(run["run_attempt"]),
+        created=str(run["created_at"]),
+        started=str(run["run_started_at"]),
+        conclusion=str(run["conclusion"] or ""),
+        head_sha=sha,
+        head_branch=str(run["head_branch"]),
+        head_repository=parse_repository(head) if head else None,
+        repository=parse_repository(repository),
+        url=str(run["html_url"]),
+    )
+
+
+def parse_repository(value: Mapping[str, Any]) -> Repository:
+    """Return the repository that GitHub describes."""
+    return Repository(id=int(value["id"]), name=str(value["full_name"]))
