@@ -79,4 +79,4 @@ def test_a_missing_permission_comes_with_the_yaml(client: Client, state: State, 
     state.permissions = {"statuses": "read"}
     with pytest.raises(GithubPermissionError) as caught:
         put(client, head)
-    assert "permissions:\n      decision: write" in caught.value.advice
+    assert "permissions:\n      statuses: write" in caught.value.advice

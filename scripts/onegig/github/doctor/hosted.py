@@ -83,10 +83,13 @@ def read_hosted(
     """Ask GitHub for everything; GithubError only where the repository itself cannot be read."""
     repository = client.get("")
     branch, is_private = str(repository["default_branch"]), bool(repository["private"])
-    for_public = "fork-pr-contributor-approval"
-    for_private = "fork-pr-workflows-private-repos"
-    approval = Skipped(reason="the repository is private")
-    private_forks = Skipped(reason="the repository is public")
+    approval: str | Missing = Skipped(reason="the repository is private")
+    private_forks: Mapping[str, bool] | Missing = Skipped(reason="the repository is public")
+    if is_private:
+        path = "actions/permissions/fork-pr-workflows-private-repos"
+        private_forks = _attempt("administration", lambda: dict(client.get(path)))
+    else:
+        approval = _permission(client, "fork-pr-contributor-approval", "approval_policy")
     return Hosted(
         repository=str(repository["full_name"]),
         page=str(repository["html_url"]),
@@ -100,14 +103,8 @@ def read_hosted(
         checks=_attempt("checks", lambda: _checks(client, branch)),
         policy=_attempt("administration", lambda: _policy(client)),
         workflow_default=_permission(client, "workflow", "default_workflow_permissions"),
-        fork_approval=approval
-        if is_private
-        else _permission(client, for_public, "approval_policy"),
-        private_forks=_attempt(
-            "administration", lambda: dict(client.get(f"actions/permissions/{for_private}"))
-        )
-        if is_private
-        else private_forks,
+        fork_approval=approval,
+        private_forks=private_forks,
         data=_data(client, data_branch, data_files),
     )
 
