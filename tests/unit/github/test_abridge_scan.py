@@ -11,11 +11,12 @@ from accounts import make_scan
 from factories import make_images
 from onegig.config.budgets import parse_budgets
 from onegig.github.gate import shorten_scan
-from onegig.judge.scan import Weight, check_scan, how_many, weigh_findings
-from onegig.judge.waterfall import contents_of
+from onegig.judge.baseline import contents_of
+from onegig.judge.checks import Case
+from onegig.judge.scan import Weight, check_scan, count_findings, weigh_findings
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import Image
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Contents
@@ -52,7 +53,7 @@ def budgets(draw: st.DrawFn) -> Budgets:
         st.lists(
             st.builds(
                 Waiver,
-                metric=st.sampled_from(("image.vulnerabilities", "image.secrets")),
+                check=st.sampled_from(("image.vulnerabilities", "image.secrets")),
                 subject=st.none(),
                 id=st.sampled_from(IDS),
                 reason=st.just("#12"),
@@ -103,7 +104,10 @@ def shortened(image: Image, most: int, limits: Budgets, main: Baseline | None) -
 
 
 def judged(image: Image, limits: Budgets, main: Baseline | None) -> list[Check]:
-    return list(check_scan(limits, image, today=TODAY, main=main))
+    memory = Skipped(reason="not measured")
+    images = replace(make_images(["web"]), images=(image,))
+    case = Case(budgets=limits, images=images, memory=memory, tier=None, today=TODAY, main=main)
+    return list(check_scan(case))
 
 
 many = st.lists(findings(), max_size=25, unique=True)
@@ -152,7 +156,7 @@ def test_what_decides_stays_longest(
     assert max((weights.get(one, uncounted) for one in kept), default=0) <= min(
         (weights.get(one, uncounted) for one in gone), default=uncounted
     )
-    assert how_many(scan.findings) == len(found)
+    assert count_findings(scan.findings) == len(found)
     assert scans.counts(scan.findings) == scans.counts(found)
 
 
@@ -206,7 +210,7 @@ def test_the_message_names_what_is_left_out_by_its_number() -> None:
     image = shortened(image_with(*found), 1, LIMITS, None)
     (check,) = [one for one in judged(image, LIMITS, None) if one.id == "image.vulnerabilities"]
     assert check.value == 100
-    assert "CVE-0 in musl 1.0 (mended in 1.1), 99 HIGH, mended, in musl 1.0; database" in (
+    assert "CVE-0 in musl 1.0 (fixed in 1.1), 99 HIGH with a fix, in musl 1.0; database" in (
         check.message
     )
 

@@ -27,8 +27,7 @@ from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
 from onegig.judge.compare import compare
-from onegig.judge.limits import limit_changes
-from onegig.judge.notes import unallowed
+from onegig.judge.limits import disallowed, limit_changes
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
@@ -115,7 +114,7 @@ def make_report(
         proposed=_proposed(settings.budgets, edit, numbers, now, main),
         self_reported=run.fork,
         measuring_changes=facts.measuring,
-        host_access=unallowed(claim.host_access, facts.budgets) if claim else (),
+        host_access=disallowed(claim.host_access, facts.budgets) if claim else (),
         unverified=doubt or compared.doubt or facts.outdated,
         run_url=run.url,
     )
