@@ -7,9 +7,8 @@ another way or on one side only, is CHANGED with the reason and never inherited.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from onegig.judge.baseline import (
     list_differences,
@@ -24,11 +23,9 @@ from onegig.judge.checks import Case, percent_beside, subject_of
 from onegig.judge.memory import add_up, own_ranges
 from onegig.judge.scan import Known, count_findings, describe_finding, known_of
 from onegig.model.budgets import Budgets
-from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.images import ImagesReport
 from onegig.model.keys import Growth, write_growth
 from onegig.model.measured import Missing, Skipped
-from onegig.model.memory import MemoryReport
 from onegig.model.report import (
     NOT_COMPARED,
     Change,
@@ -46,7 +43,6 @@ from onegig.model.verdict import (
     Baseline,
     Check,
     PastCheck,
-    Remarked,
     ServiceNumbers,
     Unit,
 )
@@ -60,7 +56,6 @@ OTHER_RULES = Skipped(reason="the baseline was checked by other rules")
 SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have names
-_CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
 
 
 def _differs(unit: Unit, a: float | Missing, b: float | Missing) -> bool:
@@ -116,11 +111,9 @@ def _compare_checks(report: Report, baseline: Baseline) -> Iterator[Delta]:
         if delta is None and past:
             delta = _compare_check(check, past, report, baseline)
         if delta is None:
-            skipped = missing_section(check.id, baseline.marks)
-            if skipped is None and check.id in GROWTH_IDS:
-                skipped = IS_COMPARISON
-            change = Change.SAME if skipped else Change.NEW
-            delta = _delta(check, change, skipped or NEW)
+            comparison = IS_COMPARISON if check.id in GROWTH_IDS else None
+            skipped = missing_section(check.id, baseline.marks) or comparison
+            delta = _delta(check, Change.SAME if skipped else Change.NEW, skipped or NEW)
         yield delta
     for key, past in before.items():
         if key not in now and not missing_section(past.id, report.verdict.checks):
@@ -219,30 +212,27 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
     before = {one.name: one for one in baseline.services}
     if not now or not before:
         return ()
-    other = None
-    if baseline.metric != report.verdict.metric:
-        other = _other_total(report, baseline)
+    same = baseline.metric == report.verdict.metric
+    other = None if same else _other_total(report, baseline)
     deltas = [
         _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
     ]
-    return tuple(sorted(deltas, key=lambda one: (one.change is Change.SAME, -_growth(one))))
+    deltas.sort(key=lambda one: _known(one.memory_before) - _known(one.memory_now))
+    return tuple(sorted(deltas, key=lambda one: one.change is Change.SAME))
 
 
 def _compare_service(
     name: str, now: ServiceNumbers | None, old: ServiceNumbers | None, other: Skipped | None
 ) -> ServiceDelta:
-    memory_before = old.memory_bytes if old else NEW
     memory_now, image_now = (now.memory_bytes, now.image_bytes) if now else (REMOVED, REMOVED)
-    image_before = old.image_bytes if old else NEW
+    memory_before, image_before = (old.memory_bytes, old.image_bytes) if old else (NEW, NEW)
     if old and now and other:
         memory_before = other
-    change = Change.SAME
+    changed = _differs(Unit.MEMORY, memory_now, memory_before)
+    changed |= _differs(Unit.STORAGE, image_now, image_before)
+    change = Change.CHANGED if changed else Change.SAME
     if old is None or now is None:
         change = Change.NEW if now else Change.REMOVED
-    elif _differs(Unit.MEMORY, memory_now, memory_before) or _differs(
-        Unit.STORAGE, image_now, image_before
-    ):
-        change = Change.CHANGED
     return ServiceDelta(
         name=name,
         change=change,
@@ -253,10 +243,8 @@ def _compare_service(
     )
 
 
-def _growth(delta: ServiceDelta) -> int:
-    """Return the growth of memory; what is new has grown from nothing."""
-    now, before = delta.memory_now, delta.memory_before
-    return (now if isinstance(now, int) else 0) - (before if isinstance(before, int) else 0)
+def _known(size_bytes: int | Missing) -> int:
+    return size_bytes if isinstance(size_bytes, int) else 0
 
 
 def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, ...] | Missing:
@@ -270,32 +258,22 @@ def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, .
     if isinstance(baseline.dockerfiles, Missing):
         return baseline.dockerfiles
     known = {file.path: file for file in baseline.dockerfiles}
-    env = baseline.environment
-    version = "" if isinstance(env, Missing) else env.onegig_version
-    same = version == report.images.environment.onegig_version
-    return tuple(
-        delta
-        for file in report.images.dockerfiles
-        for delta in _compare_file(file, known.get(file.path), same_onegig=same)
-    )
+    now, then = report.images.environment, baseline.environment
+    same_onegig = not isinstance(then, Missing) and then.onegig_version == now.onegig_version
+    deltas = []
+    for file in report.images.dockerfiles:
+        past = known.get(file.path)
+        counts = Counter(past.remarks if past else ())
+        same_hadolint = past is None or past.hadolint == file.hadolint
+        for text, rule in {remark.told: remark.rule for remark in file.remarks}.items():
+            by_hadolint = HADOLINT_RULE.fullmatch(rule)
+            same = same_hadolint if by_hadolint else past is None or same_onegig
+            before = counts[text] if same else OTHER_RULES
+            deltas.append(RemarkDelta(path=file.path, told=text, before=before))
+    return tuple(deltas)
 
 
-def _compare_file(
-    now: DockerfilePolicy, before: Remarked | None, *, same_onegig: bool
-) -> Iterator[RemarkDelta]:
-    """A Dockerfile that the baseline does not have had no remarks."""
-    counts = Counter(before.remarks if before else ())
-    same_hadolint = before is None or before.hadolint == now.hadolint
-    for remark in {one.told: one for one in now.remarks}.values():
-        same = (
-            same_hadolint if HADOLINT_RULE.fullmatch(remark.rule) else before is None or same_onegig
-        )
-        was = counts[remark.told] if same else OTHER_RULES
-        yield RemarkDelta(path=now.path, told=remark.told, before=was)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Pair:
+class _Pair(NamedTuple):
     """The sizes of one thing on main and now, in bytes, and how much it may grow."""
 
     id: str
@@ -311,99 +289,94 @@ def check_growth(case: Case) -> Iterator[Check]:
 
     What two runs of one commit may differ by is always allowed.
     """
-    main, budgets, images, memory = case.main, case.budgets, case.images, case.memory
-    if main is None:
-        return
-    if not isinstance(memory, Missing) and other_memory(main, memory, budgets.memory) is None:
-        for pair in _memory_pairs(budgets, memory, main):
-            yield _check_pair(budgets, pair)
-    if not isinstance(images, Missing) and other_architecture(main, images.environment) is None:
-        for pair in _image_pairs(budgets, images, main):
-            yield _check_pair(budgets, pair)
+    for pair in (*_memory_pairs(case), *_image_pairs(case)):
+        kind, grown = CHECK_KINDS[pair.id], pair.now - pair.before
+        noise = int(noise_floor(kind.unit, pair.before, pair.now))
+        most = max(pair.limit.most_bytes(pair.before), noise)
+        yield kind.check(
+            pair.subject,
+            max(0, grown),
+            most,
+            state=State.GO if grown <= most else State.NO_GO,
+            message=_describe_growth(pair, kind.unit, noise),
+            where=case.budgets.where(pair.key),
+        )
 
 
 def growth_notes(case: Case) -> Iterator[str]:
     """Yield why growth that budgets.yml limits could not be compared."""
-    main, budgets = case.main, case.budgets
+    budgets = case.budgets
     own = (limits.max_growth for _, limits in budgets.services)
-    limits_memory = any((budgets.memory.max_growth, budgets.memory.max_service_growth, *own))
-    if main and limits_memory and not isinstance(case.memory, Missing):
-        other = other_memory(main, case.memory, budgets.memory)
-        if other:
-            yield f"growth of memory is not judged: {other.reason}"
-    if main and budgets.images.max_growth and not isinstance(case.images, Missing):
-        other = other_architecture(main, case.images.environment)
-        if other:
-            yield f"growth of images is not judged: {other.reason}"
+    for what, is_limited, other in (
+        ("memory", any((*_growth_limits(budgets), *own)), _other_memory(case)),
+        ("images", budgets.images.max_growth, _other_images(case)),
+    ):
+        if is_limited and other:
+            yield f"growth of {what} is not judged: {other.reason}"
 
 
-def _memory_pairs(budgets: Budgets, memory: MemoryReport, main: Baseline) -> Iterator[_Pair]:
-    limits = budgets.memory
-    if limits.max_growth and not isinstance(main.total_bytes, Missing):
-        yield _Pair(
-            id="memory.max_growth",
-            subject="stack",
-            before=main.total_bytes,
-            now=add_up(memory, limits).bytes,
-            limit=limits.max_growth,
-            key="memory.max_growth",
-        )
+def _growth_limits(budgets: Budgets) -> tuple[Growth | None, Growth | None]:
+    return budgets.memory.max_growth, budgets.memory.max_service_growth
+
+
+def _other_memory(case: Case) -> Skipped | None:
+    if case.main is None or isinstance(case.memory, Missing):
+        return None
+    return other_memory(case.main, case.memory, case.budgets.memory)
+
+
+def _other_images(case: Case) -> Skipped | None:
+    if case.main is None or isinstance(case.images, Missing):
+        return None
+    return other_architecture(case.main, case.images.environment)
+
+
+def _memory_pairs(case: Case) -> Iterator[_Pair]:
+    main, memory, key = case.main, case.memory, "memory.max_growth"
+    if main is None or isinstance(memory, Missing) or _other_memory(case):
+        return
+    most, most_of_service = _growth_limits(case.budgets)
+    if most and not isinstance(main.total_bytes, Missing):
+        total = add_up(memory, case.budgets.memory).bytes
+        yield _Pair(key, "stack", main.total_bytes, total, most, key)
     before = {one.name: one.memory_bytes for one in main.services}
-    for name, (_, now) in own_ranges(memory, limits.metric).items():
-        own, was = budgets.service(name).max_growth, before.get(name)
-        limit = own or limits.max_service_growth
+    for name, (_, now) in own_ranges(memory, case.budgets.memory.metric).items():
+        own, was = case.budgets.service(name).max_growth, before.get(name)
+        limit = own or most_of_service
+        key = f"services.{name}.max_growth" if own else "memory.max_service_growth"
         if limit and isinstance(was, int):
-            key = f"services.{name}.max_growth" if own else "memory.max_service_growth"
-            yield _Pair(
-                id="service.max_growth", subject=name, before=was, now=now, limit=limit, key=key
-            )
+            yield _Pair("service.max_growth", name, was, now, limit, key)
 
 
-def _image_pairs(budgets: Budgets, images: ImagesReport, main: Baseline) -> Iterator[_Pair]:
+def _image_pairs(case: Case) -> Iterator[_Pair]:
     """Compare with the largest of the images that the services had on main."""
-    limit = budgets.images.max_growth
-    for image in images.images if limit else ():
+    main, limit = case.main, case.budgets.images.max_growth
+    if main is None or limit is None or isinstance(case.images, Missing) or _other_images(case):
+        return
+    for image in case.images.images:
         sizes = [one.image_bytes for one in main.services if one.name in image.services]
         before = max((size for size in sizes if isinstance(size, int)), default=None)
-        if limit and before is not None:
-            yield _Pair(
-                id="image.max_growth",
-                subject=subject_of(image),
-                before=before,
-                now=image.size_bytes,
-                limit=limit,
-                key="images.max_growth",
-            )
-
-
-def _check_pair(budgets: Budgets, pair: _Pair) -> Check:
-    kind, grown = CHECK_KINDS[pair.id], pair.now - pair.before
-    noise = int(noise_floor(kind.unit, pair.before, pair.now))
-    most = max(pair.limit.most_bytes(pair.before), noise)
-    return kind.check(
-        pair.subject,
-        max(0, grown),
-        most,
-        state=State.GO if grown <= most else State.NO_GO,
-        message=_describe_growth(pair, kind.unit, noise),
-        where=budgets.where(pair.key),
-    )
+        subject, now = subject_of(image), image.size_bytes
+        if before is not None:
+            yield _Pair("image.max_growth", subject, before, now, limit, "images.max_growth")
 
 
 def _describe_growth(pair: _Pair, unit: Unit, noise: int) -> str:
     """Return "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % allowed"."""
-    name = {"memory.max_growth": "memory", "service.max_growth": plain(pair.subject)}.get(
-        pair.id, f"the image of {plain(pair.subject)}"
-    )
+    name, convention = plain(pair.subject), Convention.MEMORY
+    if unit is Unit.STORAGE:
+        name, convention = f"the image of {name}", Convention.STORAGE
+    elif pair.id == "memory.max_growth":
+        name = "memory"
     grown, allowed = pair.now - pair.before, pair.limit.most_bytes(pair.before)
-    before, now = _growth_in_mb(pair, allowed, _CONVENTIONS[unit].mb)
+    before, now = _growth_in_mb(pair, allowed, convention.mb)
     if grown <= 0:
         return f"{name} did not grow against main: {before:,} to {now:,} MB"
     share = ""
     if pair.before:
         limit = pair.limit.value if pair.limit.is_share else 0.0
         share = f" ({percent_beside(grown / pair.before, limit, at_most=True)})"
-    most = f"at most {write_growth(pair.limit, _CONVENTIONS[unit])} allowed"
+    most = f"at most {write_growth(pair.limit, convention)} allowed"
     remark = ", within noise" if allowed < grown <= noise else ""
     by = f"grew by {now - before:,} MB{share} against main"
     return f"{name} {by}: {before:,} to {now:,} MB, {most}{remark}"

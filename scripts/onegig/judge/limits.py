@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from onegig.judge.checks import shorten
-from onegig.model.budgets import Budgets, Load, ServiceBudget, Waiver
+from onegig.model.budgets import Budgets, ServiceBudget, Waiver
 from onegig.model.keys import NONE, Growth, Key, keys_of, raised, walk
 from onegig.model.report import LimitChange
 from onegig.model.stack import HostAccess
@@ -23,23 +23,27 @@ REASON_LENGTH = 60
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
     """Return everything that changes what is judged or how it is measured."""
-    changes = [*_values(old, new), *_waivers(old, new), *_services(old, new)]
-    return tuple(_shown(change) for change in changes)
+    return tuple(
+        replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
+        for change in (*_values(old, new), *_waivers(old, new), *_services(old, new))
+    )
 
 
 def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    load_came_or_went = (old.load is None) is not (new.load is None)
-    if load_came_or_went:
-        texts = _load(old.load), _load(new.load)
-        yield LimitChange(key="load", old=texts[0], new=texts[1], looser=new.load is None)
+    skipped: tuple[str, ...] = ("services", "waivers")
+    if (old.load is None) is not (new.load is None):
+        before, after = (
+            f"{load.service}: {' '.join(load.words)}" if load else NONE
+            for load in (old.load, new.load)
+        )
+        yield LimitChange(key="load", old=before, new=after, looser=new.load is None)
+        skipped = (*skipped, "load.")
     for name, key in walk(Budgets):
         if name == "tier":
             yield from _tier(old, new)
         elif key.warns_by_default:
             yield from _blocking(key, name, old, new)
-        elif name not in ("services", "waivers") and not (
-            load_came_or_went and name.startswith("load.")
-        ):
+        elif not name.startswith(skipped):
             yield from _change(key, name, _value(name, key, old), _value(name, key, new))
 
 
@@ -52,14 +56,10 @@ def _value(name: str, key: Key, budgets: Budgets) -> Any:
 def _change(key: Key, name: str, old: Any, new: Any) -> Iterator[LimitChange]:
     """Yield the change of a value, written exactly where rounding would hide it."""
     if old != new:
-        texts = [key.write(value) for value in (old, new)]
-        if texts[0] == texts[1]:
-            texts = [_exact(value) for value in (old, new)]
-        yield LimitChange(key=name, old=texts[0], new=texts[1], looser=key.looser(old, new))
-
-
-def _exact(value: Any) -> str:
-    return f"{value:,} bytes" if isinstance(value, int) else str(value)
+        before, after = key.write(old), key.write(new)
+        if before == after:
+            before, after = (f"{v:,} bytes" if isinstance(v, int) else str(v) for v in (old, new))
+        yield LimitChange(key=name, old=before, new=after, looser=key.looser(old, new))
 
 
 def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
@@ -86,34 +86,21 @@ def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """
     if old.tier == new.tier:
         return
-    before, after = _machine(old), _machine(new)
-    looser = before is not None and raised(_room(before), _room(after))
-    yield LimitChange(
-        key="tier", old=_tier_text(old, before), new=_tier_text(new, after), looser=looser
-    )
+    (was, before, room_before), (now, _, room) = _machine(old), _machine(new)
+    looser = before is not None and raised(room_before, room)
+    yield LimitChange(key="tier", old=was, new=now, looser=looser)
 
 
-def _machine(budgets: Budgets) -> Tier | None:
+def _machine(budgets: Budgets) -> tuple[str, Tier | None, int | None]:
+    """Return `tier` as people read it, the machine, and the confirmed room for engine and stack."""
     if budgets.tier:
-        return catalogue().get(budgets.tier)  # "none" is not in it
-    return smallest_tier(budgets.memory.limit_bytes)
-
-
-def _room(tier: Tier | None) -> int | None:
-    """What a tier leaves to engine and stack; None without one, and where that is not confirmed."""
+        tier, text = catalogue().get(budgets.tier), budgets.tier  # "none" is not in it
+    else:
+        tier = smallest_tier(budgets.memory.limit_bytes)
+        text = f"not set ({tier.name})" if tier else "not set"
     if tier is None or tier.memtotal_bytes is None:
-        return None
-    return tier.memtotal_bytes - (tier.os_idle_bytes or 0)
-
-
-def _tier_text(budgets: Budgets, tier: Tier | None) -> str:
-    if budgets.tier:
-        return budgets.tier
-    return f"not set ({tier.name})" if tier else "not set"
-
-
-def _load(load: Load | None) -> str:
-    return NONE if load is None else f"{load.service}: {' '.join(load.words)}"
+        return text, tier, None
+    return text, tier, tier.memtotal_bytes - (tier.os_idle_bytes or 0)
 
 
 def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
@@ -131,17 +118,14 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
 
 def _for_all(name: str, budgets: Budgets) -> int | Growth | None:
     """Return the limit of a service that has none of its own."""
-    general = {
-        "image": budgets.images.each_bytes,
-        "max_growth": budgets.memory.max_service_growth,
-    }
-    return general.get(name)
+    if name == "image":
+        return budgets.images.each_bytes
+    return budgets.memory.max_service_growth if name == "max_growth" else None
 
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Pairs by what is waived; one that is new, or holds for longer, lets more pass."""
-    names = dict.fromkeys(map(_name, (*old.waivers, *new.waivers)))
-    for name in names:
+    for name in dict.fromkeys(map(_name, (*old.waivers, *new.waivers))):
         before, after = (
             [one for one in budgets.waivers if _name(one) == name] for budgets in (old, new)
         )
@@ -162,11 +146,6 @@ def _waiver(waiver: Waiver | None) -> str:
     terms = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
     finding = f" {waiver.id}" if waiver.id else ""
     return f"{waiver.check}{finding}{subject} {terms}"
-
-
-def _shown(change: LimitChange) -> LimitChange:
-    """On one line, whatever the file contains."""
-    return replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
 
 
 def disallowed(host_access: Sequence[HostAccess], budgets: Budgets) -> tuple[HostAccess, ...]:

@@ -70,17 +70,19 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
     windows = _windows(memory, metric)
     ends = (size for window in windows for size in (window.low_bytes, window.high_bytes))
     seen = (*_samples(memory, metric), *ends)
-    highest = max(_at_peak(memory, metric), *seen, 0)
-    engine = min(_engine(memory, metric), highest)
+    at_peak, engine = _at_peak(memory, metric)
+    highest = max(at_peak, *seen, 0)
+    spread: tuple[int, int] | Missing = Unknown(reason="no samples by this metric")
+    if seen:
+        spread = (min(seen) + system, highest + system)
+    rss = max(_at_peak(memory, Metric.RSS)[0], *_samples(memory, Metric.RSS), 0)
     return Total(
         system_bytes=system,
-        engine_bytes=engine,
-        stack_bytes=highest - engine,
-        spread=(min(seen) + system, highest + system)
-        if seen
-        else Unknown(reason="no samples by this metric"),
+        engine_bytes=min(engine, highest),
+        stack_bytes=highest - min(engine, highest),
+        spread=spread,
         peaks=tuple(window.high_bytes + system for window in windows),
-        rss_bytes=max(_at_peak(memory, Metric.RSS), *_samples(memory, Metric.RSS), 0) + system,
+        rss_bytes=rss + system,
     )
 
 
@@ -118,21 +120,13 @@ def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
     return tuple(map(_OF_SAMPLE[metric], memory.samples)) if metric in _OF_SAMPLE else ()
 
 
-def _at_peak(memory: MemoryReport, metric: Metric) -> int:
-    if metric is Metric.CHARGED:
-        return memory.box.charged_bytes
-    if metric is Metric.COST:
-        return memory.box.cost_bytes
+def _at_peak(memory: MemoryReport, metric: Metric) -> tuple[int, int]:
+    """Return engine and stack, and the engine's part; of the real cost that is no service's."""
     services = sum(consumption(service, metric) for service in memory.services)
-    return services + memory.engine_pss_bytes
-
-
-def _engine(memory: MemoryReport, metric: Metric) -> int:
-    """Return the engine's part; of the real cost that is whatever belongs to no service."""
-    if metric is not Metric.COST:
-        return memory.engine_pss_bytes
-    services = sum(service.cost_bytes for service in memory.services)
-    return max(0, memory.box.cost_bytes - services)
+    if metric is Metric.COST:
+        return memory.box.cost_bytes, max(0, memory.box.cost_bytes - services)
+    engine = memory.engine_pss_bytes
+    return memory.box.charged_bytes if metric is Metric.CHARGED else services + engine, engine
 
 
 def is_noise(low: int, high: int, limit: int) -> bool:
@@ -145,23 +139,18 @@ def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTot
 
     `services` are the names in the order of `WindowTotals.services`.
     """
-    return next(_doubts(budgets, services, windows), "")
-
-
-def _doubts(
-    budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]
-) -> Iterator[str]:
     system = budgets.memory.system_overhead_bytes
     low = min(window.low_bytes for window in windows) + system
     high = max(window.high_bytes for window in windows) + system
     if _is_close(low, high, budgets.memory.limit_bytes):
-        yield f"the total came to {format_span(low, high)}, too close to its limit"
+        return f"the total came to {format_span(low, high)}, too close to its limit"
     for index, name in enumerate(services):
         limit = budgets.service(name).memory_bytes
         lows, highs = zip(*(window.services[index] for window in windows), strict=True)
         low, high = min(lows), max(highs)
         if limit is not None and _is_close(low, high, limit):
-            yield f"{name} took {format_span(low, high)}, too close to its limit"
+            return f"{name} took {format_span(low, high)}, too close to its limit"
+    return ""
 
 
 def _is_close(low: int, high: int, limit: int) -> bool:
@@ -235,43 +224,33 @@ def memory_notes(case: Case) -> Iterator[str]:
         yield rise
 
 
-def is_tight(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> bool:
-    """Return whether less of a machine is free than `memory.headroom` requires."""
-    return used_bytes <= most_bytes < used_bytes + most_bytes * budget.headroom_share
-
-
-def tight(budget: MemoryBudget) -> str:
-    """Return what to add to the figures of a machine that `is_tight`."""
-    return f", less than the required {percent(budget.headroom_share)}"
+def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
+    """Return what to add to figures that leave less free than `memory.headroom`; "" for others."""
+    if used_bytes <= most_bytes < used_bytes + most_bytes * budget.headroom_share:
+        return f", less than the required {percent(budget.headroom_share)}"
+    return ""
 
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
     """Only a hair over the limit, as much as two windows may differ by, is a WARN that says so."""
     limit, room, cap = budgets.memory.limit_bytes, budgets.memory.room_bytes, report.box.cap_bytes
-    state, remark = State.GO, ""
-    if is_tight(total.bytes, limit, budgets.memory):
-        state, remark = State.WARN, tight(budgets.memory)
-    elif total.bytes > limit:
+    remark = tightness(total.bytes, limit, budgets.memory)
+    state = State.WARN if remark else State.GO
+    if total.bytes > limit:
+        state, metric = State.NO_GO, budgets.memory.metric
         if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
-            state, remark = State.WARN, f", within noise {_describe_spread(total)}"
-        else:
-            state, remark = State.NO_GO, _largest(report, budgets.memory.metric)
+            state, windows = (
+                State.WARN,
+                f"(samples from {format_span(*total.spread)}): measure again",
+            )
+            if len(total.peaks) > 1:
+                windows = f"({len(total.peaks)} windows peaked at {format_values(total.peaks)})"
+            remark = f", within noise {windows}"
+        elif report.services:
+            largest = max(report.services, key=lambda service: consumption(service, metric))
+            remark = f"; {largest.name} takes {format_mb(consumption(largest, metric))}"
     box = f" (measured in a box of {format_mb(cap)}, not {format_mb(room)})" if cap != room else ""
     return state, f"{compare(total.bytes, limit)}{remark}{box}"
-
-
-def _describe_spread(total: Total) -> str:
-    if len(total.peaks) > 1:
-        return f"({len(total.peaks)} windows peaked at {format_values(total.peaks)})"
-    spread = (0, 0) if isinstance(total.spread, Missing) else total.spread
-    return f"(samples from {format_span(*spread)}): measure again"
-
-
-def _largest(report: MemoryReport, metric: Metric) -> str:
-    if not report.services:
-        return ""
-    service = max(report.services, key=lambda service: consumption(service, metric))
-    return f"; {service.name} takes {format_mb(consumption(service, metric))}"
 
 
 def _judge_boot(
@@ -288,10 +267,9 @@ def _judge_boot(
         again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
         return State.NO_GO, f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"
     value = peak.total_bytes + budgets.memory.system_overhead_bytes
-    message = f"{describe_boot(report, peak)}: {compare(value, limit)}"
-    if is_tight(value, limit, budgets.memory):
-        return State.WARN, f"{message}{tight(budgets.memory)}"
-    return State.NO_GO if value > limit else State.GO, message
+    tight = tightness(value, limit, budgets.memory)
+    state = State.NO_GO if value > limit else State.WARN if tight else State.GO
+    return state, f"{describe_boot(report, peak)}: {compare(value, limit)}{tight}"
 
 
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare
-from onegig.judge.memory import Total, add_up, describe_boot, is_tight, starting_peak, tight
+from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
@@ -70,14 +70,14 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     else:
         has = f"{figures.limit:,} MB, its OS takes {format_mb(system)}"
         machine = f"{_name(budgets, tier)} really has {has}"
-    little = is_tight(needed, most, budgets.memory)
+    tight = tightness(needed, most, budgets.memory)
     return CHECK_KINDS["memory.tier"].check(
         "stack",
         needed,
         tier.memtotal_bytes,
         about=tier.name,
-        state=State.WARN if little or needed > most else State.GO,
-        message=f"{machine}: {figures}{tight(budgets.memory) if little else ''}{starting}",
+        state=State.WARN if tight or needed > most else State.GO,
+        message=f"{machine}: {figures}{tight}{starting}",
         where=WHERE,
     )
 

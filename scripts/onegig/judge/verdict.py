@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from onegig.judge.baseline import missing_section
 from onegig.judge.checks import (
@@ -58,14 +59,21 @@ def _check_coverage(case: Case) -> Iterator[Check]:
         yield gap(name, f"the memory of {name} was not measured")
 
 
-SECTIONS: dict[str, Callable[[Case], Iterable[Check]]] = {
-    "memory": check_memory,
-    "tier": check_tier,
-    "services": check_services,
-    "images": check_images,
-    "coverage": _check_coverage,
-    "growth": check_growth,
-    "scan": check_scan,
+class Section(NamedTuple):
+    """The functions that make a section's checks and its notes."""
+
+    checks: Callable[[Case], Iterable[Check]]
+    notes: Callable[[Case], Iterable[str]] = lambda _: ()
+
+
+SECTIONS = {
+    "memory": Section(check_memory, memory_notes),
+    "tier": Section(check_tier),
+    "services": Section(check_services),
+    "images": Section(check_images, dockerfile_notes),
+    "coverage": Section(_check_coverage),
+    "growth": Section(check_growth, growth_notes),
+    "scan": Section(check_scan, scan_notes),
 }
 
 
@@ -82,10 +90,10 @@ def judge(
 
     `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
     force. `main` is what a pull request goes on top of: growth is judged against it, and findings
-    of trivy block only where it does not have them.
+    block only where it does not have them.
     """
     case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
-    unwaived = tuple(check for section in SECTIONS.values() for check in section(case))
+    unwaived = tuple(check for section in SECTIONS.values() for check in section.checks(case))
     checks = tuple(_apply_waivers(check, budgets.waivers, today) for check in unwaived)
     state = max((check.state for check in checks), key=lambda state: state.rank)
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
@@ -101,11 +109,8 @@ def judge(
         waterfalls=() if isinstance(total, Missing) else waterfalls(budgets, total, tier),
         incomplete=tuple(dict.fromkeys(missing)),
         notes=(
-            *memory_notes(case),
-            *growth_notes(case),
+            *(note for section in SECTIONS.values() for note in section.notes(case)),
             *_waiver_notes(unwaived, budgets.waivers, today),
-            *scan_notes(case),
-            *dockerfile_notes(case),
             *_default_notes(budgets),
         ),
     )
@@ -132,7 +137,7 @@ def _headline(state: State, checks: tuple[Check, ...]) -> str:
     rest = f"{more:,} more {state.noun}{'s' if more > 1 else ''}" if more > 0 else ""
     if not causes or causes[0] == _short(total):
         parts = [total.message, rest]
-    elif state is State.WARN:
+    elif state.passes:
         parts = [total.message, causes[0], rest]
     elif isinstance(total.value, Missing) or total.limit is None:
         parts = [causes[0], rest, "memory was not measured"]

@@ -88,7 +88,7 @@ def test_the_limit_inside_the_spread(spread: tuple[int, int], state: State) -> N
     verdict = total(high * MIB, spread=(low * MIB, high * MIB))
     assert verdict.state is state
     assert verdict.spread_bytes == (low * MIB, high * MIB)
-    noise = f"within noise (samples from {low:,} to {high:,} MB): measure again"
+    noise = f"within noise (samples from {low:,} to {high:,} MB; measure again)"
     assert (noise in verdict.sentence) == (state is State.WARN and high > 1000)
 
 

@@ -106,7 +106,7 @@ def test_the_spread_covers_all_windows() -> None:
             State.WARN,
             (
                 "1,005 of 1,000 MB, 5 MB (1 %) over, "
-                "within noise (samples from 995 to 1,005 MB): measure again"
+                "within noise (samples from 995 to 1,005 MB; measure again)"
             ),
         ),
         (
