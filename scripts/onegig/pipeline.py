@@ -223,7 +223,7 @@ def _terminable() -> Iterator[None]:
 
 def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> None:
     """Build every image of the stack that has a build section; pull those that the engine lacks."""
-    from onegig.config.builds import read_build_inputs
+    from onegig.config.stack import read_build_inputs
     from onegig.engine.bake import build_images, image_ids
     from onegig.engine.pull import absent_images, platforms_of, pull_images
     from onegig.images.cache import open_cache
@@ -248,7 +248,7 @@ def inspect_stack(
     inspected: Sequence[ImagesReport] = (),
 ) -> ImagesReport | Missing:
     """Return what is in a stack's images, with lines of its Dockerfiles for fixes and remarks."""
-    from onegig.config.builds import read_build_files, read_dockerfiles
+    from onegig.config.stack import read_build_files, read_dockerfiles
     from onegig.dockerfiles.policy import check_policies
     from onegig.images.fixes import place_fixes
 

@@ -8,8 +8,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from onegig.config.builds import read_build_inputs
-from onegig.config.stack import load_stack
+from onegig.config.stack import load_stack, read_build_inputs
 from onegig.engine.bake import build_images
 from onegig.engine.owned import new_run
 from onegig.model.stack import Stack

@@ -12,8 +12,7 @@ from click.core import ParameterSource
 
 from onegig import pipeline
 from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
-from onegig.config.builds import read_build_inputs
-from onegig.config.stack import load_stack, part_of
+from onegig.config.stack import load_stack, part_of, read_build_inputs
 from onegig.dockerfiles.dependencies import plan_dependencies
 from onegig.dockerfiles.policy import Build, builds_of
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose

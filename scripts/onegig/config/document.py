@@ -1,11 +1,7 @@
-"""A YAML file the user wrote, read with care: what is wrong with it is said with file and line.
+"""YAML that a user wrote, as plain values with the line and the exact text of each.
 
-Mistakes in a file the user wrote: collected, then told all at once with file and line.
-
-From YAML to plain values, with the line and the exact text of each.
-
-Values are read by the rules of YAML 1.2, which are those people expect: `yes`, `on`, `15:30`,
-`010` and `1e3` are text, as they were written. Documents that are attacks rather than configuration
+Mistakes are reported all at once, with file and line. Values follow YAML 1.2, which people expect:
+`yes`, `on`, `15:30`, `010` and `1e3` are text. Documents that are attacks rather than configuration
 (alias bombs, endless nesting) are refused before they cost anything.
 """
 
@@ -37,42 +33,41 @@ class Problem:
 
 
 def mistakes(path: str, problems: list[Problem], advice: str = ADVICE) -> ConfigError:
-    """One error for all problems, a line each, in the order of the file."""
+    """Return one error for all problems, a line each, in the order of the file."""
     lines = [
-        f"{path}:{problem.line}: {prefix}{problem.message}"
-        for problem in sorted(problems, key=lambda problem: problem.line)
-        for prefix in [f"{dotted(problem.at)}: " if problem.at else ""]
+        f"{path}:{each.line}: {f'{dotted(each.at)}: ' if each.at else ''}{each.message}"
+        for each in sorted(problems, key=lambda problem: problem.line)
     ]
     count = f"{len(lines)} mistake{'s' if len(lines) > 1 else ''}"
     return ConfigError(f"{path} has {count}", advice=advice, detail="\n".join(lines))
 
 
 def dotted(key: KeyPath) -> str:
-    """Such as "services.redis.memory", "load.command[2]"; control characters made visible."""
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return plain(text.lstrip("."))
+    """Return "services.redis.memory" or "load.command[2]", without control characters."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    return plain("".join(parts).lstrip("."))
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in words: "a list", "the number 90"."""
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"the number {value}" if isinstance(value, (int, float)) else shorten(repr(value))
+    """Describe a value: "a list", "the number 90"."""
+    match value:
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+    return shorten(repr(value))
 
 
 def shorten(text: str, length: int = 80) -> str:
-    """The text, cut where it would fill the screen."""
+    """Return the text, cut where it would fill the screen."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 MAX_DEPTH = 20
 
@@ -92,23 +87,21 @@ class TooMuchError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mark:
-    """Where a value stands, and its text as written ("" for mappings and lists)."""
+    """The line of a value, and its text as written ("" for mappings and lists)."""
 
     line: int
     text: str
 
 
-class Composer(yaml.SafeLoader):
+class _Composer(yaml.SafeLoader):
     """Builds nodes only, and gives up on documents no person would write."""
 
     def __init__(self, text: str, most: int = MAX_NODES) -> None:
         super().__init__(text)
         self._most = most
-        self._count = 0
-        self._depth = 0
+        self._count = self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As the parent's, counting."""
         self._count += 1
         if self._count > self._most or self._depth > MAX_DEPTH:
             raise TooMuchError
@@ -119,7 +112,7 @@ class Composer(yaml.SafeLoader):
 
 
 @dataclass(kw_only=True, slots=True)
-class Walk:
+class _Walk:
     """Turns nodes into values, following aliases as far as `most` values."""
 
     marks: dict[KeyPath, Mark] = field(default_factory=dict)
@@ -128,7 +121,7 @@ class Walk:
     most: int = MAX_NODES
 
     def value(self, node: yaml.Node, key: KeyPath) -> Any:
-        """The plain value of a node. Raises TooMuchError when aliases add up to too many."""
+        """Return the plain value of a node. Raises TooMuchError when aliases add up to too many."""
         self._spend(key)
         if not node.tag.startswith(_TAG):
             message = f"the tag {plain(shorten(node.tag))} has no meaning here"
@@ -136,24 +129,22 @@ class Walk:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
-            return [self._item(item, (*key, index)) for index, item in enumerate(node.value)]
+            items = ((each, each, (*key, index)) for index, each in enumerate(node.value))
+            return [self._marked(*item) for item in items]
         return _scalar(node)
 
-    def _item(self, node: yaml.Node, key: KeyPath) -> Any:
-        self.marks[key] = Mark(line=_line(node), text=_text(node))
-        return self.value(node, key)
-
     def _mapping(self, node: yaml.MappingNode, key: KeyPath) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, name_node, value_node in self._pairs(node, key):
-            self.marks[(*key, name)] = Mark(line=_line(name_node), text=_text(value_node))
-            found[name] = self.value(value_node, (*key, name))
-        return found
+        pairs = self._pairs(node, key)
+        return {name: self._marked(head, inner, (*key, name)) for name, head, inner in pairs}
+
+    def _marked(self, head: yaml.Node, node: yaml.Node, key: KeyPath) -> Any:
+        self.marks[key] = Mark(line=_line(head), text=_text(node))
+        return self.value(node, key)
 
     def _pairs(
         self, node: yaml.MappingNode, key: KeyPath
     ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        """The entries, then those of merge keys (`<<: *defaults`) that were not written here."""
+        """Yield the entries, then those of merge keys (`<<: *defaults`) that are not written."""
         self._spend(key)
         seen: dict[str, int] = {}
         merges = []
@@ -169,7 +160,7 @@ class Walk:
             else:
                 seen[name] = _line(name_node)
                 yield name, name_node, value_node
-        for source in [one for merge in merges for one in self._sources(merge, key)]:
+        for source in [each for merge in merges for each in self._sources(merge, key)]:
             for name, name_node, value_node in self._pairs(source, key):
                 if name not in seen:
                     seen[name] = _line(name_node)
@@ -212,12 +203,8 @@ def _line(node: yaml.Node) -> int:
 
 
 def _kind(node: yaml.Node) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return shorten(repr(node.value))
-    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+    return kind_of({} if isinstance(node, yaml.MappingNode) else node.value)
 
-
-MAX_BYTES = 1_000_000
 
 _HINTS = (
     ("character '@'", "a value that begins with @ needs quotes"),
@@ -233,7 +220,7 @@ _HINTS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """What the file says. `marks` has every key that was written, in the order of the file."""
+    """A file's content. `marks` has every key that was written, in the order of the file."""
 
     path: str
     value: dict[str, Any]
@@ -241,7 +228,7 @@ class Document:
     problems: tuple[Problem, ...]
 
     def line(self, key: KeyPath) -> int:
-        """The line of a key, or of the nearest thing around it."""
+        """Return the line of a key, or of the nearest thing around it."""
         while key and key not in self.marks:
             key = key[:-1]
         return self.marks[key].line if key else 1
@@ -259,7 +246,7 @@ def read_document(path: Path, example: str = "") -> Document:
 def parse_document(name: str, data: bytes, example: str = "") -> Document:
     """Return the same for a file's content; messages call it `name`."""
     node = _compose(name, _decode(name, data))
-    walk = Walk()
+    walk = _Walk()
     try:
         value = walk.value(node, ()) if node is not None else None
     except (TooMuchError, RecursionError):
@@ -267,17 +254,14 @@ def parse_document(name: str, data: bytes, example: str = "") -> Document:
     if value is None:
         raise ConfigError(f"{name} is empty", advice=example)
     if not isinstance(value, dict):
-        raise mistakes(
-            name,
-            [Problem(line=1, message=f"should be a mapping of keys, not {kind_of(value)}")],
-            advice=example,
-        )
+        message = f"should be a mapping of keys, not {kind_of(value)}"
+        raise mistakes(name, [Problem(line=1, message=message)], advice=example)
     return Document(path=name, value=value, marks=walk.marks, problems=tuple(walk.problems))
 
 
 def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
-    """Where each key of any YAML file stands; nothing for a file that cannot be read as YAML."""
-    walk = Walk()
+    """Return where each key of any YAML file is; nothing for one that cannot be read as YAML."""
+    walk = _Walk()
     with suppress(ConfigError, TooMuchError, RecursionError):
         node = _compose(str(path), _decode(str(path), _read(path, "")))
         if node is not None:
@@ -287,12 +271,12 @@ def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
 
 def read_output(text: str) -> Any:
     """Return the value of YAML that a program wrote, of any size, by the rules of YAML 1.2."""
-    loader = Composer(text, most=sys.maxsize)
+    loader = _Composer(text, most=sys.maxsize)
     try:
         node = loader.get_single_node()
     finally:
         loader.dispose()
-    return Walk(most=sys.maxsize).value(node, ()) if node else None
+    return _Walk(most=sys.maxsize).value(node, ()) if node else None
 
 
 def _read(path: Path, example: str) -> bytes:
@@ -302,9 +286,8 @@ def _read(path: Path, example: str) -> bytes:
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", advice=example) from None
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}", advice="it should be a readable file"
-        ) from None
+        message = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(message, advice="it should be a readable file") from None
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -319,9 +302,9 @@ def _decode(name: str, data: bytes) -> str:
 
 
 def _compose(path: str, text: str) -> yaml.Node | None:
-    loader: Composer | None = None
+    loader: _Composer | None = None
     try:
-        loader = Composer(text)
+        loader = _Composer(text)
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(path, error) from None

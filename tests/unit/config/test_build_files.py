@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onegig.config.builds import read_build_files
-from onegig.config.stack import load_stack
+from onegig.config.stack import load_stack, read_build_files
 from onegig.dockerfiles.stages import BuildFile
 from onegig.process import Completed
 

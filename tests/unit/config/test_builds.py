@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onegig.config.builds import read_build_inputs
+from onegig.config.stack import read_build_inputs
 from onegig.model.stack import Stack
 
 
