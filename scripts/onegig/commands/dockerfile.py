@@ -17,8 +17,8 @@ from onegig.dockerfiles.dependencies import plan_dependencies
 from onegig.dockerfiles.policy import Build, builds_of
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import Recipe, read_recipe
+from onegig.dockerfiles.requirements import check_wheels
 from onegig.dockerfiles.stages import read_stages
-from onegig.dockerfiles.wheels import check_wheels
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.files import read_text, write_file
 from onegig.model.images import ImagesReport, Side, Trial

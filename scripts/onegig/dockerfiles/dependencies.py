@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from onegig.dockerfiles.parse import Instruction
@@ -16,7 +16,7 @@ from onegig.dockerfiles.requirements import (
 )
 
 Read = Callable[[str], str | None]
-KEPT = "/tmp/requirements.txt"  # noqa: S108 - in a stage that is thrown away
+FILTERED = "/tmp/requirements.txt"  # noqa: S108 - in a stage that is thrown away
 JOINED = "/tmp/joined.txt"  # noqa: S108
 _ACTIVE = "VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH"
 _EXTRAS = re.compile(r"\[([^\]]*)\]")
@@ -24,33 +24,19 @@ _DEVELOPMENT_EXTRAS = re.compile(r"dev\w*|tests?|testing|lint|docs?|all")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What the build stage does; `requirements` is what is known to be installed."""
-
-    workdir: str
-    steps: tuple["Step", ...]
-    requirements: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-    def lines(self, compiled: Sequence[str]) -> Iterator[str]:
-        """The instructions; `compiled` are the packages without a wheel."""
-        for step in self.steps:
-            yield from step.lines(compiled)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One command that installs, with the files it needs."""
+    """One command that installs, with the files it needs; one that only comments has none."""
 
-    copies: tuple[str, ...]  # COPY instructions
-    left_out: tuple[str, ...]
-    mounts: tuple[str, ...]
-    before: tuple[str, ...]  # commands before pip's
-    arguments: tuple[str, ...]  # of `pip install`; () for another tool
+    copies: tuple[str, ...] = ()  # COPY instructions
+    left_out: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()  # commands before pip's
+    arguments: tuple[str, ...] = ()  # of `pip install`; () for another tool
     after: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()  # that are known to be installed
 
     def lines(self, compiled: Sequence[str]) -> Iterator[str]:
-        """The COPYs, what is left out, and the RUN."""
+        """Yield the COPYs, a comment on what is left out, and the RUN."""
         yield from self.copies
         if self.left_out:
             yield f"# for development, left out: {', '.join(self.left_out)}"
@@ -61,95 +47,87 @@ class Step:
                 binary += f" --no-binary {','.join(compiled)}"
             commands.append(f"pip --python /venv install {binary} {' '.join(self.arguments)}")
         commands += self.after
-        if not commands:
-            return
-        mounts = [f"--mount={mount}" for mount in self.mounts]
-        yield " \\\n    ".join(["RUN", *mounts, " \\\n    && ".join(commands)]).replace(
-            "RUN \\\n    ", "RUN ", 1
-        )
+        if commands:
+            mounts = [f"--mount={mount} \\\n    " for mount in self.mounts]
+            yield f"RUN {''.join(mounts)}" + " \\\n    && ".join(commands)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The steps of the build stage."""
+
+    workdir: str
+    steps: tuple[Step, ...]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Return the requirements that are known to be installed, each once."""
+        return tuple(dict.fromkeys(each for step in self.steps for each in step.requirements))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the development dependencies, each once."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.left_out))
 
 
 def plan_dependencies(recipe: Recipe, read: Read) -> Plan:
-    """Steps for all that the recipe installs, in its order."""
+    """Plan the steps for all that the recipe installs, in its order."""
     steps: list[Step] = []
-    wanted: list[str] = []
-    for one in recipe.dependencies:
-        made, names = _PLANS[one.tool](one, recipe.before, read)
-        steps += made
-        wanted += names
-    left_out = dict.fromkeys(name for step in steps for name in step.left_out)
-    workdirs = [one.workdir for one in recipe.dependencies]
-    return Plan(
-        workdir=workdirs[-1] if workdirs else "/",
-        steps=tuple(steps),
-        requirements=tuple(dict.fromkeys(wanted)),
-        left_out=tuple(left_out),
-    )
+    for each in recipe.dependencies:
+        if each.tool == "pip":
+            for file in each.files:
+                steps += _file_steps(each, file, recipe.before, read)
+            steps += _named_steps(each, recipe.before)
+        else:
+            steps.append(_project_step(each, recipe.before, read))
+    workdirs = ["/", *(each.workdir for each in recipe.dependencies)]
+    return Plan(workdir=workdirs[-1], steps=tuple(steps))
 
 
-def _pip(
-    one: Dependencies, before: Sequence[Instruction], read: Read
-) -> tuple[list[Step], list[str]]:
-    steps: list[Step] = []
-    wanted: list[str] = []
-    for file in one.files:
-        found = _from_file(one, file, before, read)
-        steps += found[0]
-        wanted += found[1]
-    named = [parse_requirement(name) for name in one.names]
+def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterator[Step]:
+    """The requirements that the command itself names."""
+    named = [parse_requirement(name) for name in install.names]
     gone = development_names(named)
-    runs = [each for each in named if each.name not in gone]
-    kept = [_argument(each) for each in runs]
-    if kept:
-        local = any(each.text.startswith((".", "/")) for each in runs)
-        steps.append(
-            Step(
-                copies=_copies(before) if local else (),
-                left_out=tuple(sorted(gone)),
-                mounts=one.mounts,
-                before=(),
-                arguments=(*one.options, *kept),
-            )
+    needed = [each for each in named if each.name not in gone]
+    if needed:
+        is_local = any(each.text.startswith((".", "/")) for each in needed)
+        yield Step(
+            copies=_copies(before) if is_local else (),
+            left_out=tuple(sorted(gone)),
+            mounts=install.mounts,
+            arguments=(*install.options, *map(_argument, needed)),
+            requirements=_texts(needed),
         )
-        wanted += [each.text for each in named if each.name and each.name not in gone]
     elif gone:
-        steps.append(_comment(*sorted(gone)))
-    return steps, wanted
+        yield Step(left_out=tuple(sorted(gone)))
 
 
-def _from_file(
-    one: Dependencies, file: str, before: Sequence[Instruction], read: Read
-) -> tuple[list[Step], list[str]]:
-    """A requirements file, without what is for development; what such a file includes counts."""
-    source, text = _find(file, one.workdir, before, read)
+def _file_steps(
+    install: Dependencies, file: str, before: Sequence[Instruction], read: Read
+) -> Iterator[Step]:
+    """A requirements file; of one for development only what it includes."""
+    source, text = _find(file, install.workdir, before, read)
     if text is None:
-        step = Step(
-            copies=_copies(before),
-            left_out=(),
-            mounts=one.mounts,
-            before=(),
-            arguments=(*one.options, "-r", file),
-        )
-        return [step], []
+        arguments = (*install.options, "-r", file)
+        yield Step(copies=_copies(before), mounts=install.mounts, arguments=arguments)
+        return
     requirements = read_requirements(text)
     if is_development_file(file):
-        steps: list[Step] = []
-        wanted: list[str] = []
+        yield Step(left_out=(file,))
         for included in (each.includes for each in requirements if each.includes):
             path = posixpath.join(posixpath.dirname(file), included)
-            found = _from_file(one, path, before, read)
-            steps += found[0]
-            wanted += found[1]
-        return [_comment(file), *steps], wanted
+            yield from _file_steps(install, path, before, read)
+        return
     gone = development_names(requirements)
-    step = Step(
-        copies=() if _is_mounted(one, file) else (f"COPY {source} {file}",),
+    is_mounted = any(f"target={file}" in each or f"dst={file}" in each for each in install.mounts)
+    yield Step(
+        copies=() if is_mounted else (f"COPY {source} {file}",),
         left_out=tuple(sorted(gone)),
-        mounts=one.mounts,
+        mounts=install.mounts,
         before=(_filter(file, gone, text),) if gone else (),
-        arguments=(*one.options, "-r", KEPT if gone else file),
+        arguments=(*install.options, "-r", FILTERED if gone else file),
+        requirements=_texts(each for each in requirements if each.name not in gone),
     )
-    return [step], [each.text for each in requirements if each.name and each.name not in gone]
 
 
 def _find(
@@ -157,8 +135,8 @@ def _find(
 ) -> tuple[str, str | None]:
     """The file's path in the context, and its text."""
     absolute = posixpath.normpath(posixpath.join(workdir, file))
-    for one in before:
-        *sources, destination = [*one.words, ""][: len(one.words)] or [""]
+    for each in before:
+        *sources, destination = each.words or ("",)
         folder = posixpath.normpath(posixpath.join(workdir, destination))
         for source in sources:
             is_folder = destination.endswith("/") or len(sources) > 1 or folder != absolute
@@ -166,11 +144,9 @@ def _find(
             if posixpath.normpath(place) == absolute and (text := read(source)) is not None:
                 return source, text
             if absolute.startswith(f"{folder.rstrip('/')}/"):
-                inner = posixpath.normpath(
-                    posixpath.join(source, absolute.removeprefix(folder).lstrip("/"))
-                )
-                if (text := read(inner)) is not None:
-                    return inner, text
+                inner = posixpath.join(source, absolute.removeprefix(folder).lstrip("/"))
+                if (text := read(posixpath.normpath(inner))) is not None:
+                    return posixpath.normpath(inner), text
     return file, read(file) if not posixpath.isabs(file) else None
 
 
@@ -180,8 +156,8 @@ def _filter(file: str, gone: frozenset[str], text: str) -> str:
     pattern = rf"^({names})([^a-z0-9._-]|$)"
     if re.search(r"\\\s*$", text, re.MULTILINE):  # hashes on lines of their own
         join = r"sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}'"
-        return f"{join} {file} >{JOINED} && grep -viE '{pattern}' {JOINED} >{KEPT}"
-    return f"grep -viE '{pattern}' {file} >{KEPT}"
+        return f"{join} {file} >{JOINED} && grep -viE '{pattern}' {JOINED} >{FILTERED}"
+    return f"grep -viE '{pattern}' {file} >{FILTERED}"
 
 
 def _argument(requirement: Requirement) -> str:
@@ -192,66 +168,38 @@ def _argument(requirement: Requirement) -> str:
         names = [name.strip() for name in extras[1].split(",")]
         kept = ",".join(name for name in names if not _DEVELOPMENT_EXTRAS.fullmatch(name))
         text = text.replace(extras[0], f"[{kept}]" if kept else "")
-    return text if re.fullmatch(r"[\w./=+-]+", text) else _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    """As one word of a shell."""
+    if re.fullmatch(r"[\w./=+-]+", text):
+        return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
-def _poetry(
-    one: Dependencies, before: Sequence[Instruction], read: Read
-) -> tuple[list[Step], list[str]]:
-    """Poetry in the build stage only, into the virtual environment that goes on."""
-    is_package = "--no-root" not in one.words
-    lock = " poetry.lock" if read("poetry.lock") is not None else ""
-    step = Step(
+def _project_step(install: Dependencies, before: Sequence[Instruction], read: Read) -> Step:
+    """Poetry or uv in the build stage only, into the virtual environment that goes on."""
+    has_lock = read(f"{install.tool}.lock") is not None
+    if install.tool == "poetry":
+        is_package = "--no-root" not in install.words
+        left_out = "all groups but main"
+        sync = f"{_ACTIVE} poetry install --only main --no-root --no-interaction"
+    else:
+        is_package = "--no-install-project" not in install.words
+        left_out = "the group dev"
+        flags = "--frozen --no-dev --no-cache --no-editable" if has_lock else "--no-dev --no-cache"
+        flags += "" if is_package else " --no-install-project"
+        sync = f"UV_PROJECT_ENVIRONMENT=/venv uv sync {flags}"
+    after = "pip --python /venv install --no-deps ."
+    lock = f" {install.tool}.lock" if has_lock else ""
+    return Step(
         copies=_copies(before) if is_package else (f"COPY pyproject.toml{lock} ./",),
-        left_out=("all groups but main",),
-        mounts=one.mounts,
-        before=(
-            f"pip install {one.spec}",
-            f"{_ACTIVE} poetry install --only main --no-root --no-interaction",
-        ),
-        arguments=(),
-        after=("pip --python /venv install --no-deps .",) if is_package else (),
+        left_out=(left_out,),
+        mounts=install.mounts,
+        before=(f"pip install {install.spec}", sync),
+        after=(after,) if is_package and install.tool == "poetry" else (),
     )
-    return [step], []
 
 
-def _uv(
-    one: Dependencies, before: Sequence[Instruction], read: Read
-) -> tuple[list[Step], list[str]]:
-    """Uv in the build stage only."""
-    is_package = "--no-install-project" not in one.words
-    lock = " uv.lock" if read("uv.lock") is not None else ""
-    flags = "--frozen --no-dev --no-cache --no-editable" if lock else "--no-dev --no-cache"
-    step = Step(
-        copies=_copies(before) if is_package else (f"COPY pyproject.toml{lock} ./",),
-        left_out=("the group dev",),
-        mounts=one.mounts,
-        before=(
-            f"pip install {one.spec}",
-            f"UV_PROJECT_ENVIRONMENT=/venv uv sync {flags}"
-            + ("" if is_package else " --no-install-project"),
-        ),
-        arguments=(),
-    )
-    return [step], []
-
-
-def _is_mounted(one: Dependencies, file: str) -> bool:
-    return any(f"target={file}" in mount or f"dst={file}" in mount for mount in one.mounts)
+def _texts(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    return tuple(each.text for each in requirements if each.name)
 
 
 def _copies(before: Sequence[Instruction]) -> tuple[str, ...]:
-    return tuple(f"{one.name} {one.value}" for one in before)
-
-
-def _comment(*left_out: str) -> Step:
-    """Nothing is done, and it is said."""
-    return Step(copies=(), left_out=left_out, mounts=(), before=(), arguments=())
-
-
-_PLANS = {"pip": _pip, "poetry": _poetry, "uv": _uv}
+    return tuple(f"{each.name} {each.value}" for each in before)

@@ -1,67 +1,43 @@
 """What the commands of a RUN install, by which package manager: apk, apt, pip. Pure.
 
-A script of the shell is read as far as package managers go, its commands parted at && || ; | and
-line ends.
+A shell script is read only for its package managers; its commands end at && || ; | and line ends.
 """
 
 import re
 import shlex
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-_PARTS = re.compile(r"&&|\|\||[;|\n]|(?<!\S)(?:then|do|else|if|\{|\()(?!\S)")
+_SEPARATORS = re.compile(r"&&|\|\||[;|\n]|(?<!\S)(?:then|do|else|if|\{|\()(?!\S)")
 _COMPOUND = re.compile(r"(?:if|for|while|until|case|\{|\()(?:\s|$)|[^'\"]*\|\|")
 _PREFIX = re.compile(r"(?:[A-Za-z_]\w*=\S*|set|exec|sudo|env|time|command|!)")
 _SYSTEM = {"apt-get": "dpkg", "apt": "dpkg", "aptitude": "dpkg", "apk": "apk"}
-_PIP_VALUES = frozenset(
-    (
-        "-r",
-        "--requirement",
-        "-c",
-        "--constraint",
-        "-i",
-        "--index-url",
-        "-t",
-        "--target",
-        "--extra-index-url",
-        "-f",
-        "--find-links",
-        "--prefix",
-        "--root",
-        "--platform",
-        "--python",
-        "--python-version",
-        "--progress-bar",
-        "--trusted-host",
-        "-e",
-        "--editable",
-        "--no-binary",
-        "--only-binary",
-        "--timeout",
-        "--retries",
-        "--cache-dir",
-        "--src",
-    )
-)
-_APK_VALUES = frozenset(("-t", "--virtual", "-X", "--repository", "--repositories-file"))
-_APT_VALUES = frozenset(("-t", "--target-release", "-o", "--option", "-c"))
+_WITH_VALUE = {  # options that another word follows
+    "pip": re.compile(
+        r"-[rcitfe]|--(?:requirement|constraint|index-url|target|extra-index-url|find-links|prefix"
+        r"|root|platform|python|python-version|progress-bar|trusted-host|editable|no-binary"
+        r"|only-binary|timeout|retries|cache-dir|src)"
+    ),
+    "apk": re.compile(r"-[tX]|--(?:virtual|repository|repositories-file)"),
+    "dpkg": re.compile(r"-[toc]|--(?:target-release|option)"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Install:
-    """One command that installs, or (`removes`) takes away again."""
+    """One command that installs packages, or (`removes`) removes them again."""
 
     kind: str  # "apk", "dpkg", "pip"
     names: tuple[str, ...]  # as written: "redis==5.2", "libpq-dev", "."
     files: tuple[str, ...] = ()  # requirements files
-    virtual: str = ""  # apk's name for what goes together
+    virtual: str = ""  # apk's name for packages that belong together
     removes: bool = False
     words: tuple[str, ...] = ()  # the whole command
 
 
 def commands(script: str) -> Iterator[tuple[str, ...]]:
-    """The commands of a shell script, without assignments and the like before them."""
-    for part in _PARTS.split(script):
+    """Yield the commands of a shell script, without assignments and the like before them."""
+    for part in _SEPARATORS.split(script):
         try:
             words = shlex.split(part, comments=True)
         except ValueError:
@@ -73,85 +49,100 @@ def commands(script: str) -> Iterator[tuple[str, ...]]:
 
 
 def installs(script: str) -> Iterator[Install]:
-    """What the script installs and removes, in its order."""
+    """Yield what the script installs and removes, in its order."""
     for words in commands(script):
         program = words[0].rpartition("/")[2]
         if program in _SYSTEM:
             yield from _system(_SYSTEM[program], words)
-        elif pip := pip_arguments(words):
-            yield from _pip(pip, words)
+        elif arguments := _pip_arguments(words):
+            yield from _pip(arguments, words)
 
 
-def pip_arguments(words: Sequence[str]) -> tuple[str, ...]:
-    """What follows `pip` in its command, however it is called; () for another command."""
+def installed(script: str) -> tuple[Install, ...]:
+    """Return what is still installed when the script ends."""
+    present: list[Install] = []
+    for each in installs(script):
+        if not each.removes:
+            present.append(each)
+            continue
+        gone = set(each.names)
+        present = [
+            replace(other, names=tuple(name for name in other.names if name not in gone))
+            if other.kind == each.kind
+            else other
+            for other in present
+            if not (other.virtual and other.virtual in gone)
+        ]
+    return tuple(present)
+
+
+def split_commands(script: str) -> tuple[str, ...]:
+    """Split a script into its commands as written; keep it whole where they depend on another."""
+    texts, text, quote = [], "", ""
+    position = 0
+    while position < len(script):
+        character = script[position]
+        if character == "\\":
+            text += script[position : position + 2]
+            position += 2
+            continue
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif script.startswith("&&", position) or character in ";\n":
+            texts.append(text)
+            text = ""
+            position += 2 if character == "&" else 1
+            continue
+        text += character
+        position += 1
+    stripped = [each.strip() for each in (*texts, text) if each.strip()]
+    return (script.strip(),) if any(map(_COMPOUND.match, stripped)) else tuple(stripped)
+
+
+def _pip_arguments(words: Sequence[str]) -> Sequence[str]:
+    """The arguments of `pip`, however it is called; nothing for another command."""
     program = words[0].rpartition("/")[2]
     if re.fullmatch(r"pip[\d.]*", program):
-        return tuple(words[1:])
-    if re.fullmatch(r"python[\d.]*", program) and list(words[1:3]) == ["-m", "pip"]:
-        return tuple(words[3:])
-    if program == "uv" and list(words[1:2]) == ["pip"]:
-        return tuple(words[2:])
-    return ()
+        return words[1:]
+    if re.fullmatch(r"python[\d.]*", program) and tuple(words[1:3]) == ("-m", "pip"):
+        return words[3:]
+    return words[2:] if program == "uv" and tuple(words[1:2]) == ("pip",) else ()
 
 
-def kept(script: str) -> tuple[Install, ...]:
-    """What is still installed at the script's end."""
-    found: list[Install] = []
-    for one in installs(script):
-        if not one.removes:
-            found.append(one)
-            continue
-        gone = set(one.names)
-        left = [other for other in found if not (other.virtual and other.virtual in gone)]
-        found = [
-            Install(
-                kind=other.kind,
-                names=tuple(name for name in other.names if name not in gone),
-                files=other.files,
-                virtual=other.virtual,
-                words=other.words,
-            )
-            if other.kind == one.kind
-            else other
-            for other in left
-        ]
-    return tuple(found)
-
-
-def _system(kind: str, words: Sequence[str]) -> Iterator[Install]:
-    values = _APK_VALUES if kind == "apk" else _APT_VALUES
-    options, names = _parted(words[1:], values)
+def _system(kind: str, words: tuple[str, ...]) -> Iterator[Install]:
+    options, names = _split_options(words[1:], _WITH_VALUE[kind])
     verb, *packages = [*names, ""]
-    packages = [re.split(r"[=<>~]", name)[0] for name in packages if name]
-    virtual = next((value for key, value in options if key in ("-t", "--virtual")), "")
-    if verb in ("install", "add"):
-        yield Install(
-            kind=kind,
-            names=tuple(packages),
-            virtual=virtual if kind == "apk" else "",
-            words=tuple(words),
-        )
-    elif verb in ("purge", "remove", "del", "autoremove"):
-        yield Install(kind=kind, names=tuple(packages), removes=True, words=tuple(words))
-
-
-def _pip(arguments: Sequence[str], words: Sequence[str]) -> Iterator[Install]:
-    options, names = _parted(arguments, _PIP_VALUES)
-    if not names or names[0] not in ("install", "uninstall"):
+    removes = verb in ("purge", "remove", "del", "autoremove")
+    if not removes and verb not in ("install", "add"):
         return
-    files = tuple(value for key, value in options if key in ("-r", "--requirement"))
-    editable = tuple(value for key, value in options if key in ("-e", "--editable"))
+    virtual = next((value for key, value in options if key in ("-t", "--virtual")), "")
     yield Install(
-        kind="pip",
-        names=(*names[1:], *editable),
-        files=files,
-        removes=names[0] == "uninstall",
-        words=tuple(words),
+        kind=kind,
+        names=tuple(re.split(r"[=<>~]", name)[0] for name in packages if name),
+        virtual=virtual if kind == "apk" and not removes else "",
+        removes=removes,
+        words=words,
     )
 
 
-def _parted(
-    words: Sequence[str], with_value: Collection[str]
+def _pip(arguments: Sequence[str], words: tuple[str, ...]) -> Iterator[Install]:
+    options, names = _split_options(arguments, _WITH_VALUE["pip"])
+    if not names or names[0] not in ("install", "uninstall"):
+        return
+    editable = [value for key, value in options if key in ("-e", "--editable")]
+    yield Install(
+        kind="pip",
+        names=(*names[1:], *editable),
+        files=tuple(value for key, value in options if key in ("-r", "--requirement")),
+        removes=names[0] == "uninstall",
+        words=words,
+    )
+
+
+def _split_options(
+    words: Sequence[str], with_value: re.Pattern[str]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Options with their values, and the words that are neither."""
     options, names = [], []
@@ -161,36 +152,9 @@ def _parted(
             names.append(word)
             continue
         key, given, value = word.partition("=")
-        if not given and key in with_value:
+        if not given and with_value.fullmatch(key):
             value = next(waiting, "")
-        elif re.fullmatch(r"-[retci]\S+", key) and key[:2] in with_value:
+        elif re.fullmatch(r"-[retci]\S+", key) and with_value.fullmatch(key[:2]):
             key, value = key[:2], key[2:]
         options.append((key, value))
     return options, names
-
-
-def parts(script: str) -> tuple[str, ...]:
-    """The commands of a script as they are written; the whole where they depend on one another."""
-    found, part, quote = [], "", ""
-    position = 0
-    while position < len(script):
-        character = script[position]
-        if character == "\\":
-            part += script[position : position + 2]
-            position += 2
-            continue
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif script.startswith("&&", position) or character in ";\n":
-            found.append(part)
-            part = ""
-            position += 2 if character == "&" else 1
-            continue
-        part += character
-        position += 1
-    whole = [text.strip() for text in (*found, part) if text.strip()]
-    if any(_COMPOUND.match(text) for text in whole):
-        return (script.strip(),)
-    return tuple(whole)

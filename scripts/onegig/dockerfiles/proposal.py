@@ -8,18 +8,18 @@ and does not run as root. How the service runs is taken over word for word.
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-from onegig.dockerfiles.alpine_names import COMMANDS, Packages, translate
+from onegig.dockerfiles.alpine import PROGRAMS, Packages, translate
 from onegig.dockerfiles.dependencies import Plan, plan_dependencies
 from onegig.dockerfiles.parse import Instruction
 from onegig.dockerfiles.recipe import Recipe, owned_by
+from onegig.dockerfiles.requirements import Wheels
 from onegig.dockerfiles.stages import assignments
-from onegig.dockerfiles.wheels import Wheels
 from onegig.model.measured import Unknown
 
-USER = "65532:65532"  # as distroless calls its nonroot; needs no account
+USER = "65532:65532"  # distroless's nonroot; needs no account
 # The official images by digest, as scripts/bases/images.env has them.
 PINNED = {
     "python:3.13-alpine": "sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
@@ -36,6 +36,8 @@ DOCKERIGNORE = """\
 **/tests
 """
 VENV = "/venv"
+_ENDS = ("USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+_CALLS = ("CMD", "ENTRYPOINT", "SHELL", "HEALTHCHECK")
 _REQUIREMENTS = re.compile(
     r"(?:.*/)?(?:\S*requirements\S*\.(?:txt|in)|constraints\S*\.txt|pyproject\.toml"
     r"|(?:poetry|uv)\.lock\*?|setup\.(?:py|cfg))"
@@ -43,15 +45,10 @@ _REQUIREMENTS = re.compile(
 
 
 class Base(StrEnum):
-    """Which C library the image has."""
+    """The variant of the official Python image: musl or glibc."""
 
     ALPINE = "alpine"
     SLIM = "slim"
-
-    @property
-    def c_library(self) -> str:
-        """What wheels are made for."""
-        return "musl" if self is Base.ALPINE else "glibc"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +65,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A Dockerfile, and what to know before it is used."""
+    """A Dockerfile, and remarks to read before it is used."""
 
     text: str
     dockerignore: str  # "" where there is one already
@@ -79,14 +76,15 @@ class Proposal:
 
 
 def propose(source: Source, python: str, wheels: Wheels | Unknown, base: Base | None) -> Proposal:
-    """The Dockerfile for a version of Python; `base` None leaves the choice to the wheels."""
+    """Propose a Dockerfile for a version of Python; `base` None leaves the choice to the wheels."""
     recipe = source.recipe
-    chosen = base or _choose(wheels)
+    needs_glibc = isinstance(wheels, Wheels) and wheels.glibc_only
+    chosen = base or (Base.SLIM if needs_glibc else Base.ALPINE)
     plan = plan_dependencies(recipe, source.read)
     packages = _packages(recipe)
     compiled = _compiled(wheels, chosen)
     lines = [
-        *_head(source, python, chosen),
+        *_head(source, _image(python, chosen)),
         *_build_stage(recipe, plan, packages, compiled, chosen),
         *_runtime_stage(source, packages, compiled, chosen),
     ]
@@ -100,12 +98,7 @@ def propose(source: Source, python: str, wheels: Wheels | Unknown, base: Base | 
     )
 
 
-def _choose(wheels: Wheels | Unknown) -> Base:
-    return Base.SLIM if isinstance(wheels, Wheels) and wheels.glibc_only else Base.ALPINE
-
-
 def _compiled(wheels: Wheels | Unknown, base: Base) -> tuple[str, ...]:
-    """The packages that are compiled, by name."""
     if isinstance(wheels, Unknown):
         return ()
     return wheels.source_only + (wheels.glibc_only if base is Base.ALPINE else ())
@@ -117,17 +110,15 @@ def _image(python: str, base: Base) -> str:
 
 
 def _packages(recipe: Recipe) -> Packages:
-    found = [translate(install.names, install.kind) for install in recipe.system]
-    return Packages(
-        **{
-            field: tuple(dict.fromkeys(name for one in found for name in getattr(one, field)))
-            for field in ("runtime", "compile", "compiled", "left_out", "unsure")
-        }
-    )
+    sorted_ = [translate(install.names, install.kind) for install in recipe.system]
+    names: dict[str, tuple[str, ...]] = {}
+    for field in fields(Packages):
+        each_install = (getattr(packages, field.name) for packages in sorted_)
+        names[field.name] = tuple(dict.fromkeys(name for each in each_install for name in each))
+    return Packages(**names)
 
 
-def _head(source: Source, python: str, base: Base) -> Iterator[str]:
-    image = _image(python, base)
+def _head(source: Source, image: str) -> Iterator[str]:
     yield f"# {source.service} in two stages, instead of {source.path} (onegig dockerfile)"
     if "@" not in image:
         yield f"# pin it by digest: docker buildx imagetools inspect {image}"
@@ -143,12 +134,14 @@ def _build_stage(
     yield "ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
     yield from recipe.settings
     if compiled:
-        yield f"# no wheel for {base.c_library}: {', '.join(compiled)}"
+        library = "musl" if base is Base.ALPINE else "glibc"
+        yield f"# no wheel for {library}: {', '.join(compiled)}"
         yield from _add(base, _toolchain(packages, recipe, base))
     yield f"RUN python -m venv --without-pip {VENV}"
     if plan.workdir != "/":
         yield f"WORKDIR {plan.workdir}"
-    yield from plan.lines(compiled)
+    for step in plan.steps:
+        yield from step.lines(compiled)
     yield f"RUN find {VENV} -type d -name tests -prune -exec rm -rf {{}} +"
 
 
@@ -170,25 +163,24 @@ def _runtime_stage(
     yield f"ENV PATH={VENV}/bin:$PATH"
     names = [*packages.runtime, *(packages.compiled if compiled else ()), *_programs(source)]
     if base is Base.SLIM:
-        names = [name for install in recipe.system for name in _debian_runtime(install.names)]
+        debian = [name for install in recipe.system for name in install.names]
+        names = [name for name in debian if _is_for_runtime(translate((name,), "dpkg"))]
     yield from _add(base, tuple(dict.fromkeys(names)))
     yield f"COPY --from=build {VENV} {VENV}"
-    bodies = [one for one in recipe.body if not _only_requirements(one)]
-    bodies = [one for one in bodies if one.name != "ARG" or _is_used(one, bodies)]
-    ends = ("USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD")
-    for one in (one for one in bodies if one.name not in ends):
-        yield from _written(one, recipe)
-    yield from _bytecode(bodies)
+    body = [each for each in recipe.body if not _only_requirements(each)]
+    body = [each for each in body if each.name != "ARG" or _is_used(each, body)]
+    for each in body:
+        if each.name not in _ENDS:
+            yield from _written(each, recipe)
+    yield from _bytecode(body)
     yield f"USER {recipe.user or USER}"
-    for one in (one for one in bodies if one.name in ends):
-        yield from _written(one, recipe)
+    for each in body:
+        if each.name in _ENDS:
+            yield from _written(each, recipe)
 
 
-def _debian_runtime(names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        sorted_ = translate((name,), "dpkg")
-        if sorted_.runtime and not sorted_.compile:
-            yield name
+def _is_for_runtime(packages: Packages) -> bool:
+    return bool(packages.runtime and not packages.compile)
 
 
 def _add(base: Base, names: tuple[str, ...]) -> Iterator[str]:
@@ -204,87 +196,91 @@ def _add(base: Base, names: tuple[str, ...]) -> Iterator[str]:
 
 def _programs(source: Source) -> Iterator[str]:
     """Packages of the programs that a full Debian image has and the service calls for."""
-    called = [one.value for one in source.recipe.body if one.name in ("CMD", "ENTRYPOINT", "SHELL")]
-    called += [one.value for one in source.recipe.body if one.name == "HEALTHCHECK"]
+    called = [each.value for each in source.recipe.body if each.name in _CALLS]
     words = set(re.findall(r"[\w.-]+", " ".join([*called, *source.probes])))
-    yield from (package for program, package in COMMANDS.items() if program in words)
+    yield from (package for program, package in PROGRAMS.items() if program in words)
 
 
-def _is_used(argument: Instruction, bodies: Sequence[Instruction]) -> bool:
-    names = [re.escape(name) for name, _ in assignments(argument)]
-    pattern = re.compile(rf"\$\{{?(?:{'|'.join(names)})\b")
-    others = (one for one in bodies if one is not argument)
-    return any(pattern.search(one.text) or one.name == "RUN" for one in others)
+def _is_used(argument: Instruction, body: Sequence[Instruction]) -> bool:
+    names = "|".join(re.escape(name) for name, _ in assignments(argument))
+    others = [each for each in body if each is not argument]
+    return any(
+        each.name == "RUN" or re.search(rf"\$\{{?(?:{names})\b", each.text) for each in others
+    )
 
 
-def _only_requirements(one: Instruction) -> bool:
+def _only_requirements(instruction: Instruction) -> bool:
     """Whether a COPY brings only what the other stage installs from."""
-    if one.name not in ("COPY", "ADD") or len(one.words) < 2:
+    if instruction.name not in ("COPY", "ADD") or len(instruction.words) < 2:
         return False
-    return all(_REQUIREMENTS.fullmatch(source) for source in one.words[:-1])
+    return all(_REQUIREMENTS.fullmatch(source) for source in instruction.words[:-1])
 
 
-def _written(one: Instruction, recipe: Recipe) -> Iterator[str]:
-    owner = one.flag("chown")
-    if one.name in ("COPY", "ADD") and owner:
-        user = recipe.user or USER
-        flags = tuple((key, user if key == "chown" else value) for key, value in one.flags)
-        one = Instruction(line=one.line, last=one.last, name=one.name, flags=flags, value=one.value)
-    text = re.sub(r"\s{2,}", " ", one.text)
-    if one.name == "RUN":
-        yield f"# as in line {one.line}"
-        text = owned_by(text, recipe.user or USER)
+def _written(instruction: Instruction, recipe: Recipe) -> Iterator[str]:
+    user = recipe.user or USER
+    if instruction.name in ("COPY", "ADD"):
+        flags = ((key, user if key == "chown" else value) for key, value in instruction.flags)
+        instruction = replace(instruction, flags=tuple(flags))
+    text = re.sub(r"\s{2,}", " ", instruction.text)
+    if instruction.name == "RUN":
+        yield f"# as in line {instruction.line}"
+        text = owned_by(text, user)
     yield text
-    for heredoc in one.heredocs:
+    for heredoc in instruction.heredocs:
         yield from (*heredoc.content.splitlines(), heredoc.name)
 
 
-def _bytecode(bodies: Sequence[Instruction]) -> Iterator[str]:
+def _bytecode(body: Sequence[Instruction]) -> Iterator[str]:
     """Compile what was copied, so that no start has to: it may not write it as another user."""
     workdir, folders = "/", []
-    for one in bodies:
-        if one.name == "WORKDIR":
-            workdir = posixpath.normpath(posixpath.join(workdir, one.value))
-        elif one.name == "COPY":
-            folders.append(posixpath.normpath(posixpath.join(workdir, one.words[-1])))
+    for each in body:
+        if each.name == "WORKDIR":
+            workdir = posixpath.normpath(posixpath.join(workdir, each.value))
+        elif each.name == "COPY":
+            folders.append(posixpath.normpath(posixpath.join(workdir, each.words[-1])))
     inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
     if inside and workdir != "/":
         yield "RUN python -m compileall -q ."
-
-
-def _for_compiling(recipe: Recipe) -> Iterator[str]:
-    for install in recipe.system:
-        yield from (name for name in install.names if translate((name,), install.kind).compile)
 
 
 def _remarks(
     source: Source, wheels: Wheels | Unknown, base: Base, packages: Packages
 ) -> Iterator[str]:
     recipe = source.recipe
-    if isinstance(wheels, Unknown):
-        yield f"whether every package has a wheel for musl is not known: {wheels.reason}"
-    elif wheels.glibc_only:
-        names = ", ".join(wheels.glibc_only)
-        choice = (
-            "so Debian's slim base is proposed; `--base alpine` compiles instead"
-            if base is Base.SLIM
-            else "so the build stage compiles; `--base slim` needs no compiler"
-        )
-        yield f"no wheel for musl: {names}: {choice}"
-    if isinstance(wheels, Wheels) and wheels.source_only:
-        yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
-    if isinstance(wheels, Wheels) and wheels.not_asked:
-        yield f"no wheels were looked for, as it is no plain name: {', '.join(wheels.not_asked)}"
+    yield from _wheel_remarks(wheels, base)
     if packages.unsure and base is Base.ALPINE:
         yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
-    tools = tuple(_for_compiling(recipe))
+    tools = [
+        name
+        for install in recipe.system
+        for name in install.names
+        if translate((name,), install.kind).compile
+    ]
     if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
         yield f"left out, as every package has a wheel: {', '.join(tools)}"
     if packages.left_out:
         yield f"left out, for people rather than the service: {', '.join(packages.left_out)}"
     if not recipe.had_user:
         yield "it no longer runs as root: what it writes to must be a volume or a tmpfs"
-    for one in recipe.body:
-        if one.name == "RUN":
-            yield f"line {one.line} is taken over as it is: it was written for Debian"
+    for each in recipe.body:
+        if each.name == "RUN":
+            yield f"line {each.line} is taken over as it is: it was written for Debian"
     yield from recipe.dropped
+
+
+def _wheel_remarks(wheels: Wheels | Unknown, base: Base) -> Iterator[str]:
+    if isinstance(wheels, Unknown):
+        yield f"whether every package has a wheel for musl is not known: {wheels.reason}"
+        return
+    if wheels.glibc_only:
+        choice = (
+            "so Debian's slim base is proposed; `--base alpine` compiles instead"
+            if base is Base.SLIM
+            else "so the build stage compiles; `--base slim` needs no compiler"
+        )
+        yield f"no wheel for musl: {', '.join(wheels.glibc_only)}: {choice}"
+    if wheels.source_only:
+        yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
+    if wheels.not_asked:
+        names = ", ".join(wheels.not_asked)
+        yield f"no wheels were looked for, as these are not plain names: {names}"

@@ -1,26 +1,28 @@
 """What a Python service's Dockerfile does: dependencies, packages, files, how it runs. Pure.
 
-Everything that goes into the image is found in one of the fields of a Recipe, or in `dropped`.
+Everything that goes into the image is in one of the fields of a Recipe, or in `dropped`.
 """
 
 import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from onegig.dockerfiles.installs import Install, commands, installs, parts
+from onegig.dockerfiles.installs import Install, commands, installs, split_commands
 from onegig.dockerfiles.parse import Instruction, fill_in
 from onegig.dockerfiles.stages import Stage, Stages
 from onegig.errors import ConfigError
 
-_OURS = re.compile(r"(?:PIP|POETRY|UV)_\w+")
+_TOOLS = re.compile(r"(?:pip|setuptools|wheel|poetry|uv)(?:[=<>~!].*)?")
+_TOOL_VARIABLES = re.compile(r"(?:PIP|POETRY|UV)_\w+")
 _INDEX = re.compile(r"(?:PIP|UV|POETRY)_\w*(?:INDEX|HOST|LINKS|CERT|HTTP_BASIC)\w*")
-_OPTIONS = re.compile(  # of pip: where packages come from, and what of them
+_OPTIONS = re.compile(  # of pip: where packages come from, and which of them
     r"(?P<key>-i|-f|--index-url|--extra-index-url|--trusted-host|--find-links|--pre|--no-index)"
     r"(?:=(?P<value>.*))?"
 )
 _OWNER = re.compile(r"(\bchown\s+(?:-\S+\s+)*)(?!root\b|\d|\$)[A-Za-z_][\w.-]*(?::[\w.-]*)?(?=\s)")
+_UV_IMAGE = re.compile(r"(?:.*/)?(?:astral-sh/)?uv(?:[:@].*)?")
 _ACCOUNTS = ("useradd", "adduser", "groupadd", "addgroup", "usermod", "chpasswd", "passwd")
 _CLEANING = re.compile(
     r"rm\s+-\w*\s+(?:/var/lib/apt/lists\S*|/root/\.cache\S*|~/\.cache\S*|/var/cache/apk\S*|\s)+"
@@ -28,12 +30,12 @@ _CLEANING = re.compile(
     r"|(?:python[\d.]*\s+-m\s+)?pip[\d.]*\s+cache\s+purge|set\s+-\S+"
     r"|apk\s+(?:-\S+\s+)*(?:update|upgrade)\b.*|locale-gen.*|dpkg-reconfigure.*"
 )
-_BASES = (  # name of a base, what in it gives the version of its Python
-    (re.compile(r"(?:.*/)?[\w.-]*python[\w.-]*:(3\.\d+)\b.*"), ""),
-    (re.compile(r"(?:.*/)?debian:(?:13|trixie).*"), "3.13"),
-    (re.compile(r"(?:.*/)?debian:(?:12|bookworm).*"), "3.11"),
-    (re.compile(r"(?:.*/)?ubuntu:(?:24\.04|noble).*"), "3.12"),
-    (re.compile(r"(?:.*/)?ubuntu:(?:22\.04|jammy).*"), "3.10"),
+_BASES = (  # name of a base, and the version of its Python
+    (r"(?:.*/)?[\w.-]*python[\w.-]*:(3\.\d+)\b.*", ""),
+    (r"(?:.*/)?debian:(?:13|trixie).*", "3.13"),
+    (r"(?:.*/)?debian:(?:12|bookworm).*", "3.11"),
+    (r"(?:.*/)?ubuntu:(?:24\.04|noble).*", "3.12"),
+    (r"(?:.*/)?ubuntu:(?:22\.04|jammy).*", "3.10"),
 )
 
 
@@ -41,15 +43,14 @@ _BASES = (  # name of a base, what in it gives the version of its Python
 class Dependencies:
     """One command that installs Python packages."""
 
-    line: int
     tool: str  # "pip", "poetry", "uv"
     names: tuple[str, ...]  # for pip, as written: "redis==5.2", "."
     files: tuple[str, ...]  # requirements files, as written
     words: tuple[str, ...]  # the command
     workdir: str
     mounts: tuple[str, ...]  # of the RUN: secrets, ssh, bind
-    options: tuple[str, ...] = ()  # of pip, that are kept
-    spec: str = ""  # poetry or uv, as it was asked for: "poetry==2.2"
+    options: tuple[str, ...] = ()  # of pip, those that stay
+    spec: str = ""  # poetry or uv, as it was requested: "poetry==2.2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,15 +58,15 @@ class Recipe:
     """A service's Dockerfile, sorted."""
 
     base: str
-    python: str  # "3.13", "" where the base does not tell
+    python: str  # "3.13", "" where the base does not show it
     dependencies: tuple[Dependencies, ...]
     system: tuple[Install, ...]  # packages of the distribution
-    body: tuple[Instruction, ...]  # what is kept in the runtime stage, RUN without installing
+    body: tuple[Instruction, ...]  # what stays in the runtime stage, RUN without installing
     before: tuple[Instruction, ...]  # COPY and ADD before the last of the dependencies
-    settings: tuple[str, ...]  # ARG and ENV that tell where packages come from
+    settings: tuple[str, ...]  # ARG and ENV that name the source of packages
     user: str  # numeric and not root, or ""
     had_user: bool  # some account of its own, by whatever name
-    dropped: tuple[str, ...]  # what is done no more, in words
+    dropped: tuple[str, ...]  # instructions that are left out, described
 
 
 def read_recipe(stages: Stages, target: str) -> Recipe:
@@ -78,13 +79,18 @@ def read_recipe(stages: Stages, target: str) -> Recipe:
     if not chain:
         raise ConfigError(
             f"the Dockerfile has no stage {target!r}" if target else "the Dockerfile has no FROM",
-            advice="mend the Dockerfile, or build.target of the compose file",
+            advice="fix the Dockerfile, or build.target of the compose file",
         )
     reader = _Reader(chain)
     for stage in chain:
-        for one in stage.instructions:
-            reader.read(one)
-    return reader.recipe(chain)
+        for instruction in stage.instructions:
+            reader.read(instruction)
+    return reader.recipe(chain[0].base)
+
+
+def owned_by(script: str, user: str) -> str:
+    """Replace the accounts that the script gives files to: the image has none of them."""
+    return _OWNER.sub(rf"\g<1>{user}", script)
 
 
 class _Reader:
@@ -102,33 +108,34 @@ class _Reader:
         self._arguments: list[str] = []
         self._dropped: list[str] = []
 
-    def read(self, one: Instruction) -> None:
+    def read(self, instruction: Instruction) -> None:
         """Sort one instruction."""
-        match one.name:
+        match instruction.name:
             case "RUN":
-                self._run(one)
+                self._run(instruction)
             case "COPY" | "ADD":
-                self._copy(one)
+                self._copy(instruction)
             case "USER":
-                self._user = fill_in(one.value, self._variables).strip()
+                self._user = self._fill(instruction.value)
             case "ENV":
-                self._environment(one)
+                self._environment(instruction)
             case "ONBUILD" | "MAINTAINER":
-                self._dropped.append(f"line {one.line}: {one.name}")
-            case _:
-                if one.name == "ARG":
-                    self._arguments.append(one.text)
-                if one.name == "WORKDIR":
-                    self._workdir = posixpath.join(self._workdir, self._fill(one.value))
-                self._body.append(one)
+                self._dropped.append(f"line {instruction.line}: {instruction.name}")
+            case name:
+                if name == "ARG":
+                    self._arguments.append(instruction.text)
+                if name == "WORKDIR":
+                    self._workdir = posixpath.join(self._workdir, self._fill(instruction.value))
+                self._body.append(instruction)
 
-    def recipe(self, chain: Sequence[Stage]) -> Recipe:
-        """What was found."""
+    def recipe(self, base: str) -> Recipe:
+        """Return the sorted instructions."""
         is_numeric = re.fullmatch(r"\d+(?::\d+)?", self._user)
         is_root = re.fullmatch(r"(?:root|0+)(?::.*)?|", self._user)
+        versions = ((re.fullmatch(pattern, base), version) for pattern, version in _BASES)
         return Recipe(
-            base=chain[0].base,
-            python=_python_of(chain[0].base),
+            base=base,
+            python=next((version or match[1] for match, version in versions if match), ""),
             dependencies=tuple(self._dependencies),
             system=tuple(self._system),
             body=tuple(self._body),
@@ -142,88 +149,86 @@ class _Reader:
     def _fill(self, text: str) -> str:
         return fill_in(text, self._variables).strip()
 
-    def _environment(self, one: Instruction) -> None:
-        names = re.findall(r"(?:^|\s)(\w+)(?==|\s)", one.value)
-        if names and all(_OURS.fullmatch(name) for name in names):
-            if any(_INDEX.fullmatch(name) for name in names):
-                named = set(re.findall(r"\$\{?(\w+)", one.value))
-                used = [text for text in self._arguments if set(re.findall(r"\w+", text)) & named]
-                self._settings += [*used, one.text]
-            return
-        self._body.append(one)
+    def _environment(self, instruction: Instruction) -> None:
+        names = re.findall(r"(?:^|\s)(\w+)(?==|\s)", instruction.value)
+        if not names or not all(map(_TOOL_VARIABLES.fullmatch, names)):
+            self._body.append(instruction)
+        elif any(map(_INDEX.fullmatch, names)):
+            named = set(re.findall(r"\$\{?(\w+)", instruction.value))
+            used = [text for text in self._arguments if set(re.findall(r"\w+", text)) & named]
+            self._settings += [*used, instruction.text]
 
-    def _copy(self, one: Instruction) -> None:
-        source = one.flag("from")
-        if source and re.fullmatch(r"(?:.*/)?(?:astral-sh/)?uv(?:[:@].*)?", source):
-            return  # the tool is installed by pip
+    def _copy(self, instruction: Instruction) -> None:
+        source = instruction.flag("from")
+        if source and _UV_IMAGE.fullmatch(source):
+            return  # pip installs uv
         if source:
             raise ConfigError(
-                f"line {one.line} copies from {source}: this Dockerfile has several stages already",
+                f"line {instruction.line} copies from {source}: this Dockerfile has several stages "
+                "already",
                 advice="`onegig inspect` shows what its image is made of, and what to change",
             )
-        self._copied.append(one)
-        self._body.append(one)
+        self._copied.append(instruction)
+        self._body.append(instruction)
 
-    def _run(self, one: Instruction) -> None:
-        rest: list[str] = []
-        for part in parts(one.script):
-            rest += [] if self._understood(part, one) else [part]
-        if not rest:
-            return
-        whole = len(rest) == len(parts(one.script))
-        self._body.append(one if whole else _with_script(one, rest))
+    def _run(self, instruction: Instruction) -> None:
+        texts = split_commands(instruction.script)
+        rest = [text for text in texts if not self._is_rewritten(text, instruction)]
+        if len(rest) == len(texts):
+            self._body.append(instruction)
+        elif rest:
+            self._body.append(replace(instruction, value=" && ".join(rest), heredocs=()))
 
-    def _understood(self, part: str, one: Instruction) -> bool:
-        """Whether a command is one that is written anew, or needed no more."""
-        if _CLEANING.fullmatch(part):
+    def _is_rewritten(self, text: str, instruction: Instruction) -> bool:
+        """Whether a command is written anew, or not needed any more."""
+        if _CLEANING.fullmatch(text):
             return True
-        found = list(commands(part))
-        if len(found) != 1:
+        parsed = list(commands(text))
+        if len(parsed) != 1:
             return False
-        words = found[0]
+        words = parsed[0]
         program = words[0].rpartition("/")[2]
         if program in _ACCOUNTS:
             return True
         if program in ("pipenv", "pdm"):
             raise ConfigError(
-                f"line {one.line}: dependencies that {program} installs are not known here",
-                advice=f"`{program} requirements > requirements.txt`"
+                f"line {instruction.line}: dependencies that {program} installs are not known here",
+                advice="`pipenv requirements > requirements.txt`, and install that with pip"
                 if program == "pipenv"
                 else "`pdm export --prod -o requirements.txt`, and install that with pip",
             )
         if program in ("poetry", "uv") and words[1:2] != ("pip",):
             if words[1:2] in (("install",), ("sync",)):
-                self._depend(one, program, words)
+                self._depend(instruction, program, words)
             return True
-        return self._installed(part, one)
-
-    def _installed(self, part: str, one: Instruction) -> bool:
-        found = list(installs(part))
-        for install in found:
-            if install.removes:
-                continue
-            if install.kind == "pip":
-                self._depend(one, "pip", install.words, install)
-            else:
+        packages = list(installs(text))
+        for install in packages:
+            if install.kind != "pip" and not install.removes:
                 self._system.append(install)
-        return bool(found)
+            elif not install.removes:
+                self._depend(instruction, "pip", install.words, install)
+        return bool(packages)
 
     def _depend(
-        self, one: Instruction, tool: str, words: tuple[str, ...], install: Install | None = None
+        self,
+        instruction: Instruction,
+        tool: str,
+        words: tuple[str, ...],
+        install: Install | None = None,
     ) -> None:
-        names = install.names if install else ()
-        self._tools |= {re.split(r"[=<>~!]", name)[0]: name for name in names if _is_tool(name)}
+        names = [name for name in install.names if not _TOOLS.fullmatch(name)] if install else []
+        tools = [name for name in install.names if _TOOLS.fullmatch(name)] if install else []
         files = install.files if install else ()
-        if tool == "pip" and not files and all(_is_tool(name) for name in names):
+        self._tools |= {re.split(r"[=<>~!]", name)[0]: name for name in tools}
+        if tool == "pip" and not files and not names:
             return
-        mounts = tuple(value for key, value in one.flags if key == "mount")
+        mounts = (value for key, value in instruction.flags if key == "mount")
         self._before = tuple(self._copied)
         self._dependencies.append(
             Dependencies(
-                line=one.line,
                 tool=tool,
-                names=tuple(self._fill(name) for name in names if not _is_tool(name)),
-                files=tuple(self._fill(name) for name in files),
+                names=tuple(map(self._fill, names)),
+                files=tuple(map(self._fill, files)),
                 words=words,
                 workdir=self._workdir,
                 mounts=tuple(value for value in mounts if not value.startswith("type=cache")),
@@ -234,7 +239,7 @@ class _Reader:
 
 
 def _options(words: Sequence[str]) -> Iterator[str]:
-    """The options that are kept, each with its value."""
+    """The options of pip that stay, each with its value."""
     waiting = iter(words)
     for word in waiting:
         match = _OPTIONS.fullmatch(word)
@@ -242,29 +247,3 @@ def _options(words: Sequence[str]) -> Iterator[str]:
             continue
         alone = match["value"] is None and match["key"] not in ("--pre", "--no-index")
         yield f"{word} {shlex.quote(next(waiting, ''))}" if alone else shlex.quote(word)
-
-
-def _is_tool(name: str) -> bool:
-    return bool(re.fullmatch(r"(?:pip|setuptools|wheel|poetry|uv)(?:[=<>~!].*)?", name))
-
-
-def owned_by(script: str, user: str) -> str:
-    """The script with the accounts that it gives files to replaced: the image has none of them."""
-    return _OWNER.sub(rf"\g<1>{user}", script)
-
-
-def _with_script(one: Instruction, commands_: Sequence[str]) -> Instruction:
-    return Instruction(
-        line=one.line,
-        last=one.last,
-        name=one.name,
-        flags=one.flags,
-        value=" && ".join(commands_),
-    )
-
-
-def _python_of(base: str) -> str:
-    for pattern, version in _BASES:
-        if match := pattern.fullmatch(base):
-            return version or match[1]
-    return ""

@@ -1,17 +1,32 @@
-"""What a requirements file or a `pip install` names, and which of it is for development.
+"""Requirements files and `pip install`: what is for development, and what has no wheel for musl.
 
-Development dependencies are known by name (images/packages/package.py), by the file they stand in
+Development dependencies are known by name (images/packages/package.py), by their file
 (requirements-dev.txt) or, in a file that a resolver wrote, because only such packages need them
 ("# via pytest").
+
+Wheels are looked up by pip itself, in the index this machine uses; nothing is installed.
+Requirements are a stranger's: only those of a name and versions are looked up, as wheels alone. pip
+would build what a requirement names by URL or path, and take a line that begins with a dash for an
+option of its own. It evaluates environment markers for this machine's Python.
 """
 
+import platform
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from onegig.images.packages.package import is_development_name
+from onegig.images.packages.python import normalize_name
+from onegig.model.measured import Unknown
+from onegig.process import CommandError, run
 
 BUILD_TOOLS = ("pip", "setuptools", "wheel")  # also needed at run time now and then: pkg_resources
+MUSL = ("musllinux_1_1", "musllinux_1_2")
+GLIBC = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+TIMEOUT_SECONDS = 120.0
 _NAME = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?=$|[=<>!~;@,\s(])")
 _EGG = re.compile(r"[#&]egg=([\w.-]+)")
 _DEVELOPMENT_FILE = re.compile(
@@ -19,99 +34,160 @@ _DEVELOPMENT_FILE = re.compile(
     re.IGNORECASE,
 )
 _INCLUDE = re.compile(r"(?:-r|--requirement)[ =]*(?P<path>\S+)")
+_NO_WHEEL = re.compile(r"No matching distribution found for ([\w.-]+)")
+_HASH = re.compile(r"\s--hash[= ]\S+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Requirement:
-    """One requirement. `name` is in small letters with dashes; "" for a path or an option."""
+    """One requirement. `name` is as PyPI compares it; "" for a path or an option."""
 
     name: str
     text: str  # on one line, without its comment
-    line: int  # from 1
-    via: tuple[str, ...] = ()  # what needs it, where a resolver said so
+    via: tuple[str, ...] = ()  # what needs it, where a resolver wrote that
 
     @property
     def is_development(self) -> bool:
-        """Whether it is one by its name."""
+        """Tell whether its name is that of a development tool."""
         return self.name not in BUILD_TOOLS and is_development_name("pip", self.name)
 
     @property
     def includes(self) -> str:
-        """The other requirements file that it stands for."""
+        """Return the path of the requirements file that it includes; "" for any other."""
         match = _INCLUDE.fullmatch(self.text)
         return match["path"] if match else ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wheels:
+    """Requirements without a wheel for musl, by name."""
+
+    glibc_only: tuple[str, ...] = ()  # there is a wheel for glibc
+    source_only: tuple[str, ...] = ()  # there is no wheel at all: compiled everywhere
+    not_asked: tuple[str, ...] = ()  # as written: a URL, a path, an option
+
+
 def read_requirements(text: str) -> tuple[Requirement, ...]:
-    """What a requirements file names, in its order."""
-    found: list[Requirement] = []
-    vias: list[str] = []
-    for number, line in _logical_lines(text):
-        bare, comment = _split_comment(line)
-        if bare:
-            found = _with_via(found, vias)
-            vias = []
-            found.append(parse_requirement(bare, number))
-        vias += _via(comment, bool(vias))
-    return tuple(_with_via(found, vias))
+    """Return the requirements of a file, in its order."""
+    requirements: list[Requirement] = []
+    vias: list[str] | None = None  # None: no comment "via" since the last requirement
+    for line in re.sub(r"\\[ \t\r]*(?:\n|\Z)", " ", text).splitlines():
+        bare, *rest = re.split(r"(?:^|\s)#", line, maxsplit=1)
+        comment = "".join(rest).strip()
+        if bare.strip():
+            requirements.append(parse_requirement(" ".join(bare.split())))
+            vias = None
+        if comment.startswith("via"):
+            vias = [*(vias or ()), comment[3:]]
+        elif vias is not None and comment:
+            vias.append(comment)
+        if requirements and vias:
+            named = tuple(normalize_name(via.strip()) for via in vias if via.strip())
+            requirements[-1] = replace(requirements[-1], via=named)
+    return tuple(requirements)
 
 
-def parse_requirement(text: str, line: int = 0) -> Requirement:
-    """One requirement as pip takes it."""
+def parse_requirement(text: str) -> Requirement:
+    """Parse one requirement as pip takes it."""
     egg = _EGG.search(text)
     match = egg or (None if text.startswith(("-", ".", "/")) else _NAME.match(text))
-    name = re.sub(r"[-_.]+", "-", match[1]).lower() if match else ""
-    return Requirement(name=name, text=text, line=line)
+    return Requirement(name=normalize_name(match[1]) if match else "", text=text)
 
 
 def development_names(requirements: Sequence[Requirement]) -> frozenset[str]:
-    """Those for development, and those that only such ones brought along."""
-    found = {one.name for one in requirements if one.is_development}
+    """Return the names of development tools, and of what only they need."""
+    names = {each.name for each in requirements if each.is_development}
     while more := {
-        one.name
-        for one in requirements
-        if one.name not in (*found, *BUILD_TOOLS) and one.via and found.issuperset(one.via)
+        each.name
+        for each in requirements
+        if each.name not in (*names, *BUILD_TOOLS) and each.via and names.issuperset(each.via)
     }:
-        found |= more
-    return frozenset(found)
+        names |= more
+    return frozenset(names)
 
 
 def is_development_file(path: str) -> bool:
-    """Whether a file's name says that its requirements are for development."""
+    """Tell whether a file's name says that its requirements are for development."""
     return bool(_DEVELOPMENT_FILE.fullmatch(path.rpartition("/")[2].rpartition(".")[0]))
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    start, whole = 0, ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        start = start if whole else number
-        whole += line.strip().removesuffix("\\") + " "
-        if not line.rstrip().endswith("\\"):
-            yield start, whole.strip()
-            whole = ""
-    if whole.strip():
-        yield start, whole.strip()
+def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> Wheels | Unknown:
+    """Find the requirements, and what they need in turn, that have no wheel for musl.
+
+    `python` is a version such as "3.13", `directory` an empty folder. Unknown where pip or its
+    index does not answer.
+    """
+    plain = {text: _plain(text) for text in requirements}
+    names = [each for each in plain.values() if each]
+    not_asked = tuple(text for text, each in plain.items() if not each)
+    try:
+        missing = _without_wheels(names, python, directory) if names else ()
+        nowhere = {name for name in missing if not _has_wheel(name, GLIBC, python, directory)}
+    except CommandError as error:
+        *_, last = [error.message, *error.output.strip().splitlines()]
+        return Unknown(reason=f"pip could not tell: {last}")
+    return Wheels(
+        glibc_only=tuple(name for name in missing if name not in nowhere),
+        source_only=tuple(name for name in missing if name in nowhere),
+        not_asked=not_asked,
+    )
 
 
-def _split_comment(line: str) -> tuple[str, str]:
-    bare, mark, comment = re.sub(r"(?:^|\s)#", " \0", line, count=1).partition("\0")
-    return bare.strip(), comment.strip() if mark else ""
+def _plain(text: str) -> str:
+    """A requirement of a name and versions as pip takes it; "" for any other.
+
+    `===` takes any text, and pip takes one with a slash for a path.
+    """
+    from packaging.requirements import InvalidRequirement  # not installed where reports are judged
+    from packaging.requirements import Requirement as Parsed
+
+    try:
+        parsed = Parsed(_HASH.sub("", text))
+    except InvalidRequirement:
+        return ""
+    exact = any(each.operator == "===" for each in parsed.specifier)
+    return "" if parsed.url is not None or exact else str(parsed)
 
 
-def _via(comment: str, continued: bool) -> list[str]:  # noqa: FBT001 - one of a pair
-    """What "via pytest" names, or a line that goes on from it; a file as "-r x"."""
-    if comment.startswith("via"):
-        return [" " if comment == "via" else _via_name(comment[3:])]
-    return [_via_name(comment)] if continued and comment else []
+def _without_wheels(names: list[str], python: str, directory: Path) -> tuple[str, ...]:
+    """Those without a wheel for musl; tried one by one when pip can't have them together."""
+    try:
+        _look_up(names, MUSL, python, directory)
+    except CommandError as error:
+        refused = _NO_WHEEL.findall(error.output)
+        if not refused:
+            raise
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            found = pool.map(lambda name: _has_wheel(name, MUSL, python, directory), names)
+        missing = [name for name, has in zip(names, found, strict=True) if not has]
+        bare = [re.split(r"[\[\s=<>!~;@,(]", name)[0] for name in missing]
+        return tuple(dict.fromkeys(bare or refused))
+    return ()
 
 
-def _via_name(text: str) -> str:
-    return re.sub(r"[-_.]+", "-", text.strip()).lower()
+def _has_wheel(name: str, platforms: Sequence[str], python: str, directory: Path) -> bool:
+    try:
+        _look_up([name], platforms, python, directory, "--no-deps")
+    except CommandError as error:
+        if _NO_WHEEL.search(error.output):
+            return False
+        raise
+    return True
 
 
-def _with_via(found: list[Requirement], vias: list[str]) -> list[Requirement]:
-    named = tuple(via for via in vias if via.strip())
-    if not found or not named:
-        return found
-    last = found[-1]
-    return [*found[:-1], Requirement(name=last.name, text=last.text, line=last.line, via=named)]
+def _look_up(
+    names: Sequence[str], platforms: Sequence[str], python: str, directory: Path, *options: str
+) -> None:
+    """Raise CommandError where pip finds no wheels; its own settings name the index."""
+    machine = platform.machine()
+    run(
+        [
+            *(sys.executable, "-P", "-m", "pip", "install", "--dry-run", "--ignore-installed"),
+            *("--quiet", "--no-input", "--disable-pip-version-check", "--only-binary=:all:"),
+            *(f"--platform={name}_{machine}" for name in platforms),
+            *("--implementation=cp", f"--python-version={python}"),
+            *(f"--target={directory / 'nothing'}", *options, "--", *names),
+        ],
+        cwd=directory,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from onegig.dockerfiles.installs import kept
+from onegig.dockerfiles.installs import installed
 from onegig.dockerfiles.parse import Instruction, fill_in
 from onegig.dockerfiles.requirements import (
     development_names,
@@ -131,7 +131,7 @@ def _non_root(case: _Case) -> Iterator[Remark]:
 def _no_development(case: _Case) -> Iterator[Remark]:
     for one in case.instructions("RUN"):
         found: list[str] = []
-        for install in kept(one.script):
+        for install in installed(one.script):
             if install.kind == "pip":
                 found += _pip_names(install.names, install.files, case.context)
             else:

@@ -9,9 +9,9 @@ import pytest
 from onegig.dockerfiles import hadolint
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import Recipe, read_recipe
+from onegig.dockerfiles.requirements import Wheels
 from onegig.dockerfiles.rules import Context, check_dockerfile
 from onegig.dockerfiles.stages import read_stages
-from onegig.dockerfiles.wheels import Wheels
 from onegig.errors import ConfigError
 from onegig.model.measured import Unknown
 

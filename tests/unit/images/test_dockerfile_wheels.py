@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.dockerfiles.wheels import Wheels, check_wheels
+from onegig.dockerfiles.requirements import Wheels, check_wheels
 from onegig.model.measured import Unknown
 
 MACHINE = platform.machine()
