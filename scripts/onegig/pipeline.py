@@ -224,8 +224,7 @@ def _terminable() -> Iterator[None]:
 def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> None:
     """Build every image of the stack that has a build section; pull those that the engine lacks."""
     from onegig.config.stack import read_build_inputs
-    from onegig.engine.bake import build_images, image_ids
-    from onegig.engine.pull import absent_images, platforms_of, pull_images
+    from onegig.engine.bake import absent_images, build_images, image_ids, platforms_of, pull_images
     from onegig.images.cache import open_cache
 
     with progress.step(f"build {sum(s.builds for s in stack.services)} images") as say:

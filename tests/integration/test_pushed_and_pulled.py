@@ -12,8 +12,8 @@ from docker.errors import ImageNotFound
 
 from onegig.config.stack import load_stack
 from onegig.engine import engine as engines
+from onegig.engine.bake import absent_images, pull_images
 from onegig.engine.images import Images
-from onegig.engine.pull import absent_images, pull_images
 from onegig.errors import BuildError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images

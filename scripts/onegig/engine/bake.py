@@ -1,23 +1,39 @@
-"""`build`: every service's image through buildx bake, in parallel, only what changed."""
+"""Building and pulling images: every service's through buildx bake, in parallel, what changed.
+
+A builder in a container of its own (driver docker-container) can keep its layers in GitHub's build
+cache, but does not see the images of the engine: where bases were assembled there
+(scripts/bases/ensure), only the engine's own builder, "default", can start from them. That one can
+use the cache, too, where the engine keeps its images in containerd's store.
+"""
 
 import json
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from onegig.engine.build_plan import Plan, dump_plan, make_plan, secret_variable, target_of
+from onegig.engine.build_plan import (
+    Plan,
+    csv_fields,
+    dump_plan,
+    make_plan,
+    secret_variable,
+    target_of,
+)
 from onegig.engine.build_steps import Steps
-from onegig.engine.builder import Builder, cache_access, cache_options, choose_builder
 from onegig.engine.owned import Run
 from onegig.errors import BuildError
 from onegig.model.stack import BuildInputs, Stack
 from onegig.process import CommandError, run, tail
 
-TIMEOUT_SECONDS = 3600
+BUILD_SECONDS = 3600
+PULL_SECONDS = 1200  # for one image
+BOOT_SECONDS = 120
 SETTINGS = {
     # bake would ask before a build reads files outside of its folder: compose reads the same ones,
     # and what no build may read is refused with the plan
@@ -27,33 +43,52 @@ SETTINGS = {
     # In containerd's store the statement on how an image was made gives it another id every time.
     "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
 }
+LOCAL_BASES = "assembled locally"  # ONEGIG_BASES, as scripts/bases/ensure writes it
+ENGINES_OWN = "default"
+CACHE_VARIABLES = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
+# Cache service v2, the only one left; buildx learns from the variable which one it is.
+CACHE_SERVICE = {"ACTIONS_CACHE_SERVICE_V2": "true"}
+OLDEST_BUILDKIT = (0, 20)  # that speaks v2: docs.docker.com/build/ci/github-actions/cache
+CACHE_TIMEOUT = "5m"  # to read or write one image's layers
+CONTAINERD_LABEL = "org.mobyproject.buildkit.worker.snapshotter"
+NOTHING_MORE = BuildInputs()
+
+_DRIVER = re.compile(r"^Driver:\s*(\S+)", re.MULTILINE)
+_BUILDKIT = re.compile(r"^\s*Build[Kk]it(?: version)?:\s*v?(\d+)\.(\d+)", re.MULTILINE)
 _FAILED = re.compile(r"^ERROR: target (?P<target>\S+): ", re.MULTILINE)
 _NO_BASE = re.compile(r"load metadata for (?P<base>\S+?):?$", re.MULTILINE)
 _STEP_OF = re.compile(r" > \[(?P<target>\S+) ")
 _FAILED_STEP = re.compile(r"^ > \[[^\]]*\d+/\d+\] ", re.MULTILINE)
 _EXCERPT = re.compile(r"^-{6,}\n(?P<text> > \[.*?)\n-{6,}$", re.DOTALL | re.MULTILINE)
 
-NOTHING_MORE = BuildInputs()
-
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Builder:
+    """The builder for one build; `remark` says why there is no cache where one was offered."""
+
+    name: str = ""  # "": the one that buildx has chosen
+    cache: bool = False
+    remark: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Return the option that makes buildx take it."""
+        return (f"--builder={self.name}",) if self.name else ()
+
+
 def build_images(
-    stack: Stack,
-    run_: Run,
-    *,
-    say: Say,
-    inputs: BuildInputs = NOTHING_MORE,
+    stack: Stack, run_: Run, *, say: Say, inputs: BuildInputs = NOTHING_MORE
 ) -> dict[str, float]:
     """Build every service that has a build section, under the names compose gives its images.
 
     Returns the seconds that building took, by image, for those that were built from nothing. Raises
     BuildError naming the service that failed, with the tail of its own log.
     """
-    services = [service for service in stack.services if service.builds]
-    if not services:
+    images = {target_of(one.name): one.image for one in stack.services if one.builds}
+    if not images:
         return {}
-    images = {target_of(service.name): service.image for service in services}
     plan = make_plan(stack, inputs)
     builder = choose_builder(os.environ)
     if builder.remark:
@@ -68,22 +103,77 @@ def build_images(
 
 
 def image_ids(references: Iterable[str]) -> dict[str, str]:
-    """The ids that the engine gives to images just built; {} where it does not tell."""
+    """Return the ids that the engine gives to images just built; {} where it does not tell."""
     names = list(references)
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", *names]
-    try:
-        found = run(command).stdout.split() if names else []
-    except CommandError:
-        return {}
-    return dict(zip(names, found, strict=True))
+    done = run(command, check=False) if names else None
+    return dict(zip(names, done.stdout.split(), strict=True)) if done and done.code == 0 else {}
+
+
+def pull_images(
+    images: Iterable[str], say: Say, platforms: Mapping[str, str] | None = None
+) -> None:
+    """Pull images one after the other; BuildError names one that could not be pulled.
+
+    `platforms` has those that services ask for, by image. An image that cannot be pulled may still
+    be in reach of the builder, which has a cache and settings of its own.
+    """
+    for image in images:
+        say(image)
+        platform = (platforms or {}).get(image)
+        options = [f"--platform={platform}"] if platform else []
+        try:
+            run(["docker", "pull", "--quiet", *options, image], timeout_seconds=PULL_SECONDS)
+        except CommandError as error:
+            if _take_from_builder(image, options):
+                say(f"{image} comes from the builder: it could not be pulled")
+                continue
+            raise BuildError(
+                f"the image {image} could not be pulled",
+                command=error.command,
+                advice="does its registry answer, and does it ask for a login?",
+                detail=error.detail,
+            ) from error
+
+
+def platforms_of(stack: Stack) -> dict[str, str]:
+    """Return the platform that services ask for, by image."""
+    return {service.image: service.platform for service in stack.services if service.platform}
+
+
+def absent_images(stack: Stack) -> tuple[str, ...]:
+    """Return the images that nothing here builds and that the engine does not have."""
+    built = {service.image for service in stack.services if service.builds}
+    look = ["docker", "image", "inspect", "--format", "{{.Id}}"]
+    taken = [image for image in stack.images if image not in built]
+    return tuple(image for image in taken if run([*look, image], check=False).code)
+
+
+def choose_builder(
+    environment: Mapping[str, str], inspect: Callable[[str], str] | None = None
+) -> Builder:
+    """Return the builder for this environment; it is looked at only where a cache is offered."""
+    name = ENGINES_OWN if environment.get("ONEGIG_BASES") == LOCAL_BASES else ""
+    if not all(environment.get(variable) for variable in CACHE_VARIABLES):
+        return Builder(name=name)
+    missing = _missing_for_cache((inspect or _inspect_builder)(name))
+    remark = f"GitHub's build cache is not used: {missing}" if missing else ""
+    return Builder(name=name, cache=not missing, remark=remark)
 
 
 def with_cache(plan: Plan, stack: str) -> Plan:
-    """The same definition, with GitHub's build cache for every target."""
+    """Return the same definition, with GitHub's build cache for all stages of every target.
+
+    Each target has a scope of its own: a later writer of the same scope takes the place of an
+    earlier one. A job of a fork's pull request may write for itself alone; GitHub sees to that.
+    """
     targets = {}
     for name, target in plan["target"].items():
-        added = cache_options(f"{stack}-{name}")
-        targets[name] = target | {key: [*target.get(key, []), *added[key]] for key in added}
+        cache = f"type=gha,scope={stack}-{name},timeout={CACHE_TIMEOUT}"
+        targets[name] = target | {
+            "cache-from": [*target.get("cache-from", []), cache],
+            "cache-to": [*target.get("cache-to", []), f"{cache},mode=max,ignore-error=true"],
+        }
     return plan | {"target": targets}
 
 
@@ -106,50 +196,46 @@ def _bake_cached(
 def _bake(
     stack: Stack, run_: Run, say: Say, builder: Builder, secrets: Mapping[str, str], plan: Plan
 ) -> dict[str, float]:
-    """Run bake; the seconds of each target that it built from nothing."""
+    """Run bake; return the seconds of each target that it built from nothing."""
     definition = run_.directory / "bake.json"
     definition.write_text(dump_plan(plan))
-    steps = Steps(say, {name: _dockerfile(target) for name, target in plan["target"].items()})
+    targets = plan["target"]
+    steps = Steps(say, {name: _dockerfile(target) for name, target in targets.items()})
     command = ["docker", "buildx", "bake", *builder.arguments, "--progress", "plain"]
-    command += _allowances(plan)
+    on_host = any(target.get("network") == "host" for target in targets.values())
+    if on_host and "--allow" in run(["docker", "buildx", "bake", "--help"]).stdout:
+        command.append("--allow=network.host")  # newer versions do it only when allowed
+    access = {name: os.environ[name] for name in CACHE_VARIABLES} if builder.cache else {}
     started = time.monotonic()
     run(
         [*command, "--file", str(definition)],
         cwd=Path(stack.directory),
-        env={**secrets, **SETTINGS, **(cache_access(os.environ) if builder.cache else {})},
-        timeout_seconds=TIMEOUT_SECONDS,
+        env={**secrets, **SETTINGS, **access, **(CACHE_SERVICE if builder.cache else {})},
+        timeout_seconds=BUILD_SECONDS,
         on_line=steps.read,
     )
     say(str(steps))
     return steps.shares(time.monotonic() - started)
 
 
-def _allowances(plan: Plan) -> list[str]:
-    """Return the options for what newer versions of bake do only when allowed."""
-    on_host = any(target.get("network") == "host" for target in plan["target"].values())
-    knows = on_host and "--allow" in run(["docker", "buildx", "bake", "--help"]).stdout
-    return ["--allow=network.host"] if knows else []
-
-
 def _dockerfile(target: Mapping[str, Any]) -> str:
-    """What two targets have in common that are built from one Dockerfile."""
+    """Return what two targets have in common that are built from one Dockerfile."""
     keys = ("context", "dockerfile", "dockerfile-inline")
     return json.dumps([target.get(key, "") for key in keys])
 
 
 def _build_error(error: CommandError, targets: list[str]) -> BuildError:
-    """The service whose step failed, that step's own log, and the Dockerfile's line."""
+    """Name the service whose step failed, with that step's own log and the Dockerfile's line."""
     base = _NO_BASE.search(error.output, error.output.rfind("\n------\n > "))
     if base:
         return BuildError(
-            f"the base image {base['base']} could not be had",
+            f"the base image {base['base']} could not be pulled",
             command=f"docker pull {base['base']}",
             advice="does a registry answer? scripts/check assembles the reference stack's bases "
             "where none does",
             detail=tail(error.output, 1),
         )
     excerpt = _EXCERPT.search(error.output)
-    detail = error.output[excerpt.start() :] if excerpt else error.output
     named = _FAILED.search(error.output) or _STEP_OF.match(excerpt["text"] if excerpt else "")
     target = named["target"] if named else ""
     if target not in targets:
@@ -160,5 +246,42 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
         advice="fix the Dockerfile at the failing step and run again"
         if excerpt
         else "correct what bake names and run again",
-        detail=tail(detail),
+        detail=tail(error.output[excerpt.start() :] if excerpt else error.output),
     )
+
+
+def _take_from_builder(image: str, options: Iterable[str]) -> bool:
+    """Build a Dockerfile that is nothing but the image; return whether the engine has it now."""
+    if "@" in image or image.split() != [image]:  # a build gives no image this name
+        return False
+    output = f"--output={csv_fields(('type=docker', f'name={image}'))}"
+    builder = choose_builder(os.environ)
+    command = ["docker", "buildx", "build", *builder.arguments, *options, output, "-"]
+    with tempfile.TemporaryFile() as dockerfile:
+        dockerfile.write(f"FROM {image}\n".encode())
+        dockerfile.seek(0)
+        done = run(command, timeout_seconds=PULL_SECONDS, check=False, stdin=dockerfile)
+    return done.code == 0
+
+
+def _inspect_builder(name: str) -> str:
+    """Return `docker buildx inspect`, of the chosen builder for ""; "" when it does not work."""
+    command = ["docker", "buildx", "inspect", "--bootstrap", *([name] if name else [])]
+    try:
+        return run(command, timeout_seconds=BOOT_SECONDS).stdout
+    except CommandError:
+        return ""
+
+
+def _missing_for_cache(inspected: str) -> str:
+    """Say what a builder lacks to use the cache, "" for nothing."""
+    driver, version = _DRIVER.search(inspected), _BUILDKIT.search(inspected)
+    if driver is None:
+        return "buildx does not tell which builder it has"
+    if driver[1] == "docker" and CONTAINERD_LABEL not in inspected:
+        return "the engine's own builder has none (docker/setup-buildx-action makes one that has)"
+    if driver[1] not in ("docker", "docker-container"):
+        return f"its use with a builder of the kind {driver[1]} is not known"
+    if version is None or (int(version[1]), int(version[2])) < OLDEST_BUILDKIT:
+        return f"it needs BuildKit {'.'.join(map(str, OLDEST_BUILDKIT))} or later"
+    return ""

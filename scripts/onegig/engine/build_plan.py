@@ -2,6 +2,9 @@
 
 bake reads compose files, too, but drops what it has no place for (buildx 0.13: ssh, network,
 platforms), splits paths at commas and knows images of other services only as contexts.
+
+Refused is what no build of a checkout may have: the kernel's files (a build that gets a file from
+/proc could read the variables of a job, its token included) and the token of GitHub's cache.
 """
 
 import csv
@@ -13,24 +16,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from onegig.engine.refusals import refuse_secret_sources
+from onegig.errors import ConfigError
 from onegig.model.stack import BuildInputs, Stack, unescape
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
+CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
+KERNELS = tuple(map(Path, ("/proc", "/sys", "/dev")))
+_CACHE_SERVER = ("url", "url_v2", "token")  # to say where GitHub's cache is, buildx adds the token
 _SERVICE = "service:"  # in additional_contexts: what a service of the project builds
-_SAME = {  # compose's key, bake's
-    "context": "context",
-    "dockerfile": "dockerfile",
-    "dockerfile_inline": "dockerfile-inline",
-    "target": "target",
-    "network": "network",
-    "no_cache": "no-cache",
-    "pull": "pull",
-    "cache_from": "cache-from",
-    "cache_to": "cache-to",
-    "ssh": "ssh",
-    "labels": "labels",
-}
+_SAME = (  # bake's have a dash for the underscore
+    *("context", "dockerfile", "dockerfile_inline", "target", "network", "no_cache", "pull"),
+    *("cache_from", "cache_to", "ssh", "labels"),
+)
 _TEMPLATE = re.compile(r"([$%])\{")  # bake fills in ${variables}, in JSON, too
 
 Plan = dict[str, Any]
@@ -55,7 +52,9 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
             target = _target(name, config, inputs)
             refuse_secret_sources(name, target)
             targets[target_of(name)] = target | output
-            waiting += _linked(name, config, inputs)
+            contexts = _own_contexts(name, config).values()
+            waiting += _bases(name, config, inputs).values()
+            waiting += (c.removeprefix(_SERVICE) for c in contexts if _is_built(c, config))
     return {"group": {"default": {"targets": list(targets)}}, "target": targets}
 
 
@@ -77,45 +76,91 @@ def dump_plan(plan: Plan) -> str:
     return json.dumps(_without_templates(plan))
 
 
+def csv_fields(fields: Iterable[str]) -> str:
+    """Join fields so that docker splits them again: one that has a comma is quoted."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+def refuse_secret_sources(target: str, definition: Config) -> None:
+    """Raise ConfigError where a target of bake would read what is not for builds."""
+    for path in _files(definition):
+        if _shows_processes(path):
+            raise ConfigError(
+                f"the build of {target} may not read {path}: it shows this machine's processes",
+                advice="name a folder or file of the project in the build section",
+            )
+    for cache in (*definition.get("cache-from", ()), *definition.get("cache-to", ())):
+        fields = _split(cache)
+        if fields.get("type") == "gha" and any(fields.get(name) for name in _CACHE_SERVER):
+            raise ConfigError(
+                f"the cache of {target} names a server that would get the token of GitHub's cache",
+                advice="leave url and token out: `type=gha` is enough",
+            )
+
+
+def _shows_processes(path: str) -> bool:
+    """Tell whether a path leads below /proc and its like, or to a folder that holds them."""
+    try:
+        real = Path(os.path.realpath(path))
+    except OSError:  # a link of a process that is not the user's own
+        return True
+    return any(real.is_relative_to(each) or each.is_relative_to(real) for each in KERNELS)
+
+
+def _files(definition: Config) -> Iterator[str]:
+    """Yield the absolute paths on this machine that a build begins with."""
+    context = definition.get("context", "")
+    paths = [context, *definition.get("contexts", {}).values()]
+    if "dockerfile" in definition:
+        paths.append(os.path.join(context, definition["dockerfile"]))  # noqa: PTH118 - text
+    secrets = [_split(secret).get("src", "") for secret in definition.get("secret", ())]
+    # compose leaves only URLs as they are
+    yield from (path for path in paths if os.path.isabs(path))  # noqa: PTH117 - text
+    yield from filter(None, secrets)
+
+
+def _split(text: str) -> dict[str, str]:
+    """Split as buildx does: names in small letters, the last of several counts."""
+    parts = [part.partition("=") for row in csv.reader([text]) for part in row]
+    return {name.strip().lower(): value for name, _, value in parts}
+
+
 def _target(name: str, config: Config, inputs: BuildInputs) -> dict[str, Any]:
     service = _service(name, config)
     build: Config = service.get("build") or {}
-    extra = {
+    platforms = [service["platform"]] if service.get("platform") else build.get("platforms") or []
+    hosts = [re.split("[=:]", host, maxsplit=1) for host in build.get("extra_hosts") or ()]
+    target = {key.replace("_", "-"): build.get(key) for key in _SAME} | {
         "args": _texts(build.get("args") or {}),
         "contexts": dict(_contexts(name, config, inputs)),
         "secret": list(_secrets(build, config)),
-        "platforms": _platforms(service),
+        "platforms": platforms if len(platforms) == 1 else [],  # of several, the machine's own
         "shm-size": str(build.get("shm_size") or ""),
         "ulimits": [_ulimit(*limit) for limit in (build.get("ulimits") or {}).items()],
-        "extra-hosts": dict(_hosts(build.get("extra_hosts") or ())),
+        "extra-hosts": dict(hosts),
     }
-    same = {bake: build.get(compose) for compose, bake in _SAME.items()}
-    if same["dockerfile-inline"]:
-        del same["dockerfile"]
-    return {key: value for key, value in {**same, **extra}.items() if value}
+    if target["dockerfile-inline"]:
+        del target["dockerfile"]
+    return {key: value for key, value in target.items() if value}
 
 
 def _service(name: str, config: Config) -> Config:
     return (config.get("services") or {}).get(name) or {}
 
 
-def _linked(name: str, config: Config, inputs: BuildInputs) -> Iterator[str]:
-    """Yield the services whose images a build starts or copies from."""
-    yield from _bases(name, config, inputs).values()
-    for source in _own_contexts(name, config).values():
-        if _service_of(source, config).get("build"):
-            yield source.removeprefix(_SERVICE)
-
-
 def _contexts(name: str, config: Config, inputs: BuildInputs) -> Iterator[tuple[str, str]]:
     for image, builder in _bases(name, config, inputs).items():
         yield image, f"target:{target_of(builder)}"
     for key, source in _own_contexts(name, config).items():
-        service = _service_of(source, config)
-        if service.get("build"):
-            yield key, f"target:{target_of(source.removeprefix(_SERVICE))}"
+        service = source.removeprefix(_SERVICE)
+        if _is_built(source, config):
+            yield key, f"target:{target_of(service)}"
+        elif service != source and _service(service, config):
+            yield key, f"docker-image://{_service(service, config)['image']}"
         else:
-            yield key, f"docker-image://{service['image']}" if service else source
+            yield key, source
 
 
 def _bases(name: str, config: Config, inputs: BuildInputs) -> dict[str, str]:
@@ -128,10 +173,10 @@ def _own_contexts(name: str, config: Config) -> dict[str, str]:
     return _texts(build.get("additional_contexts") or {})
 
 
-def _service_of(source: str, config: Config) -> Config:
-    """Return the service that an additional context is taken from, {} for any other source."""
-    name = source.removeprefix(_SERVICE)
-    return _service(name, config) if source.startswith(_SERVICE) else {}
+def _is_built(source: str, config: Config) -> bool:
+    """Return whether an additional context is what a service of the project builds."""
+    service = source.removeprefix(_SERVICE)
+    return service != source and bool(_service(service, config).get("build"))
 
 
 def _secrets(build: Config, config: Config) -> Iterator[str]:
@@ -143,49 +188,19 @@ def _secrets(build: Config, config: Config) -> Iterator[str]:
         variable = source.get("environment")
         fields |= {"src": source.get("file"), "env": variable and secret_variable(variable)}
         yield csv_fields(f"{key}={value}" for key, value in fields.items() if value)
-    authority = _ca_bundle()
-    if authority:
-        yield csv_fields((f"id={CA_SECRET}", f"src={authority}"))
-
-
-def _ca_bundle() -> str | None:
-    """Return the certificate bundle that this machine's clients are set to trust, if any."""
-    for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
-        path = os.environ.get(variable, "")
-        if path and Path(path).is_file():
-            return path
-    return None
-
-
-def _platforms(service: Config) -> list[str]:
-    """Return the platform that would run; of several to build for, the machine's own."""
-    platforms: list[str] = (service.get("build") or {}).get("platforms") or []
-    if service.get("platform"):
-        return [service["platform"]]
-    return platforms if len(platforms) == 1 else []
+    bundles = (os.environ.get(variable, "") for variable in CA_VARIABLES)
+    bundle = next((path for path in bundles if path and Path(path).is_file()), None)
+    if bundle:
+        yield csv_fields((f"id={CA_SECRET}", f"src={bundle}"))
 
 
 def _ulimit(name: str, limit: int | Config) -> str:
-    return (
-        f"{name}={limit}" if isinstance(limit, int) else f"{name}={limit['soft']}:{limit['hard']}"
-    )
-
-
-def _hosts(hosts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for host in hosts:
-        name, address = re.split("[=:]", host, maxsplit=1)  # a colon in older versions of compose
-        yield name, address
+    value = limit if isinstance(limit, int) else f"{limit['soft']}:{limit['hard']}"
+    return f"{name}={value}"
 
 
 def _texts(values: Config) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def csv_fields(fields: Iterable[str]) -> str:
-    """Join fields so that bake splits them again: one that has a comma is quoted."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
 
 
 def _without_templates(value: Any) -> Any:

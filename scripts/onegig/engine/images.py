@@ -75,14 +75,6 @@ class Images:
                 ) from error
         return _engine_image(reference, attributes)
 
-    def ids(self, references: Iterable[str]) -> dict[str, str]:
-        """Return the ids of those of the images that the engine has."""
-        ids = {}
-        for reference in references:
-            with suppress(InspectError, EngineError):
-                ids[reference] = self.image(reference).image_id
-        return ids
-
     def diff_ids(self, reference: str) -> tuple[str, ...]:
         """Return the image's layers, lowest first; () where there is no such image."""
         if reference not in self._diff_ids:

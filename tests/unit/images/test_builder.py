@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onegig.engine.bake import with_cache
-from onegig.engine.builder import Builder, choose_builder
+from onegig.engine.bake import Builder, choose_builder, with_cache
 
 ON_GITHUB = {"ACTIONS_RUNTIME_TOKEN": "secret", "ACTIONS_RESULTS_URL": "https://results.example/"}
 LOCAL = {"ONEGIG_BASES": "assembled locally"}

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from onegig.engine.bake import build_images
+from onegig.engine.bake import absent_images, build_images
+from onegig.engine.build_plan import refuse_secret_sources
 from onegig.engine.owned import Run
-from onegig.engine.pull import absent_images
-from onegig.engine.refusals import refuse_secret_sources
 from onegig.errors import ConfigError
 from onegig.model.stack import BuildInputs, Stack
 from stacks import plain_service

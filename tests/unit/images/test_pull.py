@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.engine.pull import absent_images, platforms_of, pull_images
+from onegig.engine.bake import absent_images, platforms_of, pull_images
 from onegig.errors import BuildError
 from onegig.model.stack import Stack
 from stacks import plain_service
