@@ -12,18 +12,15 @@ from dataclasses import dataclass
 
 MAX_WIDTH = 100
 CACHE_TROUBLE = "GitHub's build cache fails, the build goes on: {}"
-_STEP = re.compile(
-    r"#(?P<number>\d+) (?P<text>\[(?P<words>(?:[^\]]+ )?)(?P<place>\d+/\d+)\] (?P<command>.+))"
-)
-_OUTPUT = re.compile(r"#(?P<number>\d+) \d+\.\d+ ")  # a line that a step printed
-_CACHED = re.compile(r"#(?P<number>\d+) CACHED")
-_DONE = re.compile(r"#(?P<number>\d+) DONE (?P<seconds>\d+\.\d+)s")
-_CACHE = re.compile(
-    r"#(?P<number>\d+) (?:\[[^\]]+\] )?(?:importing cache manifest from gha|exporting to GitHub)"
+_LINE = re.compile(
+    r"#(?P<number>\d+) (?:"
+    r"(?P<step>\[(?P<words>(?:[^\]]+ )?)(?P<place>\d+/\d+)\] (?P<command>.+))"
+    r"|(?P<cached>CACHED)|DONE (?P<seconds>\d+\.\d+)s|(?P<output>\d+\.\d+) "
+    r"|(?P<cache>(?:\[[^\]]+\] )?(?:importing cache manifest from gha|exporting to GitHub))"
+    r"|ERROR: (?P<error>.+))"
 )
 _TAKES_FROM = re.compile(r"\bfrom=([\w.-]+)")  # COPY --from=tools, RUN --mount=from=tools
 _QUERY = re.compile(r"\?[^\s\"]*")  # of an address: it may hold a signature
-_ERROR = re.compile(r"#(?P<number>\d+) ERROR: (?P<reason>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +31,6 @@ class Step:
     stage: str
     place: str  # "2/5"
     command: str
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Its own stage, and those it takes files from."""
-        return (self.stage, *_TAKES_FROM.findall(self.command))
 
 
 class Steps:
@@ -62,27 +54,35 @@ class Steps:
         return f"{len(self._cached)} of {len(self._texts)} steps unchanged"
 
     def read(self, line: str) -> None:
-        """One line of `--progress plain`."""
-        if match := _STEP.match(line):
-            self._begin(match)
-        elif (match := _CACHED.match(line)) and match["number"] in self._texts:
-            self._cached.add(match["number"])
-        elif (match := _DONE.match(line)) and match["number"] in self._steps:
-            step = self._steps[match["number"]]
+        """Read one line of `--progress plain`."""
+        match = _LINE.match(line)
+        if match is None:
+            return
+        number, known = match["number"], match["number"] in self._texts
+        if match["step"]:
+            self._begin(number, match)
+        elif match["cached"] and known:
+            self._cached.add(number)
+        elif match["seconds"] and known:
+            step = self._steps[number]
             self._seconds[step] = max(float(match["seconds"]), self._seconds.get(step, 0.0))
-        elif (match := _OUTPUT.match(line)) and self._texts.get(match["number"]):
-            self._say(self._texts[match["number"]][:MAX_WIDTH])
-            self._texts[match["number"]] = ""
-        else:
-            self._read_cache(line)
+        elif match["output"] and self._texts.get(number):
+            self._say(self._texts[number][:MAX_WIDTH])
+            self._texts[number] = ""
+        elif match["cache"]:
+            self._cache.add(number)
+        elif match["error"] and number in self._cache and not self._complained:
+            reason = _QUERY.sub("", match["error"])  # once: it costs time and nothing else
+            self._say(CACHE_TROUBLE.format(reason)[: 2 * MAX_WIDTH])
+            self._complained = True
 
     def shares(self, seconds: float) -> dict[str, float]:
-        """Of a build that took `seconds`, what each target took that was built from nothing.
+        """Divide the `seconds` of a build among the targets that were built from nothing.
 
         Steps beside one another slow each other down, so theirs are scaled to the time they took
         together. Bases are left out: having them depends on the machine.
         """
-        known = {step for steps in self._targets.values() for step in steps}
+        known = set().union(*self._targets.values())
         targets = {
             name: _without_bases(_whole(seen, known)) for name, seen in self._targets.items()
         }
@@ -90,48 +90,42 @@ class Steps:
         ran = sum(self._seconds[step] for step in _without_bases(self._seconds))
         scale = min(1.0, seconds / ran) if ran else 1.0
         return {
-            target: round(scale * sum(self._seconds[one] / users[one] for one in steps), 3)
+            target: round(scale * sum(self._seconds[step] / users[step] for step in steps), 3)
             for target, steps in targets.items()
             if steps and all(step in self._seconds for step in steps)
         }
 
-    def _begin(self, match: re.Match[str]) -> None:
-        number, words = match["number"], match["words"].split()
-        self._texts.setdefault(number, match["text"])
+    def _begin(self, number: str, match: re.Match[str]) -> None:
+        words = match["words"].split()
+        self._texts.setdefault(number, match["step"])
         target = words.pop(0) if len(self._files) > 1 and words else next(iter(self._files), "")
         step = Step(self._files.get(target, ""), " ".join(words), match["place"], match["command"])
         self._steps[number] = step
         self._targets[target].add(step)
 
-    def _read_cache(self, line: str) -> None:
-        """Trouble with GitHub's cache is told once; it costs time and nothing else."""
-        if match := _CACHE.match(line):
-            self._cache.add(match["number"])
-        elif (match := _ERROR.match(line)) and match["number"] in self._cache:
-            if not self._complained:
-                reason = _QUERY.sub("", match["reason"])
-                self._say(CACHE_TROUBLE.format(reason)[: 2 * MAX_WIDTH])
-            self._complained = True
-
 
 def _whole(seen: set[Step], known: set[Step]) -> set[Step]:
-    """A target's steps, with those of its stages that were only shown under other names.
+    """Return a target's steps, with those of its stages that were only shown under other names.
 
     Where several targets have a step of their own at that place, it is not known which is meant.
     """
-    places: defaultdict[tuple[str, str, str], set[Step]] = defaultdict(set)
-    for step in known:
-        places[step.file, step.stage, step.place].add(step)
+    alike = Counter((step.file, step.stage, step.place) for step in known)
     steps: set[Step] = set()
     more = seen
     while more:
         steps = steps | more
-        stages = {(step.file, stage) for step in steps for stage in step.stages}
+        stages = {
+            (step.file, stage)
+            for step in steps
+            for stage in (step.stage, *_TAKES_FROM.findall(step.command))
+        }
         own = {(step.file, step.stage, step.place) for step in steps}
         more = {
             step
-            for place, (step, *others) in places.items()
-            if place[:2] in stages and place not in own and not others
+            for step in known
+            if (step.file, step.stage) in stages
+            and (place := (step.file, step.stage, step.place)) not in own
+            and alike[place] == 1
         }
     return steps
 

@@ -12,7 +12,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,23 +42,23 @@ class Run:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels of everything the run creates on an engine."""
+        """Return the labels of everything the run creates on an engine."""
         return {RUN_LABEL: self.name, OWNER_LABEL: self.owner}
 
     @property
     def label_options(self) -> tuple[str, ...]:
-        """The same as options of the docker command."""
+        """Return the same as options of the docker command."""
         return tuple(f"--label={key}={value}" for key, value in self.labels.items())
 
 
 def identity(pid: int | None = None) -> str:
-    """host:pid:start time, which names a process for good: numbers alone are used again."""
+    """Return host:pid:start time, which names a process for good: numbers are used again."""
     process = psutil.Process(pid)
     return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
 
 
 def is_alive(owner: str, created: float) -> bool:
-    """Whether the run of that owner may still be going; `created` is in seconds since the epoch."""
+    """Return whether an owner's run may still be going; `created` is in seconds of the epoch."""
     host, pid, started = [*owner.rsplit(":", 2), "", ""][:3]
     if host != socket.gethostname():
         return time.time() - created < FOREIGN_AGE_SECONDS
@@ -70,7 +70,7 @@ def is_alive(owner: str, created: float) -> bool:
 
 @contextmanager
 def new_run() -> Iterator[Run]:
-    """A run with a folder of its own, removed at the end."""
+    """Yield a run with a folder of its own, removed at the end."""
     name = f"{PREFIX}{secrets.token_hex(4)}"
     # short, because the path of a socket may have 107 bytes only
     run = Run(name=name, owner=identity(), directory=Path(tempfile.mkdtemp(prefix=f"{name}.")))
@@ -82,13 +82,23 @@ def new_run() -> Iterator[Run]:
 
 
 def remove_leftovers(engine: Engine) -> tuple[str, ...]:
-    """Remove what dead runs left on the engine and in the temporary folder; say what it was."""
+    """Remove what dead runs left on the engine and in the temporary folder; name it."""
     removed = [*_remove_objects(engine.client, _is_dead)]
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.*"):
         if _is_left_behind(directory):
             shutil.rmtree(directory, ignore_errors=True)
             removed.append(f"folder {directory}")
     return tuple(removed)
+
+
+def remove_run(engine: Engine, run: Run) -> None:
+    """Remove everything of one run from the engine."""
+    for _ in _remove_objects(engine.client, lambda labels, _: labels.get(RUN_LABEL) == run.name):
+        pass
+
+
+def _is_dead(labels: Mapping[str, str], created: float) -> bool:
+    return not is_alive(labels.get(OWNER_LABEL, ""), created)
 
 
 def _is_left_behind(directory: Path) -> bool:
@@ -109,67 +119,51 @@ def _is_left_behind(directory: Path) -> bool:
     return not is_alive(text, state.st_mtime)
 
 
-def remove_run(engine: Engine, run: Run) -> None:
-    """Remove everything of one run from the engine."""
-    for _ in _remove_objects(engine.client, lambda labels, _: labels.get(RUN_LABEL) == run.name):
-        pass
-
-
-Choice = Callable[[dict[str, str], float], bool]
-
-
-def _is_dead(labels: dict[str, str], created: float) -> bool:
-    return not is_alive(labels.get(OWNER_LABEL, ""), created)
-
-
-def _remove_objects(client: DockerClient, choose: Choice) -> Iterator[str]:
-    marked: dict[str, str | list[str] | bool] = {"label": RUN_LABEL}
-    for container in _listed(lambda: client.containers.list(all=True, filters=marked)):
-        if choose(container.labels, _epoch(container.attrs.get("Created", ""))):
+def _remove_objects(
+    client: DockerClient, choose: Callable[[dict[str, str], float], bool]
+) -> Iterator[str]:
+    filters: dict[str, Any] = {"filters": {"label": RUN_LABEL}}
+    for container in _list(lambda: client.containers.list(all=True, **filters)):
+        if choose(container.labels, _created(container.attrs)):
             with suppress(NotFound, APIError):
                 container.remove(force=True, v=True)
             _await_gone(client, container.id)
             yield f"container {container.name}"
-    for volume in _listed(lambda: client.volumes.list(filters=marked)):
-        attributes = volume.attrs
-        if choose(attributes.get("Labels") or {}, _epoch(attributes.get("CreatedAt", ""))):
-            with suppress(NotFound):
-                volume.remove(force=True)
-            yield f"volume {volume.name}"
-    for network in _listed(lambda: client.networks.list(filters=marked)):
-        if choose(network.attrs.get("Labels") or {}, _epoch(network.attrs.get("Created", ""))):
-            with suppress(NotFound):
-                network.remove()
-            yield f"network {network.name}"
-    for image in _listed(lambda: client.images.list(all=True, filters=marked)):
-        if choose(image.labels, _epoch(image.attrs.get("Created", ""))):
+    for kind, found in (
+        ("volume", _list(lambda: client.volumes.list(**filters))),
+        ("network", _list(lambda: client.networks.list(**filters))),
+    ):
+        for thing in found:
+            if choose(thing.attrs.get("Labels") or {}, _created(thing.attrs)):
+                with suppress(NotFound):
+                    thing.remove(*([True] if kind == "volume" else []))
+                yield f"{kind} {thing.name}"
+    for image in _list(lambda: client.images.list(all=True, **filters)):
+        if choose(image.labels, _created(image.attrs)):
             with suppress(NotFound, APIError):
                 client.images.remove(image.id, force=True)
             yield f"image {image.short_id}"
 
 
-def _listed(read: Callable[[], Iterable[Any]]) -> Iterable[Any]:
-    """A list that another run may be shortening while it is read."""
+def _list(read: Callable[[], Iterable[Any]]) -> Iterable[Any]:
+    """Return a list that another run may be shortening while it is read."""
     for _ in range(5):
-        try:
+        with suppress(NotFound):
             return read()
-        except NotFound:
-            continue
     return read()
 
 
 def _await_gone(client: DockerClient, container_id: str) -> None:
     """Wait for a removal that is already under way (`docker run --rm`), up to 20 s."""
-    for _ in range(200):
-        try:
+    with suppress(DockerException):
+        for _ in range(200):
             client.api.inspect_container(container_id)
-        except (NotFound, DockerException):
-            return
-        time.sleep(0.1)
+            time.sleep(0.1)
 
 
-def _epoch(text: str) -> float:
-    """Seconds since the epoch of an engine's RFC 3339 time; now for one that cannot be read."""
+def _created(attributes: Mapping[str, Any]) -> float:
+    """Return the time an object was created, seconds of the epoch; now where it is unreadable."""
+    text = attributes.get("Created") or attributes.get("CreatedAt") or ""
     try:
         return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
     except (ValueError, TypeError):

@@ -1,7 +1,5 @@
 """The second step: every image of the stack is on the engine."""
 
-from onegig.config.builds import read_build_inputs
-
 from onegig.engine.bake import absent_images, build_images, image_ids, platforms_of, pull_images
 from onegig.engine.owned import Run
 from onegig.images.cache import open_cache
