@@ -239,13 +239,10 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
     if total.bytes > limit:
         state, metric = State.NO_GO, budgets.memory.metric
         if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
-            state, windows = (
-                State.WARN,
-                f"(samples from {format_span(*total.spread)}): measure again",
-            )
+            state, seen = State.WARN, f"samples from {format_span(*total.spread)}; measure again"
             if len(total.peaks) > 1:
-                windows = f"({len(total.peaks)} windows peaked at {format_values(total.peaks)})"
-            remark = f", within noise {windows}"
+                seen = f"{len(total.peaks)} windows peaked at {format_values(total.peaks)}"
+            remark = f", within noise ({seen})"
         elif report.services:
             largest = max(report.services, key=lambda service: consumption(service, metric))
             remark = f"; {largest.name} takes {format_mb(consumption(largest, metric))}"
