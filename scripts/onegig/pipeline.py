@@ -247,7 +247,7 @@ def inspect_stack(
     inspected: Sequence[ImagesReport] = (),
 ) -> ImagesReport | Missing:
     """Return what is in a stack's images, with lines of its Dockerfiles for fixes and remarks."""
-    from onegig.config.stack import read_build_files, read_dockerfiles
+    from onegig.dockerfiles.builds import read_build_files, read_dockerfiles
     from onegig.dockerfiles.policy import check_policies
     from onegig.images.fixes import place_fixes
 

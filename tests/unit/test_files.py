@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from onegig import pipeline
 from onegig.cli import main
 from onegig.dockerfiles import hadolint
-from onegig.dockerfiles.policy import Build
+from onegig.dockerfiles.builds import Build
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import (
     MOST_BYTES,
@@ -119,14 +119,7 @@ def test_a_context_ends_at_its_folder(tmp_path: Path) -> None:
     (context / "own").write_text("own")
     for name, target in (("link", "../secret"), ("inner", "own"), ("circle", "circle")):
         (context / name).symlink_to(target)
-    build = Build(
-        service="web",
-        dockerfile=context / "Dockerfile",
-        path="Dockerfile",
-        context=context,
-        target="",
-        arguments=(),
-    )
+    build = Build(service="web", dockerfile=context / "Dockerfile", context=context)
     read = {name: build.read(name) for name in ("own", "inner", "link", "../secret", "circle")}
     assert read == {"own": "own", "inner": "own", "link": None, "../secret": None, "circle": None}
 

@@ -13,17 +13,16 @@ from click.core import ParameterSource
 from onegig import pipeline
 from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.config.stack import load_stack, part_of, read_build_inputs
+from onegig.dockerfiles.builds import Build, builds_of
 from onegig.dockerfiles.dependencies import plan_dependencies
-from onegig.dockerfiles.policy import Build, builds_of
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import Recipe, read_recipe
 from onegig.dockerfiles.requirements import check_wheels
 from onegig.dockerfiles.stages import read_stages
 from onegig.errors import BootError, ConfigError, InspectError
-from onegig.files import read_text, write_file
+from onegig.files import write_file
 from onegig.model.images import ImagesReport, Side, Trial
 from onegig.model.stack import Stack
-from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.trial import healthy, render_trial
@@ -116,23 +115,22 @@ def dockerfile(
 def _read(options: Options, service: str) -> _Case:
     stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
     part_of(stack, (service,))
-    build = next((one for one in builds_of(stack) if one.service == service), None)
-    text = read_text(build.dockerfile) if build else None
-    if build is None or text is None:
+    build = next((each for each in builds_of(stack) if each.service == service), None)
+    if build is None or build.dockerfile is None or build.file is None:
         raise ConfigError(
             f"{service} is not built from a Dockerfile that can be read here",
             advice="name a service whose build section has a context and a Dockerfile",
         )
-    path = from_here(build.dockerfile)
     try:
-        recipe = read_recipe(read_stages(text, dict(build.arguments)), build.target)
+        stages = read_stages(build.file.text, dict(build.file.arguments))
+        recipe = read_recipe(stages, build.file.target)
     except ConfigError as error:
         raise ConfigError(
-            f"{path} can't be rewritten: {error.message}", advice=error.advice
+            f"{build.path} can't be rewritten: {error.message}", advice=error.advice
         ) from error
     source = Source(
         service=service,
-        path=path,
+        path=build.path,
         recipe=recipe,
         read=build.read,
         has_dockerignore=build.has_dockerignore,

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onegig.config.stack import load_stack, read_build_files
+from onegig.config.stack import load_stack
+from onegig.dockerfiles.builds import read_build_files
 from onegig.dockerfiles.stages import BuildFile
 from onegig.process import Completed
 

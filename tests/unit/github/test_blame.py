@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from factories import make_images, make_memory, make_service
-from onegig.config.stack import read_dockerfiles
+from onegig.dockerfiles.builds import read_dockerfiles
 from onegig.github.gate import find_dockerfiles
 from onegig.images.fixes import place_fixes
 from onegig.model.images import Accounting, ImagesReport

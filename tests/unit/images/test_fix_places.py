@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from factories import make_images
-from onegig.config.stack import read_dockerfiles
+from onegig.dockerfiles.builds import read_dockerfiles
 from onegig.dockerfiles.history import Dockerfile
 from onegig.images.fixes import place_fixes
 from onegig.model.images import NOT_ACCOUNTED, Accounting, Fix, Image, ImagesReport

@@ -1,0 +1,105 @@
+"""The builds of a stack: which image is made of which Dockerfile, and how."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onegig.dockerfiles.history import Dockerfile
+from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile
+from onegig.files import read_text
+from onegig.model.stack import Stack, unescape
+from onegig.paths import from_here
+
+IGNORE = ".dockerignore"
+_SERVICE_CONTEXT = "service:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Build:
+    """One service's build section."""
+
+    service: str
+    image: str = ""
+    dockerfile: Path | None  # None for one that is written in the compose file, or elsewhere
+    context: Path
+    file: BuildFile | None = None  # None where it cannot be read
+
+    @property
+    def path(self) -> str:
+        """Return the Dockerfile's path as a person here would write it."""
+        return from_here(self.dockerfile) if self.dockerfile else ""
+
+    def read(self, name: str) -> str | None:
+        """Read a file of the context; None where it cannot be read.
+
+        What lies outside, by `..` or by a link, cannot: no build gets it, either.
+        """
+        try:
+            path = (self.context / name.lstrip("/")).resolve()
+            return read_text(path) if path.is_relative_to(self.context.resolve()) else None
+        except (OSError, RuntimeError, ValueError):  # links in a circle, a null byte
+            return None
+
+    @property
+    def has_dockerignore(self) -> bool:
+        """Tell whether the context has one, or the Dockerfile one for it alone."""
+        file = self.dockerfile
+        is_own = bool(file and file.with_name(f"{file.name}{IGNORE}").is_file())
+        return is_own or (self.context / IGNORE).is_file()
+
+
+def builds_of(stack: Stack) -> Iterator[Build]:
+    """Yield the builds in the order of services."""
+    services: Mapping[str, Any] = unescape(json.loads(stack.config_json)).get("services") or {}
+    images = {service.name: service.image for service in stack.services}
+    for service in stack.services:
+        build: Mapping[str, Any] = (services.get(service.name) or {}).get("build") or {}
+        path = Path(stack.directory) / service.dockerfile if service.dockerfile else None
+        text = build.get("dockerfile_inline", read_text(path) if path else None)
+        if text is None and path is None:
+            continue
+        file = BuildFile(
+            text=text or "",
+            target=build.get("target", ""),
+            arguments=tuple(_texts(build.get("args") or {})),
+            contexts=tuple(_contexts(build.get("additional_contexts") or {}, images)),
+        )
+        yield Build(
+            service=service.name,
+            image=service.image,
+            dockerfile=path,
+            context=Path(build.get("context", ".")),
+            file=None if text is None else file,
+        )
+
+
+def read_dockerfiles(stack: Stack) -> dict[str, Dockerfile]:
+    """Read the Dockerfiles that are files here, by service."""
+    return {
+        build.service: Dockerfile(path=build.path, text=build.file.text)
+        for build in builds_of(stack)
+        if build.dockerfile and build.file
+    }
+
+
+def read_build_files(stack: Stack) -> dict[str, BuildFile]:
+    """Return by image how each is built; of several services the first counts."""
+    files: dict[str, BuildFile] = {}
+    for build in builds_of(stack):
+        if build.file:
+            files.setdefault(build.image, build.file)
+    return files
+
+
+def _contexts(contexts: Mapping[str, Any], images: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Another service's image under the name it has."""
+    for name, source in _texts(contexts):
+        service = source.removeprefix(_SERVICE_CONTEXT)
+        image = images.get(service) if source.startswith(_SERVICE_CONTEXT) else None
+        yield name, f"{IMAGE_CONTEXT}{image}" if image else source
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((name, str(value)) for name, value in values.items() if value is not None)
