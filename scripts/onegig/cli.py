@@ -47,7 +47,7 @@ from onegig.model.report import Report
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS
-from onegig.report.images import render_images
+from onegig.report.inspection import render_images
 
 EXIT_CODES = """\b
 Exit codes:

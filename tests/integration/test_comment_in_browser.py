@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import github_markdown
-from onegig.report import markdown
+from onegig.report import comment
 from reviews import REVIEWS, make_hostile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 GOLDENS = Path(__file__).parents[1] / "golden" / "comment"
-STYLES = Path(__file__).parents[1] / "npm" / "node_modules" / "github-markdown-css"
+STYLES = Path(__file__).parents[1] / "npm" / "node_modules" / "github-comment-css"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3 (level AA)
@@ -68,7 +68,7 @@ def browser() -> Iterator["playwright.Browser"]:
 @pytest.fixture(scope="module")
 def style() -> str:
     """GitHub's own, light and dark by the reader's preference."""
-    path = STYLES / "github-markdown.css"
+    path = STYLES / "github-comment.css"
     if not path.exists():
         pytest.skip(f"{path} is not there: npm ci in tests/npm")
     return path.read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ def document(
     request: pytest.FixtureRequest, style: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     if request.param == "endless-names":
-        text = markdown.render(make_hostile([f"{at}{'w' * 2000}" for at in range(8)]))
+        text = comment.render(make_hostile([f"{at}{'w' * 2000}" for at in range(8)]))
     else:
         text = (GOLDENS / f"{request.param}.md").read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("page") / "comment.html"

@@ -25,7 +25,7 @@ from onegig.model.images import ImagesReport, Side, Trial
 from onegig.model.stack import Stack
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report.trial import healthy, render_trial
+from onegig.report.inspection import render_trial
 from onegig.text import plain
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
@@ -202,7 +202,7 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
             sides.append(Side(base=base, image=images[variant.image], boot=fared))
     made = Trial(service=service, before=sides[0], after=sides[1])
     click.echo(f"\n{render_trial(made)}", nl=False)
-    if not healthy(made.after):
+    if made.after.boot.problem:
         raise BootError(
             f"{service} as proposed did not turn healthy",
             command=f"docker compose up --wait {service}",

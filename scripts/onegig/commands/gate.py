@@ -18,7 +18,7 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report import annotations, markdown
+from onegig.report import annotations, comment
 
 
 def check_as_job(options: Options, progress: Progress, directory: Path, numbers: Path) -> int:
@@ -34,7 +34,7 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
         show_report(gate.report, color=progress.color)
     remarks = annotations.annotations(gate.report, gate.places)
     click.echo(annotations.render(remarks), nl=False)
-    append(job.summary, markdown.render(gate.report))
+    append(job.summary, comment.render(gate.report))
     append(job.output, f"verdict={gate.report.verdict.state}\n")
     write_documents(gate.report, directory, progress)
     return int(gate.error.exit_code if gate.error else gate.report.verdict.state.exit_code)

@@ -12,8 +12,8 @@ from onegig.model.codec import D, from_json, to_json
 from onegig.model.measured import Skipped
 from onegig.model.report import Report
 from onegig.progress import Progress
+from onegig.report.comment import render as render_markdown
 from onegig.report.html import render as render_page
-from onegig.report.markdown import render as render_markdown
 from onegig.report.terminal import render as render_terminal
 from onegig.text import log_line
 

@@ -39,9 +39,8 @@ from onegig.model.verdict import Baseline
 from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report.accounts import largest_fix
+from onegig.report.accounts import images_by_service, largest_fix
 from onegig.report.annotations import Place, parse_place
-from onegig.report.view import images_by_service
 
 INHERITING = ("pull_request", "merge_group")  # a push is judged for itself
 NO_COMMIT = "0" * 40  # GitHub's word for none: the first push of a branch

@@ -6,6 +6,7 @@ smallest one sold with memory.limit is taken. No check here is worse than a WARN
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
@@ -147,7 +148,8 @@ def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Water
         Bar(name="kernel", bytes=reserve, note="" if confirmed else "not confirmed"),
         Bar(name="OS", bytes=_system_bytes(tier, total), note=note),
     )
-    return (own, _waterfall(tier.name, tier.memory_bytes, bars, budgets, total))
+    sold = _waterfall(tier.name, tier.memory_bytes, bars, budgets, total)
+    return (own, replace(sold, usd_per_month=tier.usd_per_month))
 
 
 def _waterfall(

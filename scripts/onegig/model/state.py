@@ -2,13 +2,19 @@
 
 from enum import StrEnum
 
+_GREEN = ("#0f6b43", "#6fd8a4"), ("#e3f4ea", "#12301f")
+_YELLOW = ("#855300", "#f2c063"), ("#fdf0d3", "#352708")
+_PURPLE = ("#6a3d9c", "#cbaaf5"), ("#f0e8fa", "#2b1b40")
+_RED = ("#b01f24", "#ff9a96"), ("#fce6e5", "#3b1516")
+
 
 class State(StrEnum):
     """A state of a check or a verdict, the best first; the worst of its checks is the verdict's.
 
     `exit_code` is the command's; `symbol` and `color` are the terminal's, `icon` is the comment's,
     `badge` a colour of shields.io, `level` the kind of an annotation on GitHub ("": none), `noun`
-    what a check in that state is called ("": not counted).
+    what a check in that state is called ("": not counted). `inks` and `washes` are the page's
+    colours for text and for what is behind it, in the light and in the dark.
     """
 
     exit_code: int
@@ -18,11 +24,13 @@ class State(StrEnum):
     badge: str
     level: str
     noun: str
+    inks: tuple[str, str]
+    washes: tuple[str, str]
 
-    GO = "GO", 0, "✓", "green", "✅", "brightgreen", "", ""
-    WARN = "WARN", 0, "!", "yellow", "⚠️", "yellow", "warning", "warning"
-    INCOMPLETE = "INCOMPLETE", 4, "?", "magenta", "❔", "lightgrey", "error", "gap"
-    NO_GO = "NO-GO", 1, "✗", "red", "❌", "red", "error", "failure"
+    GO = "GO", 0, "✓", "green", "✅", "brightgreen", "", "", *_GREEN
+    WARN = "WARN", 0, "!", "yellow", "⚠️", "yellow", "warning", "warning", *_YELLOW
+    INCOMPLETE = "INCOMPLETE", 4, "?", "magenta", "❔", "lightgrey", "error", "gap", *_PURPLE
+    NO_GO = "NO-GO", 1, "✗", "red", "❌", "red", "error", "failure", *_RED
 
     def __new__(
         cls,
@@ -34,12 +42,15 @@ class State(StrEnum):
         badge: str,
         level: str,
         noun: str,
+        inks: tuple[str, str],
+        washes: tuple[str, str],
     ) -> "State":
         """Make a member from its row."""
         state = str.__new__(cls, name)
         state._value_ = name
         state.exit_code, state.symbol, state.color = exit_code, symbol, color
         state.icon, state.badge, state.level, state.noun = icon, badge, level, noun
+        state.inks, state.washes = inks, washes
         return state
 
     @property

@@ -130,12 +130,16 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waterfall:
-    """Where a machine's memory goes. `headroom_bytes` is negative when it does not fit."""
+    """Where a machine's memory goes. `headroom_bytes` is negative when it does not fit.
+
+    `usd_per_month` is the tier's list price when it was judged.
+    """
 
     machine: str
     sold_bytes: int
     steps: tuple[Bar, ...]
     headroom_bytes: int
+    usd_per_month: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

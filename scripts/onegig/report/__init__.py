@@ -1,19 +1,19 @@
 """Renderers: a Report in, a document out. Pure; registered by name.
 
-To add one, write a module with `render(report) -> str` and name it here. BADGES are no documents:
-they say the headline and nothing else.
+To add one, write a module with `render(report) -> str` and name it here. BADGES say the headline
+and nothing else.
 """
 
 from collections.abc import Callable, Mapping
 
 from onegig.model.codec import to_json
 from onegig.model.report import Report
-from onegig.report import badge, html, markdown, terminal
+from onegig.report import badge, comment, html, terminal
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "terminal": terminal.render,
     "json": to_json,
-    "markdown": markdown.render,
+    "markdown": comment.render,
     "html": html.render,
 }
 BADGES: Mapping[str, Callable[[Report], str]] = {

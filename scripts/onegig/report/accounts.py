@@ -1,11 +1,13 @@
 """Where the bytes of images go and what to change, picked and added up once for all renderers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onegig.model.images import Accounting, Cause, Dead, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
-from onegig.report import words
+from onegig.model.sizes import Convention
+from onegig.report import numbers
+from onegig.report.layout import Row, Table
 from onegig.text import format_list
 
 SHORT: Mapping[Cause, str] = {  # over columns of figures
@@ -34,10 +36,10 @@ class Split:
     eliminable_bytes: int
 
     @property
-    def bloat(self) -> float | None:
-        """How often the application and its dependencies would fit; None where there are none."""
+    def bloat(self) -> str:
+        """Return the size over application and dependencies as "6.3x"; a dash without any."""
         useful = self.causes[Cause.APPLICATION] + self.causes[Cause.DEPENDENCY]
-        return self.size_bytes / useful if useful else None
+        return f"{self.size_bytes / useful:,.1f}{numbers.TIMES}" if useful else numbers.DASH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,56 +53,56 @@ class Advice:
 
     @property
     def saving(self) -> str:
-        """Such as "saves 82 MB"; "worth a try" for what was not measured."""
-        if not self.saved_bytes:
-            return "worth a try"
-        return f"saves {words.storage(self.saved_bytes)}"
-
-    @property
-    def line(self) -> str:
-        """Saving, text, place and whose, for a terminal."""
-        return f"{self.saving}: {self.text} ({words.joined(self.place, self.whose)})"
+        """Return what it saves: "saves 82 MB"; "worth a try" for what was not measured."""
+        return f"saves {numbers.storage(self.saved_bytes)}" if self.saved_bytes else "worth a try"
 
     @property
     def whose(self) -> str:
-        """Whose image is meant: "market-data", "market-data and 14 more"."""
+        """Return whose image is meant: "market-data", "market-data and 14 more"."""
         return format_list(self.images, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """One sentence and the images it is so of."""
+class Sentence:
+    """A sentence and the images that it is about."""
 
     images: tuple[str, ...]
     text: str
 
     @property
     def line(self) -> str:
-        """The sentence after the names."""
+        """Return the sentence after the names."""
         return f"{format_list(self.images, 1)}: {self.text}"
 
 
+def images_of(report: ImagesReport | Missing) -> tuple[Image, ...]:
+    """Return the images, largest first; none where they are missing."""
+    found = () if isinstance(report, Missing) else report.images
+    return tuple(sorted(found, key=lambda image: (-image.size_bytes, image.reference)))
+
+
+def images_by_service(report: ImagesReport | Missing) -> dict[str, Image]:
+    """Return each service's image."""
+    found = () if isinstance(report, Missing) else report.images
+    return {service: image for image in found for service in image.services}
+
+
+def image_name(image: Image) -> str:
+    """Return the service that runs the image, and how many more do."""
+    if not image.services:
+        return image.reference
+    more = f" +{len(image.services) - 1}" if len(image.services) > 1 else ""
+    return image.services[0] + more
+
+
 def accounted(report: ImagesReport | Missing) -> tuple[tuple[Image, Accounting], ...]:
-    """The images whose bytes are accounted for, largest first."""
-    if isinstance(report, Missing):
-        return ()
-    images = sorted(report.images, key=lambda one: (-one.size_bytes, one.reference))
-    return tuple((one, one.accounting) for one in images if not isinstance(one.accounting, Missing))
-
-
-def splits(report: ImagesReport | Missing) -> tuple[Split, ...]:
-    """Each accounted image, largest first."""
-    return tuple(split(image, account) for image, account in accounted(report))
-
-
-def causes_of(found: Iterable[Split]) -> tuple[Cause, ...]:
-    """The causes that have bytes in any of them."""
-    known = {cause for one in found for cause, size in one.causes.items() if size}
-    return tuple(cause for cause in Cause if cause in known)
+    """Return the images whose bytes are accounted for, largest first."""
+    pairs = ((image, image.accounting) for image in images_of(report))
+    return tuple((image, found) for image, found in pairs if not isinstance(found, Missing))
 
 
 def split(image: Image, account: Accounting) -> Split:
-    """One image."""
+    """Return the bytes of one image by cause."""
     return Split(
         name=image_name(image),
         size_bytes=image.size_bytes,
@@ -110,21 +112,29 @@ def split(image: Image, account: Accounting) -> Split:
     )
 
 
-def on_disk(report: ImagesReport) -> Split | None:
-    """The whole stack, layers that images share counted once; None without accounts of all.
+def splits(report: ImagesReport | Missing) -> tuple[Split, ...]:
+    """Return each accounted image, largest first."""
+    return tuple(split(image, account) for image, account in accounted(report))
+
+
+def on_disk(report: ImagesReport | Missing) -> Split | None:
+    """Return the whole stack, layers that images share counted once; None without all accounts.
 
     What is live in one image may be dead in another: it is dead where it is so in all of them.
     """
     found = accounted(report)
-    if len(found) < len(report.images) or not found:
+    if isinstance(report, Missing) or len(found) < len(report.images) or not found:
         return None
     live: dict[tuple[str, Cause], int] = {}
     for image, account in found:
-        for key, size in _live(image, account).items():
-            live[key] = max(size, live.get(key, 0))
+        own: dict[tuple[str, Cause], int] = {}
+        for part in account.parts:
+            key = _chain(image, max(part.layers, default=None)), part.cause
+            own[key] = own.get(key, 0) + part.bytes
+        live |= {key: max(size, live.get(key, 0)) for key, size in own.items()}
     causes = {cause: sum(n for key, n in live.items() if key[1] is cause) for cause in Cause}
     dead_bytes = report.disk_bytes - sum(causes.values())
-    if dead_bytes < 0:  # one file is here for this, there for that: what is shared can't be told
+    if dead_bytes < 0:  # a file has one cause here, another there: what is shared is not known
         return None
     return Split(
         name=TOGETHER,
@@ -135,21 +145,52 @@ def on_disk(report: ImagesReport) -> Split | None:
     )
 
 
+def causes_table(shown: Sequence[Split], together: Split | None, *, is_whole: bool = True) -> Table:
+    """Return bytes by cause, without causes that have none; `is_whole`: with size and savings."""
+    found = (*shown, *((together,) if together else ()))
+    causes = [cause for cause in Cause if any(entry.causes[cause] for entry in found)]
+    heads = ["image", *(SHORT[cause] for cause in causes), "dead"]
+    if is_whole:
+        heads = ["image", "size", *heads[1:], "eliminable", "bloat"]
+    rows = []
+    for entry in found:
+        sizes = [*(entry.causes[cause] for cause in causes), entry.dead_bytes]
+        if is_whole:
+            sizes = [entry.size_bytes, *sizes, entry.eliminable_bytes]
+        cells = [numbers.tenths(size, Convention.STORAGE) for size in sizes]
+        bloat = [entry.bloat] if is_whole else []
+        rows.append(Row(name=entry.name, cells=(*cells, *bloat), is_total=entry is together))
+    return Table(heads=tuple(heads), rows=tuple(rows))
+
+
 def eliminable_bytes(report: ImagesReport | Missing) -> int:
-    """What all fixes save and what is dead besides, in layers that images share once."""
+    """Return what all fixes save and what is dead besides, in layers that images share once."""
     savings: dict[object, int] = {}
     for image, account in accounted(report):
         fixes: dict[object, int] = {
             (_chain(image, fix.layer), fix.text): fix.bytes for fix in account.fixes
         }
-        dead = tuple((_chain(image, one.layer), one.fate, one.bytes) for one in account.dead)
+        dead = tuple((_chain(image, loss.layer), loss.fate, loss.bytes) for loss in account.dead)
         savings |= fixes
         savings[dead] = max(0, account.eliminable_bytes - sum(fixes.values()))
     return sum(savings.values())
 
 
+def eliminable_line(report: ImagesReport | Missing) -> str:
+    """Return what could go of all images' bytes; "" where it is little, or not known."""
+    total = eliminable_bytes(report)
+    much = total >= _FLOOR_BYTES or any(
+        account.eliminable_bytes >= _FLOOR_SHARE * image.size_bytes > 0
+        for image, account in accounted(report)
+    )
+    if isinstance(report, Missing) or not much:
+        return ""
+    disk = numbers.storage(report.disk_bytes)
+    return f"Eliminable: {numbers.storage(total)} of the images' {disk}"
+
+
 def advice(report: ImagesReport | Missing) -> tuple[Advice, ...]:
-    """Every fix once, what saves most first."""
+    """Return every fix once, what saves most first."""
     groups: dict[tuple[str, str], dict[str, int]] = {}
     names: dict[tuple[str, str], list[str]] = {}
     for image, account in accounted(report):
@@ -158,93 +199,54 @@ def advice(report: ImagesReport | Missing) -> tuple[Advice, ...]:
             groups.setdefault(key, {})[_chain(image, fix.layer)] = fix.bytes
             names.setdefault(key, []).append(image_name(image))
     found = [
-        Advice(text=key[0], place=key[1], images=tuple(names[key]), saved_bytes=sum(saved.values()))
-        for key, saved in groups.items()
+        Advice(text=text, place=place, images=tuple(names[text, place]), saved_bytes=sum(saved))
+        for (text, place), saved in ((key, group.values()) for key, group in groups.items())
     ]
-    return tuple(sorted(found, key=lambda one: -one.saved_bytes))
+    return tuple(sorted(found, key=lambda fix: -fix.saved_bytes))
 
 
 def largest_fix(image: Image) -> Fix | None:
-    """What saves most of an image; None where that is next to nothing."""
-    if isinstance(image.accounting, Missing):
-        return None
-    worth = [one for one in image.accounting.fixes if one.bytes >= _WORTH_SHARE * image.size_bytes]
-    return max(worth, key=lambda one: one.bytes, default=None)
+    """Return what saves most of an image; None where that is next to nothing."""
+    fixes = () if isinstance(image.accounting, Missing) else image.accounting.fixes
+    worth = [fix for fix in fixes if fix.bytes >= _WORTH_SHARE * image.size_bytes]
+    return max(worth, key=lambda fix: fix.bytes, default=None)
 
 
 def fix_of(account: Accounting, dead: Dead) -> Fix | None:
-    """The fix that is about a loss: of one of its two layers, and of no more bytes than it has."""
+    """Return the fix of a loss: about one of its two layers, and no more bytes than it has."""
     found = (fix for fix in account.fixes if fix.layer in (dead.layer, dead.killer))
     return next((fix for fix in found if 0 < fix.bytes <= dead.bytes), None)
 
 
-def matters(report: ImagesReport | Missing) -> bool:
-    """Whether what can be eliminated is worth an open line: of all images or a share of one."""
-    return eliminable_bytes(report) >= _FLOOR_BYTES or any(
-        account.eliminable_bytes >= _FLOOR_SHARE * image.size_bytes
-        for image, account in accounted(report)
-        if image.size_bytes
-    )
+def not_accounted(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
+    """Return why bytes are not accounted for, with the images that this is about."""
+
+    def reason(image: Image) -> str:
+        if not isinstance(image.accounting, Missing):
+            return ""
+        short, why = "not accounted for", image.accounting.reason
+        return f"bytes by cause: {short}" + ("" if why == short else f": {why}")
+
+    return grouped(images_of(report), reason)
 
 
-def not_accounted(report: ImagesReport | Missing) -> tuple[Told, ...]:
-    """Why bytes are not accounted for, with the images it is so of."""
-    return _grouped(
-        report, lambda one: _reason("bytes by cause", one.accounting, "not accounted for")
-    )
+def dive_remarks(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
+    """Return where dive and the account disagree, and why."""
+    found = {image.reference: account.remark for image, account in accounted(report)}
+    return grouped(images_of(report), lambda image: found.get(image.reference, ""))
 
 
-def remarks(report: ImagesReport | Missing) -> tuple[Told, ...]:
-    """Where dive and the account disagree, and why."""
-    return _grouped(
-        report, lambda one: "" if isinstance(one.accounting, Missing) else one.accounting.remark
-    )
-
-
-def bloat_factor(one: Split) -> str:
-    """Such as "6.3x"; a dash where nothing is useful."""
-    return words.DASH if one.bloat is None else f"{one.bloat:,.1f}{words.TIMES}"
-
-
-def image_name(image: Image) -> str:
-    """The service that runs it, and how many more do."""
-    if not image.services:
-        return image.reference
-    more = f" +{len(image.services) - 1}" if len(image.services) > 1 else ""
-    return image.services[0] + more
-
-
-def _reason(what: str, value: object | Missing, short: str) -> str:
-    """Such as "bytes by cause: not accounted for", and why where that says more."""
-    if not isinstance(value, Missing):
-        return ""
-    return f"{what}: {short}" + ("" if value.reason == short else f": {value.reason}")
-
-
-def _grouped(report: ImagesReport | Missing, say: Callable[[Image], str]) -> tuple[Told, ...]:
-    """Each sentence once, with all images that it is so of."""
+def grouped(images: Iterable[Image], say: Callable[[Image], str]) -> tuple[Sentence, ...]:
+    """Return each sentence once, with all images that it is about."""
     found: dict[str, list[str]] = {}
-    for image in _images(report):
+    for image in images:
         text = say(image)
         if text:
             found.setdefault(text, []).append(image_name(image))
-    return tuple(Told(images=tuple(names), text=text) for text, names in found.items())
-
-
-def _images(report: ImagesReport | Missing) -> Iterable[Image]:
-    return () if isinstance(report, Missing) else report.images
+    return tuple(Sentence(images=tuple(names), text=text) for text, names in found.items())
 
 
 def _chain(image: Image, at: int | None) -> str:
-    """What two images must share for something in this layer of theirs to be the same."""
+    """Return what two images must share for something in this layer to be the same."""
     known = at is not None and 0 <= at < len(image.layers)
     return image.layers[at or 0].chain_id if known else image.reference
-
-
-def _live(image: Image, account: Accounting) -> dict[tuple[str, Cause], int]:
-    """Live bytes by layer and cause."""
-    found: dict[tuple[str, Cause], int] = {}
-    for part in account.parts:
-        key = _chain(image, max(part.layers, default=None)), part.cause
-        found[key] = found.get(key, 0) + part.bytes
-    return found

@@ -1,21 +1,23 @@
 """What to do about a NO-GO: for each failure its concrete cause, the worst offenders first."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from onegig.judge.services import has_own_limit
-from onegig.model.images import Dive, Image, Layer
+from onegig.model.images import Dive, Image
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.verdict import Check
-from onegig.report import accounts, changes, view, words
+from onegig.report import accounts, comparison, numbers, view
 
 MOST = 6  # steps
 ALIKE = 2  # steps of one kind
 NAMED = 2  # services named as a cause
+_ENDINGS = {ServiceState.REFUSED: "could not be started", ServiceState.CRASHED: "crashed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,11 +35,10 @@ class Step:
 
 
 def steps(report: Report) -> tuple[Step, ...]:
-    """A handful of steps, those for failures that are new first; none unless it is a NO-GO."""
+    """Return a handful of steps, those for new failures first; none unless it is a NO-GO."""
     kinds: Counter[str] = Counter()
     found: dict[str, Step] = {}
-    for problem in view.problems(report):
-        check = problem.check
+    for check in (problem.check for problem in view.problems(report)):
         make = _MAKERS.get(check.id)
         if check.state is not State.NO_GO or make is None or kinds[check.id] >= ALIKE:
             continue
@@ -49,73 +50,70 @@ def steps(report: Report) -> tuple[Step, ...]:
 
 
 def _total(report: Report, check: Check) -> Step:
-    return Step(text=f"Free {_over(check)}: {_memory_cause(report)}", place=_place(check))
+    """Name who grew against the baseline; without one, or when nobody did, who is the largest."""
+    grown = comparison.grown(report, "memory")[:NAMED]
+    causes = [_growth(service, service.name, numbers.memory, report) for service in grown]
+    if not causes:
+        services = report.memory.services if isinstance(report.memory, MemoryReport) else ()
+        largest = sorted(services, key=lambda service: -service.cost_bytes)[: NAMED + 1]
+        sizes = (f"{one.name} ({numbers.memory(one.cost_bytes)})" for one in largest)
+        branch = comparison.branch(report)
+        compared = comparison.comparison(report)
+        nobody = f"no service grew against {branch}; " if compared else ""
+        causes = [f"{nobody}the largest are {', '.join(sizes)}"]
+    return Step(text=f"Free {_over(check)}: {', '.join(causes)}", place=_place(check))
 
 
-def _memory_cause(report: Report) -> str:
-    """Who grew against the baseline; without one, or when nobody did, who is the largest."""
-    grown = changes.grown_memory(report)
-    if grown:
-        told = (_grew(one, one.name, words.memory, report) for one in grown[:NAMED])
-        return ", ".join(told)
-    rows = sorted(view.service_rows(report), key=lambda row: -row.cost)[: NAMED + 1]
-    largest = ", ".join(f"{row.name} ({words.memory(row.cost)})" for row in rows if row.memory)
-    nobody = changes.comparison(report) and f"no service grew against {changes.branch(report)}; "
-    return f"{nobody or ''}the largest are {largest}"
-
-
-def _grew(one: changes.Grown, who: str, size: Callable[[int], str], report: Report) -> str:
-    if one.before is None:
-        return f"{who} is new and takes {size(one.now)}"
-    before = size(one.before).removesuffix(" MB")
-    return f"{who} grew from {before} to {size(one.now)} against {changes.branch(report)}"
+def _growth(service: comparison.Grown, who: str, size: Callable[[int], str], report: Report) -> str:
+    if service.before is None:
+        return f"{who} is new and takes {size(service.now)}"
+    before = size(service.before).removesuffix(" MB")
+    return f"{who} grew from {before} to {size(service.now)} against {comparison.branch(report)}"
 
 
 def _service(report: Report, check: Check) -> Step:
-    since = _since(changes.grown_memory(report), words.memory, report, check)
-    text = f"Bring {check.subject} down by {_over(check)}{since}"
-    return Step(text=text, place=_place(check))
+    since = _since(report, check, "memory", numbers.memory)
+    return Step(text=f"Bring {check.subject} down by {_over(check)}{since}", place=_place(check))
 
 
 def _since(
-    grown: Iterable[changes.Grown], size: Callable[[int], str], report: Report, check: Check
+    report: Report, check: Check, what: Literal["memory", "image"], size: Callable[[int], str]
 ) -> str:
-    """How the check's subject grew, if it did."""
-    found = (one for one in grown if one.name == check.subject)
-    return "".join(f": {_grew(one, 'it', size, report)}" for one in found)
+    """Return how the check's subject grew, if it did."""
+    grown = (one for one in comparison.grown(report, what) if one.name == check.subject)
+    return "".join(f": {_growth(one, 'it', size, report)}" for one in grown)
 
 
 def _state(report: Report, check: Check) -> Step | None:
-    """For what was killed: by which limit. For what crashed or stayed ill: where to look."""
+    """Say by which limit it was killed; of what crashed or stayed ill, where to look."""
     memory, name = report.memory, check.subject
-    service = _service_named(memory, name) if isinstance(memory, MemoryReport) else None
-    if service is None or not isinstance(memory, MemoryReport):
+    services = () if isinstance(memory, Missing) else memory.services
+    service = next((one for one in services if one.name == name), None)
+    if service is None or isinstance(memory, Missing) or service.state is ServiceState.WAITING:
         return None
     if service.state is ServiceState.OOM_KILLED or service.oom_kills:
         return _killed(memory, service, check)
-    if service.state is ServiceState.WAITING:
-        return None
     look = "its last lines are below" if service.log_tail.strip() else "it left no log"
     if service.state is ServiceState.REFUSED:
         look = "the engine's reason is above"
-    return Step(text=f"Fix {name}, which {_ended(service)}: {look}")
+    return Step(text=f"Fix {name}, which {_ENDINGS.get(service.state, 'is unhealthy')}: {look}")
 
 
 def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
+    name = service.name
     if has_own_limit(service):
-        text = f"Make {service.name} smaller or its own limit larger: it was killed by that limit"
+        text = f"Make {name} smaller or its own limit larger: it was killed by that limit"
         return Step(text=text, place=_place(check))
     largest = max(memory.services, key=lambda one: one.rss_max_bytes)
-    took = words.memory(largest.rss_max_bytes)
-    full = f"when the machine was full ({words.memory(memory.box.cap_bytes, down=True)})"
+    took = f"it took {numbers.memory(largest.rss_max_bytes)}"
+    full = f"when the machine was full ({numbers.memory(memory.box.cap_bytes, down=True)})"
     if largest is service:
-        return Step(text=f"Make {service.name} smaller: it took {took} and was killed {full}")
-    text = f"Make {largest.name} smaller: it took {took} {full} and {service.name} was killed"
-    return Step(text=text)
+        return Step(text=f"Make {name} smaller: {took} and was killed {full}")
+    return Step(text=f"Make {largest.name} smaller: {took} {full} and {name} was killed")
 
 
 def _boot(report: Report, check: Check) -> Step | None:
-    """Fewer at once where the start itself filled the machine, else a smaller start."""
+    """Start fewer at once where the start itself filled the machine, else make it smaller."""
     memory = report.memory
     if isinstance(memory, Missing):
         return None
@@ -132,132 +130,101 @@ def _boot(report: Report, check: Check) -> Step | None:
     return Step(text=text, place=_place(check))
 
 
-def _ended(service: ServiceMemory) -> str:
-    if service.state is ServiceState.REFUSED:
-        return "could not be started"
-    return "crashed" if service.state is ServiceState.CRASHED else "is unhealthy"
-
-
-def _service_named(memory: MemoryReport, name: str) -> ServiceMemory | None:
-    return next((one for one in memory.services if one.name == name), None)
-
-
 def _image(report: Report, check: Check) -> Step | None:
-    """Which layer of the image is to blame, and how the image grew."""
-    image = _image_of(report, check.subject)
-    if image is None:
-        return None
-    text = f"Make the image of {check.subject} smaller by {_over(check)}"
-    since = _since(changes.grown_images(report), words.storage, report, check)
-    return _with_layer(report, image, text + since, check)
+    """Name the layer of the image that is to blame, and how the image grew."""
+    image = _image_of(report, check)
+    since = _since(report, check, "image", numbers.storage)
+    text = f"Make the image of {check.subject} smaller by {_over(check)}{since}"
+    return _with_layer(report, image, text, check) if image else None
 
 
 def _images(report: Report, check: Check) -> Step | None:
-    """The image that grew most, else the largest, and its layer."""
-    grown = changes.grown_images(report)
+    """Name the image that grew most, else the largest, and its layer."""
+    grown = comparison.grown(report, "image")[:1]
+    image = next(iter(accounts.images_of(report.images)), None)
     text = f"Take {_over(check)} off the images"
-    if grown:
-        image = _image_of(report, grown[0].name)
-        one = grown[0]
-        text += f": {_grew(one, f'that of {one.name}', words.storage, report)}"
-    else:
-        image = max(_images_of(report), key=lambda one: one.size_bytes, default=None)
-        text += f": the largest is that of {_user(image)}" if image else ""
+    for most in grown:
+        image = accounts.images_by_service(report.images).get(most.name)
+        text += f": {_growth(most, f'that of {most.name}', numbers.storage, report)}"
+    if image and not grown:
+        text += f": the largest is that of {(*image.services, image.reference)[0]}"
     return _with_layer(report, image, text, check) if image else None
 
 
 def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
-    """What in the image to change: the fix that saves most, else its largest layer."""
+    """Say what in the image to change: the fix that saves most, else its largest layer."""
     fix = accounts.largest_fix(image)
     if fix is not None:
-        saved = words.storage(fix.bytes)
-        text = f"{text}; {saved} can go:"
+        text = f"{text}; {numbers.storage(fix.bytes)} can go:"
         return Step(text=text, place=_place(check), fix=fix.text, fix_place=fix.place)
-    layer = _largest_layer(report, image)
+    images = accounts.images_of(report.images)
+    uses = Counter(layer.chain_id for one in images for layer in one.layers)
+    own = [layer for layer in image.layers if uses[layer.chain_id] == 1]
+    layer = max(own or image.layers, key=lambda layer: layer.size_bytes, default=None)
     if layer is None:
         return Step(text=text, place=_place(check))
-    size = words.storage(layer.size_bytes)
-    text = f"{text}; its largest layer takes {size}:"
+    text = f"{text}; its largest layer takes {numbers.storage(layer.size_bytes)}:"
     return Step(text=text, quoted=layer.instruction, place=_place(check))
 
 
-def _largest_layer(report: Report, image: Image) -> Layer | None:
-    """Of the layers that only this image has; of all where it has none of its own."""
-    uses = Counter(layer.chain_id for one in _images_of(report) for layer in one.layers)
-    own = [layer for layer in image.layers if uses[layer.chain_id] == 1]
-    return max(own or image.layers, key=lambda layer: layer.size_bytes, default=None)
-
-
 def _wasted(report: Report, check: Check) -> Step | None:
-    image = _image_of(report, check.subject)
+    image = _image_of(report, check)
     if image is None or not isinstance(image.dive, Dive) or not image.dive.worst:
         return None
     worst = image.dive.worst[0]
-    size = words.storage(worst.bytes)
-    text = f"Write each file of the image of {check.subject} once: {worst.copies:,} copies, {size},"
-    return Step(text=f"{text} of", quoted=worst.path, place=_place(check))
+    copies = f"{worst.copies:,} copies, {numbers.storage(worst.bytes)}"
+    text = f"Write each file of the image of {check.subject} once: {copies}, of"
+    return Step(text=text, quoted=worst.path, place=_place(check))
 
 
 def _dead(report: Report, check: Check) -> Step | None:
-    """What most of the dead bytes are, and the fix for it, should there be one."""
-    image = _image_of(report, check.subject)
+    """Say what most of the dead bytes are, and the fix for it, should there be one."""
+    image = _image_of(report, check)
     if image is None or isinstance(image.accounting, Missing):
         return None
     account, of_base = image.accounting, check.id == "image.base_dead"
-    worst = next((one for one in account.dead if account.is_of_base(one) is of_base), None)
+    worst = next((loss for loss in account.dead if account.is_of_base(loss) is of_base), None)
     if worst is None:
         return None
+    whose = f"the image of {check.subject}"
     if of_base:
-        text = (
-            f"Choose a base with {_over(check)} fewer dead bytes for the image of {check.subject}"
-        )
+        text = f"Choose a base with {_over(check)} fewer dead bytes for {whose}"
         return Step(text=text, place=_place(check))
     fix = accounts.fix_of(account, worst)
-    text = f"Take {_over(check)} of dead bytes off the image of {check.subject}"
+    text = f"Take {_over(check)} of dead bytes off {whose}:"
     if fix is not None:
-        return Step(text=f"{text}:", place=_place(check), fix=fix.text, fix_place=fix.place)
-    text += f": {words.storage(worst.bytes)} of layer {worst.layer + 1} are {worst.fate.value} by"
+        return Step(text=text, place=_place(check), fix=fix.text, fix_place=fix.place)
+    size = numbers.storage(worst.bytes)
+    text += f" {size} of layer {worst.layer + 1} are {worst.fate.value} by"
     return Step(text=text, quoted=image.layers[worst.killer].instruction, place=_place(check))
 
 
 def _dockerfile(report: Report, check: Check) -> Step | None:
-    """The worst remark, at its line."""
+    """Name the worst remark, at its line."""
     files = () if isinstance(report.images, Missing) else report.images.dockerfiles
-    for one in files:
-        if check.subject in (one.path, *one.services) and one.counted:
-            worst = one.counted[0]
-            return Step(
-                text=f"Mend {one.path}:",
-                place=_place(check),
-                fix=worst.text,
-                fix_place=f"{worst.path}:{worst.line}",
-            )
+    for file in files:
+        if check.subject in (file.path, *file.services) and file.counted:
+            worst = file.counted[0]
+            place = f"{worst.path}:{worst.line}"
+            text = f"Fix {file.path}:"
+            return Step(text=text, place=_place(check), fix=worst.text, fix_place=place)
     return None
 
 
-def _images_of(report: Report) -> tuple[Image, ...]:
-    return () if isinstance(report.images, Missing) else report.images.images
-
-
-def _image_of(report: Report, subject: str) -> Image | None:
-    """The image a check speaks of: of a service, or by its reference."""
-    found: Iterator[Image] = (
-        one for one in _images_of(report) if subject in (*one.services, one.reference)
-    )
+def _image_of(report: Report, check: Check) -> Image | None:
+    """Return the image a check is about: of a service, or by its reference."""
+    images = accounts.images_of(report.images)
+    found = (image for image in images if check.subject in (*image.services, image.reference))
     return next(found, None)
 
 
-def _user(image: Image) -> str:
-    return image.services[0] if image.services else image.reference
-
-
 def _place(check: Check) -> str:
-    """A default limit is written nowhere."""
+    """Return where the limit is written; a default is written nowhere."""
     return "" if check.where == "default" else check.where
 
 
 def _over(check: Check) -> str:
-    return words.check_headroom(check).removesuffix(" over")
+    return numbers.check_headroom(check).removesuffix(" over")
 
 
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {

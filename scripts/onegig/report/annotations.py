@@ -3,7 +3,7 @@
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from onegig.model.measured import Missing
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Annotation:
-    """One remark; `place` is None where no file is to blame."""
+    """A remark; `place` is None where no file is to blame."""
 
     level: str
     title: str
@@ -34,86 +34,71 @@ class Annotation:
     place: Place | None
 
 
-def annotations(report: Report, places: dict[str, Place]) -> tuple[Annotation, ...]:
-    """The worst ten of each level. `places` maps an image check's subject to its Dockerfile."""
+def annotations(report: Report, places: Mapping[str, Place]) -> tuple[Annotation, ...]:
+    """Return the worst ten of each level. `places` maps a subject to its image's Dockerfile."""
     found: dict[str, list[Annotation]] = {}
-    if report.failure is not None:
-        remark = Annotation(
-            level="error",
-            title="onegig could not answer",
-            text=report.failure.message,
-            place=parse_place(report.failure.place),
-        )
-        found["error"] = [remark]
+    for annotation in _all(report, places):
+        found.setdefault(annotation.level, []).append(annotation)
+    return tuple(one for level in found.values() for one in level[:SHOWN])
+
+
+def _all(report: Report, places: Mapping[str, Place]) -> Iterator[Annotation]:
+    failure = report.failure
+    if failure is not None:
+        place = parse_place(failure.place)
+        title = "onegig could not answer"
+        yield Annotation(level="error", title=title, text=failure.message, place=place)
     for check in view.failing(report.verdict):
-        if check.id == DOCKERFILE:
-            found.setdefault(check.state.level, []).extend(_dockerfile(report, check))
-            continue
-        level = check.state.level
-        remark = Annotation(
-            level=level,
-            title=f"{check.state}: {check.title}",
-            text=check.message,
-            place=_place(check, places),
-        )
-        found.setdefault(level, []).append(remark)
-    return tuple(one for remarks in found.values() for one in remarks[:SHOWN])
+        remarks = list(_remarks(report, check)) if check.id == DOCKERFILE else []
+        place = None if check.id == DOCKERFILE else _place(check, places)
+        title = f"{check.state}: {check.title}"
+        whole = Annotation(level=check.state.level, title=title, text=check.message, place=place)
+        yield from remarks or [whole]
 
 
-def _dockerfile(report: Report, check: Check) -> Iterator[Annotation]:
-    """The remarks that the check counts; the check itself where there are none to show."""
+def _remarks(report: Report, check: Check) -> Iterator[Annotation]:
+    """Yield the remarks about a Dockerfile that the check counts."""
     files = () if isinstance(report.images, Missing) else report.images.dockerfiles
-    own = [one for one in files if check.subject in (one.path, *one.services)]
-    remarks = [remark for one in own for remark in one.counted]
-    for remark in remarks:
-        yield Annotation(
-            level=check.state.level,
-            title=f"{check.state}: Dockerfile, {remark.rule}",
-            text=remark.text,
-            place=Place(path=remark.path, line=remark.line),
-        )
-    if not remarks:
-        yield Annotation(
-            level=check.state.level,
-            title=f"{check.state}: {check.title}",
-            text=check.message,
-            place=None,
-        )
+    for file in files:
+        for remark in file.counted if check.subject in (file.path, *file.services) else ():
+            yield Annotation(
+                level=check.state.level,
+                title=f"{check.state}: Dockerfile, {remark.rule}",
+                text=remark.text,
+                place=Place(path=remark.path, line=remark.line),
+            )
 
 
 def render(remarks: tuple[Annotation, ...]) -> str:
-    """The remarks as workflow commands, a line each."""
-    return "".join(f"{_command(one)}\n" for one in remarks)
+    """Return the remarks as workflow commands, a line each."""
+    return "".join(f"{_command(remark)}\n" for remark in remarks)
 
 
 def parse_place(text: str) -> Place | None:
-    """`budgets.yml:12` as a place; None for what names no file ("default")."""
+    """Return `budgets.yml:12` as a place; None for what names no file ("default")."""
     path, _, line = text.rpartition(":")
     if path and line.isdecimal():
         return Place(path=path, line=int(line))
     return Place(path=text) if "." in text.rpartition("/")[2] else None
 
 
-def _place(check: Check, places: dict[str, Place]) -> Place | None:
+def _place(check: Check, places: Mapping[str, Place]) -> Place | None:
     if "image" in check.id and check.subject in places:
         return places[check.subject]
     return parse_place(check.where) if check.where != "tiers.toml" else None
 
 
-def _command(one: Annotation) -> str:
-    return f"::{one.level} {','.join(_properties(one))}::{_data(plain(one.text))}"
-
-
-def _properties(one: Annotation) -> Iterator[str]:
-    if one.place is not None:
-        yield f"file={_property(plain(one.place.path))}"
-        if one.place.line:
-            yield f"line={one.place.line}"
-    yield f"title={_property(plain(one.title))}"
+def _command(remark: Annotation) -> str:
+    place = remark.place
+    properties = [f"file={_property(place.path)}"] if place else []
+    if place and place.line:
+        properties.append(f"line={place.line}")
+    properties.append(f"title={_property(remark.title)}")
+    return f"::{remark.level} {','.join(properties)}::{_data(remark.text)}"
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -15,9 +15,8 @@ from onegig.model.images import Cause, Image, ImagesReport
 from onegig.model.memory import MemoryReport, Sample
 from onegig.model.sizes import Convention
 from onegig.model.verdict import Waterfall
-from onegig.report import words
+from onegig.report import numbers
 from onegig.report.accounts import TOGETHER, Split, image_name
-from onegig.report.bars import Strip, waterfall_strips
 from onegig.text import lines, plain
 
 WIDTHS = {"wide": 720, "narrow": 328}
@@ -90,6 +89,54 @@ class Plane:
         return self.bottom - (self.bottom - self.top) * value / self.up
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strip:
+    """One bar of a waterfall, in bytes from the left edge; `kind` says how to colour it."""
+
+    label: str
+    value_bytes: int
+    start_bytes: int
+    kind: str  # "sold", "taken", "free" or "over"
+    note: str = ""
+
+    @property
+    def end_bytes(self) -> int:
+        """Return where it ends."""
+        return self.start_bytes + self.value_bytes
+
+    @property
+    def amount(self) -> str:
+        """Return its size: what is there rounded down, what is taken up."""
+        return numbers.memory(self.value_bytes, down=self.kind in ("sold", "free"))
+
+    def draw(self, whole_bytes: int, width: int) -> str:
+        """Return it at its place in `width` characters; whatever takes something shows."""
+        start = min(width - 1, round(self.start_bytes * width / whole_bytes))
+        end = round(self.end_bytes * width / whole_bytes)
+        length = max(1 if self.value_bytes else 0, end - start)
+        return " " * start + ("░" if self.kind == "free" else "█") * min(length, width - start)
+
+
+def waterfall_strips(waterfall: Waterfall) -> tuple[Strip, ...]:
+    """Return the machine as sold, what each step takes from it, and what is left or missing."""
+    sold, left = waterfall.sold_bytes, waterfall.headroom_bytes
+    strips = [Strip(label="sold", value_bytes=sold, start_bytes=0, kind="sold")]
+    taken = 0
+    for step in waterfall.steps:
+        strips.append(
+            Strip(
+                label=step.name,
+                value_bytes=step.bytes,
+                start_bytes=taken,
+                kind="taken",
+                note=step.note,
+            )
+        )
+        taken += step.bytes
+    label, kind, edge = ("over", "over", sold) if left < 0 else ("headroom", "free", taken)
+    return (*strips, Strip(label=label, value_bytes=abs(left), start_bytes=edge, kind=kind))
+
+
 @cache
 def templates() -> Environment:
     """Return the templates of pages and figures; what is put in is escaped."""
@@ -135,8 +182,7 @@ def draw_waterfall(waterfall: Waterfall, key: str) -> str:
 def _strip_piece(strip: Strip) -> Piece:
     looks = {"sold": ("none", "soft"), "free": ("free", "go"), "over": ("over", "")}
     color, outline = looks.get(strip.kind) or (_STEP_COLORS.get(strip.label, "os"), "")
-    size = abs(strip.value_bytes)
-    return Piece(start=strip.start_bytes, size=size, color=color, outline=outline)
+    return Piece(start=strip.start_bytes, size=strip.value_bytes, color=color, outline=outline)
 
 
 def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
@@ -149,7 +195,7 @@ def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
     bars = [
         Bar(
             label=name,
-            value=words.storage(shared + own),
+            value=numbers.storage(shared + own),
             pieces=(
                 Piece(start=0, size=shared, color="shared"),
                 Piece(start=shared, size=own, color="c1"),
@@ -158,7 +204,7 @@ def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
         for name, shared, own in rows
     ]
     description = ", ".join(
-        f"{name} {words.storage(shared + own)}, {words.storage(own)} its own"
+        f"{name} {numbers.storage(shared + own)}, {numbers.storage(own)} its own"
         for name, shared, own in rows
     )
     return _draw_bars(key, "Image sizes", description, bars)
@@ -167,7 +213,7 @@ def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
 def draw_causes(splits: Sequence[Split], key: str) -> str:
     """Draw a bar for each image, in pieces by cause, what is useful on the left."""
     bars = [
-        Bar(label=one.name, value=words.storage(one.size_bytes), pieces=_cause_pieces(one))
+        Bar(label=one.name, value=numbers.storage(one.size_bytes), pieces=_cause_pieces(one))
         for one in splits[:ROWS_SHOWN]
     ]
     description = "; ".join(map(_describe_causes, splits[:ROWS_SHOWN]))
@@ -185,9 +231,9 @@ def _cause_pieces(split: Split) -> tuple[Piece, ...]:
 
 
 def _describe_causes(split: Split) -> str:
-    causes = [f"{cause} {words.storage(size)}" for cause, size in split.causes.items() if size]
-    parts = ", ".join((*causes, f"dead {words.storage(split.dead_bytes)}"))
-    return f"{split.name} {words.storage(split.size_bytes)}: {parts}"
+    causes = [f"{cause} {numbers.storage(size)}" for cause, size in split.causes.items() if size]
+    parts = ", ".join((*causes, f"dead {numbers.storage(split.dead_bytes)}"))
+    return f"{split.name} {numbers.storage(split.size_bytes)}: {parts}"
 
 
 def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
@@ -218,7 +264,7 @@ def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
     ]
     if rest:
         together = tuple(sum(series[i][at] for i in rest) for at in range(len(samples)))
-        label = words.plural(len(rest), "other service")
+        label = numbers.plural(len(rest), "other service")
         bands.append(Band(label=label, color="rest", values=together))
     return tuple(bands if overhead_bytes else bands[1:])
 
@@ -235,8 +281,8 @@ def thin_out(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, key: str) -> str:
     """Draw memory over the window, stacked, with the limit."""
     seconds = [sample.offset_seconds for sample in thin_out(memory.samples)]
-    limit = words.memory(limit_bytes, down=True)
-    peaks = ", ".join(f"{band.label} {words.memory(band.peak_bytes)}" for band in bands)
+    limit = numbers.memory(limit_bytes, down=True)
+    peaks = ", ".join(f"{band.label} {numbers.memory(band.peak_bytes)}" for band in bands)
     heights = list(accumulate((band.values for band in bands), _add, initial=(0,) * len(seconds)))
     highest = max(limit_bytes, *heights[-1]) * 1.04 / Convention.MEMORY.mb
     return _draw(

@@ -1,172 +1,277 @@
-"""The answer of `onegig inspect`: every image, where its bytes go, and what to change."""
+"""The section about images: their sizes, where the bytes go, what to change, what trivy found."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
-from onegig.model.images import Dive, Duplicate, Image, ImagesReport
+from onegig.model.images import Dive, Image, ImagesReport
 from onegig.model.measured import Missing
+from onegig.model.report import Report
+from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.sizes import Convention
-from onegig.report import accounts, facts, policies, scans, words
-from onegig.report.console import figures, listed, printed, section
-from onegig.report.image_detail import detail
-from onegig.text import format_list, format_rest, plain
-
-FIXES_SHOWN, DUPLICATES_SHOWN, PLACES_SHOWN, REMARKS_SHOWN = 10, 5, 2, 20
-WORTH_BYTES = 100_000  # of copies
-_IMAGES = ("size", "own", "pull", "dead", "dive", "wasted", "bloat", "eliminable")
-_LEGEND = (
-    "pull: compressed; dead: what no container can reach, exactly; dive and wasted: dive's "
-    "efficiency and wasted bytes; bloat: size over application and its packages"
+from onegig.model.state import State
+from onegig.report import accounts, comparison, numbers
+from onegig.report.advice import steps
+from onegig.report.figures import ROWS_SHOWN, cause_legend, draw_causes, draw_sizes
+from onegig.report.layout import (
+    Room,
+    Row,
+    Table,
+    bullets,
+    folded,
+    md_table,
+    paragraphs,
+    prose,
+    section,
+    titled,
 )
+from onegig.text import code, markdown, plain
+
+FIXES_SHOWN = 3  # in a comment
+LEGEND = "Dead: what no container can reach. Bloat: size over application and runtime dependencies."
+_WORST_FIRST = tuple(Severity)[::-1]
+_NOUNS = {
+    FindingKind.VULNERABILITY: ("vulnerability", "vulnerabilities"),
+    FindingKind.SECRET: ("secret", "secrets"),
+    FindingKind.MISCONFIGURATION: ("misconfiguration", "misconfigurations"),
+}
 
 
-def render_images(report: ImagesReport, width: int = 80) -> str:
-    """Tables of images, largest first, and what would make them smaller, as text."""
-    images = sorted(report.images, key=lambda one: (-one.size_bytes, one.reference))
-    parts: list[RenderableType] = [
-        section(_title(images), _images(images, width - 2)),
-        *_causes(report, width - 2),
-        *_fixes(report),
-        *_told("dive and the account disagree", accounts.remarks(report)),
-    ]
-    if len(images) == 1:
-        parts += detail(images[0], width)
-    parts += [*_duplicates(report), *_scans(report), *_dockerfiles(report), *_missing(report)]
-    return printed(parts, width=width)
+def terminal(report: Report, width: int) -> list[RenderableType]:
+    """Return sizes, what could go and the fix that saves most, and what trivy found."""
+    images = report.images
+    if isinstance(images, Missing):
+        return [section("Images", Text(plain(numbers.missing(images))))]
+    eliminable = accounts.eliminable_line(images)
+    if eliminable:
+        fixes = accounts.advice(images)[:1]
+        how = "".join(
+            f": {fix.saving}: {fix.text} ({numbers.joined(fix.place, fix.whose)})" for fix in fixes
+        )
+        eliminable += f"; `onegig inspect` has more{how}"
+    gaps = (sentence.line for sentence in accounts.not_accounted(images))
+    lines = (sizes_line(images), eliminable, *gaps, f"trivy: {trivy_line(images)}")
+    return [section("Images", *(Text(plain(line)) for line in lines if line))]
 
 
-def _title(images: Sequence[Image]) -> str:
-    if len(images) == 1:
-        return f"{plain(images[0].reference)} (MB)"
-    return f"{words.plural(len(images), 'image')} (MB)"
+def comment(report: Report, room: Room) -> str:
+    """Return what can be eliminated where it matters, the rest folded."""
+    images = report.images
+    if isinstance(images, Missing):
+        missing = f"Images: {markdown(numbers.missing(images))}"
+        return "" if isinstance(report.memory, Missing) else missing
+    eliminable, fixes = accounts.eliminable_line(images), _comment_fixes(report)
+    parts = (f"**{markdown(eliminable)}**", bullets(fixes, len(fixes))) if eliminable else ()
+    return paragraphs(*parts, _comment_details(images, room))
 
 
-def _images(images: Sequence[Image], width: int) -> RenderableType:
-    return Group(
-        _table("image", _IMAGES, [(_name(one), _figures(one)) for one in images], width),
-        Text(_LEGEND, "dim"),
+def _comment_fixes(report: Report) -> list[str]:
+    """Return the worst fixes; those of "What to do" are not repeated."""
+    known = {step.fix for step in steps(report)}
+    return [
+        f"{fix.saving}: {prose(fix.text)} "
+        f"({', '.join(filter(None, (fix.place and code(fix.place), markdown(fix.whose))))})"
+        for fix in accounts.advice(report.images)
+        if fix.saved_bytes >= comparison.VISIBLE and fix.text not in known
+    ][:FIXES_SHOWN]
+
+
+def _comment_details(images: ImagesReport, room: Room) -> str:
+    """Return bytes by cause, what can lose most first, and what dive and trivy say."""
+    line = markdown(sizes_line(images))
+    found = sorted(accounts.splits(images), key=lambda split: -split.eliminable_bytes)
+    if not room.images:
+        return line
+    shown = found[: room.images]
+    together = accounts.on_disk(images) if len(found) > 1 else None
+    left = len(found) - len(shown)
+    sentences = (
+        ("dive and the account disagree", accounts.dive_remarks(images)),
+        ("What trivy found", trivy_sentences(images)),
+        ("Not accounted for", accounts.not_accounted(images)),
+    )
+    lists = (
+        titled(title, bullets([markdown(one.line) for one in group], FIXES_SHOWN))
+        for title, group in sentences
+    )
+    body = paragraphs(
+        line,
+        md_table(accounts.causes_table(shown, together)) if found else "",
+        f"_The full report has {numbers.plural(left, 'image')} more._" if left else "",
+        LEGEND if found else "",
+        *lists,
+    )
+    return folded("Where the images' bytes go, in MB", body)
+
+
+def page(report: Report) -> Mapping[str, object]:
+    """Return what the page's template shows."""
+    images = report.images
+    values: dict[str, object] = {"images": None}
+    if isinstance(images, Missing):
+        return values | {"missing": numbers.missing(images)}
+    rows, splits = _order(report), accounts.splits(images)
+    together = accounts.on_disk(images) if len(splits) > 1 else None
+    values |= {
+        "images": images,
+        "sizes_line": sizes_line(images),
+        "sizes": draw_sizes(images, rows, "images") if rows else "",
+        "sizes_table": _sizes_table(rows),
+        "count": len(rows),
+        "shown": ROWS_SHOWN,
+        "not_accounted": accounts.not_accounted(images),
+        "eliminable": accounts.eliminable_line(images),
+        "causes": draw_causes(splits, "causes") if splits else "",
+        "causes_count": len(splits),
+        "causes_table": accounts.causes_table(splits, together),
+        "causes_legend": cause_legend((together,) if together else splits),
+        "legend": LEGEND,
+        "advice": accounts.advice(images),
+        "dive_remarks": accounts.dive_remarks(images),
+        "trivy": trivy_sentences(images),
+    }
+    return values
+
+
+def _order(report: Report) -> tuple[Image, ...]:
+    """Return every image, failing ones first, then the largest."""
+    ranks: dict[str, int] = {}
+    for check in report.verdict.checks:
+        if "image" in check.id:
+            ranks[check.subject] = max(ranks.get(check.subject, 0), check.state.rank)
+
+    def rank(image: Image) -> int:
+        return max(ranks.get(name, State.GO.rank) for name in (image.reference, *image.services))
+
+    return tuple(sorted(accounts.images_of(report.images), key=lambda image: -rank(image)))
+
+
+def _sizes_table(images: Sequence[Image]) -> Table:
+    heads = ("image", "size", "own", "shared", "compressed", "layers", "efficiency", "wasted")
+    rows = []
+    for image in images:
+        sizes = image.size_bytes, image.own_bytes, image.shared_bytes, image.compressed_bytes
+        cells = (*map(megabytes, sizes), str(len(image.layers)), *dive_cells(image))
+        rows.append(Row(name=image.reference, cells=cells))
+    return Table(heads=heads, rows=tuple(rows))
+
+
+def megabytes(value_bytes: int | Missing) -> str:
+    """Return bytes on disk for a column of MB."""
+    return numbers.tenths(value_bytes, Convention.STORAGE)
+
+
+def dive_cells(image: Image) -> tuple[str, str]:
+    """Return dive's efficiency and wasted bytes; dashes where it was not run."""
+    if not isinstance(image.dive, Dive):
+        return numbers.DASH, numbers.DASH
+    return numbers.percent(image.dive.efficiency, down=True), megabytes(image.dive.wasted_bytes)
+
+
+def sizes_line(images: ImagesReport) -> str:
+    """Return the sizes of all images in one line."""
+    return numbers.joined(
+        numbers.plural(len(images.images), "image"),
+        f"{numbers.storage(images.disk_bytes)} on disk, shared layers counted once",
+        f"{numbers.storage(images.total_bytes)} added up",
     )
 
 
-def _figures(image: Image) -> tuple[str, ...]:
-    dive, account = image.dive, image.accounting
-    one = None if isinstance(account, Missing) else accounts.split(image, account)
-    opinion = (words.DASH, words.DASH)
-    if isinstance(dive, Dive):
-        opinion = words.percent(dive.efficiency, down=True), _mb(dive.wasted_bytes)
-    return (
-        _mb(image.size_bytes),
-        _mb(image.own_bytes),
-        _mb(image.compressed_bytes),
-        _mb(one.dead_bytes) if one else words.DASH,
-        *opinion,
-        accounts.bloat_factor(one) if one else words.DASH,
-        _mb(one.eliminable_bytes) if one else words.DASH,
+def trivy_sentences(report: ImagesReport) -> tuple[accounts.Sentence, ...]:
+    """Return what trivy found, the worst first, with the images that each sentence is about."""
+    return accounts.grouped(sorted(report.images, key=_worst), lambda image: scan_text(image.scan))
+
+
+def trivy_line(report: ImagesReport) -> str:
+    """Return what trivy found in all images together."""
+    scans = [image.scan for image in report.images]
+    done = [scan for scan in scans if isinstance(scan, Scan)]
+    if not done:
+        return "; ".join(
+            dict.fromkeys(_reason(scan) for scan in scans if isinstance(scan, Missing))
+        )
+    missing = len(scans) - len(done)
+    unclear = {group.kind for scan in done for group in scan.nameless if not group.package}
+    return numbers.joined(
+        describe_counts(_distinct(done), unclear) or _nothing(done),
+        f"not scanned: {numbers.plural(missing, 'image')}" if missing else "",
+        *dict.fromkeys(text for scan in done for text in _databases(scan)),
     )
 
 
-def _causes(report: ImagesReport, width: int) -> list[RenderableType]:
-    """By cause, columns without any bytes left out."""
-    found = accounts.splits(report)
-    if not found:
-        return []
-    shown = accounts.causes_of(found)
-    heads = [*(accounts.SHORT[cause] for cause in shown), "dead"]
-    together = accounts.on_disk(report) if len(found) > 1 else None
-    rows = [
-        (one.name, (*(_mb(one.causes[cause]) for cause in shown), _mb(one.dead_bytes)))
-        for one in (*found, *((together,) if together else ()))
-    ]
-    parts: list[RenderableType] = [_table("image", heads, rows, width)]
-    if len(report.images) > 1:
-        parts.append(Text(facts.images_line(report)))
-    return [section("Where the bytes go (MB)", Group(*parts))]
+def scan_text(scan: Scan | Missing) -> str:
+    """Return "2 critical and 5 high vulnerabilities · 1 high secret · database of 2026-11-23"."""
+    if isinstance(scan, Missing):
+        return _reason(scan)
+    left_out = sum(group.count for group in scan.nameless)
+    return numbers.joined(
+        describe_counts(scan.findings) or _nothing((scan,)),
+        f"{left_out:,} of them not listed" if left_out else "",
+        *_databases(scan),
+    )
 
 
-def _fixes(report: ImagesReport) -> list[RenderableType]:
-    """What to change, what saves most first."""
-    found = accounts.advice(report)
-    if not found:
-        return []
-    several = len(report.images) > 1
-    rows = [(Text("-"), _fix(one, several=several)) for one in found[:FIXES_SHOWN]]
-    total = words.storage(accounts.eliminable_bytes(report))
-    return [section(f"What to change: {total} can go", listed(_cut(rows, len(found))))]
+def describe_counts(findings: Iterable[Finding], at_least: Collection[FindingKind] = ()) -> str:
+    """Return how many of each kind and severity; "" for none. Of some kinds there may be more."""
+    found: Counter[tuple[FindingKind, Severity]] = Counter()
+    for finding in findings:
+        found[finding.kind, finding.severity] += finding.count
+    parts = []
+    for kind, nouns in _NOUNS.items():
+        severities = {severity: found[kind, severity] for severity in _WORST_FIRST}
+        total = sum(severities.values())
+        counts = ", ".join(f"{n:,} {severity.lower()}" for severity, n in severities.items() if n)
+        least = "at least " if kind in at_least else ""
+        parts.append(f"{least}{counts} {nouns[total > 1]}" if total else "")
+    return numbers.joined(*parts)
 
 
-def _fix(one: accounts.Advice, *, several: bool) -> Text:
-    text = Text(f"{one.saving}: {plain(one.text)}")
-    where = words.joined(plain(one.place), plain(one.whose) if several else "")
-    return text.append(f" ({where})", "dim") if where else text
+def _distinct(scans: Sequence[Scan]) -> Iterator[Finding]:
+    """Yield the findings of all images, each once.
+
+    Of a kind of which some were left out there are as many as the image has that has most, for
+    each package: whoever has the same has the same vulnerabilities in it.
+    """
+    by_number = {group.kind for scan in scans for group in scan.nameless}
+    yield from {f: None for scan in scans for f in scan.findings if f.kind not in by_number}
+    most: Counter[Finding] = Counter()
+    for scan in scans:
+        counts: Counter[Finding] = Counter()
+        for finding in scan.findings:
+            if finding.kind in by_number:
+                counts[replace(finding.nameless, count=0)] += finding.count
+        most |= counts
+    yield from (replace(group, count=count) for group, count in most.items())
 
 
-def _told(title: str, found: Sequence[accounts.Told]) -> list[RenderableType]:
-    rows = [(Text("-"), Text(plain(one.line))) for one in found[:FIXES_SHOWN]]
-    return [section(title, listed(_cut(rows, len(found))))] if rows else []
+def _nothing(scans: Sequence[Scan]) -> str:
+    """Return "no findings" only where all was looked for that could be found."""
+    databases = [database for scan in scans for database in (scan.database, scan.java_database)]
+    return "" if any(isinstance(one, Missing) for one in databases) else "no findings"
 
 
-def _duplicates(report: ImagesReport) -> list[RenderableType]:
-    """Contents that are there several times, unless that is next to nothing."""
-    found = [one for one in report.duplicates if one.wasted_bytes >= WORTH_BYTES]
-    alone = f"{report.images[0].reference}: " if len(report.images) == 1 else ""
-    rows = [(Text("-"), Text(_duplicate(one, alone))) for one in found[:DUPLICATES_SHOWN]]
-    total = words.storage(sum(one.wasted_bytes for one in found))
-    title = f"Held more than once: {total} of copies"
-    shown = _cut(rows, len(found))
-    if report.duplicates_remark:
-        shown.append((Text("…"), Text(plain(report.duplicates_remark), "dim")))
-    return [section(title, listed(shown))] if shown else []
+def _databases(scan: Scan) -> Iterator[str]:
+    """Yield how old the database is, and what could not be looked up."""
+    if isinstance(scan.database, Missing):
+        yield f"vulnerabilities not scanned: {scan.database.reason}"
+    else:
+        yield f"database of {scan.database[:10]}"
+    if isinstance(scan.java_database, Missing):
+        yield f"Java archives not scanned: {scan.java_database.reason}"
 
 
-def _duplicate(one: Duplicate, alone: str) -> str:
-    """`alone`: how each place begins that is of the only image."""
-    shown = [place.removeprefix(alone) for place in one.places[:PLACES_SHOWN]]
-    places = format_list(tuple(map(plain, shown)), PLACES_SHOWN, rest=one.copies - len(shown))
-    size = words.storage(one.wasted_bytes)
-    return f"{size}: {one.copies:,} copies of {words.storage(one.bytes)}: {places}"
+def _reason(missing: Missing) -> str:
+    """Return "not scanned: no database"; a reason that says so itself stands alone."""
+    reason = missing.reason
+    return reason if reason.startswith("not scanned") else f"not scanned: {reason}"
 
 
-def _scans(report: ImagesReport) -> list[RenderableType]:
-    return _told("What trivy found", scans.told(report))
-
-
-def _dockerfiles(report: ImagesReport) -> list[RenderableType]:
-    rows = [(Text("-"), Text(plain(line))) for line in policies.told(report)]
-    shown = _cut(rows[:REMARKS_SHOWN], len(rows))
-    return [section("Dockerfiles", listed(shown))] if rows else []
-
-
-def _missing(report: ImagesReport) -> list[RenderableType]:
-    """What could not be told, with its reason."""
-    dives = [
-        accounts.Told(images=(_name(one),), text=f"dive: {one.dive.reason}")
-        for one in report.images
-        if isinstance(one.dive, Missing)
-    ]
-    return _told("Not told", (*accounts.not_accounted(report), *dives))
-
-
-def _cut(rows: list[tuple[Text, Text]], count: int) -> list[tuple[Text, Text]]:
-    rest = count - len(rows)
-    return [*rows, (Text("…"), Text(format_rest(rest), "dim"))] if rest > 0 else rows
-
-
-def _table(
-    names: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], width: int
-) -> Table:
-    columns = zip(heads, *(cells for _, cells in rows), strict=True)
-    room = width - sum(max(map(len, column)) + 2 for column in columns)
-    table = figures(heads, names=names, most=max(10, room - 2))
-    for name, cells in rows:
-        table.add_row(plain(name), *cells)
-    return table
-
-
-_name: Callable[[Image], str] = accounts.image_name
-
-
-def _mb(value: int | Missing) -> str:
-    return words.tenths(value, Convention.STORAGE)
+def _worst(image: Image) -> tuple[int, str]:
+    """Order the most severe first, images that were not scanned before those without findings."""
+    if isinstance(image.scan, Missing):
+        return len(_WORST_FIRST), image.reference
+    ranks = (_WORST_FIRST.index(finding.severity) for finding in image.scan.findings)
+    return min(ranks, default=len(_WORST_FIRST) + 1), image.reference

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from onegig.model.sizes import mb_down, mb_up
 from onegig.model.verdict import Baseline
-from onegig.report import words
+from onegig.report import numbers
 from onegig.report.figures import Plane, round_ticks, templates
 from onegig.text import plain
 
@@ -49,12 +49,13 @@ def render(history: Sequence[Baseline]) -> str:
 def _describe(history: Sequence[Baseline], points: Mapping[int, int]) -> str:
     """Say what the figure shows, for those who cannot see it."""
     if not points:
-        return f"{words.plural(len(history), 'commit')}, none measured yet"
+        return f"{numbers.plural(len(history), 'commit')}, none measured yet"
     last = history[max(points)]
+    limit = numbers.memory(last.limit_bytes, down=True)
     missing = len(history) - len(points)
-    return words.joined(
-        f"{points[max(points)]:,} MB of {words.memory(last.limit_bytes, down=True)} at {_at(last)}",
-        f"{words.plural(len(history), 'commit')} from {_at(history[0])} to {_at(history[-1])}",
+    return numbers.joined(
+        f"{points[max(points)]:,} MB of {limit} at {_at(last)}",
+        f"{numbers.plural(len(history), 'commit')} from {_at(history[0])} to {_at(history[-1])}",
         f"lowest {min(points.values()):,} MB, highest {max(points.values()):,} MB",
         f"{missing} not measured" if missing else "",
     )
@@ -73,8 +74,8 @@ def _drawing(
         (plane.x(at + side), plane.y(limit)) for at, limit in enumerate(limits) for side in (0, 1)
     ]
     return {
-        "metric": words.METRICS.get(newest.metric, plain(newest.metric, 12)),
-        "limit": words.memory(newest.limit_bytes, down=True),
+        "metric": numbers.METRICS.get(newest.metric, plain(newest.metric, 12)),
+        "limit": numbers.memory(newest.limit_bytes, down=True),
         "steps": steps,
         "lines": [[places[at] for at in run] for run in runs],
         "over": [places[at] for at in points if at in over],

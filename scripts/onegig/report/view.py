@@ -1,23 +1,22 @@
-"""What the renderers show, picked and ordered once: failures and the largest first."""
+"""What every renderer shows of a verdict, picked and ordered once: failures first."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onegig.model.images import Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.verdict import Check, Verdict
-from onegig.report import changes, words
-from onegig.text import format_rest
+from onegig.report import comparison, numbers
+from onegig.report.layout import Row, Table
+from onegig.text import format_rest, plain
 
-COMPOSE_MARK = "*"
-COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
 ALIKE = 3  # warnings of one kind that are listed
+NOT_BLOCKING = "does not block"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
-_SUMMARY = (  # one row each, in this order; of many subjects the one with the least room
+_LIMITS = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
     "memory.rss",
     "memory.boot",
@@ -39,34 +38,10 @@ _SUMMARY = (  # one row each, in this order; of many subjects the one with the l
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ServiceRow:
-    """One service with everything known about it; `state` is the worst of its checks."""
-
-    name: str
-    state: State
-    memory: ServiceMemory | None
-    image: Image | None
-    memory_limit_bytes: int | None
-    image_limit_bytes: int | None
-
-    @property
-    def cost(self) -> int:
-        """Bytes for ordering and bars; 0 when memory was not measured."""
-        return self.memory.cost_bytes if self.memory else 0
-
-    @property
-    def limit(self) -> str:
-        """The limit in MB; marked where it is the compose file's, not one of budgets.yml."""
-        if self.memory_limit_bytes is None and self.memory and self.memory.limit_bytes:
-            return words.tenths(self.memory.limit_bytes, down=True) + COMPOSE_MARK
-        return words.tenths(self.memory_limit_bytes, down=True)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """A failing check with its place; `more` of its kind are left out after it.
 
-    `remark` says why it is let pass or that it is not new.
+    `remark` says why it is waived, that it is not new, or that it does not block.
     """
 
     check: Check
@@ -76,35 +51,22 @@ class Problem:
 
     @property
     def message(self) -> str:
-        """What is so; that it is waived is said by the remark, in full."""
+        """Return the check's message; that it is waived is in the remark, in full."""
         return _WAIVED.sub("", self.check.message) if self.check.waived else self.check.message
 
     @property
     def place(self) -> str:
-        """Where the limit comes from; empty where that explains nothing."""
-        return "" if isinstance(self.check.value, Missing) else place(self.check)
+        """Return where the limit comes from; "" where that explains nothing."""
+        return "" if isinstance(self.check.value, Missing) else limit_place(self.check)
 
     @property
     def rest(self) -> str:
-        """What is said of those left out."""
+        """Return how many are left out."""
         return f" … {format_rest(self.more)} like it" if self.more else ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SummaryRow:
-    """One line of the small table: the check with the least room among `count` of its kind."""
-
-    check: Check
-    count: int
-
-    @property
-    def several(self) -> bool:
-        """Whether the check stands for others of its kind."""
-        return self.count > 1
-
-
 def failing(verdict: Verdict) -> tuple[Check, ...]:
-    """Checks that did not pass: worst state first, kinds in the judge's order, least room first.
+    """Return checks that did not pass: the worst state first, then by kind, least room first.
 
     Of checks with the same message only the first is kept.
     """
@@ -115,159 +77,154 @@ def failing(verdict: Verdict) -> tuple[Check, ...]:
 
 
 def problems(report: Report) -> tuple[Problem, ...]:
-    """Failing checks as they are listed: every failure, of other kinds the worst few.
+    """Return failing checks as they are listed: every failure, of other kinds the worst few.
 
     Those that the baseline had, too, come after the others of their state.
     """
-    old = changes.inherited(report)
+    old = comparison.inherited(report)
     kinds: dict[tuple[int, bool, str], list[Check]] = {}
     for check in failing(report.verdict):
         known = (check.id, check.subject) in old
         kinds.setdefault((-check.state.rank, known, check.id), []).append(check)
     found: list[Problem] = []
     for (rank, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
-        listed = rank == -State.NO_GO.rank or len(checks) <= ALIKE + 1
-        shown = len(checks) if listed else ALIKE
-        why = f"inherited: {changes.branch(report)} fails it, too" if known else ""
+        are_all_listed = rank == -State.NO_GO.rank or len(checks) <= ALIKE + 1
+        shown = len(checks) if are_all_listed else ALIKE
+        why = f"inherited: {comparison.branch(report)} fails it, too" if known else ""
         found += [
-            Problem(check=one, inherited=known, remark=_remark(one, why)) for one in checks[:shown]
+            Problem(check=check, inherited=known, remark=_remark(check, why))
+            for check in checks[:shown]
         ]
-        if checks[shown:]:
-            found[-1] = replace(found[-1], more=len(checks) - shown)
+        found[-1] = replace(found[-1], more=len(checks) - shown)
     return tuple(found)
 
 
 def _remark(check: Check, inherited: str) -> str:
     waived = f"waived {check.waived}" if check.waived else ""
-    return "; ".join(filter(None, (waived, inherited)))
+    return "; ".join(filter(None, (waived, inherited, "" if check.blocking else NOT_BLOCKING)))
 
 
 def failing_title(checks: Sequence[Check]) -> str:
-    """The heading over failing checks: a gap is not a fault."""
+    """Return the heading over failing checks: a gap is not a fault."""
     gaps = all(check.state is State.INCOMPLETE for check in checks)
     return "Not measured" if gaps else "What is wrong"
 
 
 def incomplete_reasons(report: Report) -> tuple[str, ...]:
-    """Why parts are missing, each reason once, those a failing check tells already left out."""
+    """Return why parts are missing, each reason once, without those that a failing check has."""
     memory = report.memory.incomplete if isinstance(report.memory, MemoryReport) else ()
-    told = {check.message for check in failing(report.verdict)}
+    known = {check.message for check in failing(report.verdict)}
     reasons = dict.fromkeys((*report.verdict.incomplete, *memory))
-    return tuple(reason for reason in reasons if reason not in told)
-
-
-def summary(verdict: Verdict) -> tuple[SummaryRow, ...]:
-    """The small table: the totals, and of each kind of check the worst."""
-    rows = []
-    for kind in _SUMMARY:
-        checks = [check for check in verdict.checks if check.id == kind]
-        if checks:
-            rows.append(SummaryRow(check=min(checks, key=_room), count=len(checks)))
-    return tuple(rows)
-
-
-def service_rows(report: Report) -> tuple[ServiceRow, ...]:
-    """Every service of the stack: failing ones first, then the largest."""
-    measured = report.memory.services if isinstance(report.memory, MemoryReport) else ()
-    memory = {service.name: service for service in measured}
-    images = images_by_service(report.images)
-    checks: dict[str, list[Check]] = {}
-    for check in report.verdict.checks:
-        checks.setdefault(check.subject, []).append(check)
-    rows = [
-        _row(name, memory.get(name), images.get(name), _checks_of(name, images.get(name), checks))
-        for name in dict.fromkeys((*memory, *images))
-    ]
-    return tuple(sorted(rows, key=lambda row: (-row.state.rank, -row.cost, row.name)))
-
-
-def compose_limit_note(rows: Sequence[ServiceRow]) -> str:
-    """Explain the mark of limits that stand in the compose file; "" where there is none."""
-    return COMPOSE_LIMIT if any(row.limit.endswith(COMPOSE_MARK) for row in rows) else ""
+    return tuple(reason for reason in reasons if reason not in known)
 
 
 def failed_with_log(report: Report) -> tuple[ServiceMemory, ...]:
-    """Services whose last log lines were kept because they failed."""
+    """Return services whose last log lines were kept because they failed."""
     services = report.memory.services if isinstance(report.memory, MemoryReport) else ()
     return tuple(service for service in services if service.log_tail.strip())
 
 
-def images_by_service(images: ImagesReport | Missing) -> dict[str, Image]:
-    """Each service's image."""
-    if isinstance(images, Missing):
-        return {}
-    return {service: image for image in images.images for service in image.services}
+def limits(report: Report) -> Table:
+    """Return the totals, and of each kind of check the worst: now, against the branch, limit."""
+    heads, deltas = ["", "now", "limit", "headroom"], comparison.deltas(report)
+    is_compared = comparison.comparison(report) is not None
+    if is_compared:
+        heads.insert(2, f"vs {plain(comparison.branch(report), 24)}")
+    rows = []
+    for kind in _LIMITS:
+        checks = [check for check in report.verdict.checks if check.id == kind]
+        if not checks:
+            continue
+        worst = min(checks, key=_room)
+        cells = list(_cells(worst))
+        if is_compared:
+            cells.insert(1, comparison.check_cell(worst, deltas))
+        name = f"{worst.title} (worst of {len(checks)})" if len(checks) > 1 else worst.title
+        rows.append(_row(worst, name, cells))
+    return Table(heads=tuple(heads), rows=tuple(rows))
 
 
-def image_rows(report: Report) -> tuple[Image, ...]:
-    """Every image, failing ones first, then the largest."""
-    if isinstance(report.images, Missing):
-        return ()
-    worst = dict.fromkeys(_subjects(report.images), State.GO.rank)
-    for check in report.verdict.checks:
-        if "image" in check.id and check.subject in worst:
-            worst[check.subject] = max(worst[check.subject], check.state.rank)
-
-    def key(image: Image) -> tuple[int, int, str]:
-        rank = max(worst[name] for name in (image.reference, *image.services))
-        return -rank, -image.size_bytes, image.reference
-
-    return tuple(sorted(report.images.images, key=key))
+def checks_table(verdict: Verdict) -> Table:
+    """Return every check with its limit, and where that is set."""
+    heads = ("check", "now", "limit", "headroom", "set in")
+    rows = (
+        _row(check, check.title, (*_cells(check), limit_place(check))) for check in verdict.checks
+    )
+    return Table(heads=heads, rows=tuple(rows), texts=1)
 
 
-def summary_title(row: SummaryRow) -> str:
-    """The check's title; where it stands for several, which one and of how many."""
-    check = row.check
-    return f"{check.title} (worst of {row.count})" if row.several else check.title
+def _row(check: Check, name: str, cells: Sequence[str]) -> Row:
+    """Return a check's row; a mere fact, which has no limit to keep to, gets no mark."""
+    is_fact = check.limit is None and check.state is State.GO
+    if check.state is not State.GO and not check.blocking:
+        name = f"{name}, {NOT_BLOCKING}"
+    return Row(name=name, cells=tuple(cells), state=None if is_fact else check.state)
 
 
-def is_fact(check: Check) -> bool:
-    """Tell whether a check has no limit to keep to, so that no mark belongs to it."""
-    return check.limit is None and check.state is State.GO
+def _cells(check: Check) -> tuple[str, str, str]:
+    missing = isinstance(check.value, Missing)
+    value = "not measured" if missing else numbers.check_value(check)
+    return value, numbers.check_limit(check), numbers.check_headroom(check)
 
 
-def place(check: Check) -> str:
-    """Where the limit comes from; empty where the check has none."""
+def limit_place(check: Check) -> str:
+    """Return where the limit comes from; "" where the check has none."""
     return "default limit" if check.where == "default" else check.where
 
 
-def _row(
-    name: str, memory: ServiceMemory | None, image: Image | None, checks: list[Check]
-) -> ServiceRow:
-    def limit(kind: str) -> int | None:
-        found = (check.limit for check in checks if check.id == kind)
-        value = next(found, None)
-        return None if value is None else int(value)
-
-    return ServiceRow(
-        name=name,
-        state=max(filter(None, map(_mark, checks)), key=lambda state: state.rank, default=State.GO),
-        memory=memory,
-        image=image,
-        memory_limit_bytes=limit("service.memory"),
-        image_limit_bytes=limit("service.image"),
-    )
-
-
-def _mark(check: Check) -> State | None:
-    """The state a service is marked with; mere warnings about its image are told elsewhere."""
-    mild = check.state is State.WARN and not check.id.startswith("service.")
-    return None if mild else check.state
-
-
-def _checks_of(name: str, image: Image | None, checks: Mapping[str, list[Check]]) -> list[Check]:
-    own = checks.get(name, [])
-    return own + checks.get(image.reference, []) if image and image.reference != name else own
-
-
-def _subjects(images: ImagesReport) -> set[str]:
-    return {name for image in images.images for name in (image.reference, *image.services)}
-
-
 def _room(check: Check) -> tuple[int, float]:
-    """Orders checks of a kind: where there is no limit, the larger has less room."""
+    """Order checks of a kind: where there is no limit, the larger has less room."""
     room, limit, value = check.headroom, check.limit, check.value
     if limit is None and isinstance(value, (int, float)):
         return -check.state.rank, -value if check.at_most else value
     share = room / limit if room is not None and limit else 0.0
     return -check.state.rank, share
+
+
+def facts(report: Report) -> tuple[str, ...]:
+    """Return what was measured and compared, and how the headline was come by."""
+    sha = report.review.head_sha if report.review else report.commit
+    time = f"{report.created[:16].replace('T', ' ')} UTC"
+    heading = numbers.joined(report.stack, f"commit {sha[:10]}" if sha else "", time)
+    compared = comparison.compared_line(report), comparison.differences_line(report)
+    return tuple(filter(None, (heading, *compared, _total_line(report))))
+
+
+def _total_line(report: Report) -> str:
+    """Return how the headline was come by, with its range over all windows."""
+    verdict, memory = report.verdict, report.memory
+    if isinstance(verdict.total_bytes, Missing) or not isinstance(memory, MemoryReport):
+        return ""
+    window, spread = memory.window, ""
+    if not isinstance(verdict.spread_bytes, Missing):
+        low, high = map(numbers.memory, verdict.spread_bytes)
+        spread = f" ({low.removesuffix(' MB')} to {high})"
+    rss = next((check.value for check in verdict.checks if check.id == "memory.rss"), None)
+    several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
+    metric = numbers.METRICS.get(verdict.metric, verdict.metric)
+    return numbers.joined(
+        f"{metric} at the peak of {several}{numbers.seconds(window.seconds)}{spread}",
+        f"{numbers.memory(int(rss))} by total RSS" if isinstance(rss, (int, float)) else "",
+        f"{numbers.plural(window.samples, 'sample')} at {window.hz:g} Hz",
+        f"load: {window.load}" if window.load else "no load",
+    )
+
+
+def environment_line(report: Report) -> str:
+    """Return where the numbers come from; "" when nothing was measured."""
+    known = next((r for r in (report.memory, report.images) if not isinstance(r, Missing)), None)
+    if known is None:
+        return ""
+    env = known.environment
+    box = report.memory.box.mode if isinstance(report.memory, MemoryReport) else ""
+    return numbers.joined(
+        env.runner if env.runner != "local" else "local machine",
+        env.os,
+        f"kernel {env.kernel} {env.architecture}",
+        f"{numbers.plural(env.cpus, 'CPU')}, {numbers.memory(env.memory_bytes, down=True)}",
+        f"Docker {env.engine_version} ({env.storage_driver})",
+        f"cgroup v{env.cgroup_version} ({env.cgroup_driver})",
+        f"box: {box}" if box else "",
+        f"base images: {env.bases}",
+        f"onegig {env.onegig_version}",
+    )

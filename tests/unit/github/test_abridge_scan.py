@@ -20,7 +20,7 @@ from onegig.model.measured import Missing, Skipped
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Contents
-from onegig.report import scans
+from onegig.report.images import describe_counts, scan_text, trivy_line
 
 TODAY = date(2026, 11, 23)
 VULNERABILITY = FindingKind.VULNERABILITY
@@ -157,7 +157,7 @@ def test_what_decides_stays_longest(
         (weights.get(one, uncounted) for one in gone), default=uncounted
     )
     assert count_findings(scan.findings) == len(found)
-    assert scans.counts(scan.findings) == scans.counts(found)
+    assert describe_counts(scan.findings) == describe_counts(found)
 
 
 def _pairs(
@@ -199,7 +199,7 @@ def test_what_is_left_out_is_told_by_package_severity_and_fix() -> None:
         _nameless(Severity.CRITICAL, "", fixed=False),
         _nameless(Severity.LOW, ""),
     )
-    assert scans.summary(scan) == (
+    assert scan_text(scan) == (
         "1 critical, 1 high, 3 medium, 1 low vulnerabilities · 4 of them not listed · "
         "database of 2026-11-23"
     )
@@ -230,11 +230,11 @@ def test_findings_of_all_images_are_each_counted_once_whatever_is_listed() -> No
     one, another = make_scan(*found), make_scan(*found[:4])
     images = [replace(image, scan=one) for image in report.images]
     images[2] = replace(images[2], scan=another)
-    whole = scans.line(replace(report, images=tuple(images)))
+    whole = trivy_line(replace(report, images=tuple(images)))
     assert whole.startswith("9 high vulnerabilities · 1 high secret · ")
     for most in (1, 3, 5):
         images[0] = replace(images[0], scan=shorten_scan(one, most, {}))
-        told = scans.line(replace(report, images=tuple(images)))
+        told = trivy_line(replace(report, images=tuple(images)))
         assert told.replace("at least ", "") == whole
         assert ("at least" in told) == (most < 9)  # of packages that are not told
 

@@ -13,7 +13,7 @@ from onegig.model.measured import Missing, Unknown
 from onegig.model.state import State
 from onegig.report.advice import steps
 from onegig.report.annotations import annotations, render
-from onegig.report.images import render_images
+from onegig.report.inspection import render_images
 
 MEMORY = make_memory([make_service("web", 10)])
 NOT_LINTED = Unknown(reason="not linted: hadolint is not installed")

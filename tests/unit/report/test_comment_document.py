@@ -14,8 +14,8 @@ from onegig.model.measured import Skipped, Unknown
 from onegig.model.report import Change, Comparison, LimitChange, Report
 from onegig.model.state import State
 from onegig.model.verdict import Unit
-from onegig.report import html, markdown, terminal
-from onegig.report.words import DASH, MINUS
+from onegig.report import comment, html, terminal
+from onegig.report.numbers import DASH, MINUS
 from reviews import (
     BASE,
     HEAD,
@@ -43,9 +43,9 @@ LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
 
 
 @cache
-def comment(make: Callable[[], Report]) -> str:
+def written(make: Callable[[], Report]) -> str:
     """A comment, rendered once for all tests that look at it."""
-    return markdown.render(make())
+    return comment.render(make())
 
 
 @pytest.fixture(params=tuple(REVIEWS))
@@ -61,18 +61,18 @@ def row(text: str, title: str) -> list[str]:
 
 
 def test_whole_comment(scenario: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"comment/{scenario}.md", comment(REVIEWS[scenario]))
+    golden(f"comment/{scenario}.md", written(REVIEWS[scenario]))
 
 
 def test_verdict_comes_first_and_the_command_last(scenario: str) -> None:
-    text = comment(REVIEWS[scenario])
+    text = written(REVIEWS[scenario])
     verdict = REVIEWS[scenario]().verdict
     assert re.match(rf"### \S+ {verdict.state.value}: ", text)
     assert re.search(r"```+sh\nonegig check.*\n```+\n$", text)
 
 
 def test_comment_is_clean_and_fits(scenario: str) -> None:
-    text = comment(REVIEWS[scenario])
+    text = written(REVIEWS[scenario])
     assert len(text) <= LIMIT
     assert not [line for line in text.splitlines() if line != line.rstrip()]
     assert "None" not in text
@@ -80,7 +80,7 @@ def test_comment_is_clean_and_fits(scenario: str) -> None:
 
 
 def test_every_row_but_a_fact_has_its_limit(scenario: str) -> None:
-    lines = comment(REVIEWS[scenario]).splitlines()
+    lines = written(REVIEWS[scenario]).splitlines()
     start = next((at for at, line in enumerate(lines) if line.startswith("|  | now")), None)
     if start is None:
         assert scenario == "build-failed"
@@ -94,7 +94,7 @@ def test_every_row_but_a_fact_has_its_limit(scenario: str) -> None:
         assert bool(re.search(r"\d", cells["limit"])) != is_fact
 
 
-@pytest.mark.parametrize("render", [markdown.render, terminal.render, html.render])
+@pytest.mark.parametrize("render", [comment.render, terminal.render, html.render])
 def test_a_failure_is_told_in_every_form(render: Callable[[Report], str]) -> None:
     text = re.sub(r"\s+", " ", render(make_build_failed()))
     assert "INCOMPLETE" in text
@@ -104,7 +104,7 @@ def test_a_failure_is_told_in_every_form(render: Callable[[Report], str]) -> Non
     assert "ta-lib (no such package)" in text
 
 
-@pytest.mark.parametrize("render", [markdown.render, terminal.render, html.render])
+@pytest.mark.parametrize("render", [comment.render, terminal.render, html.render])
 def test_waivers_and_changes_are_told_in_every_form(render: Callable[[Report], str]) -> None:
     text = re.sub(r"\s+|\u200b", " ", render(make_waived())).replace("@ ", "@").replace("# ", "#")
     assert "waived until 2026-11-30 (7 days left) by @desk-ops: the order book" in text
@@ -116,14 +116,14 @@ def test_waivers_and_changes_are_told_in_every_form(render: Callable[[Report], s
 
 
 def test_nothing_measured_is_no_calm_comment() -> None:
-    text = comment(make_build_failed)
+    text = written(make_build_failed)
     assert "> [!CAUTION]" in text
     assert "✅" not in text
     assert "compared with" not in text
 
 
 def test_without_baseline_numbers_are_absolute_and_one_line_says_why() -> None:
-    text = markdown.render(review(run(stack()), NO_BASELINE))
+    text = comment.render(review(run(stack()), NO_BASELINE))
     assert row(text, "Memory of the stack") == [
         "✅ Memory of the stack",
         "460 MB",
@@ -136,8 +136,8 @@ def test_without_baseline_numbers_are_absolute_and_one_line_says_why() -> None:
 
 
 def test_a_delta_is_the_difference_of_what_is_printed() -> None:
-    now = row(comment(make_no_go), "Memory of the stack")
-    before = row(markdown.render(review(MAIN)), "Memory of the stack")
+    now = row(written(make_no_go), "Memory of the stack")
+    before = row(comment.render(review(MAIN)), "Memory of the stack")
     assert (before[1], now[1:3]) == ("460 MB", ["1,159 MB", "+699 MB"])
 
 
@@ -158,7 +158,7 @@ def test_now_and_delta_lead_back_to_before(before: int, now: int, limit: int, un
     changed = replace(comparison, deltas=(delta,))
     verdict = replace(report.verdict, checks=(check,))
     told = replace(compared, verdict=verdict, review=replace(compared.review, comparison=changed))
-    _, shown, difference, *_ = row(markdown.render(told), "memory.total")
+    _, shown, difference, *_ = row(comment.render(told), "memory.total")
     value, unit_shown = shown.replace(",", "").split(" ")
     if unit_shown != "MB":
         return
@@ -172,7 +172,7 @@ def test_now_and_delta_lead_back_to_before(before: int, now: int, limit: int, un
 
 
 def test_new_and_removed_services_are_called_so() -> None:
-    text = comment(make_new_and_removed)
+    text = written(make_new_and_removed)
     assert "**Services: 2 new, 1 removed** (in MB)" in text
     assert row(text, "`ticker`")[2] == "new"
     assert row(text, "`funding`")[1:] == [
@@ -187,7 +187,7 @@ def test_new_and_removed_services_are_called_so() -> None:
 
 
 def test_only_changed_services_are_open() -> None:
-    opened, _, folded = comment(make_go).partition("<details>")
+    opened, _, folded = written(make_go).partition("<details>")
     folded = folded.partition("Where the images' bytes go")[0]
     assert "`market-data`" in opened
     assert "`funding`" not in opened
@@ -196,13 +196,13 @@ def test_only_changed_services_are_open() -> None:
 
 
 def test_an_unchanged_stack_says_so() -> None:
-    text = markdown.render(review(run(stack())))
+    text = comment.render(review(run(stack())))
     assert "15 services, none changed by more than noise" in text
     assert row(text, "Memory of the stack")[2] == "same"
 
 
 def test_all_failures_inherited_is_said_at_the_top() -> None:
-    text = comment(make_inherited)
+    text = written(make_inherited)
     assert text.splitlines()[2] == (
         "Every failure is inherited: main has the same. This change adds none."
     )
@@ -210,14 +210,14 @@ def test_all_failures_inherited_is_said_at_the_top() -> None:
 
 
 def test_inherited_failures_come_after_new_ones() -> None:
-    wrong = [line for line in comment(make_some_inherited).splitlines() if line.startswith("- ❌")]
+    wrong = [line for line in written(make_some_inherited).splitlines() if line.startswith("- ❌")]
     assert ["aggressor" in wrong[0], "inherited" in wrong[0]] == [True, False]
     assert ["momentum" in wrong[1], "inherited" in wrong[1]] == [True, True]
-    assert "Every failure is inherited" not in comment(make_some_inherited)
+    assert "Every failure is inherited" not in written(make_some_inherited)
 
 
 def test_what_to_do_names_cause_fix_and_place() -> None:
-    text = comment(make_no_go)
+    text = written(make_no_go)
     todo = text.partition("**What to do**")[2].partition("**Services")[0]
     assert "Free 135 MB: aggressor grew from 14 to 713 MB against main" in todo
     assert "(limit: `budgets.yml:5`)" in todo
@@ -232,11 +232,11 @@ def test_what_to_do_names_cause_fix_and_place() -> None:
 @pytest.mark.parametrize("name", [name for name in REVIEWS if name != "hostile"])
 def test_only_a_no_go_has_steps(name: str) -> None:
     report = REVIEWS[name]()
-    assert ("**What to do**" in comment(REVIEWS[name])) == (report.verdict.state is State.NO_GO)
+    assert ("**What to do**" in written(REVIEWS[name])) == (report.verdict.state is State.NO_GO)
 
 
 def test_changed_limits_are_told_with_both_verdicts() -> None:
-    text = comment(make_limits_changed)
+    text = written(make_limits_changed)
     banner = text.partition("|  | now")[0]
     assert "> [!WARNING]" in banner
     assert "`memory.limit`: 1,024 MB → 1,536 MB (looser)" in banner
@@ -246,24 +246,24 @@ def test_changed_limits_are_told_with_both_verdicts() -> None:
 
 def test_stricter_limits_are_no_warning() -> None:
     change = LimitChange(key="images.each", old="110 MB", new="90 MB", looser=False)
-    text = markdown.render(review(run(stack()), limit_changes=(change,), proposed="GO: all well"))
+    text = comment.render(review(run(stack()), limit_changes=(change,), proposed="GO: all well"))
     assert "> [!NOTE]" in text
     assert "WARNING" not in text
 
 
 def test_limits_that_cannot_be_read_are_a_warning() -> None:
-    text = markdown.render(review(run(stack()), proposed="none: budgets.yml can't be read"))
+    text = comment.render(review(run(stack()), proposed="none: budgets.yml can't be read"))
     assert "> [!WARNING]\n> **This pull request changes limits.**" in text
 
 
 def test_numbers_of_a_fork_are_called_self_reported() -> None:
-    text = comment(make_from_fork)
+    text = written(make_from_fork)
     assert "**Self-reported:** measured by a job of `stranger/desk`." in text
     assert "`.github/workflows/gate.yml`" in text
 
 
 def test_both_commits_and_the_distances_are_told() -> None:
-    text = comment(make_behind)
+    text = written(make_behind)
     assert f"commit {HEAD[:10]}" in text
     assert f"merged into main at {BASE[:10]}" in text
     assert f"compared with the baseline of {OLDER[:10]}, 3 commits behind it" in text
@@ -276,15 +276,15 @@ def test_both_commits_and_the_distances_are_told() -> None:
     [(Unknown(reason="GitHub said 500"), True), (Skipped(reason="told by the comment"), False)],
 )
 def test_an_unknown_distance_says_why(behind: Unknown | Skipped, said: bool) -> None:
-    text = markdown.render(review(run(stack()), branch_behind=behind))
+    text = comment.render(review(run(stack()), branch_behind=behind))
     assert (behind.reason in text) == said
 
 
 @pytest.mark.parametrize("count", [150, 700, 2000])
 def test_large_stacks_fit_worst_first_and_say_what_is_cut(count: int) -> None:
-    text = markdown.render(make_many(count))
+    text = comment.render(make_many(count))
     assert len(text) <= LIMIT
-    assert ("left out" in text) == (count > 700)
+    assert ("left out" in text) == (count > 150)
     assert text.count("<details>") == text.count("</details>")
     tables = [block for block in text.split("\n\n") if block.startswith("| service")]
     rows = [re.findall(r"^\| (❌ )?`worker", table, re.MULTILINE) for table in tables]

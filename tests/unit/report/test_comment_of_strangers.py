@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import github_markdown
 from onegig.model.report import Report
-from onegig.report import markdown, terminal
+from onegig.report import comment, terminal
 from onegig.text import plain
 from reviews import (
     REVIEWS,
@@ -39,9 +39,9 @@ names = st.lists(
 
 
 @cache
-def comment(make: Callable[[], Report]) -> str:
+def written(make: Callable[[], Report]) -> str:
     """A comment, rendered once for all tests that look at it."""
-    return markdown.render(make())
+    return comment.render(make())
 
 
 @pytest.fixture(params=tuple(REVIEWS))
@@ -54,34 +54,34 @@ def scenario(request: pytest.FixtureRequest) -> str:
 def tame_tags(count: int) -> list[github_markdown.Tag]:
     """What a comment consists of when every name is harmless."""
     tame = [f"name-{at}" for at in range(count)]
-    return sorted(github_markdown.read(markdown.render(make_hostile(tame))).tags)
+    return sorted(github_markdown.read(comment.render(make_hostile(tame))).tags)
 
 
 @settings(deadline=None)
 @given(names)
 def test_names_change_no_tag(texts: list[str]) -> None:
-    page = github_markdown.read(markdown.render(make_hostile(texts)))
+    page = github_markdown.read(comment.render(make_hostile(texts)))
     assert sorted(page.tags) == tame_tags(len(texts))
 
 
 @settings(deadline=None)
 @given(names)
 def test_names_ping_and_link_nobody(texts: list[str]) -> None:
-    text = markdown.render(make_hostile(texts))
+    text = comment.render(make_hostile(texts))
     assert github_markdown.pings(text) == []
     assert github_markdown.read(text).links == []
     assert not re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e-\u200f\u202a-\u202e]", text)
 
 
 def test_hostile_names_make_a_harmless_comment() -> None:
-    page = github_markdown.read(comment(make_hostile))
+    page = github_markdown.read(written(make_hostile))
     assert {tag for tag, _ in page.tags} <= KNOWN
     assert page.links == []
-    assert github_markdown.pings(comment(make_hostile)) == []
+    assert github_markdown.pings(written(make_hostile)) == []
 
 
 def test_only_the_run_is_linked(scenario: str) -> None:
-    links = github_markdown.read(comment(REVIEWS[scenario])).links
+    links = github_markdown.read(written(REVIEWS[scenario])).links
     own = f"{RUN_URL.partition('/actions/')[0]}/actions/"
     assert links == [] if scenario == "hostile" else links[-1] == RUN_URL
     assert all(link.startswith(own) for link in links)
@@ -101,7 +101,7 @@ def test_only_the_run_is_linked(scenario: str) -> None:
     ],
 )
 def test_a_run_is_linked_only_on_github(url: str, linked: bool) -> None:
-    text = markdown.render(review(run(stack()), run_url=url))
+    text = comment.render(review(run(stack()), run_url=url))
     assert github_markdown.read(text).links == ([url] if linked else [])
     assert url in text
 
@@ -129,13 +129,13 @@ def test_a_failure_can_hide_no_failing_check() -> None:
     report = make_some_inherited()
     failed = make_build_failed().failure
     assert failed is not None
-    text = markdown.render(replace(report, failure=replace(failed, message="takes")))
+    text = comment.render(replace(report, failure=replace(failed, message="takes")))
     assert "- ❌ aggressor takes 32 of 24 MB" in text
 
 
 def test_a_banner_cannot_be_flooded_away() -> None:
     flood = tuple(f"{at}" + "`*@a|<" * 2000 for at in range(40))
-    text = markdown.render(make_hostile(flood))
+    text = comment.render(make_hostile(flood))
     assert len(text) <= LIMIT
     assert "**This pull request changes limits.**" in text
     assert "**Self-reported:**" in text
@@ -143,6 +143,6 @@ def test_a_banner_cannot_be_flooded_away() -> None:
 
 
 def test_hostile_names_are_still_readable() -> None:
-    shown = re.sub("[\u200b]", "", github_markdown.read(comment(make_hostile)).text)
+    shown = re.sub("[\u200b]", "", github_markdown.read(written(make_hostile)).text)
     for name in HOSTILE:
         assert plain(name)[:12].replace("|", "¦") in shown.replace("|", "¦")

@@ -11,7 +11,7 @@ from onegig.model.dockerfiles import DockerfilePolicy, Level
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.report import Comparison, Report
-from onegig.report import html, markdown
+from onegig.report import comment, html
 from remarks import DESK, NOT_LINTED, REDIS, ROOT, UNPINNED, make_remarked, policy, remark
 from reviews import make_dockerfiles, make_go, make_many
 from scenarios import make_go as make_alone
@@ -40,7 +40,7 @@ def rows(text: str) -> list[list[str]]:
 
 def listed(page: str) -> list[str]:
     """The lines of the page's list, without markup."""
-    found = re.search(r"<h3>(Dockerfiles[^<]*)</h3>\s*<ul[^>]*>(.*?)</ul>", page, re.DOTALL)
+    found = re.search(r"<h2>(Dockerfiles[^<]*)</h2>\s*<ul[^>]*>(.*?)</ul>", page, re.DOTALL)
     items = re.findall(r"<li>(.*?)</li>", found[2] if found else "", re.DOTALL)
     return [found[1], *(re.sub("<.*?>", " ", item) for item in items)] if found else []
 
@@ -48,17 +48,17 @@ def listed(page: str) -> list[str]:
 @pytest.mark.parametrize("files", [(), (policy(DESK), policy(REDIS))])
 def test_nothing_is_said_where_there_is_nothing(files: tuple[DockerfilePolicy, ...]) -> None:
     report = remarked(*files)
-    assert "Dockerfiles" not in markdown.render(report)
+    assert "Dockerfiles" not in comment.render(report)
     assert "Dockerfiles" not in html.render(report)
 
 
 def test_images_that_are_missing_have_no_section() -> None:
     report = replace(make_alone(), images=NOT_LINTED)
-    assert "Dockerfiles" not in markdown.render(report) + html.render(report)
+    assert "Dockerfiles" not in comment.render(report) + html.render(report)
 
 
 def test_errors_come_first_then_warnings_then_hints_each_with_its_place() -> None:
-    text = markdown.render(remarked(*make_remarked()))
+    text = comment.render(remarked(*make_remarked()))
     assert "Dockerfiles: 6 remarks in 2 files<" in text
     assert [row[:2] for row in rows(text)] == [
         [f"`{DESK}:44`", "`DL3020` error"],
@@ -74,7 +74,7 @@ def test_errors_come_first_then_warnings_then_hints_each_with_its_place() -> Non
 def test_the_page_has_the_same_in_the_same_order() -> None:
     title, *items = listed(html.render(remarked(*make_remarked())))
     assert title == "Dockerfiles: 6 remarks in 2 files"
-    table = rows(markdown.render(remarked(*make_remarked())))
+    table = rows(comment.render(remarked(*make_remarked())))
     assert len(items) == len(table)
     for item, (place, rule, _) in zip(items, table, strict=True):
         identity, level = rule.replace("`", "").split(" ")
@@ -83,7 +83,7 @@ def test_the_page_has_the_same_in_the_same_order() -> None:
         assert identity in item
 
 
-@pytest.mark.parametrize("render", [markdown.render, html.render])
+@pytest.mark.parametrize("render", [comment.render, html.render])
 def test_what_is_new_is_marked_and_comes_first_of_its_level(
     render: Callable[[Report], str],
 ) -> None:
@@ -101,7 +101,7 @@ def test_what_was_there_before_comes_after_what_is_new() -> None:
     assert not isinstance(found.remarks, Missing)
     old = (replace(one, before=9 * (one.told != f"non-root: {ROOT}")) for one in found.remarks)
     compared = replace(found, remarks=tuple(old))
-    text = markdown.render(replace(report, review=replace(report.review, comparison=compared)))
+    text = comment.render(replace(report, review=replace(report.review, comparison=compared)))
     assert "6 remarks in 2 files, 1 of them new" in text
     assert [row[1] for row in rows(text)][:3] == [
         "`DL3020` error",
@@ -114,10 +114,10 @@ def test_without_a_comparison_nothing_is_called_new() -> None:
     report = remarked(*make_remarked(), report=make_go())
     assert report.review is not None
     first = replace(report, review=replace(report.review, comparison=NOT_LINTED))
-    assert "new" not in section(markdown.render(first))
+    assert "new" not in section(comment.render(first))
 
 
-@pytest.mark.parametrize("render", [markdown.render, html.render])
+@pytest.mark.parametrize("render", [comment.render, html.render])
 def test_a_file_that_was_not_linted_is_never_passed_over(render: Callable[[Report], str]) -> None:
     text = render(remarked(policy(DESK, hadolint=NOT_LINTED), policy(REDIS)))
     assert "Dockerfiles: 1 not linted<" in text
@@ -125,7 +125,7 @@ def test_a_file_that_was_not_linted_is_never_passed_over(render: Callable[[Repor
 
 
 @pytest.mark.security
-@pytest.mark.parametrize("render", [markdown.render, html.render])
+@pytest.mark.parametrize("render", [comment.render, html.render])
 @pytest.mark.parametrize("name", [".hadolint.yaml", "x</summary><img src=x>"])
 def test_settings_of_the_project_are_told(render: Callable[[Report], str], name: str) -> None:
     text = render(remarked(policy(DESK, hadolint=f"2.15.1 with {name}"), policy(REDIS)))
@@ -138,20 +138,20 @@ def test_many_remarks_are_cut_and_counted_the_worst_kept() -> None:
     many = [remark("DL3018", at + 1, UNPINNED) for at in range(5_000)]
     worst = remark("DL3020", 9, ROOT, Level.ERROR)
     report = remarked(policy(DESK, *many, worst), report=make_go())
-    text = markdown.render(report)
+    text = comment.render(report)
     assert len(text) <= LIMIT
     assert "Dockerfiles: 5,001 remarks in 1 file" in section(text)
     assert rows(text)[0][1] == "`DL3020` error"
     assert f"_The full report has {5_001 - len(rows(text)):,} remarks more._" in text
     page = html.render(report)
     assert len(page) < 500_000
-    assert listed(page)[-1] == " … and 4901 more "
+    assert listed(page)[-1] == " … and 4,901 more "
 
 
 def test_remarks_leave_room_for_a_large_stack_and_its_failures() -> None:
     files = [policy(f"{at}/Dockerfile", remark("DL3018", 1, "x<" * 2_500)) for at in range(40)]
-    plain = markdown.render(remarked(report=make_many(150)))
-    full = markdown.render(remarked(*files, report=make_many(150)))
+    plain = comment.render(remarked(report=make_many(150)))
+    full = comment.render(remarked(*files, report=make_many(150)))
     assert len(full) <= LIMIT
     assert full.count("- ❌") == plain.count("- ❌")
     assert full.count("<details>") == full.count("</details>")
@@ -162,7 +162,7 @@ def test_a_stranger_s_words_stay_words() -> None:
     evil = "</li></details>|<script>`a|b`@me https://evil.example ![x](//x)\n# h"
     page = html.render(remarked(policy(evil, remark(evil, 1, evil))))
     assert "<script" not in page
-    text = markdown.render(remarked(policy(evil, remark(evil, 1, evil)), report=make_go()))
+    text = comment.render(remarked(policy(evil, remark(evil, 1, evil)), report=make_go()))
     found = github_markdown.read(text)
     assert github_markdown.pings(text) == []
     assert not {tag for tag, _ in found.tags} & {"script", "img", "h1"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from onegig import text as safe
-from onegig.report import markdown
+from onegig.report import comment
 from scenarios import HOSTILE, make_hostile
 
 APART = "\u200b"
@@ -115,7 +115,7 @@ def test_log_keeps_its_indentation_and_its_end() -> None:
 
 
 def test_hostile_report_makes_a_harmless_comment() -> None:
-    rendered = github.render(markdown.render(make_hostile()))
+    rendered = github.render(comment.render(make_hostile()))
     tags = set(re.findall(r"<(/?[a-z0-9!-]+)", rendered))
     opened = {tag for tag in tags if not tag.startswith("/")}
     known = {"!--", "h3", "table", "thead", "tbody", "tr", "th", "td", "p", "strong", "ul", "li"}
@@ -128,6 +128,6 @@ def test_hostile_report_makes_a_harmless_comment() -> None:
 
 
 def test_hostile_names_are_still_readable() -> None:
-    text = unescape(github.render(markdown.render(make_hostile())))
+    text = unescape(github.render(comment.render(make_hostile())))
     assert all(safe.plain(name).replace("|", "¦")[:20] in text for name in HOSTILE)
-    assert escape("<script>") in github.render(markdown.render(make_hostile()))
+    assert escape("<script>") in github.render(comment.render(make_hostile()))

@@ -12,7 +12,7 @@ from factories import SERVICES, make_images
 from onegig.model.images import NOT_ACCOUNTED, NOT_SCANNED, Duplicate, ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.scan import Severity
-from onegig.report.images import render_images
+from onegig.report.inspection import render_images
 from reviews import with_layer
 from scenarios import HOSTILE
 

@@ -15,7 +15,7 @@ from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.report import Report
 from onegig.model.state import State
-from onegig.report import RENDERERS, markdown, terminal
+from onegig.report import RENDERERS, comment, terminal
 from scenarios import REPORTS, make_go, make_hostile, make_many
 
 SUFFIXES = {"terminal": "txt", "markdown": "md", "html": "html"}
@@ -143,7 +143,7 @@ def test_large_stack_shows_failures_and_counts_the_rest() -> None:
 
 @pytest.mark.parametrize("count", [150, 1000, 3000])
 def test_comment_fits_and_says_what_it_leaves_out(count: int) -> None:
-    text = markdown.render(make_many(count))
+    text = comment.render(make_many(count))
     assert len(text) <= COMMENT_LIMIT
     assert "worker-010" in text
     assert ("left out" in text) == (count > 150)
@@ -161,14 +161,14 @@ def test_comment_of_endless_names_fits() -> None:
     report = make_report(
         memory, make_images(names), state=State.NO_GO, sentence=sentence, failures=failures
     )
-    assert len(markdown.render(report)) <= COMMENT_LIMIT
+    assert len(comment.render(report)) <= COMMENT_LIMIT
 
 
 def test_comment_of_endless_parts_keeps_its_verdict() -> None:
     report = make_go()
     memory = make_memory([make_service("web", 9.0)])
     parts = tuple(replace(memory.engine[0], name=f"part-{i}") for i in range(5000))
-    text = markdown.render(replace(report, memory=replace(memory, engine=parts)))
+    text = comment.render(replace(report, memory=replace(memory, engine=parts)))
     assert len(text) <= COMMENT_LIMIT
     assert "GO: 460 of 1,024 MB" in text
     assert "too long for a comment" in text

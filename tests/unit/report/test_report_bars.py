@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from factories import MIB
 from onegig.model.verdict import Bar, Waterfall
-from onegig.report.bars import draw, scale, waterfall_strips
+from onegig.report.figures import waterfall_strips
 
 steps = st.lists(st.integers(0, 2048), max_size=6)
 
@@ -24,7 +24,8 @@ def make_waterfall(sold: int, taken: list[int]) -> Waterfall:
 @given(sold=st.integers(1, 4096), taken=steps, width=st.integers(10, 60))
 def test_bars_stay_in_their_width(sold: int, taken: list[int], width: int) -> None:
     bars = waterfall_strips(make_waterfall(sold, taken))
-    drawn = [draw(bar, scale(bars), width) for bar in bars]
+    whole = max(1, *(bar.end_bytes for bar in bars))
+    drawn = [bar.draw(whole, width) for bar in bars]
     assert max(map(len, drawn)) <= width
     assert all(text.strip() for bar, text in zip(bars, drawn, strict=True) if bar.value_bytes)
 

@@ -9,7 +9,7 @@ from factories import make_images
 from onegig.model.images import NOT_SCANNED
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import FindingKind, Scan, Severity
-from onegig.report import scans
+from onegig.report import images
 
 NO_DATABASE = Skipped(reason="no database")
 NO_JAVA_DATABASE = Skipped(reason="no Java database")
@@ -46,11 +46,11 @@ ROOT = make_finding("DS002", Severity.LOW, "Dockerfile", kind=FindingKind.MISCON
     ],
 )
 def test_one_image(scan: Scan | Missing, text: str) -> None:
-    assert scans.summary(scan) == text
+    assert images.scan_text(scan) == text
 
 
 def test_without_a_database_nothing_is_said_to_be_free_of_findings() -> None:
-    assert scans.summary(replace(make_scan(), database=NO_DATABASE)) == (
+    assert images.scan_text(replace(make_scan(), database=NO_DATABASE)) == (
         "vulnerabilities not scanned: no database"
     )
 
@@ -59,7 +59,7 @@ def test_the_worst_images_come_first_and_alike_ones_together() -> None:
     report = make_images(["web", "jobs", "cache", "queue"])
     report = with_scans(report, ["crypto-desk/cache:latest"], make_scan(ZLIB))
     report = with_scans(report, ["crypto-desk/queue:latest"], make_scan(MUSL))
-    assert [one.line for one in scans.told(report)] == [
+    assert [one.line for one in images.trivy_sentences(report)] == [
         "queue: 1 critical vulnerability · database of 2026-11-23",
         "cache: 1 high vulnerability · database of 2026-11-23",
         "jobs and 1 more: no findings · database of 2026-11-23",
@@ -71,23 +71,23 @@ def test_all_images_on_one_line_with_a_finding_of_several_once() -> None:
     report = with_scans(
         report, ["crypto-desk/web:latest", "crypto-desk/jobs:latest"], make_scan(MUSL)
     )
-    assert scans.line(report) == "1 critical vulnerability · database of 2026-11-23"
+    assert images.trivy_line(report) == "1 critical vulnerability · database of 2026-11-23"
 
 
 def test_images_that_were_not_scanned_are_counted() -> None:
     report = make_images(["web", "jobs"])
     bare = replace(report.images[0], scan=NOT_SCANNED)
-    assert scans.line(replace(report, images=(bare, report.images[1]))) == (
+    assert images.trivy_line(replace(report, images=(bare, report.images[1]))) == (
         "no findings · not scanned: 1 image · database of 2026-11-23"
     )
     nothing = tuple(replace(one, scan=NO_DATABASE) for one in report.images)
-    assert scans.line(replace(report, images=nothing)) == "not scanned: no database"
+    assert images.trivy_line(replace(report, images=nothing)) == "not scanned: no database"
 
 
 def test_java_archives_of_one_image_that_were_not_scanned_are_told_of_all() -> None:
     report = make_images(["web", "jobs"])
     with_java = replace(make_scan(), java_database=NO_JAVA_DATABASE)
     report = with_scans(report, ["crypto-desk/web:latest"], with_java)
-    assert scans.line(report) == (
+    assert images.trivy_line(report) == (
         "database of 2026-11-23 · Java archives not scanned: no Java database"
     )

@@ -10,7 +10,7 @@ from histories import entry, incomplete
 from onegig.model.state import State
 from onegig.model.verdict import Baseline
 from onegig.report import trend
-from onegig.report.words import DASH
+from onegig.report.numbers import DASH
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINE = "var(--c1)"

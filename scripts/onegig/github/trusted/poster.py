@@ -50,7 +50,7 @@ from onegig.github.trusted.runs import (
     list_runs,
     read_trigger,
 )
-from onegig.report.markdown import render
+from onegig.report.comment import render
 from onegig.text import markdown, plain
 
 MOST_ROUNDS = 5

@@ -1,4 +1,4 @@
-"""Numbers and states as words, the same in every renderer.
+"""Numbers and states as text, the same in every renderer.
 
 Usage is rounded up, limits and headroom are rounded down, shares away from their limit: a failure
 never prints as a pass.
@@ -21,15 +21,21 @@ METRICS = METRIC_NAMES
 _GB = 1000**3
 _ONE, _TENTH = Decimal(1), Decimal("0.1")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}
+_STATES = {
+    ServiceState.OOM_KILLED: "OOM-killed",
+    ServiceState.REFUSED: "not started",
+    ServiceState.WAITING: "waiting",
+    ServiceState.NOT_READY: "not ready",
+}
 
 
 def memory(value_bytes: int, *, down: bool = False) -> str:
-    """Bytes of memory as "612 MB" (1 MB = 2**20 bytes)."""
+    """Return bytes of memory as "612 MB" (1 MB = 2**20 bytes)."""
     return format_mb(value_bytes, Convention.MEMORY, down=down)
 
 
 def storage(value_bytes: int, *, down: bool = False) -> str:
-    """Bytes on disk as "43 MB", from 10,000 MB on as "29.9 GB" (1 MB = 10**6 bytes)."""
+    """Return bytes on disk as "43 MB", from 10,000 MB on as "29.9 GB" (1 MB = 10**6 bytes)."""
     if abs(value_bytes) < 10 * _GB:
         return format_mb(value_bytes, Convention.STORAGE, down=down)
     return f"{_rounded(Decimal(value_bytes) / _GB, down=down)} GB"
@@ -45,46 +51,40 @@ def tenths(
     if not isinstance(value_bytes, int):
         return DASH
     exact = Decimal(value_bytes) / convention.mb
-    return f"{exact.quantize(Decimal('0.1'), ROUND_FLOOR if down else ROUND_CEILING):,}"
+    return f"{exact.quantize(_TENTH, ROUND_FLOOR if down else ROUND_CEILING):,}"
 
 
 def tenths_change(
     now_bytes: int, before_bytes: int, convention: Convention = Convention.MEMORY
 ) -> str:
-    """The difference of two columns of `tenths`, as "+1.2", or "same"."""
+    """Return the difference of two columns of `tenths`, as "+1.2", or "same"."""
     step = _TENTH * convention.mb
     now, before = (_steps(value, step, down=False) for value in (now_bytes, before_bytes))
-    return signed((now - before) * _TENTH, places=_TENTH) if now != before else SAME
-
-
-def signed(difference: Decimal, unit: str = "", *, places: Decimal = _ONE) -> str:
-    """A difference as "+12 MB", "\u22123 MB" or "±0 MB", to as many `places` as 1 or 0.1 has."""
-    sign = "+" if difference > 0 else MINUS if difference else "±"
-    return f"{sign}{abs(difference.quantize(places)):,} {unit}".rstrip()
+    return _signed((now - before) * _TENTH, places=_TENTH) if now != before else SAME
 
 
 def percent(share: float, *, down: bool = False) -> str:
-    """A share of 1 as "89.9 %": rounded up, or down for what must not be too small."""
+    """Return a share of 1 as "89.9 %": rounded up, or down for what must not be too small."""
     return f"{_rounded(Decimal(str(share)) * 100, down=down)} %"
 
 
 def seconds(value: float) -> str:
-    """A duration as "15 s" or "0.25 s"."""
+    """Return a duration as "15 s" or "0.25 s"."""
     return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
 
 
 def missing(value: Missing) -> str:
-    """What stands in place of a number that is not there."""
+    """Return what stands in place of a number that is not there."""
     return f"not measured: {value.reason}"
 
 
 def memory_or_missing(value: int | Missing) -> str:
-    """Bytes of memory, or why there are none."""
+    """Return bytes of memory, or why there are none."""
     return memory(value) if isinstance(value, int) else missing(value)
 
 
 def check_value(check: Check) -> str:
-    """What was measured, in the check's unit."""
+    """Return what was measured, in the check's unit."""
     if not isinstance(check.value, (int, float)):
         return missing(check.value)
     beside = _beside(check)
@@ -94,7 +94,7 @@ def check_value(check: Check) -> str:
 
 
 def check_limit(check: Check) -> str:
-    """The limit, in the check's unit; a dash where there is none."""
+    """Return the limit, in the check's unit; a dash where there is none."""
     if check.limit is None:
         return DASH
     beside = _beside(check)
@@ -105,7 +105,7 @@ def check_limit(check: Check) -> str:
 
 
 def check_headroom(check: Check) -> str:
-    """What is left up to the limit, or "12 MB over" ("3.1 points under" for limits from below).
+    """Return what is left up to the limit, or "12 MB over" ("under": for limits from below).
 
     Sizes are the difference of the two printed ones, as in the verdict's sentence.
     """
@@ -124,18 +124,24 @@ def check_headroom(check: Check) -> str:
 
 
 def check_change(check: Check, before: float) -> str:
-    """What changed since `before`: the difference of the two as printed, "+12 MB"."""
+    """Return what changed since `before`: the difference of the two as printed, "+12 MB"."""
     if not isinstance(check.value, (int, float)):
         return DASH
     step, printed, unit = _grain(check, check.value)
     now, then = (_steps(one, step, down=not check.at_most) for one in (check.value, before))
     difference = (now - then) * printed
     whole = unit != "MB" and not difference % 1
-    return signed(difference, unit, places=_ONE if whole else printed)
+    return _signed(difference, unit, places=_ONE if whole else printed)
+
+
+def _signed(difference: Decimal, unit: str = "", *, places: Decimal = _ONE) -> str:
+    """Return a difference as "+12 MB", "\u22123 MB" or "±0 MB"; `places` is 1 or 0.1."""
+    sign = "+" if difference > 0 else MINUS if difference else "±"
+    return f"{sign}{abs(difference.quantize(places)):,} {unit}".rstrip()
 
 
 def _grain(check: Check, value: float) -> tuple[Decimal, Decimal, str]:
-    """The last digit of a printed value: in the check's own unit, as printed, and its name."""
+    """Return the last digit of a printed value: in the check's unit, as printed, its name."""
     beside, convention = _beside(check), _CONVENTIONS.get(check.unit)
     if beside and convention:
         printed = Decimal(1).scaleb(int(beside.used.as_tuple().exponent))
@@ -149,13 +155,12 @@ def _grain(check: Check, value: float) -> tuple[Decimal, Decimal, str]:
 
 
 def _steps(value: float, step: Decimal, *, down: bool) -> Decimal:
-    """How many whole steps a printed value has."""
     exact = Decimal(str(value)) / step
     return exact.to_integral_value(ROUND_FLOOR if down else ROUND_CEILING)
 
 
 def _beside(check: Check) -> Comparison | None:
-    """A size and its limit with as few decimals as tell the truth; None for what is no size."""
+    """Return a size and its limit with as few decimals as tell the truth; None for others."""
     convention = _CONVENTIONS.get(check.unit)
     if convention is None or check.limit is None or not isinstance(check.value, (int, float)):
         return None
@@ -164,20 +169,9 @@ def _beside(check: Check) -> Comparison | None:
     return compare(int(check.value), int(check.limit), convention)
 
 
-def headroom(value_bytes: int) -> str:
-    """Memory left, or "286 MB over"."""
-    return memory(value_bytes, down=True) if value_bytes >= 0 else f"{memory(-value_bytes)} over"
-
-
 def service_state(service: ServiceMemory) -> str:
-    """How a service ended, with its restarts and OOM kills."""
-    words = {
-        ServiceState.OOM_KILLED: "OOM-killed",
-        ServiceState.REFUSED: "not started",
-        ServiceState.WAITING: "waiting",
-        ServiceState.NOT_READY: "not ready",
-    }
-    text = words.get(service.state, service.state.value)
+    """Return how a service ended, with its restarts and OOM kills."""
+    text = _STATES.get(service.state, service.state.value)
     if service.oom_kills > 1:
         text += f" {service.oom_kills}{TIMES}"
     if service.restarts:
@@ -186,12 +180,12 @@ def service_state(service: ServiceMemory) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun, as "1 service" or "15 services"."""
+    """Return a count with its noun, as "1 service" or "15 services"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def joined(*parts: str) -> str:
-    """The parts that are not empty, set apart by middle dots."""
+    """Return the parts that are not empty, set apart by middle dots."""
     return " · ".join(part for part in parts if part)
 
 
@@ -206,6 +200,6 @@ def _amount(value: float, unit: Unit, *, down: bool) -> str:
 
 
 def _rounded(value: Decimal, *, down: bool) -> str:
-    """One decimal, none where it is zero."""
-    exact = value.quantize(Decimal("0.1"), ROUND_FLOOR if down else ROUND_CEILING)
+    """Return a number with one decimal, or none where that is zero."""
+    exact = value.quantize(_TENTH, ROUND_FLOOR if down else ROUND_CEILING)
     return f"{exact:,.1f}".removesuffix(".0")

@@ -1,0 +1,148 @@
+"""A report beside its baseline: looked up by check and by service, and in sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.report import Change, Comparison, Delta, Report, ServiceDelta
+from onegig.model.verdict import Check
+from onegig.report import numbers
+from onegig.text import format_list
+
+VISIBLE = 1000**2  # bytes of growth that are worth a word
+DIFFERENCES = 5  # that are named
+Key = tuple[str, str]  # a check's id and subject
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grown:
+    """A service that takes more than before; `before` is None for a new one. In bytes."""
+
+    name: str
+    before: int | None
+    now: int
+
+    @property
+    def by(self) -> int:
+        """Return how much more."""
+        return self.now - (self.before or 0)
+
+
+def comparison(report: Report) -> Comparison | None:
+    """Return what the report is compared with; None where there is nothing."""
+    found = report.review.comparison if report.review else None
+    return found if isinstance(found, Comparison) else None
+
+
+def branch(report: Report) -> str:
+    """Return the branch compared with."""
+    return report.review.base_branch if report.review else ""
+
+
+def deltas(report: Report) -> Mapping[Key, Delta]:
+    """Return every compared check."""
+    found = comparison(report)
+    return {(delta.id, delta.subject): delta for delta in found.deltas} if found else {}
+
+
+def inherited(report: Report) -> frozenset[Key]:
+    """Return the checks that fail now and failed before; of several of one name, all must have."""
+    found = comparison(report)
+    fates = [((d.id, d.subject), d.inherited) for d in found.deltas] if found else []
+    return frozenset(key for key, old in fates if old) - {key for key, old in fates if not old}
+
+
+def nothing_added(report: Report) -> str:
+    """Return the sentence for a report in which all that fails is inherited; "" for others."""
+    state, old = report.verdict.state, inherited(report)
+    keys = [(check.id, check.subject) for check in report.verdict.checks if check.state is state]
+    if not state.noun or not keys or not old.issuperset(keys):
+        return ""
+    return f"Every {state.noun} is inherited: {branch(report)} has the same. This change adds none."
+
+
+def check_cell(check: Check, found: Mapping[Key, Delta]) -> str:
+    """Return how a check differs: "+12 MB", "same", "new", or a dash where that is not known."""
+    delta = found.get((check.id, check.subject))
+    if delta is None or isinstance(check.value, Missing):
+        return numbers.DASH
+    if delta.change is Change.NEW:
+        return "new"
+    if isinstance(delta.before, Missing):
+        return numbers.DASH
+    return (
+        numbers.SAME if delta.change is Change.SAME else numbers.check_change(check, delta.before)
+    )
+
+
+def known_remarks(report: Report) -> Mapping[Key, int | Missing]:
+    """Return how often the baseline had each remark, by Dockerfile and text."""
+    found = comparison(report)
+    if found is None or isinstance(found.remarks, Missing):
+        return {}
+    return {(remark.path, remark.told): remark.before for remark in found.remarks}
+
+
+def changed_services(report: Report) -> tuple[ServiceDelta, ...]:
+    """Return services that are new, gone or changed by more than noise; what grew most first."""
+    services = found.services if (found := comparison(report)) else ()
+    return tuple(delta for delta in services if delta.change is not Change.SAME)
+
+
+def count_changes(found: tuple[ServiceDelta, ...]) -> str:
+    """Return how many changed in which way, as "2 changed, 1 new"."""
+    counts = ((kind, sum(delta.change is kind for delta in found)) for kind in Change)
+    order = sorted(counts, key=lambda pair: pair[0] is not Change.CHANGED)
+    return ", ".join(f"{count:,} {kind.value}" for kind, count in order if count)
+
+
+def grown(report: Report, what: Literal["memory", "image"]) -> tuple[Grown, ...]:
+    """Return services that are visibly larger than before, and new ones; what grew most first."""
+    sizes = (
+        (delta, getattr(delta, f"{what}_before"), getattr(delta, f"{what}_now"))
+        for delta in changed_services(report)
+    )
+    found = [
+        Grown(name=delta.name, before=before if isinstance(before, int) else None, now=now)
+        for delta, before, now in sizes
+        if isinstance(now, int) and (isinstance(before, int) or delta.change is Change.NEW)
+    ]
+    most_first = sorted(found, key=lambda service: (-service.by, service.name))
+    return tuple(service for service in most_first if service.by >= VISIBLE)
+
+
+def compared_line(report: Report) -> str:
+    """Return what is compared with which commit, and how far which branch is behind."""
+    review = report.review
+    if review is None:
+        return ""
+    base = f"{review.base_branch}{f' at {review.base_sha[:10]}' if review.base_sha else ''}"
+    merged = bool(review.base_sha) and report.commit not in ("", review.head_sha)
+    parts = [f"merged into {base}"] if merged else []
+    found = comparison(report)
+    if found and not _is_empty(report):
+        behind = f"{numbers.plural(found.behind, 'commit')} behind "
+        back = f"the baseline of {found.commit[:10]}, {behind}" if found.behind else ""
+        parts.append(f"compared with {back}{'it' if merged else base}")
+    behind_text = ""
+    if isinstance(review.branch_behind, Unknown):
+        reason = review.branch_behind.reason
+        behind_text = f"how far this branch is behind {review.base_branch} is not known: {reason}"
+    elif not isinstance(review.branch_behind, Skipped) and review.branch_behind:
+        commits = numbers.plural(review.branch_behind, "commit")
+        behind_text = f"this branch is {commits} behind {review.base_branch}"
+    return numbers.joined(" and ".join(parts), behind_text)
+
+
+def differences_line(report: Report) -> str:
+    """Return what else is not as it was when the baseline was measured."""
+    found = comparison(report)
+    if found is None or not found.differences or _is_empty(report):
+        return ""
+    differences = format_list(found.differences, DIFFERENCES, separator="; ")
+    return f"unlike the baseline: {differences}"
+
+
+def _is_empty(report: Report) -> bool:
+    return isinstance(report.memory, Missing) and isinstance(report.images, Missing)

@@ -1,0 +1,131 @@
+"""The section about Dockerfiles: each remark with its place, the worst first, new ones marked."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+
+from onegig.model.dockerfiles import DockerfilePolicy, Level, Remark
+from onegig.model.images import ImagesReport
+from onegig.model.measured import Missing
+from onegig.model.report import Report
+from onegig.report import comparison, numbers
+from onegig.report.layout import Room, bullets, folded, paragraphs, prose
+from onegig.text import code, markdown, plain
+
+REASONS_SHOWN = 3
+PAGE_SHOWN = 100
+_TEXT_LENGTH = 300  # of a remark in a comment
+_ORDER = list(Level)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A remark. `new`: that it is, "1 of 3 new" where they can't be told apart, else ""."""
+
+    remark: Remark
+    new: str
+
+    @property
+    def place(self) -> str:
+        """Return file and line: "services/Dockerfile:12"."""
+        return f"{self.remark.path}:{self.remark.line}"
+
+
+def terminal(report: Report, width: int) -> list[RenderableType]:
+    """Return nothing: failing checks and notes name them, `onegig inspect` lists them."""
+    return []
+
+
+def comment(report: Report, room: Room) -> str:
+    """Return the remarks, folded; nothing where there are none and all files were linted."""
+    remarks = list_remarks(report)
+    rows = "\n".join(
+        f"| {code(one.place)} | {code(one.remark.rule)} {one.remark.level}"
+        f"{f', **{one.new}**' if one.new else ''} "
+        f"| {prose(plain(one.remark.text, _TEXT_LENGTH))} |"
+        for one in remarks[: room.remarks]
+    )
+    left = len(remarks) - room.remarks
+    parts = (
+        f"| place | rule | what to do |\n| :-- | :-- | :-- |\n{rows}" if rows else "",
+        f"_The full report has {numbers.plural(left, 'remark')} more._" if left > 0 else "",
+        bullets([markdown(reason) for reason in linting(report.images)], REASONS_SHOWN),
+    )
+    return folded(title(report), paragraphs(*parts)) if title(report) else ""
+
+
+def page(report: Report) -> Mapping[str, object]:
+    """Return what the page's template shows."""
+    return {
+        "title": title(report),
+        "remarks": list_remarks(report),
+        "shown": PAGE_SHOWN,
+        "linting": tuple(linting(report.images)),
+    }
+
+
+def list_remarks(report: Report) -> tuple[Listed, ...]:
+    """Return every remark: errors, warnings, hints; of each level what is new first."""
+    found = []
+    for file in _files(report.images):
+        counts, added = _counts(file), _added(file, report)
+        for remark in file.remarks:
+            new, now = added[remark.told], counts[remark.told]
+            text = "new" if new == now else f"{new:,} of {now:,} new"
+            found.append(Listed(remark=remark, new=text if new else ""))
+    return tuple(sorted(found, key=lambda one: (_ORDER.index(one.remark.level), not one.new)))
+
+
+def title(report: Report) -> str:
+    """Return "Dockerfiles: 3 remarks in 2 files, 1 of them new"; "" where there is nothing."""
+    files = _files(report.images)
+    remarked = [file for file in files if file.remarks]
+    remarks = sum(len(file.remarks) for file in remarked)
+    new = sum(sum(_added(file, report).values()) for file in files)
+    unlinted = sum(isinstance(file.hadolint, Missing) for file in files)
+    counts = f"{numbers.plural(remarks, 'remark')} in {numbers.plural(len(remarked), 'file')}"
+    parts = (
+        counts + (f", {new:,} of them new" if new else "") if remarks else "",
+        f"{unlinted:,} not linted" if unlinted else "",
+        "hadolint by the project's settings" if any(file.settings for file in files) else "",
+    )
+    return f"Dockerfiles: {'; '.join(filter(None, parts))}" if any(parts) else ""
+
+
+def lines(report: ImagesReport) -> Iterator[str]:
+    """Yield a line for each remark, the worst of each file first, and what was not linted."""
+    for file in report.dockerfiles:
+        for remark in file.remarks:
+            place = f"{remark.path}:{remark.line}"
+            yield f"{place}: {remark.level}: {remark.text} ({remark.rule})"
+    yield from linting(report)
+
+
+def linting(report: ImagesReport | Missing) -> Iterator[str]:
+    """Yield what hadolint did not look at, and why, and whose settings it follows: each once."""
+    reasons: dict[str, list[str]] = {}
+    for file in _files(report):
+        if isinstance(file.hadolint, Missing):
+            reasons.setdefault(file.hadolint.reason, []).append(file.path)
+    yield from (f"{', '.join(paths)}: {reason}" for reason, paths in reasons.items())
+    for settings in dict.fromkeys(file.settings for file in _files(report) if file.settings):
+        yield f"hadolint follows {settings}"
+
+
+def _added(file: DockerfilePolicy, report: Report) -> Counter[str]:
+    """Return how many more there are of each remark; what can't be compared is not new."""
+    known = comparison.known_remarks(report)
+    before = {text: known.get((file.path, text)) for text in _counts(file)}
+    return _counts(file) - Counter(
+        {text: count if isinstance(count, int) else 10**9 for text, count in before.items()}
+    )
+
+
+def _counts(file: DockerfilePolicy) -> Counter[str]:
+    return Counter(remark.told for remark in file.remarks)
+
+
+def _files(report: ImagesReport | Missing) -> tuple[DockerfilePolicy, ...]:
+    return () if isinstance(report, Missing) else report.dockerfiles

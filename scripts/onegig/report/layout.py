@@ -1,0 +1,222 @@
+"""What documents are made of: tables, and pieces of a page for a terminal and in Markdown.
+
+Texts in a Table are as they come; the renderers escape them. What goes into the other Markdown
+pieces is escaped already, but for `prose`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Literal, TypeVar
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from onegig.model.state import State
+from onegig.text import code, format_rest, markdown, plain
+
+T = TypeVar("T")
+TEXT_WIDTH = 20  # of a column of text that others follow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One line of a table. `share` of 1 is drawn as a bar behind the first figure on a page."""
+
+    name: str
+    cells: tuple[str, ...]
+    state: State | None = None
+    share: float = 0.0
+    is_total: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Names, then columns of figures, then `texts` columns of text."""
+
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    texts: int = 0
+
+    def cut(self, first: int, last: int | None = None) -> "Table":
+        """Return the table with some of its rows."""
+        return replace(self, rows=self.rows[first:last])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """Numbers of items that a comment lists, open or folded; the rest is counted."""
+
+    problems: int
+    logs: int
+    services: int  # of those that changed, and of the others
+    images: int = 20  # with their bytes by cause
+    remarks: int = 30  # about Dockerfiles
+    limits: int = 12
+    files: int = 6
+
+
+ROOMS = (  # from plenty to what always fits
+    *(Room(problems=100, logs=5, services=count) for count in (1000, 700, 600, 500, 350, 200)),
+    Room(problems=50, logs=2, services=100),
+    Room(problems=20, logs=2, services=60),
+    Room(problems=10, logs=0, services=20, images=5, remarks=5, limits=6),
+    Room(problems=5, logs=0, services=0, images=0, remarks=0, limits=6, files=3),
+)
+
+
+def print_parts(parts: Iterable[RenderableType], *, width: int, color: bool = False) -> str:
+    """Return the parts one below the other, no line wider than `width`."""
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        height=1000,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        force_jupyter=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in parts:
+        console.print(part, soft_wrap=False)
+    return "\n".join(map(_disarm, out.getvalue().splitlines())).strip("\n") + "\n"
+
+
+def _disarm(line: str) -> str:
+    """Return a line that GitHub's runner, which reads what a job prints, takes for text."""
+    start = len(line) - len(line.lstrip())
+    if line.startswith("::", start):
+        line = f"{line[:start]}¦{line[start + 1 :]}"
+    return line.replace("##[", "##¦").rstrip()
+
+
+def section(title: str, *body: RenderableType) -> RenderableType:
+    """Return a body, indented under a bold line."""
+    return Group(Text(), Text(title, "bold"), Padding(Group(*body), (0, 0, 0, 2)))
+
+
+def marked(rows: Iterable[tuple[Text, Text]]) -> RichTable:
+    """Return a mark of one character and a text that may take several lines, in each row."""
+    table = RichTable.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def dashed(items: Sequence[str | Text], shown: int) -> RichTable:
+    """Return the first `shown` items as a list, and how many are left out."""
+    rows = [(Text("-"), item if isinstance(item, Text) else Text(item)) for item in items[:shown]]
+    rest = format_rest(len(items) - shown)
+    return marked([*rows, (Text("…"), Text(rest, "dim"))] if rest else rows)
+
+
+def named(rows: Iterable[tuple[str, str]]) -> RichTable:
+    """Return names and what stands for each."""
+    table = RichTable.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        table.add_row(name, plain(text))
+    return table
+
+
+def print_table(table: Table, width: int) -> RichTable:
+    """Return a table for a terminal: names and the last column of text give way."""
+    is_marked = any(row.state for row in table.rows)
+    names = [f"{_symbol(row) + ' ' if is_marked else ''}{plain(row.name)}" for row in table.rows]
+    heads, texts = table.heads, len(table.heads) - table.texts
+    columns = list(zip(heads[1:], *(row.cells for row in table.rows), strict=True))
+    widths = [max(map(len, column)) + 2 for column in columns]
+    fixed = [min(at, TEXT_WIDTH) if place >= texts else at for place, at in enumerate(widths, 1)]
+    room = width - sum(fixed[:-1] if table.texts else fixed) - 2
+    widest = min(max(map(len, (*names, heads[0]))), max(16, room - (16 if table.texts else 0)))
+    shown = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    shown.add_column(heads[0], no_wrap=True, overflow="ellipsis", width=widest)
+    for place, head in enumerate(heads[1:], start=1):
+        is_text, is_last = place >= texts, place == len(heads) - 1
+        limit = (max(1, room - widest) if is_last else TEXT_WIDTH) if is_text else None
+        justify: Literal["left", "right"] = "left" if is_text else "right"
+        shown.add_column(head, justify=justify, no_wrap=True, max_width=limit)
+    for row, name in zip(table.rows, names, strict=True):
+        style = "" if row.state in (None, State.GO) else row.state.color
+        cells = [Text(plain(cell)) for cell in row.cells]
+        cells[-1].stylize(style)
+        shown.add_row(Text(name, style), *cells)
+    return shown
+
+
+def _symbol(row: Row) -> str:
+    return row.state.symbol if row.state else " "
+
+
+def md_table(table: Table, name: Callable[[str], str] = code, *, bold: bool = False) -> str:
+    """Return a table in Markdown; `bold`: the last figure of what does not pass."""
+    texts = len(table.heads) - table.texts
+    marks = [":--", *("--:" if place < texts else ":--" for place in range(1, len(table.heads)))]
+    lines: list[Sequence[str]] = [[markdown(head) for head in table.heads], marks]
+    for row in table.rows:
+        figures = [cell.replace(" ", "\u00a0", 1) for cell in row.cells[: texts - 1]]
+        if bold and row.state and row.state is not State.GO:
+            figures[-1] = f"**{figures[-1]}**"
+        icon = f"{row.state.icon} " if row.state else ""
+        text = name(row.name) if not row.is_total else row.name
+        lines.append([icon + text, *figures, *map(markdown, row.cells[texts - 1 :])])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def bullets(items: Sequence[str], shown: int) -> str:
+    """Return a list of the first `shown` items, and how many are left out."""
+    rest = format_rest(len(items) - shown)
+    more = [f"- … {rest}, left out here; the full report has them"] if rest else []
+    return "\n".join([*(f"- {item}" for item in items[:shown]), *more])
+
+
+def split_open(items: Sequence[T], most: int) -> tuple[Sequence[T], Sequence[T]]:
+    """Return the items to show at once and those to fold: folding one or two saves nothing."""
+    shown = len(items) if len(items) <= most + 2 else most
+    return items[:shown], items[shown:]
+
+
+def titled(title: str, body: str) -> str:
+    """Return a body under a bold line; nothing where there is no body."""
+    return f"**{title}**\n\n{body}" if body else ""
+
+
+def folded(title: str, body: str) -> str:
+    """Return a body that is shown on request; nothing where there is no body."""
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>" if body else ""
+
+
+def alert(kind: str, body: str) -> str:
+    """Return one of GitHub's coloured boxes: NOTE, TIP, IMPORTANT, WARNING or CAUTION."""
+    return "\n".join((f"> [!{kind}]", *(f"> {line}".rstrip() for line in body.splitlines())))
+
+
+def paragraphs(*parts: str) -> str:
+    """Return the parts that are not empty, set apart by empty lines."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def prose(text: str) -> str:
+    """Return a sentence from outside; what stands between backticks in it is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return markdown(text)
+    return "".join(code(part) if at % 2 else _between(part) for at, part in enumerate(parts))
+
+
+def _between(text: str) -> str:
+    """Escape prose without losing the blanks at its ends, which set it apart from code."""
+    if not text.strip():
+        return " " if text else ""
+    lead, trail = (" " if text[at].isspace() else "" for at in (0, -1))
+    return f"{lead}{markdown(text)}{trail}"

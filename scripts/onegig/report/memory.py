@@ -1,0 +1,401 @@
+"""The section about memory: services, engine and box, and where a machine's memory goes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from onegig.model.images import Image
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.report import Change, Report, ServiceDelta
+from onegig.model.sizes import Convention
+from onegig.model.state import State
+from onegig.model.verdict import Check, Waterfall
+from onegig.report import comparison, numbers
+from onegig.report.accounts import images_by_service
+from onegig.report.figures import (
+    draw_memory,
+    draw_waterfall,
+    memory_bands,
+    waterfall_strips,
+)
+from onegig.report.layout import (
+    Room,
+    Row,
+    Table,
+    folded,
+    md_table,
+    named,
+    paragraphs,
+    print_table,
+    section,
+    split_open,
+)
+from onegig.text import fence, html, markdown, plain
+
+COMPOSE_MARK = "*"
+COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
+SERVICES_SHOWN = 40  # in a terminal
+OPEN = 12  # changed services that a comment lists without a click
+_BAR_WIDTH = 40
+_COLORS = {"sold": "bright_black", "taken": "cyan", "free": "green", "over": "red"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceRow:
+    """One service with everything known about it; `state` is the worst of its checks."""
+
+    name: str
+    state: State
+    memory: ServiceMemory | None
+    image: Image | None
+    limit_bytes: int | None
+
+    @property
+    def cost_bytes(self) -> int:
+        """Return bytes for ordering and bars; 0 when memory was not measured."""
+        return self.memory.cost_bytes if self.memory else 0
+
+    @property
+    def limit(self) -> str:
+        """Return the limit in MB; marked where it is the compose file's, not budgets.yml's."""
+        own = self.memory.limit_bytes if self.memory else None
+        if self.limit_bytes is None and own:
+            return numbers.tenths(own, down=True) + COMPOSE_MARK
+        return numbers.tenths(self.limit_bytes, down=True)
+
+    @property
+    def labels(self) -> str:
+        """Return what the compose file's labels say of the service."""
+        if self.memory is None:
+            return ""
+        optional = "optional" if self.memory.optional else ""
+        return ", ".join(filter(None, (optional, self.memory.criticality)))
+
+    @property
+    def outcome(self) -> str:
+        """Return how the service ended."""
+        return numbers.service_state(self.memory) if self.memory else "not measured"
+
+
+def _memory_cell(field: str) -> Callable[[ServiceRow], str]:
+    return lambda row: numbers.tenths(getattr(row.memory, field) if row.memory else None)
+
+
+def _image_cell(row: ServiceRow) -> str:
+    return numbers.tenths(row.image.size_bytes if row.image else None, Convention.STORAGE)
+
+
+COLUMNS: Mapping[str, Callable[[ServiceRow], str]] = {
+    "cost": _memory_cell("cost_bytes"),
+    "RSS": _memory_cell("rss_bytes"),
+    "PSS": _memory_cell("pss_bytes"),
+    "shmem": _memory_cell("shmem_bytes"),
+    "kernel": _memory_cell("kernel_bytes"),
+    "working set": _memory_cell("working_set_bytes"),
+    "limit": lambda row: row.limit,
+    "image": _image_cell,
+    "labels": lambda row: row.labels,
+    "state": lambda row: row.outcome,
+}
+_DETAILS = ("PSS", "kernel", "working set")  # left out of a terminal, the last two of a comment
+
+
+def service_rows(report: Report) -> tuple[ServiceRow, ...]:
+    """Return every service of the stack: failing ones first, then the largest."""
+    measured = report.memory.services if isinstance(report.memory, MemoryReport) else ()
+    memory = {service.name: service for service in measured}
+    images = images_by_service(report.images)
+    checks: dict[str, list[Check]] = {}
+    for check in report.verdict.checks:
+        checks.setdefault(check.subject, []).append(check)
+    rows = []
+    for name in dict.fromkeys((*memory, *images)):
+        image = images.get(name)
+        subjects = {name, image.reference} if image else {name}
+        own = [check for subject in subjects for check in checks.get(subject, ())]
+        limits = (check.limit for check in own if check.id == "service.memory")
+        limit = next(limits, None)
+        rows.append(
+            ServiceRow(
+                name=name,
+                state=_worst(own),
+                memory=memory.get(name),
+                image=image,
+                limit_bytes=None if limit is None else int(limit),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (-row.state.rank, -row.cost_bytes, row.name)))
+
+
+def _worst(checks: Sequence[Check]) -> State:
+    """Return the state a service is marked with; mere warnings about its image do not count."""
+    states = [
+        check.state
+        for check in checks
+        if check.state is not State.WARN or check.id.startswith("service.")
+    ]
+    return max(states, key=lambda state: state.rank, default=State.GO)
+
+
+def services_table(report: Report, *without: str) -> Table:
+    """Return every service; columns without anything to say are left out."""
+    rows = service_rows(report)
+    heads = [head for head in COLUMNS if head not in without]
+    if not isinstance(report.memory, MemoryReport):
+        heads = ["image"]
+    elif not any(row.labels for row in rows):
+        heads.remove("labels")
+    largest = max((row.cost_bytes for row in rows), default=0) or 1
+    return Table(
+        heads=("service", *heads),
+        rows=tuple(
+            Row(
+                name=row.name,
+                cells=tuple(COLUMNS[head](row) for head in heads),
+                state=None if row.state is State.GO else row.state,
+                share=row.cost_bytes / largest if "cost" in heads else 0.0,
+            )
+            for row in rows
+        ),
+        texts=len({"labels", "state"}.intersection(heads)),
+    )
+
+
+def _limit_note(report: Report) -> str:
+    """Explain the mark of limits that stand in the compose file; "" where there is none."""
+    marked = any(row.limit.endswith(COMPOSE_MARK) for row in service_rows(report))
+    return COMPOSE_LIMIT if marked else ""
+
+
+def _box_line(memory: MemoryReport) -> str:
+    """Return the whole box in one line: charged, peaks, stall."""
+    box, stall = memory.box, memory.box.stall
+    waited = (
+        f"stall {numbers.missing(stall)}"
+        if isinstance(stall, Missing)
+        else f"stalled {numbers.seconds(stall.some_seconds)} some, "
+        f"{numbers.seconds(stall.full_seconds)} all"
+    )
+    return numbers.joined(
+        f"charged {numbers.memory(box.charged_bytes)}",
+        f"peak {numbers.memory_or_missing(box.peak_bytes)} with page cache",
+        f"{numbers.memory(box.peak_anon_bytes)} without",
+        f"{numbers.memory(box.shmem_bytes)} in tmpfs and shared memory",
+        f"{numbers.memory(box.kernel_bytes)} of the kernel",
+        f"cap {numbers.memory(box.cap_bytes, down=True)}, no swap",
+        numbers.plural(box.oom_kills, "OOM kill") if box.oom_kills else "",
+        waited,
+    )
+
+
+def _engine_table(memory: MemoryReport) -> Table:
+    rows = [
+        Row(
+            name=part.name,
+            cells=(f"{part.processes}", *map(numbers.tenths, (part.pss_bytes, part.rss_bytes))),
+        )
+        for part in memory.engine
+    ]
+    processes = f"{sum(part.processes for part in memory.engine)}"
+    cells = (processes, numbers.tenths(memory.engine_pss_bytes), numbers.DASH)
+    rows.append(Row(name="together", cells=cells, is_total=True))
+    return Table(heads=("engine", "processes", "PSS", "RSS"), rows=tuple(rows))
+
+
+def _machine(waterfall: Waterfall) -> str:
+    """Return the machine and, for a tier, its price by the catalogue."""
+    price = waterfall.usd_per_month
+    return waterfall.machine + ("" if price is None else f", ${price:,.2f} a month")
+
+
+def _waterfall_lines(
+    waterfall: Waterfall, most: int, width: int = 1000
+) -> list[tuple[str, str, str]]:
+    """Return each strip's kind, its label with its size, and its bar of `most` characters."""
+    strips = waterfall_strips(waterfall)
+    labels = [plain(strip.label, 24) for strip in strips]
+    pad, number = max(map(len, labels)), max(len(strip.amount) for strip in strips)
+    whole = max(1, *(strip.end_bytes for strip in strips))
+    bar_width = max(10, min(most, width - pad - number - 6))
+    return [
+        (strip.kind, f"{label:<{pad}}  {strip.amount:>{number}}  ", strip.draw(whole, bar_width))
+        for strip, label in zip(strips, labels, strict=True)
+    ]
+
+
+def terminal(report: Report, width: int) -> list[RenderableType]:
+    """Return services, engine and box, and the machines' memory as bars."""
+    memory = report.memory
+    parts: list[RenderableType] = []
+    if service_rows(report):
+        parts.append(_terminal_services(report, width))
+    if isinstance(memory, MemoryReport):
+        engine = ", ".join(
+            f"{part.name}{f' {part.processes}{numbers.TIMES}' if part.processes > 1 else ''} "
+            f"{numbers.memory(part.pss_bytes)}"
+            for part in memory.engine
+        )
+        pss = numbers.memory(memory.engine_pss_bytes)
+        table = named((("engine", f"{pss} PSS: {engine}"), ("box", _box_line(memory))))
+        parts.append(section("Engine and box", table))
+    for waterfall in report.verdict.waterfalls:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for kind, label, bar in _waterfall_lines(waterfall, 60, width):
+            text.append(label).append(f"{bar}\n", _COLORS[kind])
+        text.rstrip()
+        parts.append(section(f"Where the memory goes: {plain(_machine(waterfall))}", text))
+    return parts
+
+
+def _terminal_services(report: Report, width: int) -> RenderableType:
+    rows, table = service_rows(report), services_table(report, *_DETAILS)
+    failing = sum(row.state is not State.GO for row in rows)
+    shown = max(failing, SERVICES_SHOWN)
+    rest = rows[shown:]
+    cost = numbers.memory(sum(row.cost_bytes for row in rest))
+    more = f"and {numbers.plural(len(rest), 'smaller service')} within their limits, {cost}"
+    notes = [more if rest else "", _limit_note(report)]
+    lines = [Text(note, "dim") for note in notes if note]
+    title = f"{numbers.plural(len(rows), 'service')} (MB)"
+    return section(title, print_table(table.cut(0, shown), width - 2), *lines)
+
+
+def comment(report: Report, room: Room) -> str:
+    """Return changed services, where the memory goes, and folded the others and the engine."""
+    waterfalls = (
+        _comment_waterfall(waterfall, is_first=at == 0)
+        for at, waterfall in enumerate(report.verdict.waterfalls)
+    )
+    memory = report.memory
+    engine = ""
+    if isinstance(memory, MemoryReport):
+        box = f"Box: {markdown(_box_line(memory))}"
+        engine = paragraphs(f"{md_table(_engine_table(memory))}", box)
+    return paragraphs(
+        _comment_changed(report, room),
+        *waterfalls,
+        _comment_others(report, room),
+        folded("Engine and box, in MB", engine),
+    )
+
+
+def _comment_waterfall(waterfall: Waterfall, *, is_first: bool) -> str:
+    drawn = (f"{label}{bar}".rstrip() for _, label, bar in _waterfall_lines(waterfall, _BAR_WIDTH))
+    picture, machine = fence(tuple(drawn), "text"), _machine(waterfall)
+    if is_first:
+        return f"**Where the memory goes** ({markdown(machine)})\n\n{picture}"
+    return folded(f"Where the memory goes on {html(machine)}", picture)
+
+
+def _comment_changed(report: Report, room: Room) -> str:
+    """Return services that are new, gone, or differ by more than the noise."""
+    found = comparison.changed_services(report)
+    if not found:
+        return ""
+    rows = {row.name: row for row in service_rows(report)}
+    ranks = {name: -row.state.rank for name, row in rows.items()}
+    order = sorted(found, key=lambda delta: ranks.get(delta.name, 0))
+    metric = numbers.METRICS.get(report.verdict.metric, report.verdict.metric)
+    versus = f"vs {plain(comparison.branch(report), 24)}"
+    shown = order[: room.services]
+    table = Table(
+        heads=("service", metric, versus, "limit", "image", versus, "state"),
+        rows=tuple(_changed_row(delta, rows.get(delta.name)) for delta in shown),
+        texts=1,
+    )
+    first, rest = split_open(table.rows, OPEN)
+    more = md_table(table.cut(len(first))) if rest else ""
+    return paragraphs(
+        f"**Services: {comparison.count_changes(found)}** (in MB)",
+        md_table(table.cut(0, len(first))),
+        folded(f"{len(rest):,} more", more),
+        _left_out(len(found) - len(shown)),
+    )
+
+
+def _changed_row(delta: ServiceDelta, row: ServiceRow | None) -> Row:
+    memory, image = (
+        (_now(now, convention), _difference(delta, now, before, convention))
+        for now, before, convention in (
+            (delta.memory_now, delta.memory_before, Convention.MEMORY),
+            (delta.image_now, delta.image_before, Convention.STORAGE),
+        )
+    )
+    outcome = row.outcome if row else "not measured"
+    state = "removed" if delta.change is Change.REMOVED else outcome
+    limit = row.limit if row else numbers.DASH
+    mark = row.state if row and row.state is not State.GO else None
+    return Row(name=delta.name, cells=(*memory, limit, *image, state), state=mark)
+
+
+def _now(value: int | Missing, convention: Convention) -> str:
+    return numbers.DASH if isinstance(value, Missing) else numbers.tenths(value, convention)
+
+
+def _difference(
+    delta: ServiceDelta, now: int | Missing, before: int | Missing, convention: Convention
+) -> str:
+    if delta.change is Change.NEW:
+        return "new" if isinstance(now, int) else numbers.DASH
+    now = 0 if delta.change is Change.REMOVED else now
+    if isinstance(now, Missing) or isinstance(before, Missing):
+        return numbers.DASH
+    return numbers.tenths_change(now, before, convention)
+
+
+def _comment_others(report: Report, room: Room) -> str:
+    """Return every other service, folded."""
+    changed = {delta.name for delta in comparison.changed_services(report)}
+    table = services_table(report, *_DETAILS[1:])
+    rows = tuple(row for row in table.rows if row.name not in changed)
+    if not rows or not room.services:
+        return _left_out(len(rows))
+    compared = comparison.comparison(report) is not None
+    unchanged = ", none changed by more than noise" if compared and not changed else ""
+    noun = "other service" if changed else "service"
+    body = md_table(Table(heads=table.heads, rows=rows[: room.services], texts=table.texts))
+    left = _left_out(len(rows) - room.services)
+    title = f"{numbers.plural(len(rows), noun)}{unchanged}, in MB"
+    return folded(title, paragraphs(body, markdown(_limit_note(report)), left))
+
+
+def _left_out(count: int) -> str:
+    services = numbers.plural(count, "service")
+    return f"_{services} left out to fit a comment; the full report has them._" if count > 0 else ""
+
+
+def page(report: Report) -> Mapping[str, object]:
+    """Return what the page's template shows."""
+    memory, verdict = report.memory, report.verdict
+    values: dict[str, object] = {
+        "memory": None,
+        "waterfalls": [
+            (
+                _machine(waterfall),
+                waterfall_strips(waterfall),
+                draw_waterfall(waterfall, f"machine-{at}"),
+            )
+            for at, waterfall in enumerate(verdict.waterfalls)
+        ],
+        "services": services_table(report),
+        "bands": (),
+        "figure_over_time": "",
+    }
+    if not isinstance(memory, MemoryReport):
+        return values
+    values |= {
+        "memory": memory,
+        "limit_note": _limit_note(report),
+        "engine": _engine_table(memory),
+        "box": _box_line(memory),
+    }
+    if memory.samples:
+        highest = max(sample.total_bytes for sample in memory.samples)
+        total = highest if isinstance(verdict.total_bytes, Missing) else verdict.total_bytes
+        bands = memory_bands(memory, max(0, total - highest))
+        values["bands"] = bands
+        values["figure_over_time"] = draw_memory(memory, bands, verdict.limit_bytes, "memory")
+    return values
