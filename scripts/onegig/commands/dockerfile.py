@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from click.core import ParameterSource
 from onegig import pipeline
 from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
 from onegig.config.stack import load_stack, part_of, read_build_inputs
-from onegig.dockerfiles.builds import Build, builds_of
+from onegig.dockerfiles.builds import builds_of
 from onegig.dockerfiles.dependencies import plan_dependencies
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
-from onegig.dockerfiles.recipe import Recipe, read_recipe
+from onegig.dockerfiles.recipe import read_recipe
 from onegig.dockerfiles.requirements import check_wheels
 from onegig.dockerfiles.stages import read_stages
 from onegig.errors import BootError, ConfigError, InspectError
@@ -30,14 +29,6 @@ from onegig.text import plain
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
 HEALTHY_SECONDS = 120.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    stack: Stack
-    build: Build
-    recipe: Recipe
-    source: Source
 
 
 @click.command()
@@ -55,7 +46,7 @@ class _Case:
     multiple=True,
     help="A compose file instead of those that budgets.yml names; may be repeated.",
 )
-@click.option("--python", help="The version of Python, where the base does not tell it: 3.13.")
+@click.option("--python", help="The version of Python, where the base does not show it: 3.13.")
 @click.option(
     "--base",
     type=click.Choice([base.value for base in Base]),
@@ -91,16 +82,18 @@ def dockerfile(
     compilers are left out; how the service runs is taken over word for word. The image is
     python:X.Y-alpine; the environment variable PYTHON_IMAGE names another one for --build.
     """
-    _refuse_overwriting(output)
-    source = click.get_current_context().get_parameter_source("budgets")
+    if output and output.exists():
+        raise ConfigError(f"{output} is there already", advice="choose another path for --output")
+    parameter = click.get_current_context().get_parameter_source("budgets")
     options = Options(
         budgets=budgets,
-        budgets_may_be_missing=source is ParameterSource.DEFAULT,
+        budgets_may_be_missing=parameter is ParameterSource.DEFAULT,
         compose=compose,
     )
-    case = _read(options, service)
-    with progress.step(f"read {case.source.path}") as say:
-        proposal = _propose(case, python, Base(base) if base else None)
+    stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
+    source = _read(stack, service)
+    with progress.step(f"read {source.path}") as say:
+        proposal = _propose(source, python, Base(base) if base else None)
         say(f"{proposal.base} with Python from {proposal.image}")
     if output:
         _write(output, proposal)
@@ -109,11 +102,10 @@ def dockerfile(
     for remark in proposal.remarks:
         click.echo(f"note: {plain(remark)}", err=True)
     if build:
-        _try(case, proposal, progress)
+        _try(stack, source, proposal, progress)
 
 
-def _read(options: Options, service: str) -> _Case:
-    stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
+def _read(stack: Stack, service: str) -> Source:
     part_of(stack, (service,))
     build = next((each for each in builds_of(stack) if each.service == service), None)
     if build is None or build.dockerfile is None or build.file is None:
@@ -128,46 +120,37 @@ def _read(options: Options, service: str) -> _Case:
         raise ConfigError(
             f"{build.path} can't be rewritten: {error.message}", advice=error.advice
         ) from error
-    source = Source(
+    config: Mapping[str, Any] = json.loads(stack.config_json)["services"][service]
+    calls = ((config.get("healthcheck") or {}).get("test"), config.get("command"))
+    return Source(
         service=service,
         path=build.path,
         recipe=recipe,
         read=build.read,
         has_dockerignore=build.has_dockerignore,
-        probes=_probes(stack, service),
-    )
-    return _Case(stack=stack, build=build, recipe=recipe, source=source)
-
-
-def _probes(stack: Stack, service: str) -> tuple[str, ...]:
-    """What compose runs in the container: its health check and its command."""
-    config: Mapping[str, Any] = json.loads(stack.config_json)["services"][service]
-    found = [(config.get("healthcheck") or {}).get("test")]
-    found += [config.get("command"), config.get("entrypoint")]
-    return tuple(
-        " ".join(words) if isinstance(words, list) else str(words) for words in found if words
+        probes=tuple(
+            " ".join(call) if isinstance(call, list) else str(call)
+            for call in (*calls, config.get("entrypoint"))
+            if call
+        ),
     )
 
 
-def _propose(case: _Case, python: str | None, base: Base | None) -> Proposal:
-    version = python or case.recipe.python
+def _propose(source: Source, python: str | None, base: Base | None) -> Proposal:
+    recipe = source.recipe
+    version = python or recipe.python
     if not version:
         raise ConfigError(
-            f"which Python {case.recipe.base or 'an ARG without a default'} has is not known",
-            advice="give it: --python 3.13; for services in other languages there is no proposal",
+            f"the version of Python in {recipe.base or 'an ARG without a default'} is not known",
+            advice="add --python 3.13; services in other languages get no proposal",
         )
-    plan = plan_dependencies(case.recipe, case.build.read)
+    plan = plan_dependencies(recipe, source.read)
 
-    from onegig.engine.owned import new_run  # not where results are only judged
+    from onegig.engine.owned import new_run  # not installed where reports are judged
 
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
-    return propose(case.source, version, wheels, base)
-
-
-def _refuse_overwriting(output: Path | None) -> None:
-    if output and output.exists():
-        raise ConfigError(f"{output} is there already", advice="choose another place for --output")
+    return propose(source, version, wheels, base)
 
 
 def _write(output: Path, proposal: Proposal) -> None:
@@ -177,14 +160,14 @@ def _write(output: Path, proposal: Proposal) -> None:
         write_file(ignore, proposal.dockerignore)
 
 
-def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
+def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -> None:
     from onegig.dockerfiles import trial
 
-    service = case.source.service
+    service = source.service
     with pipeline.session(progress) as (engine, run):
         arguments = _arguments(proposal)
-        before, after = trial.variants(case.stack, service, proposal, arguments, run)
-        inputs = read_build_inputs(case.stack, {})
+        before, after = trial.variants(stack, service, proposal, arguments, run)
+        inputs = read_build_inputs(stack, {})
         with progress.step("build the image as it is") as say:
             trial.build(before, run, say, inputs, alone=False)
         with progress.step("build the image as proposed") as say:
@@ -195,18 +178,18 @@ def _try(case: _Case, proposal: Proposal, progress: Progress) -> None:
             raise InspectError(report.reason)
         images = {image.reference: image for image in report.images}
         sides = []
-        own = arguments.get(PYTHON_IMAGE, proposal.image)
-        for variant, base in ((before, case.recipe.base), (after, own)):
+        proposed = arguments.get(PYTHON_IMAGE, proposal.image)
+        for variant, base in ((before, source.recipe.base), (after, proposed)):
             with progress.step(f"boot {service} {variant.image.rpartition('/')[2]}"):
-                fared = trial.boot(engine, variant, run, timeout_seconds=HEALTHY_SECONDS)
-            sides.append(Side(base=base, image=images[variant.image], boot=fared))
-    made = Trial(service=service, before=sides[0], after=sides[1])
-    click.echo(f"\n{render_trial(made)}", nl=False)
-    if made.after.boot.problem:
+                boot = trial.boot(engine, variant, run, timeout_seconds=HEALTHY_SECONDS)
+            sides.append(Side(base=base, image=images[variant.image], boot=boot))
+    result = Trial(service=service, before=sides[0], after=sides[1])
+    click.echo(f"\n{render_trial(result)}", nl=False)
+    if result.after.boot.problem:
         raise BootError(
             f"{service} as proposed did not turn healthy",
             command=f"docker compose up --wait {service}",
-            advice="its own words are above; a package that Alpine lacks, or a folder it may no "
+            advice="read its output above; a package that Alpine lacks, or a folder it may no "
             "longer write to, are the usual reasons",
         )
 
