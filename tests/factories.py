@@ -6,9 +6,14 @@ Every number is derived from a few round ones, so that a test can say by hand wh
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from hashlib import sha256
 
 from accounts import with_accounts
+from onegig.config.budgets import parse_budgets
+from onegig.judge.tier import choose_tier
+from onegig.judge.verdict import judge
+from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, Image, ImagesReport, Layer, WastedFile
 from onegig.model.measured import Environment, Missing
 from onegig.model.memory import (
@@ -23,7 +28,7 @@ from onegig.model.memory import (
 )
 from onegig.model.report import Report
 from onegig.model.state import State
-from onegig.model.verdict import Bar, Check, Unit, Verdict, Waterfall
+from onegig.model.verdict import Baseline, Check, Unit
 
 MIB = 1024**2
 MB = 1000**2
@@ -49,6 +54,26 @@ SERVICES: Mapping[str, float] = {  # RSS in MiB at the peak
 }
 ENGINE = (("dockerd", 1, 68.2, 71.9), ("containerd", 1, 29.4, 33.0), ("shim", 15, 74.8, 298.1))
 BASE_LAYERS = ((8.4, "alpine 3.23"), (14.6, "COPY runtime /usr/local"), (0.9, "COPY packages"))
+TODAY = date(2026, 11, 23)
+COMMIT = "9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d"
+LIMITS = b"""\
+version: 1
+compose: services/compose.yml
+tier: aws-t2-micro
+memory:
+  limit: 1024MB
+  headroom: 10%
+images:
+  total: 1.9GB
+  each: 110MB
+  min_efficiency: 90%
+services:
+  redis-coordinator: {memory: 90MB, image: 99MB}
+  aggressor: {memory: 24MB}
+  momentum: {memory: 24MB}
+  market-data: {memory: 40MB}
+"""
+BUDGETS = parse_budgets("budgets.yml", LIMITS)
 LOG = """\
 Traceback (most recent call last):
   File "/app/whale_watch.py", line 88, in main
@@ -96,6 +121,14 @@ def make_service(name: str, rss_mib: float, **changes: object) -> ServiceMemory:
         criticality="high",
     )
     return replace(service, **changes)  # type: ignore[arg-type]  # any field of the dataclass
+
+
+def stack(
+    changes: Mapping[str, float] | None = None, without: Iterable[str] = ()
+) -> list[ServiceMemory]:
+    """The reference stack's services, some with another RSS in MiB."""
+    sizes = {**SERVICES, **(changes or {})}
+    return [make_service(name, rss) for name, rss in sizes.items() if name not in {*without}]
 
 
 def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryReport:
@@ -171,39 +204,28 @@ def make_check(identity: str, subject: str, **changes: object) -> Check:
 def make_report(
     memory: MemoryReport | Missing,
     images: ImagesReport | Missing,
-    *,
-    state: State,
-    sentence: str,
-    failures: Sequence[Check] = (),
+    budgets: Budgets = BUDGETS,
+    main: Baseline | None = None,
 ) -> Report:
-    """A report whose passing checks follow from the figures and whose failing ones are given."""
-    given = {(check.id, check.subject) for check in failures}
-    passing = [c for c in _checks(memory, images) if (c.id, c.subject) not in given]
-    total = memory if isinstance(memory, Missing) else total_bytes(memory)
+    """The report of a run, as the judge sees it."""
+    tier = choose_tier(budgets, memory, images)
     return Report(
         stack="crypto-desk",
         created="2026-11-23T20:44:00+00:00",
-        commit="1f0c3e5a9b7d2468ace013579bdf02468ace1357",
-        verdict=Verdict(
-            state=state,
-            sentence=sentence,
-            total_bytes=total,
-            limit_bytes=LIMIT,
-            metric="cost",
-            spread_bytes=(total - 9 * MIB, total) if isinstance(total, int) else total,
-            checks=(*failures, *passing),
-            waterfalls=() if isinstance(memory, Missing) else _waterfalls(memory),
-            incomplete=(memory.reason,) if isinstance(memory, Missing) else memory.incomplete,
-        ),
+        commit=COMMIT,
+        verdict=judge(budgets, images, memory, tier, today=TODAY, main=main),
         images=images,
         memory=memory,
-        reproduce="onegig check --tier aws-t2-micro",
+        reproduce="onegig check",
     )
 
 
-def total_bytes(memory: MemoryReport) -> int:
-    """The headline by RSS: services, engine, overhead."""
-    return memory.box.total_rss_bytes + memory.engine_pss_bytes + OVERHEAD
+def with_failures(report: Report, failures: Iterable[Check], sentence: str = "NO-GO") -> Report:
+    """The report with these failures beside its passing checks."""
+    passing = (check for check in report.verdict.checks if check.state is State.GO)
+    checks = (*failures, *passing)
+    verdict = replace(report.verdict, state=State.NO_GO, sentence=sentence, checks=checks)
+    return replace(report, verdict=verdict)
 
 
 def _sample(index: int, services: Sequence[ServiceMemory], engine_pss: int, charged: int) -> Sample:
@@ -253,114 +275,5 @@ def _image(name: str, own_mb: float) -> Image:
             wasted_bytes=round(0.31 * MB),
             user_wasted_share=0.021,
             worst=(WastedFile(path="/etc/apk/world", copies=2, bytes=round(0.2 * MB)),),
-        ),
-    )
-
-
-def _checks(memory: MemoryReport | Missing, images: ImagesReport | Missing) -> list[Check]:
-    checks = [] if isinstance(memory, Missing) else _memory_checks(memory)
-    return checks if isinstance(images, Missing) else [*checks, *_image_checks(images)]
-
-
-def _memory_checks(memory: MemoryReport) -> list[Check]:
-    total = total_bytes(memory)
-    checks = [
-        make_check(
-            "memory.total",
-            "stack",
-            title="Memory of the stack",
-            value=float(total),
-            limit=float(LIMIT),
-            where="budgets.yml:6",
-        ),
-        make_check(
-            "memory.tier",
-            "stack",
-            title="Memory on aws-t2-micro",
-            value=float(total),
-            limit=float(MEMTOTAL),
-            state=State.GO if total <= MEMTOTAL else State.WARN,
-            message=f"{-(-total // MIB):,} MB do not fit the 949 MB that aws-t2-micro really has",
-            blocking=False,
-            where="tiers.toml",
-        ),
-    ]
-    checks += [
-        make_check(
-            "service.memory",
-            service.name,
-            title=f"Memory of {service.name}",
-            value=float(service.rss_bytes),
-            limit=24.0 * MIB,
-            where="budgets.yml:31",
-        )
-        for service in memory.services
-        if service.rss_bytes < 24 * MIB
-    ]
-    return checks
-
-
-def _image_checks(images: ImagesReport) -> list[Check]:
-    def storage(identity: str, subject: str, title: str, value: int, limit: float) -> Check:
-        over = value > limit
-        return make_check(
-            identity,
-            subject,
-            title=title,
-            unit=Unit.STORAGE,
-            value=float(value),
-            limit=limit,
-            state=State.NO_GO if over else State.GO,
-            message=f"{title}: {-(-value // MB):,} of {limit / MB:,.0f} MB" if over else "",
-            where="budgets.yml:12",
-        )
-
-    total, disk = images.total_bytes, images.disk_bytes
-    checks = [
-        storage("images.total", "stack", "Images added up", total, 1900.0 * MB),
-        storage("disk.total", "stack", "Disk", disk, 30_000.0 * MB),
-    ]
-    for image in images.images:
-        name = image.services[0]
-        checks.append(
-            storage("service.image", name, f"Image of {name}", image.size_bytes, 110.0 * MB)
-        )
-        if isinstance(image.dive, Dive):
-            checks.append(
-                make_check(
-                    "image.efficiency",
-                    name,
-                    title=f"Efficiency of {name}",
-                    unit=Unit.SHARE,
-                    value=image.dive.efficiency,
-                    limit=0.9,
-                    at_most=False,
-                )
-            )
-    return checks
-
-
-def _waterfalls(memory: MemoryReport) -> tuple[Waterfall, ...]:
-    engine, stack = memory.engine_pss_bytes, memory.box.total_rss_bytes
-
-    def fall(machine: str, *first: Bar) -> Waterfall:
-        steps = (
-            *first,
-            Bar(name="engine", bytes=engine, note="PSS"),
-            Bar(name="stack", bytes=stack, note="RSS"),
-        )
-        return Waterfall(
-            machine=machine,
-            sold_bytes=LIMIT,
-            steps=steps,
-            headroom_bytes=LIMIT - sum(step.bytes for step in steps),
-        )
-
-    return (
-        fall("the budget's 1,024 MB", Bar(name="kernel and OS", bytes=OVERHEAD)),
-        fall(
-            "aws-t2-micro",
-            Bar(name="kernel", bytes=LIMIT - MEMTOTAL),
-            Bar(name="OS", bytes=OVERHEAD),
         ),
     )

@@ -4,86 +4,41 @@ The branch's own run gives the baseline. What a pull request does is said in fig
 deltas and what is inherited follow from them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from accounts import with_top_layer
-from factories import LOG, MB, SERVICES, make_images, make_memory, make_service
+from factories import (
+    BUDGETS,
+    LIMITS,
+    LOG,
+    MB,
+    SERVICES,
+    make_images,
+    make_memory,
+    make_report,
+    make_service,
+    stack,
+)
 from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
-from onegig.judge.tier import choose_tier
-from onegig.judge.verdict import judge
-from onegig.model.budgets import Budgets, Waiver
+from onegig.model.budgets import Waiver
 from onegig.model.images import Accounting, Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.memory import ServiceState
 from onegig.model.report import Comparison, Failure, LimitChange, Report, Review
-from onegig.model.verdict import Baseline
 from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
-from scenarios import HOSTILE
+from scenarios import HOSTILE, run
 
-TODAY = date(2026, 11, 23)
 HEAD = "1f0c3e5a9b7d2468ace013579bdf02468ace1357"
-MERGE = "9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d"
 BASE = "77aa55cc33ee11998877665544332211ffeeddcc"
 OLDER = "abc1234567def890abc1234567def890abc12345"
 RUN_URL = "https://github.com/crypto-desk/desk/actions/runs/19600000001"
 EVIL_RUN = "https://evil.example/crypto-desk/desk/actions/runs/1"
 NO_BASELINE = Skipped(reason="no baseline yet: the first run on main that succeeds writes it")
-LIMITS = b"""\
-version: 1
-compose: services/compose.yml
-tier: aws-t2-micro
-memory:
-  limit: 1024MB
-  headroom: 10%
-images:
-  total: 1.9GB
-  each: 110MB
-  min_efficiency: 90%
-services:
-  redis-coordinator: {memory: 90MB, image: 99MB}
-  aggressor: {memory: 24MB}
-  momentum: {memory: 24MB}
-  market-data: {memory: 40MB}
-"""
-BUDGETS = parse_budgets("budgets.yml", LIMITS)
-
-
-def judged(
-    memory: MemoryReport | Missing,
-    images: ImagesReport | Missing,
-    budgets: Budgets = BUDGETS,
-    commit: str = MERGE,
-    main: Baseline | None = None,
-) -> Report:
-    """The report of a run, as the judge sees it."""
-    tier = choose_tier(budgets, memory, images)
-    return Report(
-        stack="crypto-desk",
-        created="2026-11-23T20:44:00+00:00",
-        commit=commit,
-        verdict=judge(budgets, images, memory, tier, today=TODAY, main=main),
-        images=images,
-        memory=memory,
-        reproduce="onegig check",
-    )
-
-
-def stack(
-    changes: Mapping[str, float] | None = None, without: Iterable[str] = ()
-) -> list[ServiceMemory]:
-    """The reference stack's services, some with another RSS in MiB."""
-    sizes = {**SERVICES, **(changes or {})}
-    return [make_service(name, rss) for name, rss in sizes.items() if name not in {*without}]
-
-
-def run(services: Sequence[ServiceMemory], **changes: object) -> Report:
-    """A judged run of these services."""
-    return judged(make_memory(services, **changes), make_images(one.name for one in services))
 
 
 MAIN = run(stack())
@@ -158,7 +113,7 @@ def make_no_go() -> Report:
     services = [*stack(without=["aggressor"]), hog]
     images = make_images(one.name for one in services)
     torch = "RUN pip install torch==2.9.1"
-    return review(judged(make_memory(services), with_layer(images, "aggressor", torch, 118.6)))
+    return review(make_report(make_memory(services), with_layer(images, "aggressor", torch, 118.6)))
 
 
 def make_build_failed() -> Report:
@@ -173,7 +128,7 @@ def make_build_failed() -> Report:
         place="services/Dockerfile:12",
     )
     gap = Unknown(reason=failure.message)
-    return replace(review(judged(gap, gap)), failure=failure)
+    return replace(review(make_report(gap, gap)), failure=failure)
 
 
 def make_many(count: int) -> Report:
@@ -188,7 +143,7 @@ def make_many(count: int) -> Report:
             make_service(name, size + (grown if i % 12 == 8 else 0.0))
             for i, (name, size) in enumerate(zip(names, sizes, strict=True))
         ]
-        return judged(make_memory(services), make_images(names), budgets)
+        return make_report(make_memory(services), make_images(names), budgets)
 
     return review(one(2.5), one(0.0))
 
@@ -235,7 +190,7 @@ def make_limits_changed() -> Report:
     text = text.replace(b"each: 110MB", b"each: 90MB")
     proposed = parse_budgets("budgets.yml", text)
     report = run(stack({"aggressor": 31.7}))
-    by_proposed = judged(report.memory, report.images, proposed).verdict.sentence
+    by_proposed = make_report(report.memory, report.images, proposed).verdict.sentence
     return review(report, limit_changes=limit_changes(BUDGETS, proposed), proposed=by_proposed)
 
 
@@ -257,22 +212,22 @@ def make_waived() -> Report:
         waived = (*waived, waiver)
     sizes = {"aggressor": 31.7, "momentum": 26.1}
     memory, images = make_memory(stack(sizes)), make_images(SERVICES)
-    return review(judged(memory, images, replace(BUDGETS, waivers=waived)))
+    return review(make_report(memory, images, replace(BUDGETS, waivers=waived)))
 
 
 def make_behind() -> Report:
     """The baseline is older than it should be, and so is the branch."""
     memory = make_memory(stack({"market-data": 24.9}))
     env = replace(memory.environment, engine_version="29.1.2", kernel="6.18.0-1003-azure")
-    report = judged(replace(memory, environment=env), make_images(SERVICES))
+    report = make_report(replace(memory, environment=env), make_images(SERVICES))
     return review(report, behind=3, branch_behind=2)
 
 
 def make_dockerfiles() -> Report:
     """Dockerfiles that main's were better than."""
     memory, images = make_memory(stack()), make_images(SERVICES)
-    main = judged(memory, with_dockerfiles(images, *make_before()))
-    return review(judged(memory, with_dockerfiles(images, *make_remarked())), main)
+    main = make_report(memory, with_dockerfiles(images, *make_before()))
+    return review(make_report(memory, with_dockerfiles(images, *make_remarked())), main)
 
 
 def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Report:
@@ -285,7 +240,7 @@ def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Rep
     files = (policy(n, remark(n, at + 1, n.replace("`", "'"))) for at, n in enumerate(names))
     gap = policy("Dockerfile", hadolint=Unknown(reason=names[0]))
     images = with_dockerfiles(images, *files, gap)
-    report = judged(make_memory(services, incomplete=tuple(names)), images)
+    report = make_report(make_memory(services, incomplete=tuple(names)), images)
     failure = Failure(
         message=f"the run ended: {names[1]}",
         command=names[3],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from factories import make_images, make_memory, make_service
+from factories import make_images, make_memory, make_report, make_service
 from onegig.dockerfiles.builds import read_dockerfiles
 from onegig.github.gate import find_dockerfiles
 from onegig.images.fixes import place_fixes
@@ -13,7 +13,7 @@ from onegig.model.images import Accounting, ImagesReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.report.annotations import Place
-from reviews import judged, with_layer
+from reviews import with_layer
 from stacks import plain_service
 
 TORCH = "RUN pip install torch==2.9.1"
@@ -30,7 +30,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 
 def report(images: ImagesReport) -> Report:
-    return judged(make_memory([make_service("web", 10.0)]), images)
+    return make_report(make_memory([make_service("web", 10.0)]), images)
 
 
 def of_line(line: int) -> dict[str, Place]:

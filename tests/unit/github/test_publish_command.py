@@ -86,7 +86,7 @@ def test_a_report(publish: Publish, remote: Remote, tmp_path: Path) -> None:
     (one,) = history(remote)
     assert (one.commit, one.created, one.state) == (report.commit, report.created, State.GO)
     assert done.output == (
-        f"onegig: onegig-data of {remote.path} created: 1f0c3e5a9b7d GO; badge: 460 / 1,024 MB\n"
+        f"onegig: onegig-data of {remote.path} created: 9e8d7c6b5a4f GO; badge: 460 / 1,024 MB\n"
     )
 
 

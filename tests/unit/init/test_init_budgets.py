@@ -69,7 +69,7 @@ NAMES = st.sampled_from(["web", "1", "on", "null", "1e3", "a.b", "a-b_c", "Yes"]
 def test_any_numbers_keep_to_it(rss: dict[str, float], own_mb: float) -> None:
     services = [make_service(name, mib) for name, mib in rss.items()]
     images = make_images(rss, own_mb)
-    holds(make_report(make_memory(services), images, state=State.GO, sentence="GO"))
+    holds(make_report(make_memory(services), images))
 
 
 @pytest.mark.parametrize("metric", ["rss", "pss", "charged"])

@@ -119,7 +119,7 @@ def test_the_first_two_are_in_the_message(judged: Judge) -> None:
 def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
     images = report(remark(Level.WARNING, 7), remark(Level.INFO, 8), services=2)
     verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
-    made = replace(make_report(MEMORY, images, state=State.NO_GO, sentence="x"), verdict=verdict)
+    made = replace(make_report(MEMORY, images), verdict=verdict)
     assert render(annotations(made, {})) == (
         "::error file=web/Dockerfile,line=7,title=NO-GO%3A Dockerfile%2C non-root"
         "::no USER: it runs as root\n"
@@ -129,7 +129,7 @@ def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
 def test_what_to_do_is_the_worst_remark(judged: Judge) -> None:
     images = report(remark(Level.ERROR, 7), remark(Level.WARNING, 8))
     verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
-    made = replace(make_report(MEMORY, images, state=State.NO_GO, sentence="x"), verdict=verdict)
+    made = replace(make_report(MEMORY, images), verdict=verdict)
     (step,) = steps(made)
     assert (step.text, step.fix, step.fix_place) == (
         "Mend web/Dockerfile:",

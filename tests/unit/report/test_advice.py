@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from factories import LOG, MIB, SERVICES, make_images, make_memory, make_service
+from factories import (
+    BUDGETS,
+    LOG,
+    MIB,
+    SERVICES,
+    make_images,
+    make_memory,
+    make_report,
+    make_service,
+    stack,
+)
 from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.model.images import NOT_ACCOUNTED, Accounting, ImagesReport
@@ -14,7 +24,8 @@ from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report.advice import MOST, Step, steps
-from reviews import BUDGETS, MAIN, judged, make_many, review, run, stack, with_layer
+from reviews import MAIN, make_many, review, with_layer
+from scenarios import run
 
 TORCH = "RUN pip install torch"
 CACHE_LEFT = f"`{TORCH}` in layer 5 left 50 MB in /root/.cache/pip: add --no-cache-dir"
@@ -23,7 +34,7 @@ CACHE_LEFT = f"`{TORCH}` in layer 5 left 50 MB in /root/.cache/pip: add --no-cac
 def with_service(service: ServiceMemory) -> Report:
     """A run in which one service fared badly."""
     memory = make_memory([service, *stack(without=[service.name])])
-    return judged(memory, make_images(SERVICES))
+    return make_report(memory, make_images(SERVICES))
 
 
 def killed(name: str, **changes: object) -> ServiceMemory:
@@ -36,7 +47,7 @@ def large_images(limit: bytes, *, accounted: bool = True) -> Report:
     if not accounted:
         bare = tuple(replace(one, accounting=NOT_ACCOUNTED) for one in images.images)
         images = replace(images, images=bare)
-    return judged(make_memory(stack()), images, budgets)
+    return make_report(make_memory(stack()), images, budgets)
 
 
 def beside_main(limit: bytes, sizes: Mapping[str, float], grown: str = "") -> Report:
@@ -45,7 +56,7 @@ def beside_main(limit: bytes, sizes: Mapping[str, float], grown: str = "") -> Re
     if grown:
         images = with_layer(images, grown, TORCH, 200.0)
     memory, main = make_memory(stack(sizes)), make_baseline(MAIN, {})
-    report = judged(memory, images, parse_budgets("budgets.yml", limit), main=main)
+    report = make_report(memory, images, parse_budgets("budgets.yml", limit), main=main)
     return review(report)
 
 
@@ -178,7 +189,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
         ),
     ),
     "dead bytes without a fix": (
-        lambda: judged(
+        lambda: make_report(
             make_memory(stack()),
             without_fixes(make_images(SERVICES)),
             parse_budgets("budgets.yml", b"version: 1\nimages: {max_dead: 200kB}"),
@@ -236,4 +247,4 @@ def test_what_is_no_no_go_needs_nothing_done(rss_mib: float, state: State) -> No
 
 def test_a_run_without_numbers_gives_no_steps() -> None:
     gap = Unknown(reason="no engine")
-    assert steps(judged(gap, gap, BUDGETS)) == ()
+    assert steps(make_report(gap, gap, BUDGETS)) == ()

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from factories import SERVICES, make_check, make_images, make_memory, make_report, make_service
+from factories import (
+    SERVICES,
+    make_check,
+    make_images,
+    make_memory,
+    make_report,
+    make_service,
+    with_failures,
+)
 from onegig.model.report import Failure, Report
 from onegig.model.state import State
 from onegig.model.verdict import Check
@@ -24,9 +32,7 @@ def failing(**changes: object) -> Report:
 
 def with_checks(*checks: Check) -> Report:
     memory = make_memory([make_service(name, rss) for name, rss in SERVICES.items()])
-    return make_report(
-        memory, make_images(SERVICES), state=State.NO_GO, sentence="NO-GO", failures=checks
-    )
+    return with_failures(make_report(memory, make_images(SERVICES)), checks)
 
 
 def test_nothing_is_said_of_a_stack_that_fits() -> None:
@@ -36,16 +42,17 @@ def test_nothing_is_said_of_a_stack_that_fits() -> None:
 def test_each_failure_is_shown_where_its_limit_is_written() -> None:
     assert told(make_no_go())[:3] == [
         (
-            "::error file=budgets.yml,line=6,title=NO-GO%3A Memory of the stack"
-            "::1,159 of 1,024 MB: 135 MB over; aggressor takes 713 MB of it"
+            "::error file=budgets.yml,line=5,title=NO-GO%3A Memory of the stack"
+            "::1,159 of 1,024 MB, 135 MB (14 %25) over; aggressor takes 713 MB"
         ),
         (
             "::error file=services/compose.yml,title=NO-GO%3A State of aggressor"
-            "::aggressor was killed 2 times by the kernel for want of memory"
+            "::aggressor ran out of memory and was killed twice: the machine was full; "
+            "aggressor took most: 784 MB"
         ),
         (
-            "::error file=budgets.yml,line=31,title=NO-GO%3A Memory of aggressor"
-            "::aggressor takes 713 of 24 MB: 689 MB over"
+            "::error file=budgets.yml,line=13,title=NO-GO%3A Memory of aggressor"
+            "::aggressor takes 713 of 24 MB, 689 MB (2871 %25) over"
         ),
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import MIB, make_check
+from factories import MIB, make_check, stack
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.report import Change, Comparison, LimitChange, Report
 from onegig.model.state import State
@@ -35,9 +35,8 @@ from reviews import (
     make_some_inherited,
     make_waived,
     review,
-    run,
-    stack,
 )
+from scenarios import run
 
 LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
 

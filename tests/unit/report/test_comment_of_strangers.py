@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import github_markdown
+from factories import stack
 from onegig.model.report import Report
 from onegig.report import comment, terminal
 from onegig.text import plain
@@ -20,10 +21,8 @@ from reviews import (
     make_hostile,
     make_some_inherited,
     review,
-    run,
-    stack,
 )
-from scenarios import HOSTILE
+from scenarios import HOSTILE, run
 
 pytestmark = pytest.mark.security
 
