@@ -21,7 +21,7 @@ from onegig.judge.baseline import (
 )
 from onegig.judge.checks import Case, percent_beside, subject_of
 from onegig.judge.memory import add_up, own_ranges
-from onegig.judge.scan import Known, count_findings, describe_finding, known_of
+from onegig.judge.scan import count_findings, describe_finding, known_of
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.keys import Growth, write_growth
@@ -192,7 +192,7 @@ def _compare_findings(
     if image is None or not isinstance(image.scan, Scan) or isinstance(check.value, Missing):
         return None
     known, new = known_of(image, baseline), None
-    if isinstance(known, Known):
+    if known:
         counted = set(check.findings)
         findings = (one for one in image.scan.findings if describe_finding(one) in counted)
         new = count_findings(one for one in findings if not known.has(one))

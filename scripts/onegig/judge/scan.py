@@ -43,6 +43,11 @@ class ScanRule:
         return self.where == "default"
 
     @property
+    def unknown(self) -> State:
+        """Return the state of an image that could not be scanned."""
+        return State.WARN if self.is_default else State.INCOMPLETE
+
+    @property
     def fixable_only(self) -> bool:
         """Return whether findings without a fix are ignored."""
         return self.budget.ignore_unfixed and self.kind is FindingKind.VULNERABILITY
@@ -95,16 +100,12 @@ class Known:
         return bool(finding.id) and describe_finding(finding) in self._findings
 
 
-def known_of(image: Image, baseline: Baseline | None) -> Known | Missing:
-    """Return what the baseline knows of the services that run an image."""
-    if baseline is None:
-        return Skipped(reason="there is no baseline")
-    if isinstance(baseline.contents, Missing):
-        return baseline.contents
+def known_of(image: Image, baseline: Baseline | None) -> Known | None:
+    """Return what the baseline knows of the services that run an image; None without any scan."""
+    if baseline is None or isinstance(baseline.contents, Missing):
+        return None
     parts = [part for part in baseline.contents if set(image.services) & set(part.services)]
-    if not parts:
-        return Skipped(reason="the baseline does not have it, or did not scan it")
-    return Known(parts)
+    return Known(parts) if parts else None
 
 
 def describe_finding(finding: Finding) -> str:
@@ -177,9 +178,7 @@ def _count(
         all=found,
         waived={one: waiver for one, waiver in named.items() if waiver.expires >= today},
         expired=tuple(dict.fromkeys(each for each in named.values() if each.expires < today)),
-        inherited=frozenset()
-        if isinstance(known, Missing)
-        else frozenset(filter(known.has, found)),
+        inherited=frozenset(filter(known.has, found) if known else ()),
     )
 
 
@@ -191,7 +190,7 @@ def check_scan(case: Case) -> Iterator[Check]:
             if isinstance(missing, Unknown):
                 failed = f"the image of {subject_of(image)} could not be scanned for {rule.name}"
                 message = f"{failed}: {plain(missing.reason)}"
-                yield _check(rule, image, missing, _unknown(rule), message)
+                yield _check(rule, image, missing, rule.unknown, message)
             elif isinstance(image.scan, Scan) and missing is None:
                 found = _count(rule, image, image.scan, case.budgets, case.today, case.main)
                 yield _judge(rule, image, image.scan, found, case.today)
@@ -246,7 +245,7 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
     if java:
         parts.append(f"{JAVA} not scanned: {plain(java.reason)}")
     if isinstance(java, Unknown) and state is not State.NO_GO:
-        state, waived = _unknown(rule), ()
+        state, waived = rule.unknown, ()
     return replace(
         _check(rule, image, count_findings(found.all), state, "; ".join(parts)),
         findings=tuple(map(describe_finding, found.all)),
@@ -257,10 +256,6 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
 def _check(rule: ScanRule, image: Image, value: int | Missing, state: State, message: str) -> Check:
     kind, subject = CHECK_KINDS[f"image.{rule.name}"], subject_of(image)
     return kind.check(subject, value, rule.limit, state=state, message=message, where=rule.where)
-
-
-def _unknown(rule: ScanRule) -> State:
-    return State.WARN if rule.is_default else State.INCOMPLETE
 
 
 def _age(database: str, today: date) -> str:
