@@ -12,25 +12,12 @@ import pytest
 from judging import MIB
 from onegig.config.budgets import parse_budgets
 from onegig.judge.limits import limit_changes
-from onegig.model.budgets import (
-    Budgets,
-    ImagesBudget,
-    Load,
-    MemoryBudget,
-    ScanBudget,
-    ServiceBudget,
-    Waiver,
-)
+from onegig.model import budgets as keys
+from onegig.model.budgets import Budgets, Load, ServiceBudget, Waiver
 from onegig.model.keys import Growth
 from onegig.model.report import LimitChange
 
-NO_LIMITS = (
-    "is_default",
-    "path",
-    "lines",
-    "notes",
-    "compose",
-)  # say nothing of what is judged, nor how
+NO_LIMITS = ("is_default", "path", "lines", "notes", "compose")
 WAIVER = Waiver(
     check="image.efficiency", subject="web", reason="#12", owner="@ops", expires=date(2026, 12, 31)
 )
@@ -41,8 +28,8 @@ WHOLE = Budgets(  # nothing left out
     compose_files=("compose.yml",),
     profiles=("debug",),
     tier="aws-t2-micro",
-    memory=MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
-    images=ImagesBudget(
+    memory=keys.MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
+    images=keys.ImagesBudget(
         each_bytes=110 * 10**6,
         max_wasted_bytes=1,
         max_user_wasted_share=0.1,
@@ -50,14 +37,9 @@ WHOLE = Budgets(  # nothing left out
         max_base_dead_bytes=2,
         max_growth=TENTH,
     ),
-    scan=ScanBudget(misconfigurations=0),
+    scan=keys.ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
-    services=(
-        (
-            "web",
-            ServiceBudget(memory_bytes=24 * MIB, image_bytes=80 * 10**6, max_growth=TENTH),
-        ),
-    ),
+    services=(("web", ServiceBudget(memory_bytes=MIB, image_bytes=80, max_growth=TENTH)),),
     allow_host_access=("web",),
     waivers=(replace(WAIVER, check="image.vulnerabilities", id="CVE-2026-1"),),
 )
@@ -160,114 +142,72 @@ def changes(old: str, new: str) -> list[tuple[str, str, str, bool]]:
 
 
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}"
-LOOSER = [  # old, new, key, as written; the other way round none is looser
-    ("memory: {limit: 1GB}", "memory: {limit: 2GB}", "memory.limit", "1,024 MB", "2,048 MB"),
-    ("memory: {metric: rss}", "memory: {metric: pss}", "memory.metric", "rss", "pss"),
-    ("memory: {metric: cost}", "memory: {metric: pss}", "memory.metric", "cost", "pss"),
-    ("memory: {headroom: 10%}", "memory: {headroom: 2.5%}", "memory.headroom", "10 %", "2.5 %"),
-    (
-        "memory: {system_overhead: 80MB}",
-        "memory: {system_overhead: 0}",
-        "memory.system_overhead",
-        "80 MB",
-        "0 MB",
-    ),
-    ("disk: {limit: 30GB}", "disk: {limit: 64GB}", "disk.limit", "30 GB", "64 GB"),
-    ("images: {total: 1.9GB}", "images: {total: 2GB}", "images.total", "1,900 MB", "2,000 MB"),
-    ("images: {each: 110MB}", "images: {each: 111MB}", "images.each", "110 MB", "111 MB"),
-    ("images: {each: 110MB}", "version: 1", "images.each", "110 MB", "none"),
-    (
-        "images: {min_efficiency: 90%}",
-        "images: {min_efficiency: 80%}",
-        "images.min_efficiency",
-        "90 %",
-        "80 %",
-    ),
-    (
-        "images: {min_efficiency: 90%}",
-        "version: 1",
-        "images.min_efficiency",
-        "90 %",
-        "90 % (only warns)",
-    ),
-    ("images: {max_wasted: 1MB}", "version: 1", "images.max_wasted", "1.0 MB", "none"),
-    (
-        "images: {max_user_wasted: 5%}",
-        "images: {max_user_wasted: 10%}",
-        "images.max_user_wasted",
-        "5 %",
-        "10 %",
-    ),
-    ("images: {max_dead: 1MB}", "version: 1", "images.max_dead", "1.0 MB", "none"),
-    ("images: {max_base_dead: 9MB}", "version: 1", "images.max_base_dead", "9.0 MB", "none"),
-    (
-        "version: 1",
-        "images: {ignore_user_wasted_below: 5MB}",
-        "images.ignore_user_wasted_below",
-        "1.0 MB",
-        "5.0 MB",
-    ),
-    ("memory: {max_growth: 5%}", "memory: {max_growth: 6%}", "memory.max_growth", "5 %", "6 %"),
-    ("memory: {max_growth: 5%}", "version: 1", "memory.max_growth", "5 %", "none"),
-    (
-        "memory: {max_service_growth: 10MB}",
-        "memory: {max_service_growth: 20MB}",
-        "memory.max_service_growth",
-        "10 MB",
-        "20 MB",
-    ),
-    ("images: {max_growth: 5MB}", "version: 1", "images.max_growth", "5.0 MB", "none"),
-    ("services: {web: {max_growth: 5%}}", "version: 1", "services.web.max_growth", "5 %", "none"),
-    (
-        "memory: {max_service_growth: 5%}\nservices: {web: {}}",
-        "memory: {max_service_growth: 5%}\nservices: {web: {max_growth: 50%}}",
-        "services.web.max_growth",
-        "none",
-        "50 %",
-    ),
-    ("measure: {window: 15s}", "measure: {window: 5s}", "measure.window", "15 s", "5 s"),
-    ("measure: {hz: 10}", "measure: {hz: 2}", "measure.hz", "10", "2"),
-    ("measure: {repeats: 3}", "version: 1", "measure.repeats", "3", "1"),
-    (
-        "measure: {healthy_timeout: 2m}",
-        "measure: {healthy_timeout: 5m}",
-        "measure.healthy_timeout",
-        "120 s",
-        "300 s",
-    ),
-    (LOAD, LOAD.replace("200", "50.5"), "load.rate", "200", "50.5"),
-    (LOAD, "version: 1", "load", "web: load 200", "none"),
-    ("version: 1", "allow_host_access: [web]", "allow_host_access", "none", "web"),
-    (
-        "allow_host_access: [web]",
-        "allow_host_access: [db, web]",
-        "allow_host_access",
-        "web",
-        "db, web",
-    ),
-    ("tier: aws-t2-micro", "tier: none", "tier", "aws-t2-micro", "none"),
-    ("version: 1", "tier: aws-t2-micro", "tier", "not set (aws-t3-micro)", "aws-t2-micro"),
-    ("version: 1", "tier: none", "tier", "not set (aws-t3-micro)", "none"),
-    (
-        "services: {web: {memory: 24MB}}",
-        "services: {web: {memory: 25MB}}",
-        "services.web.memory",
-        "24 MB",
-        "25 MB",
-    ),
-    ("services: {web: {memory: 24MB}}", "version: 1", "services.web.memory", "24 MB", "none"),
-    ("services: {web: {image: 80MB}}", "version: 1", "services.web.image", "80 MB", "none"),
-    (
-        "images: {each: 70MB}\nservices: {web: {}}",
-        "images: {each: 70MB}\nservices: {web: {image: 80MB}}",
-        "services.web.image",
-        "none",
-        "80 MB",
-    ),
-]
+# key: old -> new, - where it is left out | as people read them; back again none is looser
+LOOSER = """
+memory.limit: 1GB -> 2GB | 1,024 MB -> 2,048 MB
+memory.metric: rss -> pss | rss -> pss
+memory.metric: cost -> pss | cost -> pss
+memory.headroom: 10% -> 2.5% | 10 % -> 2.5 %
+memory.system_overhead: 80MB -> 0 | 80 MB -> 0 MB
+disk.limit: 30GB -> 64GB | 30 GB -> 64 GB
+images.total: 1.9GB -> 2GB | 1,900 MB -> 2,000 MB
+images.each: 110MB -> 111MB | 110 MB -> 111 MB
+images.each: 110MB -> - | 110 MB -> none
+images.min_efficiency: 90% -> 80% | 90 % -> 80 %
+images.min_efficiency: 90% -> - | 90 % -> 90 % (only warns)
+images.max_wasted: 1MB -> - | 1.0 MB -> none
+images.max_user_wasted: 5% -> 10% | 5 % -> 10 %
+images.max_dead: 1MB -> - | 1.0 MB -> none
+images.max_base_dead: 9MB -> - | 9.0 MB -> none
+images.ignore_user_wasted_below: - -> 5MB | 1.0 MB -> 5.0 MB
+memory.max_growth: 5% -> 6% | 5 % -> 6 %
+memory.max_growth: 5% -> - | 5 % -> none
+memory.max_service_growth: 10MB -> 20MB | 10 MB -> 20 MB
+images.max_growth: 5MB -> - | 5.0 MB -> none
+services.web.max_growth: 5% -> - | 5 % -> none
+measure.window: 15s -> 5s | 15 s -> 5 s
+measure.hz: 10 -> 2 | 10 -> 2
+measure.repeats: 3 -> - | 3 -> 1
+measure.healthy_timeout: 2m -> 5m | 120 s -> 300 s
+allow_host_access: - -> [web] | none -> web
+allow_host_access: [web] -> [db, web] | web -> db, web
+tier: aws-t2-micro -> none | aws-t2-micro -> none
+tier: - -> aws-t2-micro | not set (aws-t3-micro) -> aws-t2-micro
+tier: - -> none | not set (aws-t3-micro) -> none
+services.web.memory: 24MB -> 25MB | 24 MB -> 25 MB
+services.web.memory: 24MB -> - | 24 MB -> none
+services.web.image: 80MB -> - | 80 MB -> none
+forks: - -> trust | confirm -> trust
+memory.limit: 1GiB -> 1073741825 | 1,073,741,824 bytes -> 1,073,741,825 bytes
+""".strip().splitlines()
 
 
-@pytest.mark.parametrize(("old", "new", "key", "before", "after"), LOOSER)
+def row(text: str) -> tuple[str, str, str, str, str]:
+    """Return old and new file, the key, and its value in both as people read it."""
+    change, _, shown = text.partition(" | ")
+    key, _, values = change.partition(": ")
+    start, end = key.replace(".", ": {") + ": ", "}" * key.count(".")
+    files = ["version: 1" if each == "-" else start + each + end for each in values.split(" -> ")]
+    before, after = shown.split(" -> ")
+    return files[0], files[1], key, before, after
+
+
+WEB = "services.web"
+EACH = "images: {each: 70MB}\nservices: {web: "
+GROWN = "memory: {max_service_growth: 5%}\nservices: {web: "
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "before", "after"),
+    [
+        *map(row, LOOSER),
+        (LOAD, LOAD.replace("200", "50.5"), "load.rate", "200", "50.5"),
+        (LOAD, "version: 1", "load", "web: load 200", "none"),
+        (f"{GROWN}{{}}}}", f"{GROWN}{{max_growth: 50%}}}}", f"{WEB}.max_growth", "none", "50 %"),
+        (f"{EACH}{{}}}}", f"{EACH}{{image: 80MB}}}}", f"{WEB}.image", "none", "80 MB"),
+        (f"{EACH}{{image: 60MB}}}}", f"{EACH}{{}}}}", f"{WEB}.image", "60 MB", "none"),
+    ],
+)
 def test_looser_is_told_from_stricter(
     old: str, new: str, key: str, before: str, after: str
 ) -> None:
@@ -291,76 +231,54 @@ def test_what_has_no_direction_may_be_looser_both_ways(old: str, new: str, key: 
         assert (found, looser) == (key, True)
 
 
-def test_naming_the_machine_that_is_judged_anyway_lets_nothing_more_pass() -> None:
-    assert changes("version: 1", "tier: aws-t3-micro") == [
-        ("tier", "not set (aws-t3-micro)", "aws-t3-micro", False)
-    ]
-    assert changes("memory: {limit: 900MB}", "memory: {limit: 900MB}\ntier: none") == [
-        ("tier", "not set", "none", False)
-    ]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tier: - -> aws-t3-micro | not set (aws-t3-micro) -> aws-t3-micro",  # judged anyway
+        "shards.start: - -> 5 | 30 -> 5",
+        "shards.most: - -> 2 | 10 -> 2",
+    ],
+)
+def test_what_lets_nothing_more_pass(text: str) -> None:
+    old, new, key, before, after = row(text)
+    assert changes(old, new) == [(key, before, after, False)]
+    assert changes(new, old) == [(key, after, before, False)]
 
 
-def test_trust_in_forks_lets_more_pass() -> None:
-    assert changes("version: 1", "forks: trust") == [("forks", "confirm", "trust", True)]
-    assert changes("forks: trust", "version: 1") == [("forks", "trust", "confirm", False)]
+def test_no_machine_is_judged_where_none_is_sold() -> None:
+    none = "memory: {limit: 900MB}\ntier: none"
+    assert changes("memory: {limit: 900MB}", none) == [("tier", "not set", "none", False)]
 
 
-def test_shards_let_nothing_more_pass() -> None:
-    assert changes("version: 1", "shards: {start: 5, most: 2}") == [
-        ("shards.start", "30", "5", False),
-        ("shards.most", "10", "2", False),
-    ]
-
-
-def test_a_difference_that_rounding_hides_is_told_in_bytes() -> None:
-    assert changes("memory: {limit: 1GiB}", "memory: {limit: 1073741825}") == [
-        ("memory.limit", "1,073,741,824 bytes", "1,073,741,825 bytes", True)
-    ]
+def test_commands_that_read_alike_differ() -> None:
     louder = replace(WHOLE, load=Load(service="web", command=("a b",)))
     (told,) = limit_changes(louder, replace(louder, load=Load(service="web", command=("a", "b"))))
     assert told.old != told.new
 
 
-def test_a_limit_of_a_service_under_the_one_for_all_is_stricter() -> None:
-    stricter = "images: {each: 110MB}\nservices: {web: {image: 80MB}}"
-    assert changes("images: {each: 110MB}", stricter) == [
-        ("services.web.image", "none", "80 MB", False)
-    ]
+LATER = replace(WAIVER, expires=date(2027, 1, 1))
+REWORDED = replace(WAIVER, reason="two\nlines")
+TEXTS = {
+    (): "none",
+    (WAIVER,): "image.efficiency of web until 2026-12-31 by @ops: #12",
+    (LATER,): "image.efficiency of web until 2027-01-01 by @ops: #12",
+    (REWORDED,): "image.efficiency of web until 2026-12-31 by @ops: two lines",
+}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "before", "after", "looser"),
+    ("old", "new", "looser"),
     [
-        ((), (WAIVER,), "none", "image.efficiency of web until 2026-12-31 by @ops: #12", True),
-        ((WAIVER,), (), "image.efficiency of web until 2026-12-31 by @ops: #12", "none", False),
-        (
-            (WAIVER,),
-            (replace(WAIVER, expires=date(2027, 1, 1)),),
-            "image.efficiency of web until 2026-12-31 by @ops: #12",
-            "image.efficiency of web until 2027-01-01 by @ops: #12",
-            True,
-        ),
-        (
-            (replace(WAIVER, expires=date(2027, 1, 1)),),
-            (WAIVER,),
-            "image.efficiency of web until 2027-01-01 by @ops: #12",
-            "image.efficiency of web until 2026-12-31 by @ops: #12",
-            False,
-        ),
-        (
-            (WAIVER,),
-            (replace(WAIVER, reason="two\nlines"),),
-            "image.efficiency of web until 2026-12-31 by @ops: #12",
-            "image.efficiency of web until 2026-12-31 by @ops: two lines",
-            False,
-        ),
+        ((), (WAIVER,), True),
+        ((WAIVER,), (), False),
+        ((WAIVER,), (LATER,), True),
+        ((LATER,), (WAIVER,), False),
+        ((WAIVER,), (REWORDED,), False),
     ],
 )
-def test_waivers(
-    old: tuple[Waiver, ...], new: tuple[Waiver, ...], before: str, after: str, looser: bool
-) -> None:
+def test_waivers(old: tuple[Waiver, ...], new: tuple[Waiver, ...], looser: bool) -> None:
     found = limit_changes(replace(WHOLE, waivers=old), replace(WHOLE, waivers=new))
-    assert found == (LimitChange(key="waivers", old=before, new=after, looser=looser),)
+    assert found == (LimitChange(key="waivers", old=TEXTS[old], new=TEXTS[new], looser=looser),)
 
 
 @pytest.mark.parametrize(
