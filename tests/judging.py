@@ -4,16 +4,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 
-from factories import LIMIT, make_memory, make_service
+from factories import LIMIT, make_images, make_memory, make_service
+from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, MemoryBudget
+from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart, MemoryReport, Sample, ServiceMemory
+from onegig.model.state import State
+from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, Verdict
 
 MIB = 1024**2
 TODAY = date(2026, 11, 23)
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml")
 Judge = Callable[..., Verdict]
+GO, WARN, INCOMPLETE, NO_GO = State
 
 
 def limits(limit_bytes: int, **changes: object) -> Budgets:
@@ -70,3 +75,15 @@ def checks(verdict: Verdict, identity: str) -> list[Check]:
 def is_missing(value: object) -> bool:
     """Whether a value is one of the types that say why it is not there."""
     return isinstance(value, Missing)
+
+
+def judge_stack(
+    budgets: Budgets,
+    memory: MemoryReport,
+    images: ImagesReport | None = None,
+    tier: Tier | None = None,
+    today: date = TODAY,
+) -> Verdict:
+    """Return the verdict; each service that was measured has an image of its own by default."""
+    built = images or make_images([service.name for service in memory.services])
+    return judge(budgets, built, memory, tier, today=today)

@@ -38,14 +38,7 @@ from onegig.model.report import (
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention
 from onegig.model.state import State
-from onegig.model.verdict import (
-    CHECK_KINDS,
-    Baseline,
-    Check,
-    PastCheck,
-    ServiceNumbers,
-    Unit,
-)
+from onegig.model.verdict import CHECK_KINDS, Baseline, Check, PastCheck, ServiceNumbers, Unit
 from onegig.text import plain
 
 NEW = Skipped(reason="not in the baseline")

@@ -4,20 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from factories import MEMTOTAL, SERVICES, make_images
+from factories import MEMTOTAL, SERVICES
 from judging import (
     BUDGETS,
+    GO,
+    INCOMPLETE,
     MIB,
-    TODAY,
+    NO_GO,
+    WARN,
     Judge,
     checks,
     is_missing,
+    judge_stack,
     limits,
     measured,
     samples,
     service,
 )
-from onegig.judge.verdict import judge
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.memory import WindowTotals
@@ -32,55 +35,44 @@ def total(value: int, *, spread: tuple[int, ...] = (), headroom: float = 0.1) ->
     """The verdict on one service with `value` bytes, of a limit of 1,000 MB."""
     memory = measured([service("web", value)], totals=spread)
     memory = replace(memory, box=replace(memory.box, cap_bytes=LIMIT))
-    return judge(
-        limits(LIMIT, headroom_share=headroom), make_images(["web"]), memory, None, today=TODAY
-    )
+    return judge_stack(limits(LIMIT, headroom_share=headroom), memory)
+
+
+LITTLE = "less than the required 10 %"
 
 
 @pytest.mark.parametrize(
     ("value", "state", "sentence"),
     [
-        (0, State.GO, "GO: 0 of 1,000 MB, 1,000 MB (100 %) to spare"),
-        (588 * MIB, State.GO, "GO: 588 of 1,000 MB, 412 MB (41 %) to spare"),
-        (900 * MIB, State.GO, "GO: 900 of 1,000 MB, 100 MB (10 %) to spare"),
-        (
-            900 * MIB + 1,
-            State.WARN,
-            "WARN: 901 of 1,000 MB, 99 MB (9 %) to spare, less than the required 10 %",
-        ),
-        (
-            LIMIT,
-            State.WARN,
-            "WARN: 1,000 of 1,000 MB, 0 MB (0 %) to spare, less than the required 10 %",
-        ),
-        (LIMIT + 1, State.NO_GO, "NO-GO: 1,001 of 1,000 MB, 1 MB (1 %) over; web takes 1,001 MB"),
-        (
-            1286 * MIB,
-            State.NO_GO,
-            "NO-GO: 1,286 of 1,000 MB, 286 MB (29 %) over; web takes 1,286 MB",
-        ),
+        (0, GO, "0 of 1,000 MB, 1,000 MB (100 %) to spare"),
+        (588 * MIB, GO, "588 of 1,000 MB, 412 MB (41 %) to spare"),
+        (900 * MIB, GO, "900 of 1,000 MB, 100 MB (10 %) to spare"),
+        (900 * MIB + 1, WARN, f"901 of 1,000 MB, 99 MB (9 %) to spare, {LITTLE}"),
+        (LIMIT, WARN, f"1,000 of 1,000 MB, 0 MB (0 %) to spare, {LITTLE}"),
+        (LIMIT + 1, NO_GO, "1,001 of 1,000 MB, 1 MB (1 %) over; web takes 1,001 MB"),
+        (1286 * MIB, NO_GO, "1,286 of 1,000 MB, 286 MB (29 %) over; web takes 1,286 MB"),
     ],
 )
 def test_the_total_against_the_limit(value: int, state: State, sentence: str) -> None:
     verdict = total(value)
-    assert (verdict.state, verdict.sentence) == (state, sentence)
+    assert (verdict.state, verdict.sentence) == (state, f"{state}: {sentence}")
     assert verdict.total_bytes == value
 
 
 def test_without_headroom_exactly_the_limit_is_a_go() -> None:
-    assert total(LIMIT, headroom=0).state is State.GO
-    assert total(LIMIT + 1, headroom=0).state is State.NO_GO
+    assert total(LIMIT, headroom=0).state is GO
+    assert total(LIMIT + 1, headroom=0).state is NO_GO
 
 
 @pytest.mark.parametrize(
     ("spread", "state"),
     [
-        ((995, 1005), State.WARN),  # a hair's breadth over, and not in every sample
-        ((1000, 1010), State.WARN),
-        ((1001, 1005), State.NO_GO),  # over in every sample
-        ((995, 1011), State.NO_GO),  # no hair's breadth: 1 % of the limit is 10 MB
-        ((400, 1500), State.NO_GO),  # a stack that really needs 1,500 MB at times
-        ((905, 1000), State.WARN),  # within the limit, inside the headroom
+        ((995, 1005), WARN),  # a hair's breadth over, and not in every sample
+        ((1000, 1010), WARN),
+        ((1001, 1005), NO_GO),  # over in every sample
+        ((995, 1011), NO_GO),  # no hair's breadth: 1 % of the limit is 10 MB
+        ((400, 1500), NO_GO),  # a stack that really needs 1,500 MB at times
+        ((905, 1000), WARN),  # within the limit, inside the headroom
     ],
 )
 def test_the_limit_inside_the_spread(spread: tuple[int, int], state: State) -> None:
@@ -89,7 +81,7 @@ def test_the_limit_inside_the_spread(spread: tuple[int, int], state: State) -> N
     assert verdict.state is state
     assert verdict.spread_bytes == (low * MIB, high * MIB)
     noise = f"within noise (samples from {low:,} to {high:,} MB; measure again)"
-    assert (noise in verdict.sentence) == (state is State.WARN and high > 1000)
+    assert (noise in verdict.sentence) == (state is WARN and high > 1000)
 
 
 def test_an_overshoot_never_reads_as_spare() -> None:
@@ -99,7 +91,7 @@ def test_an_overshoot_never_reads_as_spare() -> None:
 
 def test_the_total_is_services_engine_and_overhead(judged: Judge) -> None:
     verdict = judged()
-    assert verdict.state is State.GO
+    assert verdict.state is GO
     assert verdict.sentence == "GO: 460 of 1,024 MB, 564 MB (55 %) to spare"
     assert not is_missing(verdict.spread_bytes)
 
@@ -120,7 +112,7 @@ def test_the_total_by_metric(metric: Metric, megabytes: int) -> None:
     memory = measured([web], engine=100 * MIB)
     memory = replace(memory, window=replace(memory.window, metric=metric))
     budgets = limits(LIMIT, metric=metric, system_overhead_bytes=5 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, None, today=TODAY)
+    verdict = judge_stack(budgets, memory)
     assert verdict.total_bytes == megabytes * MIB
     assert verdict.metric == metric
 
@@ -129,9 +121,7 @@ def test_another_metric_than_was_measured_uses_the_samples() -> None:
     memory = replace(measured([service("web", 30 * MIB)]), samples=samples([10 * MIB, 70 * MIB]))
     memory = replace(memory, window=replace(memory.window, metric="pss"))
     for metric in (Metric.RSS, Metric.CHARGED):
-        verdict = judge(
-            limits(LIMIT, metric=metric), make_images(["web"]), memory, None, today=TODAY
-        )
+        verdict = judge_stack(limits(LIMIT, metric=metric), memory)
         assert verdict.total_bytes == 70 * MIB
         assert verdict.spread_bytes == (10 * MIB, 70 * MIB)
 
@@ -139,18 +129,15 @@ def test_another_metric_than_was_measured_uses_the_samples() -> None:
 def test_pss_cannot_be_had_from_a_window_of_rss() -> None:
     memory = measured([service("web", 30 * MIB)], totals=[30 * MIB])
     budgets = limits(LIMIT, metric=Metric.PSS)
-    verdict = judge(budgets, make_images(["web"]), memory, None, today=TODAY)
-    assert verdict.state is State.INCOMPLETE
+    verdict = judge_stack(budgets, memory)
+    assert verdict.state is INCOMPLETE
     assert "the peak of pss may be higher" in verdict.sentence
     assert is_missing(verdict.spread_bytes)
 
 
 def test_a_sum_below_the_highest_sample_does_not_lower_the_total() -> None:
     memory = measured([service("web", 30 * MIB)], totals=[50 * MIB])
-    assert (
-        judge(limits(LIMIT), make_images(["web"]), memory, None, today=TODAY).total_bytes
-        == 50 * MIB
-    )
+    assert judge_stack(limits(LIMIT), memory).total_bytes == 50 * MIB
 
 
 def test_a_box_of_another_size_is_said(judged: Judge) -> None:
@@ -173,7 +160,7 @@ def test_a_box_of_another_size_is_said(judged: Judge) -> None:
 )
 def test_no_memory_is_incomplete(judged: Judge, missing: Unknown | Skipped, sentence: str) -> None:
     verdict = judged(memory=missing)
-    assert (verdict.state, verdict.sentence) == (State.INCOMPLETE, sentence)
+    assert (verdict.state, verdict.sentence) == (INCOMPLETE, sentence)
     assert verdict.incomplete == (sentence.removeprefix("INCOMPLETE: "),)
     assert verdict.total_bytes == verdict.spread_bytes == missing
     assert verdict.waterfalls == ()
@@ -181,9 +168,9 @@ def test_no_memory_is_incomplete(judged: Judge, missing: Unknown | Skipped, sent
 
 def test_gaps_in_the_measurement_are_incomplete_but_do_not_hide_a_no_go() -> None:
     gap = "only 60 of 150 samples could be taken in time"
-    for value, state in ((500 * MIB, State.INCOMPLETE), (1500 * MIB, State.NO_GO)):
+    for value, state in ((500 * MIB, INCOMPLETE), (1500 * MIB, NO_GO)):
         memory = replace(measured([service("web", value)]), incomplete=(gap,))
-        verdict = judge(limits(LIMIT), make_images(["web"]), memory, None, today=TODAY)
+        verdict = judge_stack(limits(LIMIT), memory)
         assert verdict.state is state
         assert verdict.incomplete == (gap,)
     assert verdict.sentence.startswith("NO-GO: 1,500 of 1,000 MB")
@@ -194,14 +181,14 @@ def test_a_service_over_its_own_limit(judged: Judge) -> None:
     own = replace(BUDGETS.service("risk"), memory_bytes=10 * MIB)
     verdict = judged(budgets=replace(BUDGETS, services=(("risk", own),), lines=text))
     (check,) = checks(verdict, "service.memory")
-    assert verdict.state is State.NO_GO
+    assert verdict.state is NO_GO
     assert verdict.sentence == (
         "NO-GO: risk takes 14 of 10 MB, 4 MB (40 %) over; memory 460 of 1,024 MB"
     )
     assert (check.subject, check.where) == ("risk", "budgets.yml:58")
 
 
-@pytest.mark.parametrize(("highest", "state"), [(24, State.GO), (25, State.NO_GO)])
+@pytest.mark.parametrize(("highest", "state"), [(24, GO), (25, NO_GO)])
 def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
     own = replace(BUDGETS.service(""), memory_bytes=24 * MIB)
     budgets = replace(limits(LIMIT), services=(("web", own),))
@@ -214,14 +201,14 @@ def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
         services=((20 * MIB, highest * MIB),),
     )
     memory = replace(measured([service("web", 20 * MIB)]), windows=(window,))
-    assert judge(budgets, make_images(["web"]), memory, None, today=TODAY).state is state
+    assert judge_stack(budgets, memory).state is state
 
 
 def test_a_tier_that_fits(judged: Judge) -> None:
     budgets = replace(BUDGETS, tier="aws-t2-micro")
     verdict = judged(budgets=budgets, tier=find_tier("aws-t2-micro"))
     (check,) = checks(verdict, "memory.tier")
-    assert (check.state, check.blocking, check.limit) == (State.GO, False, MEMTOTAL)
+    assert (check.state, check.blocking, check.limit) == (GO, False, MEMTOTAL)
     assert check.message == (
         "aws-t2-micro really has 949 MB, its OS takes 185 MB: 565 of 949 MB, 384 MB (40 %) to spare"
     )
@@ -230,9 +217,9 @@ def test_a_tier_that_fits(judged: Judge) -> None:
 def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     tier = find_tier("aws-t2-micro")
     budgets = replace(limits(1024 * MIB, headroom_share=0), tier=tier.name)
-    for value, state in ((764, State.GO), (765, State.WARN), (900, State.WARN)):
+    for value, state in ((764, GO), (765, WARN), (900, WARN)):
         memory = measured([service("web", value * MIB)])
-        verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
+        verdict = judge_stack(budgets, memory, tier=tier)
         (check,) = checks(verdict, "memory.tier")
         assert (check.state, verdict.state) == (state, state)
     assert verdict.sentence == (
@@ -241,24 +228,24 @@ def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     )
 
 
-@pytest.mark.parametrize(("value", "state"), [(669, State.GO), (670, State.WARN)])
+@pytest.mark.parametrize(("value", "state"), [(669, GO), (670, WARN)])
 def test_headroom_counts_on_the_tier_as_well(value: int, state: State) -> None:
     """Of 949 MB 94.9 must stay free, and the idle OS takes 185."""
     tier = find_tier("aws-t2-micro")
     budgets = replace(limits(1024 * MIB), tier=tier.name)
     memory = measured([service("web", value * MIB)])
-    verdict = judge(budgets, make_images(["web"]), memory, tier, today=TODAY)
+    verdict = judge_stack(budgets, memory, tier=tier)
     (check,) = checks(verdict, "memory.tier")
     assert (check.state, verdict.state) == (state, state)
     figures = f"{value + 185} of 949 MB, {949 - 185 - value} MB"
     assert figures in check.message
-    assert check.message.endswith("less than the required 10 %") is (state is State.WARN)
+    assert check.message.endswith("less than the required 10 %") is (state is WARN)
 
 
 def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:
     verdict = judged(tier=find_tier("gcp-e2-micro"))
     (check,) = checks(verdict, "memory.tier")
-    assert (check.state, check.limit) == (State.GO, None)
+    assert (check.state, check.limit) == (GO, None)
     assert "is not confirmed" in check.message
     assert len(SERVICES) == len(checks(verdict, "service.state"))
 
@@ -266,7 +253,7 @@ def test_a_tier_whose_memtotal_nobody_confirmed(judged: Judge) -> None:
 def test_where_the_memory_goes() -> None:
     memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
     budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, find_tier("aws-t2-micro"), today=TODAY)
+    verdict = judge_stack(budgets, memory, tier=find_tier("aws-t2-micro"))
     falls = [
         (fall.machine, [(step.name, step.bytes // MIB) for step in fall.steps])
         for fall in verdict.waterfalls
@@ -282,7 +269,7 @@ def test_where_the_memory_goes() -> None:
 def test_where_the_memory_goes_on_a_tier_known_by_its_price_only() -> None:
     memory = measured([service("web", 300 * MIB)], engine=100 * MIB)
     budgets = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
-    verdict = judge(budgets, make_images(["web"]), memory, find_tier("gcp-e2-micro"), today=TODAY)
+    verdict = judge_stack(budgets, memory, tier=find_tier("gcp-e2-micro"))
     kernel, system, *_ = verdict.waterfalls[1].steps
     assert (kernel.bytes, kernel.note) == (0, "not confirmed")
     assert (system.bytes, system.note) == (80 * MIB, "assumed: memory.system_overhead")

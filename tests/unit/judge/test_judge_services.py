@@ -4,101 +4,59 @@ from dataclasses import replace
 
 import pytest
 
-from factories import make_images
-from judging import MIB, TODAY, checks, limits, measured, service
-from onegig.judge.verdict import judge
+from judging import GO, INCOMPLETE, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState, Start
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
 
-LIMIT = 1024 * MIB
-
 
 def verdict_on(*services: ServiceMemory, **changes: object) -> Verdict:
     memory: MemoryReport = replace(measured(services), **changes)  # type: ignore[arg-type]
-    return judge(
-        limits(LIMIT), make_images([one.name for one in services]), memory, None, today=TODAY
-    )
+    return judge_stack(limits(1024 * MIB), memory)
+
+
+SPARE = "580 of 1,024 MB, 444 MB (43 %) to spare"
+UNHEALTHY, CRASHED = {"state": ServiceState.UNHEALTHY}, {"state": ServiceState.CRASHED}
+REFUSED = {"state": ServiceState.REFUSED, "reason": 'exec: "/no/such":\nno such file'}
+WAITING = {"state": ServiceState.WAITING, "waits_for": ("db", "web")}
+NONE = "health check exit code 127: curl: not found"
+KEY_ERROR = {"exit_code": 1, "restarts": 5, "log_tail": "KeyError: 'x'"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "sentence"),
+    ("changes", "state", "text"),
     [
-        ({"state": ServiceState.HEALTHY}, State.GO, "GO: 580 of"),
-        ({"state": ServiceState.RUNNING}, State.GO, "GO: 580 of"),
-        ({"state": ServiceState.COMPLETED}, State.GO, "GO: 580 of"),
+        ({"state": ServiceState.HEALTHY}, GO, ""),
+        ({"state": ServiceState.RUNNING}, GO, ""),
+        ({"state": ServiceState.COMPLETED}, GO, ""),
+        ({"state": ServiceState.COMPLETED, "restarts": 2}, GO, ""),
+        ({"restarts": 1}, WARN, "is up, but was restarted"),
+        (UNHEALTHY, NO_GO, "is unhealthy; memory 580 of 1,024 MB"),
+        (UNHEALTHY | {"log_tail": "a\n\x1b[31mno  way\x07 \n\n"}, NO_GO, "is unhealthy: no way;"),
+        (UNHEALTHY | {"log_tail": "up", "health_log": NONE}, NO_GO, f"is unhealthy: {NONE};"),
+        (CRASHED, NO_GO, "crashed; memory"),
+        (CRASHED | KEY_ERROR, NO_GO, "crashed with exit code 1, restarted 5 times: KeyError: 'x';"),
+        (CRASHED | {"exit_code": 139}, NO_GO, "crashed with exit code 139 (SIGSEGV);"),
         (
-            {"restarts": 1},
-            State.WARN,
-            "WARN: 580 of 1,024 MB, 444 MB (43 %) to spare; whale-watch is up, but was restarted",
+            CRASHED | {"exit_code": 0, "restarts": 9},
+            NO_GO,
+            "keeps ending with exit code 0, restarted",
         ),
-        (
-            {"state": ServiceState.UNHEALTHY},
-            State.NO_GO,
-            "NO-GO: whale-watch is unhealthy; memory 580 of 1,024 MB",
-        ),
-        (
-            {"state": ServiceState.UNHEALTHY, "log_tail": "a\n\x1b[31mno  route\x07 \n\n"},
-            State.NO_GO,
-            "NO-GO: whale-watch is unhealthy: no route; memory 580 of 1,024 MB",
-        ),
-        (
-            {
-                "state": ServiceState.UNHEALTHY,
-                "log_tail": "listening",
-                "health_log": "health check exit code 127: curl: not found",
-            },
-            State.NO_GO,
-            "NO-GO: whale-watch is unhealthy: health check exit code 127: curl: not found; memory",
-        ),
-        (
-            {
-                "state": ServiceState.CRASHED,
-                "exit_code": 1,
-                "restarts": 5,
-                "log_tail": "KeyError: 'x'",
-            },
-            State.NO_GO,
-            "NO-GO: whale-watch crashed with exit code 1, restarted 5 times: KeyError: 'x'; memory",
-        ),
-        (
-            {"state": ServiceState.CRASHED, "exit_code": 139},
-            State.NO_GO,
-            "NO-GO: whale-watch crashed with exit code 139 (SIGSEGV); memory",
-        ),
-        (
-            {"state": ServiceState.CRASHED, "exit_code": 0, "restarts": 9},
-            State.NO_GO,
-            "NO-GO: whale-watch keeps ending with exit code 0, restarted 9 times; memory",
-        ),
-        ({"state": ServiceState.CRASHED}, State.NO_GO, "NO-GO: whale-watch crashed; memory"),
-        (
-            {"state": ServiceState.REFUSED, "reason": 'exec: "/no/such":\nno such file'},
-            State.NO_GO,
-            'NO-GO: whale-watch could not be started: exec: "/no/such": no such file; memory',
-        ),
-        (
-            {"state": ServiceState.WAITING, "waits_for": ("db", "web")},
-            State.NO_GO,
-            "NO-GO: whale-watch was never started: it waits for db, web, which failed; memory",
-        ),
-        (
-            {"state": ServiceState.STOPPED},
-            State.WARN,
-            "WARN: 580 of 1,024 MB, 444 MB (43 %) to spare; whale-watch ended with exit code 0, ",
-        ),
-        ({"state": ServiceState.COMPLETED, "restarts": 2}, State.GO, "GO: 580 of"),
+        (REFUSED, NO_GO, 'could not be started: exec: "/no/such": no such file;'),
+        (WAITING, NO_GO, "was never started: it waits for db, web, which failed;"),
+        ({"state": ServiceState.STOPPED}, WARN, "ended with exit code 0, "),
     ],
 )
-def test_a_state_decides(changes: dict[str, object], state: State, sentence: str) -> None:
-    verdict = verdict_on(service("web", 500 * MIB), service("whale-watch", 80 * MIB, **changes))
+def test_a_state_decides(changes: dict[str, object], state: State, text: str) -> None:
+    verdict = verdict_on(service("web", 500 * MIB), service("whale", 80 * MIB, **changes))
+    lead = "whale " if state is NO_GO else f"{SPARE}; whale " if text else SPARE
     assert verdict.state is state
-    assert verdict.sentence.startswith(sentence)
+    assert verdict.sentence.startswith(f"{state}: {lead}{text}")
 
 
 def test_optional_services_are_not_lost_silently() -> None:
     ill = service("x", MIB, state=ServiceState.UNHEALTHY, optional=True)
-    assert verdict_on(ill).state is State.NO_GO
+    assert verdict_on(ill).state is NO_GO
 
 
 def test_a_log_line_cannot_flood_the_sentence() -> None:
@@ -112,7 +70,7 @@ def test_a_full_machine_names_the_killed_and_the_hungriest() -> None:
     memory = measured([killed, hungry])
     box = replace(memory.box, oom_kills=2)
     verdict = verdict_on(killed, hungry, box=box)
-    assert verdict.state is State.NO_GO
+    assert verdict.state is NO_GO
     assert verdict.sentence == (
         "NO-GO: web ran out of memory and was killed twice: the machine was full; "
         "aggressor took most: 712 MB; memory 680 of 1,024 MB"
@@ -137,12 +95,12 @@ def test_a_killed_process_of_no_service_is_a_no_go_too() -> None:
     web = service("web", 60 * MIB)
     box = replace(measured([web]).box, oom_kills=1)
     verdict = verdict_on(web, box=box)
-    assert verdict.state is State.NO_GO
+    assert verdict.state is NO_GO
     assert "the kernel killed once because memory was full" in verdict.sentence
 
 
 def test_an_oom_kill_that_the_state_forgot_still_counts() -> None:
-    assert verdict_on(service("web", MIB, oom_kills=1)).state is State.NO_GO
+    assert verdict_on(service("web", MIB, oom_kills=1)).state is NO_GO
 
 
 def test_the_root_of_the_trouble_comes_first() -> None:
@@ -167,12 +125,12 @@ def test_states_nobody_could_see_are_incomplete() -> None:
     gap = "the engine inside the box stopped answering"
     unseen = [service(name, MIB, state=ServiceState.WAITING) for name in ("a", "b")]
     verdict = verdict_on(*unseen, incomplete=(gap,))
-    assert verdict.state is State.INCOMPLETE
+    assert verdict.state is INCOMPLETE
     assert gap in verdict.incomplete
 
 
 def test_a_stack_that_did_not_start_without_a_gap_is_a_no_go() -> None:
-    assert verdict_on(service("a", 0, state=ServiceState.WAITING)).state is State.NO_GO
+    assert verdict_on(service("a", 0, state=ServiceState.WAITING)).state is NO_GO
 
 
 @pytest.mark.parametrize(
@@ -194,5 +152,27 @@ def test_a_stack_that_did_not_start_without_a_gap_is_a_no_go() -> None:
 def test_time_that_ran_out_is_no_failure(changes: dict[str, object], message: str) -> None:
     late = service("web", MIB, state=ServiceState.NOT_READY, **changes)
     verdict = verdict_on(late, start=Start(seconds=120.0, timed_out=True, waited_for=("web",)))
-    assert verdict.state is State.INCOMPLETE
+    assert verdict.state is INCOMPLETE
     assert message in verdict.incomplete
+
+
+LAYERS = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+    "runc create failed: unable to start container process: "
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        (f'{LAYERS}exec: "/x": no such file: unknown', 'exec: "/x": no such file: unknown'),
+        (f"{LAYERS}error during container init: mount /a: denied", "mount /a: denied"),
+        ("unknown or invalid runtime name: nvidia", "unknown or invalid runtime name: nvidia"),
+    ],
+)
+def test_the_headline_has_the_cause_and_the_list_the_whole_reason(reason: str, cause: str) -> None:
+    web = service("web", MIB, state=ServiceState.REFUSED, reason=reason)
+    verdict = verdict_on(web)
+    assert verdict.sentence.startswith(f"NO-GO: web could not be started: {cause}; memory")
+    (check,) = checks(verdict, "service.state")
+    assert check.message == f"web could not be started: {reason}"
