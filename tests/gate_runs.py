@@ -34,6 +34,7 @@ TIGHT = "version: 1\nmemory: {limit: 300MB}\n"
 LOOSE = "version: 1\nmemory: {limit: 4096MB}\n"
 REGULAR = stat.S_IFREG | 0o644
 Post = Callable[..., Outcome]
+Open = Callable[..., "Scene"]
 
 
 @dataclass(kw_only=True, slots=True)

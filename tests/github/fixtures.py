@@ -1,19 +1,24 @@
 """What tests of anything that talks to GitHub ask for; imported by their conftest.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
 
 from github.description import IS_THERE, REASON
 from github.stand_in import StandIn
+from github.state import State
 from onegig.github.client import Client
+
+START = 1_800_000_000.0
+MakeClient = Callable[..., Client]
 
 
 class CountingClock:
     """Time passes only by sleeping; `slept` has every pause."""
 
-    def __init__(self, start: float = 1_800_000_000.0) -> None:
+    def __init__(self, start: float = START) -> None:
         self._now = start
         self.slept: list[float] = []
 
@@ -42,14 +47,28 @@ def clock() -> CountingClock:
 
 
 @pytest.fixture
-def client(stand_in: StandIn, clock: CountingClock) -> Iterator[Client]:
-    """A client of the stand-in, without chance."""
+def make_client(stand_in: StandIn, clock: CountingClock) -> Iterator[MakeClient]:
+    """Make clients of the stand-in, without chance."""
     with requests.Session() as session:
-        yield Client(
-            api_url=stand_in.url,
-            repository=stand_in.state.repository,
-            token=stand_in.state.token,
-            session=session,
-            clock=clock,
-            jitter=lambda: 0.5,
-        )
+
+        def make(**changes: Any) -> Client:
+            given = {
+                "api_url": stand_in.url,
+                "repository": stand_in.state.repository,
+                "token": stand_in.state.token,
+                "jitter": lambda: 0.5,
+                **changes,
+            }
+            return Client(session=session, clock=clock, **given)
+
+        yield make
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    return make_client()
+
+
+@pytest.fixture
+def state(stand_in: StandIn) -> State:
+    return stand_in.state

@@ -219,6 +219,10 @@ class State:
         self.artifacts[artifact.id] = artifact
         return artifact
 
+    def any_artifact(self, content: bytes, **fields: Any) -> Artifact:
+        """The gate's artifact of a new pull request's run."""
+        return self.artifact(self.run(self.pull()), "onegig-numbers", content, **fields)
+
     def find_commit(self, ref: str) -> Commit | None:
         """By SHA, branch, or full name of a branch."""
         name = ref.removeprefix("refs/").removeprefix("heads/")

@@ -94,14 +94,6 @@ def test_entries_are_put_in_order_of_time_whatever_the_notation() -> None:
     assert numbers(parse_history(text)) == [1, 3, 2]
 
 
-def test_run_that_finishes_late_takes_its_place() -> None:
-    assert numbers(add((entry(1), entry(3)), entry(2))) == [1, 2, 3]
-
-
-def test_measuring_again_replaces() -> None:
-    assert add((entry(1, 500), entry(2)), entry(1, 700)) == (entry(1, 700), entry(2))
-
-
 def test_oldest_entries_make_room() -> None:
     history = tuple(map(entry, range(1, MOST_ENTRIES + 1)))
     assert numbers(add(history, entry(MOST_ENTRIES + 1))) == list(range(2, MOST_ENTRIES + 2))

@@ -1,11 +1,12 @@
-"""The one comment of a pull request, on a stand-in that keeps it."""
+"""The one comment and the commit status: written once, edited in place, within limits."""
 
 import pytest
 
 from github.stand_in import StandIn
-from github.state import State
+from github.state import State, Status
 from onegig.errors import ConfigError, GithubError, GithubPermissionError
 from onegig.github.client import Client
+from onegig.github.trusted import decision
 from onegig.github.trusted.comment import (
     AUTHOR,
     NotPosted,
@@ -14,6 +15,8 @@ from onegig.github.trusted.comment import (
     marker,
     upsert,
 )
+from onegig.github.trusted.decision import StatusState, describe, set_status
+from scenarios import HOSTILE
 
 MARKER = "<!-- onegig:default -->"
 OLD = f"<!-- onegig:default run=5.1 head={'f' * 40} -->"  # as earlier versions wrote it
@@ -22,11 +25,6 @@ OLD = f"<!-- onegig:default run=5.1 head={'f' * 40} -->"  # as earlier versions 
 @pytest.fixture
 def pull(stand_in: StandIn) -> int:
     return stand_in.state.pull().number
-
-
-@pytest.fixture
-def state(stand_in: StandIn) -> State:
-    return stand_in.state
 
 
 def write(client: Client, pull: int, text: str = "GO\n", key: str = "default") -> str:
@@ -214,3 +212,70 @@ def test_a_marker_is_found_again(client: Client, state: State, pull: int) -> Non
 def test_keys_that_would_not_be_found_again(key: str) -> None:
     with pytest.raises(ConfigError, match="is no key"):
         check_key(key)
+
+
+BOT = "github-actions[bot]"
+GO = decision.Status(
+    state=StatusState.SUCCESS, description="#7 into main: GO", url="https://x.org/1"
+)
+
+
+@pytest.fixture
+def head(state: State) -> str:
+    return state.commit(message="The change")
+
+
+def put(client: Client, head: str, status: decision.Status = GO, name: str = "onegig") -> bool:
+    return set_status(client, head, status, name=name, author=BOT)
+
+
+def test_it_is_on_the_head(client: Client, state: State, head: str) -> None:
+    assert put(client, head)
+    (status,) = state.statuses
+    assert (status.sha, status.context, status.state) == (head, "onegig", "success")
+    assert (status.description, status.url) == ("#7 into main: GO", "https://x.org/1")
+
+
+def test_the_same_is_not_said_twice(client: Client, state: State, head: str) -> None:
+    assert put(client, head)
+    assert not put(client, head)
+    failure = decision.Status(state=StatusState.FAILURE, description="#7 into main: NO-GO", url="")
+    assert put(client, head, failure)
+    assert put(client, head)
+    assert [one.state for one in state.statuses] == ["success", "failure", "success"]
+
+
+@pytest.mark.security
+def test_what_somebody_else_set_is_set_again(client: Client, state: State, head: str) -> None:
+    state.statuses.append(
+        Status(
+            sha=head,
+            state=GO.state,
+            context="onegig",
+            description=GO.description,
+            login="mallory[bot]",
+        )
+    )
+    assert put(client, head)
+
+
+def test_each_name_is_a_status_of_its_own(client: Client, state: State, head: str) -> None:
+    assert put(client, head)
+    assert put(client, head, name="onegig (other)")
+
+
+def test_a_description_is_short_and_harmless() -> None:
+    for text in (*HOSTILE, "x" * 500):
+        description = describe("#7", "b" * 200, text)
+        assert len(description) <= 140
+        assert description.startswith("#7 into bbb")
+        assert not {"\x1b", "\u202e", "\n"} & set(description)
+        assert len(description.partition(": ")[0]) < 60
+
+
+@pytest.mark.security
+def test_without_permission_for_statuses(client: Client, state: State, head: str) -> None:
+    state.permissions = {"statuses": "read"}
+    with pytest.raises(GithubPermissionError) as caught:
+        put(client, head)
+    assert "permissions:\n      statuses: write" in caught.value.advice

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gate_runs import GATE, HERE, OWN_GATE, Post, open_scene
+from gate_runs import GATE, HERE, OWN_GATE, Open, Post, open_scene
 from github.git_trees import SUBMODULE
 from github.stand_in import StandIn
 from onegig.github.trusted.gate_files import local_actions, scripts
@@ -154,38 +154,31 @@ CASES = {
 
 @pytest.mark.security
 @pytest.mark.parametrize("name", CASES)
-def test_what_measures_has_to_be_the_base_branchs(stand_in: StandIn, tell: Post, name: str) -> None:
+def test_what_measures_has_to_be_the_base_branchs(judged: Open, name: str) -> None:
     case = CASES[name]
-    scene = open_scene(
-        stand_in,
+    scene = judged(
         head_repository=HERE,
         before={GATE: case.gate, **case.before},
         before_modes=case.before_modes,
         files=case.files,
         modes=case.modes,
     )
-    scene.upload()
-    tell(scene.event())
     assert f"changes how it is measured:** `{case.shown}" in scene.only_body()
     assert scene.standing() == "pending"
 
 
 @pytest.mark.security
-def test_budgets_behind_a_link(stand_in: StandIn, tell: Post) -> None:
+def test_budgets_behind_a_link(judged: Open) -> None:
     """GitHub answers with the file that a link leads to, which is what changes."""
-    scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": "measure: {hz: 1}\n"})
-    scene.upload()
-    tell(scene.event())
+    scene = judged(head_repository=HERE, files={"budgets.yml": "measure: {hz: 1}\n"})
     assert scene.standing() == "pending"
     assert "measured in a way that this pull request changes" in scene.status()
 
 
 @pytest.mark.security
-def test_budgets_that_only_the_gate_can_read(stand_in: StandIn, tell: Post) -> None:
+def test_budgets_that_only_the_gate_can_read(judged: Open) -> None:
     """A link to a file of the runner, say: what the gate found there is not known."""
-    scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": "/tmp/budgets.yml"})
-    scene.upload()
-    tell(scene.event())
+    scene = judged(head_repository=HERE, files={"budgets.yml": "/tmp/budgets.yml"})
     assert scene.standing() == "pending"
 
 
@@ -209,24 +202,19 @@ def test_a_folder_too_large_to_compare_is_not_vouched_for(stand_in: StandIn, tel
         {"deploy/compose.yml": "services: {}"},
     ],
 )
-def test_the_stack_may_change(stand_in: StandIn, tell: Post, files: dict[str, str]) -> None:
+def test_the_stack_may_change(judged: Open, files: dict[str, str]) -> None:
     gate = f"{ACTION_GATE}      - run: onegig check --compose deploy/compose.yml\n"
     before = {GATE: gate, "deploy/compose.yml": "services: {a: {}}"}
-    scene = open_scene(stand_in, head_repository=HERE, before=before, files=files)
-    scene.upload()
-    tell(scene.event())
+    scene = judged(head_repository=HERE, before=before, files=files)
     assert scene.standing() == "success"
 
 
-def test_scripts_of_a_repository_whose_gate_runs_none(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(
-        stand_in,
+def test_scripts_of_a_repository_whose_gate_runs_none(judged: Open) -> None:
+    scene = judged(
         head_repository=HERE,
         before={GATE: ACTION_GATE},
         files={"scripts/deploy.sh": "b", "pyproject.toml": "c"},
     )
-    scene.upload()
-    tell(scene.event())
     assert scene.standing() == "success"
 
 

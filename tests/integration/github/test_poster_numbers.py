@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate_runs import HERE, Post, Scene, make_honest_memory, open_scene, zip_files, zipped
+from gate_runs import HERE, Open, Post, Scene, make_honest_memory, open_scene, zip_files, zipped
 from github.stand_in import StandIn
 from mutations import mutations
 from onegig.errors import ArtifactError, ExitCode
@@ -38,12 +38,8 @@ def test_a_gate_that_says_why_it_has_no_numbers(stand_in: StandIn, tell: Post) -
     assert scene.standing() == "failure"
 
 
-def test_a_gate_that_broke_after_it_measured_is_no_calm_headline(
-    stand_in: StandIn, tell: Post
-) -> None:
-    scene = open_scene(stand_in, head_repository=HERE, conclusion="failure")
-    scene.upload()
-    tell(scene.event())
+def test_a_gate_that_broke_after_it_measured_is_no_calm_headline(judged: Open) -> None:
+    scene = judged(head_repository=HERE, conclusion="failure")
     assert "the gate's job ended as failure, though its numbers" in scene.only_body()
     assert scene.standing() == "failure"
 
@@ -129,9 +125,10 @@ def test_an_artifact_too_large_is_not_even_fetched(stand_in: StandIn, tell: Post
     assert stand_in.storage_log == []
 
 
-def test_an_artifact_that_changed_on_the_way_is_refused(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_an_artifact_that_changed_on_the_way_is_refused(
+    stand_in: StandIn, measured: Open, tell: Post
+) -> None:
+    scene = measured()
     other = zipped(scene.claim(), memory=make_honest_memory(1.0))
     stand_in.fail("GET", "^/storage/", status=200, body=other)
     with pytest.raises(ArtifactError, match="not those that were uploaded"):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -62,6 +63,11 @@ jobs:
 """,
 }
 
+TYPES = " {types: [opened, synchronize, reopened, edited]}"
+DATA = "{actions: read, contents: write}"
+USED = f"actions/checkout@{SHA}"
+HEAD = "{ref: '${{ github.head_ref }}'}"
+LACKS_STATUSES = "✗ the job comment of .* lacks statuses: write"
 Examine = Callable[..., str]
 
 
@@ -83,14 +89,14 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
 
 
 @pytest.fixture
-def online(stand_in: StandIn, offline: Examine) -> Callable[[], str]:
+def online(stand_in: StandIn, state: State, offline: Examine) -> Callable[[], str]:
     """What it says of FILES and the stand-in's settings."""
     offline()
-    stand_in.state.commit(FILES, branch="main")
+    state.commit(FILES, branch="main")
 
     def call() -> str:
-        environment = {"GITHUB_API_URL": stand_in.url, "GITHUB_TOKEN": stand_in.state.token}
-        arguments = ["doctor", "--repository", stand_in.state.repository]
+        environment = {"GITHUB_API_URL": stand_in.url, "GITHUB_TOKEN": state.token}
+        arguments = ["doctor", "--repository", state.repository]
         return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False).stdout
 
     return call
@@ -127,12 +133,7 @@ def test_small_ones_are_well(offline: Examine) -> None:
         (COMMENT, "[gate]", "[checks]", '✗ .* waits for the workflow "checks"'),
         (COMMENT, "[gate]", "[]", '✗ .* waits for the workflow "none"'),
         (GATE, ", edited", "", "! .* does not run when the base branch of a pull request changes"),
-        (
-            GATE,
-            " {types: [opened, synchronize, reopened, edited]}",
-            "",
-            "! .* the base branch of a pull request",
-        ),
+        (GATE, TYPES, "", "! .* the base branch of a pull request"),
         (COMMENT, "requested, ", "", "! .* does not run when the gate begins"),
         (COMMENT, ", completed", "", "✗ .* does not run when the gate has ended"),
         (COMMENT, "confirm #", "confirm ", "! .* nobody can confirm what a fork measured"),
@@ -140,27 +141,11 @@ def test_small_ones_are_well(offline: Examine) -> None:
         (COMMENT, "workflow_run", "push", "✗ .* does not run when the gate has ended"),
         (COMMENT, "onegig comment", "echo", "✗ no job of .* runs `onegig comment`"),
         (COMMENT, "onegig publish", "echo", "! no job of .* runs `onegig publish`"),
-        (
-            COMMENT,
-            "statuses: write",
-            "checks: write",
-            "✗ the job comment of .* lacks statuses: write",
-        ),
+        (COMMENT, "statuses: write", "checks: write", LACKS_STATUSES),
         (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
-        (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "✗ the job data"),
-        (COMMENT, "    permissions: {actions: read, contents: write}\n", "", "lacks contents"),
-        (
-            COMMENT,
-            "{actions: read, contents: write}",
-            "write-all",
-            "✓ the job data of .* has actions: read, contents: write",
-        ),
-        (
-            COMMENT,
-            f"actions/checkout@{SHA}",
-            f"actions/checkout@{SHA}\n        with: {{ref: '${{{{ github.head_ref }}}}'}}",
-            "✗ the job comment of .* checks out the pull request",
-        ),
+        (COMMENT, f"    permissions: {DATA}\n", "", "✗ the job data .* lacks contents"),
+        (COMMENT, DATA, "write-all", "✓ the job data of .* has actions: read, contents: write"),
+        (COMMENT, USED, f"{USED}\n        with: {HEAD}", "✗ the job comment of .* checks out the"),
         ("budgets.yml", "version: 1", "versoin: 1", "✗ budgets.yml has 1 mistake"),
     ],
 )
@@ -195,12 +180,7 @@ def test_a_job_that_uses_the_action_is_the_gates(offline: Examine, uses: str, fi
         (GATE, "contents: read", "contents: write", "✗ the job gate of .* may write contents"),
         (COMMENT, "command: comment", "command: x", "✗ no job of .* runs `onegig comment`"),
         (COMMENT, "command: publish", "command: check", "! no job of .* runs `onegig publish`"),
-        (
-            COMMENT,
-            "statuses: write",
-            "checks: write",
-            "✗ the job comment of .* lacks statuses: write",
-        ),
+        (COMMENT, "statuses: write", "checks: write", LACKS_STATUSES),
         (COMMENT, "contents: write", "x: write", "✗ the job data of .* lacks contents: write"),
     ],
 )
@@ -249,64 +229,46 @@ def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, t
 
 
 @pytest.mark.parametrize(
-    ("change", "finding"),
+    ("setting", "value", "finding"),
     [
-        (lambda one: setattr(one, "archived", True), "✗ octo/stack is archived"),
-        (lambda one: setattr(one.actions, "enabled", False), "✗ Actions are disabled"),
-        (lambda one: setattr(one.actions, "allowed", "local_only"), "✗ .* does not allow"),
+        ("archived", True, "✗ octo/stack is archived"),
+        ("actions.enabled", False, "✗ Actions are disabled"),
+        ("actions.allowed", "local_only", "✗ .* does not allow"),
+        ("actions.allowed", "selected", "✓ Actions are enabled, and those used here are allowed"),
         (
-            lambda one: setattr(one.actions, "allowed", "selected"),
-            "✓ Actions are enabled, and those used here are allowed",
-        ),
-        (
-            lambda one: setattr(one.actions, "disabled_workflows", (COMMENT,)),
+            "actions.disabled_workflows",
+            (COMMENT,),
             "✗ .github/workflows/comment.yml is disabled\n *gh workflow enable comment.yml ",
         ),
         (
-            lambda one: setattr(one.actions, "fork_approval", "all_external_contributors"),
+            "actions.fork_approval",
+            "all_external_contributors",
             "✓ first runs of everybody without write access wait",
         ),
+        ("required_checks", (), "! main does not require the status onegig: a NO-GO can be merged"),
+        ("required_checks", ("gate",), "! main requires gate, but not the status onegig: a pull"),
         (
-            lambda one: one.required_checks.update(main=("gate",)),
-            "! main requires gate, but not the status onegig: a pull request brings its own",
-        ),
-        (
-            lambda one: one.required_checks.update(main=("gate / gate",)),
+            "required_checks",
+            ("gate / gate",),
             "✗ .* is written as pages show it: gate / gate.*\n *require gate instead",
         ),
+        ("required_checks", ("onegig",), "✓ main requires the status onegig, which `onegig "),
+        ("required_checks", ("onegig", "gate"), "✓ main requires the status onegig, which `one"),
+        ("required_checks", ("gate", "codecov"), "! the required check codecov is set by no "),
+        ("rules", {"main": [{"type": "merge_queue"}]}, "✗ there is a merge queue, and .* does not"),
         (
-            lambda one: one.required_checks.update(main=("onegig",)),
-            "✓ main requires the status onegig, which `onegig comment` sets",
-        ),
-        (
-            lambda one: one.required_checks.update(main=("onegig", "gate")),
-            "✓ main requires the status onegig, which `onegig comment` sets",
-        ),
-        (
-            lambda one: None,
-            "! main does not require the status onegig: a NO-GO can be merged",
-        ),
-        (
-            lambda one: one.required_checks.update(main=("gate", "codecov")),
-            "! the required check codecov is set by no workflow here",
-        ),
-        (
-            lambda one: one.rules.update(main=[{"type": "merge_queue"}]),
-            "✗ there is a merge queue, and .* does not run for it",
-        ),
-        (
-            lambda one: one.rules.update({"onegig-data": [{"type": "creation"}]}),
+            "rules",
+            {"onegig-data": [{"type": "creation"}]},
             "✗ a ruleset forbids creating branches on onegig-data.*\n.*settings/rules/42",
         ),
     ],
 )
 def test_settings(
-    stand_in: StandIn,
-    online: Callable[[], str],
-    change: Callable[[State], None],
-    finding: str,
+    state: State, online: Callable[[], str], setting: str, value: Any, finding: str
 ) -> None:
-    change(stand_in.state)
+    where = state.actions if setting.startswith("actions.") else state
+    value = {"main": value} if setting == "required_checks" else value
+    setattr(where, setting.removeprefix("actions."), value)
     assert re.search(finding, online())
 
 
@@ -319,7 +281,7 @@ def test_settings(
     ],
 )
 def test_selected_actions(
-    stand_in: StandIn,
+    state: State,
     offline: Examine,
     online: Callable[[], str],
     action: str,
@@ -327,8 +289,8 @@ def test_selected_actions(
     finding: str,
 ) -> None:
     offline(GATE, f"actions/checkout@{SHA}", action)
-    stand_in.state.actions.allowed = "selected"
-    stand_in.state.actions.selected["patterns_allowed"] = patterns
+    state.actions.allowed = "selected"
+    state.actions.selected["patterns_allowed"] = patterns
     assert re.search(finding, online())
 
 
@@ -338,44 +300,40 @@ def test_selected_actions(
         ({}, "! workflows do not run for forks"),
         ({"run_workflows_from_fork_pull_requests": True}, "✓ workflows run for forks"),
         (
-            {
-                "run_workflows_from_fork_pull_requests": True,
-                "send_write_tokens_to_workflows": True,
-            },
+            {"run_workflows_from_fork_pull_requests": True, "send_write_tokens_to_workflows": True},
             "✗ runs of forks get a token that may write",
         ),
     ],
 )
 def test_forks_of_a_private_repository(
-    stand_in: StandIn, online: Callable[[], str], settings: dict[str, bool], finding: str
+    state: State, online: Callable[[], str], settings: dict[str, bool], finding: str
 ) -> None:
-    stand_in.state.private = True
-    stand_in.state.actions.private_forks = settings
+    state.private = True
+    state.actions.private_forks = settings
     assert finding in online()
 
 
 @pytest.mark.parametrize("name", ["legs (3.11)", "legs"])
 def test_checks_of_a_matrix_are_known(
-    stand_in: StandIn, offline: Examine, online: Callable[[], str], name: str
+    state: State, offline: Examine, online: Callable[[], str], name: str
 ) -> None:
     offline(COMMENT, "  data:\n", "  legs: {strategy: {matrix: {python: [1]}}}\n  data:\n")
-    stand_in.state.required_checks["main"] = (name,)
+    state.required_checks["main"] = (name,)
     assert f"the required check {name} is set by no workflow" not in online()
 
 
-def test_a_check_that_an_app_sets_is_known(stand_in: StandIn, online: Callable[[], str]) -> None:
-    state = stand_in.state
+def test_a_check_that_an_app_sets_is_known(state: State, online: Callable[[], str]) -> None:
     state.required_checks["main"] = ("gate", "codecov")
     state.check_runs[1] = CheckRun(id=1, head_sha=state.branches["main"], name="codecov")
     assert "codecov" not in online()
 
 
 def test_a_gate_whose_name_is_chosen_is_known_by_each(
-    stand_in: StandIn, offline: Examine, online: Callable[[], str]
+    state: State, offline: Examine, online: Callable[[], str]
 ) -> None:
     name = "${{ github.event.action == 'edited' && 'gate (unchanged)' || 'gate' }}"
     offline(GATE, "  gate:\n", f"  gate:\n    name: {name}\n")
-    stand_in.state.required_checks["main"] = ("gate",)
+    state.required_checks["main"] = ("gate",)
     assert "! main requires gate, but not the status onegig" in online()
     assert "set by no workflow" not in online()
 
@@ -388,26 +346,22 @@ def test_a_job_that_is_called_like_the_status(offline: Examine, online: Callable
 
 @pytest.mark.parametrize("condition", ["event == 'pull_request'", "x"])
 def test_a_queue_whose_groups_get_no_status(
-    stand_in: StandIn, offline: Examine, online: Callable[[], str], condition: str
+    state: State, offline: Examine, online: Callable[[], str], condition: str
 ) -> None:
     offline(COMMENT, "  comment:\n", f"  comment:\n    if: github.{condition}\n")
-    stand_in.state.rules["main"] = [{"type": "merge_queue"}]
+    state.rules["main"] = [{"type": "merge_queue"}]
     told = "leaves its groups without the status onegig: nothing gets through" in online()
     assert told is ("pull_request" in condition)
 
 
 @pytest.mark.parametrize("text", ["no JSON", "{}\n", '{"schema": "onegig/baseline/1"}\n'])
-def test_a_history_that_cannot_be_read(
-    stand_in: StandIn, online: Callable[[], str], text: str
-) -> None:
-    state = stand_in.state
+def test_a_history_that_cannot_be_read(state: State, online: Callable[[], str], text: str) -> None:
     files = {**write_files(Kept(), "", "onegig-data"), "history.jsonl": text}
     state.branches["onegig-data"] = state.commit(files, message="numbers")
     assert re.search("✗ onegig-data cannot be used: .*(history|not an entry|line 1)", online())
 
 
-def test_a_branch_that_was_seeded(stand_in: StandIn, online: Callable[[], str]) -> None:
+def test_a_branch_that_was_seeded(state: State, online: Callable[[], str]) -> None:
     files = write_files(Kept(), "", "onegig-data")
-    state = stand_in.state
     state.branches["onegig-data"] = state.commit(files, message="numbers")
     assert "✓ onegig-data is there and waits for its first numbers" in online()

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from gate_runs import FORK, HERE, LOOSE, TIGHT, Post, Scene, make_honest_memory, open_scene, zipped
+from gate_runs import (
+    FORK,
+    HERE,
+    LOOSE,
+    TIGHT,
+    Open,
+    Post,
+    Scene,
+    make_honest_memory,
+    open_scene,
+    zipped,
+)
 from github.stand_in import StandIn
 from github.state import CheckRun, Pull, Status
 
@@ -48,10 +59,8 @@ def test_a_fork_whose_gate_does_nothing_is_not_a_success(stand_in: StandIn, tell
     assert scene.status().startswith("failure: #7 into main: INCOMPLETE")
 
 
-def test_a_forks_word_blocks_until_a_maintainer_confirms(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
-    tell(scene.event())
+def test_a_forks_word_blocks_until_a_maintainer_confirms(judged: Open) -> None:
+    scene = judged()
     assert scene.status().startswith("pending: #7 into main: self-reported: a maintainer confirms")
 
 
@@ -141,19 +150,16 @@ def test_a_fork_turns_no_failure_into_something_better(stand_in: StandIn, tell: 
     assert scene.status().startswith("failure: #7 into main: NO-GO")
 
 
-def test_a_stranger_turns_nobodys_success_red(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in, head_repository=HERE)
-    scene.upload()
-    tell(scene.event())
+def test_a_stranger_turns_nobodys_success_red(judged: Open, tell: Post) -> None:
+    scene = judged(head_repository=HERE)
     _, event = second_pull(scene, "main", head_repository=STRANGER)
     no_go(scene)
     tell(event)
     assert scene.status().startswith("success: #7 into main: GO")
 
 
-def test_a_stranger_turns_no_confirmed_fork_red(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_a_stranger_turns_no_confirmed_fork_red(measured: Open, tell: Post) -> None:
+    scene = measured()
     tell(scene.dispatch())
     assert scene.standing() == "success"
     _, event = second_pull(scene, "main", head_repository=STRANGER)
@@ -176,9 +182,10 @@ def test_a_stranger_marks_no_commit_of_the_default_branch(stand_in: StandIn, tel
     assert "is on main already" in outcome.lines[-1]
 
 
-def test_many_pull_requests_of_one_commit_are_not_all_judged(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_many_pull_requests_of_one_commit_are_not_all_judged(
+    stand_in: StandIn, measured: Open, tell: Post
+) -> None:
+    scene = measured()
     for number in range(21):
         scene.state.pull(
             head_sha=scene.pull.head_sha, head_ref=f"b{number}", head_repository=STRANGER
@@ -201,46 +208,10 @@ def test_a_forged_comment_mutes_nobody(stand_in: StandIn, tell: Post, order: str
     assert scene.standing() == "failure"
 
 
-def test_a_run_of_another_fork_for_the_commit_decides_nothing(
-    stand_in: StandIn, tell: Post
-) -> None:
-    scene = open_scene(stand_in)
-    no_go(scene)
-    scene.run = scene.state.run(scene.pull, head_repository=STRANGER)
-    scene.upload()
-    tell(scene.event())
-    assert scene.standing() == "failure"
-    assert scene.bodies() == []
-
-
-def test_a_base_that_is_not_shown_is_vouched_for_by_nobody(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in, head_repository=HERE)
-    scene.upload(base_sha="", measured_sha="")
-    tell(scene.event())
-    assert scene.standing() == "pending"
-
-
-def test_trust_in_forks_is_the_base_branchs_word(stand_in: StandIn, tell: Post) -> None:
+def test_trust_in_forks_is_the_base_branchs_word(judged: Open, tell: Post) -> None:
     trusting = "version: 1\nforks: trust\n"
-    scene = open_scene(stand_in, head_repository=FORK, files={"budgets.yml": trusting})
-    scene.upload()
-    tell(scene.event())
+    scene = judged(head_repository=FORK, files={"budgets.yml": trusting})
     assert scene.standing() == "pending"
     scene.state.commit({"budgets.yml": trusting}, branch="main", message="Trust")
     tell(scene.event())
     assert scene.standing() == "success"
-
-
-def test_a_token_that_may_set_no_status_leaves_no_success(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in, head_repository=HERE)
-    scene.upload()
-    scene.state.permissions = {
-        "actions": "read",
-        "contents": "read",
-        "pull_requests": "write",
-        "checks": "write",
-    }
-    with pytest.raises(Exception, match="Resource not accessible") as caught:
-        tell(scene.event())
-    assert "statuses: write" in getattr(caught.value, "advice", "")
-    assert scene.status() == "none"

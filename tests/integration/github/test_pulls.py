@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gate_runs import FORK, HERE, Scene, open_scene
+from gate_runs import FORK, HERE, Open, Scene, open_scene
 from github.stand_in import StandIn
 from onegig.errors import ConfigError, GithubError
 from onegig.github.client import Client
@@ -160,9 +160,8 @@ def test_why_nothing_should_be_written(stand_in: StandIn, client: Client) -> Non
     assert "has been closed" in why_stale(client, found)
 
 
-def test_the_newest_run_decides(stand_in: StandIn, client: Client) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_the_newest_run_decides(measured: Open, client: Client) -> None:
+    scene = measured()
     scene.rerun(10.0)
     found = decisive(client, scene)
     assert isinstance(found, Decisive)
@@ -173,10 +172,9 @@ def test_the_newest_run_decides(stand_in: StandIn, client: Client) -> None:
     ("conclusion", "reason"), [(None, "being measured"), ("action_required", "an approval")]
 )
 def test_a_newer_run_that_has_not_ended_is_waited_for(
-    stand_in: StandIn, client: Client, conclusion: str | None, reason: str
+    measured: Open, client: Client, conclusion: str | None, reason: str
 ) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     scene.rerun(conclusion=conclusion)
     found = decisive(client, scene)
     assert isinstance(found, Waiting)
@@ -185,11 +183,10 @@ def test_a_newer_run_that_has_not_ended_is_waited_for(
 
 @pytest.mark.parametrize("conclusion", ["skipped", "cancelled"])
 def test_a_newer_run_that_measured_nothing_leaves_the_one_before_it(
-    stand_in: StandIn, client: Client, conclusion: str
+    measured: Open, client: Client, conclusion: str
 ) -> None:
     """A new title starts a run that is skipped."""
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     measured = scene.run.id
     scene.rerun(conclusion=conclusion)
     found = decisive(client, scene)
@@ -217,10 +214,9 @@ def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> Non
     ids=str,
 )
 def test_runs_of_others_for_the_same_commit_decide_nothing(
-    stand_in: StandIn, client: Client, foreign: dict[str, Any]
+    measured: Open, client: Client, foreign: dict[str, Any]
 ) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     scene.state.run(scene.pull, **foreign)
     found = decisive(client, scene)
     assert isinstance(found, Decisive)
@@ -274,10 +270,9 @@ def test_a_cancelled_run_brings_back_no_older_one_of_another_base(
 
 @pytest.mark.security
 def test_a_run_that_hides_its_base_is_not_skipped_for_a_better_one(
-    stand_in: StandIn, client: Client
+    measured: Open, client: Client
 ) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     scene.rerun()
     scene.upload(measured_sha="e" * 40)
     found = decisive(client, scene)

@@ -11,6 +11,7 @@ from gate_runs import (
     HERE,
     LOOSE,
     OWN_GATE,
+    Open,
     Post,
     Scene,
     make_honest_memory,
@@ -149,10 +150,9 @@ def newer_settings(scene: Scene) -> str:
     ],
 )
 def test_a_run_from_before_the_base_changed_how_is_measured(
-    stand_in: StandIn, tell: Post, change: Callable[[Scene], str], why: str
+    measured: Open, tell: Post, change: Callable[[Scene], str], why: str
 ) -> None:
-    scene = open_scene(stand_in, head_repository=HERE, before={"scripts/check": "a"})
-    scene.upload()
+    scene = measured(head_repository=HERE, before={"scripts/check": "a"})
     tip = change(scene)
     scene.pull.merge_sha = scene.state.commit(parents=(tip, scene.pull.head_sha), message="anew")
     tell(scene.event())

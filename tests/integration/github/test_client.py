@@ -1,15 +1,17 @@
-"""The client against a GitHub that is well: reads, pages, downloads and writes."""
+"""The client against a GitHub that is well: reads, pages, downloads, writes, asked once."""
 
 import re
+from pathlib import Path
 
 import pytest
-import requests
 
-from github.fixtures import CountingClock
+from github.fixtures import CountingClock, MakeClient
 from github.stand_in import StandIn
 from onegig import __version__
 from onegig.errors import ConfigError, ExitCode, GithubError
-from onegig.github.client import Client, SystemClock
+from onegig.github import client as kept
+from onegig.github.client import Client, SystemClock, is_lasting
+from onegig.github.transport import Request
 
 
 def test_get_reads_the_repository_and_what_is_below(client: Client, stand_in: StandIn) -> None:
@@ -29,12 +31,11 @@ def test_requests_say_who_asks_and_what_they_understand(client: Client, stand_in
 
 
 def test_without_a_token_nothing_is_sent_in_its_place(
-    stand_in: StandIn, clock: CountingClock, tmp_path, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandIn, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with requests.Session() as session:
-        _client(stand_in, clock, session, token="").get("")
+    make_client(token="").get("")
     assert "authorization" not in stand_in.log[-1].headers
 
 
@@ -103,8 +104,7 @@ def test_pages_of_something_else_are_an_error(client: Client, stand_in: StandIn,
 def test_download_follows_to_the_storage_without_the_token(
     client: Client, stand_in: StandIn
 ) -> None:
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK" * 50_000)
+    artifact = stand_in.state.any_artifact(b"PK" * 50_000)
     path = f"actions/artifacts/{artifact.id}/zip"
     assert client.download(path, most_bytes=100_000) == b"PK" * 50_000
     assert len(stand_in.storage_log) == 1
@@ -120,8 +120,7 @@ def test_download_of_a_file_as_it_is(client: Client, stand_in: StandIn) -> None:
 
 
 def test_download_stops_at_its_limit(client: Client, stand_in: StandIn) -> None:
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", bytes(200_000))
+    artifact = stand_in.state.any_artifact(bytes(200_000))
     with pytest.raises(GithubError, match="larger than 100,000 bytes"):
         client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=100_000)
     assert len(stand_in.storage_log) == 1
@@ -176,11 +175,9 @@ def test_paths_stay_below_the_repository(client: Client, stand_in: StandIn, path
 
 
 @pytest.mark.parametrize("name", ["stack", "octo/stack/pulls", "octo/..", "../octo", "o/s?x=", ""])
-def test_repository_is_an_owner_and_a_name(
-    stand_in: StandIn, clock: CountingClock, name: str
-) -> None:
-    with requests.Session() as session, pytest.raises(ConfigError, match="not a repository"):
-        _client(stand_in, clock, session, repository=name)
+def test_repository_is_an_owner_and_a_name(make_client: MakeClient, name: str) -> None:
+    with pytest.raises(ConfigError, match="not a repository"):
+        make_client(repository=name)
 
 
 @pytest.mark.parametrize(
@@ -196,16 +193,15 @@ def test_repository_is_an_owner_and_a_name(
         "https://api.github.com?x=1",
     ],
 )
-def test_the_token_goes_nowhere_unsafe(stand_in: StandIn, clock: CountingClock, url: str) -> None:
-    with requests.Session() as session, pytest.raises(ConfigError) as caught:
-        _client(stand_in, clock, session, api_url=url)
+def test_the_token_goes_nowhere_unsafe(make_client: MakeClient, url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_client(api_url=url)
     assert caught.value.exit_code == ExitCode.CONFIG
     assert "word" not in str(caught.value)
 
 
-def test_own_server_of_a_company_may_have_a_path(stand_in: StandIn, clock: CountingClock) -> None:
-    with requests.Session() as session:
-        client = _client(stand_in, clock, session, api_url="https://git.example/api/v3/")
+def test_own_server_of_a_company_may_have_a_path(make_client: MakeClient) -> None:
+    client = make_client(api_url="https://git.example/api/v3/")
     assert repr(client) == "Client('octo/stack', Transport('https://git.example/api/v3'))"
 
 
@@ -216,13 +212,71 @@ def test_system_clock_passes() -> None:
     assert clock.now() > before > 1_700_000_000
 
 
-def _client(
-    stand_in: StandIn, clock: CountingClock, session: requests.Session, **changes: str
-) -> Client:
-    given = {
-        "api_url": stand_in.url,
-        "repository": stand_in.state.repository,
-        "token": stand_in.state.token,
-        **changes,
-    }
-    return Client(session=session, clock=clock, **given)
+SHA, OTHER = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "lasts"),
+    [
+        (f"git/trees/{SHA}", {"recursive": "1"}, True),
+        (f"git/blobs/{SHA}", {}, True),
+        (f"commits/{SHA}", {}, True),
+        (f"compare/{SHA}...{OTHER}", {}, True),
+        ("contents/budgets.yml", {"ref": SHA}, True),
+        ("commits", {"sha": SHA}, True),
+        (f"commits?sha={SHA}&page=2", {}, True),
+        ("actions/artifacts/12/zip", {}, True),
+        (f"commits/{SHA}/statuses", {}, False),
+        (f"commits/{SHA}/pulls", {}, False),
+        ("commits/main", {}, False),
+        (f"compare/main...{SHA}", {}, False),
+        (f"git/trees/{SHA[:12]}", {}, False),
+        ("contents/budgets.yml", {"ref": "main"}, False),
+        ("contents/budgets.yml", {}, False),
+        ("commits", {"sha": f"{SHA}/x"}, False),
+        ("pulls/7", {"ref": SHA}, False),
+        ("actions/runs/12/artifacts", {}, False),
+    ],
+)
+def test_what_lasts(path: str, parameters: dict[str, str], *, lasts: bool) -> None:
+    request = Request(method="GET", path=f"/repos/octo/stack/{path}", parameters=parameters)
+    assert is_lasting(request) is lasts
+
+
+def test_a_commit_is_asked_for_once(stand_in: StandIn, client: Client) -> None:
+    sha = stand_in.state.commit(branch="main")
+    answers = [client.get(f"commits/{sha}") for _ in range(3)]
+    assert answers[0] == answers[2]
+    assert len(stand_in.log) == 1
+
+
+def test_a_branch_is_asked_for_once_in_each_look(stand_in: StandIn, client: Client) -> None:
+    tips = []
+    for _ in range(2):
+        made = stand_in.state.commit(branch="main")
+        with client.look():
+            tips += [client.get("branches/main")["commit"]["sha"] for _ in range(2)]
+        assert tips[-2:] == [made, made]
+    assert client.get("branches/main")["commit"]["sha"] == tips[-1]
+    assert len(stand_in.log) == 3
+
+
+def test_what_is_not_there_may_be_there_in_the_next_look(stand_in: StandIn, client: Client) -> None:
+    stand_in.state.commit(branch="main")
+    with client.look():
+        for _ in range(2):
+            with pytest.raises(GithubError):
+                client.get("branches/later")
+    assert len(stand_in.log) == 1
+    stand_in.state.commit(branch="later")
+    assert client.get("branches/later")["name"] == "later"
+
+
+def test_what_is_kept_has_bounds(
+    stand_in: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (stand_in.state.commit(branch="main", message=one) for one in "ab")
+    monkeypatch.setattr(kept, "MOST_BYTES", 1)
+    for sha in (first, second, first):
+        assert client.get(f"commits/{sha}")["sha"] == sha
+    assert len(stand_in.log) == 3

@@ -4,10 +4,10 @@ import logging
 import traceback
 
 import pytest
-import requests
 
-from github.fixtures import CountingClock
+from github.fixtures import MakeClient
 from github.stand_in import StandIn
+from github.state import State
 from onegig.errors import ConfigError, GithubError
 from onegig.github.client import Client
 
@@ -23,8 +23,7 @@ def test_not_found(client: Client) -> None:
 
 
 def test_gone(client: Client, stand_in: StandIn) -> None:
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK", expired=True)
+    artifact = stand_in.state.any_artifact(b"PK", expired=True)
     with pytest.raises(GithubError, match="410: Artifact has expired") as caught:
         client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=99)
     assert caught.value.status == 410
@@ -54,9 +53,9 @@ def test_not_accepted_with_every_reason(client: Client, stand_in: StandIn) -> No
     )
 
 
-def test_wrong_token(stand_in: StandIn, clock: CountingClock) -> None:
-    with requests.Session() as session, pytest.raises(GithubError) as caught:
-        _client(stand_in, clock, session, token="ghs_other").get("")
+def test_wrong_token(make_client: MakeClient) -> None:
+    with pytest.raises(GithubError) as caught:
+        make_client(token="ghs_other").get("")
     assert caught.value.message == "GitHub answered 401: Bad credentials"
     assert "GITHUB_TOKEN" in caught.value.advice
 
@@ -155,8 +154,7 @@ def test_redirects_without_end_have_one(client: Client, stand_in: StandIn) -> No
 
 def test_a_token_that_left_does_not_come_back(client: Client, stand_in: StandIn) -> None:
     """A storage that sends us home again is not followed with the token."""
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK")
+    artifact = stand_in.state.any_artifact(b"PK")
     home = {"Location": f"{stand_in.url}/repos/octo/stack"}
     stand_in.fail("GET", "/storage", status=302, headers=home)
     client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=99_999)
@@ -184,8 +182,7 @@ def test_the_token_is_in_no_error_and_no_log(
 
 
 def test_the_storages_signature_is_in_no_error(client: Client, stand_in: StandIn) -> None:
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK")
+    artifact = stand_in.state.any_artifact(b"PK")
     stand_in.fail("GET", "/storage", status=0, times=99)
     with pytest.raises(GithubError) as caught:
         client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=99)
@@ -193,28 +190,11 @@ def test_the_storages_signature_is_in_no_error(client: Client, stand_in: StandIn
 
 
 @pytest.mark.parametrize("token", ["two words", "two\nlines", "quöted", "nul\x00"])
-def test_a_token_that_is_none_is_not_shown(
-    stand_in: StandIn, clock: CountingClock, token: str
-) -> None:
-    with requests.Session() as session, pytest.raises(ConfigError) as caught:
-        _client(stand_in, clock, session, token=token)
+def test_a_token_that_is_none_is_not_shown(make_client: MakeClient, token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_client(token=token)
     assert token not in f"{caught.value!r}{vars(caught.value)!r}"
 
 
-def test_a_line_break_at_its_end_is_forgiven(stand_in: StandIn, clock: CountingClock) -> None:
-    with requests.Session() as session:
-        token = f"{stand_in.state.token}\n"
-        assert _client(stand_in, clock, session, token=token).get("")["name"] == "stack"
-
-
-def _client(
-    stand_in: StandIn, clock: CountingClock, session: requests.Session, token: str
-) -> Client:
-    state = stand_in.state
-    return Client(
-        api_url=stand_in.url,
-        repository=state.repository,
-        token=token,
-        session=session,
-        clock=clock,
-    )
+def test_a_line_break_at_its_end_is_forgiven(state: State, make_client: MakeClient) -> None:
+    assert make_client(token=f"{state.token}\n").get("")["name"] == "stack"

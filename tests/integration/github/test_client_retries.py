@@ -1,11 +1,11 @@
 """The client against a GitHub that is busy or unwell: what it waits for, and what it leaves."""
 
 from email.utils import formatdate
+from typing import Any
 
 import pytest
-import requests
 
-from github.fixtures import CountingClock
+from github.fixtures import START, CountingClock, MakeClient
 from github.stand_in import StandIn
 from onegig.errors import ExitCode, GithubError, GithubPermissionError
 from onegig.github.client import Client
@@ -13,49 +13,39 @@ from onegig.github.client import Client
 LIMITED = {"message": "API rate limit exceeded for installation ID 1."}
 SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
 FORBIDDEN = {"message": "Resource not accessible by integration"}
+SPENT = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{START + 300:.0f}"}
 
 
-@pytest.mark.parametrize("status", [403, 429])
-def test_waits_as_long_as_asked(
-    client: Client, stand_in: StandIn, clock: CountingClock, status: int
+def retry_after(text: str) -> dict[str, str]:
+    return {"Retry-After": text}
+
+
+@pytest.mark.parametrize(
+    ("fault", "slept"),
+    [
+        ({"status": 403, "body": SECONDARY, "headers": retry_after("42")}, [42]),
+        ({"status": 429, "body": SECONDARY, "headers": retry_after("42")}, [42]),
+        ({"status": 503, "headers": retry_after(formatdate(START + 30, usegmt=True))}, [30]),
+        ({"status": 403, "body": LIMITED, "headers": SPENT}, [301]),
+        ({"status": 403, "body": SECONDARY, "times": 3}, [63, 126, 252]),
+        ({"status": 403, "body": SECONDARY, "headers": retry_after("soon")}, [63]),
+        ({"status": 403, "body": SECONDARY, "headers": retry_after("-5")}, [63]),
+        *(({"status": status, "times": 4}, [1, 2, 4, 8]) for status in (0, 500, 502, 503, 504)),
+    ],
+)
+def test_reads_wait_as_long_as_github_asks(
+    client: Client, stand_in: StandIn, clock: CountingClock, fault: Any, slept: list[float]
 ) -> None:
-    stand_in.fail(status=status, body=SECONDARY, headers={"Retry-After": "42"})
+    stand_in.fail(**fault)
     assert client.get("")["name"] == "stack"
-    assert clock.slept == [42]
-
-
-def test_a_date_is_understood_as_well(
-    client: Client, stand_in: StandIn, clock: CountingClock
-) -> None:
-    date = formatdate(clock.now() + 30, usegmt=True)
-    stand_in.fail(status=503, headers={"Retry-After": date})
-    client.get("")
-    assert clock.slept == [30]
-
-
-def test_waits_until_the_limit_is_reset(
-    client: Client, stand_in: StandIn, clock: CountingClock
-) -> None:
-    reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(clock.now()) + 300)}
-    stand_in.fail(status=403, body=LIMITED, headers=reset)
-    client.get("")
-    assert clock.slept == [301]
-
-
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}])
-def test_secondary_limits_cost_a_minute_and_more(
-    client: Client, stand_in: StandIn, clock: CountingClock, headers: dict[str, str]
-) -> None:
-    stand_in.fail(status=403, times=3, body=SECONDARY, headers=headers)
-    client.get("")
-    assert clock.slept == [63, 126, 252]
+    assert clock.slept == slept
 
 
 def test_limits_are_waited_for_by_posts_as_well(
     client: Client, stand_in: StandIn, clock: CountingClock
 ) -> None:
     pull = stand_in.state.pull()
-    stand_in.fail("POST", status=429, body=SECONDARY, headers={"Retry-After": "7"})
+    stand_in.fail("POST", status=429, body=SECONDARY, headers=retry_after("7"))
     client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
     assert len(stand_in.state.comments) == 1
     assert clock.slept == [7]
@@ -73,16 +63,16 @@ def test_waiting_has_an_end(client: Client, stand_in: StandIn, clock: CountingCl
 def test_all_waits_of_a_client_count(
     client: Client, stand_in: StandIn, clock: CountingClock
 ) -> None:
-    stand_in.fail(status=429, headers={"Retry-After": "500"})
+    stand_in.fail(status=429, headers=retry_after("500"))
     client.get("")
-    stand_in.fail(status=429, headers={"Retry-After": "500"})
+    stand_in.fail(status=429, headers=retry_after("500"))
     with pytest.raises(GithubError):
         client.get("pulls")
     assert clock.slept == [500]
 
 
 def test_an_hour_is_not_waited_for(client: Client, stand_in: StandIn, clock: CountingClock) -> None:
-    reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(clock.now()) + 3600)}
+    reset = {**SPENT, "x-ratelimit-reset": str(int(clock.now()) + 3600)}
     stand_in.fail(status=403, body=LIMITED, headers=reset)
     with pytest.raises(GithubError, match=r"3,601 s to wait"):
         client.get("")
@@ -90,23 +80,14 @@ def test_an_hour_is_not_waited_for(client: Client, stand_in: StandIn, clock: Cou
 
 
 def test_endless_zero_seconds_have_an_end(client: Client, stand_in: StandIn) -> None:
-    stand_in.fail(status=429, times=99, headers={"Retry-After": "0"})
+    stand_in.fail(status=429, times=99, headers=retry_after("0"))
     with pytest.raises(GithubError, match="6 times"):
         client.get("")
     assert len(stand_in.log) == 6
 
 
-@pytest.mark.parametrize("status", [0, 500, 502, 503, 504])
-def test_reads_are_tried_again_later_and_later(
-    client: Client, stand_in: StandIn, clock: CountingClock, status: int
-) -> None:
-    stand_in.fail(status=status, times=4)
-    assert client.get("")["name"] == "stack"
-    assert clock.slept == [1, 2, 4, 8]
-
-
 @pytest.mark.parametrize("status", [0, 502])
-def test_and_given_up_at_last(
+def test_reads_are_given_up_at_last(
     client: Client, stand_in: StandIn, clock: CountingClock, status: int
 ) -> None:
     stand_in.fail(status=status, times=99)
@@ -120,27 +101,24 @@ def test_and_given_up_at_last(
 
 @pytest.mark.parametrize("jitter", [0.0, 1.0])
 def test_jitter_spreads_the_attempts(
-    stand_in: StandIn, clock: CountingClock, jitter: float
+    stand_in: StandIn, clock: CountingClock, make_client: MakeClient, jitter: float
 ) -> None:
     stand_in.fail(status=502, times=2)
-    with requests.Session() as session:
-        _client(stand_in.url, stand_in, clock, session, jitter=lambda: jitter).get("")
+    make_client(jitter=lambda: jitter).get("")
     assert clock.slept == [1 * (0.5 + jitter), 2 * (0.5 + jitter)]
 
 
-def test_waits_are_told(stand_in: StandIn, clock: CountingClock) -> None:
-    stand_in.fail(status=429, body=SECONDARY, headers={"Retry-After": "42"})
+def test_waits_are_told(stand_in: StandIn, make_client: MakeClient) -> None:
+    stand_in.fail(status=429, body=SECONDARY, headers=retry_after("42"))
     told: list[str] = []
-    with requests.Session() as session:
-        _client(stand_in.url, stand_in, clock, session, tell=told.append).get("")
+    make_client(tell=told.append).get("")
     assert told == [f"GitHub answered 429: {SECONDARY['message']}; asking again in 42 s"]
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(
     client: Client, stand_in: StandIn, clock: CountingClock
 ) -> None:
-    run = stand_in.state.run(stand_in.state.pull())
-    artifact = stand_in.state.artifact(run, "onegig-numbers", b"PK" * 1000)
+    artifact = stand_in.state.any_artifact(b"PK" * 1000)
     stand_in.fail("GET", "/storage", cut=10)
     assert client.download(f"actions/artifacts/{artifact.id}/zip", most_bytes=9999) == b"PK" * 1000
     assert clock.slept == [1]
@@ -171,15 +149,15 @@ def test_a_change_is_the_same_twice(client: Client, stand_in: StandIn, applied: 
     assert len(stand_in.asked("PATCH")) == 2
 
 
-def test_a_post_that_never_left_is_sent_again(stand_in: StandIn, clock: CountingClock) -> None:
+def test_a_post_that_never_left_is_sent_again(
+    make_client: MakeClient, clock: CountingClock
+) -> None:
     with StandIn() as gone:
         url = gone.url
-    with requests.Session() as session:
-        client = _client(url, stand_in, clock, session, jitter=lambda: 0.5)
-        with pytest.raises(GithubError) as caught:
-            client.send("POST", "issues/7/comments", {"body": "GO"})
+    with pytest.raises(GithubError) as caught:
+        make_client(api_url=url).send("POST", "issues/7/comments", {"body": "GO"})
     assert caught.value.message == "GitHub did not answer: no connection, 6 times"
-    assert "look before" not in caught.value.advice
+    assert "check before" not in caught.value.advice
     assert clock.slept == [1, 2, 4, 8, 16]
 
 
@@ -208,7 +186,7 @@ def test_also_not_by_the_last_request_of_the_hour(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "accepted", "wanted"),
+    ("method", "path", "accepted", "needed"),
     [
         ("POST", "check-runs", "", "checks: write"),
         ("POST", "issues/7/comments", "", "pull-requests: write"),
@@ -221,22 +199,17 @@ def test_also_not_by_the_last_request_of_the_hour(
         ("GET", "commits", "", "contents: read"),
         ("GET", "commits", "metadata=read", "contents: read"),
         ("POST", "issues/7/comments", "issues=write; pull_requests=write", "pull-requests: write"),
-        (
-            "PUT",
-            "contents/a",
-            "contents=write,actions=read",
-            "contents: write\n      actions: read",
-        ),
+        ("PUT", "x", "contents=write,actions=read", "contents: write\n      actions: read"),
     ],
 )
 def test_advice_is_the_yaml_that_grants_it(
-    client: Client, stand_in: StandIn, method: str, path: str, accepted: str, wanted: str
+    client: Client, stand_in: StandIn, method: str, path: str, accepted: str, needed: str
 ) -> None:
     headers = {"x-accepted-github-permissions": accepted}
     stand_in.fail(status=403, body=FORBIDDEN, headers=headers)
     with pytest.raises(GithubPermissionError) as caught:
         client.get(path) if method == "GET" else client.send(method, path, {"any": "thing"})
-    assert f"permissions:\n      {wanted}\n" in caught.value.advice
+    assert f"permissions:\n      {needed}\n" in caught.value.advice
 
 
 def test_advice_where_no_yaml_can_grant_it(client: Client, stand_in: StandIn) -> None:
@@ -254,11 +227,3 @@ def test_another_403_is_no_missing_permission(
         client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
     assert not isinstance(caught.value, GithubPermissionError)
     assert clock.slept == []
-
-
-def _client(
-    url: str, stand_in: StandIn, clock: CountingClock, session: requests.Session, **others: object
-) -> Client:
-    state = stand_in.state
-    given = {"api_url": url, "repository": state.repository, "token": state.token, **others}
-    return Client(session=session, clock=clock, **given)

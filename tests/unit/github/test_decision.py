@@ -10,7 +10,7 @@ from onegig.model.budgets import Budgets, Forks
 from onegig.model.measured import Skipped
 from onegig.model.report import LimitChange, Report, Review
 from onegig.model.stack import HostAccess
-from scenarios import REPORTS, make_go
+from scenarios import REPORTS
 
 CONFIRM = Budgets(path="budgets.yml", compose="compose.yml")
 TRUST = replace(CONFIRM, forks=Forks.TRUST)
@@ -86,29 +86,25 @@ def test_a_maintainer_confirms_what_onegig_cannot(review: Review) -> None:
     assert opinion.text.endswith("to spare; confirmed by @octocat")
 
 
-def test_nobody_is_named_where_nobody_was_needed() -> None:
-    assert "octocat" not in judge("go", "success", REVIEW, confirmed_by="octocat").text
-
-
 def test_forks_are_trusted_where_the_budgets_say_so() -> None:
     assert judge("go", "success", FORK, TRUST).state == "success"
     rewired = replace(FORK, measuring_changes=("scripts/check",))
     assert judge("go", "success", rewired, TRUST).state == "pending"
 
 
-def test_the_text_is_the_sentence() -> None:
-    opinion = judge_run(replace(make_go(), review=REVIEW), "success", CONFIRM)
-    assert opinion.text == "GO: 460 of 1,024 MB, 564 MB (55 %) to spare"
-
-
-def test_a_forks_text_says_what_it_waits_for() -> None:
-    text = judge("go", "success", FORK).text
-    assert text.startswith("self-reported: a maintainer confirms it; by its numbers GO: 460 of")
-
-
-def test_a_failure_is_never_called_go() -> None:
-    text = judge("go", "failure", REVIEW).text
-    assert text.startswith("the gate's own job ended as failure; by its numbers GO: ")
+@pytest.mark.parametrize(
+    ("run", "review", "text"),
+    [
+        ("success", REVIEW, "GO: 460 of 1,024 MB, 564 MB (55 %) to spare"),
+        ("success", FORK, "self-reported: a maintainer confirms it; by its numbers GO: 460 of"),
+        ("failure", REVIEW, "the gate's own job ended as failure; by its numbers GO: "),
+    ],
+)
+def test_the_text_is_the_sentence_and_what_it_waits_for(
+    run: str, review: Review, text: str
+) -> None:
+    assert judge("go", run, review).text.startswith(text)
+    assert "octocat" not in judge("go", "success", REVIEW, confirmed_by="octocat").text
 
 
 def test_what_is_refused_is_a_failure_and_what_went_wrong_an_error() -> None:

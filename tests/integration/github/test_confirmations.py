@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 
-from gate_runs import COMMENT, HERE, Post, make_honest_memory, open_scene, zipped
+from gate_runs import COMMENT, HERE, Open, Post, make_honest_memory, open_scene, zipped
 from github.stand_in import StandIn
 from onegig.errors import ConfigError
 
 SHA = "a" * 40
 
 
-def test_a_confirmed_fork_is_a_success(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
-    tell(scene.event())
+def test_a_confirmed_fork_is_a_success(judged: Open, tell: Post) -> None:
+    scene = judged()
     head = scene.pull.head_sha
     command = f"`gh workflow run comment.yml -f pull=7 -f head={head}`"
     assert "**Waits for a maintainer.** If you have read the changes" in scene.only_body()
@@ -29,17 +27,17 @@ def test_a_confirmed_fork_is_a_success(stand_in: StandIn, tell: Post) -> None:
     assert "comment on #7 updated" in outcome.lines[0]
 
 
-def test_it_is_found_again_by_later_jobs(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_it_is_found_again_by_later_jobs(measured: Open, tell: Post) -> None:
+    scene = measured()
     scene.dispatch(conclusion="success")
     tell(scene.event())
     assert scene.standing() == "success"
 
 
-def test_it_is_found_where_the_list_of_runs_lags_behind(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_it_is_found_where_the_list_of_runs_lags_behind(
+    stand_in: StandIn, measured: Open, tell: Post
+) -> None:
+    scene = measured()
     payload = scene.dispatch()
     own = max(scene.state.runs)
     stand_in.fail("GET", "/workflows/comment.yml/runs", status=200, times=9, body=EMPTY)
@@ -50,29 +48,24 @@ def test_it_is_found_where_the_list_of_runs_lags_behind(stand_in: StandIn, tell:
 EMPTY = {"total_count": 0, "workflow_runs": []}
 
 
-def test_another_workflow_file_names_itself(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_another_workflow_file_names_itself(measured: Open, tell: Post) -> None:
+    scene = measured()
     tell(scene.event(), own_workflow=".github/workflows/onegig comment.yml")
     assert "gh workflow run onegig comment.yml -f" in scene.only_body()
     assert "/actions/workflows/onegig%20comment.yml)" in scene.only_body()
 
 
 def test_a_pull_request_that_changes_how_is_measured_is_confirmed_likewise(
-    stand_in: StandIn, tell: Post
+    judged: Open, tell: Post
 ) -> None:
-    scene = open_scene(stand_in, head_repository=HERE, files={"scripts/check": "true"})
-    scene.upload()
-    tell(scene.event())
+    scene = judged(head_repository=HERE, files={"scripts/check": "true"})
     assert scene.standing() == "pending"
     tell(scene.dispatch())
     assert scene.standing() == "success"
 
 
-def test_nothing_to_confirm_is_not_asked_for(stand_in: StandIn, tell: Post) -> None:
-    scene = open_scene(stand_in, head_repository=HERE)
-    scene.upload()
-    tell(scene.event())
+def test_nothing_to_confirm_is_not_asked_for(judged: Open) -> None:
+    scene = judged(head_repository=HERE)
     assert "maintainer" not in scene.only_body()
 
 
@@ -111,10 +104,9 @@ def test_a_confirmation_makes_no_failure_a_success(
     ids=str,
 )
 def test_what_only_looks_like_a_confirmation(
-    stand_in: StandIn, tell: Post, run: dict[str, Any]
+    measured: Open, tell: Post, run: dict[str, Any]
 ) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     title = run.get("title", f"confirm #7 at {scene.pull.head_sha}")
     scene.dispatch(**{**run, "title": title.replace("HEAD", scene.pull.head_sha)})
     tell(scene.event())
@@ -123,11 +115,10 @@ def test_what_only_looks_like_a_confirmation(
 
 @pytest.mark.security
 def test_a_tag_that_is_named_like_the_default_branch_confirms_nothing(
-    stand_in: StandIn, tell: Post
+    measured: Open, tell: Post
 ) -> None:
     """It may hold a comment.yml whose runs are called what their author likes."""
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     tagged = scene.state.commit({COMMENT: "run-name: mine"}, parents=(scene.base,), message="Tag")
     scene.dispatch(head_sha=tagged, conclusion="success")
     tell(scene.event())
@@ -147,10 +138,9 @@ def test_a_new_commit_has_to_be_confirmed_anew(stand_in: StandIn, tell: Post) ->
 
 
 @pytest.mark.security
-def test_a_confirmation_is_of_one_pull_request(stand_in: StandIn, tell: Post) -> None:
+def test_a_confirmation_is_of_one_pull_request(measured: Open, tell: Post) -> None:
     """Another one of the same commit is not confirmed by it."""
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     other = scene.state.pull(
         head_sha=scene.pull.head_sha, head_ref="other", head_repository="stranger/stack"
     )
@@ -174,10 +164,9 @@ def test_a_confirmation_is_of_one_pull_request(stand_in: StandIn, tell: Post) ->
     ],
 )
 def test_wrong_inputs_are_answered(
-    stand_in: StandIn, tell: Post, inputs: dict[str, str], message: str
+    measured: Open, tell: Post, inputs: dict[str, str], message: str
 ) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+    scene = measured()
     payload = scene.dispatch(conclusion="failure")
     payload["inputs"] |= inputs
     with pytest.raises(ConfigError, match=message):
@@ -194,9 +183,8 @@ def test_a_closed_pull_request_is_not_confirmed(stand_in: StandIn, tell: Post) -
 
 @pytest.mark.security
 @pytest.mark.parametrize("ref", ["refs/heads/mine", "refs/tags/main"])
-def test_it_is_done_from_the_default_branch(stand_in: StandIn, tell: Post, ref: str) -> None:
-    scene = open_scene(stand_in)
-    scene.upload()
+def test_it_is_done_from_the_default_branch(measured: Open, tell: Post, ref: str) -> None:
+    scene = measured()
     with pytest.raises(ConfigError, match="confirmed from main"):
         tell(scene.dispatch(conclusion="failure") | {"ref": ref})
     assert scene.standing() == "none"
