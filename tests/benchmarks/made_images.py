@@ -1,4 +1,4 @@
-"""The images that the benchmark of accounting looks at, made on the engine and removed again."""
+"""The images that the benchmark of `onegig inspect` looks at, made on the engine and removed again."""
 
 import hashlib
 import io
@@ -16,7 +16,6 @@ from onegig.process import run
 
 NAME = "onegig-benchmark"
 FILES, BYTES = 20_000, 650_000_000
-WHITEOUTS = 6_000
 IMAGES = 15
 
 Made = tuple[str, list[str]]  # a title and the images' references
@@ -41,16 +40,6 @@ def many_files(client: DockerClient, _stack: str) -> Iterator[Made]:
 
     with loaded(client, {f"{NAME}:files": [tar_of(files())]}) as references:
         yield f"{FILES:,} files in {BYTES // 10**6} MB", references
-
-
-@contextmanager
-def many_whiteouts(client: DockerClient, _stack: str) -> Iterator[Made]:
-    """An image whose second layer deletes each of the first one's files by its name."""
-    names = [f"srv/data/file{number}" for number in range(WHITEOUTS)]
-    below = tar_of((name, name.encode() * 9) for name in names)
-    above = tar_of((f"srv/data/.wh.file{number}", b"") for number in range(WHITEOUTS))
-    with loaded(client, {f"{NAME}:whiteouts": [below, above]}) as references:
-        yield f"{WHITEOUTS:,} whiteouts", references
 
 
 @contextmanager
@@ -129,6 +118,5 @@ def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 PARTS: dict[str, Callable[[DockerClient, str], AbstractContextManager[Made]]] = {
     "files": many_files,
-    "whiteouts": many_whiteouts,
     "stack": a_stack,
 }

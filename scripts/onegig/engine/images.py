@@ -105,9 +105,9 @@ class Images:
         names = {n if ":" in n.rpartition("/")[2] else f"{n}:latest" for n in references}
         with typed_errors("docker image ls"):
             sources = {
-                (image.labels or {}).get(BASE_LABEL, FROM_REGISTRY)
-                for image in self.client.images.list()
-                if names.intersection(image.tags)
+                (image.get("Labels") or {}).get(BASE_LABEL, FROM_REGISTRY)
+                for image in self.client.api.images()
+                if names.intersection(image.get("RepoTags") or ())
             }
         return ", ".join(sorted(sources)) or FROM_REGISTRY
 

@@ -94,7 +94,8 @@ def inspect_others(
     A report that `is_part` of one to be merged lists the large files, as those should that are.
     Raises InspectError where the reports do not belong together.
     """
-    kept, changed = reusable(reports, _image_ids(services_by_image, engine))
+    image_ids = _image_ids(services_by_image, engine) if reports else {}
+    kept, changed = reusable(reports, image_ids)
     for reference in changed:
         progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
     known = {image.reference for report in kept for image in report.images}

@@ -27,6 +27,7 @@ SCANNERS = ("secret", "misconfig")
 VULNERABILITIES = ("vuln", *SCANNERS)
 JAVA_ARCHIVES = ("**/*.[jJ][aA][rR]", "**/*.[eEpPwW][aA][rR]")  # by name, as trivy takes them
 LayOut = Callable[[Path], None]
+_GO = {"GOGC": "400", "GOMEMLIMIT": "256MiB"}  # a third less work for Go's garbage collector
 _NEEDS_JAVA = "initialize the Java DB"  # trivy's words when it ends for want of it
 
 
@@ -150,7 +151,7 @@ class _Image:
         arguments = _arguments(scanners, cache, self._timeout_seconds)
         argv = [self._scanner.path, *arguments, *(f"--skip-files={p}" for p in skipped)]
         seconds = self._timeout_seconds
-        ended = run(argv, cwd=self._folder, timeout_seconds=seconds, check=False)
+        ended = run(argv, cwd=self._folder, env=_GO, timeout_seconds=seconds, check=False)
         if ended.code not in (0, FOUND):
             raise CommandError(argv, ended.code, ended.stderr, f"failed with code {ended.code}")
         return ended
