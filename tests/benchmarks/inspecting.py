@@ -106,23 +106,29 @@ def run(argv: Sequence[str], cwd: Path = Path("/"), env: Mapping[str, str] | Non
         raise SystemExit(f"{argv} failed with code {child.returncode}")
 
 
-def measure(ways: Mapping[str, Way], folder: Path, rounds: int) -> dict[str, float]:
-    """Return the median seconds of each way; all take turns."""
+Medians = Mapping[str, tuple[float, float]]
+
+
+def measure(ways: Mapping[str, Way], folder: Path, rounds: int) -> Medians:
+    """Return the median seconds of each way, by the clock and of CPUs; all take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             with tempfile.TemporaryDirectory(dir=folder) as cache:
-                began = time.perf_counter()
+                began, used = time.perf_counter(), sum(os.times()[2:4])
                 way(Path(cache))
                 seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(taken) for name, taken in seconds.items()}
+                cpu_seconds[name].append(sum(os.times()[2:4]) - used)
+    median = statistics.median
+    return {name: (median(seconds[name]), median(cpu_seconds[name])) for name in ways}
 
 
-def report(part: str, medians: Mapping[str, float]) -> None:
+def report(part: str, medians: Medians) -> None:
     """Print a line for each way, with its time over that of trivy alone."""
-    alone = medians["trivy alone"]
-    for name, median in medians.items():
-        print(f"  {name:24} {median:8.2f} s  {median / alone:6.2f}x trivy alone")
+    alone, _ = medians["trivy alone"]
+    for name, (median, cpu) in medians.items():
+        print(f"  {name:24} {median:8.2f} s  {median / alone:6.2f}x trivy alone  {cpu:8.2f} CPU s")
     goals = f"cold <= {GOALS[part]}x, warm < {WARM_SECONDS} s, peak < {PEAK_MB} MB"
     print(f"  peak memory {max(PEAKS):.0f} MB; goals: {goals}\n")
     PEAKS.clear()

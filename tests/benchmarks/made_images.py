@@ -1,4 +1,4 @@
-"""The images that the benchmark of `onegig inspect` looks at, made on the engine and removed again."""
+"""Images for the benchmark of `onegig inspect`, made on the engine and removed again."""
 
 import hashlib
 import io
