@@ -11,12 +11,8 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.report import comparison, numbers
-from onegig.report.layout import Room, bullets, folded, paragraphs, prose
-from onegig.text import code, markdown, plain
 
-REASONS_SHOWN = 3
 PAGE_SHOWN = 100
-_TEXT_LENGTH = 300  # of a remark in a comment
 _ORDER = list(Level)
 
 
@@ -38,26 +34,8 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
     return []
 
 
-def comment(report: Report, room: Room) -> str:
-    """Return the remarks, folded; nothing where there are none and all files were linted."""
-    remarks = list_remarks(report)
-    rows = "\n".join(
-        f"| {code(one.place)} | {code(one.remark.rule)} {one.remark.level}"
-        f"{f', **{one.new}**' if one.new else ''} "
-        f"| {prose(plain(one.remark.text, _TEXT_LENGTH))} |"
-        for one in remarks[: room.remarks]
-    )
-    left = len(remarks) - room.remarks
-    parts = (
-        f"| place | rule | what to do |\n| :-- | :-- | :-- |\n{rows}" if rows else "",
-        f"_The full report has {numbers.plural(left, 'remark')} more._" if left > 0 else "",
-        bullets([markdown(reason) for reason in linting(report.images)], REASONS_SHOWN),
-    )
-    return folded(title(report), paragraphs(*parts)) if title(report) else ""
-
-
-def page(report: Report) -> Mapping[str, object]:
-    """Return what the page's template shows."""
+def values(report: Report) -> Mapping[str, object]:
+    """Return what the templates show."""
     return {
         "title": title(report),
         "remarks": list_remarks(report),

@@ -26,7 +26,7 @@ def render(report: Report) -> str:
             checks=view.checks_table(report.verdict),
             failing=view.failing(report.verdict),
             facts=(comparison.nothing_added(report), *view.facts(report)),
-            sections={name: section.page(report) for name, section in SECTIONS.items()},
+            sections={name: section.values(report) for name, section in SECTIONS.items()},
         )
     )
     return "\n".join(line.rstrip() for line in document.splitlines() if line.strip()) + "\n"

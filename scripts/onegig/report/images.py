@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -17,20 +18,12 @@ from onegig.report import accounts, comparison, numbers
 from onegig.report.advice import steps
 from onegig.report.figures import ROWS_SHOWN, cause_legend, draw_causes, draw_sizes
 from onegig.report.layout import (
-    Room,
     Row,
     Table,
-    bullets,
-    folded,
-    md_table,
-    paragraphs,
-    prose,
     section,
-    titled,
 )
-from onegig.text import code, markdown, plain
+from onegig.text import plain
 
-FIXES_SHOWN = 3  # in a comment
 LEGEND = "Dead: what no container can reach. Bloat: size over application and runtime dependencies."
 _WORST_FIRST = tuple(Severity)[::-1]
 _NOUNS = {
@@ -57,83 +50,38 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
     return [section("Images", *(Text(plain(line)) for line in lines if line))]
 
 
-def comment(report: Report, room: Room) -> str:
-    """Return what can be eliminated where it matters, the rest folded."""
+def values(report: Report) -> Mapping[str, object]:
+    """Return what the templates show."""
     images = report.images
     if isinstance(images, Missing):
-        missing = f"Images: {markdown(numbers.missing(images))}"
-        return "" if isinstance(report.memory, Missing) else missing
-    eliminable, fixes = accounts.eliminable_line(images), _comment_fixes(report)
-    parts = (f"**{markdown(eliminable)}**", bullets(fixes, len(fixes))) if eliminable else ()
-    return paragraphs(*parts, _comment_details(images, room))
-
-
-def _comment_fixes(report: Report) -> list[str]:
-    """Return the worst fixes; those of "What to do" are not repeated."""
-    known = {step.fix for step in steps(report)}
-    return [
-        f"{fix.saving}: {prose(fix.text)} "
-        f"({', '.join(filter(None, (fix.place and code(fix.place), markdown(fix.whose))))})"
-        for fix in accounts.advice(report.images)
-        if fix.saved_bytes >= comparison.VISIBLE and fix.text not in known
-    ][:FIXES_SHOWN]
-
-
-def _comment_details(images: ImagesReport, room: Room) -> str:
-    """Return bytes by cause, what can lose most first, and what dive and trivy say."""
-    line = markdown(sizes_line(images))
-    found = sorted(accounts.splits(images), key=lambda split: -split.eliminable_bytes)
-    if not room.images:
-        return line
-    shown = found[: room.images]
-    together = accounts.on_disk(images) if len(found) > 1 else None
-    left = len(found) - len(shown)
-    sentences = (
-        ("dive and the account disagree", accounts.dive_remarks(images)),
-        ("What trivy found", trivy_sentences(images)),
-        ("Not accounted for", accounts.not_accounted(images)),
-    )
-    lists = (
-        titled(title, bullets([markdown(one.line) for one in group], FIXES_SHOWN))
-        for title, group in sentences
-    )
-    body = paragraphs(
-        line,
-        md_table(accounts.causes_table(shown, together)) if found else "",
-        f"_The full report has {numbers.plural(left, 'image')} more._" if left else "",
-        LEGEND if found else "",
-        *lists,
-    )
-    return folded("Where the images' bytes go, in MB", body)
-
-
-def page(report: Report) -> Mapping[str, object]:
-    """Return what the page's template shows."""
-    images = report.images
-    values: dict[str, object] = {"images": None}
-    if isinstance(images, Missing):
-        return values | {"missing": numbers.missing(images)}
-    rows, splits = _order(report), accounts.splits(images)
+        measured = not isinstance(report.memory, Missing)
+        return {"images": None, "missing": numbers.missing(images), "memory": measured}
+    rows, splits, advice = _order(report), accounts.splits(images), accounts.advice(images)
     together = accounts.on_disk(images) if len(splits) > 1 else None
-    values |= {
+    eliminable_first = sorted(splits, key=lambda split: -split.eliminable_bytes)
+    known = {step.fix for step in steps(report)}  # "What to do" has them
+    return {
         "images": images,
+        "rows": rows,
+        "splits": splits,
         "sizes_line": sizes_line(images),
-        "sizes": draw_sizes(images, rows, "images") if rows else "",
-        "sizes_table": _sizes_table(rows),
-        "count": len(rows),
+        "sizes_table": partial(_sizes_table, rows),
+        "draw_sizes": draw_sizes,
         "shown": ROWS_SHOWN,
         "not_accounted": accounts.not_accounted(images),
         "eliminable": accounts.eliminable_line(images),
-        "causes": draw_causes(splits, "causes") if splits else "",
-        "causes_count": len(splits),
+        "draw_causes": draw_causes,
         "causes_table": accounts.causes_table(splits, together),
         "causes_legend": cause_legend((together,) if together else splits),
+        "draw_table": lambda most: accounts.causes_table(eliminable_first[:most], together),
         "legend": LEGEND,
-        "advice": accounts.advice(images),
+        "advice": advice,
+        "other_fixes": [
+            fix for fix in advice if fix.saved_bytes >= comparison.VISIBLE and fix.text not in known
+        ],
         "dive_remarks": accounts.dive_remarks(images),
         "trivy": trivy_sentences(images),
     }
-    return values
 
 
 def _order(report: Report) -> tuple[Image, ...]:

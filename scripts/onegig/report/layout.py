@@ -173,37 +173,10 @@ def md_table(table: Table, name: Callable[[str], str] = code, *, bold: bool = Fa
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def bullets(items: Sequence[str], shown: int) -> str:
-    """Return a list of the first `shown` items, and how many are left out."""
-    rest = format_rest(len(items) - shown)
-    more = [f"- … {rest}, left out here; the full report has them"] if rest else []
-    return "\n".join([*(f"- {item}" for item in items[:shown]), *more])
-
-
 def split_open(items: Sequence[T], most: int) -> tuple[Sequence[T], Sequence[T]]:
     """Return the items to show at once and those to fold: folding one or two saves nothing."""
     shown = len(items) if len(items) <= most + 2 else most
     return items[:shown], items[shown:]
-
-
-def titled(title: str, body: str) -> str:
-    """Return a body under a bold line; nothing where there is no body."""
-    return f"**{title}**\n\n{body}" if body else ""
-
-
-def folded(title: str, body: str) -> str:
-    """Return a body that is shown on request; nothing where there is no body."""
-    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>" if body else ""
-
-
-def alert(kind: str, body: str) -> str:
-    """Return one of GitHub's coloured boxes: NOTE, TIP, IMPORTANT, WARNING or CAUTION."""
-    return "\n".join((f"> [!{kind}]", *(f"> {line}".rstrip() for line in body.splitlines())))
-
-
-def paragraphs(*parts: str) -> str:
-    """Return the parts that are not empty, set apart by empty lines."""
-    return "\n\n".join(part for part in parts if part)
 
 
 def prose(text: str) -> str:

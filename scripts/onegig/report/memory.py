@@ -1,7 +1,8 @@
 """The section about memory: services, engine and box, and where a machine's memory goes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -16,24 +17,20 @@ from onegig.model.verdict import Check, Waterfall
 from onegig.report import comparison, numbers
 from onegig.report.accounts import images_by_service
 from onegig.report.figures import (
+    Band,
     draw_memory,
     draw_waterfall,
     memory_bands,
     waterfall_strips,
 )
 from onegig.report.layout import (
-    Room,
     Row,
     Table,
-    folded,
-    md_table,
     named,
-    paragraphs,
     print_table,
     section,
-    split_open,
 )
-from onegig.text import fence, html, markdown, plain
+from onegig.text import plain
 
 COMPOSE_MARK = "*"
 COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
@@ -263,56 +260,18 @@ def _terminal_services(report: Report, width: int) -> RenderableType:
     return section(title, print_table(table.cut(0, shown), width - 2), *lines)
 
 
-def comment(report: Report, room: Room) -> str:
-    """Return changed services, where the memory goes, and folded the others and the engine."""
-    waterfalls = (
-        _comment_waterfall(waterfall, is_first=at == 0)
-        for at, waterfall in enumerate(report.verdict.waterfalls)
-    )
-    memory = report.memory
-    engine = ""
-    if isinstance(memory, MemoryReport):
-        box = f"Box: {markdown(_box_line(memory))}"
-        engine = paragraphs(f"{md_table(_engine_table(memory))}", box)
-    return paragraphs(
-        _comment_changed(report, room),
-        *waterfalls,
-        _comment_others(report, room),
-        folded("Engine and box, in MB", engine),
-    )
-
-
-def _comment_waterfall(waterfall: Waterfall, *, is_first: bool) -> str:
-    drawn = (f"{label}{bar}".rstrip() for _, label, bar in _waterfall_lines(waterfall, _BAR_WIDTH))
-    picture, machine = fence(tuple(drawn), "text"), _machine(waterfall)
-    if is_first:
-        return f"**Where the memory goes** ({markdown(machine)})\n\n{picture}"
-    return folded(f"Where the memory goes on {html(machine)}", picture)
-
-
-def _comment_changed(report: Report, room: Room) -> str:
+def _changed_table(report: Report) -> Table:
     """Return services that are new, gone, or differ by more than the noise."""
-    found = comparison.changed_services(report)
-    if not found:
-        return ""
     rows = {row.name: row for row in service_rows(report)}
     ranks = {name: -row.state.rank for name, row in rows.items()}
+    found = comparison.changed_services(report)
     order = sorted(found, key=lambda delta: ranks.get(delta.name, 0))
     metric = numbers.METRICS.get(report.verdict.metric, report.verdict.metric)
     versus = f"vs {plain(comparison.branch(report), 24)}"
-    shown = order[: room.services]
-    table = Table(
+    return Table(
         heads=("service", metric, versus, "limit", "image", versus, "state"),
-        rows=tuple(_changed_row(delta, rows.get(delta.name)) for delta in shown),
+        rows=tuple(_changed_row(delta, rows.get(delta.name)) for delta in order),
         texts=1,
-    )
-    first, rest = split_open(table.rows, OPEN)
-    more = md_table(table.cut(len(first))) if rest else ""
-    return paragraphs(
-        f"**Services: {comparison.count_changes(found)}** (in MB)",
-        md_table(table.cut(0, len(first))),
-        folded(f"{len(rest):,} more", more),
-        _left_out(len(found) - len(shown)),
     )
 
 
@@ -346,56 +305,41 @@ def _difference(
     return numbers.tenths_change(now, before, convention)
 
 
-def _comment_others(report: Report, room: Room) -> str:
-    """Return every other service, folded."""
-    changed = {delta.name for delta in comparison.changed_services(report)}
-    table = services_table(report, *_DETAILS[1:])
-    rows = tuple(row for row in table.rows if row.name not in changed)
-    if not rows or not room.services:
-        return _left_out(len(rows))
-    compared = comparison.comparison(report) is not None
-    unchanged = ", none changed by more than noise" if compared and not changed else ""
-    noun = "other service" if changed else "service"
-    body = md_table(Table(heads=table.heads, rows=rows[: room.services], texts=table.texts))
-    left = _left_out(len(rows) - room.services)
-    title = f"{numbers.plural(len(rows), noun)}{unchanged}, in MB"
-    return folded(title, paragraphs(body, markdown(_limit_note(report)), left))
-
-
-def _left_out(count: int) -> str:
-    services = numbers.plural(count, "service")
-    return f"_{services} left out to fit a comment; the full report has them._" if count > 0 else ""
-
-
-def page(report: Report) -> Mapping[str, object]:
-    """Return what the page's template shows."""
-    memory, verdict = report.memory, report.verdict
-    values: dict[str, object] = {
-        "memory": None,
-        "waterfalls": [
-            (
-                _machine(waterfall),
-                waterfall_strips(waterfall),
-                draw_waterfall(waterfall, f"machine-{at}"),
-            )
-            for at, waterfall in enumerate(verdict.waterfalls)
-        ],
-        "services": services_table(report),
-        "bands": (),
-        "figure_over_time": "",
-    }
-    if not isinstance(memory, MemoryReport):
-        return values
-    values |= {
+def values(report: Report) -> Mapping[str, object]:
+    """Return what the templates show."""
+    memory = report.memory if isinstance(report.memory, MemoryReport) else None
+    changed = comparison.changed_services(report)
+    names = {delta.name for delta in changed}
+    others = services_table(report, *_DETAILS[1:])
+    is_same = comparison.comparison(report) is not None and not changed
+    return {
         "memory": memory,
-        "limit_note": _limit_note(report),
-        "engine": _engine_table(memory),
-        "box": _box_line(memory),
+        "services": services_table(report),
+        "changed": _changed_table(report),
+        "counts": comparison.count_changes(changed),
+        "others": replace(others, rows=tuple(r for r in others.rows if r.name not in names)),
+        "unchanged": ", none changed by more than noise" if is_same else "",
+        "limit_note": _limit_note(report) if memory else "",
+        "engine": _engine_table(memory) if memory else None,
+        "box": _box_line(memory) if memory else "",
+        "describe_machine": _machine,
+        "strips": waterfall_strips,
+        "draw_lines": _draw_lines,
+        "draw_waterfall": draw_waterfall,
+        "bands": partial(_bands, report),
+        "draw_memory": draw_memory,
     }
-    if memory.samples:
-        highest = max(sample.total_bytes for sample in memory.samples)
-        total = highest if isinstance(verdict.total_bytes, Missing) else verdict.total_bytes
-        bands = memory_bands(memory, max(0, total - highest))
-        values["bands"] = bands
-        values["figure_over_time"] = draw_memory(memory, bands, verdict.limit_bytes, "memory")
-    return values
+
+
+def _draw_lines(waterfall: Waterfall) -> list[str]:
+    lines = _waterfall_lines(waterfall, _BAR_WIDTH)
+    return [f"{label}{bar}".rstrip() for _, label, bar in lines]
+
+
+def _bands(report: Report) -> tuple[Band, ...]:
+    """Return memory over time; kernel and OS are what the headline has over the samples."""
+    memory, total = report.memory, report.verdict.total_bytes
+    if not isinstance(memory, MemoryReport) or not memory.samples:
+        return ()
+    highest = max(sample.total_bytes for sample in memory.samples)
+    return memory_bands(memory, 0 if isinstance(total, Missing) else max(0, total - highest))

@@ -1,7 +1,7 @@
 """The registry of a report's sections: each is a file that says how it looks in every output.
 
-To add one, write a module with the functions of `Section` and `templates/NAME.html.j2`, and name
-it in SECTIONS. The JSON form comes from the model.
+To add one, write a module with the functions of `Section`, and NAME.md.j2 and NAME.html.j2 in
+templates/, and name it in SECTIONS. The JSON form comes from the model.
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,16 @@ from rich.console import RenderableType
 
 from onegig.model.report import Report
 from onegig.report import dockerfiles, images, memory
-from onegig.report.layout import Room
 
 
 class Section(Protocol):
-    """One part of a report; it is empty where there is nothing to say."""
+    """One part of a report; nothing is shown where there is nothing to say."""
 
     def terminal(self, report: Report, width: int) -> list[RenderableType]:
         """Return the section for a terminal of so many columns."""
 
-    def comment(self, report: Report, room: Room) -> str:
-        """Return the section in Markdown, with as many items as there is room for."""
-
-    def page(self, report: Report) -> Mapping[str, object]:
-        """Return what the section's template shows."""
+    def values(self, report: Report) -> Mapping[str, object]:
+        """Return what the section's templates show."""
 
 
 SECTIONS: Mapping[str, Section] = {

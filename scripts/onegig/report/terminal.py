@@ -89,4 +89,5 @@ def _problem(problem: view.Problem) -> tuple[Text, Text]:
         text.append(f" ({plain(problem.place)})", "dim")
     if problem.remark:
         text.append(f" · {plain(problem.remark)}")
-    return Text(state.symbol, state.color), text.append(problem.rest)
+    more = f" … {format_rest(problem.more)} like it" if problem.more else ""
+    return Text(state.symbol, state.color), text.append(more)

@@ -11,10 +11,11 @@ from onegig.model.state import State
 from onegig.model.verdict import Check, Verdict
 from onegig.report import comparison, numbers
 from onegig.report.layout import Row, Table
-from onegig.text import format_rest, plain
+from onegig.text import plain
 
 ALIKE = 3  # warnings of one kind that are listed
 NOT_BLOCKING = "does not block"
+NOT_MEASURED = "not measured"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _LIMITS = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total",
@@ -58,11 +59,6 @@ class Problem:
     def place(self) -> str:
         """Return where the limit comes from; "" where that explains nothing."""
         return "" if isinstance(self.check.value, Missing) else limit_place(self.check)
-
-    @property
-    def rest(self) -> str:
-        """Return how many are left out."""
-        return f" … {format_rest(self.more)} like it" if self.more else ""
 
 
 def failing(verdict: Verdict) -> tuple[Check, ...]:
@@ -163,7 +159,7 @@ def _row(check: Check, name: str, cells: Sequence[str]) -> Row:
 
 def _cells(check: Check) -> tuple[str, str, str]:
     missing = isinstance(check.value, Missing)
-    value = "not measured" if missing else numbers.check_value(check)
+    value = NOT_MEASURED if missing else numbers.check_value(check)
     return value, numbers.check_limit(check), numbers.check_headroom(check)
 
 
