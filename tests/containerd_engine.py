@@ -32,8 +32,17 @@ dockerd --config-file /run/daemon.json """
 class Store:
     """A nested engine with containerd's store, and its container on the outer engine."""
 
-    client: DockerClient
+    engine: Engine
     container: str
+
+    @property
+    def client(self) -> DockerClient:
+        return self.engine.client
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that have programs ask this engine."""
+        return dict(self.engine.environment)
 
 
 class _OnContainerd(HostPrograms):
@@ -67,7 +76,7 @@ def containerd_engine(client: DockerClient, images: Sequence[str], project: str)
     ):
         if "snapshotter" not in str(opened.engine.client.info()["DriverStatus"]):
             pytest.skip("this machine's engine has no containerd image store")
-        yield Store(client=opened.engine.client, container=opened.container)
+        yield Store(engine=opened.engine, container=opened.container)
 
 
 def blob_of(client: DockerClient, opened: Store, digest: str) -> Path:

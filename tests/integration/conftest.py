@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from containerd_engine import Store, containerd_engine
 from onegig.engine.engine import connect
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE
@@ -20,6 +21,14 @@ def client() -> Iterator[DockerClient]:
     """The engine of this machine."""
     with connect() as connected:
         yield connected.client
+
+
+@pytest.fixture(scope="session")
+def store(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """An engine with containerd's image store that was given the small image, by its id as well."""
+    images = (SMALL_IMAGE, str(client.images.get(SMALL_IMAGE).id))
+    with containerd_engine(client, images, str(tmp_path_factory.mktemp("project"))) as opened:
+        yield opened
 
 
 @pytest.fixture

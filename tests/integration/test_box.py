@@ -3,10 +3,11 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from docker import DockerClient
 from booting import measured
 from onegig.engine import engine as engines
 from onegig.engine.owned import remove_leftovers
+from onegig.judge.memory import describe_rise
 from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.stack import Stack
@@ -70,6 +72,8 @@ def test_memory_of_services_is_told_apart(
     assert shims.processes == 2
     assert shims.pss_bytes < shims.rss_bytes
     assert report.incomplete == ()
+    assert len(report.windows) == 1  # every limit is far away
+    assert describe_rise(report.windows, ["small", "large"], 0) == ""
     assert machine() == before
 
 
@@ -77,7 +81,8 @@ def test_the_kernels_cap_kills_and_the_victim_is_named(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
     touch_all = ["dd", "if=/dev/zero", "of=/dev/null", "bs=600M"]
-    glutton = {"command": touch_all, "restart": "unless-stopped"}
+    after = {"modest": {"condition": "service_healthy"}}  # or it may find no room to start in
+    glutton = {"command": touch_all, "restart": "unless-stopped", "depends_on": after}
     stack = make_stack({"modest": hold(1), "glutton": glutton})
     report = observe(client, stack, limit_mib=400)
     modest, greedy = report.services
@@ -150,12 +155,13 @@ def test_killed_runs_are_cleaned_up_by_the_next(
     before = machine()
     chance = random.Random(20)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(KILLS):
-        child = subprocess.Popen([sys.executable, __file__, str(tmp_path)], env=environment)
-        try:
-            child.wait(timeout=chance.uniform(0.5, 14))
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
+    command = [sys.executable, __file__, str(tmp_path)]
+    children = [subprocess.Popen(command, env=environment) for _ in range(KILLS)]
+    began = time.monotonic()
+    for child, seconds in zip(children, sorted(chance.uniform(0.5, 14) for _ in children)):
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=max(0.0, began + seconds - time.monotonic()))
+        child.kill()
         child.wait()
     remove_leftovers(engines.Engine(client))
     assert machine() == before

@@ -16,7 +16,7 @@ from docker import DockerClient
 from docker.errors import DockerException
 
 from booting import boot
-from containerd_engine import containerd_engine
+from containerd_engine import Store
 from onegig.config.stack import load_stack
 from onegig.machine.box import Box
 from onegig.machine.machine import list_containers
@@ -422,8 +422,8 @@ def test_nothing_of_the_host_is_mounted_writable(boxed: Boxed) -> None:
             assert any(part in root + point for part in own), line
 
 
-def test_images_by_id_reach_an_engine_with_another_image_store(client: DockerClient) -> None:
-    image_id = str(client.images.get(SMALL_IMAGE).id)
-    with containerd_engine(client, [image_id], "/tmp") as box:
-        (reference,) = box_references([image_id]).values()
-        assert box.client.containers.run(reference, ["echo", "hello"], remove=True) == b"hello\n"
+def test_images_by_id_reach_an_engine_with_another_image_store(
+    client: DockerClient, store: Store
+) -> None:
+    (reference,) = box_references([str(client.images.get(SMALL_IMAGE).id)]).values()
+    assert store.client.containers.run(reference, ["echo", "hello"], remove=True) == b"hello\n"

@@ -3,7 +3,7 @@
 import os
 import platform
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from docker import DockerClient
 
 from container_files import export, live
-from containerd_engine import Store, blob_of, containerd_engine
+from containerd_engine import Store, blob_of
 from foreign_tars import ABOVE, BELOW, LAYERS, sparse
 from looked_at import content_of, look, look_at
 from made_layouts import FORMS, Descriptor, Layout, digest, for_linux_on
@@ -84,12 +84,6 @@ class Loader:
         path.write_bytes(layout.archive(top, f"docker.io/library/{NAME}"))
         run(["docker", "load", "--quiet", "--input", str(path)], env=self.box.environment)
         return path
-
-
-@pytest.fixture(scope="module")
-def store(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with containerd_engine(client, [SMALL_IMAGE], str(tmp_path_factory.mktemp("project"))) as box:
-        yield box
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from container_files import export, live
-from containerd_engine import Store, containerd_engine
+from containerd_engine import Store
 from looked_at import content_of, look, look_at
 from odd_image import STEPS, build_odd
 from onegig.cli import main
@@ -49,9 +49,15 @@ def program() -> dive.Program:
 
 
 @pytest.fixture(scope="module")
-def classic(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An image that the machine's own engine built."""
-    build_odd(CLASSIC, tmp_path_factory.mktemp("context"))
+def classic(
+    client: DockerClient, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An image that the machine's own engine built, and the other one was given."""
+    folder = tmp_path_factory.mktemp("context")
+    build_odd(CLASSIC, folder)
+    run(["docker", "save", "--output", str(folder / "saved.tar"), CLASSIC])
+    load = ["docker", "load", "--quiet", "--input", str(folder / "saved.tar")]
+    run(load, env=store.environment)
     yield CLASSIC
     with suppress(ImageNotFound):
         client.images.remove(CLASSIC, force=True)
@@ -64,17 +70,9 @@ def expected(client: DockerClient, classic: str, program: dive.Program) -> Image
 
 
 @pytest.fixture(scope="module")
-def store(
-    client: DockerClient, classic: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """An engine with containerd's image store that was given the image."""
-    project = tmp_path_factory.mktemp("project")
-    with containerd_engine(client, [classic, SMALL_IMAGE], str(project)) as box:
-        yield box
-
-
-@pytest.fixture(scope="module")
-def packed(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
+def packed(
+    store: Store, classic: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Packed]:
     """The same layers compressed anew by buildx, an attestation beside them; by compression."""
     return {one: pack(store, one, tmp_path_factory.mktemp(one)) for one in COMPRESSED}
 

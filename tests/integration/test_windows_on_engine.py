@@ -76,10 +76,3 @@ def test_a_limit_within_the_swing_is_measured_again_and_still_exceeded(
     verdict = judge(budgets, Skipped(reason="not asked for"), report, None, today=TODAY)
     (own,) = checks(verdict, "service.memory")
     assert (own.state, own.value) == ("NO-GO", max(high))
-
-
-def test_a_limit_far_away_is_measured_once(client: DockerClient, make_stack: MakeStack) -> None:
-    budgets = plan(repeats=1, own_limit_mib=200)
-    report, _ = observe(client, make_stack({"one": shell("sleep 600")}), budgets)
-    assert len(report.windows) == 1
-    assert describe_rise(report.windows, ["one"], 0) == ""
