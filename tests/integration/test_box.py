@@ -158,7 +158,8 @@ def test_killed_runs_are_cleaned_up_by_the_next(
     command = [sys.executable, __file__, str(tmp_path)]
     children = [subprocess.Popen(command, env=environment) for _ in range(KILLS)]
     began = time.monotonic()
-    for child, seconds in zip(children, sorted(chance.uniform(0.5, 14) for _ in children)):
+    ends = sorted(chance.uniform(0.5, 14) for _ in children)
+    for child, seconds in zip(children, ends, strict=True):
         with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=max(0.0, began + seconds - time.monotonic()))
         child.kill()

@@ -39,18 +39,17 @@ def directories(entry: dict[str, Any]) -> list[str]:
 
 
 def is_read(path: str) -> bool:
-    """Whether an entry's ecosystem finds this file.
+    """Tell whether an entry's ecosystem finds this file.
 
     As github.com/dependabot/dependabot-core has it in python/shared_file_fetcher.rb: files of the
     directory and of folders right in it whose names end in .txt or .in, up to 500 kB.
     """
-    folder, name = str(Path(path).parent), Path(path).name
+    file = Path(path)
     for entry in updates():
         kind = entry["package-ecosystem"]
-        if not any(fnmatch(name, pattern) for pattern in READ.get(kind, ())):
-            continue
-        above = {folder} | ({str(Path(folder).parent)} if kind == "uv" else set())
-        if above & set(directories(entry)):
+        above = {str(file.parent), str(file.parent.parent if kind == "uv" else file.parent)}
+        is_named = any(fnmatch(file.name, pattern) for pattern in READ.get(kind, ()))
+        if is_named and above & set(directories(entry)):
             return kind == "npm" or (PROJECT / path).stat().st_size <= 500_000
     return False
 

@@ -1,11 +1,10 @@
-"""Generate compose files at random, with what a loader must read from each.
+"""Compose files made at random, with what a loader must read from each.
 
 Every service gets one of the ways to write an image, a number of replicas, a memory limit, a health
 check, labels and dependencies, and a handful of options that change none of these.
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,16 @@ import yaml
 Mapping = dict[str, Any]
 NAMES = ("web", "api", "db", "cache", "worker", "cron", "proxy", "mail", "search", "auth")
 MIB = 1024**2
+PLAIN: Mapping = {
+    "builds": False,
+    "dockerfile": None,
+    "replicas": 1,
+    "has_healthcheck": False,
+    "depends_on": (),
+    "optional": False,
+    "criticality": "",
+    "memory_limit_bytes": None,
+}
 
 # Keys and ways to write them; none decides what a loader reads.
 OPTIONS: dict[str, tuple[Any, ...]] = {
@@ -79,16 +88,12 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "working_dir": ("/srv",),
     "x-note": ("free", {"any": ["thing"]}),
 }
-MEMORY_LIMITS = (
-    ("64m", 64 * MIB),
-    ("64M", 64 * MIB),
-    ("64mb", 64 * MIB),
-    ("1g", 1024 * MIB),
-    ("0.5g", 512 * MIB),
-    ("8388608", 8 * MIB),
-    ("8192k", 8 * MIB),
-    ("8388608b", 8 * MIB),
-)
+MEMORY_LIMITS = {
+    **dict.fromkeys(("64m", "64M", "64mb"), 64 * MIB),
+    **dict.fromkeys(("8388608", "8192k", "8388608b"), 8 * MIB),
+    "1g": 1024 * MIB,
+    "0.5g": 512 * MIB,
+}
 HEALTHCHECKS: tuple[tuple[Mapping, bool], ...] = (
     ({"test": "curl -f localhost"}, True),
     ({"test": ["CMD", "true"], "interval": "5s", "retries": 3}, True),
@@ -103,6 +108,31 @@ LABELS: tuple[tuple[Any, bool, str], ...] = (
     (["onegig.optional=1", "traefik.enable=true"], True, ""),
     (["onegig.criticality=high"], False, "high"),
     ({"onegig.optional": "no", "n": 1, "empty": None}, False, ""),
+)
+# By aspect of a service, ways to write it: keys, and the fields that a loader must read from them.
+ASPECTS: tuple[list[tuple[Mapping, Mapping]], ...] = (
+    [
+        (keys, {"replicas": count})
+        for count in range(4)
+        for keys in (
+            {"scale": count},
+            {"deploy": {"replicas": count}},
+            {"deploy": {"replicas": str(count)}},
+        )
+    ],
+    [
+        (keys, {"memory_limit_bytes": limit_bytes})
+        for text, limit_bytes in MEMORY_LIMITS.items()
+        for keys in (
+            {"mem_limit": text},
+            {"deploy": {"resources": {"limits": {"memory": text, "cpus": "0.5", "pids": 64}}}},
+        )
+    ],
+    [({"healthcheck": check}, {"has_healthcheck": counts}) for check, counts in HEALTHCHECKS],
+    [
+        ({"labels": labels}, {"optional": optional, "criticality": criticality})
+        for labels, optional, criticality in LABELS
+    ],
 )
 
 
@@ -121,8 +151,11 @@ class _Draft:
 
     name: str
     keys: Mapping = field(default_factory=dict)
-    fields: Mapping = field(default_factory=dict)
-    starts: bool = True
+    fields: Mapping = field(default_factory=lambda: dict(PLAIN))
+
+    @property
+    def starts(self) -> bool:
+        return "profiles" not in self.keys and self.fields["replicas"] > 0
 
 
 def generate_files(count: int, *, seed: int) -> tuple[GeneratedFile, ...]:
@@ -136,7 +169,8 @@ def _generate_file(name: str, chance: random.Random) -> GeneratedFile:
     for service in chance.sample(NAMES, chance.randint(1, 5)):
         drafts.append(_draft_service(service, name, drafts, chance))
     # One service at least would start.
-    drafts.append(_Draft(name="always", keys={"image": "scratch"}, fields=_plain_fields("scratch")))
+    image = {"image": "scratch"}
+    drafts.append(_Draft(name="always", keys=image, fields=PLAIN | image))
     document = {
         "name": name,
         "services": {draft.name: draft.keys for draft in drafts},
@@ -153,36 +187,17 @@ def _generate_file(name: str, chance: random.Random) -> GeneratedFile:
     return GeneratedFile(name=name, text=text, services=started)
 
 
-def _plain_fields(image: str) -> Mapping:
-    return {
-        "image": image,
-        "builds": False,
-        "dockerfile": None,
-        "replicas": 1,
-        "has_healthcheck": False,
-        "depends_on": (),
-        "optional": False,
-        "criticality": "",
-        "memory_limit_bytes": None,
-    }
-
-
 def _draft_service(name: str, project: str, earlier: list[_Draft], chance: random.Random) -> _Draft:
-    draft = _Draft(name=name, fields=_plain_fields(""))
+    draft = _Draft(name=name)
     _choose_image(draft, project, chance)
-    choices: tuple[Callable[[_Draft, random.Random], None], ...] = (
-        _choose_replicas,
-        _choose_memory_limit,
-        _choose_healthcheck,
-        _choose_labels,
-    )
-    for choose in choices:
+    for ways in ASPECTS:
         if chance.random() < 0.5:
-            choose(draft, chance)
+            keys, fields = chance.choice(ways)
+            draft.keys = _merge(draft.keys, keys)
+            draft.fields |= fields
     _choose_dependencies(draft, earlier, chance)
     if chance.random() < 0.15:
         draft.keys["profiles"] = ["debug"]
-        draft.starts = False
     for option in chance.sample(sorted(OPTIONS), chance.randint(2, 9)):
         draft.keys.setdefault(option, chance.choice(OPTIONS[option]))
     if draft.keys.get("networks") is not None and chance.random() < 0.3:
@@ -191,64 +206,32 @@ def _draft_service(name: str, project: str, earlier: list[_Draft], chance: rando
     return draft
 
 
-def _choose_image(draft: _Draft, project: str, chance: random.Random) -> None:
-    default, build = (
-        f"{project}-{draft.name}",
-        chance.choice(
-            (".", {"context": "app", "target": "x"}, {"context": "app", "dockerfile": "D"}, None)
-        ),
-    )
-    image = chance.choice((f"example/{draft.name}:1", f"ghcr.io/example/{draft.name}", "redis"))
-    if build is None:
-        draft.keys["image"] = image
-        draft.fields["image"] = image
-        return
-    draft.keys["build"] = build
-    context, dockerfile = (
-        (build, "Dockerfile")
-        if isinstance(build, str)
-        else (build["context"], build.get("dockerfile", "Dockerfile"))
-    )
-    names_image = chance.random() < 0.4
-    if names_image:
-        draft.keys["image"] = image
-    draft.fields |= {
-        "image": image if names_image else default,
-        "builds": True,
-        "dockerfile": dockerfile if context == "." else f"{context}/{dockerfile}",
+def _merge(keys: Mapping, more: Mapping) -> Mapping:
+    nested = {
+        key: _merge(keys[key], value)
+        for key, value in more.items()
+        if isinstance(value, dict) and key in keys
     }
+    return {**keys, **more, **nested}
 
 
-def _choose_replicas(draft: _Draft, chance: random.Random) -> None:
-    replicas = chance.choice((0, 1, 2, 3))
-    if chance.random() < 0.5:
-        draft.keys["scale"] = replicas
+def _choose_image(draft: _Draft, project: str, chance: random.Random) -> None:
+    image = chance.choice((f"example/{draft.name}:1", f"ghcr.io/example/{draft.name}", "redis"))
+    build, dockerfile = chance.choice(
+        (
+            (None, None),
+            (".", "Dockerfile"),
+            ({"context": "app", "target": "x"}, "app/Dockerfile"),
+            ({"context": "app", "dockerfile": "D"}, "app/D"),
+        )
+    )
+    draft.fields |= {"builds": build is not None, "dockerfile": dockerfile}
+    if build is not None:
+        draft.keys["build"] = build
+    if build is None or chance.random() < 0.4:
+        draft.keys["image"] = draft.fields["image"] = image
     else:
-        draft.keys.setdefault("deploy", {})["replicas"] = chance.choice((replicas, str(replicas)))
-    draft.fields["replicas"] = replicas
-    draft.starts = replicas > 0
-
-
-def _choose_memory_limit(draft: _Draft, chance: random.Random) -> None:
-    text, limit_bytes = chance.choice(MEMORY_LIMITS)
-    if chance.random() < 0.5:
-        draft.keys["mem_limit"] = text
-    else:
-        resources = draft.keys.setdefault("deploy", {}).setdefault("resources", {})
-        resources["limits"] = {"memory": text, "cpus": "0.5", "pids": 64}
-    draft.fields["memory_limit_bytes"] = limit_bytes
-
-
-def _choose_healthcheck(draft: _Draft, chance: random.Random) -> None:
-    healthcheck, counts = chance.choice(HEALTHCHECKS)
-    draft.keys["healthcheck"] = dict(healthcheck)
-    draft.fields["has_healthcheck"] = counts
-
-
-def _choose_labels(draft: _Draft, chance: random.Random) -> None:
-    labels, optional, criticality = chance.choice(LABELS)
-    draft.keys["labels"] = labels
-    draft.fields |= {"optional": optional, "criticality": criticality}
+        draft.fields["image"] = f"{project}-{draft.name}"
 
 
 def _choose_dependencies(draft: _Draft, earlier: list[_Draft], chance: random.Random) -> None:
