@@ -6,7 +6,7 @@ A name that is not listed is taken over as it is, and reported as unsure.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onegig.images.packages.package import is_development_name
+from onegig.package_names import is_development_name
 
 
 def _table(text: str) -> dict[str, str]:

@@ -18,9 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from onegig.images.packages.package import is_development_name
-from onegig.images.packages.python import normalize_name
 from onegig.model.measured import Unknown
+from onegig.package_names import is_development_name, normalize_name
 from onegig.process import CommandError, run
 
 BUILD_TOOLS = ("pip", "setuptools", "wheel")  # also needed at run time now and then: pkg_resources

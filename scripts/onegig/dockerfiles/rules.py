@@ -23,8 +23,8 @@ from onegig.dockerfiles.requirements import (
     read_requirements,
 )
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
-from onegig.images.packages.package import is_development_name
 from onegig.model.dockerfiles import Level, Remark
+from onegig.package_names import is_development_name
 from onegig.text import format_list
 
 MOST_NAMES = 5

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, normpath
 
 from onegig.images.packages.package import Package, text_of
+from onegig.package_names import normalize_name
 
 INFO = r"[^/]+\.(?:dist|egg)-info"
 DATABASE = re.compile(
@@ -51,11 +52,6 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
     for info in infos:
         rest = (path for top in info.tops for path in loose[info.site, top])
         yield _package(info, info.files.union(rest), asked=info.path in asked or not asked)
-
-
-def normalize_name(name: str) -> str:
-    """Return a distribution's name as PyPI compares it (packaging.python.org, "normalization")."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _is_vendored(info: _Info, tops: Collection[tuple[str, str]]) -> bool:
