@@ -164,7 +164,7 @@ def remarks_of(report: ImagesReport | Missing) -> tuple[Remarked, ...] | Missing
         Remarked(
             path=file.path,
             hadolint=file.hadolint,
-            remarks=tuple(remark.told for remark in file.remarks),
+            remarks=tuple(remark.summary for remark in file.remarks),
         )
         for file in report.dockerfiles
     )

@@ -258,11 +258,11 @@ def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, .
         past = known.get(file.path)
         counts = Counter(past.remarks if past else ())
         same_hadolint = past is None or past.hadolint == file.hadolint
-        for text, rule in {remark.told: remark.rule for remark in file.remarks}.items():
+        for text, rule in {remark.summary: remark.rule for remark in file.remarks}.items():
             by_hadolint = HADOLINT_RULE.fullmatch(rule)
             same = same_hadolint if by_hadolint else past is None or same_onegig
             before = counts[text] if same else OTHER_RULES
-            deltas.append(RemarkDelta(path=file.path, told=text, before=before))
+            deltas.append(RemarkDelta(path=file.path, summary=text, before=before))
     return tuple(deltas)
 
 

@@ -1,9 +1,4 @@
-"""What `inspect` says of images: bytes by layer and cause, what is shared, others' opinions.
-
-Where every byte of an image comes from, which are dead, and what to change.
-
-A service's image before and after another Dockerfile, both built and booted.
-"""
+"""A report on images: bytes by layer and cause, what is dead or shared, and what to change."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +28,7 @@ class Fate(StrEnum):
     OVERWRITTEN = "overwritten"
     DELETED = "deleted"  # by a whiteout of the file itself
     DELETED_WITH_DIRECTORY = "deleted with a directory"  # whiteout above it, or opaque directory
-    METADATA = "copied for its metadata"  # chmod, chown or touch: the same content once more
+    METADATA = "copied for its metadata"  # chmod, chown or touch: the same content again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +60,7 @@ class Part:
 
     cause: Cause
     name: str  # "redis 5.2.1", "musl 1.2.5-r10", "/root/.cache/pip"
-    kind: str  # who says so: "apk", "pip", "npm", "dpkg", "path"
+    kind: str  # by whose database: "apk", "pip", "npm", "dpkg"; or "path"
     bytes: int
     files: int
     layers: tuple[int, ...]  # places in Image.layers
@@ -73,11 +68,11 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fix:
-    """One thing to change, as a person would put it, and what it saves."""
+    """One change to a Dockerfile, in a sentence, and what it saves."""
 
     bytes: int
     text: str
-    layer: int | None  # whose instruction is to be changed
+    layer: int | None  # whose instruction to change
     place: str = ""  # "services/Dockerfile:12" where it is known
 
 
@@ -100,21 +95,17 @@ class Accounting:
     eliminable_bytes: int  # dead bytes and what the fixes save, nothing twice
     remark: str = ""  # why dive and this account disagree, in one line
     base_layers: int | None = None  # that came with FROM; None: not known
-    base_dead_bytes: int = 0  # of all dead bytes those that came with FROM
+    base_dead_bytes: int = 0  # dead bytes that came with FROM
 
     @property
     def dead_bytes(self) -> int:
-        """Bytes that no container can reach."""
-        return (
-            self.overwritten_bytes
-            + self.deleted_bytes
-            + self.deleted_with_directory_bytes
-            + self.metadata_bytes
-        )
+        """Return the bytes that no container can reach."""
+        deleted = self.deleted_bytes + self.deleted_with_directory_bytes
+        return self.overwritten_bytes + deleted + self.metadata_bytes
 
     @property
     def own_dead_bytes(self) -> int:
-        """Dead bytes that the image's own instructions brought or killed."""
+        """Return the dead bytes that the image's own instructions brought or killed."""
         return self.dead_bytes - self.base_dead_bytes
 
     def is_of_base(self, dead: Dead) -> bool:
@@ -122,7 +113,7 @@ class Accounting:
         return self.base_layers is not None and dead.killer < self.base_layers
 
     def bytes_of(self, cause: Cause) -> int:
-        """Live bytes of one cause."""
+        """Return the live bytes of one cause."""
         return sum(part.bytes for part in self.parts if part.cause is cause)
 
 
@@ -138,14 +129,11 @@ class Duplicate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LargeFile:
-    """A file that an image on another machine may hold once more.
-
-    `content` names what is in it: BLAKE2b (16 bytes), in hexadecimal.
-    """
+    """A file that an image on another machine may duplicate."""
 
     path: str
     bytes: int
-    content: str
+    content: str  # BLAKE2b (16 bytes), in hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,9 +199,9 @@ class Dive:
 class Image:
     """One image; `services` are those of the stack that run it.
 
-    `build_seconds` is the image's part of the time that the build took in which it was made from
-    nothing; steps that several images share count for each of them in part. It may be carried over
-    from an earlier build of this very image: one that came out of a cache costs nothing.
+    `build_seconds` is the image's part of a build from nothing; steps that several images share
+    count for each of them in part. It may be carried over from an earlier build of this very image:
+    one that came out of a cache costs nothing.
     """
 
     reference: str
@@ -236,14 +224,14 @@ class Image:
 class ImagesReport:
     """All images of a stack, or a part of them. `disk_bytes` counts every shared layer once.
 
-    A part lists its `large` files, so that what several machines hold once each is found when their
-    reports are merged; `duplicates_remark` then says what could not be found.
+    A part lists its `large` files, so that merging the reports of several machines finds what each
+    holds once; `duplicates_remark` then names what could not be found.
     """
 
     schema: str = IMAGES_SCHEMA
     environment: Environment
     images: tuple[Image, ...]
-    total_bytes: int  # sum of size_bytes over services: what 15 unrelated images would take
+    total_bytes: int  # sum of size_bytes over services: as if their images shared nothing
     disk_bytes: int
     stack: str = ""  # the compose project, "" for a single image
     duplicates: tuple[Duplicate, ...] = ()  # what wastes most first
@@ -254,9 +242,9 @@ class ImagesReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boot:
-    """How a container of the image fared. `problem` is "" for one that turned healthy."""
+    """The start of a container of the image; `problem` is "" for one that turned healthy."""
 
-    checked: bool  # a health check looked at it; otherwise it only ran
+    checked: bool  # by a health check; otherwise it only ran
     seconds: float  # until it was healthy, or given up
     problem: str
     rss_bytes: int | Missing
@@ -264,7 +252,7 @@ class Boot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One of the two images."""
+    """A service's image with one of two Dockerfiles, built and booted."""
 
     base: str
     image: Image
@@ -273,7 +261,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """Both."""
+    """A service's image before and after another Dockerfile."""
 
     service: str
     before: Side

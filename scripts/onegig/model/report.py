@@ -58,7 +58,7 @@ class RemarkDelta:
     """What is remarked of one Dockerfile, and how often the baseline had it."""
 
     path: str
-    told: str  # as `Remark.told` has it
+    summary: str  # as `Remark.summary` has it
     before: int | Missing  # Skipped: not looked at by the same rules
 
 

@@ -1,4 +1,4 @@
-"""What trivy found in an image."""
+"""Findings of trivy in an image."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """Which of trivy's scanners found it."""
+    """The scanner of trivy that made a finding."""
 
     VULNERABILITY = "vulnerability"
     SECRET = "secret"  # noqa: S105 - a kind of finding
@@ -70,18 +70,19 @@ class Finding:
 
 
 def package_text(name: str, version: str, system: str) -> str:
-    """Such as "redis 5.2.1" and "openssl 3.5.1-r0 (alpine 3.23)".
+    """Return a package's name such as "redis 5.2.1" or "openssl 3.5.1-r0 (alpine 3.23)".
 
-    The same version may be mended in one release of an OS and not in another.
+    The same version may be fixed in one release of an OS and not in another.
     """
     return f"{name} {version} ({system})" if system else f"{name} {version}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """One image. Where `database` is missing, vulnerabilities were not looked for: not "none".
+    """The scan of one image.
 
-    Nor were those of Java archives (.jar, .war, ...) where `java_database` is.
+    Where `database` is missing, vulnerabilities were not looked for, which is not "none"; nor were
+    those of Java archives (.jar, .war, ...) where `java_database` is missing.
     """
 
     trivy_version: str

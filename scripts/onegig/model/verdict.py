@@ -203,7 +203,7 @@ class Remarked:
 
     path: str
     hadolint: str | Missing  # the version that looked at it
-    remarks: tuple[str, ...]  # as `Remark.told` has them; one for each time
+    remarks: tuple[str, ...]  # as `Remark.summary` has them; one for each time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -81,7 +81,7 @@ def known_remarks(report: Report) -> Mapping[Key, int | Missing]:
     found = comparison(report)
     if found is None or isinstance(found.remarks, Missing):
         return {}
-    return {(remark.path, remark.told): remark.before for remark in found.remarks}
+    return {(remark.path, remark.summary): remark.before for remark in found.remarks}
 
 
 def changed_services(report: Report) -> tuple[ServiceDelta, ...]:

@@ -50,7 +50,7 @@ def list_remarks(report: Report) -> tuple[Listed, ...]:
     for file in _files(report.images):
         counts, added = _counts(file), _added(file, report)
         for remark in file.remarks:
-            new, now = added[remark.told], counts[remark.told]
+            new, now = added[remark.summary], counts[remark.summary]
             text = "new" if new == now else f"{new:,} of {now:,} new"
             found.append(Listed(remark=remark, new=text if new else ""))
     return tuple(sorted(found, key=lambda one: (_ORDER.index(one.remark.level), not one.new)))
@@ -102,7 +102,7 @@ def _added(file: DockerfilePolicy, report: Report) -> Counter[str]:
 
 
 def _counts(file: DockerfilePolicy) -> Counter[str]:
-    return Counter(remark.told for remark in file.remarks)
+    return Counter(remark.summary for remark in file.remarks)
 
 
 def _files(report: ImagesReport | Missing) -> tuple[DockerfilePolicy, ...]:

@@ -28,7 +28,7 @@ def before(now: Report, then: Report | Baseline) -> dict[tuple[str, str], int | 
     found = compare(now, baseline, 0).remarks
     if isinstance(found, Missing):
         return found
-    return {(one.path, one.told.partition(":")[0]): one.before for one in found}
+    return {(one.path, one.summary.partition(":")[0]): one.before for one in found}
 
 
 def test_a_remark_is_known_by_file_rule_and_text_wherever_it_stands() -> None:

@@ -99,7 +99,7 @@ def test_what_was_there_before_comes_after_what_is_new() -> None:
     found = report.review.comparison
     assert isinstance(found, Comparison)
     assert not isinstance(found.remarks, Missing)
-    old = (replace(one, before=9 * (one.told != f"non-root: {ROOT}")) for one in found.remarks)
+    old = (replace(one, before=9 * (one.summary != f"non-root: {ROOT}")) for one in found.remarks)
     compared = replace(found, remarks=tuple(old))
     text = comment.render(replace(report, review=replace(report.review, comparison=compared)))
     assert "6 remarks in 2 files, 1 of them new" in text
