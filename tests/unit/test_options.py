@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig import cli, pipeline
+from onegig.commands import check as command_module
 from onegig.commands.options import (
     LAUNCHER,
     TYPED_COUNT,
@@ -134,7 +135,7 @@ def test_a_job_says_what_to_type_elsewhere(
         raise ConfigError("enough")
 
     monkeypatch.setattr(pipeline, "check", stop)
-    monkeypatch.setattr(cli, "check_as_job", stop)
+    monkeypatch.setattr(command_module, "check_as_job", stop)
     CliRunner().invoke(cli.main, ["check", *words])
     assert [options.reproduce for options in asked] == [reproduce]
 

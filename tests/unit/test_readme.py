@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from onegig.cli import EXIT_CODES, main
+from onegig.cli import COMMANDS, EXIT_CODES, main
 from onegig.config.budgets import load_budgets
 from onegig.errors import ExitCode
 
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXITS = (ROOT / "docs/files-and-exit-codes.md").read_text(encoding="utf-8")
+PROGRAM = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
 
 
 def test_exit_codes_of_documents_help_and_program_agree() -> None:
@@ -40,12 +41,10 @@ def unknown(line: str) -> set[str]:
     """What a command line has that the program does not know; "--x" by itself is of any command."""
     first, *words = line.split()
     if first.startswith("--"):
-        options = {
-            option for one in main.commands.values() for p in one.params for option in p.opts
-        }
+        options = {option for one in PROGRAM.values() for p in one.params for option in p.opts}
         return {first.partition("=")[0]} - options
     name = "check" if first == "scripts/check" else words.pop(0)
-    command = main.commands.get(name)
+    command = PROGRAM.get(name)
     if command is None:
         return {name}
     params = [option for one in command.params for option in (*one.opts, *one.secondary_opts)]
@@ -85,7 +84,7 @@ def test_links_to_files_lead_somewhere(path: Path) -> None:
 
 
 def test_every_command_and_option_explains_itself() -> None:
-    for command in main.commands.values():
+    for command in PROGRAM.values():
         assert command.help
         for parameter in command.params:
             if isinstance(parameter, click.Option):
@@ -94,7 +93,7 @@ def test_every_command_and_option_explains_itself() -> None:
 
 def test_every_command_is_in_the_documents() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
-    for name in main.commands:
+    for name in PROGRAM:
         assert f"onegig {name}" in text
 
 

@@ -1,17 +1,11 @@
-"""`onegig init`: budgets.yml from measured values, and the workflows of a gate on GitHub.
-
-What commands share that ask GitHub: a client, and telling what it waits for.
-"""
+"""`onegig init`: budgets.yml from measured values, and the workflows of a gate on GitHub."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import requests
 
 from onegig import pipeline
 from onegig.commands import init_files as examples
@@ -28,15 +22,13 @@ from onegig.commands.options import EXISTING_FILE, progress_options, project_opt
 from onegig.errors import ConfigError
 from onegig.files import write_new_file
 from onegig.git import ask_git
-from onegig.github.client import Client, SystemClock
-from onegig.github.job import API_URL, Job
 from onegig.model.codec import from_json
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import format_mb
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.text import log_line, plain
+from onegig.text import plain
 
 NOBODY = "OWNER/NAME"
 EPILOG = """\b
@@ -170,36 +162,3 @@ def _print_badge(repository: str) -> None:
 
 def _note(text: str) -> None:
     click.echo(f"note: {plain(text)}", err=True)
-
-
-def say(text: str) -> None:
-    """A line on standard error that no text from outside can make into more than one."""
-    click.echo(log_line(f"onegig: {text}"), err=True)
-
-
-@contextmanager
-def open_client(repository: str, token: str, api_url: str = "") -> Iterator[Client]:
-    """A client for one repository; it tells on standard error what it waits for."""
-    with requests.Session() as session:
-        yield Client(
-            api_url=api_url or API_URL,
-            repository=repository,
-            token=token,
-            session=session,
-            clock=SystemClock(),
-            tell=say,
-        )
-
-
-@contextmanager
-def client_of(job: Job) -> Iterator[Client]:
-    """The client of a job, for its own repository."""
-    with open_client(job.repository, job.token, job.api_url) as client:
-        yield client
-
-
-def append(path: Path | None, text: str) -> None:
-    """Add to one of the files that GitHub gives a job, if it gave it."""
-    if path:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)

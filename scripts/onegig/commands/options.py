@@ -1,8 +1,9 @@
-"""Options that several commands share, and what becomes of them."""
+"""Options that several commands share."""
 
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -25,27 +26,25 @@ TYPED = "onegig.typed"  # in click's meta: the command line
 LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
 
 
-class _Value(click.ParamType[float]):
+class _Value(click.ParamType[Any]):
     """A value written as in budgets.yml: 15s, 10m."""
 
     def __init__(self, key: Key) -> None:
         self.name = key.kind.name if isinstance(key.kind, Kind) and key.kind.name else "number"
         self._parse = key.parse
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value; a usage error says how to write it."""
         try:
-            return float(self._parse(str(value)))
+            return self._parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-def _of_budgets(option: str, key: str) -> Command:
+def _of_budgets(option: str, field: str, key: str) -> Command:
     """Return an option that overrides a key of budgets.yml."""
     declared = dict(walk(Budgets))[key]
-    return click.option(option, type=_Value(declared), help=declared.meaning)
+    return click.option(option, field, type=_Value(declared), help=declared.meaning)
 
 
 PROJECT = (
@@ -53,7 +52,6 @@ PROJECT = (
         "--budgets",
         type=SOME_FILE,
         default=DEFAULT_BUDGETS,
-        show_default=True,
         help="The budgets file; without this option and without the file, the defaults count.",
     ),
     click.option(
@@ -72,10 +70,10 @@ PROJECT = (
     click.option("--tier", help=dict(walk(Budgets))["tier"].meaning),
 )
 WINDOW = (
-    _of_budgets("--window", "measure.window"),
-    _of_budgets("--settle", "measure.settle"),
-    _of_budgets("--repeats", "measure.repeats"),
-    _of_budgets("--rate", "load.rate"),
+    _of_budgets("--window", "window_seconds", "measure.window"),
+    _of_budgets("--settle", "settle_seconds", "measure.settle"),
+    _of_budgets("--repeats", "repeats", "measure.repeats"),
+    _of_budgets("--rate", "rate", "load.rate"),
 )
 SERVICES = (
     click.option(
@@ -106,35 +104,17 @@ PROGRESS = (
 
 
 def project_options(command: Command) -> Command:
-    """Give a command `options`: which project it reads."""
+    """Give a command `options`: which project it reads, and how."""
 
     @wraps(command)
-    def wrapped(
-        *,
-        budgets: Path,
-        compose: tuple[Path, ...],
-        profiles: tuple[str, ...],
-        tier: str | None,
-        **others: Any,
-    ) -> Any:
+    def wrapped(**given: Any) -> Any:
         context = click.get_current_context()
-        options = Options(
-            budgets=budgets,
-            budgets_may_be_missing=_is_default(context, "budgets"),
-            compose=compose,
-            profiles=profiles,
-            tier=tier,
-            window_seconds=others.pop("window", None),
-            settle_seconds=others.pop("settle", None),
-            repeats=int(repeats) if (repeats := others.pop("repeats", None)) else None,
-            rate=others.pop("rate", None),
-            services=others.pop("services", ()),
-            update_database=others.pop("update_database", False),
-            weigh=others.pop("weigh", False),
-            inspected=others.pop("inspected", ()),
-            typed=context.meta.get(TYPED, ""),
-        )
-        return command(options=options, **others)
+        missing = context.get_parameter_source("budgets") is ParameterSource.DEFAULT
+        names = [each.name for each in fields(Options) if each.name in given]
+        chosen = {name: given.pop(name) for name in names}
+        typed = context.meta.get(TYPED, "")
+        options = Options(**chosen, budgets_may_be_missing=missing, typed=typed)
+        return command(options=options, **given)
 
     return _decorated(wrapped, PROJECT)
 
@@ -174,10 +154,6 @@ def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> s
     if launcher and count.isdecimal():
         return shlex.join((launcher, *arguments[max(0, len(arguments) - int(count)) :]))
     return shlex.join(("onegig", *arguments))
-
-
-def _is_default(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is ParameterSource.DEFAULT
 
 
 def _decorated(command: Command, options: tuple[Command, ...]) -> Command:

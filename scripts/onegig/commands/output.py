@@ -1,49 +1,28 @@
-"""Where results go: files, standard output, and errors with what to do next."""
+"""Where results go: standard output, files, errors with what to do next, and GitHub."""
 
 import shutil
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onegig.errors import OnegigError
-from onegig.files import remove_file, write_file
-from onegig.model.codec import D, from_json, to_json
+from onegig.files import write_file
+from onegig.github.job import API_URL, Job
+from onegig.model.codec import D, from_json
 from onegig.model.measured import Skipped
-from onegig.model.report import Report
-from onegig.progress import Progress
-from onegig.report.comment import render as render_markdown
-from onegig.report.html import render as render_page
-from onegig.report.terminal import render as render_terminal
 from onegig.text import log_line
 
-DATA, COMMENT, PAGE = "report.json", "comment.md", "report.html"
+if TYPE_CHECKING:
+    from onegig.github.client import Client
+
 NARROWEST, WIDEST = 60, 120
 
 
-def write_data(report: Report, directory: Path) -> None:
-    """Write report.json, and remove what an earlier run has left beside it."""
-    write_file(directory / DATA, to_json(report))
-    for name in (COMMENT, PAGE):
-        remove_file(directory / name)
-
-
-def write_documents(report: Report, directory: Path, progress: Progress) -> None:
-    """Write comment.md and report.html beside report.json."""
-    write_file(directory / COMMENT, render_markdown(report))
-    with progress.step(f"draw {directory / PAGE}"):
-        write_file(directory / PAGE, render_page(report))
-
-
-def show_report(report: Report, *, color: bool) -> None:
-    """Print the report for the terminal it goes to."""
-    show_color = color and sys.stdout.isatty()
-    text = render_terminal(report, width=terminal_width(), color=show_color)
-    click.echo(text, color=show_color)
-
-
 def terminal_width() -> int:
-    """Columns of the terminal that is printed to, within reason."""
+    """Return the columns of the terminal that is printed to, within reason."""
     return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
 
 
@@ -56,16 +35,48 @@ def print_or_write(text: str, path: Path | None) -> None:
 
 
 def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:
-    """A document from a file; Skipped when no file was given."""
+    """Return a document from a file; Skipped when no file was given."""
     if path is None:
         return Skipped(reason=f"no {option} was given")
     return from_json(kind, path.read_bytes(), str(path))
 
 
 def print_error(error: OnegigError) -> None:
-    """Say what happened, which command failed and what to do next, after that command's output."""
+    """Print a failed command's output, what happened, the command, and what to do next."""
     detail = error.detail.splitlines()
     command = f"  command: {error.command}".splitlines() if error.command else []
     advice = f"  next: {error.advice}".splitlines() if error.advice else []
     for line in (*detail, *f"onegig: {error.message}".splitlines(), *command, *advice):
         click.echo(log_line(line), err=True)
+
+
+def append(path: Path | None, text: str) -> None:
+    """Add to one of the files that GitHub gives a job, if it gave it."""
+    if path:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+@contextmanager
+def open_client(repository: str, token: str, api_url: str = "") -> "Iterator[Client]":
+    """Yield a client for one repository, which prints on standard error what it waits for."""
+    import requests
+
+    from onegig.github.client import Client, SystemClock
+
+    with requests.Session() as session:
+        yield Client(
+            api_url=api_url or API_URL,
+            repository=repository,
+            token=token,
+            session=session,
+            clock=SystemClock(),
+            tell=lambda text: click.echo(log_line(f"onegig: {text}"), err=True),
+        )
+
+
+@contextmanager
+def client_of(job: Job) -> "Iterator[Client]":
+    """Yield the client of a job, for its own repository."""
+    with open_client(job.repository, job.token, job.api_url) as client:
+        yield client

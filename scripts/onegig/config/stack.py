@@ -114,7 +114,7 @@ def load_stack(
 
 
 def part_of(stack: Stack, names: Collection[str]) -> Stack:
-    """The stack as if it had only these services, and those that run one of their images, too.
+    """Return the stack as if it had only these services, and those that share their images.
 
     Raises ConfigError for a name that is no service's.
     """
@@ -131,7 +131,7 @@ def part_of(stack: Stack, names: Collection[str]) -> Stack:
 
 
 def _services(config: Config, directory: Path) -> tuple[Service, ...]:
-    """The services that would start, in compose's order; those scaled to zero would not."""
+    """Return the services that would start, in compose's order; those scaled to zero would not."""
     found: Config = config.get("services") or {}
     running = {name: service for name, service in found.items() if _replicas(service)}
     return tuple(
@@ -144,6 +144,8 @@ def _service(
     name: str, config: Config, *, project: str, directory: Path, running: Config
 ) -> Service:
     labels: Config = config.get("labels") or {}
+    limits: Config = ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    memory_bytes = int(limits.get("memory") or config.get("mem_limit") or 0)
     return Service(
         name=name,
         image=config.get("image") or f"{project}-{name}",
@@ -154,8 +156,8 @@ def _service(
         depends_on=tuple(one for one in config.get("depends_on") or {} if one in running),
         optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
         criticality=str(labels.get("onegig.criticality", "")),
-        memory_limit_bytes=_memory_limit(config),
-        cpus=_cpus(config),
+        memory_limit_bytes=memory_bytes or None,
+        cpus=float(limits.get("cpus") or config.get("cpus") or 0) or None,
         platform=str(config.get("platform") or ""),
     )
 
@@ -166,35 +168,23 @@ def _replicas(config: Config) -> int:
 
 
 def _dockerfile(build: Config | None, directory: Path) -> str | None:
-    """Relative to the project's folder; None where it is no file here (inline, remote context)."""
-    if build is None or "dockerfile_inline" in build:
-        return None
+    """Return a path in the project's folder; None without a file here (inline, remote context)."""
+    path = _dockerfile_path(build or {}) if build is not None else None
+    return os.path.relpath(path, directory) if path else None
+
+
+def _dockerfile_path(build: Config) -> Path | None:
     context = Path(build.get("context", "."))
-    if not context.is_absolute():  # compose makes paths absolute and leaves URLs alone
-        return None
-    return os.path.relpath(context / build.get("dockerfile", "Dockerfile"), directory)
+    if "dockerfile_inline" in build or not context.is_absolute():
+        return None  # compose makes paths absolute and leaves URLs alone
+    return context / str(build.get("dockerfile", "Dockerfile"))
 
 
 def _has_healthcheck(healthcheck: Config | None) -> bool:
-    """Whether compose sets one; an image's own HEALTHCHECK cannot be known before it is built."""
+    """Return whether compose sets one; an image's own is not known before the image is built."""
     if not healthcheck or healthcheck.get("disable"):
         return False
     return bool(healthcheck.get("test")) and healthcheck["test"][0] != "NONE"
-
-
-def _memory_limit(config: Config) -> int | None:
-    """`deploy.resources.limits.memory` or `mem_limit`, which compose gives in bytes."""
-    limit = _limits(config).get("memory") or config.get("mem_limit")
-    return int(limit) if limit else None
-
-
-def _cpus(config: Config) -> float | None:
-    """`deploy.resources.limits.cpus` or `cpus`; 0 is no limit."""
-    return float(_limits(config).get("cpus") or config.get("cpus") or 0) or None
-
-
-def _limits(config: Config) -> Config:
-    return ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
 
 
 def read_build_inputs(stack: Stack, environment: Mapping[str, str]) -> BuildInputs:
@@ -208,9 +198,8 @@ def read_build_inputs(stack: Stack, environment: Mapping[str, str]) -> BuildInpu
         for name, service in (config.get("services") or {}).items()
         if service.get("build")
     }
-    return BuildInputs(
-        bases=_bases(builds, stack.name), secrets=_secrets(stack, config, builds, environment)
-    )
+    secrets = _secrets(stack, config, builds, environment)
+    return BuildInputs(bases=_bases(builds, stack.name), secrets=secrets)
 
 
 def familiar(reference: str) -> str:
@@ -253,10 +242,8 @@ def _images(name: str, service: Config, project: str) -> Iterator[str]:
 def _named_images(service: Config) -> tuple[str, ...]:
     """Return the images that a Dockerfile names; () for one that is not a file here."""
     build: Config = service["build"]
-    text = build.get("dockerfile_inline")
-    context = Path(build.get("context", "."))
-    if text is None and context.is_absolute():  # compose leaves only URLs as they are
-        text = read_text(context / build.get("dockerfile", "Dockerfile"))
+    path = _dockerfile_path(build)
+    text = read_text(path) if path else build.get("dockerfile_inline")
     arguments = {name: str(value) for name, value in (build.get("args") or {}).items() if value}
     predefined = platform_arguments(_architecture(str(service.get("platform") or "")))
     return read_stages(text or "", arguments, predefined).images(build.get("target", ""))

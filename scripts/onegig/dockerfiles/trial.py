@@ -44,9 +44,9 @@ class Variant:
 def variants(
     stack: Stack, service: str, proposal: Proposal, arguments: Mapping[str, str], run_: Run
 ) -> tuple[Variant, Variant]:
-    """The service as it is and as proposed; the proposal's files are written for the build.
+    """Return the service as it is and as proposed, with build `arguments` for the proposal.
 
-    `arguments` are of the proposal's build.
+    The proposal's files are written for the build.
     """
     config = _own(json.loads(stack.config_json), service, run_)
     before = _variant(stack, config, service, f"{run_.name}/before")
@@ -67,7 +67,7 @@ def build(variant: Variant, run_: Run, say: Say, inputs: BuildInputs, *, alone: 
     """Build the service's image, and (unless `alone`) those of what it depends on."""
     stack = variant.stack
     if alone:
-        only = tuple(one for one in stack.services if one.name == variant.service)
+        only = tuple(each for each in stack.services if each.name == variant.service)
         stack = replace(stack, services=only)
     build_images(stack, run_, say=say, inputs=inputs)
 
@@ -98,63 +98,68 @@ def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float)
 
 
 def _own(config: Config, service: str, run_: Run) -> Config:
-    """The project reduced to the service and what it depends on, with nothing of anybody else's."""
-    wanted = _with_dependencies(config["services"], service)
-    services = {name: one for name, one in config["services"].items() if name in wanted}
-    for name, one in services.items():
+    """The project reduced to the service and what it depends on, under the run's own names."""
+    needed = _with_dependencies(config["services"], service)
+    services = {name: each for name, each in config["services"].items() if name in needed}
+    for name, each in services.items():
         for key in ("container_name", "ports", "restart", "deploy", "scale", "develop"):
-            one.pop(key, None)
-        one["labels"] = {**(one.get("labels") or {}), **run_.labels}
-        if "build" in one:
-            one["build"]["labels"] = {**(one["build"].get("labels") or {}), **run_.labels}
-            one["build"].pop("tags", None)
-            one["image"] = f"{run_.name}/{name}"
-        for volume in one.get("volumes") or ():
+            each.pop(key, None)
+        _label(each, run_)
+        if "build" in each:
+            _label(each["build"], run_)
+            each["build"].pop("tags", None)
+            each["image"] = f"{run_.name}/{name}"
+        for volume in each.get("volumes") or ():
             if volume.get("type") == "bind":
                 volume["read_only"] = True
     for kind in ("networks", "volumes"):
-        for one in (config.get(kind) or {}).values():
-            if one is not None:
-                one.pop("name", None)
-                one.pop("external", None)
-                one["labels"] = {**(one.get("labels") or {}), **run_.labels}
+        for each in (config.get(kind) or {}).values():
+            if each is not None:
+                each.pop("name", None)
+                each.pop("external", None)
+                _label(each, run_)
     return {**config, "name": run_.name, "services": services}
 
 
+def _label(part: Config, run_: Run) -> None:
+    part["labels"] = {**(part.get("labels") or {}), **run_.labels}
+
+
 def _with_dependencies(services: Mapping[str, Any], service: str) -> set[str]:
-    found, waiting = set(), [service]
+    needed: set[str] = set()
+    waiting = [service]
     while waiting:
         name = waiting.pop()
-        if name not in found and name in services:
-            found.add(name)
+        if name not in needed and name in services:
+            needed.add(name)
             waiting += services[name].get("depends_on") or {}
-    return found
+    return needed
 
 
 def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
     config = copy.deepcopy(config)
     config["services"][service]["image"] = image
     services = tuple(
-        replace(one, image=config["services"][one.name]["image"])
-        for one in stack.services
-        if one.name in config["services"]
+        replace(each, image=config["services"][each.name]["image"])
+        for each in stack.services
+        if each.name in config["services"]
     )
     own = replace(stack, name=config["name"], services=services, config_json=dump_config(config))
     return Variant(stack=own, service=service, image=image)
 
 
 def _problem(command: list[str], service: str, error: CommandError) -> str:
-    """Why it did not turn healthy: compose's last word, and the service's own."""
+    """Why it did not turn healthy: the last lines of compose and of the service."""
     logs = ""
     with suppress(CommandError):
         done = run([*command, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])
         logs = tail(done.stdout, LOG_LINES)
-    words = tail(error.output, 1) or error.message
-    return f"{words}\n{logs}".strip()
+    reason = tail(error.output, 1) or error.message
+    return f"{reason}\n{logs}".strip()
 
 
 def _look(engine: Engine, project: str, service: str, seconds: float, problem: str) -> Boot:
-    """How the service's container fares; what its health check last said belongs to a problem."""
+    """The state of the service's container; its health check's last output explains a problem."""
     labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
     checked = False
     rss: int | Missing = Unknown(reason="it did not run")
@@ -176,4 +181,4 @@ def _rss(pids: Sequence[int]) -> int | Missing:
     try:
         return sum(psutil.Process(pid).memory_info().rss for pid in pids)
     except psutil.Error:
-        return Unknown(reason="the engine's processes are not to be seen from here")
+        return Unknown(reason="the engine's processes are not visible from here")

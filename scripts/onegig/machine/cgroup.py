@@ -4,7 +4,7 @@ Sources: Linux Documentation/admin-guide/cgroup-v2.rst ("Memory Interface Files"
 cgroup-v1/memory.rst. Version 1 needs the `total_` fields, which include the children.
 Standard library only: the sampler may run where onegig's dependencies are not installed.
 
-/proc/meminfo of a machine of a given size, for containers that would see their host's.
+Also /proc/meminfo of a machine of a given size, for containers that would see their host's.
 """
 
 import os
@@ -100,15 +100,10 @@ def box_cgroup(hierarchy: Hierarchy, proc_cgroup: str) -> Path:
 def read_marks(cgroup: Path, version: int) -> Marks:
     """Read the high-water mark and the kills: they only grow, so once a second is enough."""
     if version == 1:
-        return Marks(
-            peak=int(_read(cgroup, "memory.max_usage_in_bytes")),
-            oom_kills=_value(_read(cgroup, "memory.oom_control"), b"oom_kill"),
-        )
-    try:
-        peak = int(_read(cgroup, "memory.peak"))
-    except FileNotFoundError:
-        peak = None
-    return Marks(peak=peak, oom_kills=_value(_read(cgroup, "memory.events"), b"oom_kill"))
+        peak = _number(cgroup, "memory.max_usage_in_bytes")
+        return Marks(peak=peak, oom_kills=_table(cgroup, "memory.oom_control").get("oom_kill", 0))
+    kills = _table(cgroup, "memory.events").get("oom_kill", 0)
+    return Marks(peak=_number(cgroup, "memory.peak"), oom_kills=kills)
 
 
 def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
@@ -117,45 +112,39 @@ def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
     `marks` were read before. Version 1 does not tell which slab pages could be reclaimed, so there
     `kernel` has all of them; version 2 leaves the reclaimable ones out, as MemAvailable does.
     """
-    stat = _read(cgroup, "memory.stat")
+    stat = _table(cgroup, "memory.stat")
     if version == 1:
-        usage = int(_read(cgroup, "memory.usage_in_bytes"))
-        kernel = _number(cgroup, "memory.kmem.usage_in_bytes")
-        prefix = b"total_"
-        anon = _value(stat, b"total_rss")
-        file = _value(stat, b"total_cache")
+        usage = _read(cgroup, "memory.usage_in_bytes")
+        kernel = _number(cgroup, "memory.kmem.usage_in_bytes") or 0
+        anon, file, prefix = "total_rss", "total_cache", "total_"
     else:
-        usage = int(_read(cgroup, "memory.current"))
+        usage = _read(cgroup, "memory.current")
         kernel = _kernel(stat)
-        prefix = b""
-        anon = _value(stat, b"anon")
-        file = _value(stat, b"file")
+        anon, file, prefix = "anon", "file", ""
     return Account(
-        usage=usage,
-        anon=anon,
-        file=file,
-        inactive_file=_value(stat, prefix + b"inactive_file"),
-        shmem=_value(stat, prefix + b"shmem"),
+        usage=int(usage),
+        anon=stat.get(anon, 0),
+        file=stat.get(file, 0),
+        inactive_file=stat.get(f"{prefix}inactive_file", 0),
+        shmem=stat.get(f"{prefix}shmem", 0),
         kernel=kernel,
         peak=marks.peak,
         oom_kills=marks.oom_kills,
     )
 
 
-def _kernel(stat: bytes) -> int:
+def _kernel(stat: dict[str, int]) -> int:
     """Return the unreclaimable kernel memory in a version 2 memory.stat.
 
     `kernel` is there since Linux 5.18; before that its parts are added up. Sockets are never in it.
     """
-    whole = _value(stat, b"kernel")
-    if not whole:
-        parts = (b"kernel_stack", b"pagetables", b"percpu", b"vmalloc", b"slab")
-        whole = sum(_value(stat, part) for part in parts)
-    return max(0, whole - _value(stat, b"slab_reclaimable")) + _value(stat, b"sock")
+    parts = ("kernel_stack", "pagetables", "percpu", "vmalloc", "slab")
+    whole = stat.get("kernel") or sum(stat.get(part, 0) for part in parts)
+    return max(0, whole - stat.get("slab_reclaimable", 0)) + stat.get("sock", 0)
 
 
 def read_pressure(cgroup: Path) -> Pressure | None:
-    """Stall times of a version 2 cgroup; None where the kernel keeps none (version 1, PSI off)."""
+    """Read stall times; None where the kernel keeps none (version 1, PSI off)."""
     try:
         lines = (cgroup / "memory.pressure").read_text().splitlines()
     except OSError:
@@ -167,12 +156,12 @@ def read_pressure(cgroup: Path) -> Pressure | None:
 
 
 def processes(cgroup: Path) -> tuple[int, ...]:
-    """Processes directly in this cgroup, as numbered where the reader stands."""
+    """Return the processes directly in this cgroup, as numbered where the reader stands."""
     return tuple(int(pid) for pid in _read(cgroup, "cgroup.procs").split())
 
 
 def children(cgroup: Path) -> list[str]:
-    """Names of the cgroups directly below; none where there is no such cgroup."""
+    """Return the names of the cgroups directly below; none where there is no such cgroup."""
     try:
         with os.scandir(cgroup) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -192,84 +181,43 @@ def _read(cgroup: Path, name: str) -> bytes:
         return file.read()
 
 
-def _number(cgroup: Path, name: str) -> int:
-    """Return a file's number; 0 where the kernel was started without that account."""
+def _number(cgroup: Path, name: str) -> int | None:
+    """Return a file's number; None where the kernel has no such account."""
     try:
         return int(_read(cgroup, name))
     except FileNotFoundError:
-        return 0
+        return None
 
 
-def _value(text: bytes, key: bytes) -> int:
-    """Return the number behind a key at the start of a line; 0 when the kernel does not have it."""
-    start = 0 if text.startswith(key + b" ") else text.find(b"\n" + key + b" ") + 1
-    if not start and not text.startswith(key + b" "):
-        return 0
-    return int(text[start + len(key) : text.find(b"\n", start)])
+def _table(cgroup: Path, name: str) -> dict[str, int]:
+    """Return a file of names and numbers, one a line."""
+    return _pairs(_read(cgroup, name).decode())
 
 
 MEMINFO = "/proc/meminfo"
-
-# Shares of MemTotal on an idle machine of one gigabyte with an engine; None: always 0.
-_SHARES: tuple[tuple[str, float | None], ...] = (
-    ("MemTotal", 1.0),
-    ("MemFree", 0.53),
-    ("MemAvailable", 0.75),
-    ("Buffers", 0.02),
-    ("Cached", 0.22),
-    ("SwapCached", None),
-    ("Active", 0.17),
-    ("Inactive", 0.19),
-    ("Active(anon)", 0.05),
-    ("Inactive(anon)", 0.07),
-    ("Active(file)", 0.12),
-    ("Inactive(file)", 0.12),
-    ("Unevictable", None),
-    ("Mlocked", None),
-    ("SwapTotal", None),
-    ("SwapFree", None),
-    ("Zswap", None),
-    ("Zswapped", None),
-    ("Dirty", None),
-    ("Writeback", None),
-    ("AnonPages", 0.11),
-    ("Mapped", 0.09),
-    ("Shmem", 0.01),
-    ("KReclaimable", 0.03),
-    ("Slab", 0.07),
-    ("SReclaimable", 0.03),
-    ("SUnreclaim", 0.04),
-    ("KernelStack", 0.003),
-    ("PageTables", 0.005),
-    ("SecPageTables", None),
-    ("NFS_Unstable", None),
-    ("Bounce", None),
-    ("WritebackTmp", None),
-    ("CommitLimit", 0.5),
-    ("Committed_AS", 0.6),
-)
-_AFTER = """\
-VmallocTotal:   34359738367 kB
-VmallocUsed:       12288 kB
-VmallocChunk:          0 kB
-Percpu:              512 kB
-HardwareCorrupted:     0 kB
-AnonHugePages:         0 kB
-ShmemHugePages:        0 kB
-ShmemPmdMapped:        0 kB
-FileHugePages:         0 kB
-FilePmdMapped:         0 kB
-HugePages_Total:       0
-HugePages_Free:        0
-HugePages_Rsvd:        0
-HugePages_Surp:        0
-Hugepagesize:       2048 kB
-Hugetlb:               0 kB
+# Shares of MemTotal, in thousandths, on an idle machine of one gigabyte with an engine.
+_SHARES = """
+MemTotal 1000 MemFree 530 MemAvailable 750 Buffers 20 Cached 220 SwapCached 0 Active 170
+Inactive 190 Active(anon) 50 Inactive(anon) 70 Active(file) 120 Inactive(file) 120 Unevictable 0
+Mlocked 0 SwapTotal 0 SwapFree 0 Zswap 0 Zswapped 0 Dirty 0 Writeback 0 AnonPages 110 Mapped 90
+Shmem 10 KReclaimable 30 Slab 70 SReclaimable 30 SUnreclaim 40 KernelStack 3 PageTables 5
+SecPageTables 0 NFS_Unstable 0 Bounce 0 WritebackTmp 0 CommitLimit 500 Committed_AS 600
+"""
+_FIXED = """
+VmallocTotal 34359738367 VmallocUsed 12288 VmallocChunk 0 Percpu 512 HardwareCorrupted 0
+AnonHugePages 0 ShmemHugePages 0 ShmemPmdMapped 0 FileHugePages 0 FilePmdMapped 0 HugePages_Total 0
+HugePages_Free 0 HugePages_Rsvd 0 HugePages_Surp 0 Hugepagesize 2048 Hugetlb 0
 """
 
 
 def meminfo_text(machine_bytes: int) -> str:
     """Return the file's text, in the kernel's layout, for a machine whose MemTotal this is."""
-    total = machine_bytes // 1024
-    lines = [f"{name + ':':<16}{int(total * (share or 0)):>8} kB\n" for name, share in _SHARES]
-    return "".join(lines) + _AFTER
+    total, shares = machine_bytes // 1024, _pairs(_SHARES)
+    values = {name: total * share // 1000 for name, share in shares.items()} | _pairs(_FIXED)
+    lines = [f"{f'{name}:':<16}{value:>8}" for name, value in values.items()]
+    return "".join(f"{line}{'' if 'HugePages_' in line else ' kB'}\n" for line in lines)
+
+
+def _pairs(text: str) -> dict[str, int]:
+    words = text.split()
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))

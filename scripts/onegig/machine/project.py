@@ -47,22 +47,6 @@ class BoxProject:
     remarks: tuple[str, ...] = ()
 
 
-class _Remarks:
-    """Remarks in the order of their first subject, with all subjects of the same remark."""
-
-    def __init__(self) -> None:
-        self._subjects: dict[str, list[str]] = {}
-
-    def add(self, subject: str, text: str) -> None:
-        self._subjects.setdefault(text, []).append(subject)
-
-    def sentences(self) -> tuple[str, ...]:
-        return tuple(
-            f"{', '.join(dict.fromkeys(subjects))}: {text}"
-            for text, subjects in self._subjects.items()
-        )
-
-
 def prepare_project(
     resolved: Mapping[str, Any], *, directory: str, machine_bytes: int, architecture: str
 ) -> BoxProject:
@@ -70,35 +54,153 @@ def prepare_project(
 
     `architecture` is the engine's: "amd64", "arm64".
     """
-    config: Config = copy.deepcopy(dict(resolved))
-    services: dict[str, Config] = config.get("services") or {}
-    remarks = _Remarks()
-    references = box_references(image_of(config, name) for name in services)
-    hosts: dict[str, str] = {}
-    for name, service in services.items():
-        image = image_of(config, name)
-        service["image"] = references.get(image, image)
-        _remove_what_reaches_outside(name, service, architecture, remarks)
-        _publish_on_loopback(name, service, hosts, remarks)
-        _redirect_sockets(name, service, remarks)
-        _bind_recursively(service)
-        _show_the_machines_memory(service, machine_bytes)
-    for key, network in (config.get("networks") or {}).items():
-        _replace_network_driver(key, network, remarks)
-    for key, volume in (config.get("volumes") or {}).items():
-        _replace_volume_driver(key, volume, remarks)
+    preparation = _Preparation(resolved, machine_bytes, architecture)
+    preparation.change()
+    config = preparation.config
     networks = stand_in_networks(config)
+    items = [item for kind in ("configs", "secrets") for item in (config.get(kind) or {}).values()]
+    volumes = [volume for volume in (config.get("volumes") or {}).values() if volume]
     return BoxProject(
         directory=directory,
         config=config,
         networks=networks,
-        volumes=_external_volumes(config),
-        folders=_folders(config),
-        files=_files(config),
+        volumes=_distinct(volume["name"] for volume in volumes if volume.get("external")),
+        folders=_folders(config, volumes),
+        files=_distinct(str(item["file"]) for item in items if item and item.get("file")),
         addresses=choose_addresses(project_subnets(config, networks)),
         meminfo=meminfo_text(machine_bytes),
-        remarks=remarks.sentences(),
+        remarks=preparation.remarks(),
     )
+
+
+class _Preparation:
+    """A project on its way into the box, and the remarks: each with the subjects it is about."""
+
+    def __init__(self, resolved: Mapping[str, Any], machine_bytes: int, architecture: str) -> None:
+        self.config: Config = copy.deepcopy(dict(resolved))
+        self.machine_bytes = machine_bytes
+        self.architecture = architecture
+        self._remarks: dict[str, list[str]] = {}
+        self._addresses: dict[str, str] = {}  # of the box, by the machine's
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return the remarks in the order of their first subject."""
+        return tuple(
+            f"{', '.join(dict.fromkeys(subjects))}: {text}"
+            for text, subjects in self._remarks.items()
+        )
+
+    def change(self) -> None:
+        """Change what a box has differently from a machine."""
+        services: dict[str, Config] = self.config.get("services") or {}
+        references = box_references(image_of(self.config, name) for name in services)
+        for name, service in services.items():
+            image = image_of(self.config, name)
+            service["image"] = references.get(image, image)
+            self._remove_what_reaches_outside(name, service)
+            self._publish_on_loopback(name, service)
+            self._redirect_binds(name, service)
+            self._show_memory(service)
+        for key, network in (self.config.get("networks") or {}).items():
+            if network and not network.get("external"):
+                self._replace_network_driver(f"network {key}", network)
+        for key, volume in (self.config.get("volumes") or {}).items():
+            if volume and not volume.get("external"):
+                self._replace_volume_driver(f"volume {key}", volume)
+
+    def _remark(self, subject: str, text: str) -> None:
+        self._remarks.setdefault(text, []).append(subject)
+
+    def _remove_what_reaches_outside(self, name: str, service: Config) -> None:
+        """Remove what needs a registry, a plugin or a place outside the box."""
+        for key in ("build", "develop", "pull_policy"):
+            service.pop(key, None)
+        if service.pop("cgroup_parent", None):
+            self._remark(name, "cgroup_parent does not apply in the box.")
+        platform = service.pop("platform", None)
+        if platform and platform.split("/")[1:2] != [self.architecture]:
+            text = f"its platform is {platform}, this machine's is {self.architecture}."
+            self._remark(name, text)
+        driver = (service.get("logging") or {}).get("driver")
+        if driver and driver not in LOG_DRIVERS:
+            del service["logging"]
+            self._remark(name, f"the box logs to json-file instead of {driver}.")
+
+    def _publish_on_loopback(self, name: str, service: Config) -> None:
+        """Give ports on an address of the machine, which the box lacks, a loopback address each."""
+        for port in service.get("ports") or ():
+            host = str(port.get("host_ip") or "")
+            if host and not host.startswith(LOOPBACK):
+                address = f"127.0.1.{len(self._addresses) + 1}"
+                port["host_ip"] = self._addresses.setdefault(host, address)
+                self._remark(name, f"ports on {host} are on a loopback address in the box.")
+
+    def _redirect_binds(self, name: str, service: Config) -> None:
+        """Make a bind mount of an engine's socket one of the box's own engine's.
+
+        No bind mount may leave out what is mounted below its source: what the box mounts over parts
+        of /proc and /sys keeps the stack from writing there.
+        """
+        for mount in _binds(service):
+            source = str(mount["source"])
+            if os.path.basename(source) in SOCKET_NAMES:  # noqa: PTH119 - a text, not a file here
+                mount["source"] = ENGINE_SOCKET
+                self._remark(name, f"{source} is the socket of the box's own engine.")
+            elif ":" in source:  # compose would hand such a path on as SOURCE:TARGET
+                mount["bind"] = {**(mount.get("bind") or {}), "create_host_path": False}
+            if (mount.get("bind") or {}).get("recursive") == "disabled":
+                del mount["bind"]["recursive"]
+
+    def _show_memory(self, service: Config) -> None:
+        """Show the machine's memory: in /proc/meminfo and as the limit of the service's cgroup."""
+        mounts: list[Config] = service.get("volumes") or []
+        targets = {str(mount.get("target", "")).rstrip("/") for mount in mounts}
+        if not targets & {"/proc", MEMINFO}:
+            shown = {"type": "bind", "source": MEMINFO_FILE, "target": MEMINFO, "read_only": True}
+            service["volumes"] = [*mounts, shown]
+        resources: Config = (service.get("deploy") or {}).get("resources") or {}
+        limits: Config = resources.get("limits", {})
+        reservations: Config = resources.get("reservations") or {}
+        reserved = max(_bytes(service, "mem_reservation"), _bytes(reservations, "memory"))
+        most = max(self.machine_bytes, reserved)  # the engine refuses less than the reservation
+        holders = ((limits, "memory"), (service, "mem_limit"))
+        if any(_bytes(*holder) for holder in holders):
+            for holder, key in holders:
+                if _bytes(holder, key) > most:
+                    holder[key] = str(most)
+        elif _bytes(service, "memswap_limit") <= 0:  # the engine refuses it without a limit
+            holder, key = holders[0 if "limits" in resources else 1]
+            holder[key] = str(most)
+
+    def _replace_network_driver(self, subject: str, network: Config) -> None:
+        """Make a bridge of a network that needs an interface, a swarm or a plugin."""
+        driver = network.get("driver") or ""
+        ipam: Config = network.get("ipam") or {}
+        if ipam.get("driver", "default") != "default":
+            self._remark(subject, f"the box assigns addresses itself, not {ipam['driver']}.")
+            network["ipam"] = {"config": ipam.get("config") or []}
+        if driver not in NETWORK_DRIVERS:
+            network["driver"] = "bridge"
+            network.pop("driver_opts", None)
+            self._remark(subject, f"the box has a bridge instead of {driver}.")
+
+    def _replace_volume_driver(self, subject: str, volume: Config) -> None:
+        """Make a plain volume of one that needs a server, a device or a plugin.
+
+        One that binds a folder binds it with all that is mounted below it, as services' mounts do.
+        """
+        options: Config = volume.get("driver_opts") or {}
+        driver = volume.get("driver") or "local"
+        if driver == "local" and _is_bind(options):
+            flags = str(options["o"]).split(",")
+            options["o"] = ",".join("rbind" if flag == "bind" else flag for flag in flags)
+            device = str(options["device"])  # the box's engine runs in the root
+            options["device"] = device if device[0] == "/" else os.path.normpath(f"/{device}")
+        elif driver != "local" or (options and options.get("type") != "tmpfs"):
+            volume.pop("driver", None)
+            volume.pop("driver_opts", None)
+            kind = driver if driver != "local" else options.get("type") or "one with options"
+            self._remark(subject, f"the box has an empty local volume instead of {kind}.")
 
 
 def raise_oom_scores(config: Config, shift: int) -> Config:
@@ -136,138 +238,18 @@ def box_references(images: Iterable[str]) -> dict[str, str]:
     return references
 
 
-def _remove_what_reaches_outside(
-    name: str, service: Config, architecture: str, remarks: _Remarks
-) -> None:
-    """Remove what needs a registry, a plugin or a place outside the box."""
-    for key in ("build", "develop", "pull_policy"):
-        service.pop(key, None)
-    if service.pop("cgroup_parent", None):
-        remarks.add(name, "cgroup_parent does not apply in the box.")
-    platform = service.pop("platform", None)
-    if platform and platform.split("/")[1:2] != [architecture]:
-        remarks.add(name, f"its platform is {platform}, this machine's is {architecture}.")
-    driver = (service.get("logging") or {}).get("driver")
-    if driver and driver not in LOG_DRIVERS:
-        del service["logging"]
-        remarks.add(name, f"the box logs to json-file instead of {driver}.")
-
-
-def _publish_on_loopback(
-    name: str, service: Config, hosts: dict[str, str], remarks: _Remarks
-) -> None:
-    """Give ports on an address of the machine, which the box lacks, a loopback address each."""
-    for port in service.get("ports") or ():
-        host = str(port.get("host_ip") or "")
-        if host and not host.startswith(LOOPBACK):
-            port["host_ip"] = hosts.setdefault(host, f"127.0.1.{len(hosts) + 1}")
-            remarks.add(name, f"ports on {host} are on a loopback address in the box.")
-
-
-def _redirect_sockets(name: str, service: Config, remarks: _Remarks) -> None:
-    """Make a bind mount of an engine's socket one of the box's own engine's."""
-    for mount in _binds(service):
-        source = str(mount["source"])
-        if os.path.basename(source) in SOCKET_NAMES:  # noqa: PTH119 - a text, not a file here
-            mount["source"] = ENGINE_SOCKET
-            remarks.add(name, f"{source} is the socket of the box's own engine.")
-        elif ":" in source:  # compose would hand such a path on as SOURCE:TARGET
-            mount["bind"] = {**(mount.get("bind") or {}), "create_host_path": False}
-
-
-def _bind_recursively(service: Config) -> None:
-    """Let no bind mount leave out what is mounted below its source.
-
-    What the box mounts over parts of /proc and /sys keeps the stack from writing there.
-    """
-    for mount in _binds(service):
-        if (mount.get("bind") or {}).get("recursive") == "disabled":
-            del mount["bind"]["recursive"]
-
-
-def _show_the_machines_memory(service: Config, machine_bytes: int) -> None:
-    """Let programs see the machine's memory: in /proc/meminfo and as the limit of their cgroup."""
-    mounts: list[Config] = service.get("volumes") or []
-    targets = {str(mount.get("target", "")).rstrip("/") for mount in mounts}
-    if not targets & {"/proc", MEMINFO}:
-        shown = {"type": "bind", "source": MEMINFO_FILE, "target": MEMINFO, "read_only": True}
-        service["volumes"] = [*mounts, shown]
-    resources: Config = (service.get("deploy") or {}).get("resources") or {}
-    limits: Config = resources.get("limits", {})
-    reservations: Config = resources.get("reservations") or {}
-    reserved = max(_bytes(service, "mem_reservation"), _bytes(reservations, "memory"))
-    most = max(machine_bytes, reserved)  # the engine refuses a limit below the reservation
-    limit = _bytes(limits, "memory") or _bytes(service, "mem_limit")
-    if limit:
-        for holder, key in ((limits, "memory"), (service, "mem_limit")):
-            if _bytes(holder, key) > most:
-                holder[key] = str(most)
-    elif _bytes(service, "memswap_limit") <= 0:  # the engine refuses it without a limit
-        holder, key = (limits, "memory") if "limits" in resources else (service, "mem_limit")
-        holder[key] = str(most)
-
-
-def _replace_network_driver(key: str, network: Config | None, remarks: _Remarks) -> None:
-    """Make a bridge of a network that needs an interface, a swarm or a plugin."""
-    if not network or network.get("external"):
-        return
-    driver = network.get("driver") or ""
-    ipam: Config = network.get("ipam") or {}
-    if ipam.get("driver", "default") != "default":
-        remarks.add(f"network {key}", f"the box assigns addresses itself, not {ipam['driver']}.")
-        network["ipam"] = {"config": ipam.get("config") or []}
-    if driver not in NETWORK_DRIVERS:
-        network["driver"] = "bridge"
-        network.pop("driver_opts", None)
-        remarks.add(f"network {key}", f"the box has a bridge instead of {driver}.")
-
-
-def _replace_volume_driver(key: str, volume: Config | None, remarks: _Remarks) -> None:
-    """Make a plain volume of one that needs a server, a device or a plugin.
-
-    One that binds a folder binds it with all that is mounted below it, as a service's mounts do.
-    """
-    if not volume or volume.get("external"):
-        return
-    options: Config = volume.get("driver_opts") or {}
-    driver = volume.get("driver") or "local"
-    if driver == "local" and _is_bind(options):
-        flags = str(options["o"]).split(",")
-        options["o"] = ",".join("rbind" if flag == "bind" else flag for flag in flags)
-        options["device"] = _from_root(str(options["device"]))
-        return
-    if driver == "local" and (not options or options.get("type") == "tmpfs"):
-        return
-    volume.pop("driver", None)
-    volume.pop("driver_opts", None)
-    kind = driver if driver != "local" else options.get("type") or "one with options"
-    remarks.add(f"volume {key}", f"the box has an empty local volume instead of {kind}.")
-
-
-def _external_volumes(config: Config) -> tuple[str, ...]:
-    volumes = (config.get("volumes") or {}).values()
-    return tuple(dict.fromkeys(v["name"] for v in volumes if v and v.get("external")))
-
-
-def _folders(config: Config) -> tuple[str, ...]:
+def _folders(config: Config, volumes: Iterable[Config]) -> tuple[str, ...]:
     """Return the host's paths that services and volumes bind, in order, without the box's own."""
-    mounts = [mount for service in config.get("services", {}).values() for mount in _binds(service)]
-    volumes = [volume for volume in (config.get("volumes") or {}).values() if volume]
+    services: dict[str, Config] = config.get("services") or {}
     options = [volume.get("driver_opts") or {} for volume in volumes]
-    paths = [str(mount["source"]) for mount in mounts]
+    paths = [str(mount["source"]) for service in services.values() for mount in _binds(service)]
     paths += [str(option["device"]) for option in options if _is_bind(option)]
     own = (ENGINE_SOCKET, MEMINFO_FILE)
-    return tuple(dict.fromkeys(p for p in paths if p.startswith("/") and p not in own))
+    return _distinct(path for path in paths if path.startswith("/") and path not in own)
 
 
-def _files(config: Config) -> tuple[str, ...]:
-    files = [
-        str(item["file"])
-        for kind in ("configs", "secrets")
-        for item in (config.get(kind) or {}).values()
-        if item and item.get("file")
-    ]
-    return tuple(dict.fromkeys(files))
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _binds(service: Config) -> list[Config]:
@@ -279,11 +261,6 @@ def _is_bind(options: Config) -> bool:
     """Return whether a local volume's driver_opts make it a bind mount."""
     flags = str(options.get("o") or "").split(",")
     return bool(options.get("device")) and not {"bind", "rbind"}.isdisjoint(flags)
-
-
-def _from_root(path: str) -> str:
-    """Return a path as the box's engine, which runs in the root, understands it."""
-    return path if path.startswith("/") else os.path.normpath(f"/{path}")
 
 
 def _bytes(holder: Config, key: str) -> int:

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -35,6 +34,7 @@ from onegig.machine.cgroup import (
 )
 
 PROC = Path("/proc")
+CONTAINERS = "docker"  # the cgroup below the box's that holds its containers
 KINDS = {
     "dockerd": "dockerd",
     "containerd": "containerd",
@@ -64,7 +64,7 @@ class Usage:
 
     @property
     def private(self) -> int:
-        """PSS without shared memory: what can be added to a cgroup's `shmem`."""
+        """Return PSS without shared memory: what can be added to a cgroup's `shmem`."""
         return self.pss - self.shmem
 
 
@@ -102,7 +102,7 @@ class Sampler:
         self.box = box
         self.version = hierarchy.version
         self.kernel_log = kernel_log
-        self.box_name = "/" + str(box.relative_to(hierarchy.root))
+        self.box_name = f"/{box.relative_to(hierarchy.root)}"
         self._slow_due = 0.0
         self._engine: dict[int, tuple[str, tuple[int, int, int]]] = {}  # what was read this second
         self._marks: dict[Path, Marks] = {}
@@ -111,7 +111,7 @@ class Sampler:
         self._own: set[int] = set()  # and were none the next time: they have become themselves
 
     def read(self) -> Pass:
-        """One pass. Raises FileNotFoundError once the box is gone."""
+        """Read one pass. Raises FileNotFoundError once the box is gone."""
         started = time.monotonic()
         if started >= self._slow_due:
             self._slow_due = started + SLOW_SECONDS
@@ -120,12 +120,13 @@ class Sampler:
             self._engine.clear()
         engine, unreadable = self._read_engine()
         containers: dict[str, ContainerUsage] = {}
-        for name in children(self.box / "docker"):
+        for name in children(self.box / CONTAINERS):
             try:
-                containers[name], failed = self._container(self.box / "docker" / name, engine)
+                containers[name], failed = self._container(self.box / CONTAINERS / name, engine)
             except OSError:
                 continue  # it ended while being read
             unreadable += failed
+        below = (self.box_name, f"{self.box_name}/")
         return Pass(
             time=started,
             box=self._account(self.box),
@@ -133,12 +134,13 @@ class Sampler:
             engine=engine,
             containers=containers,
             unreadable=unreadable,
-            oom_killed=[kill for kill in self.kernel_log.oom_killed() if self._ours(kill[1])],
+            oom_killed=[
+                (limit, victim)
+                for limit, victim in self.kernel_log.oom_killed()
+                if victim == below[0] or victim.startswith(below[1])
+            ],
             cost_seconds=time.monotonic() - started,
         )
-
-    def _ours(self, path: str) -> bool:
-        return path == self.box_name or path.startswith(self.box_name + "/")
 
     def _account(self, cgroup: Path) -> Account:
         if cgroup not in self._marks:
@@ -159,12 +161,11 @@ class Sampler:
         return ContainerUsage(usage=usage, account=self._account(cgroup)), failed
 
     def _read_engine(self) -> tuple[dict[str, Usage], int]:
-        """Processes that are new or short-lived are read now, the others once a second."""
+        """Read processes that are new or short-lived now, the others once a second."""
         kinds: dict[str, Usage] = {}
         failed = 0
         for pid in self._engine_pids():
-            known = self._engine.get(pid)
-            kind, memory = known or (self._kind(pid), read_memory(pid))
+            kind, memory = self._engine.get(pid) or (_kind(pid), read_memory(pid))
             if memory is None:
                 failed += 1
             elif memory[0]:
@@ -176,13 +177,9 @@ class Sampler:
     def _engine_pids(self) -> Iterator[int]:
         yield from processes(self.box)
         for name in children(self.box):
-            if name != "docker":
+            if name != CONTAINERS:
                 for part in walk(self.box / name):
                     yield from processes(part)
-
-    def _kind(self, pid: int) -> str:
-        name = read_name(pid)
-        return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
 
     def _is_runc(self, pid: int) -> bool:
         """Tell whether it still is; one look is not enough, as runc begins under another name."""
@@ -253,6 +250,11 @@ def read_name(pid: int) -> str:
         return ""
 
 
+def _kind(pid: int) -> str:
+    name = read_name(pid)
+    return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
+
+
 def open_sampler(pid: int) -> Sampler:
     """Return a sampler for the box whose first process is `pid`."""
     hierarchy = find_hierarchy((PROC / "mounts").read_text())
@@ -260,7 +262,7 @@ def open_sampler(pid: int) -> Sampler:
     return Sampler(cgroup, hierarchy, KernelLog())
 
 
-def main() -> int:
+def main() -> None:
     """Print passes at the asked rate until the box is gone or the reader closes the pipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pid", type=int, required=True)
@@ -273,10 +275,10 @@ def main() -> int:
             line = json.dumps(asdict(sampler.read()), separators=(",", ":"))
             print(line, flush=True)  # noqa: T201 - its output
         except (FileNotFoundError, BrokenPipeError):
-            return 0
+            return
         due = max(due + 1 / options.hz, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

