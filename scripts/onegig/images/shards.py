@@ -51,14 +51,17 @@ class Shard:
     services: tuple[str, ...]
 
 
+Part = tuple[Job, ...]
+
+
 def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]:
-    """The stack's services over machines, each service once; () where one machine does it as well.
+    """Spread the stack's services over machines; () where one machine does it as well.
 
     That is so below `shards.start` images, and where the images are known to take less time than
     starting another machine. The order of services makes no difference.
     """
-    jobs = make_jobs(stack, costs)
-    worth = int(sum(job.seconds for job in jobs) // START_SECONDS)
+    jobs = _jobs(stack, costs)
+    worth = int(_work(jobs) // START_SECONDS)
     if not costs.seconds:
         worth = max(worth, 2)  # a guess is no reason against what was asked for
     most = min(shards.most, MATRIX_JOBS, len(jobs), worth)
@@ -73,41 +76,17 @@ def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]
 
 
 def costs_of(baseline: Baseline) -> Costs:
-    """What an earlier run knew."""
+    """Return what an earlier run knew."""
+    seconds = {one.name: one.cost_seconds for one in baseline.services}
+    sizes = {one.name: one.image_bytes for one in baseline.services}
     return Costs(
-        seconds={
-            one.name: one.cost_seconds for one in baseline.services if one.cost_seconds is not None
-        },
-        bytes={
-            one.name: one.image_bytes
-            for one in baseline.services
-            if isinstance(one.image_bytes, int)
-        },
+        seconds={name: value for name, value in seconds.items() if value is not None},
+        bytes={name: value for name, value in sizes.items() if isinstance(value, int)},
     )
 
 
-def make_jobs(stack: Stack, costs: Costs) -> tuple[Job, ...]:
-    """The stack's images with their costs; an unknown one costs as much as the median."""
-    services: defaultdict[str, list[Service]] = defaultdict(list)
-    for service in sorted(stack.services, key=lambda service: service.name):
-        services[service.image].append(service)
-    known = _known(services, costs.seconds)
-    if not known:
-        known = _scaled(_known(services, costs.bytes))
-    usual = median(known.values()) if known else IMAGE_SECONDS
-    return tuple(
-        Job(
-            image=image,
-            services=tuple(one.name for one in users),
-            file=users[0].dockerfile or f"image {image}",
-            seconds=known.get(image, usual),
-        )
-        for image, users in sorted(services.items())
-    )
-
-
-def balance(jobs: Sequence[Job], most: int) -> tuple[tuple[Job, ...], ...]:
-    """The jobs in at most `most` parts, none of them empty, the one with the most work first.
+def balance(jobs: Sequence[Job], most: int) -> tuple[Part, ...]:
+    """Return the jobs in at most `most` parts, none empty, the one with the most work first.
 
     No more parts than make the busiest one less busy: one image that costs as much as all others
     needs two.
@@ -120,7 +99,39 @@ def balance(jobs: Sequence[Job], most: int) -> tuple[tuple[Job, ...], ...]:
     return tuple(sorted(parts, key=lambda part: (-_work(part), part[0].image)))
 
 
-def _longest_first(jobs: Iterable[Job], count: int) -> list[tuple[Job, ...]]:
+def _jobs(stack: Stack, costs: Costs) -> tuple[Job, ...]:
+    """Return the stack's images with their costs; an unknown one costs as much as the median."""
+    services: defaultdict[str, list[Service]] = defaultdict(list)
+    for service in sorted(stack.services, key=lambda service: service.name):
+        services[service.image].append(service)
+    seconds, sizes = _by_image(services, costs.seconds), _by_image(services, costs.bytes)
+    if not seconds and any(sizes.values()):  # sizes as if they were seconds
+        total, all_bytes = IMAGE_SECONDS * len(sizes), sum(sizes.values())
+        seconds = {image: total * size / all_bytes for image, size in sizes.items()}
+    usual = median(seconds.values()) if seconds else IMAGE_SECONDS
+    return tuple(
+        Job(
+            image=image,
+            services=tuple(user.name for user in users),
+            file=users[0].dockerfile or f"image {image}",
+            seconds=seconds.get(image, usual),
+        )
+        for image, users in sorted(services.items())
+    )
+
+
+def _by_image(
+    services: Mapping[str, Sequence[Service]], values: Mapping[str, float]
+) -> dict[str, float]:
+    """Return each image's highest value of its services."""
+    return {
+        image: max(values[user.name] for user in users if user.name in values)
+        for image, users in services.items()
+        if any(user.name in values for user in users)
+    }
+
+
+def _longest_first(jobs: Iterable[Job], count: int) -> list[Part]:
     parts: list[list[Job]] = [[] for _ in range(count)]
     busy = [(0.0, 0, place) for place in range(count)]  # seconds, jobs, place in `parts`
     for job in sorted(jobs, key=lambda job: (-job.seconds, job.image)):
@@ -130,52 +141,28 @@ def _longest_first(jobs: Iterable[Job], count: int) -> list[tuple[Job, ...]]:
     return [tuple(part) for part in parts]
 
 
-def _together(jobs: Sequence[Job], count: int, least: float) -> list[tuple[Job, ...]]:
-    """The jobs file by file, cut into at most `count` parts; [] where they would be too uneven.
+def _together(jobs: Sequence[Job], count: int, least: float) -> list[Part]:
+    """Cut the jobs, file by file, into at most `count` parts; [] where they would be too uneven.
 
     `least` is what the busiest machine has to do in any distribution.
     """
     ordered = sorted(jobs, key=lambda job: (job.file, -job.seconds, job.image))
     for step in range(SLACK_STEPS + 1):
-        parts = _filled(ordered, least * (1 + step / SLACK_STEPS / 3))
+        most = least * (1 + step / SLACK_STEPS / 3)
+        parts: list[list[Job]] = [[]]
+        for job in ordered:
+            if parts[-1] and _work(parts[-1]) + job.seconds > most:
+                parts.append([])
+            parts[-1].append(job)
         if len(parts) <= count:
-            return parts
+            return [tuple(part) for part in parts]
     return []
 
 
-def _filled(jobs: Iterable[Job], seconds: float) -> list[tuple[Job, ...]]:
-    """The jobs in their order, as many in each part as fit into the time."""
-    parts: list[list[Job]] = [[]]
-    for job in jobs:
-        if parts[-1] and _work(parts[-1]) + job.seconds > seconds:
-            parts.append([])
-        parts[-1].append(job)
-    return [tuple(part) for part in parts]
-
-
-def _builds(parts: Iterable[Sequence[Job]]) -> int:
-    """How many times a machine begins with a Dockerfile."""
+def _builds(parts: Iterable[Part]) -> int:
+    """Count how many times a machine begins with a Dockerfile."""
     return sum(len({job.file for job in part}) for part in parts)
 
 
 def _work(jobs: Iterable[Job]) -> float:
     return sum(job.seconds for job in jobs)
-
-
-def _known(
-    services: Mapping[str, Sequence[Service]], values: Mapping[str, float]
-) -> dict[str, float]:
-    """The values by image: the highest that a service of it has."""
-    return {
-        image: max(values[one.name] for one in users if one.name in values)
-        for image, users in services.items()
-        if any(one.name in values for one in users)
-    }
-
-
-def _scaled(sizes: Mapping[str, float]) -> dict[str, float]:
-    """Sizes as if they were seconds: an image of the mean size costs the usual time."""
-    total = sum(sizes.values())
-    if not total:
-        return {}
-    return {image: IMAGE_SECONDS * size * len(sizes) / total for image, size in sizes.items()}
