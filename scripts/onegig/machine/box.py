@@ -3,22 +3,21 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, ConfigError, EngineError
-from onegig.machine.machine import BootPlan, Container, Start, list_containers
+from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nested import NestedEngine, open_nested
+from onegig.machine.nesting import HostPrograms
 from onegig.machine.project import BoxProject, prepare_project
-from onegig.machine.sampler import Pass
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
 from onegig.model.budgets import Load
 from onegig.model.stack import Stack
 
-LOG_LINES = 15
 LOAD_LOG_LINES = 5
 
 
@@ -46,55 +45,25 @@ class Box:
         self.project = project
         self.nested = nested
         self.watch = watch
-        self.mode, self.cap_bytes = nested.mode, nested.cap_bytes
-        self.load, self._load = load.description, load
-
-    @property
-    def engine(self) -> Engine:
-        """Return the engine inside the box."""
-        return self.nested.engine
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Return what is different from the machine that the box stands for."""
-        return self.nested.remarks
-
-    @property
-    def log(self) -> str:
-        """Return the box's own log."""
-        return self.nested.log.read_text(errors="replace")
+        self.load = load.description
+        self._load = load
+        self.engine, self.mode = nested.engine, nested.mode
+        self.cap_bytes, self.remarks = nested.cap_bytes, nested.remarks
+        self.lift_cap = nested.lift_cap
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
         return start_stack(self.plan, self.project, self.nested, self.watch)
 
-    def containers(self) -> tuple[Container, ...] | None:
-        """Return those of the stack; None when the engine in the box does not answer."""
-        try:
-            return list_containers(self.engine)
-        except EngineError:
-            return None
-
-    def passes(self, opened: float, closed: float) -> tuple[Pass, ...]:
-        """Return what was sampled between two times of the monotonic clock."""
-        return self.watch.between(opened, closed)
-
-    def lift_cap(self) -> None:
-        """Give the box room, so that its engine can say what happened."""
-        self.nested.lift_cap()
-
-    def log_of(self, container: Container) -> str:
-        """Return the last lines a container printed; "" where its log driver keeps none."""
-        with suppress(EngineError):
-            return self.engine.log(container.container_id, LOG_LINES)
-        return ""
+    def log(self) -> str:
+        """Return the box's own log."""
+        return self.nested.log.read_text(errors="replace")
 
     def load_problem(self) -> str:
         """Say why the load did not do its work; "" if it did, or ended and was repeated."""
         load, outer = self._load, self.plan.engine
-        if not load.container:
-            return ""
-        failures = [code for code in outer.exit_codes(load.container, load.started) if code != 0]
+        codes = outer.exit_codes(load.container, load.started) if load.container else []
+        failures = [code for code in codes if code != 0]
         if not failures:
             return ""
         output = outer.log(load.container, LOAD_LOG_LINES).strip()
@@ -123,7 +92,13 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
             cap_bytes=plan.cap_bytes,
             say=plan.say,
         ) as nested,
-        watch_box(nested, plan.run, plan.budgets.measure.hz) as watch,
+        watch_box(
+            plan.engine,
+            plan.run,
+            pid=nested.pid,
+            hz=plan.budgets.measure.hz,
+            host_programs=nested.mode == HostPrograms.mode,
+        ) as watch,
         _apply_load(plan.engine, plan.budgets.load, plan.stack, nested, plan.run) as load,
     ):
         yield Box(plan, project, nested, watch, load)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.machine.sampler import Pass
+from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
@@ -99,33 +99,22 @@ class Container:
 class Machine(Protocol):
     """A running machine under load, sampled all the time."""
 
+    engine: Engine  # inside
     mode: str  # how it describes itself in the report
     cap_bytes: int
+    watch: Watch
     load: str  # the load's command, "" for an idle stack
+    remarks: tuple[str, ...]  # what is different from the machine that it stands for
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
 
-    def containers(self) -> tuple[Container, ...] | None:
-        """Return those of the stack; None when the machine's engine does not answer."""
-
-    def passes(self, opened: float, closed: float) -> tuple[Pass, ...]:
-        """Return what was sampled between two times of the monotonic clock."""
-
     def lift_cap(self) -> None:
         """Give the machine room, so that its engine can say what happened."""
-
-    def log_of(self, container: Container) -> str:
-        """Return the last lines a container printed, as far as they can be had."""
 
     def load_problem(self) -> str:
         """Say why the load did not do its work; "" if it did, or ended and was repeated."""
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Return what is different from the machine that it stands for."""
-
-    @property
     def log(self) -> str:
         """Return the machine's own log."""
 

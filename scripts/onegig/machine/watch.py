@@ -13,11 +13,11 @@ from subprocess import Popen
 from threading import Thread
 from typing import Any
 
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
 from onegig.machine.cgroup import Account, Pressure
-from onegig.machine.nested import NestedEngine
-from onegig.machine.nesting import HostPrograms, system_folders
+from onegig.machine.nesting import system_folders
 from onegig.machine.sampler import ContainerUsage, Pass, Usage
 from onegig.process import close, kill, spawn, tail
 
@@ -56,9 +56,14 @@ class Watch:
 
 
 @contextmanager
-def watch_box(box: NestedEngine, run: Run, hz: float) -> Iterator[Watch]:
-    """Sample the box until the end of the block. Raises MeasureError when no pass comes."""
-    child = _start(box, run, hz)
+def watch_box(
+    outer: Engine, run: Run, *, pid: int, hz: float, host_programs: bool
+) -> Iterator[Watch]:
+    """Sample the box of that first process until the end of the block.
+
+    Raises MeasureError when no pass comes.
+    """
+    child = _start(outer, run, pid, hz, host_programs)
     watch = Watch()
     reader = Thread(target=_collect, args=(child, watch), daemon=True)
     reader.start()
@@ -95,9 +100,15 @@ def parse_pass(line: str | bytes) -> Pass:
     return Pass(**{**raw, **parsed})
 
 
-def _start(box: NestedEngine, run: Run, hz: float) -> Popen[bytes]:
+def _start(
+    outer: Engine,
+    run: Run,
+    pid: int,
+    hz: float,
+    host_programs: bool,  # noqa: FBT001
+) -> Popen[bytes]:
     """Start the sampler as root here; else, through the engine, as root in its name spaces."""
-    sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(box.pid), "--hz", str(hz)]
+    sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(pid), "--hz", str(hz)]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
         return spawn([sys.executable, *sampler], env={"PYTHONPATH": str(PACKAGE_ROOT)})
@@ -105,7 +116,7 @@ def _start(box: NestedEngine, run: Run, hz: float) -> Popen[bytes]:
         *("--privileged", "--pid", "host", "--cgroupns", "host", "--network", "none"),
         *(*run.label_options, "--env", "PYTHONDONTWRITEBYTECODE=1"),
     ]
-    if linux and box.mode == HostPrograms.mode:
+    if linux and host_programs:
         options += [
             *system_folders(),
             *("--volume", "/:/host:ro", "--env", f"PYTHONPATH={PACKAGE_ROOT}"),
@@ -116,7 +127,7 @@ def _start(box: NestedEngine, run: Run, hz: float) -> Popen[bytes]:
             *("--volume", f"{PACKAGE_ROOT}:/onegig:ro", "--env", "PYTHONPATH=/onegig"),
             *(PYTHON, "python3", *sampler),
         ]
-    return box.outer.run(f"{run.name}-sampler", options)
+    return outer.run(f"{run.name}-sampler", options)
 
 
 def _collect(child: Popen[bytes], watch: Watch) -> None:

@@ -5,9 +5,16 @@ from collections.abc import Callable, Sequence
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import MeasureError
+from onegig.errors import EngineError, MeasureError
 from onegig.judge.memory import MORE_WINDOWS, doubt
-from onegig.machine.machine import BootPlan, Container, Machine, Start, open_machine
+from onegig.machine.machine import (
+    BootPlan,
+    Container,
+    Machine,
+    Start,
+    list_containers,
+    open_machine,
+)
 from onegig.machine.sampler import Pass
 from onegig.memory.observation import Observation
 from onegig.memory.summary import (
@@ -25,6 +32,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
+LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
@@ -51,7 +59,7 @@ def measure(
     )
     with open_machine(plan) as machine:
         start = machine.start_stack()
-        before = settle(machine.containers, budgets.measure.settle_seconds, say) or ()
+        before = settle(lambda: _containers(machine), budgets.measure.settle_seconds, say) or ()
         windows = _take_windows(machine, plan, before)
         machine.lift_cap()
         seen = _observe(machine, start, before, windows)
@@ -128,7 +136,7 @@ def _take_windows(
         plan.say(f"{title} for {seconds:g} s at {hz:g} Hz")
         opened = time.monotonic()
         time.sleep(seconds)
-        passes = machine.passes(opened, time.monotonic())
+        passes = machine.watch.between(opened, time.monotonic())
         if not passes:
             break
         windows.append(passes)
@@ -149,22 +157,38 @@ def _observe(
         raise MeasureError(
             "the box was gone before it could be measured",
             advice="the box's own log:",
-            detail=machine.log,
+            detail=machine.log(),
         )
-    containers = machine.containers()
+    containers = _containers(machine)
     return Observation(
-        passes=machine.passes(0, windows[-1][-1].time),
+        passes=machine.watch.between(0, windows[-1][-1].time),
         windows=windows,
         containers=containers or (),
         answered=containers is not None,
         restarts_before={one.container_id: one.restarts for one in before},
         logs={
-            one.service: machine.log_of(one)
+            one.service: _log(machine, one)
             for one in containers or ()
             if not one.ready or one.restarts or one.state is ServiceState.STOPPED
         },
         start=start,
     )
+
+
+def _containers(machine: Machine) -> tuple[Container, ...] | None:
+    """Return those of the stack; None when the machine's engine does not answer."""
+    try:
+        return list_containers(machine.engine)
+    except EngineError:
+        return None
+
+
+def _log(machine: Machine, container: Container) -> str:
+    """Return the last lines a container printed; "" where its log driver keeps none."""
+    try:
+        return machine.engine.log(container.container_id, LOG_LINES)
+    except EngineError:
+        return ""
 
 
 def _gaps(seen: Observation, plan: Measure) -> list[str]:

@@ -5,8 +5,8 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,7 +15,6 @@ from onegig.config.stack import load_stack
 from onegig.engine.owned import Run
 from onegig.errors import ConfigError, ExitCode, MeasureError
 from onegig.machine import watch
-from onegig.machine.nested import NestedEngine
 from onegig.process import Completed
 
 pytestmark = pytest.mark.security
@@ -108,10 +107,12 @@ def test_the_sampler_imports_nothing_from_beside_the_compose_file(
 ) -> None:
     for name in ("json", "argparse", "onegig"):
         (project / f"{name}.py").write_text(f"open({str(project / 'ran')!r}, 'w')\n")
-    nobody = cast(NestedEngine, SimpleNamespace(pid=2**22 + 1))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     run_ = Run(name="onegig-test", owner="test", directory=project)
-    with pytest.raises(MeasureError), watch.watch_box(nobody, run_, hz=1):
+    with (
+        pytest.raises(MeasureError),
+        watch.watch_box(Mock(), run_, pid=2**22 + 1, hz=1, host_programs=True),
+    ):
         pass
     assert not (project / "ran").exists()
