@@ -17,7 +17,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention, format_mb, percent
 from onegig.model.state import State
 from onegig.model.tiers import Tier
-from onegig.model.verdict import CHECK_KINDS, Baseline, Check
+from onegig.model.verdict import Baseline, Check, make_check
 from onegig.text import plain
 
 SOON_DAYS = 14  # a waiver that ends within these is announced
@@ -38,8 +38,7 @@ class Case:
 
 def gap(subject: str, message: str) -> Check:
     """Return the check of something that was not measured as it should have been."""
-    kind = CHECK_KINDS["measure.complete"]
-    return kind.check(subject, 1, 0, state=State.INCOMPLETE, message=message)
+    return make_check("measure.complete", subject, 1, 0, State.INCOMPLETE, message)
 
 
 def subject_of(image: Image) -> str:

@@ -286,14 +286,9 @@ def check_growth(case: Case) -> Iterator[Check]:
         kind, grown = CHECK_KINDS[pair.id], pair.now - pair.before
         noise = int(noise_floor(kind.unit, pair.before, pair.now))
         most = max(pair.limit.most_bytes(pair.before), noise)
-        yield kind.check(
-            pair.subject,
-            max(0, grown),
-            most,
-            state=State.GO if grown <= most else State.NO_GO,
-            message=_describe_growth(pair, kind.unit, noise),
-            where=case.budgets.where(pair.key),
-        )
+        state, where = State.GO if grown <= most else State.NO_GO, case.budgets.where(pair.key)
+        message = _describe_growth(pair, kind.unit, noise)
+        yield make_check(pair.id, pair.subject, max(0, grown), most, state, message, where)
 
 
 def growth_notes(case: Case) -> Iterator[str]:

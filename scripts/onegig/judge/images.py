@@ -10,7 +10,7 @@ from onegig.model.images import Accounting, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb, percent
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Check, CheckKind, Unit
+from onegig.model.verdict import CHECK_KINDS, Check, CheckKind, Unit, make_check
 from onegig.text import format_list, plain
 
 NOT_COUNTED = "what containers write, logs, volumes, the engine and the OS come on top"
@@ -28,8 +28,7 @@ def check_images(case: Case) -> Iterator[Check]:
             ("images.total", budgets.images.total_bytes, "images.total"),
             ("disk.total", budgets.disk.limit_bytes, "disk.limit"),
         ):
-            kind, where = CHECK_KINDS[id_], budgets.where(key)
-            yield kind.check("stack", report, limit, state=state, message=message, where=where)
+            yield make_check(id_, "stack", report, limit, state, message, budgets.where(key))
         return
     sizes, where = (report.total_bytes, budgets.images.total_bytes), budgets.where("images.total")
     total = _check_size("images.total", "stack", *sizes, where, "images added up take")
@@ -49,9 +48,9 @@ def _check_size(
     id_: str, subject: str, value: int, limit: int, where: str, lead: str, tail: str = ""
 ) -> Check:
     """Check a size against its limit; the message is `lead`, the figures and `tail`."""
-    kind, state = CHECK_KINDS[id_], State.GO if value <= limit else State.NO_GO
+    state = State.GO if value <= limit else State.NO_GO
     message = f"{lead} {compare(value, limit, Convention.STORAGE)}{tail}"
-    return kind.check(subject, value, limit, state=state, message=message, where=where)
+    return make_check(id_, subject, value, limit, state, message, where)
 
 
 def _check_sizes(budgets: Budgets, image: Image) -> Iterator[Check]:
@@ -86,7 +85,7 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
     if isinstance(dive, Missing):
         state = State.WARN if is_default else State.INCOMPLETE
         message = reason(dive, f"the image of {subject}", "read by dive")
-        return kind.check(subject, dive, limit, state=state, message=message, where=where)
+        return make_check(kind.id, subject, dive, limit, state, message, where)
     value = {
         "image.efficiency": dive.efficiency,
         "image.wasted": dive.wasted_bytes,
@@ -101,7 +100,7 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
         remark = f"; most is lost in {plain(dive.worst[0].path)}" if dive.worst else ""
     waste = _describe_waste(kind, value, limit, least if ignored else None)
     message, most = f"the image of {subject} {waste}{remark}", None if ignored else limit
-    return kind.check(subject, value, most, state=state, message=message, where=where)
+    return make_check(kind.id, subject, value, most, state, message, where)
 
 
 def _describe_waste(kind: CheckKind, value: float, limit: float, ignored: int | None) -> str:
@@ -145,8 +144,8 @@ def _check_dead(budgets: Budgets, image: Image) -> Iterator[Check]:
                 state = State.NO_GO
                 figures += _describe_largest(account, image, of_base=of_base)
             message = f"the image of {subject} has {lead}: {figures}{unknown}"
-        kind, where = CHECK_KINDS[id_], "" if limit is None else budgets.where(key)
-        check = kind.check(subject, value, limit, state=state, message=message, where=where)
+        where = "" if limit is None else budgets.where(key)
+        check = make_check(id_, subject, value, limit, state, message, where)
         yield replace(check, blocking=limit is not None)
 
 
@@ -187,16 +186,9 @@ def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check
         else:
             ignored = f", {len(file.ignored):,} ignored by comments" if file.ignored else ""
             state, text = State.GO, f"no issues{ignored}"
-        path = plain(file.path)
-        yield CHECK_KINDS["image.dockerfile"].check(
-            file.services[0] if len(file.services) == 1 else path,
-            value,
-            0,
-            about=path,
-            state=state,
-            message=f"{path}: {text}",
-            where=budgets.where("images.policy"),
-        )
+        path, where = plain(file.path), budgets.where("images.policy")
+        subject, message = file.services[0] if len(file.services) == 1 else path, f"{path}: {text}"
+        yield make_check("image.dockerfile", subject, value, 0, state, message, where, about=path)
 
 
 def dockerfile_notes(case: Case) -> Iterator[str]:

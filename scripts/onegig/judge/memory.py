@@ -16,25 +16,13 @@ from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, WindowTotals
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Check
+from onegig.model.verdict import Check, make_check
 
 CAUSES = 2  # that are named
 FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
 NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
 MORE_WINDOWS = 2  # taken beyond those planned, at most
 ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
-
-_OF_SERVICE = {
-    Metric.COST: attrgetter("cost_bytes"),
-    Metric.RSS: attrgetter("rss_bytes"),
-    Metric.PSS: attrgetter("pss_bytes"),
-    Metric.CHARGED: attrgetter("working_set_bytes"),
-}
-_OF_SAMPLE = {  # a sample has no PSS beside the metric that was measured by
-    Metric.COST: attrgetter("cost_bytes"),
-    Metric.RSS: attrgetter("rss_bytes"),
-    Metric.CHARGED: attrgetter("charged_bytes"),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +76,10 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
 
 def consumption(service: ServiceMemory, metric: Metric) -> int:
     """Return a service's share of the headline."""
-    return int(_OF_SERVICE[metric](service))
+    if metric is Metric.CHARGED:
+        return service.working_set_bytes
+    others = {Metric.COST: service.cost_bytes, Metric.RSS: service.rss_bytes}
+    return others.get(metric, service.pss_bytes)
 
 
 def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int]]:
@@ -117,7 +108,9 @@ def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
 def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
     if memory.window.metric == metric:
         return tuple(sample.total_bytes for sample in memory.samples)
-    return tuple(map(_OF_SAMPLE[metric], memory.samples)) if metric in _OF_SAMPLE else ()
+    if metric is Metric.PSS:  # samples have it only where it was measured by
+        return ()
+    return tuple(map(attrgetter(f"{metric}_bytes"), memory.samples))
 
 
 def _at_peak(memory: MemoryReport, metric: Metric) -> tuple[int, int]:
@@ -183,28 +176,23 @@ def describe_rise(
 def check_memory(case: Case) -> Iterator[Check]:
     """Yield every check of memory; one that says why, where it was not measured."""
     budgets, report, where = case.budgets, case.memory, case.budgets.where("memory.limit")
-    kind, limit = CHECK_KINDS["memory.total"], budgets.memory.limit_bytes
-    metric = budgets.memory.metric
+    limit, metric = budgets.memory.limit_bytes, budgets.memory.metric
     if isinstance(report, Missing):
-        kind, message = CHECK_KINDS["memory.total"], reason(report, "memory", "measured")
-        yield kind.check(
-            "stack", report, limit, state=State.INCOMPLETE, message=message, where=where
-        )
+        state, message = State.INCOMPLETE, reason(report, "memory", "measured")
+        yield make_check("memory.total", "stack", report, limit, state, message, where)
         return
     total = add_up(report, budgets.memory)
     state, message = _judge_total(budgets, report, total)
-    kind = CHECK_KINDS["memory.total"]
-    yield kind.check("stack", total.bytes, limit, state=state, message=message, where=where)
+    yield make_check("memory.total", "stack", total.bytes, limit, state, message, where)
     if metric is not Metric.RSS:
-        kind, by_rss = CHECK_KINDS["memory.rss"], f"{format_mb(total.rss_bytes)} by total RSS"
-        message = f"{by_rss}, shared pages counted for every process"
-        yield kind.check("stack", total.rss_bytes, None, state=State.GO, message=message)
+        value, shared = total.rss_bytes, "shared pages counted for every process"
+        message = f"{format_mb(value)} by total RSS, {shared}"
+        yield make_check("memory.rss", "stack", value, None, State.GO, message)
     peak = starting_peak(budgets, report)
     if peak:
         value = peak.total_bytes + budgets.memory.system_overhead_bytes
         state, message = _judge_boot(budgets, report, peak, total)
-        kind = CHECK_KINDS["memory.boot"]
-        yield kind.check("stack", value, limit, state=state, message=message, where=where)
+        yield make_check("memory.boot", "stack", value, limit, state, message, where)
     for why in report.incomplete:
         yield gap("memory", why)
     if metric is Metric.PSS and report.window.metric != metric:

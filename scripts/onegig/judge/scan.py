@@ -19,7 +19,7 @@ from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Baseline, Check, Contents
+from onegig.model.verdict import Baseline, Check, Contents, make_check
 from onegig.text import format_list, plain
 
 SHOWN = 2  # findings in a message
@@ -254,8 +254,8 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
 
 
 def _check(rule: ScanRule, image: Image, value: int | Missing, state: State, message: str) -> Check:
-    kind, subject = CHECK_KINDS[f"image.{rule.name}"], subject_of(image)
-    return kind.check(subject, value, rule.limit, state=state, message=message, where=rule.where)
+    id_, subject = f"image.{rule.name}", subject_of(image)
+    return make_check(id_, subject, value, rule.limit, state, message, rule.where)
 
 
 def _age(database: str, today: date) -> str:

@@ -10,22 +10,14 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Check
+from onegig.model.verdict import Check, make_check
 from onegig.text import plain
 
 FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its own
 SOON_SECONDS = 365 * 86_400  # a machine that is full later than this is not worth a sentence
 REASON_LENGTH = 600
 LOG_LINE_LENGTH = 120
-_WORST_FIRST = (
-    ServiceState.OOM_KILLED,
-    ServiceState.REFUSED,
-    ServiceState.CRASHED,
-    ServiceState.UNHEALTHY,
-    ServiceState.NOT_READY,
-    ServiceState.WAITING,
-    ServiceState.STOPPED,
-)
+_WORST_FIRST = ("oom-killed", "refused", "crashed", "unhealthy", "not-ready", "waiting", "stopped")
 
 
 def check_services(case: Case) -> Iterator[Check]:
@@ -43,7 +35,7 @@ def check_services(case: Case) -> Iterator[Check]:
 
 def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
     """Judge the state of each service, the likeliest cause of the others' trouble first."""
-    order = {state: place for place, state in enumerate(_WORST_FIRST)}
+    order = {state: place for place, state in enumerate(map(ServiceState, _WORST_FIRST))}
     services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
     if report.box.oom_kills and not any(service.oom_kills for service in services):
         killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
@@ -63,8 +55,7 @@ def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
 
 
 def _state(budgets: Budgets, subject: str, state: State, troubles: int, message: str) -> Check:
-    kind, where = CHECK_KINDS["service.state"], budgets.compose
-    return kind.check(subject, troubles, 0, state=state, message=message, where=where)
+    return make_check("service.state", subject, troubles, 0, state, message, budgets.compose)
 
 
 def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
@@ -176,9 +167,9 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
         state, remark = State.GO if value <= limit else State.NO_GO, ""
         if is_noise(low, value, limit):
             state, remark = State.WARN, f", within noise ({format_span(low, value)})"
-        kind, where = CHECK_KINDS["service.memory"], budgets.where(f"services.{name}.memory")
         message = f"{name} takes {compare(value, limit)}{remark}"
-        yield kind.check(name, value, limit, state=state, message=message, where=where)
+        where = budgets.where(f"services.{name}.memory")
+        yield make_check("service.memory", name, value, limit, state, message, where)
 
 
 def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
@@ -187,5 +178,4 @@ def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
     full = f": the machine would be full in {duration(seconds)}" if seconds < SOON_SECONDS else ""
     doubt = "a leak, or memory that still fills (a longer --settle and --window show which)"
     message = f"{service.name} grows by {format_mb(a_minute)} a minute{full}; {doubt}"
-    kind = CHECK_KINDS["service.growth"]
-    return kind.check(service.name, a_minute, None, state=State.WARN, message=message)
+    return make_check("service.growth", service.name, a_minute, None, State.WARN, message)

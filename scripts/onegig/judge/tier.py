@@ -17,7 +17,7 @@ from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import NO_TIER, Tier, find_tier, kernel_name, smallest_tier
-from onegig.model.verdict import CHECK_KINDS, Bar, Check, Waterfall
+from onegig.model.verdict import Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
 WHERE = "tiers.toml"
@@ -72,15 +72,9 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
         has = f"{figures.limit:,} MB, its OS takes {format_mb(system)}"
         machine = f"{_name(budgets, tier)} really has {has}"
     tight = tightness(needed, most, budgets.memory)
-    return CHECK_KINDS["memory.tier"].check(
-        "stack",
-        needed,
-        tier.memtotal_bytes,
-        about=tier.name,
-        state=State.WARN if tight or needed > most else State.GO,
-        message=f"{machine}: {figures}{tight}{starting}",
-        where=WHERE,
-    )
+    state = State.WARN if tight or needed > most else State.GO
+    message, limit = f"{machine}: {figures}{tight}{starting}", tier.memtotal_bytes
+    return make_check("memory.tier", "stack", needed, limit, state, message, WHERE, about=tier.name)
 
 
 def _system_bytes(tier: Tier, total: Total) -> int:
@@ -100,14 +94,10 @@ def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
     name = plain(service.name)
     asks = f"{name} asks for {cpus:g} CPU{'' if cpus == 1 else 's'}, {tier.name} has {tier.vcpus:g}"
     refused = cpus > tier.vcpus and cpus > 1
-    return CHECK_KINDS["tier.cpus"].check(
-        service.name,
-        cpus,
-        tier.vcpus,
-        about=f"{name} on {tier.name}",
-        state=State.GO if cpus <= tier.vcpus else State.WARN,
-        message=f"{asks}{': Docker would refuse to create it' if refused else ''}",
-        where=WHERE,
+    state, about = State.GO if cpus <= tier.vcpus else State.WARN, f"{name} on {tier.name}"
+    message = f"{asks}{': Docker would refuse to create it' if refused else ''}"
+    return make_check(
+        "tier.cpus", service.name, cpus, tier.vcpus, state, message, WHERE, about=about
     )
 
 
@@ -120,15 +110,10 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
         for name, count in foreign.most_common()
     )
     images = listed or "no image is of another architecture"
-    return CHECK_KINDS["tier.architecture"].check(
-        "stack",
-        foreign.total(),
-        0,
-        about=tier.name,
-        state=State.WARN if foreign else State.GO,
-        message=f"{images}, {tier.name} is {tier.architecture}",
-        where=WHERE,
-    )
+    message = f"{images}, {tier.name} is {tier.architecture}"
+    state = State.WARN if foreign else State.GO
+    count, about = foreign.total(), tier.name
+    return make_check("tier.architecture", "stack", count, 0, state, message, WHERE, about=about)
 
 
 def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Waterfall, ...]:

@@ -30,32 +30,6 @@ class CheckKind(NamedTuple):
     at_most: bool = True  # False for limits from below
     blocking: bool = True  # False for facts shown beside the user's own limit
 
-    def check(
-        self,
-        subject: str,
-        value: float | Missing,
-        limit: float | None,
-        *,
-        state: State,
-        message: str,
-        where: str = "",
-        about: str = "",
-    ) -> "Check":
-        """Return a check of this kind; `about` replaces the subject in its title."""
-        return Check(
-            id=self.id,
-            subject=subject,
-            title=self.title.format(about or subject),
-            unit=self.unit,
-            value=value,
-            limit=limit,
-            at_most=self.at_most,
-            blocking=self.blocking,
-            state=state,
-            message=message,
-            where=where,
-        )
-
 
 _KINDS = (  # the one to read of first first
     CheckKind("memory.total", "Memory of the stack", Unit.MEMORY, "memory"),
@@ -117,6 +91,34 @@ class Check:
         if self.limit is None or not isinstance(self.value, (int, float)):
             return None
         return self.limit - self.value if self.at_most else self.value - self.limit
+
+
+def make_check(
+    id_: str,
+    subject: str,
+    value: float | Missing,
+    limit: float | None,
+    state: State,
+    message: str,
+    where: str = "",
+    *,
+    about: str = "",
+) -> Check:
+    """Return a check of a kind; `about` replaces the subject in its title."""
+    kind = CHECK_KINDS[id_]
+    return Check(
+        id=id_,
+        subject=subject,
+        title=kind.title.format(about or subject),
+        unit=kind.unit,
+        value=value,
+        limit=limit,
+        at_most=kind.at_most,
+        blocking=kind.blocking,
+        state=state,
+        message=message,
+        where=where,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
