@@ -38,7 +38,7 @@ from onegig.model.report import (
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Baseline, Check, PastCheck, ServiceNumbers, Unit
+from onegig.model.verdict import Baseline, Check, PastCheck, ServiceNumbers, Unit, make_check
 from onegig.text import plain
 
 NEW = Skipped(reason="not in the baseline")
@@ -283,11 +283,12 @@ def check_growth(case: Case) -> Iterator[Check]:
     What two runs of one commit may differ by is always allowed.
     """
     for pair in (*_memory_pairs(case), *_image_pairs(case)):
-        kind, grown = CHECK_KINDS[pair.id], pair.now - pair.before
-        noise = int(noise_floor(kind.unit, pair.before, pair.now))
+        unit = Unit.STORAGE if pair.id == "image.max_growth" else Unit.MEMORY
+        grown = pair.now - pair.before
+        noise = int(noise_floor(unit, pair.before, pair.now))
         most = max(pair.limit.most_bytes(pair.before), noise)
         state, where = State.GO if grown <= most else State.NO_GO, case.budgets.where(pair.key)
-        message = _describe_growth(pair, kind.unit, noise)
+        message = _describe_growth(pair, unit, noise)
         yield make_check(pair.id, pair.subject, max(0, grown), most, state, message, where)
 
 
