@@ -252,3 +252,25 @@ def test_a_planted_secret_is_in_no_output(
     kept = [path.read_bytes() for path in (tmp_path / "cache").iterdir()]
     assert kept
     assert not [one for one in (text.encode(), *map(str.encode, said), *kept) if b"ghp_" in one]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_images_share_what_is_found_in_layers_but_not_which_are_the_bases(
+    installed: trivy.Scanner,
+    scan: Callable[..., Any],
+    make_engine: Callable[..., Any],
+    make_image: Callable[..., Any],
+    order: int,
+) -> None:
+    """trivy looks for no secrets in the layers of a base, which end with its CMD."""
+    added, more = {"created_by": "ADD . /"}, {"created_by": "COPY . /srv"}
+    command = {"created_by": 'CMD ["sh"]', "empty_layer": True}
+    last = [("srv/app", b"no secret")]
+    images = {
+        "a:based": make_image(APP, last, history=(added, command, more)),
+        "b:own": make_image(APP, last, history=(added, more, command)),
+        "c:own": make_image(APP, [("srv/other", b"none")], history=(added, more)),
+    }
+    results, _ = scan(installed, make_engine(dict([*images.items()][::order])))
+    secret = ("github-pat", "CRITICAL", "/app/settings.py")
+    assert {name for name, found in results.items() if secret in named(found)} == {"b:own", "c:own"}

@@ -2,12 +2,14 @@
 
 import os
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 from zlib_ng import zlib_ng
 
@@ -92,6 +94,8 @@ class _Bench:
         self._directory = directory
         self._indexing: dict[str, Future[LayerIndex]] = {}
         self._weighing: dict[str, Future[int]] = {}
+        # trivy keeps layers' findings, of the base's without secrets; each run needs one alone
+        self._scan_caches: defaultdict[tuple[str, ...], list[Path]] = defaultdict(list)
         self.wanted: set[str] = set()  # layers to be indexed
         self.indexes: dict[str, LayerIndex] = {}
         self.spool = Spool(directory / "spool", self._start)
@@ -175,11 +179,17 @@ class _Bench:
         self, image: EngineImage, archived: ArchivedImage, scanner: trivy.Scanner | Missing
     ) -> Future[Outcome]:
         lay_out = partial(self.spool.lay_out, image=archived)
+        caches = self._scan_caches[archived.scanned_base]
 
         def look() -> Outcome:
             if isinstance(scanner, Missing):
                 return Unknown(reason=scanner.reason)
-            found = scan(scanner, lay_out, self._directory)
+            try:
+                cache = caches.pop()
+            except IndexError:  # all are in use
+                cache = Path(mkdtemp(dir=self._directory))
+            found = scan(scanner, lay_out, self._directory, cache=cache)
+            caches.append(cache)
             self._keep_scan(image, found, scanner)
             return found
 

@@ -41,6 +41,23 @@ class ArchivedImage:
         return tuple(json.loads(self.config).get("history") or ())
 
     @property
+    def scanned_base(self) -> tuple[str, ...]:
+        """The layers in which trivy looks for no secrets, as they come with the base image.
+
+        Those are the ones up to the last CMD but its own (GuessBaseImageIndex in its
+        pkg/fanal/image).
+        """
+        history = list(self.history)
+        while history and history[-1].get("empty_layer"):
+            history.pop()
+        while history and not (
+            history[-1].get("empty_layer")
+            and str(history[-1].get("created_by")).startswith(("CMD", "/bin/sh -c #(nop)  CMD"))
+        ):
+            history.pop()
+        return self.diff_ids[: sum(not entry.get("empty_layer") for entry in history)]
+
+    @property
     def workdir(self) -> str:
         """The config's working directory, "" when it names none."""
         return str(self._settings.get("WorkingDir") or "")

@@ -36,12 +36,14 @@ def scan(
     lay_out: LayOut,
     directory: Path,
     *,
+    cache: Path | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Scan | Unknown:
     """Return trivy's findings in the image that `lay_out` makes an OCI layout of.
 
-    `directory` takes the layout and trivy's report for a moment. Where it fails with a database it
-    is run again without: only vulnerabilities are unknown then.
+    `directory` takes the layout and trivy's report for a moment. What it finds in layers stays in
+    `cache`, for other images. Where it fails with a database it is run again without: only
+    vulnerabilities are unknown then.
     """
     with TemporaryDirectory(dir=directory) as name:
         folder = Path(name)
@@ -49,7 +51,7 @@ def scan(
             lay_out(folder / TARGET)
         except OSError as error:
             return Unknown(reason=f"the image could not be laid out for trivy: {error}")
-        image = _Image(scanner, folder, timeout_seconds)
+        image = _Image(scanner, folder, cache or folder / "cache", timeout_seconds)
         database = scanner.database
         if not isinstance(database, Missing):
             found = image.scan_all(database)
@@ -93,9 +95,10 @@ class _JavaDatabaseError(Exception):
 class _Image:
     """One image's layout in a folder, and the trivy to look into it."""
 
-    def __init__(self, scanner: Scanner, folder: Path, timeout_seconds: float) -> None:
+    def __init__(self, scanner: Scanner, folder: Path, cache: Path, timeout_seconds: float) -> None:
         self._scanner = scanner
         self._folder = folder
+        self._cache = cache
         self._timeout_seconds = timeout_seconds
 
     def scan_all(self, database: str) -> Scan | Unknown:
@@ -147,8 +150,9 @@ class _Image:
         return found
 
     def _run(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Completed:
-        cache = self._cache(with_databases="vuln" in scanners)
-        arguments = _arguments(scanners, cache, self._timeout_seconds)
+        if "vuln" in scanners:
+            self._link_databases()
+        arguments = _arguments(scanners, self._cache, self._timeout_seconds)
         argv = [self._scanner.path, *arguments, *(f"--skip-files={p}" for p in skipped)]
         seconds = self._timeout_seconds
         ended = run(argv, cwd=self._folder, env=_GO, timeout_seconds=seconds, check=False)
@@ -156,15 +160,13 @@ class _Image:
             raise CommandError(argv, ended.code, ended.stderr, f"failed with code {ended.code}")
         return ended
 
-    def _cache(self, *, with_databases: bool) -> Path:
-        """Make a cache without checks that somebody fetched: those built in are the same."""
-        cache = self._folder / "cache"
-        cache.mkdir(exist_ok=True)
+    def _link_databases(self) -> None:
+        """Put them into a cache without checks that somebody fetched: those built in are known."""
+        self._cache.mkdir(exist_ok=True)
         has_java = not isinstance(self._scanner.java_database, Missing)
         for name in ("db", "java-db") if has_java else ("db",):
-            if with_databases and not (cache / name).is_symlink():
-                (cache / name).symlink_to(self._scanner.folder / name)
-        return cache
+            if not (self._cache / name).is_symlink():
+                (self._cache / name).symlink_to(self._scanner.folder / name)
 
 
 def _arguments(scanners: tuple[str, ...], cache: Path, timeout_seconds: float) -> Iterator[str]:
@@ -172,7 +174,7 @@ def _arguments(scanners: tuple[str, ...], cache: Path, timeout_seconds: float) -
     yield f"--scanners={','.join(scanners)}"
     yield f"--image-config-scanners={','.join(SCANNERS)}"
     yield from ("--list-all-pkgs", f"--exit-code={FOUND}", f"--timeout={ceil(timeout_seconds)}s")
-    yield from (f"--cache-dir={cache}", "--cache-backend=memory", "--module-dir=modules")
+    yield from (f"--cache-dir={cache}", "--cache-backend=fs", "--module-dir=modules")
     yield from ("--offline-scan", "--skip-db-update", "--skip-java-db-update")
     yield from ("--skip-check-update", "--skip-version-check", "--disable-telemetry")
     yield from ("--no-progress", "--quiet")

@@ -30,7 +30,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which images were scanned, by a stand-in for trivy that knows archives by their name."""
     calls: list[str] = []
 
-    def scan(scanner: trivy.Scanner, lay_out: LayOut, directory: Path) -> Scan:
+    def scan(scanner: trivy.Scanner, lay_out: LayOut, directory: Path, *, cache: Path) -> Scan:
         folder = Path(mkdtemp(dir=directory)) / "image"
         lay_out(folder)
 
