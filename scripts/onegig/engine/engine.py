@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -56,20 +57,18 @@ class Engine:
         """Return the environment of a run; `images` tell which bases they were built on."""
         with typed_errors("docker info"):
             info: dict[str, Any] = self.client.info()
-        known = _this_machine(self.images.bases(images))
-        return Environment(
-            onegig_version=__version__,
-            os=info.get("OperatingSystem", known.os),
-            kernel=info.get("KernelVersion", known.kernel),
-            architecture=info.get("Architecture", known.architecture),
-            cpus=info.get("NCPU", known.cpus),
+        here = without_engine(self.images.bases(images))
+        return replace(
+            here,
+            os=info.get("OperatingSystem", here.os),
+            kernel=info.get("KernelVersion", here.kernel),
+            architecture=info.get("Architecture", here.architecture),
+            cpus=info.get("NCPU", here.cpus),
             memory_bytes=info.get("MemTotal", 0),
             engine_version=info.get("ServerVersion", "unknown"),
             cgroup_version=int(info.get("CgroupVersion", 1)),
             cgroup_driver=info.get("CgroupDriver", "unknown"),
             storage_driver=info.get("Driver", "unknown"),
-            runner=known.runner,
-            bases=known.bases,
         )
 
     def run(self, name: str, options: Sequence[str], **streams: Any) -> Popen[bytes]:
@@ -175,10 +174,6 @@ class Engine:
         with suppress(DockerException):
             self.client.volumes.get(name).remove(force=True)
 
-    def close(self) -> None:
-        """Let go of the connection."""
-        self.client.close()
-
 
 @contextmanager
 def connect() -> Iterator[Engine]:
@@ -228,10 +223,6 @@ def reach(address: str, certificates: Path | None = None, version: str = "auto")
 
 def without_engine(bases: str) -> Environment:
     """Return the environment of images read from an archive, in which no engine has a part."""
-    return _this_machine(bases)
-
-
-def _this_machine(bases: str) -> Environment:
     name = os.environ.get("ImageOS")  # noqa: SIM112 - as GitHub writes it, for its runner images
     version = os.environ.get("ImageVersion")  # noqa: SIM112
     return Environment(
@@ -251,17 +242,15 @@ def _this_machine(bases: str) -> Environment:
 
 
 def _unreachable(error: DockerException) -> EngineError:
-    if "Permission denied" in str(error) or "PermissionError" in str(error):
-        return EngineError(
-            "this user may not talk to the Docker Engine",
-            command="docker version",
-            advice="add the user to the docker group (`sudo usermod -aG docker $USER`, then log in "
-            "again) or run as root",
-        )
-    return EngineError(
-        "no Docker Engine answers",
-        command="docker version",
-        advice="start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "
-        "scripts/check as root on Debian or Ubuntu to have one installed",
-        detail=str(error),
+    message, detail = "no Docker Engine answers", str(error)
+    advice = (
+        "start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "
+        "scripts/check as root on Debian or Ubuntu to have one installed"
     )
+    if "Permission denied" in detail or "PermissionError" in detail:
+        message, detail = "this user may not talk to the Docker Engine", ""
+        advice = (
+            "add the user to the docker group (`sudo usermod -aG docker $USER`, then log in "
+            "again) or run as root"
+        )
+    return EngineError(message, command="docker version", advice=advice, detail=detail)

@@ -49,7 +49,7 @@ class Box:
         self._load = load
         self.engine, self.mode = nested.engine, nested.mode
         self.cap_bytes, self.remarks = nested.cap_bytes, nested.remarks
-        self.lift_cap = nested.lift_cap
+        self.lift_cap = nested.limit
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""

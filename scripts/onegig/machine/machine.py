@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -18,22 +17,9 @@ from onegig.model.stack import Service, Stack
 MACHINES = {"box": "onegig.machine.box"}  # modules with `open_machine(plan)`
 HEALTH_LOG_LENGTH = 300  # of the end, where the error stands
 SERVICE_LABEL = "com.docker.compose.service"
-READY = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED, ServiceState.STOPPED)
-FAILED = (
-    ServiceState.OOM_KILLED,
-    ServiceState.REFUSED,
-    ServiceState.CRASHED,
-    ServiceState.UNHEALTHY,
-)
-_WORST_FIRST = (
-    *FAILED,
-    ServiceState.NOT_READY,
-    ServiceState.WAITING,
-    ServiceState.STOPPED,
-    ServiceState.RUNNING,
-    ServiceState.HEALTHY,
-    ServiceState.COMPLETED,
-)
+_STATES = tuple(ServiceState)  # worst first
+FAILED = _STATES[: _STATES.index(ServiceState.NOT_READY)]
+READY = _STATES[_STATES.index(ServiceState.STOPPED) :]
 _STAYS_UP = ("always", "unless-stopped")
 
 
@@ -159,7 +145,7 @@ def own_containers(service: Service, containers: Sequence[Container]) -> tuple[C
 
 def worst_state(states: Sequence[ServiceState]) -> ServiceState:
     """Return the worst of the states of a service's containers; WAITING where there are none."""
-    return next((state for state in _WORST_FIRST if state in states), ServiceState.WAITING)
+    return min(states, key=_STATES.index, default=ServiceState.WAITING)
 
 
 def _health_log(health: Mapping[str, Any]) -> str:
@@ -167,7 +153,7 @@ def _health_log(health: Mapping[str, Any]) -> str:
     failures = [entry for entry in health.get("Log") or () if entry.get("ExitCode")]
     if not failures:
         return ""
-    latest = max(failures, key=lambda entry: _time(entry.get("Start", "")))
+    latest = max(failures, key=lambda entry: str(entry.get("Start", ""))[:19])  # RFC 3339
     output = _ending(str(latest.get("Output", "")).strip())
     code = latest["ExitCode"]
     if code == -1:  # the engine's own words: the time limit, or it could not be run
@@ -181,11 +167,3 @@ def _ending(text: str) -> str:
         return text
     end = text[-HEALTH_LOG_LENGTH:]
     return f"… {end.partition(chr(10))[2] or end}"
-
-
-def _time(text: str) -> datetime:
-    """Return an engine's RFC 3339 time to the second; the lowest for one that cannot be read."""
-    try:
-        return datetime.fromisoformat(text[:19])
-    except ValueError:
-        return datetime(1, 1, 1)  # noqa: DTZ001 - only compared with its like

@@ -26,6 +26,8 @@ ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
 REMARK = "onegig: "
 REFUSAL = "onegig refuses: "
+# The services' OOM scores are 500 above the engine's, as on a machine: the box lowers the engine's,
+# which some virtual machines do not allow; there the services' are raised by the rest.
 ENGINE_SCORE_GAP = 500
 # The engine's words when another engine, started with its bridge switched off, has deleted docker0:
 # adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
@@ -46,15 +48,8 @@ class NestedEngine:
     remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
     oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
 
-    def lift_cap(self) -> None:
-        """Give the box room, so that its engine can say what happened, or clear it away."""
-        self._limit(ROOM_BYTES)
-
-    def restore_cap(self) -> None:
-        """Take that room away again."""
-        self._limit(self.cap_bytes)
-
-    def _limit(self, limit_bytes: int) -> None:
+    def limit(self, limit_bytes: int = ROOM_BYTES) -> None:
+        """Cap the box; with room, its engine can say what happened, or clear it away."""
         with suppress(EngineError):
             self.outer.limit_memory(self.container, limit_bytes)
 
@@ -124,12 +119,14 @@ def _start(nesting: Nesting, role: str, cap_bytes: int) -> Iterator[NestedEngine
         child = outer.run(name, options, stdin=subprocess.PIPE, stdout=output, stderr=output)
         stack.callback(_stop, outer, child, name, in_order=not cap_bytes)
         nested = _await(child, nesting, name, log)
-        stack.callback(nested.close)
+        stack.callback(nested.client.close)
         assert child.stdin is not None  # noqa: S101 - it was asked for
         with suppress(OSError):  # a box that is gone says so at the next call
             child.stdin.write(b"\n")
             child.stdin.flush()
-        pid = outer.pid(name)
+        pid, shift = outer.pid(name), 0
+        with suppress(OSError):
+            shift = ENGINE_SCORE_GAP + int(Path(f"/proc/{pid}/oom_score_adj").read_text())
         printed = read_remarks(log.read_text(errors="replace"))
         yield NestedEngine(
             engine=nested,
@@ -140,18 +137,8 @@ def _start(nesting: Nesting, role: str, cap_bytes: int) -> Iterator[NestedEngine
             log=log,
             cap_bytes=cap_bytes,
             remarks=(*nesting.project.remarks, *nesting.remarks, *printed),
-            oom_score_shift=_oom_score_shift(pid),
+            oom_score_shift=shift,
         )
-
-
-def _oom_score_shift(pid: int) -> int:
-    """Return what keeps the services' OOM scores 500 above the engine's, as on a machine.
-
-    The box lowers the engine's score by 500, which some virtual machines do not allow.
-    """
-    with suppress(OSError):
-        return ENGINE_SCORE_GAP + int(Path(f"/proc/{pid}/oom_score_adj").read_text())
-    return 0
 
 
 def read_remarks(log: str) -> tuple[str, ...]:

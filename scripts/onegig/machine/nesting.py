@@ -129,7 +129,7 @@ class HostPrograms(Nesting):
         if not self._socket.exists():
             if not self._bound_socket.exists():
                 return None
-            reach(f"unix://{self._bound_socket}").close()
+            reach(f"unix://{self._bound_socket}").client.close()
             self._bound_socket.rename(self._socket)
         return reach(f"unix://{self._socket}")
 

@@ -64,9 +64,9 @@ def start_stack(plan: BootPlan, project: BoxProject, box: NestedEngine, watch: W
     # The box is stuck: its engine could not even remove a container under the cap. What is sampled
     # in between does not count.
     with watch.pause():
-        box.lift_cap()
+        box.limit()
         _remove_all(box.engine)
-        box.restore_cap()
+        box.limit(box.cap_bytes)
     again = _Starter(plan, box, watch, parallel=PARALLEL).start()
     report = replace(again.report, crowded=starter.unstarted(), parallel=PARALLEL)
     return replace(again, report=report, began=starter.began)

@@ -10,18 +10,18 @@ NO_BOOT = Skipped(reason="the start was not recorded")
 
 
 class ServiceState(StrEnum):
-    """How a service ended the measurement."""
+    """How a service ended the measurement, worst first."""
 
-    HEALTHY = "healthy"
-    RUNNING = "running"  # up, without a health check
-    COMPLETED = "completed"  # exited with 0, as a job does
-    STOPPED = "stopped"  # exited with 0 though it looks like a service that should stay up
-    UNHEALTHY = "unhealthy"  # the engine gave up on its health check
-    CRASHED = "crashed"  # exited with a failure, or kept restarting
     OOM_KILLED = "oom-killed"
     REFUSED = "refused"  # the engine would not create or start its container
-    WAITING = "waiting"  # never started: a service it depends on failed
+    CRASHED = "crashed"  # exited with a failure, or kept restarting
+    UNHEALTHY = "unhealthy"  # the engine gave up on its health check
     NOT_READY = "not-ready"  # the wait was over before it was healthy, or before it could start
+    WAITING = "waiting"  # never started: a service it depends on failed
+    STOPPED = "stopped"  # exited with 0 though it looks like a service that should stay up
+    RUNNING = "running"  # up, without a health check
+    HEALTHY = "healthy"
+    COMPLETED = "completed"  # exited with 0, as a job does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
