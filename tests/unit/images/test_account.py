@@ -17,8 +17,13 @@ from onegig.images.layer import Entry, LayerIndex
 from onegig.model.images import Dead, Fate, SizedPath
 from random_layers import as_index, random_layers
 
-LIVE, OVERWRITTEN, METADATA = Fate.LIVE, Fate.OVERWRITTEN, Fate.METADATA
-DELETED, WITH_DIRECTORY = Fate.DELETED, Fate.DELETED_WITH_DIRECTORY
+OVERWRITTEN, DELETED, WITH_DIRECTORY = Fate.OVERWRITTEN, Fate.DELETED, Fate.DELETED_WITH_DIRECTORY
+NAMES = {
+    OVERWRITTEN: "overwritten",
+    DELETED: "deleted",
+    WITH_DIRECTORY: "dir",
+    Fate.METADATA: "metadata",
+}
 UNREAD = ""
 DEEP = "/".join(["d"] * 2000)  # deeper than Python's stack
 
@@ -36,262 +41,99 @@ def live(made: Account) -> list[tuple[int, str, int]]:
     return [(layer, entry.path, entry.size) for layer, entry in made.live]
 
 
-CASES = {
-    "nothing happens": (
-        [[file("a", 10), directory("d"), file("d/b", 5)], [file("c", 1)]],
-        [(0, "a", 10), (0, "d/b", 5), (1, "c", 1)],
-        [],
-    ),
-    "overwritten": (
-        [[file("a", 10)], [], [file("a", 7, "new")]],
-        [(2, "a", 7)],
-        [(0, 2, OVERWRITTEN, 10)],
-    ),
-    "overwritten by the same size": (
-        [[file("a", 10, "old")], [file("a", 10, "new")]],
-        [(1, "a", 10)],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "overwritten twice": (
-        [[file("a", 10)], [file("a", 7)], [file("a", 3)]],
-        [(2, "a", 3)],
-        [(0, 1, OVERWRITTEN, 10), (1, 2, OVERWRITTEN, 7)],
-    ),
-    "the same content again": (
-        [[file("a", 10)], [file("a", 10)]],
-        [(1, "a", 10)],
-        [(0, 1, METADATA, 10)],
-    ),
-    "contents that were not read are not the same": (
-        [[file("a", 10, UNREAD), file("b", 5, UNREAD)], [file("a", 10, UNREAD), file("b", 5)]],
-        [(1, "a", 10), (1, "b", 5)],
-        [(0, 1, OVERWRITTEN, 15)],
-    ),
-    "empty files are the same, though nobody reads them": (
-        [[file("a", 0, UNREAD), file("b", 0, UNREAD)], [file("a", 0, UNREAD), file("b", 0)]],
-        [(1, "a", 0), (1, "b", 0)],
-        [(0, 1, METADATA, 0)],
-    ),
-    "the same content elsewhere is no copy for its metadata": (
-        [[file("a", 10)], [whiteout("a"), file("b", 10)]],
-        [(1, "b", 10)],
-        [(0, 1, DELETED, 10)],
-    ),
-    "a file deleted": (
-        [[file("a", 10), file("b", 5)], [whiteout("a")]],
-        [(0, "b", 5)],
-        [(0, 1, DELETED, 10)],
-    ),
-    "a directory deleted": (
-        [[directory("d"), file("d/a", 10), file("d/e/b", 5), file("da", 1)], [whiteout("d")]],
-        [(0, "da", 1)],
-        [(0, 1, WITH_DIRECTORY, 15)],
-    ),
-    "a directory of two layers deleted by a third": (
-        [[file("d/a", 10)], [file("d/b", 7)], [whiteout("d")]],
-        [],
-        [(0, 2, WITH_DIRECTORY, 10), (1, 2, WITH_DIRECTORY, 7)],
-    ),
-    "a path that is a directory, then a file, then deleted": (
-        [[directory("p"), file("p/a", 10)], [file("p", 7)], [whiteout("p")]],
-        [],
-        [(0, 1, WITH_DIRECTORY, 10), (1, 2, DELETED, 7)],
-    ),
-    "a path that is a file, then a directory, then deleted": (
-        [[file("p", 10)], [directory("p"), file("p/a", 7)], [whiteout("p")]],
-        [],
-        [(0, 1, OVERWRITTEN, 10), (1, 2, WITH_DIRECTORY, 7)],
-    ),
-    "an opaque directory": (
-        [
-            [directory("d"), file("d/a", 10), file("d/e/b", 5)],
-            [directory("d"), file("d/c", 3), opaque("d"), file("d/a", 2)],
-        ],
-        [(1, "d/c", 3), (1, "d/a", 2)],
-        [(0, 1, WITH_DIRECTORY, 15)],
-    ),
-    "an opaque root": (
-        [[file("a", 10)], [opaque(""), file("b", 1)]],
-        [(1, "b", 1)],
-        [(0, 1, WITH_DIRECTORY, 10)],
-    ),
-    "an opaque directory over a file": (
-        [[file("d", 10)], [opaque("d")]],
-        [],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "a directory replaced by a file": (
-        [[directory("d"), file("d/a", 10), file("d/e/b", 5)], [file("d", 3)]],
-        [(1, "d", 3)],
-        [(0, 1, WITH_DIRECTORY, 15)],
-    ),
-    "a directory replaced by a symbolic link": (
-        [[directory("bin"), file("bin/sh", 10)], [symlink("bin", "usr/bin")]],
-        [],
-        [(0, 1, WITH_DIRECTORY, 10)],
-    ),
-    "a directory replaced by a hard link": (
-        [[directory("d"), file("d/a", 10)], [file("f", 3), hardlink("d", "f")]],
-        [(1, "f", 3)],
-        [(0, 1, WITH_DIRECTORY, 10)],
-    ),
-    "a file replaced by a directory": (
-        [[file("d", 10)], [directory("d")]],
-        [],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "a file replaced by a directory that the tar does not list": (
-        [[file("d", 10)], [file("d/a", 1)]],
-        [(1, "d/a", 1)],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "a whiteout below a file makes that a directory": (
-        [[file("d", 10)], [whiteout("d/a")]],
-        [],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "a file replaced by a link or a device": (
-        [[file("a", 10), file("b", 5)], [symlink("a"), device("b")]],
-        [],
-        [(0, 1, OVERWRITTEN, 15)],
-    ),
-    "a directory listed again keeps what it has": (
-        [[directory("d"), file("d/a", 10)], [directory("d")]],
-        [(0, "d/a", 10)],
-        [],
-    ),
-    "one path three times in a layer": (
-        [[file("a", 10), file("a", 7), file("a", 7)]],
-        [(0, "a", 7)],
-        [(0, 0, OVERWRITTEN, 17)],
-    ),
-    "a directory replaced within a layer": (
-        [[file("d/a", 10), file("d", 7)]],
-        [(0, "d", 7)],
-        [(0, 0, WITH_DIRECTORY, 10)],
-    ),
-    "a whiteout before its own layer's file": (
-        [[file("a", 10)], [whiteout("a"), file("a", 10)]],
-        [(1, "a", 10)],
-        [(0, 1, DELETED, 10)],
-    ),
-    "a whiteout after its own layer's file": (
-        [[file("a", 10)], [file("a", 10), whiteout("a")]],
-        [(1, "a", 10)],
-        [(0, 1, DELETED, 10)],
-    ),
-    "a whiteout after its own layer's directory": (
-        [[file("d/a", 10)], [directory("d"), file("d/b", 7), whiteout("d")]],
-        [(1, "d/b", 7)],
-        [(0, 1, WITH_DIRECTORY, 10)],
-    ),
-    "a whiteout in the lowest layer": ([[file("a", 10), whiteout("a")]], [(0, "a", 10)], []),
-    "whiteouts of a file and of the directory above it": (
-        [[file("d/a", 10), file("d/b", 7)], [whiteout("d"), whiteout("d/a")]],
-        [],
-        [(0, 1, DELETED, 10), (0, 1, WITH_DIRECTORY, 7)],
-    ),
-    "whiteouts of a file and of all there is": (
-        [[file("a", 10), file("b", 7)], [opaque(""), whiteout("a")]],
-        [],
-        [(0, 1, DELETED, 10), (0, 1, WITH_DIRECTORY, 7)],
-    ),
-    "a whiteout of nothing": (
-        [[file("a", 10)], [whiteout("b"), whiteout("a/b/c"), whiteout("x/y"), opaque("z")]],
-        [],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "deleted, then made again": (
-        [[file("a", 10)], [whiteout("a")], [file("a", 10)]],
-        [(2, "a", 10)],
-        [(0, 1, DELETED, 10)],
-    ),
-    "hard links are one content": (
-        [[file("a", 10), hardlink("b", "a"), hardlink("c", "b")]],
-        [(0, "a", 10)],
-        [],
-    ),
-    "a hard link keeps the content": (
-        [[file("z", 10), hardlink("c", "z"), hardlink("b", "z")], [whiteout("z")]],
-        [(0, "b", 10)],
-        [],
-    ),
-    "the last name is charged": (
-        [[file("a", 10), hardlink("b", "a")], [whiteout("a")], [file("b", 3)]],
-        [(2, "b", 3)],
-        [(0, 2, OVERWRITTEN, 10)],
-    ),
-    "the last name goes with its directory": (
-        [[file("a", 10), hardlink("d/b", "a")], [whiteout("a")], [whiteout("d")]],
-        [],
-        [(0, 2, WITH_DIRECTORY, 10)],
-    ),
-    "chown of hard links": (
-        [[file("a", 10), hardlink("b", "a")], [file("a", 10), hardlink("b", "a")]],
-        [(1, "a", 10)],
-        [(0, 1, METADATA, 10)],
-    ),
-    "chown of one of two hard links": (
-        [[file("a", 10), hardlink("b", "a")], [file("a", 10)]],
-        [(0, "b", 10), (1, "a", 10)],
-        [],
-    ),
-    "a hard link to a lower layer": (
-        [[file("a", 10)], [hardlink("b", "a")], [whiteout("a")], [whiteout("b")]],
-        [],
-        [(0, 3, DELETED, 10)],
-    ),
-    "a file overwritten by a hard link": (
-        [[file("a", 10), file("b", 7)], [file("new", 3), hardlink("a", "new")]],
-        [(0, "b", 7), (1, "new", 3)],
-        [(0, 1, OVERWRITTEN, 10)],
-    ),
-    "a file overwritten by a hard link to the same content": (
-        [[file("a", 10)], [file("new", 10), hardlink("a", "new")]],
-        [(1, "new", 10)],
-        [(0, 1, METADATA, 10)],
-    ),
-    "a hard link to itself": ([[file("a", 10)], [hardlink("a", "a")]], [(0, "a", 10)], []),
-    "a hard link below its own target": (
-        [[file("a", 10)], [hardlink("a/b", "a")]],
-        [(0, "a/b", 10)],
-        [],
-    ),
-    "a hard link to nothing, to a directory, to a symbolic link": (
-        [
-            [file("x", 10), file("y", 7), file("z", 5), directory("d"), symlink("s")],
-            [hardlink("x", "none"), hardlink("y", "d"), hardlink("z", "s")],
-        ],
-        [],
-        [(0, 1, OVERWRITTEN, 22)],
-    ),
-    "a hard link keeps what its layer overwrote": (
-        [[file("a", 10), hardlink("b", "a"), file("a", 7)]],
-        [(0, "b", 10), (0, "a", 7)],
-        [],
-    ),
-    "paths are literal": (
-        [[symlink("lib", "usr/lib"), file("usr/lib/a", 10)], [file("lib/a", 7)]],
-        [(0, "usr/lib/a", 10), (1, "lib/a", 7)],
-        [],
-    ),
-    "empty files": (
-        [[file("a", 0), file("b", 0), file("c", 0)], [whiteout("a"), file("b", 0)]],
-        [(0, "c", 0), (1, "b", 0)],
-        [(0, 1, DELETED, 0), (0, 1, METADATA, 0)],
-    ),
-    "a deep tree": ([[file(DEEP, 10)], [whiteout("d")]], [], [(0, 1, WITH_DIRECTORY, 10)]),
-    "empty layers": ([[], [file("a", 1)], []], [(1, "a", 1)], []),
-    "no layers": ([], [], []),
-}
+# Each line: what happens; the layers (see `entry`); "layer:path=bytes" of what is live;
+# "layer>killer:fate=bytes" of what is dead.
+CASES = """
+nothing happens; a=10 d/ d/b=5 | c=1; 0:a=10 0:d/b=5 1:c=1;
+overwritten; a=10 |  | a=7:new; 2:a=7; 0>2:overwritten=10
+overwritten by the same size; a=10:old | a=10:new; 1:a=10; 0>1:overwritten=10
+overwritten twice; a=10 | a=7 | a=3; 2:a=3; 0>1:overwritten=10 1>2:overwritten=7
+the same content again; a=10 | a=10; 1:a=10; 0>1:metadata=10
+unread contents are not the same; a=10? b=5? | a=10? b=5; 1:a=10 1:b=5; 0>1:overwritten=15
+empty files are the same, even unread; a=0? b=0? | a=0? b=0; 1:a=0 1:b=0; 0>1:metadata=0
+the same content elsewhere; a=10 | -a b=10; 1:b=10; 0>1:deleted=10
+a file deleted; a=10 b=5 | -a; 0:b=5; 0>1:deleted=10
+a directory deleted; d/ d/a=10 d/e/b=5 da=1 | -d; 0:da=1; 0>1:dir=15
+a directory of two layers deleted by a third; d/a=10 | d/b=7 | -d; ; 0>2:dir=10 1>2:dir=7
+a directory, then a file, then deleted; p/ p/a=10 | p=7 | -p; ; 0>1:dir=10 1>2:deleted=7
+a file, then a directory, then deleted; p=10 | p/ p/a=7 | -p; ; 0>1:overwritten=10 1>2:dir=7
+an opaque directory; d/ d/a=10 d/e/b=5 | d/ d/c=3 ~d d/a=2; 1:d/c=3 1:d/a=2; 0>1:dir=15
+an opaque root; a=10 | ~ b=1; 1:b=1; 0>1:dir=10
+an opaque directory over a file; d=10 | ~d; ; 0>1:overwritten=10
+a directory replaced by a file; d/ d/a=10 d/e/b=5 | d=3; 1:d=3; 0>1:dir=15
+a directory replaced by a symbolic link; bin/ bin/sh=10 | bin@usr/bin; ; 0>1:dir=10
+a directory replaced by a hard link; d/ d/a=10 | f=3 d>f; 1:f=3; 0>1:dir=10
+a file replaced by a directory; d=10 | d/; ; 0>1:overwritten=10
+a file replaced by a directory that the tar does not list; d=10 | d/a=1; 1:d/a=1; 0>1:overwritten=10
+a whiteout below a file makes that a directory; d=10 | -d/a; ; 0>1:overwritten=10
+a file replaced by a link or a device; a=10 b=5 | a@elsewhere b!; ; 0>1:overwritten=15
+a directory listed again keeps what it has; d/ d/a=10 | d/; 0:d/a=10;
+one path three times in a layer; a=10 a=7 a=7; 0:a=7; 0>0:overwritten=17
+a directory replaced within a layer; d/a=10 d=7; 0:d=7; 0>0:dir=10
+a whiteout before its own layer's file; a=10 | -a a=10; 1:a=10; 0>1:deleted=10
+a whiteout after its own layer's file; a=10 | a=10 -a; 1:a=10; 0>1:deleted=10
+a whiteout after its own layer's directory; d/a=10 | d/ d/b=7 -d; 1:d/b=7; 0>1:dir=10
+a whiteout in the lowest layer; a=10 -a; 0:a=10;
+whiteouts of a file and its directory; d/a=10 d/b=7 | -d -d/a; ; 0>1:deleted=10 0>1:dir=7
+whiteouts of a file and of all there is; a=10 b=7 | ~ -a; ; 0>1:deleted=10 0>1:dir=7
+a whiteout of nothing; a=10 | -b -a/b/c -x/y ~z; ; 0>1:overwritten=10
+deleted, then made again; a=10 | -a | a=10; 2:a=10; 0>1:deleted=10
+hard links are one content; a=10 b>a c>b; 0:a=10;
+a hard link keeps the content; z=10 c>z b>z | -z; 0:b=10;
+the last name is charged; a=10 b>a | -a | b=3; 2:b=3; 0>2:overwritten=10
+the last name goes with its directory; a=10 d/b>a | -a | -d; ; 0>2:dir=10
+chown of hard links; a=10 b>a | a=10 b>a; 1:a=10; 0>1:metadata=10
+chown of one of two hard links; a=10 b>a | a=10; 0:b=10 1:a=10;
+a hard link to a lower layer; a=10 | b>a | -a | -b; ; 0>3:deleted=10
+a file overwritten by a hard link; a=10 b=7 | new=3 a>new; 0:b=7 1:new=3; 0>1:overwritten=10
+a file overwritten by a hard link to the same; a=10 | new=10 a>new; 1:new=10; 0>1:metadata=10
+a hard link to itself; a=10 | a>a; 0:a=10;
+a hard link below its own target; a=10 | a/b>a; 0:a/b=10;
+a hard link to what is not a file; x=10 y=7 z=5 d/ s@e | x>none y>d z>s; ; 0>1:overwritten=22
+a hard link keeps what its layer overwrote; a=10 b>a a=7; 0:b=10 0:a=7;
+paths are literal; lib@usr/lib usr/lib/a=10 | lib/a=7; 0:usr/lib/a=10 1:lib/a=7;
+empty files; a=0 b=0 c=0 | -a b=0; 0:c=0 1:b=0; 0>1:deleted=0 0>1:metadata=0
+"""
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_fates(name: str) -> None:
-    layers, expected_live, expected_dead = CASES[name]
-    made = of(*layers)
-    assert live(made) == expected_live
-    assert sorted(fates(made)) == sorted(expected_dead)
+def entry(text: str) -> Entry:
+    """Read an entry.
+
+    a=10 is a file, a=10:x one with content x, a=10? an unread one; d/ a directory, -a a whiteout,
+    ~d an opaque directory, a@b a symbolic link, a>b a hard link to b, a! a device.
+    """
+    path = text[1:] if text[0] in "-~" else text[:-1]
+    match text[0], text[-1]:
+        case "-", _:
+            return whiteout(path)
+        case "~", _:
+            return opaque(path)
+        case _, "/":
+            return directory(path)
+        case _, "!":
+            return device(path)
+    for mark, link in (("@", symlink), (">", hardlink)):
+        if mark in text:
+            return link(*text.split(mark))
+    path, _, size = text.rstrip("?").partition("=")
+    size, _, content = size.partition(":")
+    return file(path, int(size), UNREAD if text.endswith("?") else content or "1")
+
+
+@pytest.mark.parametrize("case", CASES.strip().splitlines())
+def test_fates(case: str) -> None:
+    _, layers, expected_live, expected_dead = f"{case};;".split(";")[:4]
+    made = of(*(list(map(entry, layer.split())) for layer in layers.split("|")))
+    found = [f"{layer}:{one.path}={one.size}" for layer, one in made.live]
+    dead = [f"{one.layer}>{one.killer}:{NAMES[one.fate]}={one.bytes}" for one in made.dead]
+    assert found == expected_live.split()
+    assert sorted(dead) == sorted(expected_dead.split())
+
+
+def test_fates_of_a_deep_tree_and_of_nothing() -> None:
+    assert fates(of([file(DEEP, 10)], [whiteout("d")])) == [(0, 1, WITH_DIRECTORY, 10)]
+    assert live(of([], [file("a", 1)], [])) == [(1, "a", 1)]
+    assert of().dead == of().live == ()
 
 
 def test_the_largest_paths_come_first_and_are_few() -> None:
