@@ -10,9 +10,8 @@ from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache, ImageRecord
 from onegig.images.duplicates import find_duplicates
 from onegig.images.examine import Tools, examine
-from onegig.images.large import list_large
 from onegig.images.layer import LayerIndex
-from onegig.images.merge import merge_images, reusable
+from onegig.images.merge import list_large, merge_images, reusable
 from onegig.images.scan import describe_scan, is_current
 from onegig.images.sharing import add_up, stack_digest, sum_compressed
 from onegig.images.spool import ImageSource

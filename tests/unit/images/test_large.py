@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onegig.images.large import FLOOR_BYTES, indexes_of, list_large
 from onegig.images.layer import Entry, Kind, LayerIndex
+from onegig.images.merge import FLOOR_BYTES, index_large, list_large
 from onegig.model.images import LargeFiles
 
 
@@ -58,14 +58,14 @@ def test_paths_that_are_not_utf_8_are_escaped_once() -> None:
     odd = file(b"caf\xe9 \\ x".decode("utf-8", "surrogateescape"), 9, "content")
     found = list_large([layer("a", odd)], floor_bytes=1)
     assert paths(found) == ["a:caf\\xe9 \\ x"]
-    (index,) = indexes_of([found]).values()
+    (index,) = index_large([found]).values()
     assert paths(list_large([index], floor_bytes=1)) == paths(found)
 
 
 def test_layers_that_several_list_are_known_by_what_all_say() -> None:
     whole = layer("a", file("x", 50), file("y", 90), file("z", 10))
     lists = [list_large([whole], floor_bytes=floor) for floor in (60, 40)]
-    (index,) = indexes_of(lists).values()
+    (index,) = index_large(lists).values()
     assert sorted(entry.path for entry in index.entries) == ["x", "y"]
 
 

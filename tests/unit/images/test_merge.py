@@ -12,8 +12,7 @@ from factories import make_environment, make_images
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images, inspect_others
-from onegig.images.large import list_large
-from onegig.images.merge import merge_images
+from onegig.images.merge import list_large, merge_images
 from onegig.images.sharing import add_up
 from onegig.model.images import (
     NOT_ACCOUNTED,
