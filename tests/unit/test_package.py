@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from onegig.commands.init_files import NAMES
+from onegig.commands.init import NAMES
 
 ROOT = Path(__file__).parents[2]
 PINS = "onegig/images/trivy.env"

@@ -1,35 +1,68 @@
-"""`onegig init`: budgets.yml from measured values, and the workflows of a gate on GitHub."""
+"""`onegig init`: budgets.yml from measured values, and the workflows of a gate on GitHub.
 
+Every limit is what was measured and a margin; what could not be measured gets no limit of its own.
+"""
+
+import json
 import os
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
+from math import ceil
 from pathlib import Path
 
 import click
+import yaml
 
 from onegig import pipeline
-from onegig.commands import init_files as examples
-from onegig.commands.init_files import (
-    MARGIN,
-    Source,
-    default_branch_of,
-    find_source,
-    origin_of,
-    ran_well,
-    write_budgets,
-)
 from onegig.commands.options import EXISTING_FILE, progress_options, project_options, window_options
 from onegig.errors import ConfigError
 from onegig.files import write_new_file
 from onegig.git import ask_git
+from onegig.github.doctor.checkout import repository_of
+from onegig.judge.memory import add_up, own_ranges
+from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.codec import from_json
+from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.report import Report
-from onegig.model.sizes import format_mb
+from onegig.model.sizes import Convention, format_mb, mb_down
+from onegig.model.tiers import catalogue
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.text import plain
 
+MARGIN_SHARE = 0.25
+MARGIN = f"{MARGIN_SHARE * 100:g} %"
+LEAST_MB = 4  # a service of 1 MB may grow by more than a share of that
+_STEPS = ((20, 1), (100, 5), (1000, 10))  # below so many MB, to multiples of so many
+_LARGE_STEP = 50
+_RUNNING = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED)
+_PLAIN = re.compile(r"[a-z][a-z0-9_./-]*", re.ASCII)
+_HEAD = """\
+# What this stack may take of its machine, written by `onegig init` on {today}: limits of services
+# and images are the measured values beside them + {margin}, rounded up. Sizes need a unit: 1 MB is
+# 2**20 bytes of memory and 10**6 of images. Every key may be left out; `onegig check` names every
+# mistake with its line.
+version: 1
+"""
+_IDLE = """\
+# An idle stack proves little. A load runs beside the stack while it is measured, from the image of
+# one of its services:
+#
+# load: {service: NAME, command: [PROGRAM, ARGUMENT]}
+"""
+PACKAGE = Path(__file__).parents[1]
+FOLDER = ".github/workflows"
+NAMES = ("gate.yml", "comment.yml")
+OWNER, NO_COMMIT, FILL_IN = "OWNER/onegig", "0" * 40, "# fill in"
+_HOW_TO = re.compile(r"\A# Copy to .*?\n#\n", re.DOTALL)
+_BRANCH = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)  # others need quotes: by hand
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 NOBODY = "OWNER/NAME"
 EPILOG = """\b
 Exit codes:
@@ -40,12 +73,12 @@ Exit codes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Plan:
-    """The files to write, chosen before anything is measured."""
+class Source:
+    """A repository on GitHub and a commit that it has; "" where that is not known."""
 
-    budgets: bool
-    workflows: tuple[Path, ...]
-    present: tuple[Path, ...]  # which are left alone
+    repository: str = ""  # owner/name
+    commit: str = ""
+    tag: str = ""
 
 
 @click.command(epilog=EPILOG)
@@ -73,35 +106,27 @@ def init(
     more. No file is written over.
     """
     repository = origin_of(Path())
-    plan = _plan(options.budgets, wanted=_is_hosted(repository) if workflows is None else workflows)
-    if plan.budgets:
-        report = _read(source) if source else pipeline.check(options, progress)
-        _write_budgets(options, report)
-    if plan.workflows:
-        _write_workflows(plan.workflows, find_source(), options.budgets)
-    for path in plan.present:
-        click.echo(f"left alone, as it is there already: {plain(str(path))}")
-    if plan.workflows:
-        _print_badge(repository)
-    also = ", then `onegig doctor`" if plan.workflows else ""
-    click.echo(f"Next: read {plain(str(options.budgets))} and run `onegig check`{also}")
-
-
-def _plan(budgets: Path, *, wanted: bool) -> _Plan:
-    paths = [Path(examples.FOLDER, name) for name in examples.NAMES] if wanted else []
-    present = tuple(path for path in (budgets, *paths) if os.path.lexists(path))
-    plan = _Plan(
-        budgets=budgets not in present,
-        workflows=tuple(path for path in paths if path not in present),
-        present=present,
-    )
-    if not plan.budgets and not plan.workflows:
+    wanted = _is_hosted(repository) if workflows is None else workflows
+    paths = [options.budgets, *(Path(FOLDER, name) for name in NAMES if wanted)]
+    present = [path for path in paths if os.path.lexists(path)]
+    if present == paths:
         verb = "is" if len(present) == 1 else "are"
         raise ConfigError(
             f"nothing was written: {', '.join(map(str, present))} {verb} there already",
             advice="delete or rename a file to have it written anew",
         )
-    return plan
+    if options.budgets not in present:
+        report = _read(source) if source else pipeline.check(options, progress)
+        _write_budgets(options, report)
+    missing = [path for path in paths[1:] if path not in present]
+    if missing:
+        _write_workflows(missing, find_source(), options.budgets)
+    for path in present:
+        click.echo(f"left alone, as it is there already: {plain(str(path))}")
+    if missing:
+        _print_badge(repository)
+    also = ", then `onegig doctor`" if missing else ""
+    click.echo(f"Next: read {plain(str(options.budgets))} and run `onegig check`{also}")
 
 
 def _is_hosted(repository: str) -> bool:
@@ -140,11 +165,11 @@ def _write_budgets(options: Options, report: Report) -> None:
         _note(f"the stack takes more than {limit}, so memory.limit is of a larger machine")
 
 
-def _write_workflows(paths: tuple[Path, ...], source: Source, budgets: Path) -> None:
+def _write_workflows(paths: Iterable[Path], source: Source, budgets: Path) -> None:
     for path in paths:
-        write_new_file(path, examples.workflow(path.name, source, default_branch_of(Path())))
+        write_new_file(path, workflow(path.name, source, default_branch_of(Path())))
         click.echo(f"written: {path}")
-    if not examples.is_complete(source):
+    if not is_complete(source):
         owner = "" if source.repository else "OWNER (the account that has onegig) and "
         _note(
             f"replace {owner}the zeros (a commit of it) in them; `onegig doctor` names each place"
@@ -155,10 +180,203 @@ def _write_workflows(paths: tuple[Path, ...], source: Source, budgets: Path) -> 
 
 def _print_badge(repository: str) -> None:
     click.echo("The badge, for README.md, once `onegig publish --seed` has made its branch:\n")
-    click.echo(f"  {plain(examples.badge(repository or NOBODY))}\n")
+    click.echo(f"  {plain(badge(repository or NOBODY))}\n")
     if not repository:
         _note(f"this checkout has no `origin` on GitHub: replace {NOBODY} by your repository")
 
 
 def _note(text: str) -> None:
     click.echo(f"note: {plain(text)}", err=True)
+
+
+def ran_well(memory: MemoryReport | Missing) -> bool:
+    """Return whether every service ran as it should, so that its memory says something."""
+    return not isinstance(memory, Missing) and all(
+        service.state in _RUNNING and not service.oom_kills for service in memory.services
+    )
+
+
+def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> str:
+    """Return a budgets.yml with which a check of the same numbers is GO or WARN.
+
+    `compose` is the file to name and `tier` the machine to show, "" for none. Where a service was
+    killed or never turned healthy, memory gets the machine's limit only.
+    """
+    tier = tier or _tier(report)
+    parts = [
+        _HEAD.format(today=today.isoformat(), margin=MARGIN),
+        f"compose: {_quoted(compose)}\n" if compose else "",
+        f"tier: {tier} # the machine to show beside the limit\n" if tier else "",
+        _memory(report),
+        _images(report.images),
+        _services(report),
+        _IDLE if isinstance(report.memory, MemoryReport) and not report.memory.window.load else "",
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def _tier(report: Report) -> str:
+    names = (waterfall.machine for waterfall in report.verdict.waterfalls)
+    return next((name for name in names if name in catalogue()), "")
+
+
+def _memory(report: Report) -> str:
+    """Write the machine's memory, which caps the box, and the growth that a change may bring."""
+    memory, default = report.memory, MemoryBudget()
+    limit, what = report.verdict.limit_bytes, "the machine: kernel, OS, engine and services"
+    if isinstance(memory, Missing) or not ran_well(memory):
+        why = "was not measured" if isinstance(memory, Missing) else "did not run as it should"
+        return f"memory:\n  limit: {mb_down(limit)}MB # {what}; the stack {why}\n"
+    metric = Metric(memory.window.metric)
+    total = add_up(memory, MemoryBudget(metric=metric)).bytes
+    boot = 0 if isinstance(memory.boot, Missing) else memory.boot.total_bytes
+    peak = max(total, boot + default.system_overhead_bytes)
+    lines = [
+        f"  limit: {mb_down(_machine(peak, limit))}MB # {what}; measured {format_mb(peak)}",
+        f"  max_growth: {MARGIN_SHARE * 100:g}% # the most that a change may add to main's total",
+    ]
+    if metric is not default.metric:
+        lines.append(f"  metric: {metric.value} # as it was measured")
+    return "\n".join(["memory:", *lines, ""])
+
+
+def _machine(peak_bytes: int, limit_bytes: int) -> int:
+    """Return the limit that was measured against, or the smallest machine that the stack fits."""
+    sizes = {tier.memory_bytes for tier in catalogue().values()}
+    fitting = (size for size in sorted(sizes) if size >= peak_bytes)
+    return limit_bytes if limit_bytes >= peak_bytes else next(fitting, 2 * peak_bytes)
+
+
+def _images(images: ImagesReport | Missing) -> str:
+    if isinstance(images, Missing):
+        return ""
+    total = images.total_bytes
+    limit, measured = _limit(total, Convention.STORAGE), format_mb(total, Convention.STORAGE)
+    return f"images:\n  total: {limit} # all images added up; measured {measured}\n"
+
+
+def _services(report: Report) -> str:
+    lines = [f"  {_quoted(name)}: {text}" for name, text in _service_limits(report)]
+    return "\n".join(["services:", *lines, ""]) if lines else ""
+
+
+def _service_limits(report: Report) -> Iterator[tuple[str, str]]:
+    peaks, sizes = _peaks(report.memory), _sizes(report.images)
+    for name in dict.fromkeys((*peaks, *sizes)):
+        limits, measured = [], []
+        if peak := peaks.get(name):
+            limits.append(f"memory: {_limit(peak)}")
+            measured.append(format_mb(peak))
+        if size := sizes.get(name):
+            limits.append(f"image: {_limit(size, Convention.STORAGE)}")
+            measured.append(f"image {format_mb(size, Convention.STORAGE)}")
+        if limits:
+            yield name, f"{{{', '.join(limits)}}} # measured {', '.join(measured)}"
+
+
+def _peaks(memory: MemoryReport | Missing) -> dict[str, int]:
+    if isinstance(memory, Missing) or not ran_well(memory):
+        return {}
+    ranges = own_ranges(memory, Metric(memory.window.metric))
+    return {name: high for name, (_, high) in ranges.items()}
+
+
+def _sizes(images: ImagesReport | Missing) -> dict[str, int]:
+    if isinstance(images, Missing):
+        return {}
+    return {name: image.size_bytes for image in images.images for name in image.services}
+
+
+def _limit(value_bytes: int, convention: Convention = Convention.MEMORY) -> str:
+    """Return a value and its margin, rounded up to a number that is easy to remember."""
+    mb = ceil(value_bytes * (1 + MARGIN_SHARE) / convention.mb)
+    step = next((step for most, step in _STEPS if mb < most), _LARGE_STEP)
+    return f"{max(LEAST_MB, ceil(mb / step) * step)}MB"
+
+
+def _quoted(text: str) -> str:
+    """Return a YAML scalar that is read back as this very text."""
+    if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
+        return text
+    dumped: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=False)
+    return dumped.rstrip("\n")
+
+
+def find_source(package: Path = PACKAGE) -> Source:
+    """Return where the onegig in the folder `package` comes from, from its checkout or from pip."""
+    return _checkout(package) or _installed() or Source()
+
+
+def origin_of(folder: Path) -> str:
+    """Return owner/name of the checkout's `origin` on GitHub, "" where there is none."""
+    return repository_of(ask_git(folder, "remote", "get-url", "origin").strip())
+
+
+def default_branch_of(folder: Path) -> str:
+    """Return the default branch of the checkout's `origin`, as far as git knows it, else "main"."""
+    head = ask_git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").strip()
+    return head.removeprefix("origin/") or "main"
+
+
+def _checkout(package: Path) -> Source | None:
+    """Ask git, where the package itself is tracked: it may be installed inside another checkout."""
+    if not ask_git(package, "ls-files", "cli.py"):
+        return None
+    repository, commit = origin_of(package), ask_git(package, "rev-parse", "HEAD").strip()
+    pushed = ask_git(package, "for-each-ref", "--contains", commit, "refs/remotes/origin")
+    if not repository or not pushed:
+        return Source(repository=repository)
+    tag = ask_git(package, "tag", "--points-at", commit).partition("\n")[0]
+    return Source(repository=repository, commit=commit, tag=tag)
+
+
+def _installed() -> Source | None:
+    """Read what pip notes of an installation from a repository (PEP 610)."""
+    try:
+        text = distribution("onegig").read_text("direct_url.json")
+        return parse_direct_url(text) if text else None
+    except PackageNotFoundError:
+        return None
+
+
+def parse_direct_url(text: str) -> Source | None:
+    """Return the repository and commit of a direct_url.json, None where it names neither."""
+    try:
+        document = json.loads(text)
+        url, vcs = document["url"], document["vcs_info"]
+        repository, commit = repository_of(url), vcs["commit_id"]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if not repository or not isinstance(commit, str):
+        return None
+    revision = vcs.get("requested_revision")
+    tag = revision if isinstance(revision, str) and revision.startswith("v") else ""
+    return Source(repository=repository, commit=commit, tag=tag)
+
+
+def workflow(name: str, source: Source, branch: str = "main") -> str:
+    """Return the text of one of NAMES, whose runs start on pushes to `branch`.
+
+    What `source` does not know stays a placeholder.
+    """
+    text = files("onegig.commands").joinpath("workflows", name).read_text(encoding="utf-8")
+    if _BRANCH.fullmatch(branch):
+        text = text.replace("branches: [main]", f"branches: [{branch}]")
+    if source.repository:
+        text = text.replace(OWNER, source.repository)
+    if not is_complete(source):
+        return text
+    note = f" # {source.tag}" if source.tag else ""
+    text = text.replace(NO_COMMIT, source.commit).replace(f" {FILL_IN}", note)
+    return _HOW_TO.sub("", text)
+
+
+def is_complete(source: Source) -> bool:
+    """Return whether nothing is left to fill in."""
+    return bool(source.repository and _COMMIT.fullmatch(source.commit))
+
+
+def badge(repository: str) -> str:
+    """Return the badge of a repository (owner/name) as a line of Markdown."""
+    raw = f"https://raw.githubusercontent.com/{repository}/onegig-data/badge.svg"
+    return f"[![memory]({raw})](https://github.com/{repository}/tree/onegig-data)"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factories import MIB, make_images, make_memory, make_report, make_service
-from onegig.commands.init_files import ran_well, write_budgets
+from onegig.commands.init import ran_well, write_budgets
 from onegig.config.budgets import parse_budgets
 from onegig.judge.verdict import judge
 from onegig.model.images import ImagesReport

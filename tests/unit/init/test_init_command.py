@@ -13,7 +13,7 @@ from examples import COMMIT, EXAMPLES, OWNER, TAG, filled_in
 from onegig import pipeline
 from onegig.cli import main
 from onegig.commands import init as command
-from onegig.commands.init_files import NAMES, Source, workflow
+from onegig.commands.init import NAMES, Source, workflow
 from onegig.config.budgets import load_budgets
 from onegig.errors import BuildError, ExitCode
 from onegig.github.doctor.checkout import parse_workflow

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onegig.commands import init_files as source
-from onegig.commands.init_files import Source, find_source, parse_direct_url
+from onegig.commands import init as source
+from onegig.commands.init import Source, find_source, parse_direct_url
 
 COMMIT = "5e2fb84cd2a04d3b8a7b6e1c1d4f9a60b7c3e815"
 
