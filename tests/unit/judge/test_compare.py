@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import make_environment, make_images
-from judging import MIB, TODAY, limits, measured, service
+from judging import GO, MIB, NO_GO, TODAY, WARN, limits, measured, service
 from onegig.judge.baseline import make_baseline, noise_floor
 from onegig.judge.compare import compare
 from onegig.judge.verdict import judge
@@ -17,7 +17,6 @@ from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import ServiceState
 from onegig.model.report import Change, Comparison, Delta, Report
-from onegig.model.state import State
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import Baseline, Unit
 from strategies import reports
@@ -69,7 +68,7 @@ def test_nothing_has_changed_beside_oneself_and_every_failure_is_inherited(one: 
     assert len(comparison.deltas) == len(one.verdict.checks)
     for each, check in zip(comparison.deltas, one.verdict.checks, strict=True):
         assert (each.id, each.subject, each.before) == (check.id, check.subject, check.value)
-        assert each.inherited == (check.state is not State.GO)
+        assert each.inherited == (check.state is not GO)
 
 
 @given(reports(), reports())
@@ -98,7 +97,7 @@ def test_a_failure_is_inherited_only_where_the_baseline_has_the_check(
     for each in comparison.deltas:
         if each.inherited:
             assert (each.id, each.subject) in marks
-            assert states[each.id, each.subject] is not State.GO
+            assert states[each.id, each.subject] is not GO
         if each.change is Change.NEW:
             assert isinstance(each.before, Missing)
 
@@ -236,7 +235,7 @@ def replace_restarts(made: Report, restarts: int) -> Report:
 
 def test_a_warning_before_does_not_excuse_a_failure_now() -> None:
     now, before = report({"web": 1030}), report({"web": 950})
-    assert (before.verdict.state, now.verdict.state) == (State.WARN, State.NO_GO)
+    assert (before.verdict.state, now.verdict.state) == (WARN, NO_GO)
     assert not delta(beside(now, before), "memory.total").inherited
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from factories import MB, make_images
-from judging import BUDGETS, MIB, TODAY, checks, measured, service
+from judging import BUDGETS, GO, INCOMPLETE, MIB, NO_GO, TODAY, WARN, checks, measured, service
 from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.judge.compare import IS_COMPARISON, compare
@@ -86,7 +86,7 @@ def grown(found: Verdict) -> list[Check]:
 def test_a_service_that_grew_too_much() -> None:
     found = verdict(SERVICES, {"redis": 155, "web": 300})
     redis, web = checks(found, "service.max_growth")
-    assert (redis.state, web.state, found.state) == (State.NO_GO, State.GO, State.NO_GO)
+    assert (redis.state, web.state, found.state) == (NO_GO, GO, NO_GO)
     assert redis.message == (
         "redis grew by 31 MB (25 %) against main: 124 to 155 MB, at most 10 % allowed"
     )
@@ -99,7 +99,7 @@ def test_a_service_that_grew_too_much() -> None:
 def test_the_total() -> None:
     found = verdict(TOTAL, {"redis": 155, "web": 340})
     (check,) = grown(found)
-    assert (check.id, check.subject, check.state) == ("memory.max_growth", "stack", State.NO_GO)
+    assert (check.id, check.subject, check.state) == ("memory.max_growth", "stack", NO_GO)
     assert check.message == (
         "memory grew by 71 MB (15 %) against main: 504 to 575 MB, at most 10 % allowed"
     )
@@ -109,7 +109,7 @@ def test_an_image() -> None:
     main = baseline(image_sizes={"redis": 50, "web": 80})
     found = verdict("images: {max_growth: 2MB}", image_sizes={"redis": 53, "web": 81}, main=main)
     redis, web = checks(found, "image.max_growth")
-    assert (redis.state, web.state) == (State.NO_GO, State.GO)
+    assert (redis.state, web.state) == (NO_GO, GO)
     assert redis.message == (
         "the image of redis grew by 3 MB (6 %) against main: 50 to 53 MB, at most 2.0 MB allowed"
     )
@@ -126,16 +126,16 @@ def test_an_image_that_several_services_share_is_compared_with_their_largest() -
         main,
     ).verdict
     (check,) = checks(found, "image.max_growth")
-    assert (check.subject, check.value, check.state) == ("desk/all", 4 * MB, State.NO_GO)
+    assert (check.subject, check.value, check.state) == ("desk/all", 4 * MB, NO_GO)
 
 
 def test_a_services_own_limit_goes_before_the_common_one() -> None:
     text = "memory: {max_service_growth: 10%}\nservices:\n  redis: {max_growth: 40MB}"
     found = verdict(text, {"redis": 155, "web": 340})
     redis, web = checks(found, "service.max_growth")
-    assert (redis.state, redis.where) == (State.GO, "budgets.yml:5")
+    assert (redis.state, redis.where) == (GO, "budgets.yml:5")
     assert redis.message.endswith("at most 40 MB allowed")
-    assert (web.state, web.where) == (State.NO_GO, "budgets.yml:3")
+    assert (web.state, web.where) == (NO_GO, "budgets.yml:3")
 
 
 def test_one_service_alone_can_be_limited() -> None:
@@ -146,10 +146,10 @@ def test_one_service_alone_can_be_limited() -> None:
 @pytest.mark.parametrize(
     ("now", "state", "end"),
     [
-        (124, State.GO, "did not grow against main: 124 to 124 MB"),
-        (110, State.GO, "did not grow against main: 124 to 110 MB"),
-        (127, State.GO, "124 to 127 MB, at most 0 % allowed, within noise"),
-        (129, State.NO_GO, "124 to 129 MB, at most 0 % allowed"),
+        (124, GO, "did not grow against main: 124 to 124 MB"),
+        (110, GO, "did not grow against main: 124 to 110 MB"),
+        (127, GO, "124 to 127 MB, at most 0 % allowed, within noise"),
+        (129, NO_GO, "124 to 129 MB, at most 0 % allowed"),
     ],
 )
 def test_noise_never_fails(now: int, state: State, end: str) -> None:
@@ -158,15 +158,15 @@ def test_noise_never_fails(now: int, state: State, end: str) -> None:
     assert redis.state is state
     assert redis.message.endswith(end)
     assert redis.headroom is not None
-    assert (redis.headroom < 0) is (state is State.NO_GO)
+    assert (redis.headroom < 0) is (state is NO_GO)
 
 
-@pytest.mark.parametrize(("over", "state"), [(0.0, State.GO), (0.01, State.NO_GO)])
+@pytest.mark.parametrize(("over", "state"), [(0.0, GO), (0.01, NO_GO)])
 def test_the_boundary(over: float, state: State) -> None:
     found = verdict("memory: {max_service_growth: 20MB}", {"redis": 144 + over, "web": 300})
     redis = checks(found, "service.max_growth")[0]
     assert redis.state is state
-    shown = "20 MB" if state is State.GO else "21 MB"
+    shown = "20 MB" if state is GO else "21 MB"
     assert redis.message.startswith(f"redis grew by {shown} (")
 
 
@@ -205,7 +205,7 @@ ALL = "memory: {max_growth: 1%, max_service_growth: 1%}\nimages: {max_growth: 1%
             "growth of memory is not judged: the baseline was measured against a limit of 2,048 MB",
         ),
         (
-            {"state": State.INCOMPLETE},
+            {"state": INCOMPLETE},
             "growth of memory is not judged: the baseline was not measured in full",
         ),
     ],
@@ -216,7 +216,7 @@ def test_memory_measured_otherwise_is_not_compared(changes: dict[str, object], n
     assert {check.id for check in grown(found)} == {"image.max_growth"}
     (told,) = found.notes
     assert told.startswith(note)
-    assert found.state is not State.NO_GO
+    assert found.state is not NO_GO
 
 
 def test_another_box_is_not_compared() -> None:
@@ -265,7 +265,7 @@ waivers:
 def test_it_can_be_waived() -> None:
     found = verdict(f"{SERVICES}{WAIVER}", {"redis": 155, "web": 300})
     redis = checks(found, "service.max_growth")[0]
-    assert (redis.state, found.state) == (State.WARN, State.WARN)
+    assert (redis.state, found.state) == (WARN, WARN)
     assert redis.waived
 
 

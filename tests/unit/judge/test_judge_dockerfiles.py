@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from factories import make_images, make_memory, make_report, make_service
-from judging import BUDGETS, Judge, checks
+from judging import BUDGETS, GO, NO_GO, WARN, Judge, checks
 from onegig.model.budgets import Budgets, Policy
 from onegig.model.dockerfiles import IGNORED, DockerfilePolicy, Level, Remark
 from onegig.model.images import ImagesReport
@@ -43,11 +43,11 @@ def written(policy: Policy) -> Budgets:
 @pytest.mark.parametrize(
     ("budgets", "state"),
     [
-        (BUDGETS, State.GO),
-        (written(Policy.NOTE), State.GO),
-        (written(Policy.WARN), State.WARN),
-        (written(Policy.ERROR), State.NO_GO),
-        (written(Policy.IGNORE), State.GO),
+        (BUDGETS, GO),
+        (written(Policy.NOTE), GO),
+        (written(Policy.WARN), WARN),
+        (written(Policy.ERROR), NO_GO),
+        (written(Policy.IGNORE), GO),
     ],
 )
 def test_remarks_block_when_asked_to(
@@ -56,7 +56,7 @@ def test_remarks_block_when_asked_to(
     verdict = judged(budgets=budgets, images=report(remark(level)), memory=MEMORY)
     assert verdict.state is state
     found = checks(verdict, "image.dockerfile")
-    assert [check.state for check in found] == ([] if state is State.GO else [state])
+    assert [check.state for check in found] == ([] if state is GO else [state])
 
 
 def test_by_default_remarks_are_told(judged: Judge) -> None:
@@ -72,7 +72,7 @@ def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
     hints = remark(Level.INFO), remark(Level.STYLE)
     for images in (report(), report(*hints)):
         verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
-        assert verdict.state is State.GO
+        assert verdict.state is GO
         (check,) = checks(verdict, "image.dockerfile")
         assert (check.value, check.message) == (0, "web/Dockerfile: no issues")
 
@@ -87,7 +87,7 @@ def test_what_comments_ignore_is_told(judged: Judge) -> None:
 
 @pytest.mark.parametrize(
     ("budgets", "states"),
-    [(BUDGETS, []), (written(Policy.WARN), [State.WARN]), (written(Policy.ERROR), [State.WARN])],
+    [(BUDGETS, []), (written(Policy.WARN), [WARN]), (written(Policy.ERROR), [WARN])],
 )
 def test_what_was_not_linted_is_never_clean(
     judged: Judge, budgets: Budgets, states: list[State]
@@ -101,7 +101,7 @@ def test_what_was_not_linted_is_never_clean(
 def test_our_own_remarks_count_without_hadolint(judged: Judge) -> None:
     images = report(remark(Level.WARNING), linted=NOT_LINTED)
     verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
-    assert verdict.state is State.NO_GO
+    assert verdict.state is NO_GO
 
 
 def test_the_first_two_are_in_the_message(judged: Judge) -> None:
@@ -132,7 +132,7 @@ def test_what_to_do_is_the_worst_remark(judged: Judge) -> None:
     made = replace(make_report(MEMORY, images), verdict=verdict)
     (step,) = steps(made)
     assert (step.text, step.fix, step.fix_place) == (
-        "Mend web/Dockerfile:",
+        "Fix web/Dockerfile:",
         "no USER: it runs as root",
         "web/Dockerfile:7",
     )

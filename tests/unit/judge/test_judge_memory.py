@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from factories import MEMTOTAL, SERVICES
+from factories import MEMTOTAL, SERVICES, make_memory, make_service
 from judging import (
     BUDGETS,
     GO,
@@ -21,9 +21,10 @@ from judging import (
     samples,
     service,
 )
+from onegig.judge.memory import describe_boot
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.memory import WindowTotals
+from onegig.model.memory import BootPeak, WindowTotals
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import Verdict
@@ -273,3 +274,36 @@ def test_where_the_memory_goes_on_a_tier_known_by_its_price_only() -> None:
     kernel, system, *_ = verdict.waterfalls[1].steps
     assert (kernel.bytes, kernel.note) == (0, "not confirmed")
     assert (system.bytes, system.note) == (80 * MIB, "assumed: memory.system_overhead")
+
+
+ENGINE = sum(part.pss_bytes for part in make_memory([]).engine)
+CAP = make_memory([]).box.cap_bytes
+PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
+
+
+@pytest.mark.parametrize(
+    ("causes", "free_mib", "sentence"),
+    [
+        ((("engine", 160 * MIB),), 10, PUSHED_OUT),
+        (
+            (("engine", 160 * MIB),),
+            300,
+            "the engine took 160 MB while the stack started (after 3 s)",
+        ),
+        (
+            (("big", 700 * MIB), ("engine", 160 * MIB)),
+            10,
+            "big took 700 MB and the engine took 160 MB while the stack started (after 3 s)",
+        ),
+        ((), 10, "engine and stack were largest while the stack started (after 3 s)"),
+    ],
+)
+def test_who_made_the_peak(
+    causes: tuple[tuple[str, int], ...], free_mib: int, sentence: str
+) -> None:
+    big = (CAP - ENGINE) / MIB - free_mib - 20
+    report = make_memory([make_service("small", 20), make_service("big", big)])
+    peak = BootPeak(
+        offset_seconds=3.0, total_bytes=CAP, rss_bytes=CAP, starting=True, causes=causes
+    )
+    assert describe_boot(report, peak).endswith(sentence)

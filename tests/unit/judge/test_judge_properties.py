@@ -6,14 +6,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judging import TODAY, service
+from judging import GO, TODAY, service
 from onegig.judge.checks import compare, percent_beside
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.state import State
 from onegig.model.verdict import Unit
 from strategies import all_budgets, extra, inspections, memories, tiers
 
@@ -97,7 +96,7 @@ def test_the_worst_check_decides_and_the_words_say_so(
         if check.unit in (Unit.MEMORY, Unit.STORAGE) and room is not None:
             assert (" over" in check.message) == (room < 0), check
             assert (" to spare" in check.message) == (room >= 0), check
-            assert room >= 0 or check.state is not State.GO
+            assert room >= 0 or check.state is not GO
 
 
 @given(

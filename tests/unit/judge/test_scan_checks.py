@@ -5,10 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from judging import BUDGETS, TODAY, checks
+from judging import BUDGETS, GO, INCOMPLETE, NO_GO, TODAY, WARN, checks
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, Scan, Severity
-from onegig.model.state import State
 from scanned import (
     IDS,
     NO_DATABASE,
@@ -26,10 +25,10 @@ from scanned import (
 
 def test_an_image_without_findings_is_a_go_for_every_kind() -> None:
     verdict = judged(scan())
-    assert verdict.state is State.GO
+    assert verdict.state is GO
     assert [
         (one.id, one.value, one.limit, one.state) for one in verdict.checks if one.id in IDS
-    ] == [(identity, 0, 0, State.GO) for identity in IDS]
+    ] == [(identity, 0, 0, GO) for identity in IDS]
     assert check(verdict).message == (
         "the image of web has no fixable vulnerabilities of severity HIGH or above; "
         "database of 2026-11-24"
@@ -47,9 +46,9 @@ def test_an_image_without_findings_is_a_go_for_every_kind() -> None:
 def test_a_written_limit_blocks_and_a_default_warns(finding: Finding, identity: str) -> None:
     default_limits = replace(BUDGETS, scan=replace(BUDGETS.scan, misconfigurations=0))
     written, default = judged(scan(finding)), judged(scan(finding), default_limits)
-    assert (check(written, identity).state, written.state) == (State.NO_GO, State.NO_GO)
-    assert (check(default, identity).state, default.state) == (State.WARN, State.WARN)
-    assert {one.state for one in written.checks if one.id != identity} == {State.GO}
+    assert (check(written, identity).state, written.state) == (NO_GO, NO_GO)
+    assert (check(default, identity).state, default.state) == (WARN, WARN)
+    assert {one.state for one in written.checks if one.id != identity} == {GO}
 
 
 @pytest.mark.parametrize(
@@ -99,14 +98,14 @@ def test_the_age_of_the_database_is_told(made: str, told: str) -> None:
 
 
 def test_misconfigurations_are_judged_only_where_a_limit_is_written() -> None:
-    assert judged(scan(ROOT), BUDGETS).state is State.GO
+    assert judged(scan(ROOT), BUDGETS).state is GO
     assert not checks(judged(scan(ROOT), BUDGETS), "image.misconfigurations")
 
 
 def test_as_many_as_allowed_pass_and_any_has_no_check() -> None:
     two = scan(cve(1), cve(2))
-    assert check(judged(two, budgets("scan: {vulnerabilities: 2}"))).state is State.GO
-    assert check(judged(two, budgets("scan: {vulnerabilities: 1}"))).state is State.NO_GO
+    assert check(judged(two, budgets("scan: {vulnerabilities: 2}"))).state is GO
+    assert check(judged(two, budgets("scan: {vulnerabilities: 1}"))).state is NO_GO
     assert not checks(judged(two, budgets("scan: {vulnerabilities: any}")), "image.vulnerabilities")
 
 
@@ -129,14 +128,14 @@ def test_no_trivy_is_told_once_for_all_images() -> None:
         f"images were not scanned for {kind}: trivy is not installed"
         for kind in ("secrets", "vulnerabilities", "misconfigurations")
     ]
-    assert report({"web": absent, "redis": absent}, BUDGETS).verdict.state is State.GO
+    assert report({"web": absent, "redis": absent}, BUDGETS).verdict.state is GO
 
 
 def test_a_scan_that_failed_is_incomplete_where_the_limit_is_written() -> None:
     broken = Unknown(reason="trivy took longer than 300 s")
-    assert judged(broken).state is State.INCOMPLETE
-    assert judged(broken, BUDGETS).state is State.WARN
-    assert check(judged(scan(database=broken))).state is State.INCOMPLETE
+    assert judged(broken).state is INCOMPLETE
+    assert judged(broken, BUDGETS).state is WARN
+    assert check(judged(scan(database=broken))).state is INCOMPLETE
     assert "the image of web could not be scanned for vulnerabilities: trivy took" in (
         check(judged(broken)).message
     )
@@ -150,7 +149,7 @@ def test_java_archives_that_were_left_out_are_told_with_what_was_counted() -> No
     left_out = with_java(Skipped(reason="no Java database"))
     default, written = judged(left_out, BUDGETS), judged(left_out)
     for verdict in (default, written):
-        assert check(verdict).state is State.GO
+        assert check(verdict).state is GO
         assert check(verdict).message.endswith("; Java archives not scanned: no Java database")
         assert "Java" not in check(verdict, "image.secrets").message
     assert default.notes == ()
@@ -163,11 +162,11 @@ def test_java_archives_that_could_not_be_scanned_are_incomplete_where_the_limit_
     None
 ):
     failed = Unknown(reason="no Java database: trivy failed with code 1")
-    assert check(judged(with_java(failed))).state is State.INCOMPLETE
-    assert check(judged(with_java(failed), BUDGETS)).state is State.WARN
-    assert check(judged(with_java(failed, cve(1)))).state is State.NO_GO
+    assert check(judged(with_java(failed))).state is INCOMPLETE
+    assert check(judged(with_java(failed), BUDGETS)).state is WARN
+    assert check(judged(with_java(failed, cve(1)))).state is NO_GO
     waived = check(judged(with_java(failed, cve(1)), budgets(waiver(LATER))))
-    assert (waived.state, waived.waived) == (State.INCOMPLETE, "")
+    assert (waived.state, waived.waived) == (INCOMPLETE, "")
 
 
 def waiver(expires: date, identity: str = "CVE-2026-1", subject: str = "") -> str:
@@ -184,20 +183,20 @@ LATER, YESTERDAY = TODAY + timedelta(days=90), TODAY - timedelta(days=1)
 def test_a_waiver_of_one_finding_lets_that_one_pass_and_no_other() -> None:
     one, two = scan(cve(1)), scan(cve(1), cve(2))
     waived = check(judged(one, budgets(waiver(LATER))))
-    assert (waived.state, waived.value) == (State.WARN, 1)
+    assert (waived.state, waived.value) == (WARN, 1)
     assert waived.waived == f"until {LATER} by @ops: #12"
     assert "1 of them waived" in waived.message
     still = check(judged(two, budgets(waiver(LATER))))
-    assert (still.state, still.waived) == (State.NO_GO, "")
+    assert (still.state, still.waived) == (NO_GO, "")
     assert "none allowed: CVE-2026-2 in openssl" in still.message  # what is left to do
-    assert check(judged(one, budgets(waiver(LATER, subject="redis")))).state is State.NO_GO
+    assert check(judged(one, budgets(waiver(LATER, subject="redis")))).state is NO_GO
 
 
 def test_a_waiver_holds_until_its_last_day_is_over() -> None:
     found = scan(cve(1))
-    assert check(judged(found, budgets(waiver(TODAY)))).state is State.WARN
+    assert check(judged(found, budgets(waiver(TODAY)))).state is WARN
     late = check(judged(found, budgets(waiver(YESTERDAY))))
-    assert late.state is State.NO_GO
+    assert late.state is NO_GO
     assert f"the waiver of CVE-2026-1 expired on {YESTERDAY}" in late.message
 
 

@@ -7,8 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import make_images
-from judging import BUDGETS, MIB, TODAY, checks, limits, measured, service
+from judging import (
+    BUDGETS,
+    GO,
+    INCOMPLETE,
+    MIB,
+    NO_GO,
+    TODAY,
+    WARN,
+    checks,
+    judge_stack,
+    limits,
+    measured,
+    service,
+)
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ServiceBudget, Waiver
 from onegig.model.images import ImagesReport
@@ -37,13 +49,13 @@ def verdict_on(
     )
     memory = measured([service("web", mib * MIB)])
     memory = replace(memory, box=replace(memory.box, cap_bytes=LIMIT))
-    return judge(budgets, make_images(["web"]), memory, None, today=today)
+    return judge_stack(budgets, memory, today=today)
 
 
 def test_a_waived_failure_is_a_warning_with_its_terms() -> None:
     verdict = verdict_on(waiver("memory.total"))
     (total,) = checks(verdict, "memory.total")
-    assert (verdict.state, total.state) == (State.WARN, State.WARN)
+    assert (verdict.state, total.state) == (WARN, WARN)
     assert total.waived == "until 2026-12-31 by @ops: #12: it shrinks"
     assert verdict.sentence == (
         "WARN: 1,030 of 1,000 MB, 30 MB (3 %) over; web takes 1,030 MB; waived until 2026-12-31"
@@ -53,11 +65,7 @@ def test_a_waived_failure_is_a_warning_with_its_terms() -> None:
 
 @pytest.mark.parametrize(
     ("today", "state"),
-    [
-        (LAST - timedelta(days=1), State.WARN),
-        (LAST, State.WARN),
-        (LAST + timedelta(days=1), State.NO_GO),
-    ],
+    [(LAST - timedelta(days=1), WARN), (LAST, WARN), (LAST + timedelta(days=1), NO_GO)],
 )
 def test_it_holds_until_its_last_day_is_over(today: date, state: State) -> None:
     assert verdict_on(waiver("memory.total"), today=today).state is state
@@ -68,7 +76,7 @@ def test_one_that_has_expired_fails_and_says_who_owned_it() -> None:
     (total,) = checks(verdict, "memory.total")
     assert total.waived == ""
     assert verdict.sentence.endswith("; the waiver by @ops expired on 2026-11-22")
-    assert verdict.state is State.NO_GO
+    assert verdict.state is NO_GO
 
 
 @pytest.mark.parametrize(
@@ -88,13 +96,13 @@ def test_the_one_that_holds_longest_counts() -> None:
     over = waiver("memory.total", expires=TODAY - timedelta(days=9))
     longer = waiver("memory.total", "stack")
     for pair in ((over, longer), (longer, over)):
-        assert checks(verdict_on(*pair), "memory.total")[0].state is State.WARN
+        assert checks(verdict_on(*pair), "memory.total")[0].state is WARN
 
 
 def test_only_what_it_names_is_waived() -> None:
     verdict = verdict_on(waiver("memory.total", "web"), waiver("service.memory", "web"), own=MIB)
     (total,), (own,) = checks(verdict, "memory.total"), checks(verdict, "service.memory")
-    assert (total.state, own.state) == (State.NO_GO, State.WARN)
+    assert (total.state, own.state) == (NO_GO, WARN)
     assert verdict.notes == (
         "the waiver of memory.total of web by @ops is unused: nothing it covers fails",
     )
@@ -104,13 +112,13 @@ def test_without_a_subject_every_one_is_waived() -> None:
     names = ("a", "b")
     ill = [service(name, MIB, state=ServiceState.CRASHED) for name in names]
     budgets = replace(BUDGETS, waivers=(waiver("service.state"),))
-    verdict = judge(budgets, make_images(names), measured(ill), None, today=TODAY)
-    assert [check.state for check in checks(verdict, "service.state")] == [State.WARN] * 2
+    verdict = judge_stack(budgets, measured(ill))
+    assert [check.state for check in checks(verdict, "service.state")] == [WARN] * 2
 
 
 def test_an_unused_one_is_noted_and_changes_nothing() -> None:
     verdict = verdict_on(waiver("memory.total"), waiver("image.wasted", "web"), mib=300)
-    assert verdict.state is State.GO
+    assert verdict.state is GO
     assert verdict.notes == (
         "the waiver of memory.total by @ops is unused: nothing it covers fails",
         "the waiver of image.wasted of web by @ops is unused: nothing it covers fails",
@@ -122,10 +130,10 @@ def test_what_was_not_measured_is_neither_waived_nor_unused() -> None:
     own = (waiver("memory.total"), waiver("service.memory", "web"), waiver("images.total"))
     budgets = replace(BUDGETS, waivers=own)
     verdict = judge(budgets, gap, gap, None, today=TODAY)
-    assert verdict.state is State.INCOMPLETE
+    assert verdict.state is INCOMPLETE
     assert verdict.notes == ()
     (total,) = checks(verdict, "memory.total")
-    assert (total.waived, total.state) == ("", State.INCOMPLETE)
+    assert (total.waived, total.state) == ("", INCOMPLETE)
     assert total.message.endswith("; not waived: what was not measured cannot be")
 
 
@@ -143,9 +151,9 @@ def test_no_waiver_makes_a_go_of_a_failure_or_anything_worse(
     after = judge(waived, images, memory, None, today=TODAY)
     for old, new in zip(before.checks, after.checks, strict=True):
         assert (old.id, old.subject, old.value) == (new.id, new.subject, new.value)
-        assert (old.state is State.GO) == (new.state is State.GO)
+        assert (old.state is GO) == (new.state is GO)
         assert new.state.rank <= old.state.rank
-        assert bool(new.waived) == (new.id in metrics and old.state in (State.NO_GO, State.WARN))
+        assert bool(new.waived) == (new.id in metrics and old.state in (NO_GO, WARN))
         if not new.waived:
             assert new.state is old.state
     assert {check.id for check in before.checks} <= set(CHECK_KINDS)

@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from factories import make_images
-from judging import MIB, TODAY, checks, limits, measured, service
+from judging import GO, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
 from onegig.judge.memory import doubt
-from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.memory import MemoryReport, WindowTotals
 from onegig.model.state import State
@@ -21,6 +19,9 @@ BUDGETS = replace(
     services=(("web", ServiceBudget(memory_bytes=OWN)),),
 )
 Range = tuple[int, int]
+BARELY = "of 1,000 MB,"
+OVER = f"1,005 {BARELY} 5 MB (1 %) over"
+CLOSE = "too close to its limit"
 
 
 def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTotals:
@@ -41,19 +42,19 @@ def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTot
     [
         ([window((300, 320))], ""),
         ([window((900, 909))], ""),  # 989 MB: 1.1 % below
-        ([window((900, 910))], "the total came to 980 to 990 MB, too close to its limit"),
-        ([window((910, 930))], "the total came to 990 to 1,010 MB, too close to its limit"),
-        ([window((921, 930))], "the total came to 1,001 to 1,010 MB, too close to its limit"),
-        ([window((920, 931))], "the total came to 1,000 to 1,011 MB, too close to its limit"),
+        ([window((900, 910))], f"the total came to 980 to 990 MB, {CLOSE}"),
+        ([window((910, 930))], f"the total came to 990 to 1,010 MB, {CLOSE}"),
+        ([window((921, 930))], f"the total came to 1,001 to 1,010 MB, {CLOSE}"),
+        ([window((920, 931))], f"the total came to 1,000 to 1,011 MB, {CLOSE}"),
         ([window((921, 931))], ""),  # over in every sample, and by more than noise
-        ([window((320, 1420))], "the total came to 400 to 1,500 MB, too close to its limit"),
+        ([window((320, 1420))], f"the total came to 400 to 1,500 MB, {CLOSE}"),
         (
             [window((850, 880)), window((921, 940))],
             "the total came to 930 to 1,020 MB, too close to its limit",
         ),
         ([window((300, 320), web=(90, 98))], ""),
-        ([window((300, 320), web=(90, 99))], "web took 90 to 99 MB, too close to its limit"),
-        ([window((300, 320), web=(5, 400))], "web took 5.0 to 400 MB, too close to its limit"),
+        ([window((300, 320), web=(90, 99))], f"web took 90 to 99 MB, {CLOSE}"),
+        ([window((300, 320), web=(5, 400))], f"web took 5.0 to 400 MB, {CLOSE}"),
         ([window((300, 320), web=(150, 160))], ""),
         ([window((300, 320), db=(99, 101))], ""),  # it has no limit
     ],
@@ -81,7 +82,7 @@ def report(*windows: WindowTotals) -> MemoryReport:
 
 
 def verdict_on(*windows: WindowTotals, budgets: Budgets = BUDGETS) -> Verdict:
-    return judge(budgets, make_images(["web", "db"]), report(*windows), None, today=TODAY)
+    return judge_stack(budgets, report(*windows))
 
 
 def test_the_spread_covers_all_windows() -> None:
@@ -94,60 +95,37 @@ def test_the_spread_covers_all_windows() -> None:
     ("windows", "state", "message"),
     [
         (
-            (window((900, 912)), window((915, 925)), window((905, 918))),
-            State.WARN,
-            (
-                "1,005 of 1,000 MB, 5 MB (1 %) over, "
-                "within noise (3 windows peaked at 992, 1,005 and 998 MB)"
-            ),
+            [(900, 912), (915, 925), (905, 918)],
+            WARN,
+            f"{OVER}, within noise (3 windows peaked at 992, 1,005 and 998 MB)",
         ),
+        ([(915, 925)], WARN, f"{OVER}, within noise (samples from 995 to 1,005 MB; measure again)"),
         (
-            (window((915, 925)),),
-            State.WARN,
-            (
-                "1,005 of 1,000 MB, 5 MB (1 %) over, "
-                "within noise (samples from 995 to 1,005 MB; measure again)"
-            ),
+            [(910, 915 + i) for i in range(7)],
+            WARN,
+            f"1,001 {BARELY} 1 MB (1 %) over, within noise (7 windows peaked at 995 to 1,001 MB)",
         ),
+        ([(921, 922), (921, 925)], NO_GO, f"{OVER}; web takes 10 MB"),
         (
-            tuple(window((910, 915 + i)) for i in range(7)),
-            State.WARN,
-            (
-                "1,001 of 1,000 MB, 1 MB (1 %) over, "
-                "within noise (7 windows peaked at 995 to 1,001 MB)"
-            ),
-        ),
-        (
-            (window((921, 922)), window((921, 925))),
-            State.NO_GO,
-            "1,005 of 1,000 MB, 5 MB (1 %) over; web takes 10 MB",
-        ),
-        (
-            (window((320, 330)), window((320, 1420)), window((320, 340))),
-            State.NO_GO,
+            [(320, 330), (320, 1420), (320, 340)],
+            NO_GO,
             "1,500 of 1,000 MB, 500 MB (50 %) over; web takes 10 MB",
         ),
     ],
 )
-def test_the_limit_among_several_windows(
-    windows: tuple[WindowTotals, ...], state: State, message: str
-) -> None:
-    (total,) = checks(verdict_on(*windows), "memory.total")
+def test_the_limit_among_several_windows(windows: list[Range], state: State, message: str) -> None:
+    (total,) = checks(verdict_on(*map(window, windows)), "memory.total")
     assert (total.state, total.message) == (state, message)
 
 
 @pytest.mark.parametrize(
     ("web", "state", "message"),
     [
-        ((90, 100), State.GO, "web takes 100 of 100 MB, 0 MB (0 %) to spare"),
-        (
-            (95, 101),
-            State.WARN,
-            "web takes 101 of 100 MB, 1 MB (1 %) over, within noise (95 to 101 MB)",
-        ),
-        ((101, 101), State.NO_GO, "web takes 101 of 100 MB, 1 MB (1 %) over"),
-        ((95, 102), State.NO_GO, "web takes 102 of 100 MB, 2 MB (2 %) over"),
-        ((5, 400), State.NO_GO, "web takes 400 of 100 MB, 300 MB (300 %) over"),
+        ((90, 100), GO, "web takes 100 of 100 MB, 0 MB (0 %) to spare"),
+        ((95, 101), WARN, "web takes 101 of 100 MB, 1 MB (1 %) over, within noise (95 to 101 MB)"),
+        ((101, 101), NO_GO, "web takes 101 of 100 MB, 1 MB (1 %) over"),
+        ((95, 102), NO_GO, "web takes 102 of 100 MB, 2 MB (2 %) over"),
+        ((5, 400), NO_GO, "web takes 400 of 100 MB, 300 MB (300 %) over"),
     ],
 )
 def test_a_services_own_limit(web: Range, state: State, message: str) -> None:
@@ -160,14 +138,13 @@ def test_a_service_is_held_to_its_highest_window_by_every_metric() -> None:
     windows = (window((500, 540), web=(10, 20)), window((500, 510), web=(90, 150)))
     made = report(*windows)
     made = replace(made, window=replace(made.window, metric="pss"))
-    verdict = judge(pss, make_images(["web", "db"]), made, None, today=TODAY)
-    assert checks(verdict, "service.memory")[0].value == 150 * MIB
+    assert checks(judge_stack(pss, made), "service.memory")[0].value == 150 * MIB
 
 
 def test_windows_by_another_metric_say_nothing() -> None:
     charged = replace(BUDGETS, memory=replace(BUDGETS.memory, metric=Metric.CHARGED))
     made = replace(report(window((1, 2)), window((800, 1500))), samples=())
-    verdict = judge(charged, make_images(["web", "db"]), made, None, today=TODAY)
+    verdict = judge_stack(charged, made)
     assert verdict.total_bytes == 91 * MIB  # 11 of the services, 80 of the system
     assert verdict.notes == ()
 
@@ -175,20 +152,8 @@ def test_windows_by_another_metric_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("totals", "told"),
     [
-        (
-            [(414, 480), (425, 470), (437, 490)],
-            (
-                "memory rose from window to window (at least 494, 505 and 517 MB), web by 6.0 MB: "
-                "a leak, or caches that still fill"
-            ),
-        ),
-        (
-            [(414 + 5 * i, 480) for i in range(6)],
-            (
-                "memory rose from window to window (at least 494 to 519 MB), web by 15 MB: "
-                "a leak, or caches that still fill"
-            ),
-        ),
+        ([(414, 480), (425, 470), (437, 490)], "494, 505 and 517 MB), web by 6.0 MB"),
+        ([(414 + 5 * i, 480) for i in range(6)], "494 to 519 MB), web by 15 MB"),
         ([(414, 480), (437, 480)], ""),  # two points are no trend
         ([(414, 480), (437, 480), (425, 480)], ""),
         ([(414, 450), (414, 460), (414, 470)], ""),  # it always comes back
@@ -197,5 +162,6 @@ def test_windows_by_another_metric_say_nothing() -> None:
 )
 def test_memory_that_rises_is_noted(totals: list[Range], told: str) -> None:
     verdict = verdict_on(*(window(total, web=(3 * i + 3, 30)) for i, total in enumerate(totals)))
-    assert verdict.notes == ((told,) if told else ())
-    assert verdict.state is State.GO
+    rose = f"memory rose from window to window (at least {told}: a leak, or caches that still fill"
+    assert verdict.notes == ((rose,) if told else ())
+    assert verdict.state is GO
