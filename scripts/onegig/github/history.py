@@ -27,8 +27,14 @@ from onegig.github.trees import branch_tip
 from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
-from onegig.report import trend
-from onegig.report.badge import Badge, make_badge, to_endpoint, to_svg, unknown_badge
+from onegig.report.pictures import (
+    Badge,
+    make_badge,
+    render_trend,
+    to_endpoint,
+    to_svg,
+    unknown_badge,
+)
 
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
@@ -201,7 +207,7 @@ def write_files(kept: Kept, web: str, branch: str) -> dict[str, str]:
         HISTORY: write_history(kept.history),
         "badge.svg": to_svg(kept.badge),
         "badge.json": to_endpoint(kept.badge),
-        "trend.svg": trend.render(kept.history),
+        "trend.svg": render_trend(kept.history),
     }
     return files | ({BASELINE: to_json(kept.baseline)} if kept.baseline else {})
 

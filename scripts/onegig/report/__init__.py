@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from onegig.model.codec import to_json
 from onegig.model.report import Report
-from onegig.report import badge, comment, html, terminal
+from onegig.report import comment, html, pictures, terminal
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "terminal": terminal.render,
@@ -17,6 +17,6 @@ RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "html": html.render,
 }
 BADGES: Mapping[str, Callable[[Report], str]] = {
-    "badge": badge.render,
-    "badge-json": badge.render_json,
+    "badge": lambda report: pictures.to_svg(pictures.badge_of(report)),
+    "badge-json": lambda report: pictures.to_endpoint(pictures.badge_of(report)),
 }

@@ -33,26 +33,10 @@ CAUSE_COLORS = {  # in the order of the pieces of a bar
     Cause.DOCUMENTATION: "c5",
     Cause.UNEXPLAINED: "rest",
 }
+_STRIP_COLORS = {"sold": ("none", "soft"), "free": ("free", "go"), "over": ("over", "")}
 _STEP_COLORS = {"engine": "engine", "stack": "c1"}  # as in the figure over time
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
-    """A part of a bar, in bytes from the left edge; with an `outline` colour, drawn with a line."""
-
-    start: int
-    size: int
-    color: str
-    outline: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
-    """One row of a figure of bars."""
-
-    label: str
-    value: str
-    pieces: tuple[Piece, ...]
+Piece = tuple[int, int, str, str]  # start and size in bytes, colours of area and outline
+Bar = tuple[str, str, Sequence[Piece]]  # label and value beside it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +80,7 @@ class Strip:
     label: str
     value_bytes: int
     start_bytes: int
-    kind: str  # "sold", "taken", "free" or "over"
+    kind: str  # "sold", "free" or "over"; "" for what a step takes
     note: str = ""
 
     @property
@@ -120,21 +104,16 @@ class Strip:
 def waterfall_strips(waterfall: Waterfall) -> tuple[Strip, ...]:
     """Return the machine as sold, what each step takes from it, and what is left or missing."""
     sold, left = waterfall.sold_bytes, waterfall.headroom_bytes
-    strips = [Strip(label="sold", value_bytes=sold, start_bytes=0, kind="sold")]
-    taken = 0
-    for step in waterfall.steps:
-        strips.append(
-            Strip(
-                label=step.name,
-                value_bytes=step.bytes,
-                start_bytes=taken,
-                kind="taken",
-                note=step.note,
-            )
-        )
-        taken += step.bytes
-    label, kind, edge = ("over", "over", sold) if left < 0 else ("headroom", "free", taken)
-    return (*strips, Strip(label=label, value_bytes=abs(left), start_bytes=edge, kind=kind))
+    ends = list(accumulate((step.bytes for step in waterfall.steps), initial=0))
+    label, kind, edge = ("over", "over", sold) if left < 0 else ("headroom", "free", ends[-1])
+    return (
+        Strip(label="sold", value_bytes=sold, start_bytes=0, kind="sold"),
+        *(
+            Strip(label=step.name, value_bytes=step.bytes, start_bytes=at, kind="", note=step.note)
+            for step, at in zip(waterfall.steps, ends, strict=False)
+        ),
+        Strip(label=label, value_bytes=abs(left), start_bytes=edge, kind=kind),
+    )
 
 
 @cache
@@ -169,20 +148,14 @@ def round_ticks(highest: float, most: int = 6) -> range:
 
 def draw_waterfall(waterfall: Waterfall, key: str) -> str:
     """Draw where a machine's memory goes."""
-    strips = waterfall_strips(waterfall)
-    bars = [
-        Bar(label=strip.label, value=strip.amount, pieces=(_strip_piece(strip),))
-        for strip in strips
-    ]
-    description = ", ".join(f"{bar.label} {bar.value}" for bar in bars)
+    bars: list[Bar] = []
+    for strip in waterfall_strips(waterfall):
+        taken = _STEP_COLORS.get(strip.label, "os"), ""
+        piece = strip.start_bytes, strip.value_bytes, *_STRIP_COLORS.get(strip.kind, taken)
+        bars.append((strip.label, strip.amount, (piece,)))
+    description = ", ".join(f"{label} {value}" for label, value, _ in bars)
     title = f"Where the memory of {waterfall.machine} goes"
-    return _draw_bars(key, title, description, bars, row_height=30, mark=strips[0].end_bytes)
-
-
-def _strip_piece(strip: Strip) -> Piece:
-    looks = {"sold": ("none", "soft"), "free": ("free", "go"), "over": ("over", "")}
-    color, outline = looks.get(strip.kind) or (_STEP_COLORS.get(strip.label, "os"), "")
-    return Piece(start=strip.start_bytes, size=strip.value_bytes, color=color, outline=outline)
+    return _draw_bars(key, title, description, bars, row_height=30, mark=waterfall.sold_bytes)
 
 
 def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
@@ -192,15 +165,8 @@ def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
     rows += [
         (image_name(image), image.shared_bytes, image.own_bytes) for image in images[:ROWS_SHOWN]
     ]
-    bars = [
-        Bar(
-            label=name,
-            value=numbers.storage(shared + own),
-            pieces=(
-                Piece(start=0, size=shared, color="shared"),
-                Piece(start=shared, size=own, color="c1"),
-            ),
-        )
+    bars: list[Bar] = [
+        (name, numbers.storage(shared + own), ((0, shared, "shared", ""), (shared, own, "c1", "")))
         for name, shared, own in rows
     ]
     description = ", ".join(
@@ -212,28 +178,18 @@ def draw_sizes(report: ImagesReport, images: Sequence[Image], key: str) -> str:
 
 def draw_causes(splits: Sequence[Split], key: str) -> str:
     """Draw a bar for each image, in pieces by cause, what is useful on the left."""
-    bars = [
-        Bar(label=one.name, value=numbers.storage(one.size_bytes), pieces=_cause_pieces(one))
-        for one in splits[:ROWS_SHOWN]
-    ]
-    description = "; ".join(map(_describe_causes, splits[:ROWS_SHOWN]))
-    return _draw_bars(key, "Where the bytes of images go", description, bars)
-
-
-def _cause_pieces(split: Split) -> tuple[Piece, ...]:
-    sizes = [split.causes[cause] for cause in CAUSE_COLORS] + [split.dead_bytes]
-    starts = accumulate(sizes, initial=0)
-    colors = (*CAUSE_COLORS.values(), "over")
-    return tuple(
-        Piece(start=start, size=size, color=color)
-        for start, size, color in zip(starts, sizes, colors, strict=False)
-    )
-
-
-def _describe_causes(split: Split) -> str:
-    causes = [f"{cause} {numbers.storage(size)}" for cause, size in split.causes.items() if size]
-    parts = ", ".join((*causes, f"dead {numbers.storage(split.dead_bytes)}"))
-    return f"{split.name} {numbers.storage(split.size_bytes)}: {parts}"
+    bars: list[Bar] = []
+    sentences = []
+    for split in splits[:ROWS_SHOWN]:
+        sizes = [split.causes[cause] for cause in CAUSE_COLORS] + [split.dead_bytes]
+        colors = (*CAUSE_COLORS.values(), "over")
+        pieces = zip(accumulate(sizes, initial=0), sizes, colors, strict=False)
+        size = numbers.storage(split.size_bytes)
+        bars.append((split.name, size, [(*piece, "") for piece in pieces]))
+        causes = [f"{cause} {numbers.storage(n)}" for cause, n in split.causes.items() if n]
+        causes.append(f"dead {numbers.storage(split.dead_bytes)}")
+        sentences.append(f"{split.name} {size}: {', '.join(causes)}")
+    return _draw_bars(key, "Where the bytes of images go", "; ".join(sentences), bars)
 
 
 def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
@@ -283,7 +239,8 @@ def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, k
     seconds = [sample.offset_seconds for sample in thin_out(memory.samples)]
     limit = numbers.memory(limit_bytes, down=True)
     peaks = ", ".join(f"{band.label} {numbers.memory(band.peak_bytes)}" for band in bands)
-    heights = list(accumulate((band.values for band in bands), _add, initial=(0,) * len(seconds)))
+    values = zip(*(band.values for band in bands), strict=True)
+    heights = list(zip(*(accumulate(column, initial=0) for column in values), strict=True))
     highest = max(limit_bytes, *heights[-1]) * 1.04 / Convention.MEMORY.mb
     return _draw(
         "memory.svg.j2",
@@ -304,10 +261,6 @@ def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, k
     )
 
 
-def _add(below: Sequence[int], values: Sequence[int]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(below, values, strict=True)))
-
-
 def _draw_bars(
     key: str,
     title: str,
@@ -325,8 +278,7 @@ def _draw_bars(
         bars=bars,
         row_height=row_height,
         mark=mark,
-        widest=max(piece.start + piece.size for bar in bars for piece in bar.pieces) or 1,
-        longest_value=max(len(bar.value) for bar in bars),
+        widest=max(start + size for _, _, pieces in bars for start, size, *_ in pieces) or 1,
     )
 
 

@@ -1,6 +1,6 @@
 """The section about memory: services, engine and box, and where a machine's memory goes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from onegig.model.report import Change, Report, ServiceDelta
 from onegig.model.sizes import Convention
 from onegig.model.state import State
 from onegig.model.verdict import Check, Waterfall
-from onegig.report import comparison, numbers
+from onegig.report import comparison, numbers, view
 from onegig.report.accounts import images_by_service
 from onegig.report.figures import (
     Band,
@@ -37,7 +37,7 @@ COMPOSE_LIMIT = f"{COMPOSE_MARK} mem_limit of the compose file"
 SERVICES_SHOWN = 40  # in a terminal
 OPEN = 12  # changed services that a comment lists without a click
 _BAR_WIDTH = 40
-_COLORS = {"sold": "bright_black", "taken": "cyan", "free": "green", "over": "red"}
+_COLORS = {"sold": "bright_black", "": "cyan", "free": "green", "over": "red"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,15 +66,19 @@ class ServiceRow:
     @property
     def labels(self) -> str:
         """Return what the compose file's labels say of the service."""
-        if self.memory is None:
-            return ""
-        optional = "optional" if self.memory.optional else ""
-        return ", ".join(filter(None, (optional, self.memory.criticality)))
+        memory = self.memory
+        words = ("optional" if memory.optional else "", memory.criticality) if memory else ()
+        return ", ".join(filter(None, words))
 
     @property
     def outcome(self) -> str:
         """Return how the service ended."""
-        return numbers.service_state(self.memory) if self.memory else "not measured"
+        return numbers.service_state(self.memory) if self.memory else view.NOT_MEASURED
+
+    @property
+    def mark(self) -> State | None:
+        """Return the state, unless all is well."""
+        return None if self.state is State.GO else self.state
 
 
 def _memory_cell(field: str) -> Callable[[ServiceRow], str]:
@@ -113,28 +117,20 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
         image = images.get(name)
         subjects = {name, image.reference} if image else {name}
         own = [check for subject in subjects for check in checks.get(subject, ())]
-        limits = (check.limit for check in own if check.id == "service.memory")
-        limit = next(limits, None)
+        limit = next((check.limit for check in own if check.id == "service.memory"), None)
+        # mere warnings about the image do not mark the service
+        grave = [c for c in own if c.state is not State.WARN or c.id.startswith("service.")]
+        state = max((check.state for check in grave), key=lambda s: s.rank, default=State.GO)
         rows.append(
             ServiceRow(
                 name=name,
-                state=_worst(own),
+                state=state,
                 memory=memory.get(name),
                 image=image,
                 limit_bytes=None if limit is None else int(limit),
             )
         )
     return tuple(sorted(rows, key=lambda row: (-row.state.rank, -row.cost_bytes, row.name)))
-
-
-def _worst(checks: Sequence[Check]) -> State:
-    """Return the state a service is marked with; mere warnings about its image do not count."""
-    states = [
-        check.state
-        for check in checks
-        if check.state is not State.WARN or check.id.startswith("service.")
-    ]
-    return max(states, key=lambda state: state.rank, default=State.GO)
 
 
 def services_table(report: Report, *without: str) -> Table:
@@ -146,36 +142,33 @@ def services_table(report: Report, *without: str) -> Table:
     elif not any(row.labels for row in rows):
         heads.remove("labels")
     largest = max((row.cost_bytes for row in rows), default=0) or 1
-    return Table(
-        heads=("service", *heads),
-        rows=tuple(
-            Row(
-                name=row.name,
-                cells=tuple(COLUMNS[head](row) for head in heads),
-                state=None if row.state is State.GO else row.state,
-                share=row.cost_bytes / largest if "cost" in heads else 0.0,
-            )
-            for row in rows
-        ),
-        texts=len({"labels", "state"}.intersection(heads)),
+    shown = (
+        Row(
+            name=row.name,
+            cells=tuple(COLUMNS[head](row) for head in heads),
+            state=row.mark,
+            share=row.cost_bytes / largest if "cost" in heads else 0.0,
+        )
+        for row in rows
     )
+    texts = len({"labels", "state"}.intersection(heads))
+    return Table(heads=("service", *heads), rows=tuple(shown), texts=texts)
 
 
 def _limit_note(report: Report) -> str:
     """Explain the mark of limits that stand in the compose file; "" where there is none."""
-    marked = any(row.limit.endswith(COMPOSE_MARK) for row in service_rows(report))
-    return COMPOSE_LIMIT if marked else ""
+    limits = (row.limit for row in service_rows(report))
+    return COMPOSE_LIMIT if any(limit.endswith(COMPOSE_MARK) for limit in limits) else ""
 
 
 def _box_line(memory: MemoryReport) -> str:
     """Return the whole box in one line: charged, peaks, stall."""
     box, stall = memory.box, memory.box.stall
-    waited = (
-        f"stall {numbers.missing(stall)}"
-        if isinstance(stall, Missing)
-        else f"stalled {numbers.seconds(stall.some_seconds)} some, "
-        f"{numbers.seconds(stall.full_seconds)} all"
-    )
+    if isinstance(stall, Missing):
+        waited = f"stall {numbers.missing(stall)}"
+    else:
+        some, full = map(numbers.seconds, (stall.some_seconds, stall.full_seconds))
+        waited = f"stalled {some} some, {full} all"
     return numbers.joined(
         f"charged {numbers.memory(box.charged_bytes)}",
         f"peak {numbers.memory_or_missing(box.peak_bytes)} with page cache",
@@ -189,16 +182,17 @@ def _box_line(memory: MemoryReport) -> str:
 
 
 def _engine_table(memory: MemoryReport) -> Table:
-    rows = [
+    parts = [(part.processes, part.pss_bytes, part.rss_bytes) for part in memory.engine]
+    parts.append((sum(part[0] for part in parts), memory.engine_pss_bytes, 0))
+    names = (*(part.name for part in memory.engine), "together")
+    rows = (
         Row(
-            name=part.name,
-            cells=(f"{part.processes}", *map(numbers.tenths, (part.pss_bytes, part.rss_bytes))),
+            name=name,
+            cells=(f"{count}", numbers.tenths(pss), numbers.tenths(rss or None)),
+            is_total=count == parts[-1][0] and name == names[-1],
         )
-        for part in memory.engine
-    ]
-    processes = f"{sum(part.processes for part in memory.engine)}"
-    cells = (processes, numbers.tenths(memory.engine_pss_bytes), numbers.DASH)
-    rows.append(Row(name="together", cells=cells, is_total=True))
+        for name, (count, pss, rss) in zip(names, parts, strict=True)
+    )
     return Table(heads=("engine", "processes", "PSS", "RSS"), rows=tuple(rows))
 
 
@@ -276,33 +270,22 @@ def _changed_table(report: Report) -> Table:
 
 
 def _changed_row(delta: ServiceDelta, row: ServiceRow | None) -> Row:
-    memory, image = (
-        (_now(now, convention), _difference(delta, now, before, convention))
-        for now, before, convention in (
-            (delta.memory_now, delta.memory_before, Convention.MEMORY),
-            (delta.image_now, delta.image_before, Convention.STORAGE),
-        )
-    )
-    outcome = row.outcome if row else "not measured"
-    state = "removed" if delta.change is Change.REMOVED else outcome
-    limit = row.limit if row else numbers.DASH
-    mark = row.state if row and row.state is not State.GO else None
-    return Row(name=delta.name, cells=(*memory, limit, *image, state), state=mark)
-
-
-def _now(value: int | Missing, convention: Convention) -> str:
-    return numbers.DASH if isinstance(value, Missing) else numbers.tenths(value, convention)
-
-
-def _difference(
-    delta: ServiceDelta, now: int | Missing, before: int | Missing, convention: Convention
-) -> str:
-    if delta.change is Change.NEW:
-        return "new" if isinstance(now, int) else numbers.DASH
-    now = 0 if delta.change is Change.REMOVED else now
-    if isinstance(now, Missing) or isinstance(before, Missing):
-        return numbers.DASH
-    return numbers.tenths_change(now, before, convention)
+    cells = []
+    for now, before, convention in (
+        (delta.memory_now, delta.memory_before, Convention.MEMORY),
+        (delta.image_now, delta.image_before, Convention.STORAGE),
+    ):
+        after = 0 if delta.change is Change.REMOVED else now
+        difference = numbers.DASH
+        if isinstance(after, int) and delta.change is Change.NEW:
+            difference = "new"
+        elif isinstance(after, int) and isinstance(before, int):
+            difference = numbers.tenths_change(after, before, convention)
+        cells += [numbers.tenths(now, convention), difference]
+    cells.insert(2, row.limit if row else numbers.DASH)
+    outcome = row.outcome if row else view.NOT_MEASURED
+    cells.append("removed" if delta.change is Change.REMOVED else outcome)
+    return Row(name=delta.name, cells=tuple(cells), state=row.mark if row else None)
 
 
 def values(report: Report) -> Mapping[str, object]:

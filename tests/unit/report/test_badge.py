@@ -17,7 +17,7 @@ from onegig.model.codec import to_json
 from onegig.model.measured import Missing, Unknown
 from onegig.model.state import State
 from onegig.report import BADGES
-from onegig.report.badge import COLORS, Badge, make_badge, to_endpoint, to_svg, unknown_badge
+from onegig.report.pictures import COLORS, Badge, make_badge, to_endpoint, to_svg, unknown_badge
 from scenarios import REPORTS, make_go
 
 LIMIT = 1024 * MIB

@@ -9,8 +9,8 @@ from factories import MIB
 from histories import entry, incomplete
 from onegig.model.state import State
 from onegig.model.verdict import Baseline
-from onegig.report import trend
 from onegig.report.numbers import DASH
+from onegig.report.pictures import render_trend
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINE = "var(--c1)"
@@ -29,7 +29,7 @@ FEW: History = (
 
 
 def drawn(*history: Baseline) -> ET.Element:
-    return ET.fromstring(trend.render(history))
+    return ET.fromstring(render_trend(history))
 
 
 def texts(root: ET.Element) -> list[str]:
@@ -150,5 +150,5 @@ def test_metric_from_elsewhere_is_harmless() -> None:
 
 def test_long_history_stays_small_and_is_the_same_each_time() -> None:
     history = tuple(entry(i, 500 + i % 90) if i % 9 else incomplete(i) for i in range(400))
-    assert trend.render(history) == trend.render(history)
-    assert len(trend.render(history)) < 100_000
+    assert render_trend(history) == render_trend(history)
+    assert len(render_trend(history)) < 100_000
