@@ -61,7 +61,7 @@ def badge_of(report: Report) -> Badge:
 
 
 def make_badge(state: State, total_bytes: int | Missing, limit_bytes: int) -> Badge:
-    """Return the badge of a verdict. Any state but GO is said in words, too, not only by its colour."""
+    """Return the badge of a verdict; any state but GO is in its text, too, not only its colour."""
     if state is State.INCOMPLETE:
         return Badge(message=UNKNOWN, color="lightgrey")
     word = "" if state is State.GO else f" · {state.value}"

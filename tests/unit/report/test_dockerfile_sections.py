@@ -71,18 +71,6 @@ def test_errors_come_first_then_warnings_then_hints_each_with_its_place() -> Non
     assert rows(text)[3][2] == "no USER: it runs as root; `USER 65532:65532` needs no account"
 
 
-def test_the_page_has_the_same_in_the_same_order() -> None:
-    title, *items = listed(html.render(remarked(*make_remarked())))
-    assert title == "Dockerfiles: 6 remarks in 2 files"
-    table = rows(comment.render(remarked(*make_remarked())))
-    assert len(items) == len(table)
-    for item, (place, rule, _) in zip(items, table, strict=True):
-        identity, level = rule.replace("`", "").split(" ")
-        assert item.split()[0] == level
-        assert place.strip("`") in item
-        assert identity in item
-
-
 @pytest.mark.parametrize("render", [comment.render, html.render])
 def test_what_is_new_is_marked_and_comes_first_of_its_level(
     render: Callable[[Report], str],

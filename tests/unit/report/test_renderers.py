@@ -73,33 +73,9 @@ def test_document_is_clean_text(name: str, scenario: str) -> None:
     assert "None" not in document
 
 
-@pytest.mark.parametrize("name", ["terminal", "markdown"])
-def test_verdict_comes_first(name: str, scenario: str, report: Report) -> None:
-    lines = render(name, REPORTS[scenario]).splitlines()
-    assert report.verdict.state.value in lines[0]
-
-
 @pytest.mark.parametrize("name", RENDERERS)
 def test_reproduce_command_is_there(name: str, scenario: str, report: Report) -> None:
     assert report.reproduce in render(name, REPORTS[scenario])
-
-
-@pytest.mark.parametrize("name", SUFFIXES)
-def test_every_failure_has_its_cause_and_place(name: str) -> None:
-    document = render(name, REPORTS["no-go"])
-    assert "aggressor ran out of memory and was killed twice" in re.sub(r"\s+", " ", document)
-    assert "budgets.yml:13" in document
-
-
-@pytest.mark.parametrize("name", SUFFIXES)
-def test_missing_memory_is_told_with_its_reason(name: str) -> None:
-    document = render(name, REPORTS["incomplete"])
-    assert "mount of /sys/fs/cgroup was refused" in re.sub(r"\s+", " ", document)
-
-
-@pytest.mark.parametrize("name", SUFFIXES)
-def test_last_words_of_a_failed_service_are_shown(name: str) -> None:
-    assert "refused the connection" in render(name, REPORTS["never-healthy"])
 
 
 def test_json_reads_back_equal(report: Report) -> None:
