@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 _SEPARATORS = re.compile(r"&&|\|\||[;|\n]|(?<!\S)(?:then|do|else|if|\{|\()(?!\S)")
 _COMPOUND = re.compile(r"(?:if|for|while|until|case|\{|\()(?:\s|$)|[^'\"]*\|\|")
+_TOKENS = re.compile(r"""\\.?|"(?:\\.?|[^"\\])*(?:"|\Z)|'(?:\\.?|[^'\\])*(?:'|\Z)|&&|.""", re.DOTALL)
 _PREFIX = re.compile(r"(?:[A-Za-z_]\w*=\S*|set|exec|sudo|env|time|command|!)")
 _SYSTEM = {"apt-get": "dpkg", "apt": "dpkg", "aptitude": "dpkg", "apk": "apk"}
 _WITH_VALUE = {  # options that another word follows
@@ -78,26 +79,13 @@ def installed(script: str) -> tuple[Install, ...]:
 
 def split_commands(script: str) -> tuple[str, ...]:
     """Split a script into its commands as written; keep it whole where they depend on another."""
-    texts, text, quote = [], "", ""
-    position = 0
-    while position < len(script):
-        character = script[position]
-        if character == "\\":
-            text += script[position : position + 2]
-            position += 2
-            continue
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif script.startswith("&&", position) or character in ";\n":
-            texts.append(text)
-            text = ""
-            position += 2 if character == "&" else 1
-            continue
-        text += character
-        position += 1
-    stripped = [each.strip() for each in (*texts, text) if each.strip()]
+    texts = [""]
+    for token in _TOKENS.findall(script):
+        if token in ("&&", ";", "\n"):
+            texts.append("")
+        else:
+            texts[-1] += token
+    stripped = [text.strip() for text in texts if text.strip()]
     return (script.strip(),) if any(map(_COMPOUND.match, stripped)) else tuple(stripped)
 
 

@@ -5,6 +5,7 @@ chain starts from, with build arguments filled in. `scratch` is not a base: of a
 nothing the lowest layer is treated like any other.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -231,20 +232,7 @@ def _history_text(instruction: Instruction, stage: Stage) -> str:
 
 def _quoted_words(text: str) -> list[str]:
     """Words that spaces part, outside of quotes; quotes and escapes are taken away."""
-    words: list[str] = []
-    word, quote, begun = "", "", False
-    characters = iter(text)
-    for character in characters:
-        if character == "\\" and quote != "'":
-            word += next(characters, "")
-            begun = True
-        elif quote:
-            quote, word = ("", word) if character == quote else (quote, word + character)
-        elif character in "\"'":
-            quote, begun = character, True
-        elif character.isspace():
-            words += [word] if begun else []
-            word, begun = "", False
-        else:
-            word, begun = word + character, True
-    return [*words, word] if begun else words
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote that does not end
+        return text.split()
