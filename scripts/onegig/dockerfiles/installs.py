@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 _SEPARATORS = re.compile(r"&&|\|\||[;|\n]|(?<!\S)(?:then|do|else|if|\{|\()(?!\S)")
 _COMPOUND = re.compile(r"(?:if|for|while|until|case|\{|\()(?:\s|$)|[^'\"]*\|\|")
-_TOKENS = re.compile(r"""\\.?|"(?:\\.?|[^"\\])*(?:"|\Z)|'(?:\\.?|[^'\\])*(?:'|\Z)|&&|.""", re.DOTALL)
+_TOKENS = re.compile(
+    r"""\\.?|"(?:\\.?|[^"\\])*(?:"|\Z)|'(?:\\.?|[^'\\])*(?:'|\Z)|&&|.""", re.DOTALL
+)
 _PREFIX = re.compile(r"(?:[A-Za-z_]\w*=\S*|set|exec|sudo|env|time|command|!)")
 _SYSTEM = {"apt-get": "dpkg", "apt": "dpkg", "aptitude": "dpkg", "apk": "apk"}
 _WITH_VALUE = {  # options that another word follows
