@@ -10,7 +10,8 @@ Where it finds a Java archive and has no Java database it ends, too: it then is 
 look at such archives, and the scan says so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from onegig.images.trivy import Scanner, reason_of
 from onegig.images.trivy_report import MOST_REPORT_BYTES, TARGET, Report, parse
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
-from onegig.process import CommandError, Completed, run
+from onegig.process import CommandError, run
 
 FOUND = 10  # trivy's exit code where it found something
 TIMEOUT_SECONDS = 300.0
@@ -29,6 +30,12 @@ JAVA_ARCHIVES = ("**/*.[jJ][aA][rR]", "**/*.[eEpPwW][aA][rR]")  # by name, as tr
 LayOut = Callable[[Path], None]
 _GO = {"GOGC": "400", "GOMEMLIMIT": "256MiB"}  # a third less work for Go's garbage collector
 _NEEDS_JAVA = "initialize the Java DB"  # trivy's words when it ends for want of it
+_OPTIONS = (
+    f"--input={TARGET} --format=json --output=report.json --list-all-pkgs --exit-code={FOUND} "
+    f"--image-config-scanners={','.join(SCANNERS)} --cache-backend=fs --module-dir=modules "
+    "--offline-scan --skip-db-update --skip-java-db-update --skip-check-update "
+    "--skip-version-check --disable-telemetry --no-progress --quiet"
+).split()
 
 
 def scan(
@@ -52,13 +59,8 @@ def scan(
         except OSError as error:
             return Unknown(reason=f"the image could not be laid out for trivy: {error}")
         image = _Image(scanner, folder, cache or folder / "cache", timeout_seconds)
-        database = scanner.database
-        if not isinstance(database, Missing):
-            found = image.scan_all(database)
-            if isinstance(found, Scan):
-                return found
-            database = found
-        return image.scan(SCANNERS, database)
+        found = image.scan_all() if isinstance(scanner.database, str) else scanner.database
+        return image.scan(SCANNERS, found) if isinstance(found, Missing) else found
 
 
 def describe_scan(scan: Scan | Missing) -> str:
@@ -67,10 +69,8 @@ def describe_scan(scan: Scan | Missing) -> str:
         return f"not scanned: {scan.reason}"
     count = len(scan.findings)
     parts = [f"{count:,} finding{'' if count == 1 else 's'} of trivy"]
-    for subject, database in (
-        ("vulnerabilities", scan.database),
-        ("Java archives", scan.java_database),
-    ):
+    subjects = {"vulnerabilities": scan.database, "Java archives": scan.java_database}
+    for subject, database in subjects.items():
         if isinstance(database, Missing):
             parts.append(f"{subject} not scanned: {database.reason}")
     return "; ".join(parts)
@@ -92,21 +92,25 @@ class _JavaDatabaseError(Exception):
     """trivy ended at a Java archive, for want of a Java database that it can use."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Image:
     """One image's layout in a folder, and the trivy to look into it."""
 
-    def __init__(self, scanner: Scanner, folder: Path, cache: Path, timeout_seconds: float) -> None:
-        self._scanner = scanner
-        self._folder = folder
-        self._cache = cache
-        self._timeout_seconds = timeout_seconds
+    scanner: Scanner
+    folder: Path
+    cache: Path
+    timeout_seconds: float
 
-    def scan_all(self, database: str) -> Scan | Unknown:
+    def scan_all(self) -> Scan | Unknown:
         """Scan for everything, without Java archives where trivy can't tell what those are."""
+        database, java = self.scanner.database, self.scanner.java_database
+        self.cache.mkdir(exist_ok=True)  # has no checks that somebody fetched: only built-in ones
+        for name in ("db",) if isinstance(java, Missing) else ("db", "java-db"):
+            if not (self.cache / name).is_symlink():
+                (self.cache / name).symlink_to(self.scanner.folder / name)
         try:
             return self.scan(VULNERABILITIES, database)
         except _JavaDatabaseError as error:
-            java = self._scanner.java_database
             java = java if isinstance(java, Missing) else Unknown(reason=str(error))
             return self.scan(VULNERABILITIES, database, java, JAVA_ARCHIVES)
 
@@ -123,58 +127,35 @@ class _Image:
             return found
         has_java = found.has_java and "vuln" in scanners
         return Scan(
-            trivy_version=self._scanner.version,
+            trivy_version=self.scanner.version,
             findings=found.findings,
             scanners=scanners,
             database=database,
-            java_database=java or (self._scanner.java_database if has_java else ""),
+            java_database=java or (self.scanner.java_database if has_java else ""),
             packages=found.packages,
         )
 
     def _look(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Report | Unknown:
-        report = self._folder / "report.json"
+        report, seconds = self.folder / "report.json", self.timeout_seconds
+        argv = [self.scanner.path, "image", *_OPTIONS, f"--cache-dir={self.cache}"]
+        argv += [f"--scanners={','.join(scanners)}", f"--timeout={ceil(seconds)}s"]
+        argv += [f"--skip-files={pattern}" for pattern in skipped]
+        report.unlink(missing_ok=True)
+        code = 0
         try:
-            report.unlink(missing_ok=True)
-            ended = self._run(scanners, skipped)
+            run(argv, cwd=self.folder, env=_GO, timeout_seconds=seconds)
+        except CommandError as error:
+            code = error.code
+            if _NEEDS_JAVA in error.detail and not skipped:
+                raise _JavaDatabaseError(reason_of(error)) from error
+            if code != FOUND:
+                return Unknown(reason=reason_of(error))
+        try:
             if report.stat().st_size > MOST_REPORT_BYTES:
                 return Unknown(reason=f"trivy's report has more than {MOST_REPORT_BYTES:,} bytes")
             found = parse(report.read_bytes())
-        except CommandError as error:
-            if _NEEDS_JAVA in error.detail and not skipped:
-                raise _JavaDatabaseError(reason_of(error)) from error
-            return Unknown(reason=reason_of(error))
         except OSError as error:
             return Unknown(reason=f"trivy left no report: {error.strerror}")
-        if isinstance(found, Report) and bool(found.findings) is not (ended.code == FOUND):
-            return Unknown(reason=f"trivy ended with {ended.code}, which its report contradicts")
+        if isinstance(found, Report) and bool(found.findings) is not (code == FOUND):
+            return Unknown(reason=f"trivy ended with {code}, which its report contradicts")
         return found
-
-    def _run(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Completed:
-        if "vuln" in scanners:
-            self._link_databases()
-        arguments = _arguments(scanners, self._cache, self._timeout_seconds)
-        argv = [self._scanner.path, *arguments, *(f"--skip-files={p}" for p in skipped)]
-        seconds = self._timeout_seconds
-        ended = run(argv, cwd=self._folder, env=_GO, timeout_seconds=seconds, check=False)
-        if ended.code not in (0, FOUND):
-            raise CommandError(argv, ended.code, ended.stderr, f"failed with code {ended.code}")
-        return ended
-
-    def _link_databases(self) -> None:
-        """Put them into a cache without checks that somebody fetched: those built in are known."""
-        self._cache.mkdir(exist_ok=True)
-        has_java = not isinstance(self._scanner.java_database, Missing)
-        for name in ("db", "java-db") if has_java else ("db",):
-            if not (self._cache / name).is_symlink():
-                (self._cache / name).symlink_to(self._scanner.folder / name)
-
-
-def _arguments(scanners: tuple[str, ...], cache: Path, timeout_seconds: float) -> Iterator[str]:
-    yield from ("image", f"--input={TARGET}", "--format=json", "--output=report.json")
-    yield f"--scanners={','.join(scanners)}"
-    yield f"--image-config-scanners={','.join(SCANNERS)}"
-    yield from ("--list-all-pkgs", f"--exit-code={FOUND}", f"--timeout={ceil(timeout_seconds)}s")
-    yield from (f"--cache-dir={cache}", "--cache-backend=fs", "--module-dir=modules")
-    yield from ("--offline-scan", "--skip-db-update", "--skip-java-db-update")
-    yield from ("--skip-check-update", "--skip-version-check", "--disable-telemetry")
-    yield from ("--no-progress", "--quiet")

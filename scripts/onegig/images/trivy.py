@@ -15,8 +15,8 @@ from onegig.files import cache_folder, distrust
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.process import NOWHERE, CommandError, find_program, run
 
-DOWNLOAD_SECONDS = 300.0
-JAVA_DOWNLOAD_SECONDS = 900.0
+_DATABASE = "--download-db-only", 300.0  # option and time limit
+_JAVA_DATABASE = "--download-java-db-only", 900.0
 REFUSED = ("0.69.4", "0.69.5", "0.69.6")  # published by thieves (CVE-2026-33634)
 NOT_INSTALLED = Skipped(reason="trivy is not installed (`onegig install-trivy` does that)")
 NO_DATABASE = Skipped(reason="no database")
@@ -39,17 +39,8 @@ class Scanner:
     fetches: bool = False  # the Java database, once an image needs it
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Answer:
-    """What `trivy version` says; "" for a database that is not there."""
-
-    version: str
-    database: str
-    java_database: str
-
-
 def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missing:
-    """trivy from onegig's own environment, else from PATH; with `update` its newest database.
+    """Find trivy in onegig's own environment, else on PATH; `update` its database first.
 
     What was asked for and is not there is Unknown, what nobody asked for is Skipped: with `update`
     the scan is wanted. A database that can't be updated still serves.
@@ -61,33 +52,31 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     if reason := _distrust(folder):
         return Unknown(reason=f"its database may be somebody else's: {reason}")
     try:
-        failure = _download(path, folder) if update else ""
-        found = _ask(path, folder)
-        if update and found.java_database:
-            _download_java(path, folder)
-            found = _ask(path, folder)
+        failure = _fetch(path, folder, *_DATABASE) if update else ""
+        version, database, java = _ask(path, folder)
+        if update and java:
+            _fetch(path, folder, *_JAVA_DATABASE)
+            version, database, java = _ask(path, folder)
     except _UNREADABLE as error:
         return Unknown(reason=f"{path} does not say its version: {error}")
-    if found.version in REFUSED:
-        return Unknown(
-            reason=f"trivy {found.version} steals credentials: remove {path} and renew them"
-        )
+    if version in REFUSED:
+        return Unknown(reason=f"trivy {version} steals credentials: remove {path} and renew them")
     missing = Unknown(reason=f"{NO_DATABASE.reason}: {failure}") if update else NO_DATABASE
     return Scanner(
         path=path,
-        version=found.version,
+        version=version,
         folder=folder,
-        database=found.database or missing,
-        java_database=found.java_database or NO_JAVA_DATABASE,
-        fetches=update and not found.java_database,
+        database=database or missing,
+        java_database=java or NO_JAVA_DATABASE,
+        fetches=update and not java,
     )
 
 
 def fetch_java(scanner: Scanner) -> Scanner:
-    """The scanner with its Java database, or why it has none: it was wanted."""
-    failure = _download_java(scanner.path, scanner.folder)
+    """Return the scanner with its Java database, or with the reason why it has none."""
+    failure = _fetch(scanner.path, scanner.folder, *_JAVA_DATABASE)
     try:
-        made = _ask(scanner.path, scanner.folder).java_database
+        _, _, made = _ask(scanner.path, scanner.folder)
     except _UNREADABLE as error:
         made, failure = "", str(error)
     missing = Unknown(reason=f"{NO_JAVA_DATABASE.reason}: {failure}")
@@ -95,7 +84,7 @@ def fetch_java(scanner: Scanner) -> Scanner:
 
 
 def default_folder() -> Path:
-    """Where trivy keeps its databases when nobody says otherwise."""
+    """Return where trivy keeps its databases when nobody says otherwise."""
     chosen = os.environ.get("TRIVY_CACHE_DIR", "")
     if chosen:
         return Path(chosen)
@@ -111,20 +100,11 @@ def _distrust(folder: Path) -> str:
 
 
 def reason_of(error: CommandError) -> str:
-    """trivy's last words in one line, where it says what it stumbled over; none of the image's."""
+    """Return trivy's last words in one line, where it says what it stumbled over."""
     lines = [line.strip(" \t*") for line in _COLOURS.sub("", error.detail).splitlines()]
     said = next((_PREFIX.sub("", line) for line in reversed(lines) if line), "")
     how = f"trivy {error.message.partition(' ')[2]}"
     return f"{how}: {said}"[:_MOST_REASON] if said else how
-
-
-def _download(path: str, folder: Path) -> str:
-    """Fetch the newest database; why that failed, "" when it did not."""
-    return _fetch(path, folder, "--download-db-only", DOWNLOAD_SECONDS)
-
-
-def _download_java(path: str, folder: Path) -> str:
-    return _fetch(path, folder, "--download-java-db-only", JAVA_DOWNLOAD_SECONDS)
 
 
 def _fetch(path: str, folder: Path, option: str, timeout_seconds: float) -> str:
@@ -136,12 +116,12 @@ def _fetch(path: str, folder: Path, option: str, timeout_seconds: float) -> str:
     return ""
 
 
-def _ask(path: str, folder: Path) -> _Answer:
+def _ask(path: str, folder: Path) -> tuple[str, str, str]:
+    """Return trivy's version and when its databases were made, "" for one that is not there."""
     argv = [path, "version", "--format=json", f"--cache-dir={folder}"]
-    printed = run(argv, cwd=NOWHERE).stdout
-    document = json.loads(printed)
+    document = json.loads(run(argv, cwd=NOWHERE).stdout)
     databases = (document.get(name) or {} for name in ("VulnerabilityDB", "JavaDB"))
-    texts = (document["Version"], *(one.get("UpdatedAt", "") for one in databases))
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("no text")
-    return _Answer(version=texts[0], database=texts[1], java_database=texts[2])
+    version, *dates = document["Version"], *(one.get("UpdatedAt", "") for one in databases)
+    if not all(isinstance(text, str) for text in (version, *dates)):
+        raise TypeError("not a text")
+    return version, dates[0], dates[1]

@@ -30,14 +30,17 @@ class Report:
 
 
 def parse(report: bytes) -> Report | Unknown:
-    """What the report says. Keys we do not know are fine; one that is missing or odd is not."""
+    """Read a report. Keys we do not know are fine; one that is missing or odd is not."""
     try:
         document = _document(report)
         results, system = _objects(document, "Results"), _system(document)
         findings = {one for result in results for one in _findings(result, system)}
         packages = {one for result in results for one in _packages(result, system)}
+    except json.JSONDecodeError:
+        return Unknown(reason="trivy wrote a report that cannot be read: it is not JSON")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return Unknown(reason=f"trivy wrote a report that cannot be read: {_short(error)}")
+        fault = f"{type(error).__name__}: {error}"[:MOST_TITLE]
+        return Unknown(reason=f"trivy wrote a report that cannot be read: {fault}")
     return Report(
         findings=tuple(sorted(findings, key=_order)),
         packages=tuple(sorted(packages)),
@@ -66,7 +69,7 @@ def _document(report: bytes) -> _Object:
 
 
 def _system(document: _Object) -> str:
-    """The image's OS; "" where trivy knows none."""
+    """Return the image's OS; "" where trivy knows none."""
     found = _object(_object(document, "Metadata"), "OS")
     return release_of(_text(found, "Family", ""), _text(found, "Name", ""))
 
@@ -75,7 +78,15 @@ def _findings(result: _Object, system: str) -> Iterator[Finding]:
     place = _text(result, "Target")
     place = IMAGE_CONFIG if place == TARGET else place
     for one in _objects(result, "Vulnerabilities"):
-        yield _vulnerability(one, _owner(result, system))
+        yield _finding(
+            FindingKind.VULNERABILITY,
+            one,
+            "VulnerabilityID",
+            _text(one, "PkgName"),
+            installed=_text(one, "InstalledVersion"),
+            fixed=_text(one, "FixedVersion", ""),
+            system=_owner(result, system),
+        )
     for one in _objects(result, "Secrets"):
         yield _finding(FindingKind.SECRET, one, "RuleID", place)
     for one in _objects(result, "Misconfigurations"):
@@ -83,33 +94,23 @@ def _findings(result: _Object, system: str) -> Iterator[Finding]:
             yield _finding(FindingKind.MISCONFIGURATION, one, "ID", place)
 
 
-def _owner(result: _Object, system: str) -> str:
-    """The OS whose packages a result is about, "" for what pip, npm and others have installed."""
-    return system if _text(result, "Class", "") == OS_PACKAGES else ""
-
-
-def _vulnerability(one: _Object, system: str) -> Finding:
-    return Finding(
-        kind=FindingKind.VULNERABILITY,
-        id=_text(one, "VulnerabilityID"),
-        severity=Severity(_text(one, "Severity")),
-        target=_text(one, "PkgName"),
-        installed=_text(one, "InstalledVersion"),
-        fixed=_text(one, "FixedVersion", ""),
-        title=_text(one, "Title", "")[:MOST_TITLE],
-        system=system,
-    )
-
-
-def _finding(kind: FindingKind, one: _Object, identity: str, place: str) -> Finding:
-    """Titles are the rules' own: they quote nothing of the image."""
+def _finding(
+    kind: FindingKind, one: _Object, identity: str, target: str, **details: Any
+) -> Finding:
+    """Return a finding whose title is the rule's own: it quotes nothing of the image."""
     return Finding(
         kind=kind,
         id=_text(one, identity),
         severity=Severity(_text(one, "Severity")),
-        target=place,
+        target=target,
         title=_text(one, "Title", "")[:MOST_TITLE],
+        **details,
     )
+
+
+def _owner(result: _Object, system: str) -> str:
+    """Return the OS whose packages a result is about, "" for those of pip, npm and others."""
+    return system if _text(result, "Class", "") == OS_PACKAGES else ""
 
 
 def _packages(result: _Object, system: str) -> Iterator[str]:
@@ -128,17 +129,17 @@ def _version(package: _Object) -> str:
 
 
 def _objects(parent: _Object, key: str) -> Sequence[_Object]:
-    """A list of objects, which trivy leaves out or writes as null where it is empty."""
+    """Return a list of objects, which trivy leaves out or writes as null where it is empty."""
     found = parent.get(key) or ()
     if not isinstance(found, (list, tuple)) or not all(isinstance(one, dict) for one in found):
-        raise TypeError(f"{key} is no list of objects")
+        raise TypeError(f"{key} is not a list of objects")
     return found
 
 
 def _object(parent: _Object, key: str) -> _Object:
     found = parent.get(key) or {}
     if not isinstance(found, dict):
-        raise TypeError(f"{key} is no object")
+        raise TypeError(f"{key} is not an object")
     return found
 
 
@@ -151,10 +152,3 @@ def _text(parent: _Object, key: str, default: str | None = None) -> str:
 
 def _order(one: Finding) -> tuple[int, str, str, str, str]:
     return -one.severity.rank, one.kind, one.id, one.target, one.installed
-
-
-def _short(error: Exception) -> str:
-    """What is wrong, without a piece of the report."""
-    if isinstance(error, json.JSONDecodeError):
-        return "it is no JSON"
-    return f"{type(error).__name__}: {error}"[:MOST_TITLE]

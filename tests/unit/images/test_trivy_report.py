@@ -190,7 +190,7 @@ def test_a_report_without_results_has_found_nothing(results: Any) -> None:
         (report(SchemaVersion=3), "its schema is not 2"),
         (report({"a": 1}), "Results is no list"),
         (report(["a"]), "Results is no list"),
-        (report(Metadata=["a"]), "Metadata is no object"),
+        (report(Metadata=["a"]), "Metadata is not an object"),
         (report(Metadata={"OS": {"Family": 7}}), "Family is int"),
         (report([{"Class": "secret"}]), "Target"),
         (changed(0, "Vulnerabilities", VulnerabilityID=None), "VulnerabilityID"),
