@@ -28,11 +28,10 @@ from onegig.text import plain
 MOST_ITEMS = 10_000  # packages and findings of a stack, those that images share counted once
 MOST_REMARKS = 2_000  # of a stack
 
-# The reference stack's total came to between 494 and 506 MB in runs on a quiet machine, 2.4 %
-# apart, and to between 493 and 520 MB in eight windows on a busy one, although its services stood
-# still: health checks start processes in the engine of 10 MB each, and as many as happen to overlap
-# are in the peak. The floor is for the quiet machine: a change shown that is none costs less than a
-# service of 20 MB that is hidden.
+# The reference stack's total came to 494 to 506 MB in runs on a quiet machine, 2.4 % apart, and to
+# 493 to 520 MB on a busy one: health checks start processes in the engine of 10 MB each, and some
+# overlap at the peak. The floor is for the quiet machine: a false change costs less than a hidden
+# service of 20 MB.
 MEMORY_SHARE = 0.03  # of the larger value: a little more than those 2.4 %
 MEMORY_LEAST = 1024**2  # a small service moves by some hundred pages without any cause
 MEMORY_MOST = 32 * 1024**2  # what happens to overlap does not grow with the stack
@@ -113,9 +112,20 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
     scanned = {name: scan for name, scan in scans.items() if isinstance(scan, Scan)}
     if not scanned:
         return Skipped(reason="no image was scanned")
-    known = {name: scan for name, scan in scanned.items() if _is_complete(scan)}
-    packages = _users({name: map(plain, _packages(scan)) for name, scan in known.items()})
-    findings = _users({name: _lasting_findings(scan) for name, scan in known.items()})
+    known, packages_of, findings_of = [], {}, {}
+    for name, scan in scanned.items():
+        if isinstance(scan.packages, Missing) or any(
+            one.kind is not FindingKind.VULNERABILITY for one in scan.nameless
+        ):
+            continue  # a later run would ask for more than is known
+        known.append(name)
+        packages_of[name] = [plain(text) for text in scan.packages]
+        findings_of[name] = [  # of vulnerabilities a later database knows more
+            describe_finding(one)
+            for one in scan.findings
+            if one.id and one.kind is not FindingKind.VULNERABILITY
+        ]
+    packages, findings = _users(packages_of), _users(findings_of)
     if not known or len(packages) + len(findings) > MOST_ITEMS:
         return Unknown(reason=f"there are more than {MOST_ITEMS:,} packages and findings")
     alone = [(name,) for name in known]
@@ -127,22 +137,6 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
         )
         for group in sorted({*packages.values(), *findings.values(), *alone})
     )
-
-
-def _is_complete(scan: Scan) -> bool:
-    """Return whether all is known that a later run would ask for."""
-    left_out = {one.kind for one in scan.nameless}
-    return not isinstance(scan.packages, Missing) and left_out <= {FindingKind.VULNERABILITY}
-
-
-def _packages(scan: Scan) -> Sequence[str]:
-    return () if isinstance(scan.packages, Missing) else scan.packages
-
-
-def _lasting_findings(scan: Scan) -> Iterable[str]:
-    """Return all but vulnerabilities, of which a later database knows more."""
-    lasting = (one for one in scan.findings if one.id and one.kind is not FindingKind.VULNERABILITY)
-    return map(describe_finding, lasting)
 
 
 def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

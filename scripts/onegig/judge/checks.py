@@ -139,11 +139,11 @@ def shorten(text: str, length: int) -> str:
 
 def describe_terms(waiver: Waiver, today: date) -> str:
     """Return such as "until 2026-12-31 by @ops: the fix is on its way"."""
-    left, owner = describe_days_left(waiver, today), plain(waiver.owner)
-    return f"until {waiver.expires}{left} by {owner}: {plain(waiver.reason)}"
+    until = f"until {waiver.expires}{days_left(waiver, today)}"
+    return f"{until} by {plain(waiver.owner)}: {plain(waiver.reason)}"
 
 
-def describe_days_left(waiver: Waiver, today: date) -> str:
+def days_left(waiver: Waiver, today: date) -> str:
     """Return how long a waiver still holds, where that is not long."""
     days = (waiver.expires - today).days
     if days > SOON_DAYS:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntEnum
+from typing import NamedTuple
 
 from onegig.judge.checks import Case, describe_terms, subject_of
 from onegig.model.budgets import Budgets, ScanBudget, Waiver
@@ -19,7 +20,7 @@ from onegig.model.images import Image
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
-from onegig.model.verdict import Baseline, Check, Contents, make_check
+from onegig.model.verdict import Baseline, Check, make_check
 from onegig.text import format_list, plain
 
 SHOWN = 2  # findings in a message
@@ -80,7 +81,7 @@ def rules_of(budgets: Budgets) -> Iterator[ScanRule]:
             yield ScanRule(kind=kind, name=name, limit=limit, budget=scan, where=where)
 
 
-class Known:
+class Known(NamedTuple):
     """What one service's image contained in the baseline.
 
     trivy's database grows. Both sides of a pull request are judged by one database nevertheless: a
@@ -88,16 +89,14 @@ class Known:
     has its own fixes), and the baseline has the packages.
     """
 
-    def __init__(self, contents: Iterable[Contents]) -> None:
-        parts = tuple(contents)
-        self._packages = {name for part in parts for name in part.packages}
-        self._findings = {name for part in parts for name in part.findings}
+    packages: frozenset[str]
+    findings: frozenset[str]
 
     def has(self, finding: Finding) -> bool:
         """Return whether the baseline's image has it; only the package of what was left out."""
         if finding.kind is FindingKind.VULNERABILITY:
-            return plain(finding.package) in self._packages
-        return bool(finding.id) and describe_finding(finding) in self._findings
+            return plain(finding.package) in self.packages
+        return bool(finding.id) and describe_finding(finding) in self.findings
 
 
 def known_of(image: Image, baseline: Baseline | None) -> Known | None:
@@ -105,7 +104,9 @@ def known_of(image: Image, baseline: Baseline | None) -> Known | None:
     if baseline is None or isinstance(baseline.contents, Missing):
         return None
     parts = [part for part in baseline.contents if set(image.services) & set(part.services)]
-    return Known(parts) if parts else None
+    packages = (name for part in parts for name in part.packages)
+    findings = (name for part in parts for name in part.findings)
+    return Known(frozenset(packages), frozenset(findings)) if parts else None
 
 
 def describe_finding(finding: Finding) -> str:
@@ -186,7 +187,7 @@ def check_scan(case: Case) -> Iterator[Check]:
     """Yield a check of each image for each kind that has a limit."""
     for image in () if isinstance(case.images, Missing) else case.images.images:
         for rule in rules_of(case.budgets):
-            missing = _missing(image.scan, rule.kind)
+            missing, _ = _missing(image.scan, rule.kind)
             if isinstance(missing, Unknown):
                 failed = f"the image of {subject_of(image)} could not be scanned for {rule.name}"
                 message = f"{failed}: {plain(missing.reason)}"
@@ -213,27 +214,21 @@ def scan_notes(case: Case) -> Iterator[str]:
     """Yield what was not scanned though a limit is written, once for the stack."""
     images = () if isinstance(case.images, Missing) else case.images.images
     for rule in rules_of(case.budgets):
-        missing = [_missing(image.scan, rule.kind) for image in images]
-        java = [_missing_java(image.scan, rule.kind) for image in images]
-        for what, gaps in ((rule.name, missing), (f"{rule.name} of {JAVA}", java)):
-            left_out = dict.fromkeys(gap.reason for gap in gaps if isinstance(gap, Skipped))
-            for reason in left_out if not rule.is_default else ():
+        both = [_missing(image.scan, rule.kind) for image in images if not rule.is_default]
+        for index, what in enumerate((rule.name, f"{rule.name} of {JAVA}")):
+            gaps = (pair[index] for pair in both)
+            for reason in dict.fromkeys(gap.reason for gap in gaps if isinstance(gap, Skipped)):
                 yield f"images were not scanned for {what}: {plain(reason)} ({rule.where})"
 
 
-def _missing(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
-    """Return why findings of that kind were not looked for; None where they were."""
+def _missing(scan: Scan | Missing, kind: FindingKind) -> tuple[Missing | None, Missing | None]:
+    """Return why findings of that kind were not looked for, and why not in Java archives."""
     if isinstance(scan, Missing):
-        return scan
-    if kind is FindingKind.VULNERABILITY and isinstance(scan.database, Missing):
-        return scan.database
-    return None
-
-
-def _missing_java(scan: Scan | Missing, kind: FindingKind) -> Missing | None:
-    if isinstance(scan, Missing) or kind is not FindingKind.VULNERABILITY:
-        return None
-    return scan.java_database if isinstance(scan.java_database, Missing) else None
+        return scan, None
+    if kind is not FindingKind.VULNERABILITY:
+        return None, None
+    database, java = scan.database, scan.java_database
+    return None if isinstance(database, str) else database, None if isinstance(java, str) else java
 
 
 def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date) -> Check:
@@ -241,7 +236,7 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
     parts = [f"the image of {subject_of(image)} has {_describe(rule, found)}", *remarks]
     if rule.kind is FindingKind.VULNERABILITY:
         parts.append(f"database of {_age(str(scan.database), today)}")
-    java = _missing_java(scan, rule.kind)
+    _, java = _missing(scan, rule.kind)
     if java:
         parts.append(f"{JAVA} not scanned: {plain(java.reason)}")
     if isinstance(java, Unknown) and state is not State.NO_GO:

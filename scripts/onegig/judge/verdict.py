@@ -13,15 +13,7 @@ from datetime import date
 from typing import NamedTuple
 
 from onegig.judge.baseline import missing_section
-from onegig.judge.checks import (
-    SOON_DAYS,
-    Case,
-    compare,
-    describe_days_left,
-    describe_terms,
-    gap,
-    shorten,
-)
+from onegig.judge.checks import SOON_DAYS, Case, compare, days_left, describe_terms, gap, shorten
 from onegig.judge.compare import GROWTH_IDS, check_growth, growth_notes
 from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
@@ -88,9 +80,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
-    `tier` is the machine that `choose_tier` gives. `today` (UTC) decides which waivers are still in
-    force. `main` is what a pull request goes on top of: growth is judged against it, and findings
-    block only where it does not have them.
+    The arguments are those of `Case`. Growth is judged against `main`, and findings block only
+    where it does not have them.
     """
     case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
     unwaived = tuple(check for section in SECTIONS.values() for check in section.checks(case))
@@ -148,19 +139,18 @@ def _headline(state: State, checks: tuple[Check, ...]) -> str:
 
 def _causes(state: State, checks: tuple[Check, ...]) -> list[str]:
     """Return the causes of the verdict, each once, the most important first."""
-    order = {id_: place for place, id_ in enumerate(CHECK_KINDS)}
-    causes = [check for check in checks if check.state is state and state.noun]
-    causes.sort(key=lambda check: (order.get(check.id, len(order)), _room(check)))
-    return list(dict.fromkeys(map(_short, causes)))
+
+    def place(check: Check) -> tuple[int, float]:
+        room = check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
+        return order.index(check.id), room
+
+    order = list(CHECK_KINDS)
+    causes = (check for check in checks if check.state is state and state.noun)
+    return list(dict.fromkeys(map(_short, sorted(causes, key=place))))
 
 
 def _short(check: Check) -> str:
     return shorten(_LAYERS.sub("", check.message, count=1), CAUSE_LENGTH)
-
-
-def _room(check: Check) -> float:
-    """Return what is left as a share of the limit: the worst of a kind comes first."""
-    return check.headroom / check.limit if check.headroom is not None and check.limit else 0.0
 
 
 def _apply_waivers(check: Check, waivers: Sequence[Waiver], today: date) -> Check:
@@ -185,7 +175,11 @@ def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: dat
     """
     for waiver in waivers:
         about = [check for check in checks if _is_about(waiver, check)]
-        covered = [check for check in about if waiver.id is None or _has(check, waiver.id)]
+        covered = [
+            check
+            for check in about
+            if waiver.id is None or any(f.startswith(f"{waiver.id} in ") for f in check.findings)
+        ]
         if waiver.check in GROWTH_IDS and not covered:
             continue
         unscanned = waiver.id and all(isinstance(check.value, Missing) for check in about)
@@ -196,12 +190,8 @@ def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: dat
             if not missing_section(waiver.check, checks) and not unscanned:
                 yield f"{name} is unused: nothing it covers fails"
         elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
-            yield f"{name} ends on {waiver.expires}{describe_days_left(waiver, today)}"
+            yield f"{name} ends on {waiver.expires}{days_left(waiver, today)}"
 
 
 def _is_about(waiver: Waiver, check: Check) -> bool:
     return waiver.check == check.id and waiver.subject in (None, check.subject)
-
-
-def _has(check: Check, id_: str) -> bool:
-    return any(finding.startswith(f"{id_} in ") for finding in check.findings)
