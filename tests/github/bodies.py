@@ -1,6 +1,5 @@
 """Whole answers: GitHub's own examples with the state's values laid over them."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Sequence
@@ -190,26 +189,6 @@ class Bodies:
                 "head_sha": run.head_sha,
             },
         }
-
-    def file(self, path: str, text: str, *, listed: bool = False) -> dict[str, Any]:
-        """A file of the tree; `listed`: as one of a folder."""
-        data = text.encode()
-        name = "response-if-content-is-a-file"
-        content = base64.encodebytes(data).decode() if len(data) <= LONG_FILE else ""
-        body = {
-            **self.example("get", "/contents/{path}", name=name),
-            "type": "file",
-            "name": path.rpartition("/")[2],
-            "path": path,
-            "size": len(data),
-            "sha": blob_sha(data),
-            "encoding": "base64" if content else "none",
-            "content": content,
-            "url": f"{self._url}/contents/{path}",
-        }
-        if listed:
-            del body["encoding"], body["content"]
-        return body
 
     def compare(self, base: Commit, head: Commit, commits: Sequence[Commit]) -> dict[str, Any]:
         """Two commits beside each other; `commits` are those only the head has, oldest first."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from github.routes import DOCS, NOT_FOUND, Call, Reply, error, route
+from github.routes import NOT_FOUND, Call, Reply, error, route
 from github.state import Artifact, Commit
 
 RAW = "application/vnd.github.raw"
@@ -123,15 +123,10 @@ def get_content(call: Call) -> Reply:
     path = call.values["path"].strip("/")
     if not commit:
         return error(404, f"No commit found for the ref {ref}")
-    if path in commit.files:
-        text = commit.files[path]
-        if call.accept.startswith(RAW):
-            return Reply(raw=text.encode(), headers={"Content-Type": f"{RAW}; charset=utf-8"})
-        return Reply(body=call.bodies.file(path, text))
-    below = {name: text for name, text in commit.files.items() if name.startswith(f"{path}/")}
-    direct = {name: text for name, text in below.items() if "/" not in name[len(path) + 1 :]}
-    listed = [call.bodies.file(name, text, listed=True) for name, text in direct.items()]
-    return Reply(body=listed) if listed else NOT_FOUND
+    if path not in commit.files or not call.accept.startswith(RAW):
+        return NOT_FOUND
+    headers = {"Content-Type": f"{RAW}; charset=utf-8"}
+    return Reply(raw=commit.files[path].encode(), headers=headers)
 
 
 @route("get", "/branches/{branch}", needs="contents=read")
@@ -213,12 +208,6 @@ def list_artifacts(call: Call) -> Reply:
         one for one in call.state.artifacts.values() if one.run == number and name in ("", one.name)
     ]
     return _counted("artifacts", [call.bodies.artifact(one) for one in found])
-
-
-@route("get", "/actions/artifacts/{artifact_id}", needs="actions=read")
-def get_artifact(call: Call) -> Reply:
-    artifact = call.state.artifacts.get(call.number("artifact_id"))
-    return Reply(body=call.bodies.artifact(artifact)) if artifact else NOT_FOUND
 
 
 @route("get", "/actions/artifacts/{artifact_id}/{archive_format}", needs="actions=read")
@@ -305,26 +294,21 @@ def private_forks(call: Call) -> Reply:
     return Reply(body={**settings, **call.state.actions.private_forks})
 
 
-@route("get", "/git/ref/{ref}", needs="contents=read")
-def get_ref(call: Call) -> Reply:
-    name = call.values["ref"].removeprefix("heads/")
-    if name not in call.state.branches:
-        return NOT_FOUND
-    return Reply(body=ref_body(call, name))
-
-
 @route("get", "/git/matching-refs/{ref}", needs="contents=read")
 def matching_refs(call: Call) -> Reply:
+    example = call.bodies.example("get", "/git/matching-refs/{ref}")[0]
     start = call.values["ref"].removeprefix("heads/")
     names = sorted(name for name in call.state.branches if name.startswith(start))
-    return Reply(body=[ref_body(call, name) for name in names])
+    return Reply(
+        body=[
+            {**example, "ref": f"refs/heads/{name}", "object": _tip(call, name, example)}
+            for name in names
+        ]
+    )
 
 
-def ref_body(call: Call, name: str) -> dict[str, Any]:
-    """A branch as a git reference."""
-    body: dict[str, Any] = call.bodies.example("get", "/git/ref/{ref}")
-    body["object"] |= {"type": "commit", "sha": call.state.branches[name]}
-    return {**body, "ref": f"refs/heads/{name}"}
+def _tip(call: Call, name: str, example: dict[str, Any]) -> dict[str, Any]:
+    return {**example["object"], "type": "commit", "sha": call.state.branches[name]}
 
 
 def _counted(key: str, items: list[Any]) -> Reply:
@@ -332,11 +316,4 @@ def _counted(key: str, items: list[Any]) -> Reply:
 
 
 def _no_commit(ref: str) -> Reply:
-    return Reply(
-        status=422,
-        body={
-            "message": f"No commit found for SHA: {ref}",
-            "documentation_url": DOCS,
-            "status": "422",
-        },
-    )
+    return error(422, f"No commit found for SHA: {ref}")

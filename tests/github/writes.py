@@ -1,8 +1,5 @@
 """What the stand-in lets itself be told."""
 
-import base64
-
-from github.reads import ref_body
 from github.routes import NOT_FOUND, Call, Reply, error, route
 from github.state import Status
 
@@ -57,49 +54,6 @@ def create_status(call: Call) -> Reply:
     )
     call.state.statuses.append(status)
     return Reply(status=201, body=call.bodies.status(status))
-
-
-@route("put", "/contents/{path}", needs="contents=write")
-def put_content(call: Call) -> Reply:
-    """A commit on top of a branch, refused when the file is not what the sender saw."""
-    path, state = call.values["path"], call.state
-    branch = call.body.get("branch", state.default_branch)
-    if branch not in state.branches:
-        return error(404, f"Branch {branch} not found")
-    before = state.commits[state.branches[branch]].files.get(path)
-    sha = call.bodies.file(path, before)["sha"] if before is not None else None
-    if call.body.get("sha") != sha:
-        return error(409, f"{path} does not match {call.body.get('sha')}")
-    text = base64.b64decode(call.body["content"]).decode()
-    state.commit({path: text}, branch=branch, message=call.body["message"])
-    status, name = (200, "updating") if sha else (201, "creating")
-    example = call.bodies.example(
-        "put", "/contents/{path}", str(status), f"example-for-{name}-a-file"
-    )
-    return Reply(status=status, body={**example, "content": call.bodies.file(path, text)})
-
-
-@route("post", "/git/refs", needs="contents=write")
-def create_ref(call: Call) -> Reply:
-    name = call.body["ref"].removeprefix("refs/heads/")
-    if name in call.state.branches:
-        return error(422, "Reference already exists")
-    if call.body["sha"] not in call.state.commits:
-        return error(422, "Object does not exist")
-    call.state.branches[name] = call.body["sha"]
-    return Reply(status=201, body=ref_body(call, name))
-
-
-@route("patch", "/git/refs/{ref}", needs="contents=write")
-def update_ref(call: Call) -> Reply:
-    name, sha = call.values["ref"].removeprefix("heads/"), call.body["sha"]
-    if name not in call.state.branches:
-        return error(422, "Reference does not exist")
-    forward = call.state.branches[name] in call.state.ancestors(sha)
-    if not forward and not call.body.get("force"):
-        return error(422, "Update is not a fast forward")
-    call.state.branches[name] = sha
-    return Reply(body=ref_body(call, name))
 
 
 def _comment_problem(call: Call) -> Reply | None:

@@ -31,10 +31,9 @@ def test_gone(client: Client, stand_in: StandIn) -> None:
 
 
 def test_changed_by_another(client: Client, stand_in: StandIn) -> None:
-    stand_in.state.commit({"badge.json": "{}"}, branch="main")
-    body = {"message": "m", "content": "e30=", "sha": "0" * 40}
+    stand_in.fail("PATCH", status=409, body={"message": "Conflict"})
     with pytest.raises(GithubError, match="409") as caught:
-        client.send("PUT", "contents/badge.json", body)
+        client.send("PATCH", "issues/comments/1", {"body": "GO"})
     assert caught.value.status == 409
     assert "run again" in caught.value.advice
 
