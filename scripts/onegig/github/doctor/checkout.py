@@ -1,6 +1,6 @@
-"""A workflow file as far as the gate depends on it. It is read as data and never run.
+"""Read what `onegig doctor` needs of the checkout: workflows, their actions, and budgets.
 
-What `onegig doctor` reads of the checkout: workflows, the actions they bring, and budgets.
+Workflow files are read as data, as far as the gate depends on them, and never run.
 """
 
 import posixpath
@@ -58,7 +58,7 @@ class Job:
         """Return what its token may do: "none", "read" or "write"."""
         if self.permissions is None:
             return default
-        level = self.permissions.get(permission, self.permissions.get(ALL, "none"))
+        level = self.permissions.get(permission, self.permissions.get(ALL, ""))
         return level if level in LEVELS else "none"
 
     def steps_using(self, action: str) -> tuple[Step, ...]:
@@ -82,14 +82,9 @@ class Workflow:
         return _uses(step for job in self.jobs for step in job.steps)
 
     @property
-    def remote_actions(self) -> tuple[str, ...]:
-        """Return the actions of other repositories."""
-        return tuple(sorted(filter(is_remote, self.uses)))
-
-    @property
     def placeholders(self) -> tuple[str, ...]:
         """Return what it uses of onegig as the examples have it: nobody's, at no commit."""
-        return tuple(one for one in self.remote_actions if _PLACEHOLDER.fullmatch(one))
+        return tuple(one for one in sorted(self.uses) if _PLACEHOLDER.fullmatch(one))
 
     def job_running(self, command: str, fallback: str = "") -> Job | None:
         """Return the job that runs one of onegig's commands, or the one of that id."""
@@ -128,14 +123,27 @@ def texts(value: Any) -> tuple[str, ...]:
 def parse_workflow(path: str, text: bytes) -> Workflow:
     """Parse a workflow file. Raises ConfigError."""
     value = _document(path, text)
-    permissions = _permissions(value.get("permissions"))
-    jobs = _mapping(value.get("jobs")).items()
+    events = value.get("on")
+    triggers = _mapping(events) or dict.fromkeys(texts(events))
+    outer = value.get("permissions")
+    jobs = {str(name): _mapping(job) for name, job in _mapping(value.get("jobs")).items()}
     return Workflow(
         path=path,
         name=str(value.get("name") or path),
         run_name=str(value.get("run-name") or ""),
-        triggers=_triggers(value.get("on")),
-        jobs=tuple(_job(str(name), _mapping(job), permissions) for name, job in jobs),
+        triggers={str(name): _mapping(filters) for name, filters in triggers.items()},
+        jobs=tuple(
+            Job(
+                id=name,
+                name=str(job.get("name") or name),
+                permissions=_permissions(job.get("permissions", outer)),
+                needs=texts(job.get("needs")),
+                condition=str(job.get("if", "")),
+                has_matrix="matrix" in _mapping(job.get("strategy")),
+                steps=_steps(job),
+            )
+            for name, job in jobs.items()
+        ),
     )
 
 
@@ -149,22 +157,9 @@ def parse_action(path: str, text: bytes) -> tuple[str, ...]:
 
 def _document(path: str, text: bytes) -> Mapping[str, Any]:
     document = parse_document(path, text)
-    if document.problems:
-        problem = document.problems[0]
+    for problem in document.problems:
         raise ConfigError(f"{path}:{problem.line}: {problem.message}", advice="fix the file")
     return document.value
-
-
-def _job(name: str, job: Mapping[str, Any], outer: Permissions | None) -> Job:
-    return Job(
-        id=name,
-        name=str(job.get("name") or name),
-        permissions=_permissions(job["permissions"]) if "permissions" in job else outer,
-        needs=texts(job.get("needs")),
-        condition=str(job.get("if", "")),
-        has_matrix="matrix" in _mapping(job.get("strategy")),
-        steps=_steps(job),
-    )
 
 
 def _runs(step: Step, command: str) -> bool:
@@ -188,12 +183,6 @@ def _permissions(value: Any) -> Permissions | None:
     if isinstance(value, Mapping):
         return {str(name): str(level) for name, level in value.items()}
     return None
-
-
-def _triggers(value: Any) -> Mapping[str, Mapping[str, Any]]:
-    if isinstance(value, (str, list)):
-        return {name: {} for name in texts(value)}
-    return {str(name): _mapping(filters) for name, filters in _mapping(value).items()}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -243,7 +232,7 @@ class Checkout:
         found: dict[str, str] = {}
         for path in (self.gate, self.comment):
             if path in self.workflows:
-                found |= dict.fromkeys(self.workflows[path].remote_actions, "")
+                found |= dict.fromkeys(filter(is_remote, sorted(self.workflows[path].uses)), "")
                 for action in self.actions[path]:
                     for uses in filter(is_remote, action.inside):
                         found.setdefault(uses, action.folder)
