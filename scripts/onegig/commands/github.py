@@ -219,7 +219,7 @@ def _describe(done: Published, entry: Baseline | None, target: Target) -> str:
         return f"{where} is up to date"
     what = f"{entry.commit[:12]} {entry.state}" if entry else "no numbers yet"
     verb = "created" if done.created else "updated"
-    return f"{where} {verb}: {what}; badge: {done.kept.badge.message}"
+    return f"{where} {verb}: {what}; badge: {done.record.badge.message}"
 
 
 def _say(text: str) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from onegig.errors import ConfigError, GithubPermissionError, OnegigError, PublishError
 from onegig.github.client import Clock
-from onegig.github.history import READ, Kept, read_files, write_files
+from onegig.github.history import READ, Record, read_files, write_files
 from onegig.github.job import advice
 from onegig.model.verdict import Baseline
 from onegig.process import CommandError, Completed, run
@@ -177,7 +177,7 @@ class Published:
     commit: str
     created: bool  # whether the branch is new
     attempts: int
-    kept: Kept
+    record: Record
 
 
 def publish(
@@ -212,15 +212,15 @@ def _attempt(git: Plumbing, entry: Baseline | None, target: Target, attempt: int
     base = git.fetch()
     read = {path: git.read(base, path) for path in READ} if base else {}
     files = {path: text for path, text in read.items() if text is not None}
-    kept = read_files(files, target.branch) if base else Kept()
+    record = read_files(files, target.branch) if base else Record()
     if entry:
-        kept = kept.with_entry(entry)
-    files = write_files(kept, web_address(target.remote), target.branch)
+        record = record.with_entry(entry)
+    files = write_files(record, web_address(target.remote), target.branch)
     message = f"Numbers of {entry.commit}" if entry else "Before the first numbers"
     commit = git.commit(base, files, message)
     refusal = git.push(commit, base) if commit else ""
     if not refusal:
-        return Published(commit=commit, created=not base, attempts=attempt, kept=kept)
+        return Published(commit=commit, created=not base, attempts=attempt, record=record)
     if _RULES.search(refusal):
         raise PublishError(
             f"a rule of the repository forbids replacing {target.branch}",

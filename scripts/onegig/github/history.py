@@ -160,18 +160,18 @@ _README = Path(__file__).with_name("data_branch.md.j2")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class Record:
     """The numbers on the branch. `baseline` is the newest commit with complete ones."""
 
     history: tuple[Baseline, ...] = ()
     baseline: Baseline | None = None
 
-    def with_entry(self, entry: Baseline) -> "Kept":
+    def with_entry(self, entry: Baseline) -> "Record":
         """Add a commit at its place in time: a late one replaces nothing newer or complete."""
         history = add(self.history, entry)
         measured = {one.commit for one in history if one.is_complete}
         old = [self.baseline] if self.baseline and self.baseline.commit not in measured else []
-        return Kept(history=history, baseline=newest_complete([*history, *old]))
+        return Record(history=history, baseline=newest_complete([*history, *old]))
 
     @property
     def badge(self) -> Badge:
@@ -182,7 +182,7 @@ class Kept:
         return make_badge(last.state, last.total_bytes, last.limit_bytes)
 
 
-def read_files(files: Mapping[str, str], branch: str) -> Kept:
+def read_files(files: Mapping[str, str], branch: str) -> Record:
     """Return the numbers in the files of a branch (those of READ that it has).
 
     Raises PublishError when the branch is somebody else's or baseline.json cannot be read, and
@@ -194,22 +194,22 @@ def read_files(files: Mapping[str, str], branch: str) -> Kept:
             advice="choose another --branch; or, if it is one whose README.md was edited, "
             f"put this line back into it: {MARKER}",
         )
-    return Kept(
+    return Record(
         history=parse_history(files.get(HISTORY, "")),
         baseline=_baseline(files[BASELINE], branch) if BASELINE in files else None,
     )
 
 
-def write_files(kept: Kept, web: str, branch: str) -> dict[str, str]:
+def write_files(record: Record, web: str, branch: str) -> dict[str, str]:
     """Return every file by its name; `web` is the repository's address, "" if unknown."""
     files = {
         README: readme(web, branch),
-        HISTORY: write_history(kept.history),
-        "badge.svg": to_svg(kept.badge),
-        "badge.json": to_endpoint(kept.badge),
-        "trend.svg": render_trend(kept.history),
+        HISTORY: write_history(record.history),
+        "badge.svg": to_svg(record.badge),
+        "badge.json": to_endpoint(record.badge),
+        "trend.svg": render_trend(record.history),
     }
-    return files | ({BASELINE: to_json(kept.baseline)} if kept.baseline else {})
+    return files | ({BASELINE: to_json(record.baseline)} if record.baseline else {})
 
 
 def readme(web: str, branch: str) -> str:

@@ -1,6 +1,6 @@
 """A job of a workflow: its environment, the event's payload, and the permissions it lacks.
 
-Names that workflows, jobs and commands share.
+Beside them the names that workflows, jobs and commands share.
 """
 
 import json
@@ -15,6 +15,33 @@ from onegig.errors import ConfigError
 BRANCH = "refs/heads/"
 API_URL = "https://api.github.com"
 SERVER_URL = "https://github.com"
+STATUS = "onegig"  # the commit status that the verdict sets
+ARTIFACT = "onegig-numbers"  # what the gate hands to the comment's workflow
+DATA_BRANCH = "onegig-data"
+GATE_WORKFLOW = ".github/workflows/gate.yml"
+COMMENT_WORKFLOW = ".github/workflows/comment.yml"
+GRANTABLE = (  # what `permissions:` of a workflow may name and this program could need
+    *("actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
+    *("issues", "models", "packages", "pages", "pull-requests", "security-events", "statuses"),
+)
+_ALWAYS = "metadata"  # every token may read it
+_READ = ("GET", "HEAD")
+_NEEDS = (  # by path below the repository, for answers that do not name it
+    (r"actions/permissions\b", "administration"),
+    (r"branches/[^/]+/protection\b", "administration"),
+    (r"issues(/\d+|/comments/.*|/\d+/comments)?$", "pull-requests"),
+    (r"pulls\b", "pull-requests"),
+    (r"commits/[^/]+/(check-runs|check-suites)$", "checks"),
+    (r"(check-runs|check-suites)\b", "checks"),
+    (r"commits/[^/]+/status(es)?$", "statuses"),
+    (r"statuses/", "statuses"),
+    (r"actions/", "actions"),
+    (r"", "contents"),
+)
+READ_ONLY = (
+    "in a run for a fork's or Dependabot's pull request the token is read-only whatever the YAML "
+    "says: comment.yml, which runs on workflow_run, is the one to write"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +89,8 @@ def read_job(environment: Mapping[str, str]) -> Job:
             "GITHUB_REPOSITORY is not set",
             advice="leave --github out",
         )
+    summary, output = environment.get("GITHUB_STEP_SUMMARY"), environment.get("GITHUB_OUTPUT")
+    reference = environment.get("GITHUB_WORKFLOW_REF", "")  # "owner/name/PATH@refs/heads/main"
     return Job(
         event_name=name,
         event=_read_event(Path(path)),
@@ -69,10 +98,10 @@ def read_job(environment: Mapping[str, str]) -> Job:
         api_url=environment.get("GITHUB_API_URL") or API_URL,
         server_url=environment.get("GITHUB_SERVER_URL") or SERVER_URL,
         run_id=environment.get("GITHUB_RUN_ID", ""),
-        workflow=_workflow(environment.get("GITHUB_WORKFLOW_REF", ""), repository),
+        workflow=reference.partition("@")[0].removeprefix(f"{repository}/"),
         token=environment.get("GITHUB_TOKEN", ""),
-        summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
-        output=_path(environment.get("GITHUB_OUTPUT")),
+        summary=Path(summary) if summary else None,
+        output=Path(output) if output else None,
     )
 
 
@@ -89,39 +118,6 @@ def _read_event(path: Path) -> Mapping[str, Any]:
     return event
 
 
-def _workflow(ref: str, repository: str) -> str:
-    """Return the path in "owner/name/.github/workflows/x.yml@refs/heads/main"."""
-    return ref.partition("@")[0].removeprefix(f"{repository}/")
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
-
-
-GRANTABLE = (  # what `permissions:` of a workflow may name and this program could need
-    *("actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
-    *("issues", "models", "packages", "pages", "pull-requests", "security-events", "statuses"),
-)
-_ALWAYS = "metadata"  # every token may read it
-_READ = ("GET", "HEAD")
-_NEEDS = (  # by path below the repository, for answers that do not name it
-    (r"actions/permissions\b", "administration"),
-    (r"branches/[^/]+/protection\b", "administration"),
-    (r"issues(/\d+|/comments/.*|/\d+/comments)?$", "pull-requests"),
-    (r"pulls\b", "pull-requests"),
-    (r"commits/[^/]+/(check-runs|check-suites)$", "checks"),
-    (r"(check-runs|check-suites)\b", "checks"),
-    (r"commits/[^/]+/status(es)?$", "statuses"),
-    (r"statuses/", "statuses"),
-    (r"actions/", "actions"),
-    (r"", "contents"),
-)
-READ_ONLY = (
-    "in a run for a fork's or Dependabot's pull request the token is read-only whatever the YAML "
-    "says: comment.yml, which runs on workflow_run, is the one to write"
-)
-
-
 def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]:
     """Return the permissions a request lacks, such as {"pull-requests": "write"}.
 
@@ -129,8 +125,7 @@ def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]
     (either) or "contents=write,workflows=write" (both); where it is empty, `method` and `path` (as
     in `Client`) tell.
     """
-    choices = [_parse(choice) for choice in accepted.split(";")]
-    choices = [choice for choice in choices if choice]
+    choices = list(filter(None, map(_parse, accepted.split(";"))))
     if not choices:
         need = next(name for pattern, name in _NEEDS if re.match(pattern, path))
         return {need: "read" if method in _READ else "write"}
@@ -159,10 +154,3 @@ def advice(accepted: str, method: str, path: str) -> str:
 def _parse(choice: str) -> dict[str, str]:
     pairs = re.findall(r"([a-z_]+)\s*=\s*(read|write|admin)\b", choice)
     return {name.replace("_", "-"): level for name, level in pairs if name != _ALWAYS}
-
-
-STATUS = "onegig"  # the commit status that the verdict sets
-ARTIFACT = "onegig-numbers"  # what the gate hands to the comment's workflow
-DATA_BRANCH = "onegig-data"
-GATE_WORKFLOW = ".github/workflows/gate.yml"
-COMMENT_WORKFLOW = ".github/workflows/comment.yml"

@@ -13,7 +13,7 @@ from histories import commit, entry, incomplete
 from onegig.errors import ConfigError, ExitCode, HistoryError, PublishError
 from onegig.github import data_branch as data_branch
 from onegig.github.data_branch import Target, web_address
-from onegig.github.history import Kept, parse_history, readme, write_history
+from onegig.github.history import Record, parse_history, readme, write_history
 from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.verdict import Baseline
 
@@ -124,7 +124,7 @@ def test_whole_branch(remote: Remote, golden: Callable[[str, str], None]) -> Non
 def test_baseline_is_the_newest_commit_that_was_ever_complete(
     runs: list[tuple[int, bool, int]],
 ) -> None:
-    kept = Kept()
+    kept = Record()
     for number, measured, total in runs:
         kept = kept.with_entry(entry(number, total) if measured else incomplete(number))
     assert parse_history(write_history(kept.history)) == kept.history

@@ -16,7 +16,7 @@ from github.state import State
 from histories import entry
 from onegig.cli import main
 from onegig.github.doctor.checkout import OF_BUILDER
-from onegig.github.history import Kept, write_files
+from onegig.github.history import Record, write_files
 
 ROOT = Path(__file__).parents[3]
 GATE, COMMENT = ".github/workflows/gate.yml", ".github/workflows/comment.yml"
@@ -42,7 +42,7 @@ def well(stand_in: StandIn, checkout: Path) -> State:
     """A repository where everything is as it should be."""
     state = stand_in.state
     state.commit(_files(checkout), branch="main")
-    kept = Kept().with_entry(entry(1)).with_entry(entry(2))
+    kept = Record().with_entry(entry(1)).with_entry(entry(2))
     data = write_files(kept, "https://github.com/octo/stack", "onegig-data")
     state.branches["onegig-data"] = state.commit(data, message="numbers")
     state.rules["main"] = [_required("onegig", 15368)]

@@ -15,7 +15,7 @@ from onegig.cli import main
 from onegig.github.doctor import examine
 from onegig.github.doctor.checkout import read_checkout
 from onegig.github.doctor.findings import Mark, count
-from onegig.github.history import Kept, write_files
+from onegig.github.history import Record, write_files
 from onegig.model.measured import Skipped
 
 ROOT = Path(__file__).parents[3]
@@ -356,12 +356,12 @@ def test_a_queue_whose_groups_get_no_status(
 
 @pytest.mark.parametrize("text", ["no JSON", "{}\n", '{"schema": "onegig/baseline/1"}\n'])
 def test_a_history_that_cannot_be_read(state: State, online: Callable[[], str], text: str) -> None:
-    files = {**write_files(Kept(), "", "onegig-data"), "history.jsonl": text}
+    files = {**write_files(Record(), "", "onegig-data"), "history.jsonl": text}
     state.branches["onegig-data"] = state.commit(files, message="numbers")
     assert re.search("✗ onegig-data cannot be used: .*(history|not an entry|line 1)", online())
 
 
 def test_a_branch_that_was_seeded(state: State, online: Callable[[], str]) -> None:
-    files = write_files(Kept(), "", "onegig-data")
+    files = write_files(Record(), "", "onegig-data")
     state.branches["onegig-data"] = state.commit(files, message="numbers")
     assert "✓ onegig-data is there and waits for its first numbers" in online()

@@ -229,14 +229,14 @@ class Checkout:
 
     def remote_actions(self) -> Mapping[str, str]:
         """Return all actions that gate and comment run, and the action each is inside of, or ""."""
-        found: dict[str, str] = {}
+        actions: dict[str, str] = {}
         for path in (self.gate, self.comment):
             if path in self.workflows:
-                found |= dict.fromkeys(filter(is_remote, sorted(self.workflows[path].uses)), "")
+                actions |= dict.fromkeys(filter(is_remote, sorted(self.workflows[path].uses)), "")
                 for action in self.actions[path]:
                     for uses in filter(is_remote, action.inside):
-                        found.setdefault(uses, action.folder)
-        return found
+                        actions.setdefault(uses, action.folder)
+        return actions
 
 
 def read_checkout(root: Path, gate: str, comment: str, budgets: str) -> Checkout:
@@ -282,14 +282,14 @@ def _read(path: Path) -> bytes:
 
 def _read_actions(root: Path, workflow: Workflow) -> tuple[LocalAction, ...]:
     """Return the checkout's actions that a workflow uses, and those inside of them, each once."""
-    found: dict[str, LocalAction] = {}
+    actions: dict[str, LocalAction] = {}
     waiting = list(_local(workflow.uses))
     while waiting:
         uses = waiting.pop(0)
-        if uses not in found:
-            found[uses] = _read_action(root, uses)
-            waiting += _local(found[uses].inside)
-    return tuple(found.values())
+        if uses not in actions:
+            actions[uses] = _read_action(root, uses)
+            waiting += _local(actions[uses].inside)
+    return tuple(actions.values())
 
 
 def _local(uses: Iterable[str]) -> Iterator[str]:

@@ -252,14 +252,14 @@ def _check_data_files(data: DataBranch) -> Finding:
         return unknown(f"the files on {data.name}", unread[0].reason)
     texts = {name: text for name, text in data.files.items() if isinstance(text, str)}
     try:
-        kept = read_files(texts, data.name)
+        record = read_files(texts, data.name)
     except OnegigError as error:
         return must(
             f"{data.name} cannot be used: {error.message}", error.advice or "fix it by hand"
         )
-    if isinstance(data.files.get(HISTORY), Skipped) or not kept.history:
+    if isinstance(data.files.get(HISTORY), Skipped) or not record.history:
         return good(f"{data.name} is there and waits for its first numbers")
-    return good(f"{data.name} has the numbers of {len(kept.history)} commits")
+    return good(f"{data.name} has the numbers of {len(record.history)} commits")
 
 
 def _is_allowed(action: str, owner: str, selected: Mapping[str, Any] | Missing) -> bool:

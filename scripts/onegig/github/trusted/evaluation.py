@@ -54,7 +54,7 @@ from onegig.model.report import Report
 from onegig.pipeline import Options
 
 MOST_COUNTING = 20
-MOST_TOLD = 5  # pull requests of one commit that get a comment
+MOST_COMMENTS = 5  # pull requests of one commit that get a comment
 MOST_EVENTS, MOST_PULLS = 1000, 200
 BASE_CHANGED = "base_ref_changed"
 _QUEUE = re.compile(r"gh-readonly-queue/(?P<base>.+)/pr-[0-9]+-[0-9a-f]{40}", re.ASCII)
@@ -73,12 +73,12 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """The status of a commit, None with the reason where it gets none, and who is told what."""
+    """The status of a commit, None with the reason where it gets none, and answers to comment."""
 
     status: Status | None
     reason: str = ""
     answers: tuple[Answer, ...] = ()
-    untold: int = 0  # pull requests that are one too many for a comment
+    uncommented: int = 0  # pull requests that are one too many for a comment
 
     @property
     def decided(self) -> tuple[object, ...]:
@@ -131,17 +131,19 @@ def evaluate(
     if len(commit.counting) > MOST_COUNTING:
         return Evaluation(status=too_many(len(commit.counting)))
     others = [pull for pull in commit.pulls if pull not in commit.counting]
-    wanting = [pull for pull in (*commit.counting, *others) if wants_comment(pull)]
-    told = wanting[:MOST_TOLD]
+    interested = [pull for pull in (*commit.counting, *others) if wants_comment(pull)]
+    commented = interested[:MOST_COMMENTS]
     judge = _Judge(client, home, settings, now, commit.confirmers)
     answers = {
-        pull: judge.answer(pull) for pull in commit.pulls if pull in commit.counting or pull in told
+        pull: judge.answer(pull)
+        for pull in commit.pulls
+        if pull in commit.counting or pull in commented
     }
     return Evaluation(
         status=None if commit.reason else _status([answers[pull] for pull in commit.counting]),
         reason=commit.reason,
-        answers=tuple(answer for pull, answer in answers.items() if pull in told),
-        untold=len(wanting) - len(told),
+        answers=tuple(answer for pull, answer in answers.items() if pull in commented),
+        uncommented=len(interested) - len(commented),
     )
 
 

@@ -132,15 +132,15 @@ def _doubt_image(image: Image) -> Iterator[str]:
         yield from _doubt_scan(image.scan)
 
 
-def _doubt_duplicates(found: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
-    if len(found) > MOST_DUPLICATES:
+def _doubt_duplicates(duplicates: tuple[Duplicate, ...], remark: str) -> Iterator[str]:
+    if len(duplicates) > MOST_DUPLICATES:
         yield f"has more than {MOST_DUPLICATES:,} duplicates"
-    for one in found:
-        if one.copies < 2 or one.wasted_bytes != one.bytes * (one.copies - 1):
-            yield "has a duplicate that does not waste all of its copies but one"
-        if len(one.places) > min(MOST_SHOWN, one.copies):
+    for each in duplicates:
+        if each.copies < 2 or each.wasted_bytes != each.bytes * (each.copies - 1):
+            yield "has a duplicate that does not waste all of its copies but each"
+        if len(each.places) > min(MOST_SHOWN, each.copies):
             yield "has a duplicate in more places than it has copies, or than are listed"
-        yield from _texts(one.places)
+        yield from _texts(each.places)
     yield from _texts((remark,))
 
 
@@ -229,13 +229,13 @@ def _texts(texts: Iterable[str]) -> Iterator[str]:
         yield f"has a text of more than {MOST_TEXT:,} characters"
 
 
-def _doubt_dockerfiles(found: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
-    if len(found) > MOST_FILES:
+def _doubt_dockerfiles(policies: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
+    if len(policies) > MOST_FILES:
         yield f"has more than {MOST_FILES:,} Dockerfiles"
         return
-    if len({one.path for one in found}) != len(found):
+    if len({one.path for one in policies}) != len(policies):
         yield "has a Dockerfile twice"
-    for one in found:
+    for one in policies:
         if len(one.remarks) > MOST_REMARKS or len(one.services) > MOST_FILES:
             yield "has a Dockerfile with more remarks or services than there can be"
         if any(remark.path != one.path or remark.line < 1 for remark in one.remarks):

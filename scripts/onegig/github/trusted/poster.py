@@ -208,8 +208,8 @@ def _write(
             url = url or comment.url
             has_written |= comment.action != "unchanged"
             lines.append(f"comment on #{answer.pull.number} {comment.action}: {comment.url}")
-    if evaluation.untold:
-        lines.append(f"no comment on {evaluation.untold} more pull requests of this commit")
+    if evaluation.uncommented:
+        lines.append(f"no comment on {evaluation.uncommented} more pull requests of this commit")
     status = _attempt(partial(_status, client, _head(trigger), evaluation, settings, url))
     if isinstance(status, GithubError):
         errors.append(status)
