@@ -18,11 +18,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from difflib import SequenceMatcher
-from typing import Any, Protocol
+from typing import Any
 
 from onegig.dockerfiles.history import ALIKE, copies_everything, guess_base_layers
 from onegig.dockerfiles.stages import BuildFile, read_base
-from onegig.engine.images import EngineImage, ListedImage
+from onegig.engine.images import EngineImage, Images
 from onegig.images.manifests import instructions
 
 NAME_LABEL = "org.opencontainers.image.base.name"
@@ -30,20 +30,6 @@ DIGEST_LABEL = "org.opencontainers.image.base.digest"
 _DOCKER_HUB = ("docker.io/", "library/")
 _VERSIONS = re.compile(r"[0-9a-f]{7,}|\d+")  # what differs between two versions of one base
 _COPIES = ("COPY ", "ADD ", "WORKDIR ")
-
-
-class Bases(Protocol):
-    """Images that others may be built on; see engine.images.Images."""
-
-    @property
-    def listed(self) -> Sequence[ListedImage]:
-        """Return all images that have a name."""
-
-    def diff_ids(self, reference: str) -> tuple[str, ...]:
-        """Return the image's layers, lowest first; () where there is no such image."""
-
-    def history(self, reference: str) -> tuple[str, ...]:
-        """Return what made the image, oldest entry first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +57,7 @@ class Evidence:
 NOTHING_KNOWN = Evidence()
 
 
-def base_evidence(image: EngineImage, file: BuildFile | None, bases: Bases) -> Evidence:
+def base_evidence(image: EngineImage, file: BuildFile | None, bases: Images) -> Evidence:
     """Return what is known of the image's base; `file` is what it was built from."""
     if file is None:
         below = (bases.diff_ids(name) for name in _candidates(image, bases))
@@ -127,7 +113,7 @@ def repository(reference: str) -> str:
     return familiar(reference).rpartition(":")[0]
 
 
-def _candidates(image: EngineImage, bases: Bases) -> Iterator[str]:
+def _candidates(image: EngineImage, bases: Images) -> Iterator[str]:
     """Yield images that may be below another one, by reference or id."""
     labels = dict(image.labels)
     if labels.get(NAME_LABEL):
