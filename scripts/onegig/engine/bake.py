@@ -86,7 +86,7 @@ def build_images(
     Returns the seconds that building took, by image, for those that were built from nothing. Raises
     BuildError naming the service that failed, with the tail of its own log.
     """
-    images = {target_of(one.name): one.image for one in stack.services if one.builds}
+    images = {target_of(s.name): s.image for s in stack.services if s.builds}
     if not images:
         return {}
     plan = make_plan(stack, inputs)

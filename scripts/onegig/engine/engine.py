@@ -88,7 +88,7 @@ class Engine:
         """Return what `docker inspect` says of every container with these labels."""
         with typed_errors("docker inspect"):
             listed = self.client.api.containers(all=True, filters={"label": list(labels)})
-            return [self.client.api.inspect_container(one["Id"]) for one in listed]
+            return [self.client.api.inspect_container(container["Id"]) for container in listed]
 
     def pid(self, container: str) -> int:
         """Return the number of a container's first process."""

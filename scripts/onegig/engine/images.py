@@ -96,7 +96,9 @@ class Images:
     def listed(self) -> tuple[ListedImage, ...]:
         """Return all images that have a name; () when the engine does not answer."""
         try:
-            return tuple(_listed(one) for one in self.client.api.images() if one.get("RepoTags"))
+            return tuple(
+                _listed(image) for image in self.client.api.images() if image.get("RepoTags")
+            )
         except (DockerException, requests.RequestException):
             return ()
 

@@ -77,8 +77,8 @@ def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]
 
 def costs_of(baseline: Baseline) -> Costs:
     """Return what an earlier run knew."""
-    seconds = {one.name: one.cost_seconds for one in baseline.services}
-    sizes = {one.name: one.image_bytes for one in baseline.services}
+    seconds = {service.name: service.cost_seconds for service in baseline.services}
+    sizes = {service.name: service.image_bytes for service in baseline.services}
     return Costs(
         seconds={name: value for name, value in seconds.items() if value is not None},
         bytes={name: value for name, value in sizes.items() if isinstance(value, int)},

@@ -114,7 +114,7 @@ def open_machine(plan: BootPlan, kind: str = "box") -> AbstractContextManager[Ma
 def list_containers(engine: Engine) -> tuple[Container, ...]:
     """Return every container of the stack, by service name; EngineError without an answer."""
     containers = map(parse_container, engine.inspect(SERVICE_LABEL))
-    return tuple(sorted(containers, key=lambda one: (one.service, one.container_id)))
+    return tuple(sorted(containers, key=lambda c: (c.service, c.container_id)))
 
 
 def parse_container(inspected: Mapping[str, Any]) -> Container:
@@ -140,7 +140,7 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
 
 def own_containers(service: Service, containers: Sequence[Container]) -> tuple[Container, ...]:
     """Return the containers (replicas) of a service."""
-    return tuple(one for one in containers if one.service == service.name)
+    return tuple(container for container in containers if container.service == service.name)
 
 
 def worst_state(states: Sequence[ServiceState]) -> ServiceState:

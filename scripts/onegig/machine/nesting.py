@@ -222,14 +222,14 @@ def read_script(name: str) -> str:
 
 def host_programs() -> tuple[str, ...]:
     """Return the engine's programs on this host; EngineError when they are not here."""
-    found = {name: shutil.which(name, path=search_path(SEARCH)) for name in (*REQUIRED, *USEFUL)}
-    missing = [name for name in REQUIRED if not found[name]]
+    paths = {name: shutil.which(name, path=search_path(SEARCH)) for name in (*REQUIRED, *USEFUL)}
+    missing = [name for name in REQUIRED if not paths[name]]
     if missing:
         raise EngineError(
             f"{', '.join(missing)} not found on this host: the box runs the host's own engine",
             advice="install Docker Engine here (a remote or desktop engine cannot be nested)",
         )
-    return tuple(program for program in found.values() if program)
+    return tuple(program for program in paths.values() if program)
 
 
 def bind_option(source: str, target: str, *, read_only: bool = False) -> str:

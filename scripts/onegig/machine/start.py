@@ -14,14 +14,7 @@ from subprocess import Popen
 from onegig.engine import compose
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, EngineError
-from onegig.machine.machine import (
-    FAILED,
-    BootPlan,
-    Container,
-    Start,
-    list_containers,
-    worst_state,
-)
+from onegig.machine.machine import FAILED, BootPlan, Container, Start, list_containers, worst_state
 from onegig.machine.nested import NestedEngine
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import RUNC, Pass

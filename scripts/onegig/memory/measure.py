@@ -111,11 +111,12 @@ def _restarting(before: Containers, after: Containers) -> str:
     """Name the services that were restarted in between, or wait for their next attempt."""
     if before is None or after is None:
         return ""
-    counts = {one.container_id: one.restarts for one in before}
+    counts = {container.container_id: container.restarts for container in before}
     names = [
-        one.service
-        for one in after
-        if one.status == "restarting" or one.restarts > counts.get(one.container_id, 0)
+        container.service
+        for container in after
+        if container.status == "restarting"
+        or container.restarts > counts.get(container.container_id, 0)
     ]
     return ", ".join(dict.fromkeys(names))
 
@@ -165,11 +166,11 @@ def _observe(
         windows=windows,
         containers=containers or (),
         answered=containers is not None,
-        restarts_before={one.container_id: one.restarts for one in before},
+        restarts_before={container.container_id: container.restarts for container in before},
         logs={
-            one.service: _log(machine, one)
-            for one in containers or ()
-            if not one.ready or one.restarts or one.state is ServiceState.STOPPED
+            container.service: _log(machine, container)
+            for container in containers or ()
+            if not container.ready or container.restarts or container.state is ServiceState.STOPPED
         },
         start=start,
     )
@@ -202,7 +203,7 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
     fewest = min(len(window) for window in seen.windows)
     if fewest < expected * ENOUGH_PASSES:
         gaps.append(f"only {fewest} of {expected:.0f} samples could be taken in time")
-    unreadable = max(one.unreadable for window in seen.windows for one in window)
+    unreadable = max(sample.unreadable for window in seen.windows for sample in window)
     if unreadable:
         gaps.append(f"the memory of {unreadable} processes could not be read")
     return gaps

@@ -30,7 +30,7 @@ class Observation:
 
     def ids(self, service: str) -> tuple[str, ...]:
         """Return the ids of a service's containers."""
-        return tuple(one.container_id for one in self.containers if one.service == service)
+        return tuple(c.container_id for c in self.containers if c.service == service)
 
 
 def total_of(sample: Pass, metric: Metric) -> int:

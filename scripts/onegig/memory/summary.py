@@ -144,7 +144,7 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
         peak_anon_bytes=max(sample.box.unreclaimable for sample in seen.passes),
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
-        oom_kills=sum(oom_kills(seen).values()) or max(one.box.oom_kills for one in seen.passes),
+        oom_kills=sum(oom_kills(seen).values()) or max(p.box.oom_kills for p in seen.passes),
         stall=_stall(seen.window(metric)),
     )
 
@@ -168,10 +168,7 @@ def summarise_samples(seen: Observation, stack: Stack, metric: Metric) -> tuple[
 
 
 def summarise_windows(
-    windows: Sequence[Sequence[Pass]],
-    containers: Sequence[Container],
-    stack: Stack,
-    metric: Metric,
+    windows: Sequence[Sequence[Pass]], containers: Sequence[Container], stack: Stack, metric: Metric
 ) -> tuple[WindowTotals, ...]:
     """Return every window by itself: its totals and what its services took, by the metric."""
     ids = [[c.container_id for c in own_containers(s, containers)] for s in stack.services]
@@ -216,14 +213,14 @@ def service_states(
 
 def _own_state(service: Service, seen: Observation, kills: Mapping[str, int]) -> ServiceState:
     own = own_containers(service, seen.containers)
-    if any(kills.get(one.container_id) for one in own):
+    if any(kills.get(container.container_id) for container in own):
         return ServiceState.OOM_KILLED
     if service.name in seen.start.refused:
         return ServiceState.REFUSED
-    restarts = [one.restarts - seen.restarts_before.get(one.container_id, 0) for one in own]
+    restarts = [c.restarts - seen.restarts_before.get(c.container_id, 0) for c in own]
     if max(restarts, default=0) >= WINDOW_RESTARTS:
         return ServiceState.CRASHED
-    return worst_state([one.state for one in own])
+    return worst_state([container.state for container in own])
 
 
 def oom_kills(seen: Observation) -> dict[str, int]:
@@ -235,7 +232,7 @@ def oom_kills(seen: Observation) -> dict[str, int]:
             container_id = next((part for part in path.split("/") if part in known), "")
             kills[container_id] = kills.get(container_id, 0) + 1
     for container_id in known - kills.keys():
-        accounts = [one.account for one in _usages(seen.passes, container_id)]
+        accounts = [used.account for used in _usages(seen.passes, container_id)]
         if highest := max((account.oom_kills for account in accounts), default=0):
             kills[container_id] = highest
     return kills
@@ -257,37 +254,37 @@ def _service(
     over_windows = [_share(sample, ids, Metric.RSS) for sample in passes]
     state = states[service.name]
     needed = _waits_for(service, states, stack, seen.start) if state in BLOCKED else ()
-    failing = [one for one in own if not one.ready or one.restarts]
+    failing = [container for container in own if not container.ready or container.restarts]
     limits = [limit.split("/") for sample in seen.passes for limit, _ in sample.oom_killed]
     series = [(sample.time, _private_bytes(sample, ids)) for sample in passes]
-    reasons = (seen.start.refused.get(service.name, ""), *(one.error for one in own))
+    reasons = (seen.start.refused.get(service.name, ""), *(container.error for container in own))
     if state in BLOCKED and not needed:
         reasons = (*reasons, seen.start.problem)
     return ServiceMemory(
         name=service.name,
         state=state,
-        cost_bytes=sum(share_of(one, Metric.COST) for one in now),
-        rss_bytes=sum(one.usage.rss for one in now),
-        pss_bytes=sum(one.usage.pss for one in now),
-        shmem_bytes=sum(one.account.shmem for one in now),
-        kernel_bytes=sum(one.account.kernel for one in now),
-        working_set_bytes=sum(one.account.working_set for one in now),
-        anon_bytes=sum(one.account.anon for one in now),
-        file_bytes=sum(one.account.file for one in now),
+        cost_bytes=sum(share_of(used, Metric.COST) for used in now),
+        rss_bytes=sum(used.usage.rss for used in now),
+        pss_bytes=sum(used.usage.pss for used in now),
+        shmem_bytes=sum(used.account.shmem for used in now),
+        kernel_bytes=sum(used.account.kernel for used in now),
+        working_set_bytes=sum(used.account.working_set for used in now),
+        anon_bytes=sum(used.account.anon for used in now),
+        file_bytes=sum(used.account.file for used in now),
         peak_bytes=sum(marks) if marks else Unknown(reason="never seen running"),
         rss_min_bytes=min(over_windows),
         rss_max_bytes=max(over_windows),
-        processes=sum(one.usage.processes for one in now),
-        restarts=sum(one.restarts for one in own),
+        processes=sum(used.usage.processes for used in now),
+        restarts=sum(container.restarts for container in own),
         oom_kills=sum(kills.get(cid, 0) for cid in ids),
         own_limit_kills=sum(not set(ids).isdisjoint(limit) for limit in limits),
         optional=service.optional,
         criticality=service.criticality,
         limit_bytes=service.memory_limit_bytes,
         cpus=service.cpus,
-        exit_code=next((one.exit_code for one in failing if one.status != "running"), None),
+        exit_code=next((c.exit_code for c in failing if c.status != "running"), None),
         reason=next(filter(None, reasons), ""),
-        health_log=next((one.health_log for one in failing if one.health_log), ""),
+        health_log=next((c.health_log for c in failing if c.health_log), ""),
         log_tail=seen.logs.get(service.name, ""),
         waits_for=needed,
         growth_bytes_per_second=growth(series) if state in UP else 0.0,
@@ -322,7 +319,7 @@ def _private_bytes(sample: Pass, ids: Sequence[str]) -> int:
 
 
 def _usages(passes: Sequence[Pass], container_id: str) -> list[ContainerUsage]:
-    return [one.containers[container_id] for one in passes if container_id in one.containers]
+    return [p.containers[container_id] for p in passes if container_id in p.containers]
 
 
 def _high_water(used: ContainerUsage) -> int:
