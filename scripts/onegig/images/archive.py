@@ -10,7 +10,6 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
@@ -70,12 +69,8 @@ class Archive:
     @contextmanager
     def save(self, image_ids: Sequence[str]) -> Iterator[IO[bytes]]:
         """Open all of the archive as one tar stream."""
-        if self._path.is_dir():
-            with _packed(self._path) as stream:
-                yield stream
-            return
-        with self._path.open("rb") as file:
-            yield _plain(file, self._path)
+        with _open(self._path) as stream:
+            yield stream
 
 
 def _documents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -83,34 +78,30 @@ def _documents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
     names: dict[str, str] = {}
     documents: dict[str, bytes] = {}
     try:
-        for name, raw in _small_files_of_folder(path) if path.is_dir() else _small_files(path):
-            add_document(name, raw, names, documents)
+        with _open(path) as stream:
+            mode = "r:" if stream.seekable() else "r|"  # layers are skipped where that is possible
+            with open_tar(stream, mode) as archive:
+                for member in members(archive):
+                    if member.isreg() and member.size <= DOCUMENT_LIMIT_BYTES:
+                        raw = cast(IO[bytes], archive.extractfile(member)).read()
+                        add_document(member.name, raw, names, documents)
     except FAULTS as error:
         raise InspectError(f"{path} can't be read: {error}", advice=_ADVICE) from error
     return names, documents
 
 
-def _small_files(path: Path) -> Iterator[tuple[str, bytes]]:
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """Open an archive without compression around it, or a folder as a tar stream."""
+    if path.is_dir():
+        with _packed(path) as stream:
+            yield stream
+        return
     with path.open("rb") as file:
-        plain = _plain(file, path)
-        # layers are skipped, not read, where that is possible
-        with open_tar(plain, "r:" if plain is file else "r|") as archive:
-            for member in members(archive):
-                if member.isreg() and member.size <= DOCUMENT_LIMIT_BYTES:
-                    yield member.name, cast(IO[bytes], archive.extractfile(member)).read()
-
-
-def _small_files_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.stat().st_size <= DOCUMENT_LIMIT_BYTES:
-            yield file.relative_to(folder).as_posix(), file.read_bytes()
-
-
-def _plain(file: BufferedReader, path: Path) -> IO[bytes]:
-    plain = open_layer(file)
-    if plain is None:
-        raise InspectError(f"{path} is not an archive of images", advice=_ADVICE)
-    return plain
+        plain = open_layer(file)
+        if plain is None:
+            raise InspectError(f"{path} is not an archive of images", advice=_ADVICE)
+        yield plain
 
 
 def _named(images: Sequence[ArchivedImage]) -> Iterator[tuple[str, ArchivedImage]]:
