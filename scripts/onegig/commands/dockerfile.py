@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from onegig import pipeline
-from onegig.commands.options import DEFAULT_BUDGETS, SOME_FILE, progress_options
+from onegig.commands.options import SOME_FILE, progress_options, project_options
 from onegig.config.stack import load_stack, part_of, read_build_inputs
+from onegig.dockerfiles import trial
 from onegig.dockerfiles.builds import builds_of
 from onegig.dockerfiles.dependencies import plan_dependencies
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import read_recipe
 from onegig.dockerfiles.requirements import check_wheels
 from onegig.dockerfiles.stages import read_stages
+from onegig.engine.owned import new_run
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.files import write_file
 from onegig.model.images import ImagesReport, Side, Trial
@@ -33,19 +34,7 @@ HEALTHY_SECONDS = 120.0
 
 @click.command()
 @click.argument("service")
-@click.option(
-    "--budgets",
-    type=SOME_FILE,
-    default=DEFAULT_BUDGETS,
-    show_default=True,
-    help="The budgets file, which names the compose file.",
-)
-@click.option(
-    "--compose",
-    type=SOME_FILE,
-    multiple=True,
-    help="A compose file instead of those that budgets.yml names; may be repeated.",
-)
+@project_options
 @click.option("--python", help="The version of Python, where the base does not show it: 3.13.")
 @click.option(
     "--base",
@@ -68,8 +57,7 @@ HEALTHY_SECONDS = 120.0
 def dockerfile(
     *,
     service: str,
-    budgets: Path,
-    compose: tuple[Path, ...],
+    options: Options,
     python: str | None,
     base: str | None,
     build: bool,
@@ -84,12 +72,6 @@ def dockerfile(
     """
     if output and output.exists():
         raise ConfigError(f"{output} is there already", advice="choose another path for --output")
-    parameter = click.get_current_context().get_parameter_source("budgets")
-    options = Options(
-        budgets=budgets,
-        budgets_may_be_missing=parameter is ParameterSource.DEFAULT,
-        compose=compose,
-    )
     stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
     source = _read(stack, service)
     with progress.step(f"read {source.path}") as say:
@@ -145,9 +127,6 @@ def _propose(source: Source, python: str | None, base: Base | None) -> Proposal:
             advice="add --python 3.13; services in other languages get no proposal",
         )
     plan = plan_dependencies(recipe, source.read)
-
-    from onegig.engine.owned import new_run  # not installed where reports are judged
-
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
     return propose(source, version, wheels, base)
@@ -161,8 +140,6 @@ def _write(output: Path, proposal: Proposal) -> None:
 
 
 def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -> None:
-    from onegig.dockerfiles import trial
-
     service = source.service
     with pipeline.session(progress) as (engine, run):
         arguments = _arguments(proposal)
@@ -195,7 +172,7 @@ def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -
 
 
 def _arguments(proposal: Proposal) -> dict[str, str]:
-    """The image to build with: the environment's, where it is of the same Python."""
+    """Return the image to build with: the environment's, where it is of the same Python."""
     image = os.environ.get(PYTHON_IMAGE, "")
     tag = proposal.image.partition("@")[0].rpartition(":")[2]
     return {PYTHON_IMAGE: image} if f":{tag}" in image else {}

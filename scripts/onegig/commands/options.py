@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,12 @@ def _of_budgets(option: str, field: str, key: str) -> Command:
     return click.option(option, field, type=_Value(declared), help=declared.meaning)
 
 
+def _decorated(command: Command, options: tuple[Command, ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 PROJECT = (
     click.option(
         "--budgets",
@@ -69,34 +75,6 @@ PROJECT = (
     ),
     click.option("--tier", help=dict(walk(Budgets))["tier"].meaning),
 )
-WINDOW = (
-    _of_budgets("--window", "window_seconds", "measure.window"),
-    _of_budgets("--settle", "settle_seconds", "measure.settle"),
-    _of_budgets("--repeats", "repeats", "measure.repeats"),
-    _of_budgets("--rate", "rate", "load.rate"),
-)
-SERVICES = (
-    click.option(
-        "--service",
-        "services",
-        multiple=True,
-        help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
-    ),
-)
-SCAN = (
-    click.option(
-        "--update-database",
-        is_flag=True,
-        help="Fetch trivy's newest vulnerability database first, and its Java database once an "
-        "image has Java archives. Without them, vulnerabilities are not scanned.",
-    ),
-    click.option(
-        "--weigh",
-        is_flag=True,
-        help="Compress the layers that no registry has compressed, to learn what a pull of them "
-        "moves. This takes longer than everything else.",
-    ),
-)
 PROGRESS = (
     click.option("--quiet", is_flag=True, help="No progress on standard error."),
     click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set."),
@@ -117,21 +95,6 @@ def project_options(command: Command) -> Command:
         return command(options=options, **given)
 
     return _decorated(wrapped, PROJECT)
-
-
-def window_options(command: Command) -> Command:
-    """Let a command with `options` choose the windows and the load, too."""
-    return _decorated(command, WINDOW)
-
-
-def service_options(command: Command) -> Command:
-    """Let a command with `options` choose a part of the stack's images."""
-    return _decorated(command, SERVICES)
-
-
-def scan_options(command: Command) -> Command:
-    """Let a command with `options` fetch what trivy needs to know of vulnerabilities."""
-    return _decorated(command, SCAN)
 
 
 def progress_options(command: Command) -> Command:
@@ -156,7 +119,36 @@ def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> s
     return shlex.join(("onegig", *arguments))
 
 
-def _decorated(command: Command, options: tuple[Command, ...]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+# more fields of `options`, for commands that have it
+window_options = partial(
+    _decorated,
+    options=(
+        _of_budgets("--window", "window_seconds", "measure.window"),
+        _of_budgets("--settle", "settle_seconds", "measure.settle"),
+        _of_budgets("--repeats", "repeats", "measure.repeats"),
+        _of_budgets("--rate", "rate", "load.rate"),
+    ),
+)
+service_options = click.option(
+    "--service",
+    "services",
+    multiple=True,
+    help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
+)
+scan_options = partial(
+    _decorated,
+    options=(
+        click.option(
+            "--update-database",
+            is_flag=True,
+            help="Fetch trivy's newest vulnerability database first, and its Java database once an "
+            "image has Java archives. Without them, vulnerabilities are not scanned.",
+        ),
+        click.option(
+            "--weigh",
+            is_flag=True,
+            help="Compress the layers that no registry has compressed, to learn what a pull of "
+            "them moves. This takes longer than everything else.",
+        ),
+    ),
+)
