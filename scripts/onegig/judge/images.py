@@ -77,7 +77,7 @@ def _check_dive(budgets: Budgets, image: Image) -> Iterator[Check]:
 
 
 def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, where: str) -> Check:
-    """A rule that the user wrote blocks when broken; a default only warns.
+    """Block by a broken rule that the user wrote; only warn by a default.
 
     An image that dive could not read is never better than one that breaks the rule.
     """

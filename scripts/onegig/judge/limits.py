@@ -80,7 +80,7 @@ def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[Limit
 
 
 def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    """A machine that leaves more room is looser, and judging for none at all is loosest.
+    """Take a machine that leaves more room for looser, and judging for none for the loosest.
 
     Without `tier` the smallest machine sold with memory.limit is judged, where there is one.
     """

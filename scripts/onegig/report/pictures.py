@@ -66,7 +66,7 @@ def make_badge(state: State, total_bytes: int | Missing, limit_bytes: int) -> Ba
         return Badge(message=UNKNOWN, color="lightgrey")
     word = "" if state is State.GO else f" · {state.value}"
     if isinstance(total_bytes, Missing):
-        color = "red" if state is State.NO_GO else "lightgrey"
+        color = "lightgrey" if state.passes else state.badge
         return Badge(message=UNKNOWN + word, color=color)
     text = f"{mb_up(total_bytes):,} / {mb_down(limit_bytes):,} MB"
     over = total_bytes > limit_bytes  # red also where a waiver lets it pass

@@ -8,7 +8,7 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.state import State
-from onegig.model.verdict import Check, Verdict
+from onegig.model.verdict import CHECK_KINDS, Check, Verdict
 from onegig.report import comparison, numbers
 from onegig.report.layout import Row, Table
 from onegig.text import plain
@@ -35,6 +35,7 @@ _LIMITS = (  # one row each, in this order; of many subjects the one with the le
     "image.base_dead",
     "image.vulnerabilities",
     "disk.total",
+    *(id_ for id_, kind in CHECK_KINDS.items() if kind.section not in ("", "memory", "images")),
 )
 
 

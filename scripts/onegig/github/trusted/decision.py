@@ -26,14 +26,12 @@ from onegig.github.client import Client
 from onegig.github.trusted.runs import SUCCESS
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.report import Report, Review
-from onegig.model.state import State
 from onegig.text import plain
 
 MOST_STATUSES = 1000  # GitHub takes no more for a commit and context
 MOST_DESCRIPTION = 140
 MOST_BRANCH = 40
 _MEASURING = ("measure", "load", "compose", "profiles")  # of budgets.yml
-_FAILING = (State.NO_GO, State.INCOMPLETE)
 
 
 class StatusState(StrEnum):
@@ -71,7 +69,7 @@ def judge_run(
     `budgets` are the base branch's; `confirmed_by` is the login of a maintainer, "" without one.
     """
     sentence = report.verdict.sentence
-    if report.verdict.state in _FAILING:
+    if not report.verdict.state.passes:
         return Decision(state=StatusState.FAILURE, text=sentence)
     if run_conclusion != SUCCESS:
         text = f"the gate's own job ended as {run_conclusion}; by its numbers {sentence}"

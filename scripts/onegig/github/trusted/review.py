@@ -33,7 +33,6 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
-from onegig.model.state import State
 from onegig.model.verdict import Baseline, Verdict
 from onegig.pipeline import Options
 
@@ -41,7 +40,6 @@ TOO_LARGE = 200  # the status of an answer that was not read to its end
 NO_FILE = b"version: 1\n"  # every key may be left out
 NOT_VERIFIED = "no baseline: what it was measured on top of could not be verified"
 _COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
-_PASSING = (State.GO, State.WARN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,7 +191,7 @@ def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) ->
         return numbers.run.failure
     if numbers.run is None:
         reason = numbers.memory.reason if isinstance(numbers.memory, Missing) else ""
-    elif run.conclusion != SUCCESS and verdict.state in _PASSING and not proposed:
+    elif run.conclusion != SUCCESS and verdict.state.passes and not proposed:
         reason = f"the gate's job ended as {run.conclusion}, though its numbers are within limits"
     else:
         return None
