@@ -1,4 +1,4 @@
-"""What Debian's packages are called on Alpine, and which only compiling or a person needs. Pure.
+"""Alpine's names of Debian's packages, and which only compiling or a person needs. Pure.
 
 A name that is not listed is taken over as it is, and reported as unsure.
 """
@@ -10,7 +10,7 @@ from onegig.package_names import is_development_name
 
 
 def _table(text: str) -> dict[str, str]:
-    """A table from "name" or "name=value" separated by spaces; "name" stands for itself."""
+    """Read a table from "name" or "name=value" separated by spaces; "name" stands for itself."""
     pairs = (word.partition("=") for word in text.split())
     return {name: value if given else name for name, given, value in pairs}
 

@@ -85,7 +85,7 @@ def plan_dependencies(recipe: Recipe, read: Read) -> Plan:
 
 
 def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterator[Step]:
-    """The requirements that the command itself names."""
+    """Install the requirements that the command itself names."""
     named = [parse_requirement(name) for name in install.names]
     gone = development_names(named)
     needed = [each for each in named if each.name not in gone]
@@ -105,7 +105,7 @@ def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterat
 def _file_steps(
     install: Dependencies, file: str, before: Sequence[Instruction], read: Read
 ) -> Iterator[Step]:
-    """A requirements file; of one for development only what it includes."""
+    """Install a requirements file; of one for development only what it includes."""
     source, text = _find(file, install.workdir, before, read)
     if text is None:
         arguments = (*install.options, "-r", file)
@@ -133,7 +133,7 @@ def _file_steps(
 def _find(
     file: str, workdir: str, before: Sequence[Instruction], read: Read
 ) -> tuple[str, str | None]:
-    """The file's path in the context, and its text."""
+    """Return the file's path in the context, and its text."""
     absolute = posixpath.normpath(posixpath.join(workdir, file))
     for each in before:
         *sources, destination = each.words or ("",)
@@ -151,7 +151,7 @@ def _find(
 
 
 def _filter(file: str, gone: frozenset[str], text: str) -> str:
-    """The command that writes the file without the lines that name these packages."""
+    """Return the command that writes the file without the lines that name these packages."""
     names = "|".join(name.replace("-", "[-_.]") for name in sorted(gone))
     pattern = rf"^({names})([^a-z0-9._-]|$)"
     if re.search(r"\\\s*$", text, re.MULTILINE):  # hashes on lines of their own

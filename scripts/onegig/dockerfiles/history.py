@@ -1,4 +1,4 @@
-"""What the history of an image tells: its instructions, and their lines in the Dockerfile. Pure.
+"""The history of an image: its instructions, and their lines in the Dockerfile. Pure.
 
 The history keeps an instruction's words but not its flags (`COPY --from=x`), and with its variables
 filled in. So words are compared, and where none fit the layer came with the base image.

@@ -1,4 +1,4 @@
-"""What the commands of a RUN install, by which package manager: apk, apt, pip. Pure.
+"""Packages that the commands of a RUN install, by package manager: apk, apt, pip. Pure.
 
 A shell script is read only for its package managers; its commands end at && || ; | and line ends.
 """
@@ -92,7 +92,7 @@ def split_commands(script: str) -> tuple[str, ...]:
 
 
 def _pip_arguments(words: Sequence[str]) -> Sequence[str]:
-    """The arguments of `pip`, however it is called; nothing for another command."""
+    """Return the arguments of `pip`, however it is called; nothing for another command."""
     program = words[0].rpartition("/")[2]
     if re.fullmatch(r"pip[\d.]*", program):
         return words[1:]

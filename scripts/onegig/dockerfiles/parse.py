@@ -41,7 +41,7 @@ class Instruction:
 
     @property
     def form(self) -> tuple[str, ...] | None:
-        """The words of the exec form, a JSON array; None for anything else."""
+        """Return the words of the exec form, a JSON array; None for anything else."""
         if not self.value.startswith("["):
             return None
         try:
@@ -53,13 +53,13 @@ class Instruction:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The value's words: those of the exec form, or what spaces part."""
+        """Return the value's words: those of the exec form, or what spaces part."""
         form = self.form
         return tuple(self.value.split()) if form is None else form
 
     @property
     def script(self) -> str:
-        """What a RUN has the shell do, be it written in here-documents; continued lines joined."""
+        """Return the shell script of a RUN, here-documents included; continued lines joined."""
         written = self.value if self.form is None else shlex.join(self.form)
         whole = "" if self.heredocs and written.startswith("<<") else written
         return (
@@ -67,18 +67,18 @@ class Instruction:
         )
 
     def flag(self, name: str) -> str:
-        """A flag's first value; "" without it."""
+        """Return a flag's first value; "" without it."""
         return next((value for key, value in self.flags if key == name), "")
 
     @property
     def text(self) -> str:
-        """The instruction on one line, without its here-documents."""
+        """Return the instruction on one line, without its here-documents."""
         flags = (f"--{key}={value}" if value else f"--{key}" for key, value in self.flags)
         return " ".join([self.name, *flags, self.value])
 
 
 def parse(dockerfile: str) -> Iterator[Instruction]:
-    """The instructions in their order."""
+    """Yield the instructions in their order."""
     lines = dockerfile.removeprefix("\ufeff").splitlines()
     escape = _escape(lines)
     number = 0
@@ -106,7 +106,7 @@ def parse(dockerfile: str) -> Iterator[Instruction]:
 
 
 def fill_in(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
-    """The text with its variables; unknown ones are empty, as BuildKit has them."""
+    """Fill in variables; unknown ones are empty, as BuildKit has them."""
     return re.sub(re.escape(escape) + _VARIABLE, partial(_replacement, variables), text)
 
 
@@ -125,7 +125,7 @@ def _replacement(variables: Mapping[str, str], match: re.Match[str]) -> str:
 
 
 def _escape(lines: list[str]) -> str:
-    """The escape directive's character; directives end at the first line that is none."""
+    """Return the escape directive's character; directives end at the first other line."""
     for line in lines:
         match = _DIRECTIVE.fullmatch(line.strip())
         if match is None:
@@ -136,7 +136,7 @@ def _escape(lines: list[str]) -> str:
 
 
 def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]:
-    """The line from there on with what continues it, and the number of the next."""
+    """Join the line with what continues it; return also the number of the next."""
     text, begun = "", False
     while number < len(lines):
         line = lines[number]
@@ -162,7 +162,7 @@ def _flags(rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
 
 
 def _heredoc(lines: list[str], number: int, word: str, *, tabs: bool) -> tuple[Heredoc, int]:
-    """The lines up to the word, and the number of the line after it."""
+    """Read the lines up to the word, and the number of the line after it."""
     content: list[str] = []
     while number < len(lines):
         line = lines[number].lstrip("\t") if tabs else lines[number]

@@ -195,7 +195,7 @@ def _add(base: Base, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _programs(source: Source) -> Iterator[str]:
-    """Packages of the programs that a full Debian image has and the service calls for."""
+    """Yield the packages of programs that a full Debian image has and the service calls for."""
     called = [each.value for each in source.recipe.body if each.name in _CALLS]
     words = set(re.findall(r"[\w.-]+", " ".join([*called, *source.probes])))
     yield from (package for program, package in PROGRAMS.items() if program in words)
@@ -210,7 +210,7 @@ def _is_used(argument: Instruction, body: Sequence[Instruction]) -> bool:
 
 
 def _only_requirements(instruction: Instruction) -> bool:
-    """Whether a COPY brings only what the other stage installs from."""
+    """Tell whether a COPY brings only what the other stage installs from."""
     if instruction.name not in ("COPY", "ADD") or len(instruction.words) < 2:
         return False
     return all(_REQUIREMENTS.fullmatch(source) for source in instruction.words[:-1])

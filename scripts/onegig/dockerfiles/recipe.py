@@ -1,4 +1,4 @@
-"""What a Python service's Dockerfile does: dependencies, packages, files, how it runs. Pure.
+"""A Python service's Dockerfile, sorted by purpose: dependencies, packages, files, how it runs. Pure.
 
 Everything that goes into the image is in one of the fields of a Recipe, or in `dropped`.
 """
@@ -180,7 +180,7 @@ class _Reader:
             self._body.append(replace(instruction, value=" && ".join(rest), heredocs=()))
 
     def _is_rewritten(self, text: str, instruction: Instruction) -> bool:
-        """Whether a command is written anew, or not needed any more."""
+        """Tell whether a command is written anew, or not needed any more."""
         if _CLEANING.fullmatch(text):
             return True
         parsed = list(commands(text))
@@ -239,7 +239,7 @@ class _Reader:
 
 
 def _options(words: Sequence[str]) -> Iterator[str]:
-    """The options of pip that stay, each with its value."""
+    """Yield the options of pip that stay, each with its value."""
     waiting = iter(words)
     for word in waiting:
         match = _OPTIONS.fullmatch(word)

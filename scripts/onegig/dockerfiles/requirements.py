@@ -133,7 +133,7 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
 
 
 def _plain(text: str) -> str:
-    """A requirement of a name and versions as pip takes it; "" for any other.
+    """Return a requirement of a name and versions as pip takes it; "" for any other.
 
     `===` takes any text, and pip takes one with a slash for a path.
     """

@@ -98,7 +98,7 @@ def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float)
 
 
 def _own(config: Config, service: str, run_: Run) -> Config:
-    """The project reduced to the service and what it depends on, under the run's own names."""
+    """Reduce the project to the service and what it depends on, under the run's own names."""
     needed = _with_dependencies(config["services"], service)
     services = {name: each for name, each in config["services"].items() if name in needed}
     for name, each in services.items():
@@ -149,7 +149,7 @@ def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
 
 
 def _problem(command: list[str], service: str, error: CommandError) -> str:
-    """Why it did not turn healthy: the last lines of compose and of the service."""
+    """Explain why it did not turn healthy: the last lines of compose and of the service."""
     logs = ""
     with suppress(CommandError):
         done = run([*command, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])
@@ -159,7 +159,7 @@ def _problem(command: list[str], service: str, error: CommandError) -> str:
 
 
 def _look(engine: Engine, project: str, service: str, seconds: float, problem: str) -> Boot:
-    """The state of the service's container; its health check's last output explains a problem."""
+    """Read the state of the service's container; its health check's output explains a problem."""
     labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
     checked = False
     rss: int | Missing = Unknown(reason="it did not run")

@@ -178,7 +178,7 @@ class _Stack:
         ]
 
     def _other_names(self) -> dict[_File, str]:
-        """The names of hard-linked content whose own name is gone."""
+        """Return the names of hard-linked content whose own name is gone."""
         renamed = {file for file in self._linked if self._find(file.entry.path) is not file}
         names: defaultdict[_File, list[str]] = defaultdict(list)
         for path, folder in self._folders.items() if renamed else ():

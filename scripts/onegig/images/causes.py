@@ -1,4 +1,4 @@
-"""What every live byte of an image is there for: one cause each. Pure.
+"""The cause of every live byte of an image: what it is there for. Pure.
 
 The first of these that knows the file decides:
 
@@ -167,7 +167,7 @@ def _explained(layer: int, entry: Entry, reason: Reason) -> Explained:
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[Part]:
-    """The largest parts of one cause, and the rest of each layer as one without a name."""
+    """Yield the largest parts of one cause, and the rest of each layer as one without a name."""
     ordered = sorted(parts, key=lambda part: (-part.bytes, part.name, part.kind, part.layers))
     yield from ordered[:MOST_PARTS]
     rest = ordered[MOST_PARTS:]

@@ -1,4 +1,4 @@
-"""What the images of a stack hold more than once, by content. Pure.
+"""Duplicates within the images of a stack, by content. Pure.
 
 A layer counts once however many images have it, and a hard link is not a duplicate. Copies that a
 later layer deletes count: they take room all the same.

@@ -314,7 +314,7 @@ def _size(count_bytes: int) -> str:
 
 
 def _layer(instructions: Sequence[str], layer: int) -> str:
-    """An instruction and its layer, counted from 1: "`RUN make` in layer 3"."""
+    """Describe an instruction and its layer, counted from 1: "`RUN make` in layer 3"."""
     instruction = " ".join(instructions[layer].replace("`", "'").split())
     place = f"layer {layer + 1}"
     if not instruction:
@@ -325,7 +325,7 @@ def _layer(instructions: Sequence[str], layer: int) -> str:
 
 
 def _listed(sizes: Mapping[str, int]) -> str:
-    """The largest and how many more: "mypy 2.4.1 61 MB, ruff 26 MB and 9 more"."""
+    """List the largest and how many more: "mypy 2.4.1 61 MB, ruff 26 MB and 9 more"."""
     names = sorted(sizes, key=lambda name: (-sizes[name], name))
     if len(names) == 1:
         return names[0]

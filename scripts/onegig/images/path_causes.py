@@ -193,7 +193,7 @@ class Strays:
 
 
 def _copied_paths(layer: LayerIndex, folder: str) -> tuple[str, frozenset[str]]:
-    """The prefix "app/" and the paths of a layer made by `COPY . /app`."""
+    """Return the prefix "app/" and the paths of a layer made by `COPY . /app`."""
     prefix = f"{folder}/" if folder else ""
     paths = (entry.path for entry in layer.entries)
     return prefix, frozenset(path for path in paths if path.startswith(prefix))

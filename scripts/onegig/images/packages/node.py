@@ -42,7 +42,7 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
 
 
 def _root(path: str, paths: Collection[str]) -> str:
-    """The package a path belongs to: npm's own dependencies belong to npm."""
+    """Return the package of a path: npm's own dependencies belong to npm."""
     match = (_TOOL.fullmatch(path) or _ROOT.fullmatch(path)) if "node_modules/" in path else None
     return match[1] if match and f"{match[1]}/package.json" in paths else ""
 
@@ -63,7 +63,7 @@ def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def _object(contents: Mapping[str, bytes], path: str) -> dict[str, Any]:
-    """A JSON object; an empty one where there is none: anybody can write a package.json."""
+    """Read a JSON object; anything else is an empty one: anybody can write a package.json."""
     try:
         document = json.loads(contents.get(path, b"{}"))
     except (ValueError, RecursionError):

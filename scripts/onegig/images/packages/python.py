@@ -55,7 +55,7 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
 
 
 def _is_vendored(info: _Info, tops: Collection[tuple[str, str]]) -> bool:
-    """Whether it lies within another distribution, as those in setuptools/_vendor do."""
+    """Tell whether it lies within another distribution, as those in setuptools/_vendor do."""
     return any(
         site != info.site and _top(site, info.path) == top
         for site, top in tops
@@ -91,7 +91,7 @@ def _infos(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Info]:
 
 
 def _is_checkout(folder: str) -> bool:
-    """Whether setuptools left it beside the sources of what it builds."""
+    """Tell whether setuptools left it beside the sources of what it builds."""
     site = basename(dirname(folder))
     return folder.endswith(".egg-info") and site not in ("site-packages", "dist-packages")
 
@@ -123,7 +123,7 @@ def _recorded(record: str) -> list[str]:
 
 
 def _absolute(folder: str, path: str) -> str:
-    """A RECORD's path is relative to its site-packages, or absolute."""
+    """Resolve a RECORD's path, which is relative to its site-packages or absolute."""
     return normpath(f"/{folder}/{path}" if not path.startswith("/") else path).lstrip("/")
 
 
@@ -140,7 +140,7 @@ def _loose(
 
 
 def _top(site: str, path: str) -> str:
-    """The module or folder directly in `site` that a path is or lies in; "" for paths elsewhere.
+    """Return the module or folder of `site` that a path is or lies in; "" for paths elsewhere.
 
     six.py, six.cpython-313-x86_64-linux-gnu.so and __pycache__/six.cpython-313.pyc are all "six".
     """
