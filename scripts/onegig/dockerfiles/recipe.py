@@ -1,4 +1,4 @@
-"""A Python service's Dockerfile, sorted by purpose: dependencies, packages, files, how it runs. Pure.
+"""A Python service's Dockerfile, sorted: dependencies, packages, files, how it runs. Pure.
 
 Everything that goes into the image is in one of the fields of a Recipe, or in `dropped`.
 """

@@ -1,13 +1,18 @@
 """What every live byte is there for."""
 
+import re
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hand_made import BASE, MadeByHand, apk_database, made_layer
+from onegig.images import path_causes
 from onegig.images.account import account
 from onegig.images.causes import MOST_PARTS, explain, parts_of
 from onegig.images.layer import LayerIndex
+from onegig.images.packages import READERS, is_database
 from onegig.model.images import Cause
 from random_layers import random_layers
 
@@ -299,3 +304,36 @@ def test_parts_add_up_to_the_live_bytes_of_any_image(seed: int) -> None:
     files = explain(layers, live, instructions, base_layers=base, workdir=random.choice(["", "/a"]))
     assert sum(part.bytes for part in parts_of(files)) == sum(entry.size for _, entry in live)
     assert sum(part.files for part in parts_of(files)) == len(live)
+
+
+NAMES = """
+usr local lib include share LC_MESSAGES de x.mo a.h b.pxd libx.a y.la tests test site-packages
+dist-packages node_modules lib-dynload _test.so __pycache__ x.cpython-313.pyc gems rake-13.0
+python3.13 bin python3 opt node var dpkg status info libc6.list apt extended_states apk db
+installed etc world redis-5.dist-info RECORD METADATA package.json .package-lock.json six.py
+x.egg-info status.d .so libz.so.1 README
+"""
+WORDS = st.sampled_from(NAMES.split())
+PATHS = st.lists(WORDS, min_size=1, max_size=7).map("/".join)
+
+
+@given(PATHS)
+def test_a_cause_is_found_by_its_pattern(path: str) -> None:
+    patterns = [path_causes._FOLDER, path_causes._STATIC, *(row[-1] for row in path_causes._KINDS)]
+    found = path_causes.cause_of_path(path)
+    assert (found is not None) == any(pattern.fullmatch(path) for pattern in patterns)
+    assert bool(path_causes.source_of(path)) == bool(path_causes._BYTECODE.fullmatch(path))
+
+
+@given(PATHS)
+def test_a_database_is_found_by_its_pattern(path: str) -> None:
+    assert is_database(path) == any(reader.DATABASE.fullmatch(path) for reader in READERS)
+
+
+@given(PATHS)
+def test_a_runtime_is_found_by_its_pattern(path: str) -> None:
+    matches: list[re.Match[str] | None] = [one.fullmatch(path) for _, one in path_causes._RUNTIME]
+    assert bool(path_causes._ANY_RUNTIME.fullmatch(path)) == any(matches)
+    assert not path_causes._GEM.fullmatch(path) or "gems/" in path
+    assert not path_causes._MODULE.fullmatch(path) or "-packages/" in path
+    assert not path_causes._LIBRARY.fullmatch(path) or ".so" in path
