@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from onegig.config.stack import load_stack
-from onegig.dockerfiles.builds import read_build_files
+from onegig.dockerfiles.builds import read_build_files, read_dockerfiles
+from onegig.dockerfiles.history import Dockerfile
 from onegig.dockerfiles.stages import BuildFile
+from onegig.model.stack import Stack
 from onegig.process import Completed
+from stacks import plain_service
 
 TEXT = "FROM alpine\n"
 
@@ -70,3 +75,26 @@ def test_of_several_services_of_one_image_the_first_counts(tmp_path: Path) -> No
         for name in ("b", "a")
     }
     assert build_files(tmp_path, services) == {"app": BuildFile(text="FROM b\n")}
+
+
+def test_dockerfiles_are_named_as_from_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "services" / "web").mkdir(parents=True)
+    (tmp_path / "services" / "web" / "Dockerfile").write_text(TEXT)
+    names = {"web": "web/Dockerfile", "jobs": "jobs/Dockerfile", "redis": None}
+    services = tuple(
+        plain_service(name, builds=dockerfile is not None, dockerfile=dockerfile)
+        for name, dockerfile in names.items()
+    )
+    stack = Stack(
+        name="s",
+        directory=str(tmp_path / "services"),
+        files=(),
+        services=services,
+        config_json="{}",
+    )
+    assert read_dockerfiles(stack) == {
+        "web": Dockerfile(path="services/web/Dockerfile", text=TEXT)  # that of jobs is not there
+    }

@@ -1,23 +1,19 @@
 """Fixes are sentences that a person would write; no byte is counted twice."""
 
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from factories import make_images
 from hand_made import BASE, MadeByHand, apk_database, made_layer
-from onegig.dockerfiles.builds import read_dockerfiles
 from onegig.dockerfiles.history import Dockerfile
 from onegig.images.account import account
 from onegig.images.accounting import make_accounting
 from onegig.images.fixes import place_fixes
 from onegig.images.layer import LayerIndex
 from onegig.model.images import NOT_ACCOUNTED, Accounting, Fix, Image, ImagesReport
-from onegig.model.stack import Stack
 from random_layers import random_layers
-from stacks import plain_service
 
 MB = 1_000_000
 SITE = "usr/local/lib/python3.13/site-packages"
@@ -382,26 +378,3 @@ def test_an_image_that_is_not_built_here_and_one_without_account_stay_as_they_ar
 def test_a_place_that_is_known_stays() -> None:
     placed = place_fixes(report(1), {"web": FILE})
     assert place_fixes(placed, {"web": Dockerfile(path="other", text=TEXT)}) == placed
-
-
-def test_dockerfiles_are_named_as_from_where_the_command_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "services" / "web").mkdir(parents=True)
-    (tmp_path / "services" / "web" / "Dockerfile").write_text(TEXT)
-    names = {"web": "web/Dockerfile", "jobs": "jobs/Dockerfile", "redis": None}
-    services = tuple(
-        plain_service(name, builds=dockerfile is not None, dockerfile=dockerfile)
-        for name, dockerfile in names.items()
-    )
-    stack = Stack(
-        name="s",
-        directory=str(tmp_path / "services"),
-        files=(),
-        services=services,
-        config_json="{}",
-    )
-    assert read_dockerfiles(stack) == {
-        "web": Dockerfile(path="services/web/Dockerfile", text=TEXT)  # that of jobs is not there
-    }
