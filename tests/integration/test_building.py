@@ -30,10 +30,7 @@ def build(client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bui
         said: list[str] = []
         with new_run() as current:
             build_images(
-                stacks[-1],
-                current,
-                say=said.append,
-                inputs=read_build_inputs(stacks[-1], {}),
+                stacks[-1], current, say=said.append, inputs=read_build_inputs(stacks[-1], {})
             )
         for image in stacks[-1].images:
             client.images.get(image)

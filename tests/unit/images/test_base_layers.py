@@ -139,15 +139,8 @@ def test_a_history_that_does_not_fit_says_nothing(evidence: Evidence) -> None:
 
 
 def test_each_evidence_has_a_key_of_its_own() -> None:
-    several = [
-        NOTHING_KNOWN,
-        Evidence(layers=0),
-        Evidence(layers=1),
-        Evidence(at_least=1),
-        Evidence(history=ADDED),
-        Evidence(added=ADDED),
-        Evidence(added=ADDED[1:]),
-    ]
+    several = [NOTHING_KNOWN, *(Evidence(layers=count) for count in (0, 1)), Evidence(at_least=1)]
+    several += [Evidence(history=ADDED), Evidence(added=ADDED), Evidence(added=ADDED[1:])]
     assert len({one.key for one in several}) == len(several)
     assert NOTHING_KNOWN.key == Evidence().key == ""
     assert Evidence(added=ADDED).key == Evidence(added=(*ADDED[:1], *ADDED[1:])).key
@@ -171,10 +164,7 @@ def account(evidence: Evidence) -> Accounting:
 BIG, SMALL = "usr/lib/big", "etc/small"
 
 
-@pytest.mark.parametrize(
-    ("base_layers", "of_base"),
-    [(0, 0), (1, 0), (2, 500), (3, 500), (4, 570)],
-)
+@pytest.mark.parametrize(("base_layers", "of_base"), [(0, 0), (1, 0), (2, 500), (3, 500), (4, 570)])
 def test_only_what_was_dead_in_the_base_is_the_bases(base_layers: int, of_base: int) -> None:
     """Killing a file of the base is the image's own doing."""
     layers = [

@@ -106,15 +106,11 @@ def test_the_peak_is_one_moment_not_a_sum_of_peaks() -> None:
     assert box.peak_anon_bytes == 150 * MIB
 
 
-def test_the_engine_counts_by_pss_in_the_headline() -> None:
-    one = one_pass(0, {"id-a": 10 * MIB})
-    assert total_of(one, Metric.RSS) == (80 + 12 + 10) * MIB
-    assert total_of(one, Metric.PSS) == (80 + 12 + 5) * MIB
-    assert total_of(one, Metric.CHARGED) == 180 * MIB
-
-
-def test_engine_parts_in_a_fixed_order() -> None:
-    parts = summarise_engine(observed(one_pass(0, {})), Metric.RSS)
+def test_the_engine_counts_by_pss_in_the_headline_in_a_fixed_order() -> None:
+    sample = one_pass(0, {"id-a": 10 * MIB})
+    totals = [total_of(sample, metric) for metric in (Metric.RSS, Metric.PSS, Metric.CHARGED)]
+    assert totals == [(80 + 12 + 10) * MIB, (80 + 12 + 5) * MIB, 180 * MIB]
+    parts = summarise_engine(observed(sample), Metric.RSS)
     assert [(part.name, part.processes) for part in parts] == [("dockerd", 1), ("shim", 2)]
 
 
@@ -160,20 +156,16 @@ def test_restarts_before_the_window_do_not_make_a_crash() -> None:
     seen = replace(observed(one_pass(0, {}), restarts=9), restarts_before={"id-b": 7})
     _, b = summarise_services(seen, STACK, Metric.COST)
     assert (b.state, b.restarts) == (ServiceState.HEALTHY, 9)
+    assert b.peak_bytes == Unknown(reason="never seen running")
 
 
 def test_what_the_engine_refuses_is_told_from_what_waits_for_it() -> None:
     three = stack(service("a"), service("b"), plain_service("c", "demo/c", depends_on=("b",)))
     start = replace(STARTED, refused={"b": "Range of CPUs is from 0.01 to 2.00"})
     seen = replace(observed(one_pass(0, {})), containers=(container("a"),), start=start)
-    a, b, c = summarise_services(seen, three, Metric.COST)
-    assert (a.state, b.state, c.state) == (
-        ServiceState.HEALTHY,
-        ServiceState.REFUSED,
-        ServiceState.WAITING,
-    )
-    assert b.reason == "Range of CPUs is from 0.01 to 2.00"
-    assert c.waits_for == ("b",)
+    _, b, c = summarise_services(seen, three, Metric.COST)
+    assert (b.state, b.reason) == (ServiceState.REFUSED, start.refused["b"])
+    assert (c.state, c.waits_for) == (ServiceState.WAITING, ("b",))
 
 
 def test_when_time_ran_out_nothing_has_failed() -> None:
@@ -209,21 +201,13 @@ def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
 
 @pytest.mark.parametrize(("what", "grows"), [("kernel", False), ("shmem", True)])
 def test_file_system_caches_of_the_kernel_are_no_growth(what: str, grows: bool) -> None:
-    passes = tuple(
-        one_pass(
-            float(at),
-            {},
-            containers={
-                "id-a": Seen(
-                    usage=Usage(1, 40 * MIB, 20 * MIB),
-                    account=account(40 * MIB, **{what: at * MIB}),
-                )
-            },
-        )
-        for at in range(40)
-    )
-    seen = observed(*passes)
-    (a,) = summarise_services(seen, stack(service("a")), Metric.COST)
+    usage = Usage(1, 40 * MIB, 20 * MIB)
+    accounts = [account(40 * MIB, **{what: at * MIB}) for at in range(40)]
+    passes = [
+        one_pass(float(at), {}, containers={"id-a": Seen(usage=usage, account=one)})
+        for at, one in enumerate(accounts)
+    ]
+    (a,) = summarise_services(observed(*passes), stack(service("a")), Metric.COST)
     assert (a.growth_bytes_per_second > 0) is grows
 
 
@@ -238,11 +222,6 @@ def test_the_peak_while_starting_names_who_made_it() -> None:
     later = summarise_boot(in_windows(window), STACK, Metric.RSS)
     assert isinstance(later, BootPeak)
     assert later.starting is False
-
-
-def test_a_service_that_never_ran_has_no_peak() -> None:
-    _, b = summarise_services(observed(one_pass(0, {"id-a": MIB})), STACK, Metric.RSS)
-    assert b.peak_bytes == Unknown(reason="never seen running")
 
 
 def test_stall_time_is_the_difference_over_the_window() -> None:
