@@ -17,7 +17,7 @@ from onegig.engine.images import Images
 from onegig.errors import BuildError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
-from onegig.model.images import Image
+from onegig.model.images import NOT_WEIGHED, Image
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
 from onegig.process import run
@@ -51,8 +51,8 @@ def pushed(client: DockerClient, tmp_path: Path) -> Iterator[tuple[Registry, str
 
 
 @pytest.fixture
-def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]:
-    def look(name: str, cache: str) -> Image:
+def inspect(client: DockerClient, tmp_path: Path) -> Callable[..., Image]:
+    def look(name: str, cache: str, *, weigh: bool = False) -> Image:
         found = inspect_images(
             {name: ()},
             engine=Images(client),
@@ -60,6 +60,7 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]
             environment=engines.Engine(client).describe([name]),
             progress=lambda _line: None,
             program=Unknown(reason="not asked"),
+            weigh=weigh,
         )
         assert found.problems == ()
         return found.report.images[0]
@@ -68,13 +69,21 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[[str, str], Image]
 
 
 def test_the_bytes_to_pull_are_those_that_docker_pushes(
-    pushed: tuple[Registry, str], inspect: Callable[[str, str], Image]
+    pushed: tuple[Registry, str], inspect: Callable[..., Image], client: DockerClient
 ) -> None:
     there, name = pushed
     _, manifest = there.manifests["onegig-test/pushed:1"]
     sent = [layer["size"] for layer in json.loads(manifest)["layers"]]
-    ours = [layer.compressed_bytes for layer in inspect(name, "cache").layers]
-    assert sum(ours) == pytest.approx(sum(sent), rel=0.01)
+    assert [layer.compressed_bytes for layer in inspect(name, "registry").layers] == sent
+    client.images.get(name).tag("onegig-test/unknown:1")
+    client.images.remove(name, force=True)  # with it goes what the registry calls it
+    try:
+        unknown = inspect("onegig-test/unknown:1", "unknown")
+        weighed = inspect("onegig-test/unknown:1", "weighed", weigh=True)
+    finally:
+        client.images.remove("onegig-test/unknown:1", force=True)
+    assert unknown.compressed_bytes == NOT_WEIGHED
+    ours = [layer.compressed_bytes for layer in weighed.layers]
     assert ours == pytest.approx(sent, rel=0.01, abs=50)
 
 
