@@ -114,7 +114,8 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
         places=find_dockerfiles(report, attempt.stack),
         error=error,
         weights={
-            one.reference: weigh_findings(budgets, one, today=today, main=main) for one in images
+            image.reference: weigh_findings(budgets, image, today=today, main=main)
+            for image in images
         },
     )
 
@@ -259,7 +260,7 @@ def _line(path: Path, instruction: str) -> str:
 def _dockerfiles(stack: Stack | None) -> dict[str, Path]:
     services = stack.services if stack else ()
     folder = Path(stack.directory) if stack else Path()
-    return {one.name: folder / one.dockerfile for one in services if one.dockerfile}
+    return {service.name: folder / service.dockerfile for service in services if service.dockerfile}
 
 
 def abridge(report: ImagesReport, weights: Weights, room: Room = ROOM) -> ImagesReport:
@@ -293,7 +294,9 @@ def _with_packages(report: ImagesReport, most: int) -> ImagesReport:
 
 
 def _shorten(report: ImagesReport, most: int, weights: Weights) -> ImagesReport:
-    images = (_shorten_image(one, most, weights.get(one.reference, {})) for one in report.images)
+    images = (
+        _shorten_image(image, most, weights.get(image.reference, {})) for image in report.images
+    )
     return replace(report, images=tuple(images))
 
 
@@ -310,12 +313,12 @@ def _shorten_image(image: Image, most: int, weights: FindingWeights) -> Image:
 
 def _shorten_account(account: Accounting, most: int) -> Accounting:
     """Keep the largest; what is left of a cause in a layer becomes one part of no name."""
-    dead = nsmallest(most, account.dead, key=lambda one: -one.bytes)
+    dead = nsmallest(most, account.dead, key=lambda item: -item.bytes)
     fixes = account.fixes[: min(most, MOST_FIXES)]
     account = replace(account, dead=tuple(dead), fixes=fixes)
     if len(account.parts) <= most:
         return account
-    largest = nsmallest(most, account.parts, key=lambda one: (not one.name, -one.bytes))
+    largest = nsmallest(most, account.parts, key=lambda each: (not each.name, -each.bytes))
     kept = set(map(id, largest))
     groups: dict[tuple[Cause, tuple[int, ...]], list[Part]] = {}
     for part in account.parts:
@@ -334,28 +337,30 @@ def shorten_scan(scan: Scan, most: int, weights: FindingWeights) -> Scan:
     """Return at most `most` findings by name, and about as many groups that count the others."""
     if len(scan.findings) <= most:
         return scan
-    kept = {*nsmallest(most, scan.findings, key=lambda one: _order(one, weights))}
+    kept = {*nsmallest(most, scan.findings, key=lambda item: _order(item, weights))}
     groups: dict[Finding, list[Finding]] = {}
-    for one in scan.findings:
-        if one not in kept:
-            groups.setdefault(one.nameless, []).append(one)
+    for each in scan.findings:
+        if each not in kept:
+            groups.setdefault(each.nameless, []).append(each)
     ranked = sorted(groups, key=lambda group: _rank(groups[group], weights))
     counts = Counter({group: len(groups[group]) for group in ranked[:most]})
     for group in ranked[most:]:
         counts[replace(group, target="", installed="", system="")] += len(groups[group])
     rest = (replace(group, count=count) for group, count in counts.items())
-    return replace(scan, findings=(*(one for one in scan.findings if one in kept), *rest))
+    return replace(
+        scan, findings=(*(finding for finding in scan.findings if finding in kept), *rest)
+    )
 
 
-def _order(one: Finding, weights: FindingWeights) -> tuple[object, ...]:
+def _order(finding: Finding, weights: FindingWeights) -> tuple[object, ...]:
     """Sort what decides the verdict first (waivers go by name), then the most severe."""
-    names = one.id, one.target, one.installed
-    return weights.get(one, _UNCOUNTED), -one.severity.rank, not one.fixed, *names
+    names = finding.id, finding.target, finding.installed
+    return weights.get(finding, _UNCOUNTED), -finding.severity.rank, not finding.fixed, *names
 
 
 def _rank(group: Iterable[Finding], weights: FindingWeights) -> tuple[object, ...]:
     """Sort those first that their package excuses, then those that count, then the largest."""
     members = list(group)
-    weight = min(weights.get(one, _UNCOUNTED) for one in members)
+    weight = min(weights.get(member, _UNCOUNTED) for member in members)
     is_inherited = weight is Weight.INHERITED
     return not is_inherited, weight == _UNCOUNTED, -len(members), members[0].package

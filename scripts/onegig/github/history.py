@@ -64,10 +64,10 @@ def add(
 
     A service whose image was not built from nothing keeps what that cost when it last was.
     """
-    known = [one for one in history if one.commit != entry.commit]
+    known = [item for item in history if item.commit != entry.commit]
     grown = _ordered([*known, _with_costs(entry, history)])[-most:]
     grown = (*map(_without_contents, grown[:-MOST_CONTENTS]), *grown[-MOST_CONTENTS:])
-    sizes = accumulate(len(to_line(one).encode()) for one in reversed(grown))
+    sizes = accumulate(len(to_line(each).encode()) for each in reversed(grown))
     count = sum(size <= most_bytes for size in sizes)
     return grown[-max(1, count) :]
 
@@ -87,13 +87,14 @@ def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseli
     `commits` starts with the one to compare with, its ancestors follow.
     """
     complete = {entry.commit: entry for entry in history if entry.is_complete}
-    near = ((complete[one], behind) for behind, one in enumerate(commits) if one in complete)
+    places = enumerate(commits)
+    near = ((complete[commit], behind) for behind, commit in places if commit in complete)
     return next(near, None)
 
 
 def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
     """Return the last entry that others can be compared with."""
-    return max((one for one in history if one.is_complete), key=_place, default=None)
+    return max((item for item in history if item.is_complete), key=_place, default=None)
 
 
 def _entry(line: str, number: int) -> Baseline:
@@ -119,7 +120,7 @@ def _broken(source: str, detail: str) -> HistoryError:
 
 
 def _ordered(entries: Iterable[Baseline]) -> tuple[Baseline, ...]:
-    return tuple(sorted({one.commit: one for one in entries}.values(), key=_place))
+    return tuple(sorted({entry.commit: entry for entry in entries}.values(), key=_place))
 
 
 def _place(entry: Baseline) -> tuple[datetime, str]:
@@ -142,12 +143,14 @@ def _without_contents(entry: Baseline) -> Baseline:
 
 def _with_costs(entry: Baseline, history: Sequence[Baseline]) -> Baseline:
     known: dict[str, float] = {}
-    for one in _ordered(history):
-        if _place(one) <= _place(entry):
-            known |= {s.name: s.cost_seconds for s in one.services if s.cost_seconds is not None}
+    for item in _ordered(history):
+        if _place(item) <= _place(entry):
+            known |= {s.name: s.cost_seconds for s in item.services if s.cost_seconds is not None}
     services = [
-        replace(one, cost_seconds=known.get(one.name)) if one.cost_seconds is None else one
-        for one in entry.services
+        replace(service, cost_seconds=known.get(service.name))
+        if service.cost_seconds is None
+        else service
+        for service in entry.services
     ]
     return replace(entry, services=tuple(services))
 
@@ -169,7 +172,7 @@ class Record:
     def with_entry(self, entry: Baseline) -> "Record":
         """Add a commit at its place in time: a late one replaces nothing newer or complete."""
         history = add(self.history, entry)
-        measured = {one.commit for one in history if one.is_complete}
+        measured = {item.commit for item in history if item.is_complete}
         old = [self.baseline] if self.baseline and self.baseline.commit not in measured else []
         return Record(history=history, baseline=newest_complete([*history, *old]))
 
@@ -248,7 +251,7 @@ def find_baseline(
     try:
         history = _read_history(client, data_branch)
         listed = client.pages("commits", most=MOST_COMMITS, sha=base_sha) if history else ()
-        commits = [str(one["sha"]) for one in listed]  # newest first
+        commits = [str(item["sha"]) for item in listed]  # newest first
     except GithubError as error:
         return Unknown(reason=f"the baseline could not be read: {error.message}")
     except HistoryError as error:

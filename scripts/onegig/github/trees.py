@@ -62,7 +62,7 @@ class Trees:
                     advice="keep what measures in a smaller folder",
                 )
             self._known[key] = {
-                one["path"]: Entry(mode=one["mode"], sha=one["sha"]) for one in answer["tree"]
+                item["path"]: Entry(mode=item["mode"], sha=item["sha"]) for item in answer["tree"]
             }
         return self._known[key]
 

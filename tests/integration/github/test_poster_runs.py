@@ -1,5 +1,6 @@
 """Which events the poster answers, in whatever order they come, and at what cost."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,19 @@ import pytest
 from gate_runs import FORK, HERE, TIGHT, Open, Post, Scene, make_honest_memory, open_scene, zipped
 from github.stand_in import StandIn
 from github.state import Status
+
+
+class Statuses(list[Any]):
+    """Statuses; while the first is written, something happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def append(self, status: Any) -> None:
+        super().append(status)
+        if len(self) == 1:
+            self._meanwhile()
 
 
 def test_two_pull_requests_of_one_head(stand_in: StandIn, tell: Post) -> None:
@@ -126,16 +140,7 @@ def test_a_run_that_begins_while_the_one_before_it_is_judged_is_seen(
     """Whoever writes last has read last, however jobs overlap."""
     scene = measured(head_repository=HERE)
     event = scene.event()
-    original = stand_in.state.statuses.append
-
-    class Statuses(list[Any]):
-        def append(self, status: Any) -> None:
-            original(status)
-            super().append(status)
-            if len(self) == 1:  # the newer run begins just as the status of the older is written
-                scene.rerun(conclusion=None)
-
-    stand_in.state.statuses = Statuses()
+    stand_in.state.statuses = Statuses(lambda: scene.rerun(conclusion=None))
     outcome = tell(event)
     assert [one.state for one in stand_in.state.statuses] == ["success", "pending"]
     assert "status onegig: pending, #7 into main: being measured" in outcome.lines
@@ -317,17 +322,12 @@ def test_a_run_that_ends_while_its_beginning_is_told(stand_in: StandIn, tell: Po
     """Its end may have been told before "pending" was written: so that is corrected here."""
     scene = open_scene(stand_in, head_repository=HERE, conclusion=None)
     begins = scene.event("requested")
-    original = stand_in.state.statuses.append
 
-    class Statuses(list[Any]):
-        def append(self, status: Any) -> None:
-            original(status)
-            super().append(status)
-            if len(self) == 1:
-                scene.run.conclusion = "success"
-                scene.upload()
+    def end() -> None:
+        scene.run.conclusion = "success"
+        scene.upload()
 
-    stand_in.state.statuses = Statuses()
+    stand_in.state.statuses = Statuses(end)
     tell(begins)
     assert [one.state for one in stand_in.state.statuses] == ["pending", "success"]
 

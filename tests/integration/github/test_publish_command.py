@@ -158,12 +158,18 @@ def test_reports_that_make_no_history(
     assert not remote.head()
 
 
+def numbers(folder: Path, *, memory: bool = True, **claims: Any) -> str:
+    """The folder, with the three files of numbers in it."""
+    (folder / "run.json").write_text(to_json(claim(**claims)))
+    (folder / "images.json").write_text(to_json(make_honest_images()))
+    if memory:
+        (folder / "memory.json").write_text(to_json(make_honest_memory()))
+    return str(folder)
+
+
 def test_numbers_are_judged_again(publish: Publish, remote: Remote, tmp_path: Path) -> None:
     Path("budgets.yml").write_text("version: 1\nmemory: {limit: 300MB}\n")
-    (tmp_path / "run.json").write_text(to_json(claim()))
-    (tmp_path / "images.json").write_text(to_json(make_honest_images()))
-    (tmp_path / "memory.json").write_text(to_json(make_honest_memory()))
-    assert publish("--numbers", str(tmp_path)).exit_code == 0
+    assert publish("--numbers", numbers(tmp_path)).exit_code == 0
     (one,) = history(remote)
     assert (one.commit, one.state, one.limit_bytes) == ("a" * 40, State.NO_GO, 300 * 1024**2)
 
@@ -171,17 +177,14 @@ def test_numbers_are_judged_again(publish: Publish, remote: Remote, tmp_path: Pa
 def test_numbers_without_memory_are_incomplete(
     publish: Publish, remote: Remote, tmp_path: Path
 ) -> None:
-    (tmp_path / "run.json").write_text(to_json(claim()))
-    (tmp_path / "images.json").write_text(to_json(make_honest_images()))
-    assert publish("--numbers", str(tmp_path)).exit_code == 0
+    assert publish("--numbers", numbers(tmp_path, memory=False)).exit_code == 0
     assert history(remote)[0].state is State.INCOMPLETE
 
 
 def test_numbers_of_a_pull_request_make_no_history(
     publish: Publish, remote: Remote, tmp_path: Path
 ) -> None:
-    (tmp_path / "run.json").write_text(to_json(claim(event="pull_request")))
-    done = publish("--numbers", str(tmp_path))
+    done = publish("--numbers", numbers(tmp_path, event="pull_request"))
     assert done.exit_code == ExitCode.CONFIG
     assert "numbers of a pull request" in done.output
     assert not remote.head()
@@ -270,22 +273,24 @@ def test_what_a_gate_that_failed_left_is_published_as_far_as_it_goes(
     assert getattr(one.total_bytes, "reason", "") == "the box could not be started"
 
 
-def test_gate_that_left_nothing_makes_the_badge_unknown(
-    publish: Publish, remote: Remote, push: Callable[..., Run]
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "ended as failure before it measured"),
+        (b"no zip", "refused"),
+        (honest("f" * 40), "refused"),
+        (honest("e" * 40, event="push"), "refused"),
+    ],
+    ids=["nothing", "no zip", "another head", "another push"],
+)
+def test_what_a_gate_did_not_leave_makes_the_badge_unknown(
+    publish: Publish, remote: Remote, push: Callable[..., Run], content: bytes | None, reason: str
 ) -> None:
-    push(conclusion="failure")
-    assert "badge: unknown" in publish().output
-    assert history(remote)[0].state is State.INCOMPLETE
-
-
-@pytest.mark.parametrize("content", [b"no zip", honest("f" * 40), honest("e" * 40, event="push")])
-def test_numbers_that_are_refused_make_the_badge_unknown(
-    publish: Publish, remote: Remote, push: Callable[..., Run], content: bytes
-) -> None:
-    push(content)
+    push(content, conclusion="failure")
     assert "badge: unknown" in publish().output
     (one,) = history(remote)
-    assert "refused" in getattr(one.total_bytes, "reason", "")
+    assert one.state is State.INCOMPLETE
+    assert reason in getattr(one.total_bytes, "reason", "")
 
 
 def test_broken_budgets_make_the_badge_unknown(

@@ -37,16 +37,12 @@ def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Waiting:
     return find_decisive(client, found, runs_of(client, scene), "onegig-numbers")
 
 
-def test_run_of_a_fork(stand_in: StandIn) -> None:
-    trigger = read_trigger(open_scene(stand_in).event(run_number=12, run_attempt=3), GATE_WORKFLOW)
+@pytest.mark.parametrize(("home", "fork"), [(FORK, FORK), (HERE, "")])
+def test_whose_run_it_is(stand_in: StandIn, home: str, fork: str) -> None:
+    payload = open_scene(stand_in, head_repository=home).event(run_number=12, run_attempt=3)
+    trigger = read_trigger(payload, GATE_WORKFLOW)
     assert isinstance(trigger, RunEvent)
-    assert (trigger.run.fork, trigger.run.order) == (FORK, (12, 3))
-
-
-def test_run_of_a_branch_of_the_repository_is_no_forks(stand_in: StandIn) -> None:
-    trigger = read_trigger(open_scene(stand_in, head_repository=HERE).event(), GATE_WORKFLOW)
-    assert isinstance(trigger, RunEvent)
-    assert trigger.run.fork == ""
+    assert (trigger.run.fork, trigger.run.order) == (fork, (12, 3))
 
 
 @pytest.mark.parametrize(

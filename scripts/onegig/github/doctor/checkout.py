@@ -63,7 +63,9 @@ class Job:
 
     def steps_using(self, action: str) -> tuple[Step, ...]:
         """Return the steps that use any version of an action."""
-        return tuple(one for one in self.steps if str(one.get("uses", "")).startswith(f"{action}@"))
+        return tuple(
+            step for step in self.steps if str(step.get("uses", "")).startswith(f"{action}@")
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +86,7 @@ class Workflow:
     @property
     def placeholders(self) -> tuple[str, ...]:
         """Return what it uses of onegig as the examples have it: nobody's, at no commit."""
-        return tuple(one for one in sorted(self.uses) if _PLACEHOLDER.fullmatch(one))
+        return tuple(use for use in sorted(self.uses) if _PLACEHOLDER.fullmatch(use))
 
     def job_running(self, command: str, fallback: str = "") -> Job | None:
         """Return the job that runs one of onegig's commands, or the one of that id."""
@@ -293,7 +295,7 @@ def _read_actions(root: Path, workflow: Workflow) -> tuple[LocalAction, ...]:
 
 
 def _local(uses: Iterable[str]) -> Iterator[str]:
-    return (one for one in uses if one.startswith((OWN, HERE)))
+    return (use for use in uses if use.startswith((OWN, HERE)))
 
 
 def _read_action(root: Path, uses: str) -> LocalAction:

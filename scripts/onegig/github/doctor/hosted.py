@@ -138,17 +138,17 @@ def _file(client: Client, path: str, ref: str, most: int = MOST_FILE_BYTES) -> s
 
 def _disabled(client: Client) -> tuple[str, ...]:
     listed = client.pages("actions/workflows", key="workflows")
-    return tuple(str(one["path"]) for one in listed if one["state"] != "active")
+    return tuple(str(item["path"]) for item in listed if item["state"] != "active")
 
 
 def _rules(client: Client, branch: str) -> tuple[Rule, ...]:
     return tuple(
         Rule(
-            type=str(one["type"]),
-            ruleset=int(one.get("ruleset_id", 0)),
-            parameters=one.get("parameters") or {},
+            type=str(item["type"]),
+            ruleset=int(item.get("ruleset_id", 0)),
+            parameters=item.get("parameters") or {},
         )
-        for one in client.pages(f"rules/branches/{quote(branch, safe='')}")
+        for item in client.pages(f"rules/branches/{quote(branch, safe='')}")
     )
 
 
@@ -162,14 +162,14 @@ def _protection(client: Client, branch: str) -> tuple[Required, ...]:
             raise
         protection = client.get(path).get("protection") or {}
     checks = protection.get("required_status_checks") or {}
-    known = {str(one["context"]): one.get("app_id") for one in checks.get("checks", [])}
+    known = {str(item["context"]): item.get("app_id") for item in checks.get("checks", [])}
     names = dict.fromkeys([*known, *map(str, checks.get("contexts", []))])
     return tuple(Required(name=name, app=known.get(name)) for name in names)
 
 
 def _checks(client: Client, branch: str) -> tuple[str, ...]:
     path = f"commits/{quote(branch, safe='')}/check-runs"
-    return tuple(sorted({str(one["name"]) for one in client.pages(path, key="check_runs")}))
+    return tuple(sorted({str(item["name"]) for item in client.pages(path, key="check_runs")}))
 
 
 def _policy(client: Client) -> ActionsPolicy:
@@ -184,7 +184,7 @@ def _policy(client: Client) -> ActionsPolicy:
 def _data(client: Client, branch: str, files: Iterable[str]) -> DataBranch:
     """Ask for a list, which is empty without the branch; a 404 would be a missing permission."""
     ref, path = f"refs/heads/{branch}", f"git/matching-refs/heads/{quote(branch, safe='')}"
-    exists = _attempt("contents", lambda: any(one["ref"] == ref for one in client.get(path)))
+    exists = _attempt("contents", lambda: any(item["ref"] == ref for item in client.get(path)))
     most = 2 * MOST_BYTES
     return DataBranch(
         name=branch,

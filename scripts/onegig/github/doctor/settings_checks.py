@@ -41,24 +41,24 @@ def check_required(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
         yield unknown("the gate's check", "there is no job that runs the gate")
         return
     sources = (hosted.protection, _required_by_rules(hosted))
-    required = [one for each in sources if not isinstance(each, Unknown) for one in each]
+    required = [check for each in sources if not isinstance(each, Unknown) for check in each]
     unread = [each.reason for each in sources if isinstance(each, Unknown)]
     for reason in unread:
         yield unknown(f"what {hosted.default_branch} requires", reason)
-    names = {one.name for one in required}
+    names = {item.name for item in required}
     gates = set(job.check_names)
-    if any(one.name == STATUS and one.app in ANY_APP for one in required):
+    if any(check.name == STATUS and check.app in ANY_APP for check in required):
         yield good(
             f"{hosted.default_branch} requires the status {STATUS}, which `onegig comment` sets by "
             "the base branch's own budgets"
         )
     elif STATUS not in names and not unread:
         yield _not_required(sorted(gates & names), hosted)
-    for one in required:
-        if one.name in (STATUS, *gates) and one.app not in ANY_APP:
+    for check in required:
+        if check.name in (STATUS, *gates) and check.app not in ANY_APP:
             yield must(
-                f"the required check {one.name} is expected from another app (id {one.app}) than "
-                "GitHub Actions: pull requests wait forever",
+                f"the required check {check.name} is expected from another app (id {check.app}) "
+                "than GitHub Actions: pull requests wait forever",
                 "choose GitHub Actions as its source",
             )
     yield from _check_job_names(checkout)
@@ -143,15 +143,17 @@ def check_actions_policy(checkout: Checkout, hosted: Hosted) -> Iterator[Finding
         yield unknown("which actions may run", policy.selected.reason)
     else:
         used = dict(checkout.remote_actions())
-        inner = {one: outer for outer in used for one in inside_builder(outer)}
+        inner = {action: outer for outer in used for action in inside_builder(outer)}
         used = dict(sorted((inner | used).items()))
         owner = hosted.repository.partition("/")[0]
-        refused = [one for one in used if not _is_allowed(one, owner, policy.selected)]
+        refused = [action for action in used if not _is_allowed(action, owner, policy.selected)]
         if not refused:
             yield good("Actions are enabled, and those used here are allowed")
             return
-        names = [f"{one} (inside of {used[one]})" if used[one] else one for one in refused]
-        patterns = ",\n".join(dict.fromkeys(f"{one.partition('@')[0]}@*" for one in refused))
+        names = [
+            f"{action} (inside of {used[action]})" if used[action] else action for action in refused
+        ]
+        patterns = ",\n".join(dict.fromkeys(f"{item.partition('@')[0]}@*" for item in refused))
         yield must(
             f"the repository does not allow these actions: {', '.join(names)}",
             f"allow them at {page} (Allow select actions):\n{patterns}",
@@ -227,7 +229,9 @@ def _check_unset(checkout: Checkout, hosted: Hosted, names: set[str]) -> Iterato
 
 def _check_merge_queue(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
     gate = checkout.workflows[checkout.gate]
-    if isinstance(hosted.rules, Unknown) or "merge_queue" not in {one.type for one in hosted.rules}:
+    if isinstance(hosted.rules, Unknown) or "merge_queue" not in {
+        rule.type for rule in hosted.rules
+    }:
         return
     if "merge_group" not in gate.triggers:
         yield must(
@@ -247,7 +251,7 @@ def _check_merge_queue(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
 
 
 def _check_data_files(data: DataBranch) -> Finding:
-    unread = [one for one in data.files.values() if isinstance(one, Unknown)]
+    unread = [text for text in data.files.values() if isinstance(text, Unknown)]
     if unread:
         return unknown(f"the files on {data.name}", unread[0].reason)
     texts = {name: text for name, text in data.files.items() if isinstance(text, str)}

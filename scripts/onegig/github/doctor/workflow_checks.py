@@ -156,7 +156,7 @@ def _check_gate_job(gate: Workflow) -> Iterator[Finding]:
             "which GitHub counts as passed",
             f"jobs:\n  {job.id}:\n    if: ${{{{ !cancelled() }}}}",
         )
-    steps = [one for one in job.steps_using(UPLOAD) if inputs(one).get("name") == ARTIFACT]
+    steps = [item for item in job.steps_using(UPLOAD) if inputs(item).get("name") == ARTIFACT]
     fix = f"- if: ${{{{ !cancelled() }}}}\n  uses: {UPLOAD}@...\n  with:\n    name: {ARTIFACT}"
     if not steps:
         yield must(
@@ -176,7 +176,7 @@ def _check_comment_triggers(comment: Workflow, gate: str) -> Iterator[Finding]:
     trigger = comment.triggers.get("workflow_run")
     followed = texts(trigger.get("workflows")) if trigger else ()
     types = texts(trigger.get("types")) if trigger else ()
-    missing = [one for one in COMMENT_TYPES if types and one not in types]
+    missing = [item for item in COMMENT_TYPES if types and item not in types]
     fix = f"on:\n  workflow_run:\n    workflows: [{gate}]\n    types: [requested, completed]"
     if trigger is not None and gate not in followed:
         yield must(
@@ -266,7 +266,7 @@ def _check_read_only(gate: Workflow) -> Iterator[Finding]:
         if granted:
             yield must(
                 f"the job {name} of {gate.path} runs strangers' code and may write "
-                f"{', '.join('everything' if one == ALL else one for one in granted)}",
+                f"{', '.join('everything' if item == ALL else item for item in granted)}",
                 f"jobs:\n  {name}:\n    permissions:\n      contents: read",
             )
     if not any(writing.values()) and all(job.permissions is not None for job in gate.jobs):
@@ -284,7 +284,7 @@ def _check_granted(
     granted = [f"{name}: {level}" for name, level in needed.items()]
     if not missing:
         return good(f"the job {job.id} of {workflow.path} has {', '.join(granted)}")
-    lines = "".join(f"\n      {one}" for one in granted)
+    lines = "".join(f"\n      {item}" for item in granted)
     return must(
         f"the job {job.id} of {workflow.path} lacks {', '.join(missing)}",
         f"jobs:\n  {job.id}:\n    permissions:{lines}",

@@ -81,7 +81,7 @@ def fetch_numbers(
         if run.conclusion == SUCCESS:
             return no_numbers("the gate ended as success, but left no numbers")
         return no_numbers(f"the gate ended as {run.conclusion} before it measured")
-    newest = max(artifacts, key=lambda one: int(one["id"]))
+    newest = max(artifacts, key=lambda item: int(item["id"]))
     if newest["expired"]:
         return no_numbers("the gate's numbers have expired: run it again")
     data = _download(client, newest)

@@ -75,7 +75,9 @@ def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Post
     body = f"{marker(key)}\n{text}"
     tries = 0
     while True:
-        own = min(_find_own(client, pull, key, author), key=lambda one: int(one["id"]), default={})
+        own = min(
+            _find_own(client, pull, key, author), key=lambda item: int(item["id"]), default={}
+        )
         edited = _edit(client, own, body) if own else None
         if edited:
             return edited

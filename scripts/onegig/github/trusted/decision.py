@@ -86,7 +86,7 @@ def judge_run(
 
 def _doubts(review: Review, budgets: Budgets) -> list[str]:
     """Return why onegig does not vouch for the numbers."""
-    is_changed = any(one.key.partition(".")[0] in _MEASURING for one in review.limit_changes)
+    is_changed = any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)
     doubts = {
         "self-reported": review.self_reported and budgets.forks is not Forks.TRUST,
         "measured in a way that this pull request changes": review.measuring_changes or is_changed,
@@ -110,7 +110,7 @@ def refuse(error: OnegigError) -> Decision:
 
 def worst(decisions: Iterable[Decision]) -> Decision:
     """Return the first of the worst."""
-    return min(decisions, key=lambda one: tuple(StatusState).index(one.state))
+    return min(decisions, key=lambda item: tuple(StatusState).index(item.state))
 
 
 def describe(subject: str, base: str, text: str) -> str:

@@ -84,7 +84,7 @@ class Evaluation:
     def decided(self) -> tuple[object, ...]:
         """Return what was decided, to compare it with a later look."""
         status = (self.status.state, self.status.description) if self.status else self.reason
-        runs = [(one.pull.number, one.run.order) for one in self.answers if one.run]
+        runs = [(answer.pull.number, answer.run.order) for answer in self.answers if answer.run]
         return (status, *runs)
 
 

@@ -137,7 +137,7 @@ def _doubt_duplicates(duplicates: tuple[Duplicate, ...], remark: str) -> Iterato
         yield f"has more than {MOST_DUPLICATES:,} duplicates"
     for each in duplicates:
         if each.copies < 2 or each.wasted_bytes != each.bytes * (each.copies - 1):
-            yield "has a duplicate that does not waste all of its copies but each"
+            yield "has a duplicate that does not waste all of its copies but one"
         if len(each.places) > min(MOST_SHOWN, each.copies):
             yield "has a duplicate in more places than it has copies, or than are listed"
         yield from _texts(each.places)
@@ -191,9 +191,9 @@ def _doubt_dead(account: Accounting, layers: int) -> Iterator[str]:
 def _doubt_largest(dead: Dead) -> Iterator[str]:
     if len(dead.largest) > min(MOST_SHOWN, dead.files):
         yield "has dead bytes with more paths than files, or than are listed"
-    if sum(one.bytes for one in dead.largest) > dead.bytes:
+    if sum(each.bytes for each in dead.largest) > dead.bytes:
         yield "has dead bytes that are fewer than those of its paths"
-    yield from _texts(one.path for one in dead.largest)
+    yield from _texts(item.path for item in dead.largest)
 
 
 def _doubt_part(part: Part, layers: int) -> Iterator[str]:
@@ -233,7 +233,7 @@ def _doubt_dockerfiles(policies: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
     if len(policies) > MOST_FILES:
         yield f"has more than {MOST_FILES:,} Dockerfiles"
         return
-    if len({one.path for one in policies}) != len(policies):
+    if len({policy.path for policy in policies}) != len(policies):
         yield "has a Dockerfile twice"
     for one in policies:
         if len(one.remarks) > MOST_REMARKS or len(one.services) > MOST_FILES:
@@ -261,9 +261,9 @@ def _doubt_sums(report: MemoryReport) -> Iterator[str]:
     """Check that the box has at least what its services have; containers that are gone may add."""
     box, services = report.box, report.services
     for whole, parts, text in (
-        (box.total_rss_bytes, (one.rss_bytes for one in services), "less RSS"),
-        (box.total_pss_bytes, (one.pss_bytes for one in services), "less PSS"),
-        (box.oom_kills, (one.oom_kills for one in services), "fewer OOM kills"),
+        (box.total_rss_bytes, (service.rss_bytes for service in services), "less RSS"),
+        (box.total_pss_bytes, (item.pss_bytes for item in services), "less PSS"),
+        (box.oom_kills, (each.oom_kills for each in services), "fewer OOM kills"),
         (box.cost_bytes, (one.cost_bytes for one in services), "a lower real cost"),
     ):
         if whole < sum(parts):

@@ -153,7 +153,7 @@ def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
             raise
         return f"measured by a {budgets.path} that can't be read"
     now, then = (
-        (one.measure, one.load, one.compose_files, one.profiles) for one in (budgets, used)
+        (item.measure, item.load, item.compose_files, item.profiles) for item in (budgets, used)
     )
     if now == then:
         return ""
@@ -199,8 +199,8 @@ def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) ->
 
 
 def _stack(numbers: Numbers) -> str:
-    reports = (one for one in (numbers.images, numbers.memory) if not isinstance(one, Missing))
-    return next((one.stack for one in reports if one.stack), "")
+    reports = (item for item in (numbers.images, numbers.memory) if not isinstance(item, Missing))
+    return next((report.stack for report in reports if report.stack), "")
 
 
 def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
