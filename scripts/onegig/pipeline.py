@@ -275,16 +275,16 @@ def inspect(
     """
     from onegig.images.bases import base_evidence
     from onegig.images.cache import open_cache
-    from onegig.images.inspect import inspect_others
+    from onegig.images.inspect import inspect_images
 
     bases, files = engine.images, build_files or {}
     environment = engine.describe(users)
     scanner = find_scanner(options, progress)
     with progress.step(f"inspect {len(users)} images") as say:
         try:
-            inspection = inspect_others(
-                inspected,
+            inspection = inspect_images(
                 users,
+                reports=inspected,
                 engine=engine.images,
                 cache=open_cache(say),
                 environment=environment,

@@ -1,6 +1,6 @@
 """The inspect step: every image of a stack, in bytes, and what dive and trivy find in it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onegig.engine.images import BASE_LABEL, FROM_REGISTRY, EngineImage
@@ -47,16 +47,25 @@ def inspect_images(
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
     evidence_of: EvidenceOf = nothing_known,
     weigh: bool = False,
+    reports: Sequence[ImagesReport] = (),
+    is_part: bool = False,
 ) -> Inspection:
     """Inspect all images of a stack; keys are references, values the services that run them.
 
     `progress` hears one line per image. `program` is the dive to use (default: the one installed),
     `scanner` the trivy; `evidence_of` says what is known of an image's base. With `weigh`, layers
     are compressed whose compressed size nobody knows.
+    Images are left out that `reports` know by the id that the engine has, too; the result is merged
+    with those. A report that `is_part` of one to be merged lists the large files.
     Images that fail are named in `problems` and missing from the report, whose sums are then too
-    low. Raises EngineError when the engine does not answer.
+    low. Raises EngineError when the engine does not answer, InspectError where the reports do not
+    belong together.
     """
-    images, problems = _look_up(services_by_image, engine)
+    kept, changed = reusable(reports, _image_ids(services_by_image, engine) if reports else {})
+    for reference in changed:
+        progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
+    inspected = {image.reference for report in kept for image in report.images}
+    images, problems = _look_up([one for one in services_by_image if one not in inspected], engine)
     program = dive.find() if program is None else program
     tools = Tools(dive=program, trivy=scanner, weigh=weigh)
     known = _Known(images, cache, tools, evidence_of)
@@ -64,58 +73,15 @@ def inspect_images(
         if record := known.records.get(image.image_id):
             progress(f"{_summary(image, record)}, unchanged")
     problems += known.learn(engine, progress)
-    report = add_up(
-        [
-            _image(image, known, services_by_image[image.reference], cache)
-            for image in images
-            if image.image_id in known.records
-        ],
-        environment,
-    )
-    return Inspection(report=replace(report, duplicates=known.duplicates), problems=tuple(problems))
-
-
-def inspect_others(
-    reports: Sequence[ImagesReport],
-    services_by_image: Mapping[str, tuple[str, ...]],
-    *,
-    engine: ImageSource,
-    cache: Cache,
-    environment: Environment,
-    progress: Callable[[str], None],
-    scanner: trivy.Scanner | Missing = NOT_SCANNED,
-    is_part: bool = False,
-    evidence_of: EvidenceOf = nothing_known,
-    weigh: bool = False,
-) -> Inspection:
-    """Inspect images, except those that `reports` know by the id that the engine has, too.
-
-    A report that `is_part` of one to be merged lists the large files, as those should that are.
-    Raises InspectError where the reports do not belong together.
-    """
-    image_ids = _image_ids(services_by_image, engine) if reports else {}
-    kept, changed = reusable(reports, image_ids)
-    for reference in changed:
-        progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
-    known = {image.reference for report in kept for image in report.images}
-    others = {image: users for image, users in services_by_image.items() if image not in known}
-    found = inspect_images(
-        others,
-        engine=engine,
-        cache=cache,
-        environment=environment,
-        progress=progress,
-        scanner=scanner,
-        evidence_of=evidence_of,
-        weigh=weigh,
-    )
-    here = found.report
+    read = [image for image in images if image.image_id in known.records]
+    made = [_image(image, known, services_by_image[image.reference], cache) for image in read]
+    report = replace(add_up(made, environment), duplicates=known.duplicates)
     if kept or is_part:
-        here = replace(here, large=_large(here, cache))
+        report = replace(report, large=_large(report, cache))
     if kept:
-        here = replace(here, stack=kept[0].stack)
-        here = merge_images([here, *kept], order=tuple(services_by_image))
-    return Inspection(report=here, problems=found.problems)
+        report = replace(report, stack=kept[0].stack)
+        report = merge_images([report, *kept], order=tuple(services_by_image))
+    return Inspection(report=report, problems=tuple(problems))
 
 
 def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
@@ -127,15 +93,9 @@ def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
     return list_large(known)
 
 
-def _image_ids(references: Mapping[str, tuple[str, ...]], engine: ImageSource) -> dict[str, str]:
+def _image_ids(references: Iterable[str], engine: ImageSource) -> dict[str, str]:
     """Return the ids of what the engine has; what it lacks is reported when it is inspected."""
-    image_ids = {}
-    for reference in references:
-        try:
-            image_ids[reference] = engine.image(reference).image_id
-        except InspectError:
-            continue
-    return image_ids
+    return {image.reference: image.image_id for image in _look_up(references, engine)[0]}
 
 
 class _Known:
@@ -231,9 +191,7 @@ def _digest(images: Sequence[EngineImage]) -> str:
     return stack_digest({image.reference: image.image_id for image in images})
 
 
-def _look_up(
-    references: Mapping[str, tuple[str, ...]], engine: ImageSource
-) -> tuple[list[EngineImage], list[str]]:
+def _look_up(references: Iterable[str], engine: ImageSource) -> tuple[list[EngineImage], list[str]]:
     images, problems = [], []
     for reference in references:
         try:

@@ -110,15 +110,11 @@ def images_of(
 
 def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[str, ...]:
     """Describe what an archive lists besides its images, one sentence each."""
-    index = _read(documents, names.get("index.json", ""))
-    listed = list(_listed(index, documents, frozenset())) if isinstance(index, dict) else []
-    proofs = sum(ATTESTATION in _annotations(one) for one in listed)
-    absent = [
-        one
-        for one in listed
-        if ATTESTATION not in _annotations(one) and one["digest"] not in documents
-    ]
-    sentences = [f"{_platform(one)}: its manifest is not in the archive" for one in absent]
+    listed = [one.descriptor for one in _walk(names.get("index.json", ""), documents)]
+    images = [one for one in listed if ATTESTATION not in _annotations(one)]
+    absent = [_platform(one) for one in images if one["digest"] not in documents]
+    proofs = len(listed) - len(images)
+    sentences = [f"{platform}: its manifest is not in the archive" for platform in absent]
     return (f"attestations, which are not images: {proofs}", *sentences)[not proofs :]
 
 
@@ -132,35 +128,40 @@ def _docker(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterato
 
 
 def _oci(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
-    index = _read(documents, names.get("index.json", ""))
-    if isinstance(index, dict):
-        yield from _descend(index, frozenset(), "", documents)
+    for found in _walk(names.get("index.json", ""), documents):
+        manifest = _read(documents, found.descriptor["digest"])
+        is_manifest = isinstance(manifest, dict) and isinstance(manifest.get("layers"), list)
+        if (
+            is_manifest
+            and "config" in manifest
+            and ATTESTATION not in _annotations(found.descriptor)
+        ):
+            yield _Sighting(config=manifest["config"]["digest"], above=found.above, name=found.name)
 
 
-def _descend(
-    document: dict[str, Any], above: frozenset[str], name: str, documents: Mapping[str, bytes]
-) -> Iterator[_Sighting]:
-    """Yield every image below an index or manifest; `above` are the digests of those it is in."""
-    for descriptor in document.get("manifests") or ():
-        digest = descriptor["digest"]
-        child = _read(documents, digest)
-        is_image = ATTESTATION not in _annotations(descriptor)
-        if is_image and digest not in above and isinstance(child, dict):
-            yield from _descend(child, above | {digest}, _name(descriptor) or name, documents)
-    if "config" in document and isinstance(document.get("layers"), list):
-        yield _Sighting(config=document["config"]["digest"], above=above, name=name)
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A descriptor of an index, with its digest and those of the indexes around it."""
+
+    descriptor: Mapping[str, Any]
+    above: frozenset[str]
+    name: str
 
 
-def _listed(
-    document: dict[str, Any], documents: Mapping[str, bytes], above: frozenset[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield every descriptor of an index and of the indexes in it."""
-    for descriptor in document.get("manifests") or ():
-        yield descriptor
-        digest = descriptor["digest"]
-        child = _read(documents, digest)
-        if digest not in above and isinstance(child, dict):
-            yield from _listed(child, documents, above | {digest})
+def _walk(
+    digest: str,
+    documents: Mapping[str, bytes],
+    above: frozenset[str] = frozenset(),
+    name: str = "",
+) -> Iterator[_Listed]:
+    """Yield all that an index lists, and what the indexes in it list."""
+    index = _read(documents, digest)
+    for descriptor in (index.get("manifests") or ()) if isinstance(index, dict) else ():
+        child = descriptor["digest"]
+        found = _Listed(descriptor, above | {child}, _name(descriptor) or name)
+        yield found
+        if child not in above:
+            yield from _walk(child, documents, found.above, found.name)
 
 
 def _annotations(descriptor: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from factories import make_environment, make_images
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
-from onegig.images.inspect import inspect_images, inspect_others
+from onegig.images.inspect import inspect_images
 from onegig.images.merge import list_large, merge_images
 from onegig.images.sharing import add_up
 from onegig.model.images import (
@@ -237,9 +237,9 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
         cache: str,
         names: Sequence[str] = NAMES,
     ) -> ImagesReport:
-        found = inspect_others(
-            reports,
+        found = inspect_images(
             {name: users[name] for name in names},
+            reports=reports,
             engine=engine,
             cache=Cache(tmp_path / cache),
             environment=environment,
