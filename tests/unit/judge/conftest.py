@@ -13,7 +13,10 @@ from onegig.model.verdict import Verdict
 
 @pytest.fixture
 def judged() -> Judge:
-    """The verdict over the reference stack, which fits; a test replaces what it is about."""
+    """The verdict over the reference stack, which fits; a test replaces what it is about.
+
+    Where it is about images, their services take 10 MB each.
+    """
 
     def verdict(
         *,
@@ -22,7 +25,10 @@ def judged() -> Judge:
         memory: MemoryReport | Missing | None = None,
         tier: Tier | None = None,
     ) -> Verdict:
-        services = [make_service(name, rss) for name, rss in SERVICES.items()]
+        sizes: dict[str, float] = dict(SERVICES)
+        if isinstance(images, ImagesReport):
+            sizes = {name: 10 for image in images.images for name in image.services}
+        services = [make_service(name, rss) for name, rss in sizes.items()]
         return judge(
             budgets,
             make_images(SERVICES) if images is None else images,

@@ -53,7 +53,7 @@ def written(policy: Policy) -> Budgets:
 def test_remarks_block_when_asked_to(
     judged: Judge, budgets: Budgets, state: State, level: Level
 ) -> None:
-    verdict = judged(budgets=budgets, images=report(remark(level)), memory=MEMORY)
+    verdict = judged(budgets=budgets, images=report(remark(level)))
     assert verdict.state is state
     found = checks(verdict, "image.dockerfile")
     assert [check.state for check in found] == ([] if state is GO else [state])
@@ -61,17 +61,15 @@ def test_remarks_block_when_asked_to(
 
 def test_by_default_remarks_are_told(judged: Judge) -> None:
     told = "web/Dockerfile: 1 issue (listed in the report)"
-    assert judged(images=report(remark(Level.ERROR)), memory=MEMORY).notes == (told,)
-    quiet = judged(
-        budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)), memory=MEMORY
-    )
+    assert judged(images=report(remark(Level.ERROR))).notes == (told,)
+    quiet = judged(budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)))
     assert quiet.notes == ()
 
 
 def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
     hints = remark(Level.INFO), remark(Level.STYLE)
     for images in (report(), report(*hints)):
-        verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+        verdict = judged(budgets=written(Policy.ERROR), images=images)
         assert verdict.state is GO
         (check,) = checks(verdict, "image.dockerfile")
         assert (check.value, check.message) == (0, "web/Dockerfile: no issues")
@@ -80,7 +78,7 @@ def test_a_clean_file_is_fine_and_hints_do_not_count(judged: Judge) -> None:
 @pytest.mark.security
 def test_what_comments_ignore_is_told(judged: Judge) -> None:
     images = report(remark(Level.INFO, text=f"{IGNORED}Use arguments JSON notation"))
-    verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+    verdict = judged(budgets=written(Policy.ERROR), images=images)
     (check,) = checks(verdict, "image.dockerfile")
     assert check.message == "web/Dockerfile: no issues, 1 ignored by comments"
 
@@ -92,7 +90,7 @@ def test_what_comments_ignore_is_told(judged: Judge) -> None:
 def test_what_was_not_linted_is_never_clean(
     judged: Judge, budgets: Budgets, states: list[State]
 ) -> None:
-    verdict = judged(budgets=budgets, images=report(linted=NOT_LINTED), memory=MEMORY)
+    verdict = judged(budgets=budgets, images=report(linted=NOT_LINTED))
     found = checks(verdict, "image.dockerfile")
     assert [check.state for check in found] == states
     assert all("not linted: hadolint is not installed" in check.message for check in found)
@@ -100,14 +98,14 @@ def test_what_was_not_linted_is_never_clean(
 
 def test_our_own_remarks_count_without_hadolint(judged: Judge) -> None:
     images = report(remark(Level.WARNING), linted=NOT_LINTED)
-    verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+    verdict = judged(budgets=written(Policy.ERROR), images=images)
     assert verdict.state is NO_GO
 
 
 def test_the_first_two_are_in_the_message(judged: Judge) -> None:
     many = [remark(Level.WARNING, line, f"what {line}\nsays") for line in (1, 2, 3)]
     budgets = written(Policy.WARN)
-    verdict = judged(budgets=budgets, images=report(*many, services=2), memory=MEMORY)
+    verdict = judged(budgets=budgets, images=report(*many, services=2))
     (check,) = checks(verdict, "image.dockerfile")
     assert (check.subject, check.value) == ("web/Dockerfile", 3)
     assert check.message == (
@@ -118,7 +116,7 @@ def test_the_first_two_are_in_the_message(judged: Judge) -> None:
 
 def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
     images = report(remark(Level.WARNING, 7), remark(Level.INFO, 8), services=2)
-    verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+    verdict = judged(budgets=written(Policy.ERROR), images=images)
     made = replace(make_report(MEMORY, images), verdict=verdict)
     assert render(annotations(made, {})) == (
         "::error file=web/Dockerfile,line=7,title=NO-GO%3A Dockerfile%2C non-root"
@@ -128,7 +126,7 @@ def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
 
 def test_what_to_do_is_the_worst_remark(judged: Judge) -> None:
     images = report(remark(Level.ERROR, 7), remark(Level.WARNING, 8))
-    verdict = judged(budgets=written(Policy.ERROR), images=images, memory=MEMORY)
+    verdict = judged(budgets=written(Policy.ERROR), images=images)
     made = replace(make_report(MEMORY, images), verdict=verdict)
     (step,) = steps(made)
     assert (step.text, step.fix, step.fix_place) == (

@@ -149,14 +149,8 @@ def test_a_box_of_another_size_is_said(judged: Judge) -> None:
 @pytest.mark.parametrize(
     ("missing", "sentence"),
     [
-        (
-            Unknown(reason="the box did not\ncome up"),
-            "INCOMPLETE: memory could not be measured: the box did not come up",
-        ),
-        (
-            Skipped(reason="no --memory was given"),
-            "INCOMPLETE: memory was not measured: no --memory was given",
-        ),
+        (Unknown(reason="no\nbox"), "INCOMPLETE: memory could not be measured: no box"),
+        (Skipped(reason="no --memory"), "INCOMPLETE: memory was not measured: no --memory"),
     ],
 )
 def test_no_memory_is_incomplete(judged: Judge, missing: Unknown | Skipped, sentence: str) -> None:
@@ -278,6 +272,8 @@ def test_where_the_memory_goes_on_a_tier_known_by_its_price_only() -> None:
 
 ENGINE = sum(part.pss_bytes for part in make_memory([]).engine)
 CAP = make_memory([]).box.cap_bytes
+STARTED = "while the stack started (after 3 s)"
+BOTH = (("big", 700 * MIB), ("engine", 160 * MIB))
 PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
 
 
@@ -285,17 +281,9 @@ PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
     ("causes", "free_mib", "sentence"),
     [
         ((("engine", 160 * MIB),), 10, PUSHED_OUT),
-        (
-            (("engine", 160 * MIB),),
-            300,
-            "the engine took 160 MB while the stack started (after 3 s)",
-        ),
-        (
-            (("big", 700 * MIB), ("engine", 160 * MIB)),
-            10,
-            "big took 700 MB and the engine took 160 MB while the stack started (after 3 s)",
-        ),
-        ((), 10, "engine and stack were largest while the stack started (after 3 s)"),
+        ((("engine", 160 * MIB),), 300, f"the engine took 160 MB {STARTED}"),
+        (BOTH, 10, f"big took 700 MB and the engine took 160 MB {STARTED}"),
+        ((), 10, f"engine and stack were largest {STARTED}"),
     ],
 )
 def test_who_made_the_peak(
