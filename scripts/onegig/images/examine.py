@@ -25,7 +25,7 @@ from onegig.images.layer import CHUNK_BYTES, LayerIndex, index_layer
 from onegig.images.manifests import ArchivedImage, chain_ids, instructions
 from onegig.images.scan import is_lasting, scan
 from onegig.images.spool import ImageSource, Spool, StoredLayer
-from onegig.model.images import Dive, Layer
+from onegig.model.images import NOT_WEIGHED, Dive, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.scan import Scan
 
@@ -230,9 +230,8 @@ class _Bench:
         )
         found = opinion.result()
         remark = dive.explain_difference(found, accounting)
-        record = ImageRecord(
-            layers=stacked, dive=found, accounting=replace(accounting, remark=remark)
-        )
+        accounting = replace(accounting, remark=remark)
+        record = ImageRecord(layers=stacked, dive=found, accounting=accounting)
         program = self._tools.dive
         if isinstance(found, Dive) or isinstance(program, Unknown):  # a failed dive may do better
             version = dive.version_of(program)
@@ -241,22 +240,19 @@ class _Bench:
 
     def _weights(self, image: EngineImage) -> Mapping[str, int | Missing]:
         """Return what pulling each layer moves: as it came, as its registry has it, or weighed."""
-        weights: dict[str, int | Missing | None] = {}
+        weights: dict[str, int | None] = {}
         for diff_id in image.diff_ids:
-            weights[diff_id] = self.spool.layers[diff_id].compressed_bytes
+            size = self.spool.layers[diff_id].compressed_bytes or self._cache.weight(diff_id)
             if diff_id in self._weighing:
-                weights[diff_id] = self._weighing[diff_id].result()
-                self._cache.keep_weight(diff_id, self._weighing[diff_id].result())
-            elif weights[diff_id] is None:
-                weights[diff_id] = self._cache.weight(diff_id)
-        lacking = [diff_id for diff_id, weight in weights.items() if weight is None]
-        pulled = read_pulled_bytes(image) if lacking else ()
-        if isinstance(pulled, Missing):
-            return {one: pulled if size is None else size for one, size in weights.items()}
-        for diff_id, size in zip(image.diff_ids, pulled, strict=False):
+                size = self._weighing[diff_id].result()
+                self._cache.keep_weight(diff_id, size)
             weights[diff_id] = size
+        pulled = read_pulled_bytes(image) if None in weights.values() else NOT_WEIGHED
+        if isinstance(pulled, Missing):
+            return {diff_id: size or pulled for diff_id, size in weights.items()}
+        for diff_id, size in zip(image.diff_ids, pulled, strict=True):
             self._cache.keep_weight(diff_id, size)
-        return {diff_id: size or 0 for diff_id, size in weights.items()}
+        return dict(zip(image.diff_ids, pulled, strict=True))
 
 
 def weigh(layer: Path) -> int:
