@@ -37,13 +37,20 @@ def plain(text: str, limit: int = 2000) -> str:
 
 
 def log_line(text: str) -> str:
-    """Return one line for a log, indented as it is, without a command to GitHub's runner.
+    """Return one line for a log, indented as it is, without a command to GitHub's runner."""
+    return disarm(" " * _indent(text) + plain(text, MOST_LOG_LINE))
 
-    It takes `::` at the beginning of a line for one, and `##[` anywhere
+
+def disarm(line: str) -> str:
+    """Return a line that GitHub's runner takes for text.
+
+    It takes `::` at the beginning of a line for a command, and `##[` anywhere
     (https://github.com/actions/runner, ActionCommand.cs).
     """
-    shown = plain(text, MOST_LOG_LINE).replace("##[", "# #[")
-    return " " * _indent(text) + (f": {shown[1:]}" if shown.startswith("::") else shown)
+    start = len(line) - len(line.lstrip())
+    if line.startswith("::", start):
+        line = f"{line[:start]}¦{line[start + 1 :]}"
+    return line.replace("##[", "##¦")
 
 
 def format_list(

@@ -23,11 +23,6 @@ class Grown:
     before: int | None
     now: int
 
-    @property
-    def by(self) -> int:
-        """Return how much more."""
-        return self.now - (self.before or 0)
-
 
 def comparison(report: Report) -> Comparison | None:
     """Return what the report is compared with; None where there is nothing."""
@@ -108,8 +103,9 @@ def grown(report: Report, what: Literal["memory", "image"]) -> tuple[Grown, ...]
         for delta, before, now in sizes
         if isinstance(now, int) and (isinstance(before, int) or delta.change is Change.NEW)
     ]
-    most_first = sorted(found, key=lambda service: (-service.by, service.name))
-    return tuple(service for service in most_first if service.by >= VISIBLE)
+    growth = {service: service.now - (service.before or 0) for service in found}
+    most_first = sorted(found, key=lambda service: (-growth[service], service.name))
+    return tuple(service for service in most_first if growth[service] >= VISIBLE)
 
 
 def compared_line(report: Report) -> str:

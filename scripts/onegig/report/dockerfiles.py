@@ -76,8 +76,8 @@ def lines(report: ImagesReport) -> Iterator[str]:
     """Yield a line for each remark, the worst of each file first, and what was not linted."""
     for file in report.dockerfiles:
         for remark in file.remarks:
-            place = f"{remark.path}:{remark.line}"
-            yield f"{place}: {remark.level}: {remark.text} ({remark.rule})"
+            text = f"{remark.level}: {remark.text} ({remark.rule})"
+            yield f"{remark.path}:{remark.line}: {text}"
     yield from linting(report)
 
 

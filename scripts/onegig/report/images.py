@@ -17,11 +17,7 @@ from onegig.model.state import State
 from onegig.report import accounts, comparison, numbers
 from onegig.report.advice import steps
 from onegig.report.figures import ROWS_SHOWN, cause_legend, draw_causes, draw_sizes
-from onegig.report.layout import (
-    Row,
-    Table,
-    section,
-)
+from onegig.report.layout import Row, Table, section
 from onegig.text import plain
 
 LEGEND = "Dead: what no container can reach. Bloat: size over application and runtime dependencies."

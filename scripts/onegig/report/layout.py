@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from onegig.model.state import State
-from onegig.text import code, format_rest, markdown, plain
+from onegig.text import code, disarm, format_rest, markdown, plain
 
 T = TypeVar("T")
 TEXT_WIDTH = 20  # of a column of text that others follow
@@ -86,15 +86,8 @@ def print_parts(parts: Iterable[RenderableType], *, width: int, color: bool = Fa
     )
     for part in parts:
         console.print(part, soft_wrap=False)
-    return "\n".join(map(_disarm, out.getvalue().splitlines())).strip("\n") + "\n"
-
-
-def _disarm(line: str) -> str:
-    """Return a line that GitHub's runner, which reads what a job prints, takes for text."""
-    start = len(line) - len(line.lstrip())
-    if line.startswith("::", start):
-        line = f"{line[:start]}¦{line[start + 1 :]}"
-    return line.replace("##[", "##¦").rstrip()
+    lines = (disarm(line).rstrip() for line in out.getvalue().splitlines())
+    return "\n".join(lines).strip("\n") + "\n"
 
 
 def section(title: str, *body: RenderableType) -> RenderableType:
@@ -103,9 +96,9 @@ def section(title: str, *body: RenderableType) -> RenderableType:
 
 
 def marked(rows: Iterable[tuple[Text, Text]]) -> RichTable:
-    """Return a mark of one character and a text that may take several lines, in each row."""
+    """Return marks, and beside each a text that may take several lines."""
     table = RichTable.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=1)
+    table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
@@ -119,20 +112,12 @@ def dashed(items: Sequence[str | Text], shown: int) -> RichTable:
     return marked([*rows, (Text("…"), Text(rest, "dim"))] if rest else rows)
 
 
-def named(rows: Iterable[tuple[str, str]]) -> RichTable:
-    """Return names and what stands for each."""
-    table = RichTable.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in rows:
-        table.add_row(name, plain(text))
-    return table
-
-
 def print_table(table: Table, width: int) -> RichTable:
     """Return a table for a terminal: names and the last column of text give way."""
-    is_marked = any(row.state for row in table.rows)
-    names = [f"{_symbol(row) + ' ' if is_marked else ''}{plain(row.name)}" for row in table.rows]
+    marks = [row.state.symbol if row.state else " " for row in table.rows]
+    names = [plain(row.name) for row in table.rows]
+    if any(row.state for row in table.rows):
+        names = [f"{mark} {name}" for mark, name in zip(marks, names, strict=True)]
     heads, texts = table.heads, len(table.heads) - table.texts
     columns = list(zip(heads[1:], *(row.cells for row in table.rows), strict=True))
     widths = [max(map(len, column)) + 2 for column in columns]
@@ -152,10 +137,6 @@ def print_table(table: Table, width: int) -> RichTable:
         cells[-1].stylize(style)
         shown.add_row(Text(name, style), *cells)
     return shown
-
-
-def _symbol(row: Row) -> str:
-    return row.state.symbol if row.state else " "
 
 
 def md_table(table: Table, name: Callable[[str], str] = code, *, bold: bool = False) -> str:

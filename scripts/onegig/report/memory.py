@@ -26,7 +26,7 @@ from onegig.report.figures import (
 from onegig.report.layout import (
     Row,
     Table,
-    named,
+    marked,
     print_table,
     section,
 )
@@ -230,7 +230,8 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
             for part in memory.engine
         )
         pss = numbers.memory(memory.engine_pss_bytes)
-        table = named((("engine", f"{pss} PSS: {engine}"), ("box", _box_line(memory))))
+        rows = ("engine", f"{pss} PSS: {engine}"), ("box", _box_line(memory))
+        table = marked((Text(name), Text(plain(text))) for name, text in rows)
         parts.append(section("Engine and box", table))
     for waterfall in report.verdict.waterfalls:
         text = Text(no_wrap=True, overflow="ellipsis")

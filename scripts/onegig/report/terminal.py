@@ -6,7 +6,7 @@ from rich.text import Text
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report import comparison, view
-from onegig.report.layout import dashed, marked, named, print_parts, print_table, section
+from onegig.report.layout import dashed, marked, print_parts, print_table, section
 from onegig.report.sections import SECTIONS
 from onegig.text import format_rest, lines, plain
 
@@ -56,7 +56,13 @@ def _failure(report: Report) -> list[RenderableType]:
         ("next", failure.advice),
     )
     detail = [_tail(failure.detail)] if failure.detail.strip() else []
-    return [section("What failed", named(row for row in rows if row[1]), *detail)]
+    return [
+        section(
+            "What failed",
+            marked((Text(name), Text(plain(text))) for name, text in rows if text),
+            *detail,
+        )
+    ]
 
 
 def _problems(report: Report) -> list[RenderableType]:

@@ -8,7 +8,7 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.state import State
-from onegig.model.verdict import CHECK_KINDS, Check, Verdict
+from onegig.model.verdict import Check, Verdict
 from onegig.report import comparison, numbers
 from onegig.report.layout import Row, Table
 from onegig.text import plain
@@ -18,25 +18,11 @@ NOT_BLOCKING = "does not block"
 NOT_MEASURED = "not measured"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _LIMITS = (  # one row each, in this order; of many subjects the one with the least room
-    "memory.total",
-    "memory.rss",
-    "memory.boot",
-    "memory.tier",
-    "memory.max_growth",
-    "service.memory",
-    "service.max_growth",
-    "images.total",
-    "service.image",
-    "image.max_growth",
-    "image.efficiency",
-    "image.wasted",
-    "image.user_wasted",
-    "image.dead",
-    "image.base_dead",
-    "image.vulnerabilities",
-    "disk.total",
-    *(id_ for id_, kind in CHECK_KINDS.items() if kind.section not in ("", "memory", "images")),
-)
+    "memory.total", "memory.rss", "memory.boot", "memory.tier", "memory.max_growth",
+    "service.memory", "service.max_growth", "images.total", "service.image", "image.max_growth",
+    "image.efficiency", "image.wasted", "image.user_wasted", "image.dead", "image.base_dead",
+    "image.vulnerabilities", "disk.total",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,17 +74,13 @@ def problems(report: Report) -> tuple[Problem, ...]:
         are_all_listed = rank == -State.NO_GO.rank or len(checks) <= ALIKE + 1
         shown = len(checks) if are_all_listed else ALIKE
         why = f"inherited: {comparison.branch(report)} fails it, too" if known else ""
-        found += [
-            Problem(check=check, inherited=known, remark=_remark(check, why))
-            for check in checks[:shown]
-        ]
+        for check in checks[:shown]:
+            waived = f"waived {check.waived}" if check.waived else ""
+            remarks = waived, why, "" if check.blocking else NOT_BLOCKING
+            remark = "; ".join(filter(None, remarks))
+            found.append(Problem(check=check, inherited=known, remark=remark))
         found[-1] = replace(found[-1], more=len(checks) - shown)
     return tuple(found)
-
-
-def _remark(check: Check, inherited: str) -> str:
-    waived = f"waived {check.waived}" if check.waived else ""
-    return "; ".join(filter(None, (waived, inherited, "" if check.blocking else NOT_BLOCKING)))
 
 
 def failing_title(checks: Sequence[Check]) -> str:
