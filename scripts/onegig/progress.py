@@ -1,9 +1,10 @@
-"""Telling what goes on, on standard error: a live line on a terminal, plain lines elsewhere."""
+"""Progress on standard error: a live line on a terminal, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rich.console import Console
@@ -21,38 +22,38 @@ class Progress(Protocol):
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """A step of the pipeline; the yielded function tells what it is at."""
+        """Show a step of the pipeline; the yielded function says what it is at."""
 
     def note(self, text: str) -> None:
         """Show a line that stays, between two steps."""
 
 
+@dataclass(kw_only=True)
 class Quiet:
     """Says nothing."""
 
-    def __init__(self, *, color: bool) -> None:
-        self.color = color
+    color: bool
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """Nothing to show."""
+        """Show nothing."""
         yield lambda _text: None
 
     def note(self, text: str) -> None:
         """Show nothing."""
 
 
+@dataclass(kw_only=True)
 class Plain:
     """One line for every change, with the seconds since the start: for logs and CI."""
 
-    def __init__(self, *, color: bool, write: Callable[[str], object] = sys.stderr.write) -> None:
-        self.color = color
-        self._write = write
-        self._started = time.monotonic()
+    color: bool
+    write: Callable[[str], object] = sys.stderr.write
+    _started: float = field(default_factory=time.monotonic, init=False)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """Lines of the step, and one at its end."""
+        """Write lines of the step, and one at its end."""
         self._line(title)
         started = time.monotonic()
         yield lambda text: self._line(f"  {text}")
@@ -63,35 +64,35 @@ class Plain:
         self._line(text)
 
     def _line(self, text: str) -> None:
-        self._write(f"[{time.monotonic() - self._started:5.1f}s] {log_line(text)}\n")
+        self.write(f"[{time.monotonic() - self._started:5.1f}s] {log_line(text)}\n")
         sys.stderr.flush()
 
 
+@dataclass(kw_only=True)
 class Live:
     """A spinner with the latest word; finished steps stay as one line each."""
 
-    def __init__(self, *, color: bool, console: Console) -> None:
-        self.color = color
-        self._console = console
+    color: bool
+    console: Console
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """The step as a spinner that leaves a line behind."""
+        """Show a spinner that leaves a line behind."""
         started = time.monotonic()
-        width = max(20, self._console.width - len(title) - 8)
+        width = max(20, self.console.width - len(title) - 8)
         title = escape(plain(title))
-        with self._console.status(f"[bold]{title}") as status:
+        with self.console.status(f"[bold]{title}") as status:
             yield lambda text: status.update(f"[bold]{title}[/] [dim]{escape(plain(text, width))}")
         elapsed = time.monotonic() - started
-        self._console.print(f"[green]✓[/] {title} [dim]{elapsed:.1f} s")
+        self.console.print(f"[green]✓[/] {title} [dim]{elapsed:.1f} s")
 
     def note(self, text: str) -> None:
         """Leave a line behind."""
-        self._console.print(f"[yellow]![/] {escape(text)}")
+        self.console.print(f"[yellow]![/] {escape(text)}")
 
 
 def choose_progress(*, quiet: bool, color: bool) -> Progress:
-    """The kind that suits where standard error goes."""
+    """Return the kind that suits where standard error goes."""
     if quiet:
         return Quiet(color=color)
     console = Console(stderr=True, no_color=not color)

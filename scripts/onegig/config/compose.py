@@ -1,6 +1,6 @@
-"""`docker compose` asked for a project: which files count, what they resolve to, its variables.
+"""What `docker compose` makes of a project: its files, the resolved project, its variables.
 
-What compose refuses, as an error with the file, the line where compose knows it, and advice.
+Where compose refuses a project, the error names the file, the line if compose knows it, and advice.
 """
 
 import json
@@ -54,22 +54,8 @@ _NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --comp
 _ELSE = "`docker compose config` shows the same; correct the compose file and run again"
 
 
-def is_missing(path: Path, *, exists: bool = False) -> ConfigError:
-    """Return the error for a compose file that is not there, or that is not a file."""
-    what = "is not a file" if exists else "does not exist"
-    return ConfigError(f"the compose file {path} {what}", advice=_NAME_IT)
-
-
-def no_file(folder: Path, names: Iterable[str]) -> ConfigError:
-    """Return the error for a folder in which compose finds no file by its default names."""
-    return ConfigError(
-        f"there is no compose file in {folder}: looked for {', '.join(names)}",
-        advice="run onegig beside the compose file, or name it: --compose path/to/compose.yml",
-    )
-
-
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
-    """ConfigError with compose's own message; EngineError when docker or compose is missing."""
+    """Return compose's own message as an error; EngineError when docker or compose is missing."""
     if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
         return EngineError(
             "docker compose is missing or too old",
@@ -116,7 +102,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _message(output: str, files: tuple[Path, ...]) -> str:
-    """What compose said, without its warnings, with paths as the user wrote them."""
+    """Return compose's message without its warnings, with paths as the user wrote them."""
     lines = [line for line in output.splitlines() if line and not _LOG_LINE.match(line)]
     text = _VALUE.sub(r"\1 (not shown)", "\n".join(lines))
     env_file = _ENV_FILE.fullmatch(text)
@@ -133,7 +119,7 @@ def _message(output: str, files: tuple[Path, ...]) -> str:
 
 
 def _place(text: str, files: tuple[Path, ...]) -> str:
-    """The file and line of the service and key that compose names, as near as they can be found."""
+    """Return the file and line of the service and key that compose names, as near as possible."""
     named = _KEY.search(text)
     if named:
         service = named["service"] or named["quoted"]
@@ -198,10 +184,14 @@ class Compose:
         names = self.files or self._files_of_variable() or tuple(_default_files(self.directory))
         paths = tuple(join(self.directory, name) for name in names)
         if not paths:
-            raise no_file(self.directory, FILE_NAMES)
+            raise ConfigError(
+                f"there is no compose file in {self.directory}: looked for {', '.join(FILE_NAMES)}",
+                advice="run onegig beside the compose file, or name it: --compose PATH",
+            )
         for path in paths:
             if not path.is_file():
-                raise is_missing(shown(path), exists=path.exists())
+                what = "is not a file" if path.exists() else "does not exist"
+                raise ConfigError(f"the compose file {shown(path)} {what}", advice=_NAME_IT)
         return paths
 
     def resolve(self, paths: tuple[Path, ...]) -> Resolved:
@@ -216,7 +206,8 @@ class Compose:
         except CommandError as error:
             raise explain(error, tuple(map(shown, paths))) from error
         refuse_host_access(config, shown(paths[0]))
-        return Resolved(config=config, warnings=tuple(_warnings(done.stderr, paths)))
+        warnings = dict.fromkeys(_warnings(done.stderr, paths))
+        return Resolved(config=config, warnings=tuple(warnings))
 
     def variables(self, names: Iterable[str], project: Path) -> dict[str, str]:
         """Return the variables that are set for a project, by compose's own rules.
@@ -291,16 +282,12 @@ def _probe(names: Iterable[str]) -> dict[str, Any]:
 
 
 def _warnings(output: str, paths: Iterable[Path]) -> Iterator[str]:
-    """Yield the text of each warning, once, with paths as the user writes them."""
-    seen = set()
+    """Yield the text of each warning, with paths as the user writes them."""
     for match in _WARNING.finditer(output):
         text = match["bare"] or _unquote(match["quoted"])
         for path in paths:
             text = text.replace(f"{path}: ", f"{shown(path)}: ")
-        text = "; ".join(filter(None, (text, explain_held_back(text, os.environ))))
-        if text not in seen:
-            seen.add(text)
-            yield text
+        yield "; ".join(filter(None, (text, explain_held_back(text, os.environ))))
 
 
 def _unquote(text: str) -> str:
