@@ -82,12 +82,7 @@ def list_check_runs(call: Call) -> Reply:
     commit = call.state.find_commit(call.values["ref"])
     if not commit:
         return _no_commit(call.values["ref"])
-    name = call.query.get("check_name", "")
-    found = [
-        one
-        for one in call.state.check_runs.values()
-        if one.head_sha == commit.sha and name in ("", one.name)
-    ]
+    found = [one for one in call.state.check_runs.values() if one.head_sha == commit.sha]
     return _counted("check_runs", [call.bodies.check_run(one) for one in found])
 
 
@@ -248,9 +243,7 @@ def actions_permissions(call: Call) -> Reply:
     """`allowed_actions` is only told where Actions may run at all."""
     actions = call.state.actions
     allowed = {"allowed_actions": actions.allowed} if actions.enabled else {}
-    return Reply(
-        body={"enabled": actions.enabled, "sha_pinning_required": actions.sha_pinning, **allowed}
-    )
+    return Reply(body={"enabled": actions.enabled, "sha_pinning_required": False, **allowed})
 
 
 @route("get", "/actions/permissions/workflow", needs="administration=read")
@@ -258,7 +251,7 @@ def workflow_permissions(call: Call) -> Reply:
     return Reply(
         body={
             "default_workflow_permissions": call.state.actions.default_permissions,
-            "can_approve_pull_request_reviews": call.state.actions.may_approve,
+            "can_approve_pull_request_reviews": False,
         }
     )
 

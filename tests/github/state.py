@@ -56,10 +56,7 @@ class CheckRun:
     name: str
     status: str = "queued"
     conclusion: str | None = None
-    details_url: str | None = None
     external_id: str = ""
-    app: str = "github-actions"  # whose it is
-    output: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -113,9 +110,7 @@ class Actions:
             "patterns_allowed": [],
         }
     )
-    sha_pinning: bool = False
     default_permissions: str = "read"
-    may_approve: bool = False
     fork_approval: str = "first_time_contributors"
     private_forks: dict[str, bool] = field(default_factory=dict)
     disabled_workflows: tuple[str, ...] = ()  # paths
