@@ -147,7 +147,7 @@ def close(child: subprocess.Popen[bytes]) -> None:
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """The last lines of an output, the part that names the failure."""
+    """Return the last lines of an output, the part that names the failure."""
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 

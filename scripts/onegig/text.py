@@ -70,7 +70,7 @@ def format_rest(count: int, noun: str = "") -> str:
 
 
 def lines(text: str, limit: int = 20) -> tuple[str, ...]:
-    """The last `limit` lines of a log, each made plain, indentation kept."""
+    """Return the last `limit` lines of a log, each made plain, indentation kept."""
     kept = text.rstrip().splitlines()[-limit:]
     return tuple(" " * _indent(line) + plain(line, 300) for line in kept)
 
@@ -82,7 +82,7 @@ def markdown(text: str, limit: int = 500) -> str:
 
 
 def code(text: str) -> str:
-    """A code span; inside one GitHub reads neither markup nor mentions. Safe in a table cell."""
+    """Return a code span; inside it GitHub reads neither markup nor mentions. Safe in a table cell."""
     content = plain(text, 200).replace("|", "¦") or " "
     ticks = "`" * (1 + max(map(len, re.findall("`+", content)), default=0))
     pad = " " if "`" in content else ""
@@ -95,7 +95,7 @@ def html(text: str) -> str:
 
 
 def fence(content: tuple[str, ...], language: str = "") -> str:
-    """A fenced block that its content cannot close."""
+    """Return a fenced block that its content cannot close."""
     text = "\n".join(content)
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{ticks}{language}\n{text}\n{ticks}"

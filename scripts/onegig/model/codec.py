@@ -27,17 +27,17 @@ _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}
 
 
 def to_json(document: Document) -> str:
-    """The document as indented JSON, keys in the order of the dataclass, newline at the end."""
+    """Return the document as indented JSON, keys in the order of the dataclass, newline at the end."""
     return _ADAPTERS[type(document)].dump_json(document, indent=1).decode() + "\n"
 
 
 def to_line(document: Document) -> str:
-    """The document as JSON on one line, newline at the end: for files of one document a line."""
+    """Return the document as JSON on one line, for files of one document a line."""
     return _ADAPTERS[type(document)].dump_json(document).decode() + "\n"
 
 
 def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = False) -> D:
-    """The document in `text`; ConfigError names `source` and every value that does not fit.
+    """Return the document in `text`; ConfigError names `source` and every value that does not fit.
 
     `strict` allows no key that the model lacks and no "1" for 1: what a stranger wrote.
     """
@@ -60,7 +60,7 @@ def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = F
 
 
 def _problems(error: ValidationError) -> str:
-    """The first values that do not fit; only how many where listing them costs too much."""
+    """Return the first values that do not fit; only how many where listing them costs too much."""
     if error.error_count() > MANY_PROBLEMS:
         return f"{error.error_count():,} values do not fit"
     return "\n".join(

@@ -43,7 +43,7 @@ def catalogue() -> dict[str, Tier]:
 
 
 def find_tier(name: str) -> Tier:
-    """The tier of that name; ConfigError names the nearest ones otherwise."""
+    """Return the tier of that name; ConfigError names the nearest ones otherwise."""
     tiers = catalogue()
     if name in tiers:
         return tiers[name]
