@@ -82,7 +82,7 @@ def markdown(text: str, limit: int = 500) -> str:
 
 
 def code(text: str) -> str:
-    """Return a code span; inside it GitHub reads neither markup nor mentions. Safe in a table cell."""
+    """Return a code span; safe in a table cell, it shows no markup and mentions nobody."""
     content = plain(text, 200).replace("|", "¦") or " "
     ticks = "`" * (1 + max(map(len, re.findall("`+", content)), default=0))
     pad = " " if "`" in content else ""

@@ -27,7 +27,7 @@ _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}
 
 
 def to_json(document: Document) -> str:
-    """Return the document as indented JSON, keys in the order of the dataclass, newline at the end."""
+    """Return the document as indented JSON, keys in the order of the dataclass."""
     return _ADAPTERS[type(document)].dump_json(document, indent=1).decode() + "\n"
 
 
