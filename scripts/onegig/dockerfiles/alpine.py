@@ -50,7 +50,7 @@ PROGRAMS = _table("""
 """)  # a program of a full Debian image, and the package that has it on Alpine
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Packages:
     """A distribution's packages sorted by who needs them; each tuple without repetitions."""
 
@@ -61,11 +61,11 @@ class Packages:
     unsure: tuple[str, ...] = ()  # taken over by the same name
 
 
-def translate(names: Iterable[str], kind: str) -> Packages:
-    """Sort packages of Debian ("dpkg") or Alpine ("apk") and give them Alpine's names."""
+def translate(packages: Iterable[tuple[str, str]]) -> Packages:
+    """Sort packages and give them Alpine's names; each is a kind ("dpkg", "apk") and a name."""
     runtime, compiling, compiled = [], [], []
     left_out, unsure = [], []
-    for name in names:
+    for kind, name in packages:
         if name in _FOR_PEOPLE:
             left_out.append(name)
         elif kind == "dpkg" and name in _COMPILE:
@@ -78,14 +78,5 @@ def translate(names: Iterable[str], kind: str) -> Packages:
             is_tool = is_development_name(kind, name) and name != "git"
             (compiling if is_tool else runtime).append(name)
             unsure += [name] if kind == "dpkg" else []
-    return Packages(
-        runtime=_once(runtime),
-        compile=_once(compiling),
-        compiled=_once(compiled),
-        left_out=_once(left_out),
-        unsure=_once(unsure),
-    )
-
-
-def _once(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name))
+    lists = (runtime, compiling, compiled, left_out, unsure)
+    return Packages(*(tuple(dict.fromkeys(filter(None, names))) for names in lists))

@@ -8,7 +8,7 @@ and does not run as root. How the service runs is taken over word for word.
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from onegig.dockerfiles.alpine import PROGRAMS, Packages, translate
@@ -81,7 +81,7 @@ def propose(source: Source, python: str, wheels: Wheels | Unknown, base: Base | 
     needs_glibc = isinstance(wheels, Wheels) and wheels.glibc_only
     chosen = base or (Base.SLIM if needs_glibc else Base.ALPINE)
     plan = plan_dependencies(recipe, source.read)
-    packages = _packages(recipe)
+    packages = translate(recipe.packages)
     compiled = _compiled(wheels, chosen)
     lines = [
         *_head(source, _image(python, chosen)),
@@ -107,15 +107,6 @@ def _compiled(wheels: Wheels | Unknown, base: Base) -> tuple[str, ...]:
 def _image(python: str, base: Base) -> str:
     name = f"python:{python}-{base}"
     return f"{name}@{PINNED[name]}" if name in PINNED else name
-
-
-def _packages(recipe: Recipe) -> Packages:
-    sorted_ = [translate(install.names, install.kind) for install in recipe.system]
-    names: dict[str, tuple[str, ...]] = {}
-    for field in fields(Packages):
-        each_install = (getattr(packages, field.name) for packages in sorted_)
-        names[field.name] = tuple(dict.fromkeys(name for each in each_install for name in each))
-    return Packages(**names)
 
 
 def _head(source: Source, image: str) -> Iterator[str]:
@@ -147,8 +138,7 @@ def _build_stage(
 
 def _toolchain(packages: Packages, recipe: Recipe, base: Base) -> tuple[str, ...]:
     if base is Base.SLIM:
-        names = (name for install in recipe.system for name in install.names)
-        headers = tuple(name for name in names if name.endswith("-dev"))
+        headers = [name for _, name in recipe.packages if name.endswith("-dev")]
         return ("build-essential", *headers)
     return tuple(dict.fromkeys(("build-base", *packages.compile)))
 
@@ -163,8 +153,7 @@ def _runtime_stage(
     yield f"ENV PATH={VENV}/bin:$PATH"
     names = [*packages.runtime, *(packages.compiled if compiled else ()), *_programs(source)]
     if base is Base.SLIM:
-        debian = [name for install in recipe.system for name in install.names]
-        names = [name for name in debian if _is_for_runtime(translate((name,), "dpkg"))]
+        names = [name for _, name in recipe.packages if _is_for_runtime(name)]
     yield from _add(base, tuple(dict.fromkeys(names)))
     yield f"COPY --from=build {VENV} {VENV}"
     body = [each for each in recipe.body if not _only_requirements(each)]
@@ -179,7 +168,8 @@ def _runtime_stage(
             yield from _written(each, recipe)
 
 
-def _is_for_runtime(packages: Packages) -> bool:
+def _is_for_runtime(name: str) -> bool:
+    packages = translate([("dpkg", name)])
     return bool(packages.runtime and not packages.compile)
 
 
@@ -250,12 +240,7 @@ def _remarks(
     yield from _wheel_remarks(wheels, base)
     if packages.unsure and base is Base.ALPINE:
         yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
-    tools = [
-        name
-        for install in recipe.system
-        for name in install.names
-        if translate((name,), install.kind).compile
-    ]
+    tools = [package[1] for package in recipe.packages if translate([package]).compile]
     if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
         yield f"left out, as every package has a wheel: {', '.join(tools)}"
     if packages.left_out:

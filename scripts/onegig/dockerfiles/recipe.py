@@ -68,6 +68,11 @@ class Recipe:
     had_user: bool  # some account of its own, by whatever name
     dropped: tuple[str, ...]  # instructions that are left out, described
 
+    @property
+    def packages(self) -> tuple[tuple[str, str], ...]:
+        """Return kind and name of the distribution's packages."""
+        return tuple((install.kind, name) for install in self.system for name in install.names)
+
 
 def read_recipe(stages: Stages, target: str) -> Recipe:
     """Sort the instructions that make the image.
