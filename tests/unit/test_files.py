@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from onegig import pipeline
 from onegig.cli import main
-from onegig.dockerfiles import hadolint
+from onegig.dockerfiles import policy
 from onegig.dockerfiles.builds import Build
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import (
@@ -98,7 +98,7 @@ def test_a_regular_file_is_read_to_its_limit(checkout: Path) -> None:
 @KINDS
 def test_settings_of_hadolint(tmp_path: Path, make: Make) -> None:
     make(tmp_path / ".hadolint.yaml")
-    assert hadolint.read_settings(tmp_path) == hadolint.NO_SETTINGS
+    assert policy.read_settings(tmp_path) == policy.NO_SETTINGS
 
 
 @pytest.mark.security

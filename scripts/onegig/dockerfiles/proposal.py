@@ -2,22 +2,23 @@
 
 Two stages of Alpine's Python (or Debian's slim one, where a package has no wheel for musl): one
 installs into a virtual environment, the other holds that, the service's own files and nothing else,
-and does not run as root. How the service runs is taken over word for word.
+and does not run as root. How the service runs is taken over word for word. Packages get Alpine's
+names; one that is not listed here is taken over as it is, and reported as unsure.
 """
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from onegig.dockerfiles.alpine import PROGRAMS, Packages, translate
 from onegig.dockerfiles.dependencies import Plan, plan_dependencies
 from onegig.dockerfiles.parse import Instruction
 from onegig.dockerfiles.recipe import Recipe, owned_by
 from onegig.dockerfiles.requirements import Wheels
 from onegig.dockerfiles.stages import assignments
 from onegig.model.measured import Unknown
+from onegig.package_names import is_development_name
 
 USER = "65532:65532"  # distroless's nonroot; needs no account
 # The official images by digest, as scripts/bases/images.env has them.
@@ -42,6 +43,47 @@ _REQUIREMENTS = re.compile(
     r"(?:.*/)?(?:\S*requirements\S*\.(?:txt|in)|constraints\S*\.txt|pyproject\.toml"
     r"|(?:poetry|uv)\.lock\*?|setup\.(?:py|cfg))"
 )
+
+
+def _table(text: str) -> dict[str, str]:
+    """Read a table from "name" or "name=value" separated by spaces; "name" stands for itself."""
+    pairs = (word.partition("=") for word in text.split())
+    return {name: value if given else name for name, given, value in pairs}
+
+
+# Debian's name = Alpine's; nothing for what Alpine's Python image or busybox has already
+_RUNTIME = _table("""
+    bash ca-certificates= curl default-mysql-client=mariadb-client dnsutils=bind-tools dumb-init
+    ffmpeg gettext gettext-base=gettext-envsubst git gosu=su-exec graphviz imagemagick iproute2
+    iputils-ping= jq libcurl4=libcurl libffi8=libffi libglib2.0-0=glib libgl1=mesa-gl
+    libgomp1=libgomp libjpeg62-turbo=libjpeg-turbo libmagic1=libmagic
+    libmariadb3=mariadb-connector-c libpng16-16=libpng libpq5=libpq libsqlite3-0=sqlite-libs
+    libssl3= libstdc++6=libstdc++ libxml2 libxslt1.1=libxslt media-types=mailcap netbase=
+    netcat-openbsd= netcat-traditional= nginx openssh-client openssl postgresql-client procps=
+    python3= redis-tools=valkey-cli sqlite3=sqlite supervisor tini tzdata unzip= wget= xz-utils=
+    zlib1g=
+""")
+# Debian's name = what compiling takes on Alpine, and after a comma what the result needs to run
+_COMPILE = _table("""
+    build-essential=build-base cargo cmake
+    default-libmysqlclient-dev=mariadb-dev,mariadb-connector-c g++=build-base,libstdc++
+    gcc=build-base gfortran=gfortran,libgfortran libc6-dev=build-base
+    libcurl4-openssl-dev=curl-dev,libcurl libffi-dev=libffi-dev,libffi
+    libjpeg-dev=libjpeg-turbo-dev,libjpeg-turbo libjpeg62-turbo-dev=libjpeg-turbo-dev,libjpeg-turbo
+    libmariadb-dev=mariadb-dev,mariadb-connector-c libpq-dev=libpq-dev,libpq
+    libsqlite3-dev=sqlite-dev,sqlite-libs libssl-dev=openssl-dev libxml2-dev=libxml2-dev,libxml2
+    libxslt1-dev=libxslt-dev,libxslt libxslt-dev=libxslt-dev,libxslt libyaml-dev=yaml-dev,yaml
+    make=build-base pkg-config=pkgconf python3-dev= python3-pip= python3-venv= rustc=rust
+    zlib1g-dev=zlib-dev
+""")
+_FOR_PEOPLE = _table("""
+    vim nano less htop strace gdb tmux screen man-db locales apt-utils software-properties-common
+    lsb-release gnupg sudo tree
+""")
+_PROGRAMS = _table("""
+    bash curl git jq openssl pg_isready=postgresql-client psql=postgresql-client
+    redis-cli=valkey-cli tini
+""")  # a program of a full Debian image, and the package that has it on Alpine
 
 
 class Base(StrEnum):
@@ -75,13 +117,24 @@ class Proposal:
     remarks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """A distribution's packages sorted by who needs them; each tuple without repetitions."""
+
+    runtime: tuple[str, ...] = ()  # Alpine's names
+    compile: tuple[str, ...] = ()  # Alpine's names: only in the stage that compiles
+    compiled: tuple[str, ...] = ()  # Alpine's names: what comes out of compiling needs these
+    left_out: tuple[str, ...] = ()  # as written
+    unsure: tuple[str, ...] = ()  # taken over by the same name
+
+
 def propose(source: Source, python: str, wheels: Wheels | Unknown, base: Base | None) -> Proposal:
     """Propose a Dockerfile for a version of Python; `base` None leaves the choice to the wheels."""
     recipe = source.recipe
     needs_glibc = isinstance(wheels, Wheels) and wheels.glibc_only
     chosen = base or (Base.SLIM if needs_glibc else Base.ALPINE)
     plan = plan_dependencies(recipe, source.read)
-    packages = translate(recipe.packages)
+    packages = _translate(recipe.packages)
     compiled = _compiled(wheels, chosen)
     lines = [
         *_head(source, _image(python, chosen)),
@@ -169,7 +222,7 @@ def _runtime_stage(
 
 
 def _is_for_runtime(name: str) -> bool:
-    packages = translate([("dpkg", name)])
+    packages = _translate([("dpkg", name)])
     return bool(packages.runtime and not packages.compile)
 
 
@@ -188,7 +241,7 @@ def _programs(source: Source) -> Iterator[str]:
     """Yield the packages of programs that a full Debian image has and the service calls for."""
     called = [each.value for each in source.recipe.body if each.name in _CALLS]
     words = set(re.findall(r"[\w.-]+", " ".join([*called, *source.probes])))
-    yield from (package for program, package in PROGRAMS.items() if program in words)
+    yield from (package for program, package in _PROGRAMS.items() if program in words)
 
 
 def _is_used(argument: Instruction, body: Sequence[Instruction]) -> bool:
@@ -240,7 +293,7 @@ def _remarks(
     yield from _wheel_remarks(wheels, base)
     if packages.unsure and base is Base.ALPINE:
         yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
-    tools = [package[1] for package in recipe.packages if translate([package]).compile]
+    tools = [package[1] for package in recipe.packages if _translate([package]).compile]
     if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
         yield f"left out, as every package has a wheel: {', '.join(tools)}"
     if packages.left_out:
@@ -269,3 +322,24 @@ def _wheel_remarks(wheels: Wheels | Unknown, base: Base) -> Iterator[str]:
     if wheels.not_asked:
         names = ", ".join(wheels.not_asked)
         yield f"no wheels were looked for, as these are not plain names: {names}"
+
+
+def _translate(packages: Iterable[tuple[str, str]]) -> Packages:
+    """Sort packages and give them Alpine's names; each is a kind ("dpkg", "apk") and a name."""
+    runtime, compiling, compiled = [], [], []
+    left_out, unsure = [], []
+    for kind, name in packages:
+        if name in _FOR_PEOPLE:
+            left_out.append(name)
+        elif kind == "dpkg" and name in _COMPILE:
+            tool, _, library = _COMPILE[name].partition(",")
+            compiling.append(tool)
+            compiled.append(library)
+        elif kind == "dpkg" and name in _RUNTIME:
+            runtime.append(_RUNTIME[name])
+        else:
+            is_tool = is_development_name(kind, name) and name != "git"
+            (compiling if is_tool else runtime).append(name)
+            unsure += [name] if kind == "dpkg" else []
+    lists = (runtime, compiling, compiled, left_out, unsure)
+    return Packages(*(tuple(dict.fromkeys(filter(None, names))) for names in lists))

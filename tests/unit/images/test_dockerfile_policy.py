@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onegig.config.stack import load_stack
-from onegig.dockerfiles import hadolint
+from onegig.dockerfiles import policy
 from onegig.dockerfiles.policy import check_policies
 from onegig.dockerfiles.rules import Context, check_dockerfile
 from onegig.model.dockerfiles import Level, Remark
@@ -257,7 +257,7 @@ def test_a_hadolint_that_fails_is_no_pass(
     program = tmp_path / "hadolint"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    linter = hadolint.Linter(path=str(program), version="1")
+    linter = policy.Linter(path=str(program), version="1")
     (found,) = check_policies(stack(CLEAN), linter)
     assert isinstance(found.hadolint, Unknown)
     assert found.hadolint.reason.startswith("not linted: ")

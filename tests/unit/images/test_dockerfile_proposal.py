@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.dockerfiles import hadolint
+from onegig.dockerfiles import policy
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import Recipe, read_recipe
 from onegig.dockerfiles.requirements import Wheels
@@ -223,9 +223,9 @@ def test_a_proposal_has_nothing_that_we_would_mend(name: str, tmp_path: Path) ->
     assert {one.rule for one in own} <= allowed
     file = tmp_path / "Dockerfile"
     file.write_text(found.text)
-    linter = hadolint.find()
-    assert isinstance(linter, hadolint.Linter)
-    linted = hadolint.lint(linter, file, path="D")
+    linter = policy.find_linter()
+    assert isinstance(linter, policy.Linter)
+    linted = policy.lint(linter, file, path="D")
     assert not isinstance(linted, Unknown)
     theirs = {"DL3025", "DL3013", "DL3064"}  # as it was written
     assert {one.rule for one in linted if one.level.counts} <= theirs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.dockerfiles import hadolint
+from onegig.dockerfiles import policy
 from onegig.images import dive, scan, trivy
 from onegig.model.measured import Skipped
 
@@ -56,8 +56,8 @@ def find_dive(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def find_hadolint(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hadolint, "find_program", lambda _: str(tool))
-    hadolint.find()
+    monkeypatch.setattr(policy, "find_program", lambda _: str(tool))
+    policy.find_linter()
 
 
 def run_trivy(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +71,8 @@ def run_dive(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_hadolint(tool: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    linter = hadolint.Linter(path=str(tool), version="1")
-    hadolint.lint(linter, Path("Dockerfile").absolute(), path="Dockerfile")
+    linter = policy.Linter(path=str(tool), version="1")
+    policy.lint(linter, Path("Dockerfile").absolute(), path="Dockerfile")
 
 
 @pytest.mark.parametrize(
