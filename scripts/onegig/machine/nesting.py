@@ -24,20 +24,6 @@ DIND_IMAGE = os.environ.get(
 )
 DIND_PORT = 2376
 DIND_API = "1.44"  # asking for the version would come before the certificates are settled
-_DIND_ENTRY = """\
-make_read_only "$PROJECT"
-protect_kernel
-[ -n "$KEEP_DISKS" ] || hide_disks
-mkdir -p /.onegig
-printf '%s' "$MEMINFO" >/.onegig/meminfo
-echo -500 2>/dev/null >/proc/self/oom_score_adj || :
-dockerd-entrypoint.sh --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
-    --log-level warn </dev/null &
-engine=$!
-read -r _ && read -r _ || :
-kill "$engine" 2>/dev/null || :
-wait "$engine" || :
-"""
 
 
 class Nesting:
@@ -178,7 +164,7 @@ class Dind(Nesting):
             *("--mount", bind_option(directory, directory, read_only=True)),
             *self.variables({"DOCKER_TLS_CERTDIR": "/certs", "PROJECT": directory}),
             *("--publish", f"127.0.0.1::{DIND_PORT}"),
-            *(DIND_IMAGE, "sh", "-c", read_script("read_only.sh") + _DIND_ENTRY),
+            *(DIND_IMAGE, "sh", "-c", read_script("read_only.sh") + read_script("dind.sh")),
         ]
 
     def dial(self, name: str) -> Engine | None:
