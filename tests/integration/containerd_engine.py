@@ -16,7 +16,7 @@ from docker import DockerClient
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run, new_run
 from onegig.errors import EngineError
-from onegig.machine import nested
+from onegig.machine import box
 from onegig.machine.nesting import HostPrograms
 from onegig.machine.project import BoxProject
 
@@ -63,9 +63,9 @@ def _ways(engine: Engine, run: Run, project: BoxProject) -> tuple[HostPrograms]:
 def containerd_engine(client: DockerClient, images: Sequence[str], project: str) -> Iterator[Store]:
     """A box with `images` of the outer engine. Skips where the host's engine can't be nested."""
     with (
-        patch.object(nested, "ways", _ways),
+        patch.object(box, "ways", _ways),
         new_run() as run,
-        nested.open_nested(
+        box.open_nested(
             Engine(client),
             run,
             images=images,

@@ -10,7 +10,7 @@ from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.errors import BootError
 from onegig.machine import nesting
-from onegig.machine.nested import open_nested
+from onegig.machine.box import open_nested
 from onegig.machine.project import BoxProject
 from small_image import SMALL_IMAGE
 

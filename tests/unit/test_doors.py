@@ -12,7 +12,7 @@ PURE = ("model", "judge", "report")
 EFFECTS = {"subprocess", "requests", "urllib3", "socket", "time", "random", "os", "docker"}
 EFFECTS |= {"http", "tempfile", "shutil", "secrets", "psutil", "threading", "asyncio"}
 CLOCK = {"now", "today", "utcnow"}
-BOX = {f"onegig.machine.{name}" for name in ("box", "nested", "nesting", "project", "start")}
+BOX = {f"onegig.machine.{name}" for name in ("box", "nesting", "project", "start")}
 BOX |= {"onegig.machine.subnets", "onegig.machine.watch"}
 
 

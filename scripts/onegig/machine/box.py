@@ -1,24 +1,64 @@
-"""The box as a machine: the nested engine, its sampler, the stack in it and the load beside it."""
+"""The box: a fresh Docker Engine inside one container capped at the tier's memory, swap off.
+
+Two containers one after the other share a volume. The first has no cap: it takes the images and
+the engine's programs in, and hands back the page cache that this filled. The second is the box:
+capped from its first page on, so that the kernel's own high-water mark is that of engine and stack.
+"""
 
 import json
+import re
+import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import BootError, ConfigError, EngineError
+from onegig.errors import BootError, ConfigError, EngineError, OnegigError
 from onegig.machine.machine import BootPlan, Start
-from onegig.machine.nested import NestedEngine, open_nested
-from onegig.machine.nesting import HostPrograms
-from onegig.machine.project import BoxProject, prepare_project
+from onegig.machine.nesting import HostPrograms, Nesting, ways
+from onegig.machine.project import BoxProject, box_references, prepare_project
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
 from onegig.model.budgets import Load
 from onegig.model.stack import Stack
+from onegig.process import close, tail
 
+READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
+POLL_SECONDS = 0.2
+ROOM_BYTES = 8 * 1024**3
+STOP_SECONDS = 30.0
+REMARK = "onegig: "
+REFUSAL = "onegig refuses: "
+# The services' OOM scores are 500 above the engine's, as on a machine: the box lowers the engine's,
+# which some virtual machines do not allow; there the services' are raised by the rest.
+ENGINE_SCORE_GAP = 500
+# The engine's words when another engine, started with its bridge switched off, has deleted docker0:
+# adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
+_NO_BRIDGE = re.compile(r"could not find bridge (?P<name>\S+?):? ")
 LOAD_LOG_LINES = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NestedEngine:
+    """An engine inside a container of the outer engine."""
+
+    engine: Engine
+    outer: Engine
+    container: str  # its name on the outer engine
+    pid: int  # first process of the container, as the outer engine numbers it
+    mode: str
+    log: Path
+    cap_bytes: int  # 0: none
+    remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
+    oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
+
+    def limit(self, limit_bytes: int = ROOM_BYTES) -> None:
+        """Cap the box; with room, its engine can say what happened, or clear it away."""
+        with suppress(EngineError):
+            self.outer.limit_memory(self.container, limit_bytes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,3 +182,136 @@ def _apply_load(
         yield RunningLoad(description=description, container=container, started=started)
     finally:
         outer.remove(container)
+
+
+@contextmanager
+def open_nested(
+    outer: Engine,
+    run: Run,
+    *,
+    images: Sequence[str],
+    project: BoxProject,
+    cap_bytes: int,
+    say: Callable[[str], None],
+) -> Iterator[NestedEngine]:
+    """Yield a nested engine with the images loaded; removed at the end whatever happened inside.
+
+    Raises EngineError when the engine cannot be nested here and BootError when the nested engine
+    does not come up.
+    """
+    first, *others = ways(outer, run, project)
+    outer.create_volume(first.volume, run.labels)
+    try:
+        say(f"loading {len(images)} images into the box")
+        nesting = first
+        try:
+            _fill(first, images)
+        except BootError as error:
+            if not others:
+                raise
+            say(f"{error.message}; trying the dind image")
+            nesting = others[0]
+            try:
+                _fill(nesting, images)
+            except Exception:
+                raise error from None
+        say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap")
+        with _start(nesting, "box", cap_bytes) as box:
+            yield box
+    finally:
+        outer.remove_volume(first.volume)
+        outer.images.remove(first.image_name)
+
+
+def _fill(nesting: Nesting, images: Sequence[str]) -> None:
+    """Copy the images into the volume: named ones together, others under a tag each."""
+    nesting.prepare()
+    outer, tags = nesting.engine.images, box_references(images)
+    with _start(nesting, "load", 0) as loader:
+        named = [image for image in images if image not in tags]
+        if named:
+            outer.copy(named, loader.engine.images)
+        for image, tag in tags.items():
+            outer.copy_as(image, tag, loader.engine.images)
+
+
+@contextmanager
+def _start(nesting: Nesting, role: str, cap_bytes: int) -> Iterator[NestedEngine]:
+    """Yield a nested engine that answers; stopped in order at the end, or killed if capped."""
+    outer, run = nesting.engine, nesting.run
+    name, log = f"{run.name}-{role}", run.directory / f"{role}.log"
+    options = ["--interactive", *run.label_options, "--privileged", "--cgroupns", "private"]
+    if cap_bytes:
+        options += ["--memory", str(cap_bytes), "--memory-swap", str(cap_bytes)]
+    options += nesting.arguments(first=not cap_bytes)
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("wb"))
+        child = outer.run(name, options, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        stack.callback(_stop, outer, child, name, in_order=not cap_bytes)
+        nested = _await(child, nesting, name, log)
+        stack.callback(nested.client.close)
+        assert child.stdin is not None  # noqa: S101 - it was asked for
+        with suppress(OSError):  # a box that is gone says so at the next call
+            child.stdin.write(b"\n")
+            child.stdin.flush()
+        pid, shift = outer.pid(name), 0
+        with suppress(OSError):
+            shift = ENGINE_SCORE_GAP + int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+        printed = read_remarks(log.read_text(errors="replace"))
+        yield NestedEngine(
+            engine=nested,
+            outer=outer,
+            container=name,
+            pid=pid,
+            mode=nesting.mode,
+            log=log,
+            cap_bytes=cap_bytes,
+            remarks=(*nesting.project.remarks, *nesting.remarks, *printed),
+            oom_score_shift=shift,
+        )
+
+
+def read_remarks(log: str) -> tuple[str, ...]:
+    """Return the remarks that box.sh printed."""
+    lines = [line for line in log.splitlines() if line.startswith(REMARK)]
+    return tuple(line.removeprefix(REMARK) for line in lines)
+
+
+def _await(child: subprocess.Popen[bytes], nesting: Nesting, name: str, log: Path) -> Engine:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and child.poll() is None:
+        with suppress(EngineError, OSError):
+            nested = nesting.dial(name)
+            if nested is not None:
+                return nested
+        time.sleep(POLL_SECONDS)
+    raise did_not_come_up(log.read_text(errors="replace"))
+
+
+def did_not_come_up(log: str) -> OnegigError:
+    """Return the error for a box whose container or engine ended with this log."""
+    kind: type[OnegigError] = BootError
+    message = "the engine inside the box did not come up"
+    advice = "is the engine local and allowed to run privileged containers? its log is above"
+    refusals = [line for line in log.splitlines() if line.startswith(REFUSAL)]
+    if bridge := _NO_BRIDGE.search(log):
+        kind = EngineError
+        message = f"the Docker Engine has lost its bridge {bridge['name']}: no container can start"
+        advice = "restart the engine: `sudo systemctl restart docker`"
+    elif refusals:
+        message = f"the box was not started: {refusals[-1].removeprefix(REFUSAL).rstrip('.')}"
+        advice = "unmount it, or update the Docker Engine: newer ones keep it read-only"
+    command = "docker run --privileged ... dockerd"
+    return kind(message, command=command, advice=advice, detail=tail(log))
+
+
+def _stop(outer: Engine, child: subprocess.Popen[bytes], name: str, *, in_order: bool) -> None:
+    """Let go of the tether; without hurry only where the engine's data is still needed."""
+    if in_order:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            child.communicate(timeout=STOP_SECONDS)
+    outer.kill(name)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=STOP_SECONDS)
+    close(child)
+    outer.remove(name)

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from subprocess import Popen
+from typing import TYPE_CHECKING
 
 from onegig.engine import compose
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, EngineError
 from onegig.machine.machine import FAILED, BootPlan, Container, Start, list_containers, worst_state
-from onegig.machine.nested import NestedEngine
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import RUNC, Pass
 from onegig.machine.watch import Watch
@@ -23,6 +23,9 @@ from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import dump_config
 from onegig.process import close, run, spawn, tail
+
+if TYPE_CHECKING:
+    from onegig.machine.box import NestedEngine
 
 PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
@@ -39,7 +42,7 @@ class _CrowdedError(Exception):
     """The machine was full for as long as CROWDED_SECONDS while containers were starting."""
 
 
-def start_stack(plan: BootPlan, project: BoxProject, box: NestedEngine, watch: Watch) -> Start:
+def start_stack(plan: BootPlan, project: BoxProject, box: "NestedEngine", watch: Watch) -> Start:
     """Start every service in dependency order and wait until all are ready.
 
     Services that fail are no error: the caller reads their states afterwards. Raises BootError when
@@ -92,7 +95,7 @@ class _Starter:
     def __init__(
         self,
         plan: BootPlan,
-        box: NestedEngine,
+        box: "NestedEngine",
         watch: Watch,
         parallel: int = 0,  # services started at once; 0: all, as compose does
     ) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError
+from onegig.machine.box import did_not_come_up, read_remarks
 from onegig.machine.cgroup import meminfo_text
-from onegig.machine.nested import did_not_come_up, read_remarks
 from onegig.machine.nesting import Dind, asks_for_disk, bind_option, read_sockets
 from onegig.machine.project import BoxProject, box_references, prepare_project, raise_oom_scores
 from onegig.machine.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
