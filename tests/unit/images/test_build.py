@@ -109,12 +109,6 @@ def test_a_build_in_a_job_reads_and_writes_githubs_cache(build: Build, tmp_path:
     assert web["output"] == ["type=docker"]
 
 
-def test_elsewhere_it_does_not_look_at_builders(build: Build, tmp_path: Path, asked: Path) -> None:
-    build(ACTIONS_RUNTIME_TOKEN="")
-    assert "inspect" not in asked.read_text()
-    assert "cache" not in json.dumps(baked(tmp_path))
-
-
 def test_a_cache_that_fails_the_build_is_left_out(build: Build, tmp_path: Path) -> None:
     seconds, said = build(REFUSED.read_text(), 1)
     assert seconds == {"shop/web": 0.0}

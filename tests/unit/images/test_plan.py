@@ -47,17 +47,20 @@ def target(build: dict[str, Any], **config: Any) -> dict[str, Any]:
     ("build", "expected"),
     [
         ({}, {}),
-        (
-            {"dockerfile": "docker/web", "target": "run"},
-            {"dockerfile": "docker/web", "target": "run"},
+        *(
+            (same, same)
+            for same in (
+                {"dockerfile": "docker/web", "target": "run"},
+                {"ssh": ["default", "mine=/key"]},
+                {"network": "host", "pull": True},
+                {"platforms": ["linux/arm64"]},
+            )
         ),
         (
             {"dockerfile_inline": "FROM $${X}", "dockerfile": "Dockerfile"},
             {"dockerfile-inline": "FROM ${X}"},
         ),
         ({"args": {"A": "1", "B": "", "UNSET": None}}, {"args": {"A": "1", "B": ""}}),
-        ({"ssh": ["default", "mine=/key"]}, {"ssh": ["default", "mine=/key"]}),
-        ({"network": "host", "pull": True}, {"network": "host", "pull": True}),
         ({"shm_size": "1000"}, {"shm-size": "1000"}),
         (
             {"ulimits": {"nofile": {"soft": 1, "hard": 2}, "nproc": 5}},
@@ -67,7 +70,6 @@ def target(build: dict[str, Any], **config: Any) -> dict[str, Any]:
             {"extra_hosts": ["db:1.2.3.4", "six=::1"]},
             {"extra-hosts": {"db": "1.2.3.4", "six": "::1"}},
         ),
-        ({"platforms": ["linux/arm64"]}, {"platforms": ["linux/arm64"]}),
         ({"platforms": ["linux/amd64", "linux/arm64"]}, {}),
         ({"additional_contexts": {"lib": "/lib"}}, {"contexts": {"lib": "/lib"}}),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 from onegig.machine.cgroup import (
     Account,
+    Hierarchy,
     Pressure,
     box_cgroup,
     cgroup_of,
@@ -32,19 +33,21 @@ def read_account(cgroup: Path, version: int) -> Account:
     return read_usage(cgroup, version, read_marks(cgroup, version))
 
 
-def test_version_1_wins_where_it_holds_the_memory_controller() -> None:
-    found = find_hierarchy(HYBRID)
-    assert (found.root, found.version) == (Path("/sys/fs/cgroup/memory"), 1)
-
-
-def test_version_2_is_found_where_it_stands_alone() -> None:
-    found = find_hierarchy(UNIFIED)
-    assert (found.root, found.version) == (Path("/sys/fs/cgroup"), 2)
+@pytest.mark.parametrize(
+    ("mounts", "root", "version"),
+    [(HYBRID, "/sys/fs/cgroup/memory", 1), (UNIFIED, "/sys/fs/cgroup", 2)],
+)
+def test_version_1_wins_where_it_holds_the_memory_controller(
+    mounts: str, root: str, version: int
+) -> None:
+    assert find_hierarchy(mounts) == Hierarchy(root=Path(root), version=version)
 
 
 def test_no_memory_controller_is_an_error_not_a_guess() -> None:
     with pytest.raises(LookupError, match="memory controller"):
         find_hierarchy("proc /proc proc rw 0 0\n")
+    with pytest.raises(LookupError, match="no memory cgroup"):
+        cgroup_of(find_hierarchy(HYBRID), "1:cpu:/\n")
 
 
 def test_cgroup_of_a_process_by_version() -> None:
@@ -53,11 +56,6 @@ def test_cgroup_of_a_process_by_version() -> None:
     two = find_hierarchy(UNIFIED)
     path = cgroup_of(two, "0::/system.slice/docker-abc.scope/engine\n")
     assert path == two.root / "system.slice/docker-abc.scope/engine"
-
-
-def test_a_process_outside_every_memory_cgroup() -> None:
-    with pytest.raises(LookupError, match="no memory cgroup"):
-        cgroup_of(find_hierarchy(HYBRID), "1:cpu:/\n")
 
 
 def test_account_of_version_1_counts_the_children() -> None:
