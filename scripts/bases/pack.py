@@ -33,7 +33,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """Its file in the archive."""
+        """Return its file in the archive."""
         return f"{self.digest}.tar"
 
 
@@ -111,7 +111,7 @@ def configuration(image: Image, recipe: str) -> bytes:
 
 
 def write_archive(images: tuple[Image, ...], recipe: str, output: IO[bytes]) -> None:
-    """Every layer once, then the configurations, then the manifest that names them."""
+    """Return every layer once, then the configurations, then the manifest that names them."""
     with tarfile.open(fileobj=output, mode="w|") as tar:
         for layer in dict.fromkeys(layer for image in images for layer in image.layers):
             with layer.path.open("rb") as file:

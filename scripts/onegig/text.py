@@ -29,7 +29,7 @@ _REFERENCES = re.compile(
 
 
 def plain(text: str, limit: int = 2000) -> str:
-    """One line of visible characters; longer text is cut at `limit` with an ellipsis."""
+    """Return one line of visible characters; longer text is cut at `limit` with an ellipsis."""
     flat = re.sub(r"\s", " ", _ANSI.sub("", text[: 4 * limit]))
     shown = "".join(char for char in flat if unicodedata.category(char) not in _INVISIBLE)
     seen = re.sub(" +", " ", shown).strip()

@@ -35,7 +35,7 @@ class CommandError(RedisError):
 
     @property
     def code(self) -> str:
-        """The kind of error, such as NOGROUP, OOM or LOADING."""
+        """Return the kind of error, such as NOGROUP, OOM or LOADING."""
         return str(self).partition(" ")[0]
 
 

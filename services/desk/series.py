@@ -243,7 +243,7 @@ class Ewma:
 
     @property
     def value(self) -> float:
-        """The weighted mean, 0 before the first value."""
+        """Return the weighted mean, 0 before the first value."""
         return self._sum / self.weight if self.weight else 0.0
 
 

@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def position(self) -> tuple[int, int]:
-        """The millisecond in which Redis took the entry, and its number within it."""
+        """Return the millisecond in which Redis took the entry, and its number within it."""
         time_ms, _, number = self.id.partition(b"-")
         return int(time_ms), int(number)
 

@@ -23,7 +23,7 @@ class Message(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The text as the chat shows it."""
+        """Return the text as the chat shows it."""
         signal = self.signal
         opinion = f"{signal.symbol} {DIRECTIONS[signal.direction]}"
         return f"{opinion}, confidence {signal.confidence:.0%}" if signal.direction else opinion

@@ -161,7 +161,7 @@ def _filter(file: str, gone: frozenset[str], text: str) -> str:
 
 
 def _argument(requirement: Requirement) -> str:
-    """As pip takes it, without extras that are for development."""
+    """Write a requirement as pip takes it, without extras that are for development."""
     text = requirement.text
     extras = _EXTRAS.search(text)
     if extras and text.startswith((".", "/")):

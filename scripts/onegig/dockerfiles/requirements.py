@@ -149,7 +149,7 @@ def _plain(text: str) -> str:
 
 
 def _without_wheels(names: list[str], python: str, directory: Path) -> tuple[str, ...]:
-    """Those without a wheel for musl; tried one by one when pip can't have them together."""
+    """Return those without a wheel for musl; tried one by one when pip can't have them together."""
     try:
         _look_up(names, MUSL, python, directory)
     except CommandError as error:

@@ -221,7 +221,7 @@ def _arguments(
 
 
 def _history_text(instruction: Instruction, stage: Stage) -> str:
-    """As the history has it, but for flags: RUN as written, all else with variables filled in."""
+    """Write an instruction as the history has it, with variables filled in but in RUN."""
     value = " ".join(instruction.words)
     if instruction.name == "RUN":
         return " ".join(("RUN", value, *(each.content for each in instruction.heredocs)))

@@ -100,7 +100,7 @@ def _dead(stack: "_Stack") -> Iterator[Dead]:
 
 
 def _check(result: Account, layers: Sequence[LayerIndex]) -> None:
-    """Each layer's live and dead bytes are its bytes, and the five sums are those of all layers."""
+    """Check that each layer's live and dead bytes are its bytes, and the sums those of all."""
     counted = [0] * len(layers)
     for position, entry in result.live:
         counted[position] += entry.size

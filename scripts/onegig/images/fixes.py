@@ -214,7 +214,7 @@ def _remedy_fix(remedy: Remedy, files: Sequence[Explained], instructions: Sequen
 
 
 def _duplicate_fixes(files: Iterable[Explained], base_layers: int) -> Iterable[Fix]:
-    """One fix for all contents that the same folders hold.
+    """Return one fix for all contents that the same folders hold.
 
     Duplicates that only the base image has are left alone: nobody can do anything about them.
     """

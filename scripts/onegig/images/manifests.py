@@ -32,17 +32,17 @@ class ArchivedImage:
 
     @property
     def config_digest(self) -> str:
-        """The digest of the config."""
+        """Return the digest of the config."""
         return f"sha256:{hashlib.sha256(self.config).hexdigest()}"
 
     @property
     def history(self) -> tuple[Mapping[str, Any], ...]:
-        """The config's history, oldest first, with entries that made no layer."""
+        """Return the config's history, oldest first, with entries that made no layer."""
         return tuple(json.loads(self.config).get("history") or ())
 
     @property
     def scanned_base(self) -> tuple[str, ...]:
-        """The layers in which trivy looks for no secrets, as they come with the base image.
+        """Return the layers in which trivy looks for no secrets, as they come with the base image.
 
         Those are the ones up to the last CMD but its own (GuessBaseImageIndex in its
         pkg/fanal/image).
@@ -59,17 +59,17 @@ class ArchivedImage:
 
     @property
     def workdir(self) -> str:
-        """The config's working directory, "" when it names none."""
+        """Return the config's working directory, "" when it names none."""
         return str(self._settings.get("WorkingDir") or "")
 
     @property
     def labels(self) -> dict[str, str]:
-        """The config's labels."""
+        """Return the config's labels."""
         return dict(self._settings.get("Labels") or {})
 
     @property
     def architecture(self) -> str:
-        """What processors it is for, "" when it does not say."""
+        """Return what processors it is for, "" when it does not say."""
         return str(json.loads(self.config).get("architecture") or "")
 
     @property

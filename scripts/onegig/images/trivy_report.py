@@ -119,7 +119,7 @@ def _packages(result: _Object, system: str) -> Iterator[str]:
 
 
 def _version(package: _Object) -> str:
-    """As vulnerabilities give it: Debian's and Red Hat's come in three parts."""
+    """Return a version as vulnerabilities give it: Debian's and Red Hat's come in three parts."""
     version = _text(package, "Version", "")
     epoch, release = package.get("Epoch", 0), _text(package, "Release", "")
     if not isinstance(epoch, int):

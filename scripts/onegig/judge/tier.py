@@ -102,7 +102,7 @@ def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
 
 
 def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
-    """Each image counts once, whatever number of services run it."""
+    """Count each image once, whatever number of services run it."""
     names = (kernel_name(image.architecture) for image in report.images)
     foreign = Counter(name for name in names if name and name != tier.architecture)
     listed = " and ".join(

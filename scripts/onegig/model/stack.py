@@ -56,12 +56,12 @@ class Stack:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image once, in the order of services."""
+        """Return every image once, in the order of services."""
         return tuple(dict.fromkeys(service.image for service in self.services))
 
     @property
     def users_by_image(self) -> dict[str, tuple[str, ...]]:
-        """The services that run each image."""
+        """Return the services that run each image."""
         return {
             image: tuple(service.name for service in self.services if service.image == image)
             for image in self.images

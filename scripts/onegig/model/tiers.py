@@ -37,7 +37,7 @@ class Tier:
 
 @cache
 def catalogue() -> dict[str, Tier]:
-    """All tiers by name, in the file's order."""
+    """Return all tiers by name, in the file's order."""
     text = files("onegig.model").joinpath("tiers.toml").read_text(encoding="utf-8")
     return {name: _tier(name, row) for name, row in tomllib.loads(text).items()}
 

@@ -87,7 +87,7 @@ class Check:
 
     @property
     def headroom(self) -> float | None:
-        """What is left up to the limit (negative: over), None where it makes no sense."""
+        """Return what is left up to the limit (negative: over), None where it makes no sense."""
         if self.limit is None or not isinstance(self.value, (int, float)):
             return None
         return self.limit - self.value if self.at_most else self.value - self.limit
@@ -228,5 +228,5 @@ class Baseline:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it can be compared with: where something is missing, the total may be too low."""
+        """Return whether it can be compared with: a total with something missing is too low."""
         return self.state is not State.INCOMPLETE and isinstance(self.total_bytes, int)

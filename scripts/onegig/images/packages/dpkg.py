@@ -54,7 +54,7 @@ def _package(
 
 
 def _needs(stanza: Mapping[str, str]) -> frozenset[str]:
-    """Every name that Depends, Pre-Depends and Recommends mention; alternatives all count."""
+    """Return every name that Depends, Pre-Depends and Recommends mention, all alternatives."""
     text = ",".join(stanza.get(key, "") for key in ("Depends", "Pre-Depends", "Recommends"))
     names = re.split(r"[,|]", re.sub(r"\(.*?\)|\[.*?\]|:\w+", "", text))
     return frozenset(name.strip() for name in names if name.strip())

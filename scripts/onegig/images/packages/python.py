@@ -37,7 +37,7 @@ class _Info:
 
     @property
     def site(self) -> str:
-        """The folder it lies in, such as site-packages."""
+        """Return the folder it lies in, such as site-packages."""
         return dirname(self.path)
 
 
