@@ -66,7 +66,7 @@ def digest(raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
+def make_tar(files: Sequence[tuple[str, bytes]]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, content in files:
@@ -76,7 +76,7 @@ def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
     return out.getvalue()
 
 
-def _archive(images: Sequence[MadeImage], form: str) -> bytes:
+def make_archive(images: Sequence[MadeImage], form: str) -> bytes:
     return _docker(images) if form == Form.DOCKER else _oci(images, Form(form))
 
 
@@ -92,7 +92,7 @@ def _docker(images: Sequence[MadeImage]) -> bytes:
         config = f"{image.image_id[7:]}.json"
         files[config] = image.config
         manifest.append({"Config": config, "RepoTags": None, "Layers": paths})
-    return _tar([*files.items(), ("manifest.json", json.dumps(manifest).encode())])
+    return make_tar([*files.items(), ("manifest.json", json.dumps(manifest).encode())])
 
 
 def _oci(images: Sequence[MadeImage], form: Form) -> bytes:
@@ -119,7 +119,7 @@ def _oci(images: Sequence[MadeImage], form: Form) -> bytes:
     ]
     if form is Form.BOTH:
         files.append(("manifest.json", json.dumps(manifest).encode()))
-    return _tar(files)
+    return make_tar(files)
 
 
 def _squeeze(layer: bytes, form: Form) -> bytes:
@@ -164,35 +164,17 @@ class FakeEngine:
         if any(self.images[name].image_id in image_ids for name in self.broken):
             raise InspectError("the engine could not save the image: layer does not exist")
         wanted = [made for made in self.images.values() if made.image_id in image_ids]
-        yield io.BytesIO(_archive(wanted, self.form))
+        yield io.BytesIO(make_archive(wanted, self.form))
 
 
-@pytest.fixture
-def tar() -> Callable[[Sequence[tuple[str, bytes]]], bytes]:
-    """A tar of (name, content)."""
-    return _tar
-
-
-@pytest.fixture
-def make_image() -> Callable[..., MadeImage]:
+def make_image(*layers: Sequence[tuple[str, bytes]], **more: Any) -> MadeImage:
     """An image from the files of each layer: make_image([("a", b"1")], [("b", b"2")])."""
-
-    def make(*layers: Sequence[tuple[str, bytes]], **more: Any) -> MadeImage:
-        return MadeImage(layers=tuple(_tar(files) for files in layers), **more)
-
-    return make
+    return MadeImage(layers=tuple(make_tar(files) for files in layers), **more)
 
 
-@pytest.fixture
-def archive() -> Callable[[Sequence[MadeImage], str], bytes]:
-    """The images as an archive of that form."""
-    return _archive
-
-
-@pytest.fixture
-def make_engine() -> Callable[..., FakeEngine]:
+def make_engine(images: dict[str, MadeImage], **more: Any) -> FakeEngine:
     """An engine that holds the images given by reference."""
-    return FakeEngine
+    return FakeEngine(images, **more)
 
 
 @pytest.fixture

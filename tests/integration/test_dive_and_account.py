@@ -1,12 +1,10 @@
 """The real dive on images made by hand, beside the exact account of the same layers."""
 
-from collections.abc import Callable
 from random import Random
-from typing import Any
 
 import pytest
 
-from fake_engine import FakeEngine, MadeImage
+from fake_engine import FakeEngine, MadeImage, make_image
 from layer_entries import directory, file, opaque, whiteout
 from looked_at import look, look_at
 from onegig.images import dive
@@ -104,9 +102,7 @@ def test_of_plain_files_dive_wastes_the_dead_and_the_copies_in_use(
 
 
 @pytest.mark.parametrize("form", ["nested", "docker"])
-def test_dive_is_asked_about_every_image(
-    installed_dive: dive.Program, make_image: Callable[..., Any], form: str
-) -> None:
+def test_dive_is_asked_about_every_image(installed_dive: dive.Program, form: str) -> None:
     base = [("bin/sh", b"s" * 4000)]
     images = {name: make_image(base, [(name, b"w" * 100)]) for name in "abc"}
     found = look(FakeEngine(images, form), *images, program=installed_dive)

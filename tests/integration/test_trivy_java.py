@@ -5,10 +5,10 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from fake_engine import make_engine, make_image
 from onegig.images import trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
@@ -57,13 +57,7 @@ def scanner(tmp_path: Path) -> trivy.Scanner:
 
 
 @pytest.fixture
-def look(
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    environment: Environment,
-    no_dive: Unknown,
-    tmp_path: Path,
-) -> Callable[..., Scan]:
+def look(environment: Environment, no_dive: Unknown, tmp_path: Path) -> Callable[..., Scan]:
     """What is found in an image with these files besides the system's."""
 
     def run(scanner: trivy.Scanner, files: Files = ARCHIVES) -> Scan:

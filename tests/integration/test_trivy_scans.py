@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fake_engine import make_engine, make_image
 from onegig.errors import EngineError
 from onegig.images import trivy
 from onegig.images.cache import Cache
@@ -58,7 +59,7 @@ def with_database(installed: trivy.Scanner, tmp_path: Path) -> trivy.Scanner:
 
 
 @pytest.fixture
-def images(make_image: Callable[..., Any]) -> dict[str, Any]:
+def images() -> dict[str, Any]:
     """One with everything that trivy looks for, one with nothing."""
     return {
         "shop/web:1": make_image(SYSTEM, APP, history=AS_ROOT),
@@ -68,11 +69,7 @@ def images(make_image: Callable[..., Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def scan(
-    images: dict[str, Any],
-    make_engine: Callable[..., Any],
-    environment: Environment,
-    no_dive: Unknown,
-    tmp_path: Path,
+    images: dict[str, Any], environment: Environment, no_dive: Unknown, tmp_path: Path
 ) -> Callable[..., tuple[dict[str, Scan | Missing], list[str]]]:
     """Scan the images, or what an engine holds; results by name and what was said."""
 
@@ -168,7 +165,6 @@ def test_scanned_once_until_trivy_or_its_database_is_another(
     with_database: trivy.Scanner,
     scan: Callable[..., Any],
     images: dict[str, Any],
-    make_engine: Callable[..., Any],
 ) -> None:
     engine = make_engine(images)
     first, _ = scan(installed, engine)
@@ -193,7 +189,6 @@ def test_an_image_that_cannot_be_saved_takes_no_other_with_it(
     installed: trivy.Scanner,
     scan: Callable[..., Any],
     images: dict[str, Any],
-    make_engine: Callable[..., Any],
 ) -> None:
     results, _ = scan(installed, make_engine(images, broken=("shop/bare:1",)))
     assert results.keys() == {"shop/web:1"}
@@ -201,7 +196,7 @@ def test_an_image_that_cannot_be_saved_takes_no_other_with_it(
 
 
 def test_without_trivy_every_image_says_so(
-    scan: Callable[..., Any], images: dict[str, Any], make_engine: Callable[..., Any]
+    scan: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     engine = make_engine(images)
     results, said = scan(trivy.NOT_INSTALLED, engine)
@@ -213,7 +208,6 @@ def test_an_engine_that_is_gone_is_an_error_and_not_an_empty_scan(
     installed: trivy.Scanner,
     scan: Callable[..., Any],
     images: dict[str, Any],
-    make_engine: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = make_engine(images)
@@ -229,7 +223,6 @@ def test_an_engine_that_is_gone_is_an_error_and_not_an_empty_scan(
 def test_a_planted_secret_is_in_no_output(
     installed: trivy.Scanner,
     images: dict[str, Any],
-    make_engine: Callable[..., Any],
     environment: Environment,
     no_dive: Unknown,
     tmp_path: Path,
@@ -256,11 +249,7 @@ def test_a_planted_secret_is_in_no_output(
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_images_share_what_is_found_in_layers_but_not_which_are_the_bases(
-    installed: trivy.Scanner,
-    scan: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    order: int,
+    installed: trivy.Scanner, scan: Callable[..., Any], order: int
 ) -> None:
     """trivy looks for no secrets in the layers of a base, which end with its CMD."""
     added, more = {"created_by": "ADD . /"}, {"created_by": "COPY . /srv"}

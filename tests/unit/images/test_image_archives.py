@@ -2,14 +2,13 @@
 
 import io
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fake_engine import make_archive, make_image, make_tar
 from onegig.errors import InspectError
 from onegig.images.spool import Spool, StoredLayer
 
@@ -32,10 +31,10 @@ def read(raw: bytes, folder: Path) -> tuple[Spool, list[str]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_layers_in_the_order_of_the_config(
-    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
+    form: str, tmp_path: Path
 ) -> None:
     made = make_image(FIRST, SECOND, [], history=({"created_by": "COPY . /"},))
-    spool, _ = read(archive([made], form), tmp_path)
+    spool, _ = read(make_archive([made], form), tmp_path)
     found = spool.find(made.image_id, made.diff_ids)
     assert found.diff_ids == made.diff_ids
     assert found.history == made.history
@@ -43,11 +42,9 @@ def test_every_form_gives_the_same_layers_in_the_order_of_the_config(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_layer_of_several_images_comes_once(
-    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_a_layer_of_several_images_comes_once(form: str, tmp_path: Path) -> None:
     made = [make_image(FIRST, [("app", name)]) for name in (b"one", b"two")]
-    spool, seen = read(archive(made, form), tmp_path)
+    spool, seen = read(make_archive(made, form), tmp_path)
     assert sorted(seen) == sorted({layer for image in made for layer in image.diff_ids})
     assert {path.name for path in (tmp_path / "blobs/sha256").iterdir()} == {
         one[7:] for one in seen
@@ -57,22 +54,18 @@ def test_a_layer_of_several_images_comes_once(
 
 
 @pytest.mark.parametrize("form", ["oci", "nested"])
-def test_an_image_is_also_known_by_its_manifest_and_index(
-    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_an_image_is_also_known_by_its_manifest_and_index(form: str, tmp_path: Path) -> None:
     made = make_image(FIRST)
-    spool, _ = read(archive([made], form), tmp_path)
+    spool, _ = read(make_archive([made], form), tmp_path)
     (image,) = spool.images  # the attestation, which has a config too, is not among them
     assert len(image.digests) == {"oci": 2, "nested": 3}[form]
     for name in image.digests:
         assert spool.find(name, made.diff_ids) == image
 
 
-def test_images_that_differ_in_their_config_only_are_told_apart(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_images_that_differ_in_their_config_only_are_told_apart(tmp_path: Path) -> None:
     made = [make_image(FIRST, config_extra=author) for author in ("Ada", "Grace")]
-    spool, _ = read(archive(made, "both"), tmp_path)
+    spool, _ = read(make_archive(made, "both"), tmp_path)
     for image in made:
         assert spool.find(image.image_id, image.diff_ids).config == image.config
 
@@ -81,15 +74,11 @@ def test_images_that_differ_in_their_config_only_are_told_apart(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_archive_never_gives_another_image(
-    form: str,
-    data: st.DataObject,
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    tmp_path: Path,
+    form: str, data: st.DataObject, tmp_path: Path
 ) -> None:
     """Cut short, or with a flipped bit: either an error, or damage that touched nothing of it."""
     made = make_image(FIRST, SECOND)
-    raw = bytearray(archive([made], form))
+    raw = bytearray(make_archive([made], form))
     place = data.draw(st.integers(0, len(raw) - 1))
     if data.draw(st.booleans(), label="cut"):
         del raw[place:]
@@ -105,11 +94,9 @@ def test_a_damaged_archive_never_gives_another_image(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_archive_cut_in_the_middle_is_an_error(
-    form: str, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_an_archive_cut_in_the_middle_is_an_error(form: str, tmp_path: Path) -> None:
     made = make_image(FIRST, SECOND)
-    raw = archive([made], form).rstrip(b"\0")
+    raw = make_archive([made], form).rstrip(b"\0")
 
     def find() -> None:
         spool, _ = read(raw[: len(raw) // 2], tmp_path)
@@ -119,11 +106,9 @@ def test_an_archive_cut_in_the_middle_is_an_error(
         find()
 
 
-def test_a_layer_that_is_not_there_is_named(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_a_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
     made = make_image(FIRST, SECOND)
-    raw = archive([made], "oci").replace(made.layers[1], bytes(len(made.layers[1])))
+    raw = make_archive([made], "oci").replace(made.layers[1], bytes(len(made.layers[1])))
     spool, _ = read(raw, tmp_path)
     with pytest.raises(InspectError, match=made.diff_ids[1]):
         spool.find(made.image_id, made.diff_ids)
@@ -140,35 +125,29 @@ def test_a_layer_that_is_not_there_is_named(
     ],
 )
 def test_a_manifest_that_makes_no_sense_is_an_error(
-    name: str, content: bytes, tar: Callable[..., bytes], tmp_path: Path
+    name: str, content: bytes, tmp_path: Path
 ) -> None:
     with pytest.raises(InspectError, match="is not valid"):
-        read(tar([(name, content)]), tmp_path)
+        read(make_tar([(name, content)]), tmp_path)
 
 
-def test_files_that_belong_to_no_image_are_passed_over(
-    tar: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_files_that_belong_to_no_image_are_passed_over(tmp_path: Path) -> None:
     other = [("README", b"no JSON"), ("index.json", b'{"manifests": []}'), ("empty", b"")]
-    spool, _ = read(tar(other), tmp_path)
+    spool, _ = read(make_tar(other), tmp_path)
     assert spool.images == ()
 
 
-def test_no_room_for_the_layers_says_where(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_no_room_for_the_layers_says_where(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "gone", lambda _layer: None)
     shutil.rmtree(tmp_path / "gone")
     with pytest.raises(InspectError, match="could not be unpacked") as caught:
-        spool.add(io.BytesIO(archive([make_image(FIRST)], "both")))
+        spool.add(io.BytesIO(make_archive([make_image(FIRST)], "both")))
     assert "TMPDIR" in caught.value.advice
 
 
-def test_what_is_written_for_dive_reads_back_the_same(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_what_is_written_for_dive_reads_back_the_same(tmp_path: Path) -> None:
     made = make_image(FIRST, [], SECOND, [])  # an empty layer twice
-    spool, _ = read(archive([made], "zstd"), tmp_path)
+    spool, _ = read(make_archive([made], "zstd"), tmp_path)
     image = spool.find(made.image_id, made.diff_ids)
     out = io.BytesIO()
     spool.write_archive(out, "a:1", image)
@@ -182,20 +161,16 @@ def test_what_is_written_for_dive_reads_back_the_same(
     )
 
 
-def test_an_archive_after_which_the_engine_says_that_it_failed_is_damaged(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_an_archive_after_which_the_engine_says_that_it_failed_is_damaged(tmp_path: Path) -> None:
     """containerd's store ends it in good order when a blob turns out to be another."""
     reason = b'{"errorDetail":{"message":"unexpected digest"},"error":"unexpected digest"}\r\n'
-    whole = archive([make_image(FIRST)], "both")
+    whole = make_archive([make_image(FIRST)], "both")
     with pytest.raises(InspectError, match="archive of images is damaged: unexpected digest"):
         read(whole + reason, tmp_path)
 
 
 @pytest.mark.parametrize("more", [bytes(20_000), b"\n", b"whatever else"])
-def test_what_follows_an_archive_else_is_nobodys_concern(
-    more: bytes, make_image: Callable[..., Any], archive: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_what_follows_an_archive_else_is_nobodys_concern(more: bytes, tmp_path: Path) -> None:
     made = make_image(FIRST)
-    spool, _ = read(archive([made], "both") + more, tmp_path)
+    spool, _ = read(make_archive([made], "both") + more, tmp_path)
     assert spool.find(made.image_id, made.diff_ids).diff_ids == made.diff_ids

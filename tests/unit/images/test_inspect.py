@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fake_engine import make_engine, make_image
 from onegig.engine.images import EngineImage
 from onegig.images import dive, examine
 from onegig.images.cache import Cache
@@ -20,7 +21,7 @@ BASE = [("bin/sh", b"s" * 4000)]
 
 
 @pytest.fixture
-def images(make_image: Callable[..., Any]) -> dict[str, Any]:
+def images() -> dict[str, Any]:
     """Three images, two of which share a base."""
     return {
         "shop/web:1": make_image(BASE, [("srv/web", b"w" * 100)]),
@@ -62,7 +63,7 @@ def inspect(
 
 
 def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     found, _ = inspect(make_engine(images=images))
     rows = [
@@ -81,10 +82,7 @@ def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
 
 
 def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    images: dict[str, Any],
-    scratch: Path,
+    inspect: Callable[..., Any], images: dict[str, Any], scratch: Path
 ) -> None:
     engine = make_engine(images=images)
     first, said = inspect(engine)
@@ -98,11 +96,7 @@ def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
 
 
 def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_read_again(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    images: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    inspect: Callable[..., Any], images: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = make_engine(images=images)
     inspect(engine)
@@ -121,7 +115,7 @@ def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_read_again(
 
 
 def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     found, _ = inspect(make_engine(images=images), "shop/web:1", "nowhere:1", "redis:8")
     assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
@@ -129,7 +123,7 @@ def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
 
 
 def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     found, said = inspect(make_engine(images=images, broken=("shop/jobs:1",)))
     assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
@@ -140,7 +134,7 @@ def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
 
 
 def test_nothing_readable_is_an_empty_report_with_every_problem(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any]
+    inspect: Callable[..., Any],
 ) -> None:
     found, _ = inspect(make_engine(images={}), "a:1", "b:1")
     assert found.report.images == ()
@@ -148,7 +142,7 @@ def test_nothing_readable_is_an_empty_report_with_every_problem(
 
 
 def test_an_image_that_several_services_run_counts_for_each_in_the_total(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     engine = make_engine(images=images)
     found, _ = inspect(engine, services={"redis:8": ("cache", "queue")})
@@ -158,7 +152,7 @@ def test_an_image_that_several_services_run_counts_for_each_in_the_total(
 
 
 def test_one_image_under_two_names_is_saved_once(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     engine = make_engine(images={"a:1": images["redis:8"], "b:1": images["redis:8"]})
     found, _ = inspect(engine)
@@ -168,10 +162,7 @@ def test_one_image_under_two_names_is_saved_once(
 
 
 def test_a_dive_that_failed_is_asked_again_next_time(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    images: dict[str, Any],
-    program: Callable[[str], dive.Program],
+    inspect: Callable[..., Any], images: dict[str, Any], program: Callable[[str], dive.Program]
 ) -> None:
     engine = make_engine(images={"redis:8": images["redis:8"]})
     failing = program("exec cat >/dev/null")
@@ -184,7 +175,7 @@ def test_a_dive_that_failed_is_asked_again_next_time(
 
 
 def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], make_image: Callable[..., Any]
+    inspect: Callable[..., Any],
 ) -> None:
     twice = b"t" * 9000
     images = {
@@ -201,10 +192,7 @@ def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
 
 
 def test_what_is_known_is_told_without_a_layer_or_an_index(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    tmp_path: Path,
+    inspect: Callable[..., Any], tmp_path: Path
 ) -> None:
     images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
     engine = make_engine(images=images)
@@ -218,10 +206,7 @@ def test_what_is_known_is_told_without_a_layer_or_an_index(
 
 
 def test_another_stack_of_known_images_needs_their_indexes(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    tmp_path: Path,
+    inspect: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Duplicates depend on all images together; lost indexes are made again."""
     images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
@@ -243,12 +228,7 @@ def test_another_stack_of_known_images_needs_their_indexes(
 
 @pytest.mark.parametrize(("first", "then"), [("gzip", "zstd"), ("zstd", "gzip")])
 def test_the_bytes_to_pull_do_not_depend_on_what_was_inspected_before(
-    first: str,
-    then: str,
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    tmp_path: Path,
+    first: str, then: str, inspect: Callable[..., Any], tmp_path: Path
 ) -> None:
     """The same layers come compressed in one image, otherwise or not at all in another."""
     one = make_image(BASE, config_extra="one")
@@ -261,7 +241,7 @@ def test_the_bytes_to_pull_do_not_depend_on_what_was_inspected_before(
 
 
 def test_layers_are_compressed_only_when_asked_and_then_known(
-    inspect: Callable[..., Any], make_engine: Callable[..., Any], images: dict[str, Any]
+    inspect: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     engine = make_engine(images=images)
     sizes: list[list[Any]] = []
@@ -275,10 +255,7 @@ def test_layers_are_compressed_only_when_asked_and_then_known(
 
 
 def test_the_registry_tells_the_bytes_to_pull(
-    inspect: Callable[..., Any],
-    make_engine: Callable[..., Any],
-    images: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    inspect: Callable[..., Any], images: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(image: EngineImage) -> tuple[int, ...] | Missing:
         is_known = "shop" in image.reference

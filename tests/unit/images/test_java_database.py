@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import pytest
 
+from fake_engine import make_engine, make_image
 from onegig.images import examine, trivy
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
@@ -66,14 +66,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str | Missing]:
 
 
 @pytest.fixture
-def look(
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    scanned: list[str],
-    environment: Environment,
-    no_dive: Unknown,
-    tmp_path: Path,
-) -> Look:
+def look(scanned: list[str], environment: Environment, no_dive: Unknown, tmp_path: Path) -> Look:
     """The Java databases of the scans of an image with an archive, and of one without."""
     images = {"java": make_image([("app/x.jar", b"x")]), "c": make_image([("app/c", b"c")])}
     engine = make_engine(images)

@@ -6,12 +6,12 @@ import tarfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
 from click.testing import CliRunner
 
+from fake_engine import make_archive, make_image
 from onegig.cli import main
 from onegig.errors import InspectError
 from onegig.images import dive
@@ -66,14 +66,12 @@ def keep(raw: bytes, path: Path) -> Path:
 def test_every_form_and_way_gives_the_same_account(
     form: str,
     way: str,
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
     unpack: Callable[[bytes], Path],
     inspect: Callable[[Path], Inspection],
     tmp_path: Path,
 ) -> None:
     made = make_image(*LAYERS)
-    raw = archive([made], form)
+    raw = make_archive([made], form)
     path = {
         "file": lambda: keep(raw, tmp_path / "a.tar"),
         "folder": lambda: unpack(raw),
@@ -100,20 +98,15 @@ def dotted(folder: Path) -> bytes:
 
 
 def test_what_a_registry_would_send_is_not_compressed_again(
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    inspect: Callable[[Path], Inspection],
-    tmp_path: Path,
+    inspect: Callable[[Path], Inspection], tmp_path: Path
 ) -> None:
     made = make_image(*LAYERS)
-    (image,) = inspect(keep(archive([made], "zstd"), tmp_path / "a.tar")).report.images
+    (image,) = inspect(keep(make_archive([made], "zstd"), tmp_path / "a.tar")).report.images
     assert image.compressed_bytes == sum(len(zstandard.compress(layer)) for layer in made.layers)
 
 
-def test_images_go_by_the_names_of_their_archive(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], unpack: Callable[[bytes], Path]
-) -> None:
-    folder = unpack(archive([make_image(*LAYERS), make_image(LAYERS[0])], "oci"))
+def test_images_go_by_the_names_of_their_archive(unpack: Callable[[bytes], Path]) -> None:
+    folder = unpack(make_archive([make_image(*LAYERS), make_image(LAYERS[0])], "oci"))
     index = json.loads((folder / "index.json").read_text())
     keys = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
     for descriptor, key in zip(index["manifests"], keys, strict=True):
@@ -123,9 +116,9 @@ def test_images_go_by_the_names_of_their_archive(
 
 
 def test_attestations_and_other_platforms_are_left_out_and_told(
-    make_image: Callable[..., Any], archive: Callable[..., bytes], unpack: Callable[[bytes], Path]
+    unpack: Callable[[bytes], Path],
 ) -> None:
-    found = Archive(unpack(archive([make_image(*LAYERS)], "nested")))
+    found = Archive(unpack(make_archive([make_image(*LAYERS)], "nested")))
     assert len(found.references) == 1
     proofs, elsewhere = found.left_out
     assert proofs == "attestations, which are not images: 1"
@@ -133,13 +126,10 @@ def test_attestations_and_other_platforms_are_left_out_and_told(
 
 
 def test_layers_listed_out_of_order_come_in_the_order_of_the_config(
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    unpack: Callable[[bytes], Path],
-    inspect: Callable[[Path], Inspection],
+    unpack: Callable[[bytes], Path], inspect: Callable[[Path], Inspection]
 ) -> None:
     made = make_image(*LAYERS)
-    folder = unpack(archive([made], "docker"))
+    folder = unpack(make_archive([made], "docker"))
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest[0]["Layers"].reverse()
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -149,14 +139,10 @@ def test_layers_listed_out_of_order_come_in_the_order_of_the_config(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_missing_or_changed_layer_is_an_error(
-    form: str,
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    unpack: Callable[[bytes], Path],
-    inspect: Callable[[Path], Inspection],
+    form: str, unpack: Callable[[bytes], Path], inspect: Callable[[Path], Inspection]
 ) -> None:
     made = make_image(*LAYERS)
-    folder = unpack(archive([made], form))
+    folder = unpack(make_archive([made], form))
     (layer,) = (one for one in folder.rglob("*") if one.is_file() and plain(one) == made.layers[0])
     layer.write_bytes(layer.read_bytes().replace(b"xxx", b"yyy", 1)[:-1])
     assert_refused(inspect(folder))
@@ -184,15 +170,10 @@ def test_what_holds_no_image_is_an_error(raw: bytes, tmp_path: Path) -> None:
         Archive(keep(raw, tmp_path / "a.tar"))
 
 
-def test_on_the_command_line(
-    make_image: Callable[..., Any],
-    archive: Callable[..., bytes],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(dive, "find", lambda: Unknown(reason="not wanted here"))
-    raw = archive([make_image(*LAYERS)], "both")
+    raw = make_archive([make_image(*LAYERS)], "both")
     whole, cut = keep(raw, tmp_path / "whole.tar"), keep(raw[: len(raw) // 2], tmp_path / "cut.tar")
     done = CliRunner().invoke(main, ["inspect", "--archive", str(whole), "--json"])
     assert done.exit_code == 0, done.output

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import make_environment, make_images
+from fake_engine import make_engine, make_image
 from onegig.errors import InspectError
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
@@ -44,13 +45,7 @@ Inspect = Callable[..., ImagesReport]
 
 
 @pytest.fixture
-def inspect(
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    no_dive: Unknown,
-    environment: Environment,
-    tmp_path: Any,
-) -> Inspect:
+def inspect(no_dive: Unknown, environment: Environment, tmp_path: Any) -> Inspect:
     """Inspect images of which some share one layer, some two, some none.
 
     Three of them hold the same file in layers of their own, two of those in a layer each.
@@ -222,10 +217,7 @@ def test_a_cost_known_to_one_report_is_kept() -> None:
 
 
 def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
-    make_engine: Callable[..., Any],
-    make_image: Callable[..., Any],
-    environment: Environment,
-    tmp_path: Any,
+    environment: Environment, tmp_path: Any
 ) -> None:
     images = {name: make_image([("bin/sh", name.encode() * 99)]) for name in NAMES}
     users = {name: (name,) for name in NAMES}
