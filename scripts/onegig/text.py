@@ -76,7 +76,7 @@ def lines(text: str, limit: int = 20) -> tuple[str, ...]:
 
 
 def markdown(text: str, limit: int = 500) -> str:
-    """Prose for GitHub-flavoured Markdown: reads as it is written, links and pings nobody."""
+    """Return prose for GitHub's Markdown: it reads as written and pings nobody."""
     inline = _MARKUP.sub(r"\\\1", _REFERENCES.sub(_APART, plain(text, limit)))
     return _BLOCK.sub(r"\1\\\2", inline)
 
@@ -90,7 +90,7 @@ def code(text: str) -> str:
 
 
 def html(text: str) -> str:
-    """Text inside an HTML block of a Markdown document."""
+    """Return text inside an HTML block of a Markdown document."""
     return escape_html(_REFERENCES.sub(_APART, plain(text)), quote=True)
 
 

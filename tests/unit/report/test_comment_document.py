@@ -18,7 +18,6 @@ from onegig.report import comment, html, terminal
 from onegig.report.numbers import MINUS
 from reviews import (
     MAIN,
-    NO_BASELINE,
     REVIEWS,
     make_build_failed,
     make_many,
@@ -61,21 +60,6 @@ def test_comment_is_clean_and_fits(scenario: str) -> None:
     assert "\n\n\n" not in text
 
 
-def test_every_row_but_a_fact_has_its_limit(scenario: str) -> None:
-    lines = written(REVIEWS[scenario]).splitlines()
-    start = next((at for at, line in enumerate(lines) if line.startswith("|  | now")), None)
-    if start is None:
-        assert scenario == "build-failed"
-        return
-    heads = [cell.strip() for cell in lines[start].strip("|").split(" | ")]
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = dict(zip(heads, line.strip("|").split(" | "), strict=True))
-        is_fact = "Dead bytes" in line or "total RSS" in line  # LIMITS has none for them
-        assert bool(re.search(r"\d", cells["limit"])) != is_fact
-
-
 @pytest.mark.parametrize("render", [comment.render, terminal.render, html.render])
 def test_a_failure_is_told_in_every_form(render: Callable[[Report], str]) -> None:
     text = re.sub(r"\s+", " ", render(make_build_failed()))
@@ -95,19 +79,6 @@ def test_waivers_and_changes_are_told_in_every_form(render: Callable[[Report], s
     assert "vs main" in text
     assert "+31 MB" in text
     assert "compared with it" in text
-
-
-def test_without_baseline_numbers_are_absolute_and_one_line_says_why() -> None:
-    text = comment.render(review(run(stack()), NO_BASELINE))
-    assert row(text, "Memory of the stack") == [
-        "✅ Memory of the stack",
-        "460 MB",
-        "1,024 MB",
-        "564 MB",
-    ]
-    assert text.count(NO_BASELINE.reason) == 1
-    assert "vs main" not in text
-    assert "and compared with" not in text
 
 
 def test_a_delta_is_the_difference_of_what_is_printed() -> None:

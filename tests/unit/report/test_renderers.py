@@ -72,11 +72,6 @@ def test_document_is_clean_text(name: str, scenario: str) -> None:
     assert "None" not in document
 
 
-@pytest.mark.parametrize("name", RENDERERS)
-def test_reproduce_command_is_there(name: str, scenario: str, report: Report) -> None:
-    assert report.reproduce in render(name, REPORTS[scenario])
-
-
 def test_json_reads_back_equal(report: Report) -> None:
     text = RENDERERS["json"](report)
     assert json.loads(text)["verdict"]["state"] == report.verdict.state.value

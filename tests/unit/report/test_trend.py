@@ -1,6 +1,7 @@
 """The trend: what was not measured is a gap, never a zero and never a line drawn across."""
 
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -54,21 +55,21 @@ def crosses(root: ET.Element) -> int:
     return sum("stroke: var(--os)" in one.get("style", "") for one in root.iter(f"{SVG}path"))
 
 
+HISTORIES: dict[str, History] = {
+    "seven-commits": FEW,
+    "one-commit": (entry(1, 1024.001),),
+    "nothing-measured": (incomplete(1), incomplete(2)),
+    "empty": (),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_whole_trend(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"trend/{name}.svg", render_trend(HISTORIES[name]))
+
+
 def test_lines_end_at_what_was_not_measured() -> None:
     assert [len(line) for line in lines(drawn(*FEW)) if len(line) > 1] == [2, 2]
-
-
-def test_every_commit_is_marked_as_measured_over_or_missing() -> None:
-    root = drawn(*FEW)
-    assert marks(root, LINE) == 4
-    assert marks(root, LIMIT) == 1
-    assert crosses(root) == 2
-    assert "MB (RSS) · x not measured" in texts(root)
-
-
-def test_last_value_is_labelled() -> None:
-    assert "700 MB" in texts(drawn(*FEW))
-    assert "1,025 MB" in texts(drawn(entry(1, 1024.001)))
 
 
 def test_last_value_that_is_missing_is_unknown_not_the_one_before() -> None:
@@ -80,25 +81,6 @@ def test_last_value_that_is_missing_is_unknown_not_the_one_before() -> None:
 def test_numbers_of_an_incomplete_run_are_not_drawn() -> None:
     root = drawn(entry(1), entry(2, state=State.INCOMPLETE))
     assert (marks(root, LINE), crosses(root)) == (1, 1)
-
-
-def test_single_commit_is_one_dot() -> None:
-    root = drawn(entry(1))
-    assert [len(line) for line in lines(root)] in ([], [1])
-    assert marks(root, LINE) == 1
-    assert "0000000, 2026-11-23" in texts(root)
-
-
-def test_empty_history_says_so() -> None:
-    root = drawn()
-    assert texts(root) == ["no commit measured yet"]
-    assert root.findtext(f"{SVG}desc") == "0 commits, none measured yet"
-
-
-def test_nothing_measured_yet_draws_no_value() -> None:
-    root = drawn(incomplete(1), incomplete(2))
-    assert (marks(root, LINE), crosses(root)) == (0, 2)
-    assert root.findtext(f"{SVG}desc") == "2 commits, none measured yet"
 
 
 def test_other_metric_is_another_line() -> None:
@@ -120,18 +102,6 @@ def test_values_are_drawn_to_scale_from_zero() -> None:
     ((_, low), (_, high)) = lines(drawn(entry(1, 300), entry(2, 600)))[0]
     bottom = 260 - 40
     assert (bottom - high) / (bottom - low) == pytest.approx(2, rel=0.01)
-
-
-def test_description_tells_those_who_cannot_see_it() -> None:
-    root = drawn(*FEW)
-    assert root.get("role") == "img"
-    assert root.get("aria-labelledby") == "trend-title trend-desc"
-    assert root.findtext(f"{SVG}title") == "Memory over the commits of the default branch"
-    assert root.findtext(f"{SVG}desc") == (
-        "700 MB of 1,024 MB at 0000000, 2026-11-23 · "
-        "7 commits from 0000000, 2026-11-23 to 0000000, 2026-11-23 · "
-        "lowest 480 MB, highest 1,100 MB · 2 not measured"
-    )
 
 
 def test_image_has_a_size_and_brings_its_colours_for_light_and_dark() -> None:
