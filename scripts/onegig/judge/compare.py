@@ -22,7 +22,6 @@ from onegig.judge.baseline import (
 from onegig.judge.checks import Case, percent_beside, subject_of
 from onegig.judge.memory import add_up, own_ranges
 from onegig.judge.scan import count_findings, describe_finding, known_of
-from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
 from onegig.model.keys import Growth, write_growth
 from onegig.model.measured import Missing, Skipped
@@ -52,7 +51,6 @@ HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have
 
 
 def _differs(unit: Unit, a: float | Missing, b: float | Missing) -> bool:
-    """Return whether two values are further apart than noise; an unknown one is no change."""
     if isinstance(a, Missing) or isinstance(b, Missing):
         return False
     return abs(a - b) > noise_floor(unit, a, b)
@@ -113,12 +111,8 @@ def _compare_checks(report: Report, baseline: Baseline) -> Iterator[Delta]:
             yield _delta(past, Change.REMOVED, past.value)
 
 
-def _delta(
-    check: Check | PastCheck, change: Change, before: float | Missing, *, inherited: bool = False
-) -> Delta:
-    return Delta(
-        id=check.id, subject=check.subject, change=change, before=before, inherited=inherited
-    )
+def _delta(line: Check | PastCheck, change: Change, before: float | Missing, **more: bool) -> Delta:
+    return Delta(id=line.id, subject=line.subject, change=change, before=before, **more)
 
 
 def _compare_check(check: Check, past: PastCheck, report: Report, baseline: Baseline) -> Delta:
@@ -138,7 +132,6 @@ def _compare_check(check: Check, past: PastCheck, report: Report, baseline: Base
 def _incomparable(
     check: Check, past: PastCheck, report: Report, baseline: Baseline
 ) -> Skipped | None:
-    """Return why a check's value is of another kind than the baseline's."""
     other = _other_total(report, baseline)
     if check.id == "memory.tier" and other is None and check.limit != past.limit:
         return Skipped(reason="the baseline was judged for another machine")
@@ -210,8 +203,13 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
     deltas = [
         _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
     ]
-    deltas.sort(key=lambda one: _known(one.memory_before) - _known(one.memory_now))
-    return tuple(sorted(deltas, key=lambda one: one.change is Change.SAME))
+
+    def order(delta: ServiceDelta) -> tuple[bool, int]:
+        pair = (delta.memory_before, delta.memory_now)  # what is new has grown from nothing
+        before, now = (0 if isinstance(size, Missing) else size for size in pair)
+        return delta.change is Change.SAME, before - now
+
+    return tuple(sorted(deltas, key=order))
 
 
 def _compare_service(
@@ -234,10 +232,6 @@ def _compare_service(
         image_before=image_before,
         image_now=image_now,
     )
-
-
-def _known(size_bytes: int | Missing) -> int:
-    return size_bytes if isinstance(size_bytes, int) else 0
 
 
 def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, ...] | Missing:
@@ -294,18 +288,14 @@ def check_growth(case: Case) -> Iterator[Check]:
 
 def growth_notes(case: Case) -> Iterator[str]:
     """Yield why growth that budgets.yml limits could not be compared."""
-    budgets = case.budgets
-    own = (limits.max_growth for _, limits in budgets.services)
+    memory, own = case.budgets.memory, [limits for _, limits in case.budgets.services]
+    limited = memory.max_growth or memory.max_service_growth or any(one.max_growth for one in own)
     for what, is_limited, other in (
-        ("memory", any((*_growth_limits(budgets), *own)), _other_memory(case)),
-        ("images", budgets.images.max_growth, _other_images(case)),
+        ("memory", limited, _other_memory(case)),
+        ("images", case.budgets.images.max_growth, _other_images(case)),
     ):
         if is_limited and other:
             yield f"growth of {what} is not judged: {other.reason}"
-
-
-def _growth_limits(budgets: Budgets) -> tuple[Growth | None, Growth | None]:
-    return budgets.memory.max_growth, budgets.memory.max_service_growth
 
 
 def _other_memory(case: Case) -> Skipped | None:
@@ -324,14 +314,14 @@ def _memory_pairs(case: Case) -> Iterator[_Pair]:
     main, memory, key = case.main, case.memory, "memory.max_growth"
     if main is None or isinstance(memory, Missing) or _other_memory(case):
         return
-    most, most_of_service = _growth_limits(case.budgets)
-    if most and not isinstance(main.total_bytes, Missing):
-        total = add_up(memory, case.budgets.memory).bytes
-        yield _Pair(key, "stack", main.total_bytes, total, most, key)
+    limits = case.budgets.memory
+    if limits.max_growth and not isinstance(main.total_bytes, Missing):
+        total = add_up(memory, limits).bytes
+        yield _Pair(key, "stack", main.total_bytes, total, limits.max_growth, key)
     before = {one.name: one.memory_bytes for one in main.services}
-    for name, (_, now) in own_ranges(memory, case.budgets.memory.metric).items():
+    for name, (_, now) in own_ranges(memory, limits.metric).items():
         own, was = case.budgets.service(name).max_growth, before.get(name)
-        limit = own or most_of_service
+        limit = own or limits.max_service_growth
         key = f"services.{name}.max_growth" if own else "memory.max_service_growth"
         if limit and isinstance(was, int):
             yield _Pair("service.max_growth", name, was, now, limit, key)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from onegig.judge.checks import Case, compare, percent_beside, reason, subject_of
 from onegig.model.budgets import Budgets, Policy
-from onegig.model.dockerfiles import DockerfilePolicy, Remark
+from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.images import Accounting, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb, percent
@@ -32,8 +32,8 @@ def check_images(case: Case) -> Iterator[Check]:
         return
     sizes, where = (report.total_bytes, budgets.images.total_bytes), budgets.where("images.total")
     total = _check_size("images.total", "stack", *sizes, where, "images added up take")
-    over_default = total.state is State.NO_GO and total.where == "default"
-    yield replace(total, state=State.WARN) if over_default else total
+    is_mild = total.state is State.NO_GO and where == "default"
+    yield replace(total, state=State.WARN) if is_mild else total
     sizes, where = (report.disk_bytes, budgets.disk.limit_bytes), budgets.where("disk.limit")
     tail = f" on disk; {NOT_COUNTED}"
     yield _check_size("disk.total", "stack", *sizes, where, "images take", tail)
@@ -160,7 +160,6 @@ def _describe_dead(account: Accounting, *, of_base: bool) -> tuple[str, str]:
 
 
 def _describe_largest(account: Accounting, image: Image, *, of_base: bool) -> str:
-    """Name the layer that most of it came from, and the instruction that killed it."""
     dead = [part for part in account.dead if account.is_of_base(part) is of_base]
     if not dead:
         return ""
@@ -180,7 +179,9 @@ def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check
     for file in report.dockerfiles if failed else ():
         value: int | Missing = len(file.counted)
         if file.counted:
-            state, text = failed or State.GO, f"{_issues(file)}: {_list_issues(file.counted)}"
+            listed = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in file.counted]
+            text = f"{_issues(file)}: {format_list(listed, SHOWN, separator='; ')}"
+            state = failed or State.GO
         elif isinstance(file.hadolint, Missing):
             state, text, value = State.WARN, plain(file.hadolint.reason), file.hadolint
         else:
@@ -194,15 +195,9 @@ def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check
 def dockerfile_notes(case: Case) -> Iterator[str]:
     """Yield the number of issues of each Dockerfile when the policy is `note`."""
     if case.budgets.images.policy is Policy.NOTE and not isinstance(case.images, Missing):
-        for file in case.images.dockerfiles:
-            if file.counted:
-                yield f"{plain(file.path)}: {_issues(file)} (listed in the report)"
+        for file in filter(lambda file: file.counted, case.images.dockerfiles):
+            yield f"{plain(file.path)}: {_issues(file)} (listed in the report)"
 
 
 def _issues(file: DockerfilePolicy) -> str:
     return f"{len(file.counted):,} issue{'' if len(file.counted) == 1 else 's'}"
-
-
-def _list_issues(remarks: tuple[Remark, ...]) -> str:
-    shown = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in remarks]
-    return format_list(shown, SHOWN, separator="; ")

@@ -117,7 +117,6 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
 
 
 def _for_all(name: str, budgets: Budgets) -> int | Growth | None:
-    """Return the limit of a service that has none of its own."""
     if name == "image":
         return budgets.images.each_bytes
     return budgets.memory.max_service_growth if name == "max_growth" else None

@@ -17,6 +17,7 @@ FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its
 SOON_SECONDS = 365 * 86_400  # a machine that is full later than this is not worth a sentence
 REASON_LENGTH = 600
 LOG_LINE_LENGTH = 120
+_SIGNALS = {signal.value: f" ({signal.name})" for signal in Signals}
 _WORST_FIRST = ("oom-killed", "refused", "crashed", "unhealthy", "not-ready", "waiting", "stopped")
 
 
@@ -25,37 +26,33 @@ def check_services(case: Case) -> Iterator[Check]:
     budgets, report = case.budgets, case.memory
     if isinstance(report, Missing):
         return
-    yield from _states(budgets, report)
-    yield from _own_limits(budgets, report)
-    left_bytes = max(0, budgets.memory.limit_bytes - add_up(report, budgets.memory).bytes)
-    for service in report.services:
-        if service.growth_bytes_per_second > 0:
-            yield _check_growth(service, left_bytes)
+    yield from _check_states(budgets, report)
+    yield from _check_limits(budgets, report)
+    yield from _check_growth(budgets, report)
 
 
-def _states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
+def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
     """Judge the state of each service, the likeliest cause of the others' trouble first."""
     order = {state: place for place, state in enumerate(map(ServiceState, _WORST_FIRST))}
     services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
     if report.box.oom_kills and not any(service.oom_kills for service in services):
         killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
         message = f"{killed}, but no process of a service; {_describe_largest(report)}"
-        yield _state(budgets, "stack", State.NO_GO, report.box.oom_kills, message)
+        kills, where = report.box.oom_kills, budgets.compose
+        yield make_check("service.state", "stack", kills, 0, State.NO_GO, message, where)
     unseen = report.incomplete and all(
         service.state is ServiceState.WAITING and not service.waits_for for service in services
     )
     for service in services:
+        name, troubles = service.name, 0
         if unseen:
-            message = f"the state of {service.name} could not be read"
-            yield _state(budgets, service.name, State.INCOMPLETE, 0, message)
+            state, message = State.INCOMPLETE, f"the state of {name} could not be read"
         else:
-            state, message = _judge(service, report, budgets)
-            troubles = max(1, service.restarts, service.oom_kills) if state is not State.GO else 0
-            yield _state(budgets, service.name, state, troubles, f"{service.name} {message}")
-
-
-def _state(budgets: Budgets, subject: str, state: State, troubles: int, message: str) -> Check:
-    return make_check("service.state", subject, troubles, 0, state, message, budgets.compose)
+            state, described = _judge(service, report, budgets)
+            message = f"{name} {described}"
+            if state is not State.GO:
+                troubles = max(1, service.restarts, service.oom_kills)
+        yield make_check("service.state", name, troubles, 0, state, message, budgets.compose)
 
 
 def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
@@ -83,27 +80,17 @@ def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tu
 
 
 def _describe_crash(service: ServiceMemory) -> str:
-    """Describe how it ended, how often, and what it printed last."""
     because = _because(service.reason or _last_line(service))
     restarted = f", restarted {times(service.restarts)}" if service.restarts else ""
     if service.exit_code is None:
         return f"crashed{restarted}{because}"
     if service.exit_code == 0:
         return f"keeps ending with exit code 0{restarted}{because}"
-    return f"crashed with {_exit_code(service.exit_code)}{restarted}{because}"
-
-
-def _exit_code(code: int) -> str:
-    """Name an exit code, with the signal where it stands for one: "exit code 137 (SIGKILL)"."""
-    try:
-        signal = f" ({Signals(code - 128).name})" if code > 128 else ""
-    except ValueError:
-        signal = ""
-    return f"exit code {code}{signal}"
+    signal = _SIGNALS.get(service.exit_code - 128, "")
+    return f"crashed with exit code {service.exit_code}{signal}{restarted}{because}"
 
 
 def _describe_wait(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> str:
-    """Describe what was waited for, for how long, and which setting ended the wait."""
     waited = duration(budgets.measure.healthy_timeout_seconds)
     if isinstance(report.start, Missing) or not report.start.timed_out:
         return f"was not healthy when the window closed{_because(service.health_log)}"
@@ -149,16 +136,15 @@ def _describe_largest(report: MemoryReport) -> str:
     """Name the service that ever took most: what matters to a kernel out of memory."""
     if not report.services:
         return "no service was running"
+    peaks = ((each, each.peak_bytes) for each in report.services)
     most, name = max(
-        (max(service.peak_bytes, service.rss_max_bytes), service.name)
-        if isinstance(service.peak_bytes, int)
-        else (service.rss_max_bytes, service.name)
-        for service in report.services
+        (max(each.rss_max_bytes, peak if isinstance(peak, int) else 0), each.name)
+        for each, peak in peaks
     )
     return f"{name} took most: {format_mb(most)}"
 
 
-def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
+def _check_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
     """Over the limit is a NO-GO, within noise of it a WARN, as for the total."""
     for name, (low, value) in own_ranges(report, budgets.memory.metric).items():
         limit = budgets.service(name).memory_bytes
@@ -172,10 +158,14 @@ def _own_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
         yield make_check("service.memory", name, value, limit, state, message, where)
 
 
-def _check_growth(service: ServiceMemory, left_bytes: int) -> Check:
-    rate = service.growth_bytes_per_second
-    seconds, a_minute = left_bytes / rate, int(rate * 60)
-    full = f": the machine would be full in {duration(seconds)}" if seconds < SOON_SECONDS else ""
+def _check_growth(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
+    left_bytes = max(0, budgets.memory.limit_bytes - add_up(report, budgets.memory).bytes)
     doubt = "a leak, or memory that still fills (a longer --settle and --window show which)"
-    message = f"{service.name} grows by {format_mb(a_minute)} a minute{full}; {doubt}"
-    return make_check("service.growth", service.name, a_minute, None, State.WARN, message)
+    for service in report.services:
+        name, rate = service.name, service.growth_bytes_per_second
+        if rate > 0:
+            seconds, a_minute = left_bytes / rate, int(rate * 60)
+            is_soon = seconds < SOON_SECONDS
+            full = f": the machine would be full in {duration(seconds)}" if is_soon else ""
+            message = f"{name} grows by {format_mb(a_minute)} a minute{full}; {doubt}"
+            yield make_check("service.growth", name, a_minute, None, State.WARN, message)
