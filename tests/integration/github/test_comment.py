@@ -93,14 +93,6 @@ def test_the_marker_of_somebody_else_means_nothing(
     assert forged.body.endswith("trust me\n")
 
 
-@pytest.mark.parametrize("start", ["> ", "Look:\n", " ", "<!-- onegig -->", "<!-- onegig:default"])
-def test_a_comment_that_quotes_the_marker_is_not_ours(
-    client: Client, state: State, pull: int, start: str
-) -> None:
-    state.comment(pull, f"{start}{MARKER}\n")
-    assert write(client, pull) == "created"
-
-
 def test_all_pages_are_looked_through(client: Client, state: State, pull: int) -> None:
     for number in range(250):
         state.comment(pull, f"Comment {number}", login="octocat")
@@ -193,10 +185,11 @@ def test_another_author_edits_its_own(client: Client, state: State, pull: int) -
     assert [one.action for one in outcomes if isinstance(one, Posted)] == ["created", "updated"]
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["<!-- onegig:default run=5.1 head=main -->", "<!-- onegig:a b -->", f"{MARKER} more", ""],
-)
+NO_MARKERS = ("<!-- onegig:default run=5.1 head=main -->", "<!-- onegig:a b -->", "")
+QUOTED = ("> ", "Look:\n", " ", "<!-- onegig -->", "<!-- onegig:default")
+
+
+@pytest.mark.parametrize("line", [*NO_MARKERS, f"{MARKER} more", *(q + MARKER for q in QUOTED)])
 def test_what_is_no_marker(client: Client, state: State, pull: int, line: str) -> None:
     state.comment(pull, f"{line}\nGO\n")
     assert write(client, pull) == "created"
