@@ -23,7 +23,7 @@ from onegig.judge.checks import Case, percent_beside, subject_of
 from onegig.judge.memory import add_up, own_ranges
 from onegig.judge.scan import count_findings, describe_finding, known_of
 from onegig.model.images import ImagesReport
-from onegig.model.keys import Growth, write_growth
+from onegig.model.keys import write_growth
 from onegig.model.measured import Missing, Skipped
 from onegig.model.report import (
     NOT_COMPARED,
@@ -35,7 +35,7 @@ from onegig.model.report import (
     ServiceDelta,
 )
 from onegig.model.scan import Scan
-from onegig.model.sizes import Convention
+from onegig.model.sizes import Convention, Growth
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, PastCheck, ServiceNumbers, Unit, make_check
 from onegig.text import plain

@@ -11,8 +11,9 @@ from typing import Any
 
 from onegig.judge.checks import shorten
 from onegig.model.budgets import Budgets, ServiceBudget, Waiver
-from onegig.model.keys import NONE, Growth, Key, keys_of, raised, walk
+from onegig.model.keys import NONE, Key, keys_of, raised, walk
 from onegig.model.report import LimitChange
+from onegig.model.sizes import Growth
 from onegig.model.stack import HostAccess
 from onegig.model.tiers import Tier, catalogue, smallest_tier
 from onegig.text import format_list, plain

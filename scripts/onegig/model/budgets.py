@@ -19,7 +19,6 @@ from onegig.model.keys import (
     STORAGE_GROWTH,
     TEXT,
     WHOLE,
-    Growth,
     Kind,
     Section,
     Several,
@@ -34,7 +33,7 @@ from onegig.model.keys import (
     raised,
 )
 from onegig.model.scan import Severity
-from onegig.model.sizes import plain_number
+from onegig.model.sizes import Growth, plain_number
 from onegig.model.verdict import CHECK_KINDS
 
 RATE = "{rate}"

@@ -14,12 +14,19 @@ from enum import Enum
 from functools import cache, partial
 from typing import Any
 
-from onegig.model.sizes import Convention, format_mb, percent
+from onegig.model.sizes import (
+    Convention,
+    Growth,
+    format_mb,
+    growth,
+    percent,
+    seconds,
+    share,
+    size,
+)
 from onegig.text import did_you_mean
 
 NONE = "none"
-SMALLEST_BARE_BYTES = 1_000_000  # fewer bytes without a unit are a forgotten unit
-DAY_SECONDS = 86_400
 BOUNDS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "minimum": ("at least", operator.ge),
     "maximum": ("at most", operator.le),
@@ -27,29 +34,9 @@ BOUNDS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
 }
 POSITIVE: Mapping[str, float] = {"exclusiveMinimum": 0}
 _UNIT = re.compile(r"_(bytes|share|seconds|files)$")
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h|)\s*")
-_SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
 _WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
-_BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
-_NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
-_THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])\s*[a-zA-Z]*\s*")
 
 Looser = Callable[[Any, Any], bool]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Growth:
-    """The most that something may grow by against main: a share of what it was, or bytes."""
-
-    value: float
-    is_share: bool
-
-    def most_bytes(self, before_bytes: int) -> int:
-        """Return how much larger it may be than it was."""
-        return int(self.value * before_bytes if self.is_share else self.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,7 +199,7 @@ def raised(old: Any, new: Any) -> bool:
 
 def lowered(old: Any, new: Any) -> bool:
     """Return whether a limit from below is looser: it asks for less, or nothing."""
-    return new is None or (old is not None and new < old)
+    return new is None or (old is not None and old > new)
 
 
 def grown(old: Growth | None, new: Growth | None) -> bool:
@@ -243,65 +230,6 @@ def never(_old: Any, _new: Any) -> bool:
     return False
 
 
-def size(text: str, convention: Convention) -> int:
-    """Return bytes. Refuses what could be meant in two ways: `1,024MB`, `90`."""
-    if _THOUSANDS.fullmatch(text):
-        digits = text.strip().replace(",", "")
-        raise ValueError(f"{text!r} can be read in two ways (write {digits} or a decimal point)")
-    start = _NUMBER.match(text)
-    example = f"{start[1] or 0}MB" if start else "90MB"
-    match = _SIZE.fullmatch(text)
-    try:
-        number, prefix, binary = match.groups() if match else ("", "", "")
-        base = 1024.0 if binary else float(convention.value)
-        value = round(float(number) * base ** _POWERS[prefix.lower()])
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a size (write {example})") from None
-    if _BARE.fullmatch(text) and 0 < value < SMALLEST_BARE_BYTES:
-        raise ValueError(f"{text} has no unit (write {example})")
-    return value
-
-
-def growth(text: str, convention: Convention) -> Growth:
-    """Return a growth: "10%" or "20MB"."""
-    if percentage := _PERCENT.fullmatch(text):
-        return Growth(value=float(percentage[1]) / 100, is_share=True)
-    bare = text.strip()
-    if _BARE.fullmatch(text):
-        raise ValueError(f"{bare} is ambiguous (write {bare}% or {bare}MB)")
-    try:
-        return Growth(value=size(text, convention), is_share=False)
-    except ValueError:
-        if _THOUSANDS.fullmatch(text):
-            raise
-        raise ValueError(f"{text!r} is not a growth (write 10% or 20MB)") from None
-
-
-def share(text: str) -> float:
-    """Return a share of 1: "10%" or "0.1". Refuses `10`, which could mean tenfold."""
-    bare, percentage = _BARE.fullmatch(text), _PERCENT.fullmatch(text)
-    if bare and float(bare[1].replace(",", ".")) >= 1:
-        alternative = " or 100%" if float(bare[1].replace(",", ".")) == 1 else ""
-        raise ValueError(f"{text} is not a share (write {bare[1]}%{alternative})")
-    if not percentage and (not bare or "," in text):
-        raise ValueError(f"{text!r} is not a share (write 10%)")
-    value = float(percentage[1]) / 100 if percentage else float(text)
-    if value > 1:
-        raise ValueError(f"{text!r} is not between 0% and 100%")
-    return value
-
-
-def seconds(text: str) -> float:
-    """Return a duration in seconds, at most a day: "500ms", "15s", "2m" or a plain number."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration (write 15s or 2m)")
-    value = float(match[1]) * _SECONDS[match[2]]
-    if value > DAY_SECONDS:
-        raise ValueError(f"{text} is more than a day")
-    return value
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -309,18 +237,14 @@ def _number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number (write 10)") from None
 
 
-def _whole(text: str) -> int:
+def _whole(text: str, example: str = "3") -> int:
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a whole number (write 3)")
+        raise ValueError(f"{text!r} is not a whole number (write {example})")
     return int(text)
 
 
 def _count(text: str) -> int | None:
-    if text.strip() == "any":
-        return None
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a whole number (write 0, or any)")
-    return int(text)
+    return None if text.strip() == "any" else _whole(text, "0, or any")
 
 
 def _day(text: str) -> date:
@@ -331,9 +255,9 @@ def _day(text: str) -> date:
 
 
 def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
+    if stripped := text.strip():
+        return stripped
+    raise ValueError("is empty")
 
 
 def choice(names: Sequence[str], of: Callable[[str], Any]) -> Kind:
@@ -364,33 +288,31 @@ def _write_number(value: float) -> str:
     return f"{int(value) if float(value).is_integer() else value:,}"
 
 
-def _sizes(convention: Convention) -> Kind:
-    return Kind(
+_SIZE_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*[kKmMgGtT]?[iI]?[bB]?\s*$"
+_GROWTH_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*(%|[kKmMgGtT][iI]?[bB]?|[bB])\s*$"
+_SHARE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
+_DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h)\s*$"
+_NUMERIC = {"type": ["string", "number"], "minimum": 0}
+MEMORY, STORAGE = (
+    Kind(
         name="size",
         schema={"type": ["string", "integer"], "pattern": _SIZE_PATTERN, "minimum": 0},
         parse=partial(size, convention=convention),
         write=partial(write_size, convention=convention),
         example="90MB",
     )
-
-
-def _growths(convention: Convention) -> Kind:
-    return Kind(
+    for convention in Convention
+)
+MEMORY_GROWTH, STORAGE_GROWTH = (
+    Kind(
         name="growth",
         schema={"type": "string", "pattern": _GROWTH_PATTERN},
         parse=partial(growth, convention=convention),
         write=partial(write_growth, convention=convention),
         example="10%",
     )
-
-
-_SIZE_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*[kKmMgGtT]?[iI]?[bB]?\s*$"
-_GROWTH_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*(%|[kKmMgGtT][iI]?[bB]?|[bB])\s*$"
-_SHARE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
-_DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h)\s*$"
-_NUMERIC = {"type": ["string", "number"], "minimum": 0}
-MEMORY, STORAGE = map(_sizes, Convention)
-MEMORY_GROWTH, STORAGE_GROWTH = map(_growths, Convention)
+    for convention in Convention
+)
 SHARE = Kind(
     name="share",
     schema={**_NUMERIC, "maximum": 1, "pattern": _SHARE_PATTERN},

@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from onegig.cli import main
 from onegig.config.budgets import budgets_schema, load_budgets
 from onegig.model.budgets import Budgets
-from onegig.model.keys import MEMORY, Key, Kind, Section, Several, keys_of, seconds, share
+from onegig.model.keys import MEMORY, Key, Kind, Section, Several, keys_of
+from onegig.model.sizes import seconds, share
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "budgets.md"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from onegig.config.budgets import load_budgets
 from onegig.config.document import parse_document
 from onegig.errors import ConfigError
-from onegig.model.keys import MEMORY, seconds, share
+from onegig.model.keys import MEMORY
+from onegig.model.sizes import seconds, share
 
 MIB = 1024**2
 Write = Callable[[str | bytes], Path]

@@ -19,8 +19,9 @@ from onegig.model.budgets import (
     ServiceBudget,
     Shards,
 )
-from onegig.model.keys import MEMORY, Growth
+from onegig.model.keys import MEMORY
 from onegig.model.scan import Severity
+from onegig.model.sizes import Growth
 
 MIB = 1024**2
 Write = Callable[[str | bytes], Path]

@@ -14,8 +14,8 @@ from onegig.config.budgets import parse_budgets
 from onegig.judge.limits import limit_changes
 from onegig.model import budgets as keys
 from onegig.model.budgets import Budgets, Load, ServiceBudget, Waiver
-from onegig.model.keys import Growth
 from onegig.model.report import LimitChange
+from onegig.model.sizes import Growth
 
 NO_LIMITS = ("is_default", "path", "lines", "notes", "compose")
 WAIVER = Waiver(
