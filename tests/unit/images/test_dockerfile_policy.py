@@ -42,53 +42,41 @@ def test_a_good_one() -> None:
     assert remarks(CLEAN) == []
 
 
+USER = "USER 65532:65532"
+BASE = "alpine:3.23@sha256:0000"
+
+
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("old", "new", "found"),
     [
-        (CLEAN.replace("USER 65532:65532", "USER root"), [("non-root", 5)]),
-        (CLEAN.replace("USER 65532:65532", "USER 0:0"), [("non-root", 5)]),
-        (CLEAN.replace("USER 65532:65532\n", ""), [("non-root", 3)]),
-        (CLEAN.replace("USER 65532:65532", "ENV U=root\nUSER $U"), [("non-root", 6)]),
-        (CLEAN.replace("alpine:3.23@sha256:0000", "gcr.io/distroless/x:nonroot"), []),
-        (CLEAN.replace("alpine:3.23@sha256:0000", "scratch"), []),
-        (CLEAN.replace("alpine:3.23@sha256:0000", "debian:13-slim"), [("small-base", 3)]),
-        (CLEAN.replace("alpine:3.23@sha256:0000", "alpine"), [("pinned-base", 3)]),
-        (CLEAN.replace("python:3.13-alpine", "registry:5000/python:latest"), [("pinned-base", 1)]),
-        (CLEAN.replace("--from=build", "--from=busybox"), [("pinned-base", 4)]),
-        (CLEAN.replace("CMD", "RUN apk add gcc musl-dev git\nCMD"), [("no-development", 6)]),
-        (
-            CLEAN.replace("CMD", "RUN apk add -t .b gcc && make && apk del .b\nCMD"),
-            [],
-        ),
-        (
-            CLEAN.replace("CMD", "RUN apt-get install -y g++ \\\n && apt-get purge -y g++\nCMD"),
-            [],
-        ),
-        (
-            CLEAN.replace("CMD", "RUN python3 -m pip install mypy==1 redis\nCMD"),
-            [("no-development", 6)],
-        ),
-        (
-            CLEAN.replace("CMD", "RUN <<EOF\npip install \\\n  black\nEOF\nCMD"),
-            [("no-development", 6)],
-        ),
-        (
-            CLEAN.replace("CMD", 'RUN ["pip", "install", "-r", "r.txt"]\nCMD'),
-            [("no-development", 6)],
-        ),
-        (
-            CLEAN.replace("CMD", "RUN pip install -r requirements-dev.txt\nCMD"),
-            [("no-development", 6)],
-        ),
-        ("FROM alpine:3.23\nRUN apk add --no-cache curl\nUSER 1\n", [("multi-stage", 2)]),
-        ("FROM redis:8-alpine\nCOPY redis.conf /etc/\nUSER 999\n", []),
-        ("FROM alpine:3.23 AS base\nFROM base\nRUN true\nUSER 1\n", [("multi-stage", 3)]),
-        ("", [("stages", 1)]),
-        ("ARG X\nFROM $X\nUSER 1\n", [("small-base", 2)]),
+        (USER, "USER root", ("non-root", 5)),
+        (USER, "USER 0:0", ("non-root", 5)),
+        (f"{USER}\n", "", ("non-root", 3)),
+        (USER, "ENV U=root\nUSER $U", ("non-root", 6)),
+        (BASE, "gcr.io/distroless/x:nonroot", None),
+        (BASE, "scratch", None),
+        (BASE, "debian:13-slim", ("small-base", 3)),
+        (BASE, "alpine", ("pinned-base", 3)),
+        ("python:3.13-alpine", "registry:5000/python:latest", ("pinned-base", 1)),
+        ("--from=build", "--from=busybox", ("pinned-base", 4)),
+        ("CMD", "RUN apk add gcc musl-dev git\nCMD", ("no-development", 6)),
+        ("CMD", "RUN apk add -t .b gcc && make && apk del .b\nCMD", None),
+        ("CMD", "RUN apt-get install -y g++ \\\n && apt-get purge -y g++\nCMD", None),
+        ("CMD", "RUN python3 -m pip install mypy==1 redis\nCMD", ("no-development", 6)),
+        ("CMD", "RUN <<EOF\npip install \\\n  black\nEOF\nCMD", ("no-development", 6)),
+        ("CMD", 'RUN ["pip", "install", "-r", "r.txt"]\nCMD', ("no-development", 6)),
+        ("CMD", "RUN pip install -r requirements-dev.txt\nCMD", ("no-development", 6)),
+        (CLEAN, "FROM alpine:3.23\nRUN apk add --no-cache curl\nUSER 1\n", ("multi-stage", 2)),
+        (CLEAN, "FROM redis:8-alpine\nCOPY redis.conf /etc/\nUSER 999\n", None),
+        (CLEAN, "FROM alpine:3.23 AS b\nFROM b\nRUN true\nUSER 1\n", ("multi-stage", 3)),
+        (CLEAN, "", ("stages", 1)),
+        (CLEAN, "ARG X\nFROM $X\nUSER 1\n", ("small-base", 2)),
     ],
 )
-def test_each_rule(text: str, found: list[tuple[str, int]]) -> None:
-    assert remarks(text, {"r.txt": "redis\npytest==9\n"}) == found
+def test_each_rule(old: str, new: str, found: tuple[str, int] | None) -> None:
+    text = CLEAN.replace(old, new)
+    assert text != CLEAN
+    assert remarks(text, {"r.txt": "redis\npytest==9\n"}) == ([found] if found else [])
 
 
 def test_stages_that_the_target_does_not_need_are_not_judged() -> None:
