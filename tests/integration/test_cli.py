@@ -78,7 +78,7 @@ def test_a_compose_file_is_enough_and_init_writes_the_rest(cli: Cli, project: Pa
     assert done.returncode == 0, done.stderr
     assert re.match(r"\W*GO: \d+ of 1,024 MB", done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "there is no budgets.yml, so the defaults counted" in " ".join(done.stdout.split())
+    assert "there is no budgets.yml, so the defaults apply" in " ".join(done.stdout.split())
     assert f"onegig {' '.join(words)}" in done.stdout
     files = sorted(path.name for path in (project / "report").iterdir())
     assert files == ["comment.md", "report.html", "report.json"]
@@ -121,9 +121,9 @@ def test_any_single_image_can_be_inspected(cli: Cli) -> None:
 
 
 def test_a_service_that_eats_too_much(cli: Cli, project: Path) -> None:
-    """It grows slowly enough to be seen; who takes all at once is killed between two samples."""
-    grow = "while :; do x=$$x$$(head -c 20000000 /dev/zero | tr '\\\\0' x); done"
-    hungry = f'command: ["sh", "-c", "{grow}"]\n    restart: always'
+    """Part of it is there long enough to be seen; what is taken at once, no sample may see."""
+    eat = "x=$$(head -c 200000000 /dev/zero | tr '\\\\0' x); sleep 1; dd if=/dev/zero bs=700M"
+    hungry = f'command: ["sh", "-c", "{eat}"]\n    restart: always'
     (project / "compose.yml").write_text(compose(hungry))
     done = cli("check")
     assert done.returncode == 1

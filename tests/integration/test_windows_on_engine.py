@@ -74,5 +74,7 @@ def test_a_limit_within_the_swing_is_measured_again_and_still_exceeded(
     assert min(low) < 20 * MIB < 40 * MIB < max(high)
     assert any(text.startswith("one took ") and "measuring again" in text for text in told)
     verdict = judge(budgets, Skipped(reason="not asked for"), report, None, today=TODAY)
+    engine_bytes = report.engine_pss_bytes
+    assert verdict.total_bytes == report.box.total_rss_bytes + engine_bytes + 80 * MIB
     (own,) = checks(verdict, "service.memory")
     assert (own.state, own.value) == ("NO-GO", max(high))

@@ -1,8 +1,46 @@
-"""A checkout that somebody else filled, for tests of what onegig takes from one."""
+"""Unit tests start no dive, docker, git, trivy or server; a checkout that somebody else filled."""
 
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+UNIT = Path(__file__).parent
+PROGRAMS = {"act", "dive", "docker", "git", "trivy"}
+guarded: list[str] = []  # the unit test that runs
+
+
+def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise where a unit test starts a program of PROGRAMS, but for stand-ins, or a server."""
+    if not guarded:
+        return
+    if event == "subprocess.Popen":
+        name = str(arguments[1][0])
+        path = Path(shutil.which(name) or name)
+        is_refused = path.name in PROGRAMS and not path.is_relative_to(tempfile.gettempdir())
+    else:
+        is_refused = event == "socket.bind" and arguments[0].family != socket.AF_UNIX
+    if is_refused:
+        raise AssertionError(f"{guarded[0]} belongs into tests/integration: {event} {arguments}")
+
+
+sys.addaudithook(refuse)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if not item.path.is_relative_to(UNIT):
+        return (yield)
+    guarded.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        guarded.clear()
 
 
 @pytest.fixture
