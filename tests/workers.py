@@ -1,7 +1,9 @@
 """How scripts/test shares the tests out over processes that run side by side (pytest-xdist).
 
-A machine has one engine, so one process runs every file with tests for it, one after the other. The
-other processes take the rest, a file at a time. While a test marked `measured` runs, they wait.
+Two processes run the files with tests for the engine, which they mostly wait for: one those of
+tests/integration, one the others. They are handed out first; the rest goes to whoever is free, a
+file at a time. While a test marked `measured` runs, all others wait; while one runs that is
+`engine(alone=True)`, those of the engine do.
 """
 
 import fcntl
@@ -16,7 +18,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 MACHINE = Path(__file__).parent  # locked while a test runs
-DOOR = Path(__file__)  # locked while one waits for the machine: who comes first is next
+ENGINE = MACHINE / "conftest.py"
+DOOR = Path(__file__)  # locked while one waits for the others: who comes first is next
 
 
 class Schedule(LoadScopeScheduling):
@@ -24,7 +27,9 @@ class Schedule(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "engine" if needs_engine(self.config.rootpath / path) else path
+        if not needs_engine(self.config.rootpath / path):
+            return path
+        return "integration" if "integration" in Path(path).parts else "the engine's others"
 
 
 @cache
@@ -38,19 +43,29 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are processors: that of the engine mostly waits for it."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than there are processors: those of the engine mostly wait for it."""
+    return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the engine's tests first: they take the longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not needs_engine(item.path))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a measured test while no other process runs any."""
+    """Run a test beside those that it tolerates."""
     if not hasattr(item.config, "workerinput"):
         return (yield)
-    kind = fcntl.LOCK_EX if item.get_closest_marker("measured") else fcntl.LOCK_SH
-    with ExitStack() as machine:
+    engine = item.get_closest_marker("engine")
+    alone = bool(engine and engine.kwargs.get("alone"))
+    with ExitStack() as held:
         with locked(DOOR, fcntl.LOCK_EX):
-            machine.enter_context(locked(MACHINE, kind))
+            measured = item.get_closest_marker("measured")
+            held.enter_context(locked(MACHINE, fcntl.LOCK_EX if measured else fcntl.LOCK_SH))
+            if engine:
+                held.enter_context(locked(ENGINE, fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         return (yield)
 
 

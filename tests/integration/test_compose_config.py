@@ -8,7 +8,7 @@ import pytest
 from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.compose
 
 COMPOSE = """\
 services:

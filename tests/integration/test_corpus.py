@@ -19,7 +19,7 @@ from onegig.errors import ConfigError
 from onegig.model.stack import Stack
 from onegig.process import Completed, run
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.compose
 
 MIB = 1024**2
 GENERATED = generate_files(90, seed=7)

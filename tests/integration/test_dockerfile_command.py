@@ -59,6 +59,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return invoke
 
 
+@pytest.mark.engine(alone=True)
 def test_before_and_after(run: Run, tmp_path: Path, machine: Callable[[], set[str]]) -> None:
     before = machine()
     output = tmp_path / "Dockerfile.small"
@@ -73,6 +74,7 @@ def test_before_and_after(run: Run, tmp_path: Path, machine: Callable[[], set[st
     assert machine() == before
 
 
+@pytest.mark.engine(alone=True)
 def test_what_does_not_turn_healthy_says_why(run: Run, machine: Callable[[], set[str]]) -> None:
     before = machine()
     result = run(f"open('/app/log', 'w')\n{APP}", "--build")

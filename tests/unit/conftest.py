@@ -20,9 +20,10 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if not guarded:
         return
     if event == "subprocess.Popen":
-        name = str(arguments[1][0])
-        path = Path(shutil.which(name) or name)
-        is_refused = path.name in PROGRAMS and not path.is_relative_to(tempfile.gettempdir())
+        words = map(str, arguments[1][:5])  # a program may be started by another one
+        paths = (Path(shutil.which(word) or word) for word in words)
+        named = [path for path in paths if path.name in PROGRAMS]
+        is_refused = any(not path.is_relative_to(tempfile.gettempdir()) for path in named)
     else:
         is_refused = event == "socket.bind" and arguments[0].family != socket.AF_UNIX
     if is_refused:
