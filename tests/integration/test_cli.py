@@ -122,9 +122,10 @@ def test_any_single_image_can_be_inspected(cli: Cli) -> None:
 
 def test_a_service_that_eats_too_much(cli: Cli, project: Path) -> None:
     """Part of it is there long enough to be seen; what is taken at once, no sample may see."""
-    eat = "x=$$(head -c 200000000 /dev/zero | tr '\\\\0' x); sleep 1; dd if=/dev/zero bs=700M"
+    eat = "x=$$(head -c 150000000 /dev/zero | tr '\\\\0' x); dd if=/dev/zero bs=700M"
     hungry = f'command: ["sh", "-c", "{eat}"]\n    restart: always'
     (project / "compose.yml").write_text(compose(hungry))
+    (project / "budgets.yml").write_text(BUDGETS.replace("settle: 500ms", "settle: 4s"))
     done = cli("check")
     assert done.returncode == 1
     first = done.stdout.splitlines()[0]

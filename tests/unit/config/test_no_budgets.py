@@ -2,18 +2,20 @@
 
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
 
 from factories import SERVICES, make_images, make_memory, make_service
-from onegig import pipeline
+from onegig import git, pipeline
 from onegig.cli import main
 from onegig.config.budgets import default_budgets, load_budgets
 from onegig.errors import ConfigError, ExitCode
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.pipeline import Options, load, load_limits
+from onegig.process import CommandError
 
 COMPOSE = "services: {web: {image: onegig-local/alpine:3.23}}\n"
 TODAY = date(2026, 11, 23)
@@ -66,7 +68,10 @@ def test_a_file_that_was_named_must_be_there(
 
 
 @pytest.mark.parametrize("command", ["check", "build", "inspect", "measure", "init"])
-def test_no_compose_file_either(folder: Path, command: str) -> None:
+def test_no_compose_file_either(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(git, "run", Mock(side_effect=CommandError(["git"], 128, "")))
     result = CliRunner().invoke(main, [command, "--quiet"])
     assert result.exit_code == ExitCode.CONFIG, result.output
     assert "compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml" in result.stderr

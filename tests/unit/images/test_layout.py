@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fake_engine import make_archive, make_image
 from onegig.cli import main
 from onegig.errors import InspectError
-from onegig.images import dive
+from onegig.images import dive, trivy
 from onegig.images.archive import Archive
 from onegig.images.cache import Cache
 from onegig.images.inspect import Inspection, inspect_images
@@ -172,7 +172,8 @@ def test_what_holds_no_image_is_an_error(raw: bytes, tmp_path: Path) -> None:
 
 def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(dive, "find", lambda: Unknown(reason="not wanted here"))
+    for program in (dive, trivy):
+        monkeypatch.setattr(program, "find", lambda **_: Unknown(reason="not wanted here"))
     raw = make_archive([make_image(*LAYERS)], "both")
     whole, cut = keep(raw, tmp_path / "whole.tar"), keep(raw[: len(raw) // 2], tmp_path / "cut.tar")
     done = CliRunner().invoke(main, ["inspect", "--archive", str(whole), "--json"])

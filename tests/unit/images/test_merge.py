@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from factories import make_environment, make_images
 from fake_engine import make_engine, make_image
 from onegig.errors import InspectError
+from onegig.images import dive
 from onegig.images.cache import Cache
 from onegig.images.inspect import inspect_images
 from onegig.images.merge import list_large, merge_images
@@ -217,8 +218,9 @@ def test_a_cost_known_to_one_report_is_kept() -> None:
 
 
 def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
-    environment: Environment, tmp_path: Any
+    environment: Environment, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dive, "find", lambda: Unknown(reason="not wanted here"))
     images = {name: make_image([("bin/sh", name.encode() * 99)]) for name in NAMES}
     users = {name: (name,) for name in NAMES}
     said: list[str] = []
