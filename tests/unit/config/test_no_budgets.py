@@ -71,7 +71,9 @@ def test_a_file_that_was_named_must_be_there(
 def test_no_compose_file_either(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(git, "run", Mock(side_effect=CommandError(["git"], 128, "", "no repository")))
+    monkeypatch.setattr(
+        git, "run", Mock(side_effect=CommandError(["git"], 128, "", "no repository"))
+    )
     result = CliRunner().invoke(main, [command, "--quiet"])
     assert result.exit_code == ExitCode.CONFIG, result.output
     assert "compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml" in result.stderr

@@ -196,7 +196,7 @@ def test_of_a_pull_request_the_settings_below_it_count(
     counted: bool,
 ) -> None:
     files = {("show", "HEAD:./.hadolint.yaml"): committed}
-    monkeypatch.setattr(hadolint, "ask_git", lambda _folder, *words: files.get(words, ""))
+    monkeypatch.setattr(policy, "ask_git", lambda _folder, *words: files.get(words, ""))
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")  # the pull request's
     text = "FROM python\nRUN apt-get update\nCMD python app.py\n"
     (found,) = check_policies(stack(text), settings_commit="HEAD")
