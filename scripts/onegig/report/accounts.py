@@ -102,7 +102,7 @@ def accounted(report: ImagesReport | Missing) -> tuple[tuple[Image, Accounting],
 
 
 def split(image: Image, account: Accounting) -> Split:
-    """Return the bytes of one image by cause."""
+    """Return the bytes of an image by cause."""
     return Split(
         name=image_name(image),
         size_bytes=image.size_bytes,

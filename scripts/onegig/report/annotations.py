@@ -43,10 +43,9 @@ def annotations(report: Report, places: Mapping[str, Place]) -> tuple[Annotation
 
 
 def _all(report: Report, places: Mapping[str, Place]) -> Iterator[Annotation]:
-    failure = report.failure
+    failure, title = report.failure, "onegig could not answer"
     if failure is not None:
         place = parse_place(failure.place)
-        title = "onegig could not answer"
         yield Annotation(level="error", title=title, text=failure.message, place=place)
     for check in view.failing(report.verdict):
         remarks = list(_remarks(report, check)) if check.id == DOCKERFILE else []

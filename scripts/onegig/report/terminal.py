@@ -50,19 +50,11 @@ def _failure(report: Report) -> list[RenderableType]:
     if failure is None:
         return []
     where = f" ({failure.place})" if failure.place else ""
-    rows = (
-        ("what", f"{failure.message}{where}"),
-        ("command", failure.command),
-        ("next", failure.advice),
-    )
+    texts = {"what": f"{failure.message}{where}", "command": failure.command}
+    texts["next"] = failure.advice
+    rows = [(Text(name), Text(plain(text))) for name, text in texts.items() if text]
     detail = [_tail(failure.detail)] if failure.detail.strip() else []
-    return [
-        section(
-            "What failed",
-            marked((Text(name), Text(plain(text))) for name, text in rows if text),
-            *detail,
-        )
-    ]
+    return [section("What failed", marked(rows), *detail)]
 
 
 def _problems(report: Report) -> list[RenderableType]:
