@@ -8,7 +8,7 @@ from onegig.images.causes import explain, parts_of
 from onegig.images.fixes import dead_fixes, in_order, live_fixes, suggestions
 from onegig.images.layer import LayerIndex
 from onegig.images.manifests import ArchivedImage, instructions
-from onegig.model.images import Accounting
+from onegig.model.images import Accounting, Fate
 
 
 def account_for(
@@ -47,14 +47,14 @@ def make_accounting(
     dead_in_base = (each.bytes for each in total.dead if each.killer < base_layers)
     return Accounting(
         live_bytes=total.live_bytes,
-        overwritten_bytes=total.overwritten_bytes,
-        deleted_bytes=total.deleted_bytes,
-        deleted_with_directory_bytes=total.deleted_with_directory_bytes,
-        metadata_bytes=total.metadata_bytes,
+        overwritten_bytes=total.dead_bytes(Fate.OVERWRITTEN),
+        deleted_bytes=total.dead_bytes(Fate.DELETED),
+        deleted_with_directory_bytes=total.dead_bytes(Fate.DELETED_WITH_DIRECTORY),
+        metadata_bytes=total.dead_bytes(Fate.METADATA),
         dead=total.dead,
         parts=parts_of(files),
         fixes=in_order((*live, *dead, *bases)),
-        eliminable_bytes=total.dead_bytes + sum(fix.bytes for fix in live),
+        eliminable_bytes=total.dead_bytes() + sum(fix.bytes for fix in live),
         base_layers=base_layers if is_base_known else None,
         base_dead_bytes=sum(dead_in_base) if is_base_known else 0,
     )

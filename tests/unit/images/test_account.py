@@ -168,8 +168,8 @@ def test_the_largest_group_comes_first() -> None:
         (1, 2, OVERWRITTEN, 5),
         (0, 1, DELETED, 1),
     ]
-    assert (made.live_bytes, made.overwritten_bytes, made.deleted_bytes) == (2, 14, 1)
-    assert made.dead_bytes == 15
+    assert (made.dead_bytes(OVERWRITTEN), made.dead_bytes(DELETED)) == (14, 1)
+    assert (made.live_bytes, made.dead_bytes()) == (2, 15)
 
 
 def test_bytes_that_do_not_add_up_are_a_bug_of_ours() -> None:
@@ -202,12 +202,6 @@ def test_any_image_is_accounted_for_as_the_slow_way_does(random: Random) -> None
 
 
 def _adds_up(made: Account, layers: Sequence[LayerIndex]) -> None:
-    sums = (
-        made.live_bytes
-        + made.overwritten_bytes
-        + made.deleted_bytes
-        + made.deleted_with_directory_bytes
-        + made.metadata_bytes
-    )
+    sums = made.live_bytes + made.dead_bytes()
     assert sums == sum(layer.size_bytes for layer in layers)
     assert all(len(one.largest) == min(one.files, LARGEST_PATHS) for one in made.dead)
