@@ -1,4 +1,4 @@
-"""What is kept of a report, so that later ones can be compared with it; and when they can't be."""
+"""The numbers of a report that later ones are compared with, and reasons not to compare."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -172,14 +172,14 @@ def _count(
     for waiver in sorted(budgets.waivers, key=lambda waiver: waiver.expires):
         if waiver.id and waiver.check == check and waiver.subject in (None, subject):
             last[waiver.id] = waiver
-    counted = filter(rule.counts, scan.findings)
-    found = tuple(sorted(counted, key=lambda one: -one.severity.rank))
-    named = {one: last[one.id] for one in found if one.id in last}
+    findings = filter(rule.counts, scan.findings)
+    counted = tuple(sorted(findings, key=lambda one: -one.severity.rank))
+    named = {one: last[one.id] for one in counted if one.id in last}
     return Counted(
-        all=found,
+        all=counted,
         waived={one: waiver for one, waiver in named.items() if waiver.expires >= today},
         expired=tuple(dict.fromkeys(each for each in named.values() if each.expires < today)),
-        inherited=frozenset(filter(known.has, found) if known else ()),
+        inherited=frozenset(filter(known.has, counted) if known else ()),
     )
 
 
@@ -193,8 +193,8 @@ def check_scan(case: Case) -> Iterator[Check]:
                 message = f"{failed}: {plain(missing.reason)}"
                 yield _check(rule, image, missing, rule.unknown, message)
             elif isinstance(image.scan, Scan) and missing is None:
-                found = _count(rule, image, image.scan, case.budgets, case.today, case.main)
-                yield _judge(rule, image, image.scan, found, case.today)
+                counted = _count(rule, image, image.scan, case.budgets, case.today, case.main)
+                yield _judge(rule, image, image.scan, counted, case.today)
 
 
 def weigh_findings(
@@ -205,8 +205,8 @@ def weigh_findings(
     if isinstance(image.scan, Missing):
         return weights
     for rule in rules_of(budgets):
-        found = _count(rule, image, image.scan, budgets, today, main)
-        weights |= {one: found.weight(one) for one in found.all}
+        counted = _count(rule, image, image.scan, budgets, today, main)
+        weights |= {one: counted.weight(one) for one in counted.all}
     return weights
 
 
@@ -231,9 +231,9 @@ def _missing(scan: Scan | Missing, kind: FindingKind) -> tuple[Missing | None, M
     return None if isinstance(database, str) else database, None if isinstance(java, str) else java
 
 
-def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date) -> Check:
-    state, remarks, waived = _state(rule, found)
-    parts = [f"the image of {subject_of(image)} has {_describe(rule, found)}", *remarks]
+def _judge(rule: ScanRule, image: Image, scan: Scan, counted: Counted, today: date) -> Check:
+    state, remarks, waived = _state(rule, counted)
+    parts = [f"the image of {subject_of(image)} has {_describe(rule, counted)}", *remarks]
     if rule.kind is FindingKind.VULNERABILITY:
         parts.append(f"database of {_age(str(scan.database), today)}")
     _, java = _missing(scan, rule.kind)
@@ -242,8 +242,8 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, found: Counted, today: date
     if isinstance(java, Unknown) and state is not State.NO_GO:
         state, waived = rule.unknown, ()
     return replace(
-        _check(rule, image, count_findings(found.all), state, "; ".join(parts)),
-        findings=tuple(map(describe_finding, found.all)),
+        _check(rule, image, count_findings(counted.all), state, "; ".join(parts)),
+        findings=tuple(map(describe_finding, counted.all)),
         waived="; ".join(describe_terms(one, today) for one in waived),
     )
 
@@ -263,32 +263,32 @@ def _age(database: str, today: date) -> str:
     return f"{made} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else made
 
 
-def _state(rule: ScanRule, found: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
+def _state(rule: ScanRule, counted: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
     """Return the state, its reasons, and the waivers without which it would be worse."""
-    count = count_findings(found.all)
+    count = count_findings(counted.all)
     if count <= rule.limit:
         return State.GO, [], ()
-    remarks = [f"{len(found.waived):,} of them waived"] if found.waived else []
-    if count - len(found.waived) <= rule.limit:
-        return State.WARN, remarks, tuple(dict.fromkeys(found.waived.values()))
+    remarks = [f"{len(counted.waived):,} of them waived"] if counted.waived else []
+    if count - len(counted.waived) <= rule.limit:
+        return State.WARN, remarks, tuple(dict.fromkeys(counted.waived.values()))
     remarks += [
         f"the waiver of {plain(waiver.id or '')} expired on {waiver.expires}"
-        for waiver in found.expired
+        for waiver in counted.expired
     ]
-    if not found.introduced:
+    if not counted.introduced:
         return State.WARN, [*remarks, "inherited: the baseline has the same"], ()
-    if found.inherited:
-        remarks.append(f"{count_findings(found.introduced):,} of them new")
+    if counted.inherited:
+        remarks.append(f"{count_findings(counted.introduced):,} of them new")
     return State.WARN if rule.is_default else State.NO_GO, remarks, ()
 
 
-def _describe(rule: ScanRule, found: Counted) -> str:
+def _describe(rule: ScanRule, counted: Counted) -> str:
     """Return how many there are, how many may be, and the first ones to look at."""
-    count = count_findings(found.all)
+    count = count_findings(counted.all)
     if count <= rule.limit:
         return rule.describe(count)
     allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
-    listed = found.introduced or found.all
+    listed = counted.introduced or counted.all
     shown = [
         f"{describe_finding(one)} (fixed in {plain(one.fixed)})"
         if one.id and one.fixed

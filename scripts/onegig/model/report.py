@@ -1,11 +1,7 @@
-"""Everything of one run: what the renderers take, and report.json.
+"""Everything of one run: the report, its comparison with a baseline, and the job that measured it.
 
-A run seen from its pull request: what it is compared with, what it changes, who measured it.
-
-What a job on GitHub measured: which commit, against which, and how it ended.
-
-It goes into the artifact beside images.json and memory.json. The trusted half reads it as a claim:
-what matters is looked up again.
+A run's own account (`RunReport`) lies in the artifact beside images.json and memory.json. It is
+read as a claim: what matters is looked up again.
 """
 
 from dataclasses import dataclass
@@ -55,7 +51,7 @@ class ServiceDelta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemarkDelta:
-    """What is remarked of one Dockerfile, and how often the baseline had it."""
+    """A remark about one Dockerfile, and how often the baseline had it."""
 
     path: str
     summary: str  # as `Remark.summary` has it
@@ -89,7 +85,7 @@ class LimitChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Review:
-    """All that a comment says besides the report itself."""
+    """Everything that a comment says besides the report itself."""
 
     head_sha: str
     base_sha: str  # the commit compared with

@@ -12,7 +12,7 @@ from onegig.model.state import State
 
 
 class Unit(StrEnum):
-    """What a check's numbers count; tells renderers how to print them."""
+    """The unit of a check's numbers, by which renderers print them."""
 
     MEMORY = "memory"  # bytes, 1 MB = 2**20
     STORAGE = "storage"  # bytes, 1 MB = 10**6
@@ -188,7 +188,7 @@ class ServiceNumbers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
-    """What the images of just these services have in common.
+    """Packages and findings that the images of just these services have in common.
 
     `findings` are secrets and misconfigurations. Vulnerabilities are not kept: a later database
     knows more of them, and finds in the same package of the same version the same.
@@ -210,7 +210,7 @@ class Remarked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
-    """What later commits are compared with. Sums are in bytes."""
+    """The numbers that later commits are compared with. Sums are in bytes."""
 
     schema: str = BASELINE_SCHEMA
     commit: str
