@@ -19,7 +19,7 @@ from made_tars import tar_of
 from onegig.engine.images import Images
 from onegig.images.archive import Archive
 from onegig.model.images import Accounting
-from onegig.process import run
+from onegig.process import CommandError, run
 from saved_image import read_saved
 from small_image import SMALL_IMAGE
 
@@ -82,7 +82,13 @@ class Loader:
     def load(self, layout: Layout, top: Descriptor) -> Path:
         path = self.folder / "layout.tar"
         path.write_bytes(layout.archive(top, f"docker.io/library/{NAME}"))
-        run(["docker", "load", "--quiet", "--input", str(path)], env=self.box.environment)
+        load = ["docker", "load", "--quiet", "--input", str(path)]
+        try:
+            run(load, env=self.box.environment)
+        except CommandError as error:
+            if "parent snapshot" not in error.detail:  # which the engine was just removing
+                raise
+            run(load, env=self.box.environment)
         return path
 
 
