@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
+from typing import IO
 
 from onegig.model.images import Accounting, Dive, WastedFile
 from onegig.model.measured import Unknown
@@ -77,7 +77,9 @@ def analyse(
             _feed(argv, write_archive, timeout_seconds)
             return parse(report.read_bytes(), program.version)
         except CommandError as error:
-            return Unknown(reason=_reason(error))
+            lines = _COLOURS.sub("", error.detail).split("\n")
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            return Unknown(reason=f"{error.message}: {last}" if last else error.message)
         except OSError as error:
             return Unknown(reason=f"dive could not be fed the image or left no report: {error}")
 
@@ -95,7 +97,12 @@ def parse(report: bytes, version: str) -> Dive | Unknown:
             user_wasted_share=user_wasted_share(
                 wasted_bytes, sum(int(layer["sizeBytes"]) for layer in layers[1:])
             ),
-            worst=tuple(_wasted(file) for file in image["fileReference"][:WORST_FILES]),
+            worst=tuple(
+                WastedFile(
+                    path=str(file["file"]), copies=int(file["count"]), bytes=file["sizeBytes"]
+                )
+                for file in image["fileReference"][:WORST_FILES]
+            ),
         )
     except (ValueError, KeyError, TypeError) as error:
         return Unknown(reason=f"dive {version} wrote a report that cannot be read: {error!r}")
@@ -135,10 +142,6 @@ def explain_difference(dive: Dive | Unknown, account: Accounting) -> str:
     return f"dive finds {shown[0]} wasted, {shown[1]} are dead: {why}"
 
 
-def _wasted(file: dict[str, Any]) -> WastedFile:
-    return WastedFile(path=str(file["file"]), copies=int(file["count"]), bytes=file["sizeBytes"])
-
-
 def _feed(argv: list[str], write_archive: WriteArchive, timeout_seconds: float) -> None:
     """Run dive with the archive on its standard input, so that no copy of it is made."""
     read_end, write_end = os.pipe()
@@ -154,8 +157,3 @@ def _feed(argv: list[str], write_archive: WriteArchive, timeout_seconds: float) 
         finally:
             os.close(read_end)  # a dive that ended early leaves the writer a broken pipe
     feeding.result()
-
-
-def _reason(error: CommandError) -> str:
-    lines = [line for line in _COLOURS.sub("", error.detail).splitlines() if line.strip()]
-    return f"{error.message}: {lines[-1].strip()}" if lines else error.message

@@ -50,14 +50,14 @@ def stack_digest(image_ids: Mapping[str, str]) -> str:
 def add_up(images: Sequence[Image], environment: Environment, stack: str = "") -> ImagesReport:
     """Return the images as one report, with what each has alone and shares, and the sums."""
     users = users_by_chain(image.layers for image in images)
+    own = [own_bytes(image.layers, users) for image in images]
     return ImagesReport(
         environment=environment,
-        images=tuple(_shared(image, own_bytes(image.layers, users)) for image in images),
+        images=tuple(
+            replace(image, own_bytes=size, shared_bytes=image.size_bytes - size)
+            for image, size in zip(images, own, strict=True)
+        ),
         total_bytes=sum(image.size_bytes * max(1, len(image.services)) for image in images),
         disk_bytes=disk_bytes(image.layers for image in images),
         stack=stack,
     )
-
-
-def _shared(image: Image, own: int) -> Image:
-    return replace(image, own_bytes=own, shared_bytes=image.size_bytes - own)
