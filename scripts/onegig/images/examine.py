@@ -146,9 +146,9 @@ class _Bench:
                 self._keep_scan(image, known, scanner)
                 yield image, known
             return
-        found = {one: self.spool.find(one.image_id, one.diff_ids) for one in lacking}
+        archives = {one: self.spool.find(one.image_id, one.diff_ids) for one in lacking}
         yield from self._outcomes(
-            {self._scan(image, archived, scanner): image for image, archived in found.items()}
+            {self._scan(image, archived, scanner): image for image, archived in archives.items()}
         )
 
     def _outcomes(
