@@ -1,4 +1,4 @@
-"""The README says what the program does: exit codes, commands and options."""
+"""The documents say what the program does, and name tests that are there."""
 
 import re
 from pathlib import Path
@@ -13,6 +13,8 @@ from onegig.errors import ExitCode
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+ATTACKS = [row for row in SECURITY.splitlines() if re.search(r"\| \w+/[\w/]+\.py", row)]
 EXITS = (ROOT / "docs/files-and-exit-codes.md").read_text(encoding="utf-8")
 PROGRAM = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
 
@@ -111,3 +113,12 @@ def test_example_budgets_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "budgets.yml"
     path.write_text(block[1])
     assert load_budgets(path).memory.limit_bytes == 1024 * 1024**2
+
+
+@pytest.mark.parametrize("row", ATTACKS, ids=lambda row: row.split("|")[1].strip()[:40])
+def test_the_tests_that_hold_an_attack_are_there(row: str) -> None:
+    text = ""
+    for path, name in re.findall(r"(\w+/[\w/]*\.py)|`(test_\w+)`", row):
+        text = (ROOT / "tests" / path).read_text(encoding="utf-8") if path else text
+        assert path or f"def {name}(" in text
+    assert len(ATTACKS) > 30
