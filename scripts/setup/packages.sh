@@ -21,7 +21,7 @@ apt_update() { # [anew]: lists a few minutes old will do, unless sources have ch
     fi
     say "reading the package lists"
     logged "package lists" apt-get -qq update ||
-        fail "the package lists could not be read" "mend 'apt-get update', then run this again"
+        fail "the package lists could not be read" "fix 'apt-get update', then run this again"
 }
 
 apt_install() { # PACKAGE-OR-OPTION...: without a question, without recommended extras
@@ -31,7 +31,7 @@ apt_install() { # PACKAGE-OR-OPTION...: without a question, without recommended 
         --no-install-recommends -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 \
         install "$@" ||
         fail "the packages could not be installed: $names" \
-            "mend 'apt-get install --no-install-recommends $*', then run this again"
+            "fix 'apt-get install --no-install-recommends $*', then run this again"
 }
 
 candidate() { # PACKAGE: the version apt would install, without the epoch; nothing if there is none

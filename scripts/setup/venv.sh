@@ -72,7 +72,7 @@ make_venv() { # KIND
         say "creating .venv with $(isolated "$python" -V)"
         rm -rf "$VENV"
         logged "virtual environment" isolated "$python" -m venv "$VENV" ||
-            fail "the virtual environment could not be made" "mend: $python -m venv '$VENV'"
+            fail "the virtual environment could not be made" "fix: $python -m venv '$VENV'"
         claim_venv
     fi
     say "installing the locked $1 dependencies"

@@ -189,7 +189,7 @@ def test_an_installation_that_fails_shows_its_log(machine: Machine) -> None:
     machine.program("apt-get", 'case "$*" in *install*) echo "E: no space left"; exit 100 ;; esac')
     said = refusal(machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine"))
     assert "E: no space left" in said
-    assert "next: mend 'apt-get install" in said
+    assert "next: fix 'apt-get install" in said
 
 
 def test_a_foreign_engine_that_is_silent_is_not_replaced_by_a_local_one(machine: Machine) -> None:

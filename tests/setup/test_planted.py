@@ -120,7 +120,7 @@ def test_every_python_of_the_scripts_is_isolated() -> None:
     assert "export PYTHONSAFEPATH=1" in (PROJECT / "scripts/bases/assemble.sh").read_text()
     for path in [*scripts, PROJECT / "action.yml", PROJECT / "scripts/check"]:
         for line in path.read_text().splitlines() if path.name not in PARTS else ():
-            is_shown = line.lstrip().startswith("#") or "mend: " in line
+            is_shown = line.lstrip().startswith("#") or "fix: " in line
             if re.search(r"python3?\"? -[^I]", line) and not is_shown:
                 assert "isolated " in line, f"{path}: {line}"
 
