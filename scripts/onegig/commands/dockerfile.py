@@ -11,14 +11,12 @@ import click
 from onegig import pipeline
 from onegig.commands.options import SOME_FILE, progress_options, project_options
 from onegig.config.stack import load_stack, part_of, read_build_inputs
-from onegig.dockerfiles import trial
 from onegig.dockerfiles.builds import builds_of
 from onegig.dockerfiles.dependencies import plan_dependencies
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import read_recipe
 from onegig.dockerfiles.requirements import check_wheels
 from onegig.dockerfiles.stages import read_stages
-from onegig.engine.owned import new_run
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.files import write_file
 from onegig.model.images import ImagesReport, Side, Trial
@@ -126,6 +124,8 @@ def _propose(source: Source, python: str | None, base: Base | None) -> Proposal:
             f"the version of Python in {recipe.base or 'an ARG without a default'} is not known",
             advice="add --python 3.13; services in other languages get no proposal",
         )
+    from onegig.engine.owned import new_run  # not where `--help` only lists this command
+
     plan = plan_dependencies(recipe, source.read)
     with new_run() as run:
         wheels = check_wheels(plan.requirements, version, run.directory)
@@ -140,6 +140,8 @@ def _write(output: Path, proposal: Proposal) -> None:
 
 
 def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -> None:
+    from onegig.dockerfiles import trial  # likewise
+
     service = source.service
     with pipeline.session(progress) as (engine, run):
         arguments = _arguments(proposal)
