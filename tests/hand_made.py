@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onegig.images.account import account
-from onegig.images.accounting import make_accounting
 from onegig.images.causes import Explained, explain
+from onegig.images.examine import make_accounting
 from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.packages import is_database
 from onegig.model.images import Accounting, Cause

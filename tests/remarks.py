@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onegig.model.dockerfiles import DockerfilePolicy, Level, Remark
-from onegig.model.images import ImagesReport
+from onegig.model.images import DockerfilePolicy, ImagesReport, Level, Remark
 from onegig.model.measured import Missing, Unknown
 
 HADOLINT = "2.15.1"

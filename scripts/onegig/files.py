@@ -9,6 +9,8 @@ Files of a checkout, read without trust: a link may lead to a device that never 
 
 Such a file has no size that tells anything, and merely to open a pipe may wait for ever.
 
+Paths are as a shell and compose name them: a symbolic link on the way is not followed.
+
 Folders that only this user can have filled: what lies elsewhere may be somebody else's word.
 """
 
@@ -21,7 +23,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from onegig.errors import ConfigError
-from onegig.paths import absolute, checkout, repository
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -211,3 +212,51 @@ def cache_folder() -> Path:
         return base if base.is_absolute() else Path.home() / ".cache"
     except RuntimeError:
         return Path(os.devnull)
+
+
+def absolute(path: Path) -> Path:
+    """Return the absolute path, with symbolic links as the shell went through them.
+
+    As in Go, which compose is written in: $PWD counts where it is the current folder.
+    """
+    logical = os.environ.get("PWD", "")
+    try:
+        here = logical if os.path.samefile(logical, ".") else os.getcwd()  # noqa: PTH109, PTH121 - text
+    except OSError:
+        here = os.getcwd()  # noqa: PTH109 - text
+    return join(Path(here), path)
+
+
+def checkout() -> Path:
+    """Return the folder that a stranger's files may fill: this one's repository, else this one."""
+    return repository(Path()) or absolute(Path())
+
+
+def repository(place: Path) -> Path | None:
+    """Return the outermost folder above a place that is a repository of git's.
+
+    Outermost, as a link in a repository may lead to another one. A home folder that is a
+    repository, too, is its user's own.
+    """
+    here = absolute(place)
+    for folder in reversed((here, *here.parents)):
+        is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false where closed to us
+        if is_repository and not Path.home().is_relative_to(folder):
+            return folder
+    return None
+
+
+def shown(path: Path) -> Path:
+    """Return an absolute path as a user in the current folder would write it."""
+    here = absolute(Path())
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def join(folder: Path, path: Path) -> Path:
+    """Join as Go does: `..` goes back in the text, not through a symbolic link."""
+    return Path(os.path.normpath(folder / path))
+
+
+def from_here(path: Path) -> str:
+    """Return a path relative to the current folder, for reports."""
+    return os.path.relpath(absolute(path), absolute(Path()))

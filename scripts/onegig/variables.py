@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from onegig.paths import checkout
+from onegig.files import checkout
 
 NAMED = "ONEGIG_COMPOSE_VARIABLES"  # what looks like a secret and may be given to compose in a job
 PATH, LIBRARIES = "PATH", "LD_LIBRARY_PATH"  # the latter: actions/setup-python's Python needs it

@@ -16,13 +16,16 @@ from onegig.dockerfiles.builds import Build
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import (
     MOST_BYTES,
+    absolute,
     append_file,
     cache_folder,
     distrust,
+    from_here,
     make_private,
     read_bytes,
     read_text,
     remove_file,
+    shown,
     write_file,
     write_new_file,
 )
@@ -31,7 +34,6 @@ from onegig.images import trivy
 from onegig.images.cache import open_cache
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
-from onegig.paths import absolute, from_here, shown
 from reviews import make_warn
 from scenarios import make_go
 from stacks import plain_service

@@ -33,7 +33,7 @@ def install_trivy() -> None:
     """
     import requests
 
-    from onegig.images.install_trivy import install, read_pins
+    from onegig.images.trivy import install, read_pins
 
     with requests.Session() as session:
         path, version = install(session, read_pins())

@@ -15,8 +15,8 @@ from typing import Any
 from onegig.config.document import read_lines, read_output
 from onegig.engine import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
+from onegig.files import absolute, join, shown
 from onegig.model.stack import dump_config, unescape
-from onegig.paths import absolute, join, shown
 from onegig.process import CommandError, Completed, run
 from onegig.variables import explain_held_back
 

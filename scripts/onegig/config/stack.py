@@ -18,9 +18,8 @@ from onegig.config.document import read_lines
 from onegig.config.host_access import find_host_access
 from onegig.dockerfiles.stages import platform_arguments, read_stages
 from onegig.errors import ConfigError
-from onegig.files import read_text
+from onegig.files import read_text, shown
 from onegig.model.stack import BuildInputs, Service, Stack, dump_config, unescape
-from onegig.paths import shown
 from onegig.process import CommandError, Completed, run
 from onegig.text import did_you_mean, plain
 

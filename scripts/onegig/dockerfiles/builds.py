@@ -8,9 +8,8 @@ from typing import Any
 
 from onegig.dockerfiles.history import Dockerfile
 from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile
-from onegig.files import read_text
+from onegig.files import from_here, read_text
 from onegig.model.stack import Stack, unescape
-from onegig.paths import from_here
 
 IGNORE = ".dockerignore"
 _SERVICE_CONTEXT = "service:"

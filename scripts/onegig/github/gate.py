@@ -20,7 +20,7 @@ from onegig.config.budgets import parse_budgets
 from onegig.dockerfiles.history import line_of
 from onegig.engine.build_plan import target_of
 from onegig.errors import ConfigError, ExitCode, OnegigError
-from onegig.files import read_text, write_file
+from onegig.files import from_here, read_text, write_file
 from onegig.git import ask_git
 from onegig.github.job import Job
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
@@ -36,7 +36,6 @@ from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.scan import Finding, Scan
 from onegig.model.stack import HostAccess, Stack
 from onegig.model.verdict import Baseline
-from onegig.paths import from_here
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.accounts import images_by_service, largest_fix

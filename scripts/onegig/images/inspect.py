@@ -8,12 +8,11 @@ from onegig.errors import InspectError
 from onegig.images import dive, trivy
 from onegig.images.bases import NOTHING_KNOWN, Evidence
 from onegig.images.cache import Cache, ImageRecord
-from onegig.images.duplicates import find_duplicates
 from onegig.images.examine import Tools, examine
 from onegig.images.layer import LayerIndex
 from onegig.images.merge import list_large, merge_images, reusable
 from onegig.images.scan import describe_scan, is_current
-from onegig.images.sharing import add_up, stack_digest, sum_compressed
+from onegig.images.sharing import add_up, find_duplicates, stack_digest, sum_compressed
 from onegig.images.spool import ImageSource
 from onegig.model.images import NOT_BUILT, NOT_SCANNED, Duplicate, Image, ImagesReport, LargeFiles
 from onegig.model.measured import Environment, Missing, Unknown

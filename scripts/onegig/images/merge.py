@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 from onegig.errors import InspectError
 from onegig.images.account import escaped
-from onegig.images.duplicates import MOST, find_duplicates
 from onegig.images.layer import Entry, Kind, LayerIndex
-from onegig.images.sharing import add_up
+from onegig.images.sharing import MOST, add_up, find_duplicates
 from onegig.model.images import Duplicate, Image, ImagesReport, LargeFile, LargeFiles, LayerFiles
 from onegig.model.measured import Environment, Missing
 

@@ -1,16 +1,23 @@
-"""What the images of a stack share: bytes by chain id. Pure.
+"""What the images of a stack share, and which contents they hold more than once. Pure.
 
 Two images share a layer on the engine's disk exactly where its chain id is equal, that is where
 everything below is equal too; equal diff_ids alone are unpacked twice.
+
+Duplicates are found by content: a layer counts once however many images have it, and a hard link is
+not a duplicate. Copies that a later layer deletes count: they take room all the same.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from heapq import nsmallest
 
-from onegig.model.images import Image, ImagesReport, Layer
+from onegig.images.account import escaped
+from onegig.images.layer import LayerIndex
+from onegig.model.images import Duplicate, Image, ImagesReport, Layer
 from onegig.model.measured import Environment, Missing
+from onegig.text import format_list
 
 Layers = Sequence[Layer]
 
@@ -60,4 +67,37 @@ def add_up(images: Sequence[Image], environment: Environment, stack: str = "") -
         total_bytes=sum(image.size_bytes * max(1, len(image.services)) for image in images),
         disk_bytes=disk_bytes(image.layers for image in images),
         stack=stack,
+    )
+
+
+MOST = 50
+PLACES = 5
+
+
+def find_duplicates(images: Mapping[str, Sequence[LayerIndex]]) -> tuple[Duplicate, ...]:
+    """Return the contents that waste most, the worst first; `images` are layers by reference."""
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    copies: defaultdict[tuple[bytes, int], list[tuple[str, str]]] = defaultdict(list)
+    for reference, layers in images.items():
+        for diff_id, layer in {layer.diff_id: layer for layer in layers}.items():
+            users[diff_id].append(reference)
+            for entry in layer.entries if len(users[diff_id]) == 1 else ():
+                if entry.digest and entry.size:
+                    copies[entry.digest, entry.size].append((diff_id, entry.path))
+    several = ((size, places) for (_, size), places in copies.items() if len(places) > 1)
+    worst = nsmallest(MOST, several, key=lambda each: (-each[0] * (len(each[1]) - 1), each[1]))
+    return tuple(_duplicate(size, places, users) for size, places in worst)
+
+
+def _duplicate(
+    size: int, places: Sequence[tuple[str, str]], users: Mapping[str, Sequence[str]]
+) -> Duplicate:
+    return Duplicate(
+        bytes=size,
+        copies=len(places),
+        wasted_bytes=size * (len(places) - 1),
+        places=tuple(
+            f"{format_list(users[diff_id], 1)}: /{escaped(path)}"
+            for diff_id, path in places[:PLACES]
+        ),
     )

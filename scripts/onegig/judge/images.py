@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from onegig.judge.checks import Case, compare, percent_beside, reason, subject_of
 from onegig.model.budgets import Budgets, Policy
-from onegig.model.dockerfiles import DockerfilePolicy
-from onegig.model.images import Accounting, Image, ImagesReport
+from onegig.model.images import Accounting, DockerfilePolicy, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb, percent
 from onegig.model.state import State

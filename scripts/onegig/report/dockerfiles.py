@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
-from onegig.model.dockerfiles import DockerfilePolicy, Level, Remark
-from onegig.model.images import ImagesReport
+from onegig.model.images import DockerfilePolicy, ImagesReport, Level, Remark
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.report import comparison, numbers

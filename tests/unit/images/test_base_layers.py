@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hand_made import made_layer
-from onegig.images.accounting import account_for, make_accounting
 from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
+from onegig.images.examine import account_for, make_accounting
 from onegig.images.manifests import ArchivedImage
 from onegig.model.images import Accounting, Cause
 

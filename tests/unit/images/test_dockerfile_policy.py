@@ -10,9 +10,8 @@ import pytest
 
 from onegig.config.stack import load_stack
 from onegig.dockerfiles import policy
-from onegig.dockerfiles.policy import check_policies
-from onegig.dockerfiles.rules import Context, check_dockerfile
-from onegig.model.dockerfiles import Level, Remark
+from onegig.dockerfiles.policy import Context, check_dockerfile, check_policies
+from onegig.model.images import Level, Remark
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
 from stacks import plain_service

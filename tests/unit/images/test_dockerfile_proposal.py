@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from onegig.dockerfiles import policy
+from onegig.dockerfiles.policy import Context, check_dockerfile
 from onegig.dockerfiles.proposal import Base, Proposal, Source, propose
 from onegig.dockerfiles.recipe import Recipe, read_recipe
 from onegig.dockerfiles.requirements import Wheels
-from onegig.dockerfiles.rules import Context, check_dockerfile
 from onegig.dockerfiles.stages import read_stages
 from onegig.errors import ConfigError
 from onegig.model.measured import Unknown

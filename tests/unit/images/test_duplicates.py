@@ -3,7 +3,7 @@
 import pytest
 
 from hand_made import made_layer
-from onegig.images.duplicates import MOST, find_duplicates
+from onegig.images.sharing import MOST, find_duplicates
 from onegig.model.images import Duplicate
 
 BASE = made_layer({"bin/sh": "s" * 100})

@@ -9,7 +9,7 @@ from factories import make_images
 from hand_made import BASE, MadeByHand, apk_database, made_layer
 from onegig.dockerfiles.history import Dockerfile
 from onegig.images.account import account
-from onegig.images.accounting import make_accounting
+from onegig.images.examine import make_accounting
 from onegig.images.fixes import place_fixes
 from onegig.images.layer import LayerIndex
 from onegig.model.images import NOT_ACCOUNTED, Accounting, Fix, Image, ImagesReport

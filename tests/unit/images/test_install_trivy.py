@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from onegig.errors import ConfigError, OnegigError
-from onegig.images import install_trivy as module
-from onegig.images.install_trivy import RELEASES, install, read_pins
+from onegig.images import trivy as module
+from onegig.images.trivy import RELEASES, install, read_pins
 
 PROGRAM = b"#!/bin/sh\necho I am trivy\n"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from onegig.images.trivy_report import Report, parse, release_of
+from onegig.images.scan import Report, parse, release_of
 from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity
 

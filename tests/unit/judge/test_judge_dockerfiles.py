@@ -7,8 +7,7 @@ import pytest
 from factories import make_images, make_memory, make_report, make_service
 from judging import BUDGETS, GO, NO_GO, WARN, Judge, checks
 from onegig.model.budgets import Budgets, Policy
-from onegig.model.dockerfiles import IGNORED, DockerfilePolicy, Level, Remark
-from onegig.model.images import ImagesReport
+from onegig.model.images import IGNORED, DockerfilePolicy, ImagesReport, Level, Remark
 from onegig.model.measured import Missing, Unknown
 from onegig.model.state import State
 from onegig.report.advice import steps

@@ -8,7 +8,7 @@ import pytest
 from factories import make_images
 from onegig.judge.baseline import MOST_REMARKS, make_baseline, remarks_of
 from onegig.judge.compare import OTHER_RULES, compare
-from onegig.model.dockerfiles import DockerfilePolicy
+from onegig.model.images import DockerfilePolicy
 from onegig.model.measured import Missing, Unknown
 from onegig.model.report import NOT_COMPARED, Report
 from onegig.model.verdict import NO_REMARKS, Baseline

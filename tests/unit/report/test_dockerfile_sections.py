@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 import github_markdown
-from onegig.model.dockerfiles import DockerfilePolicy, Level
-from onegig.model.images import ImagesReport
+from onegig.model.images import DockerfilePolicy, ImagesReport, Level
 from onegig.model.measured import Missing
 from onegig.model.report import Comparison, Report
 from onegig.report import comment, html

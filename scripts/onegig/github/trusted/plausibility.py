@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 
 from onegig.images.sharing import disk_bytes, own_bytes, sum_compressed, users_by_chain
 from onegig.model.budgets import Metric
-from onegig.model.dockerfiles import DockerfilePolicy
 from onegig.model.images import (
     Accounting,
     Dead,
     Dive,
+    DockerfilePolicy,
     Duplicate,
     Fate,
     Fix,
