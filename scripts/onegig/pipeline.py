@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from onegig.config.budgets import check_against, default_budgets, load_budgets
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
-from onegig.git import ask_git
 from onegig.judge.limits import describe_host_access
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
@@ -33,6 +32,7 @@ from onegig.model.sizes import plain_number
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier
 from onegig.model.verdict import Baseline
+from onegig.process import ask_git
 from onegig.progress import Progress, Quiet
 
 if TYPE_CHECKING:

@@ -177,3 +177,32 @@ def _drain(
             lines.append(line)
             if on_line is not None:
                 on_line(line.rstrip("\n"))
+
+
+# git is asked about a checkout without running anything that it brings along: its .git/config may
+# name programs (fsmonitor, ssh, credential helpers, gpg), and so may that of a bare repository that
+# a commit holds as files. What is set here goes before both.
+GIT_SETTINGS = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "core.pager": "cat",
+    "log.showSignature": "false",  # gpg.program
+    "safe.bareRepository": "explicit",
+}
+# Without any protocol nothing is fetched that a partial clone lacks: that would take programs of
+# its configuration.
+GIT_VARIABLES = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def run_git(folder: Path, *arguments: str) -> Completed:
+    """Run git in a folder, only to read. Raises CommandError."""
+    settings = (word for key, value in GIT_SETTINGS.items() for word in ("-c", f"{key}={value}"))
+    return run(["git", "-C", str(folder), *settings, *arguments], env=GIT_VARIABLES)
+
+
+def ask_git(folder: Path, *arguments: str) -> str:
+    """Return what git prints, "" where it knows nothing."""
+    try:
+        return run_git(folder, *arguments).stdout
+    except CommandError:
+        return ""

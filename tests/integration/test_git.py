@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.git import ask_git
+from onegig.process import ask_git
 
 PROGRAMS = (  # keys whose value is a command
     *("core.fsmonitor", "core.sshCommand", "core.pager", "core.editor", "core.askPass"),

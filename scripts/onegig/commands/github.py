@@ -14,7 +14,6 @@ from onegig.commands.options import EXISTING_FILE, SOME_FILE, project_options
 from onegig.commands.output import append, client_of, open_client, read_document
 from onegig.errors import ConfigError, GithubError, OnegigError
 from onegig.files import append_file
-from onegig.git import ask_git, run_git
 from onegig.github.client import SystemClock
 from onegig.github.data_branch import Published, Target, web_address
 from onegig.github.data_branch import publish as publish_entry
@@ -45,7 +44,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report, RunReport
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
-from onegig.process import CommandError
+from onegig.process import CommandError, ask_git, run_git
 from onegig.text import log_line, markdown
 
 SETTINGS = Settings()

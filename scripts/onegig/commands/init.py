@@ -21,7 +21,6 @@ from onegig import pipeline
 from onegig.commands.options import EXISTING_FILE, progress_options, project_options, window_options
 from onegig.errors import ConfigError
 from onegig.files import write_new_file
-from onegig.git import ask_git
 from onegig.github.doctor.checkout import repository_of
 from onegig.judge.memory import add_up, own_ranges
 from onegig.model.budgets import MemoryBudget, Metric
@@ -33,6 +32,7 @@ from onegig.model.report import Report
 from onegig.model.sizes import Convention, format_mb, mb_down
 from onegig.model.tiers import catalogue
 from onegig.pipeline import Options
+from onegig.process import ask_git
 from onegig.progress import Progress
 from onegig.text import plain
 

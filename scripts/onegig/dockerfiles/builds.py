@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onegig.dockerfiles.history import Dockerfile
+from onegig.dockerfiles.parse import Dockerfile
 from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile
 from onegig.files import from_here, read_text
 from onegig.model.stack import Stack, unescape

@@ -35,12 +35,11 @@ from onegig.dockerfiles.requirements import (
 )
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
 from onegig.files import from_here, read_text
-from onegig.git import ask_git
 from onegig.model.images import IGNORED, WITH, DockerfilePolicy, Level, Remark
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
 from onegig.package_names import is_development_name
-from onegig.process import NOWHERE, CommandError, find_program, run
+from onegig.process import NOWHERE, CommandError, ask_git, find_program, run
 from onegig.text import format_list
 
 TIMEOUT_SECONDS = 60.0

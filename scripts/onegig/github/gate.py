@@ -17,11 +17,10 @@ from pathlib import Path
 
 from onegig import __version__, pipeline
 from onegig.config.budgets import parse_budgets
-from onegig.dockerfiles.history import line_of
+from onegig.dockerfiles.parse import line_of
 from onegig.engine.build_plan import target_of
 from onegig.errors import ConfigError, ExitCode, OnegigError
 from onegig.files import from_here, read_text, write_file
-from onegig.git import ask_git
 from onegig.github.job import Job
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
 from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
@@ -37,6 +36,7 @@ from onegig.model.scan import Finding, Scan
 from onegig.model.stack import HostAccess, Stack
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
+from onegig.process import ask_git
 from onegig.progress import Progress
 from onegig.report.accounts import images_by_service, largest_fix
 from onegig.report.annotations import Place, parse_place

@@ -20,7 +20,7 @@ from dataclasses import astuple, dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from onegig.dockerfiles.history import ALIKE, copies_everything, guess_base_layers
+from onegig.dockerfiles.parse import ALIKE, copies_everything, guess_base_layers
 from onegig.dockerfiles.stages import BuildFile, read_base
 from onegig.engine.images import EngineImage, Images
 from onegig.images.manifests import instructions

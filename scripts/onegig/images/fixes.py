@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from onegig.dockerfiles.history import Dockerfile, is_copied, line_of
+from onegig.dockerfiles.parse import Dockerfile, is_copied, line_of
 from onegig.images.causes import Explained
 from onegig.images.path_causes import PATH, folder_of
 from onegig.model.images import Accounting, Cause, Dead, Fate, Fix, Image, ImagesReport

@@ -30,7 +30,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from onegig.dockerfiles.history import copies_everything, destination, is_copied
+from onegig.dockerfiles.parse import copies_everything, destination, is_copied
 from onegig.images.layer import LayerIndex
 from onegig.model.images import Cause
 

@@ -8,7 +8,7 @@ import pytest
 
 from onegig.config.stack import load_stack
 from onegig.dockerfiles.builds import read_build_files, read_dockerfiles
-from onegig.dockerfiles.history import Dockerfile
+from onegig.dockerfiles.parse import Dockerfile
 from onegig.dockerfiles.stages import BuildFile
 from onegig.model.stack import Stack
 from onegig.process import Completed

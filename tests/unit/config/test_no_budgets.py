@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from factories import SERVICES, make_images, make_memory, make_service
-from onegig import git, pipeline
+from onegig import pipeline, process
 from onegig.cli import main
 from onegig.config.budgets import default_budgets, load_budgets
 from onegig.errors import ConfigError, ExitCode
@@ -72,7 +72,7 @@ def test_no_compose_file_either(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr(
-        git, "run", Mock(side_effect=CommandError(["git"], 128, "", "no repository"))
+        process, "run", Mock(side_effect=CommandError(["git"], 128, "", "no repository"))
     )
     result = CliRunner().invoke(main, [command, "--quiet"])
     assert result.exit_code == ExitCode.CONFIG, result.output

@@ -7,7 +7,7 @@ import pytest
 
 from factories import make_images
 from hand_made import BASE, MadeByHand, apk_database, made_layer
-from onegig.dockerfiles.history import Dockerfile
+from onegig.dockerfiles.parse import Dockerfile
 from onegig.images.account import account
 from onegig.images.examine import make_accounting
 from onegig.images.fixes import place_fixes

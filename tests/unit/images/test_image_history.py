@@ -2,8 +2,13 @@
 
 import pytest
 
-from onegig.dockerfiles.history import copies_everything, destination, guess_base_layers, line_of
-from onegig.dockerfiles.parse import parse
+from onegig.dockerfiles.parse import (
+    copies_everything,
+    destination,
+    guess_base_layers,
+    line_of,
+    parse,
+)
 
 DOCKERFILE = """\
 # syntax, comments and empty lines are no instructions
