@@ -48,7 +48,7 @@ def make_accounting(layers: Sequence[Layer]) -> Accounting:
         part(Cause.APPLICATION, "", "path", own, 3),
     )
     return Accounting(
-        live_bytes=sum(one.bytes for one in named),
+        live_bytes=sum(entry.bytes for entry in named),
         overwritten_bytes=OVERWRITTEN,
         deleted_bytes=0,
         deleted_with_directory_bytes=GONE,
@@ -158,7 +158,9 @@ def with_accounts(report: ImagesReport, scan: Scan | None = None) -> ImagesRepor
 def with_scans(report: ImagesReport, references: Iterable[str], scan: Scan) -> ImagesReport:
     """The same with another scan of some images."""
     chosen = {*references}
-    images = (replace(one, scan=scan) if one.reference in chosen else one for one in report.images)
+    images = (
+        replace(image, scan=scan) if image.reference in chosen else image for image in report.images
+    )
     return replace(report, images=tuple(images))
 
 

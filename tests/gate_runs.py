@@ -100,7 +100,11 @@ class Scene:
 
     def bodies(self) -> list[str]:
         """All comments of the pull request."""
-        return [one.body for one in self.state.comments.values() if one.issue == self.pull.number]
+        return [
+            comment.body
+            for comment in self.state.comments.values()
+            if comment.issue == self.pull.number
+        ]
 
     def only_body(self) -> str:
         """The one comment of the pull request."""
@@ -109,8 +113,8 @@ class Scene:
 
     def status(self, name: str = "onegig") -> str:
         """What the newest status of the run's head says: "success: #7 into main: ..."."""
-        found = [one for one in self.state.statuses if one.sha == self.run.head_sha]
-        said = [f"{one.state}: {one.description}" for one in found if one.context == name]
+        result = [status for status in self.state.statuses if status.sha == self.run.head_sha]
+        said = [f"{entry.state}: {entry.description}" for entry in result if entry.context == name]
         return said[-1] if said else "none"
 
     def standing(self, name: str = "onegig") -> str:
@@ -195,9 +199,9 @@ def _example() -> dict[str, Any]:
     hooks = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     examples = next(hook["examples"] for hook in hooks if hook["name"] == "workflow_run")
     example: dict[str, Any] = next(
-        one
-        for one in examples
-        if one["action"] == "completed" and one["workflow_run"]["conclusion"] == "success"
+        entry
+        for entry in examples
+        if entry["action"] == "completed" and entry["workflow_run"]["conclusion"] == "success"
     )
     return example
 

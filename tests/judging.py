@@ -44,8 +44,8 @@ def measured(
     own = tuple(services)
     part = EnginePart(name="dockerd", processes=1, rss_bytes=engine, pss_bytes=engine)
     report = make_memory(own, engine=(part,), samples=samples(totals))
-    charged = engine + sum(one.working_set_bytes for one in own)
-    cost = engine + sum(one.cost_bytes for one in own)
+    charged = engine + sum(entry.working_set_bytes for entry in own)
+    cost = engine + sum(entry.cost_bytes for entry in own)
     return replace(
         report, box=replace(report.box, charged_bytes=charged, cost_bytes=cost, cap_bytes=LIMIT)
     )

@@ -27,7 +27,7 @@ def policy(
     return DockerfilePolicy(
         path=path,
         services=tuple(services),
-        remarks=tuple(replace(one, path=path) for one in remarks),
+        remarks=tuple(replace(entry, path=path) for entry in remarks),
         hadolint=hadolint,
     )
 

@@ -53,7 +53,7 @@ def review(
         commit = OLDER if behind else BASE
         baseline = make_baseline(replace(main, commit=commit), {})
         comparison = compare(report, baseline, behind)
-    found = Review(
+    result = Review(
         head_sha=HEAD,
         base_sha=BASE,
         base_branch="main",
@@ -61,7 +61,7 @@ def review(
         comparison=comparison,
         run_url=RUN_URL,
     )
-    return replace(report, review=replace(found, **changes))  # type: ignore[arg-type]
+    return replace(report, review=replace(result, **changes))  # type: ignore[arg-type]
 
 
 def with_layer(
@@ -91,7 +91,9 @@ def with_layer(
 
     return replace(
         images,
-        images=tuple(grown(one) if service in one.services else one for one in images.images),
+        images=tuple(
+            grown(entry) if service in entry.services else entry for entry in images.images
+        ),
         total_bytes=images.total_bytes + size,
         disk_bytes=images.disk_bytes + size,
     )
@@ -111,7 +113,7 @@ def make_no_go() -> Report:
     """A service that outgrew the machine, killed twice, in an image with one layer too many."""
     hog = make_service("aggressor", 712.3, state=ServiceState.OOM_KILLED, oom_kills=2, restarts=2)
     services = [*stack(without=["aggressor"]), hog]
-    images = make_images(one.name for one in services)
+    images = make_images(service.name for service in services)
     torch = "RUN pip install torch==2.9.1"
     return review(make_report(make_memory(services), with_layer(images, "aggressor", torch, 118.6)))
 
@@ -138,14 +140,14 @@ def make_many(count: int) -> Report:
     limits = "".join(f"  {name}: {{memory: 2MB}}\n" for name in names[::10])
     budgets = parse_budgets("budgets.yml", f"version: 1\nservices:\n{limits}".encode())
 
-    def one(grown: float) -> Report:
+    def large_stack(grown: float) -> Report:
         services = [
             make_service(name, size + (grown if i % 12 == 8 else 0.0))
             for i, (name, size) in enumerate(zip(names, sizes, strict=True))
         ]
         return make_report(make_memory(services), make_images(names), budgets)
 
-    return review(one(2.5), one(0.0))
+    return review(large_stack(2.5), large_stack(0.0))
 
 
 def make_first_run() -> Report:
@@ -264,7 +266,7 @@ def make_hostile(names: Sequence[str] = HOSTILE, run_url: str = EVIL_RUN) -> Rep
     assert report.review is not None
     assert isinstance(report.review.comparison, Comparison)
     comparison = replace(report.review.comparison, behind=2, differences=tuple(names))
-    checks = tuple(replace(one, waived=names[5]) for one in report.verdict.checks)
+    checks = tuple(replace(check, waived=names[5]) for check in report.verdict.checks)
     return replace(
         report,
         review=replace(report.review, comparison=comparison),

@@ -48,7 +48,7 @@ ROOT = other(FindingKind.MISCONFIGURATION, "DS-0002", "image config", Severity.H
 
 def scan(*findings: Finding, packages: Sequence[str] = (), database: str | Missing = "") -> Scan:
     """A scan that lists the packages of its findings, and more."""
-    vulnerable = {one.package for one in findings if one.installed}
+    vulnerable = {finding.package for finding in findings if finding.installed}
     return Scan(
         trivy_version="0.74.0",
         findings=findings,
@@ -63,8 +63,8 @@ def report(
 ) -> Report:
     """A run of services that fit, whose images were scanned so."""
     images = make_images(scans)
-    found = tuple(replace(one, scan=scans[one.services[0]]) for one in images.images)
-    images = replace(images, images=found)
+    result = tuple(replace(image, scan=scans[image.services[0]]) for image in images.images)
+    images = replace(images, images=result)
     memory = make_memory([make_service(name, 20) for name in scans])
     verdict = judge(limits or budgets(), images, memory, None, today=TODAY, main=main)
     return Report(
@@ -83,12 +83,12 @@ def judged(found: Scan | Missing, limits: Budgets | None = None) -> Verdict:
 
 
 def check(verdict: Verdict, identity: str = "image.vulnerabilities") -> Check:
-    (found,) = checks(verdict, identity)
-    return found
+    (result,) = checks(verdict, identity)
+    return result
 
 
 def on_top_of(main: Report, now: dict[str, Scan | Missing]) -> tuple[Report, dict[str, Delta]]:
     """A pull request's run beside what was kept of its base, in words and as read back."""
     baseline = from_json(Baseline, to_json(make_baseline(main, {})), "baseline.json", strict=True)
     run = report(now, main=baseline)
-    return run, {one.id: one for one in compare(run, baseline, 0).deltas}
+    return run, {delta.id: delta for delta in compare(run, baseline, 0).deltas}

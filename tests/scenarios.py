@@ -40,7 +40,7 @@ def make_warn() -> Report:
 
 def make_no_go() -> Report:
     hog = make_service("aggressor", 712.3, state=ServiceState.OOM_KILLED, oom_kills=2, restarts=2)
-    return run([hog if one.name == hog.name else one for one in stack()])
+    return run([hog if entry.name == hog.name else entry for entry in stack()])
 
 
 def make_incomplete() -> Report:
@@ -50,7 +50,7 @@ def make_incomplete() -> Report:
 
 def make_never_healthy() -> Report:
     ill = make_service("whale-watch", 9.8, state=ServiceState.UNHEALTHY, log_tail=LOG)
-    return run([ill if one.name == ill.name else one for one in stack()])
+    return run([ill if entry.name == ill.name else entry for entry in stack()])
 
 
 def make_remarked() -> Report:

@@ -71,7 +71,7 @@ def _windows(draw: st.DrawFn, services: int) -> WindowTotals:
 @st.composite
 def inspections(draw: st.DrawFn, names: Sequence[str] = NAMES) -> ImagesReport:
     made = make_images(names)
-    images = tuple(replace(one, size_bytes=draw(sizes)) for one in made.images)
+    images = tuple(replace(image, size_bytes=draw(sizes)) for image in made.images)
     return replace(made, images=images, total_bytes=draw(sizes), disk_bytes=draw(sizes))
 
 

@@ -36,18 +36,23 @@ def make_database(
     Each says `package`, `fixed` ("" for none), `severity` (a word) and may say `title`.
     """
     packages: dict[str, dict[str, bytes]] = {}
-    for identity, one in advisories.items():
-        fixed = json.dumps({"FixedVersion": one["fixed"]} if one["fixed"] else {}).encode()
-        packages.setdefault(one["package"], {})[identity] = fixed
+    for identity, advisory in advisories.items():
+        fixed = json.dumps(
+            {"FixedVersion": advisory["fixed"]} if advisory["fixed"] else {}
+        ).encode()
+        packages.setdefault(advisory["package"], {})[identity] = fixed
     archives: dict[str, dict[str, bytes]] = {}
-    for identity, one in (java or {}).items():
-        ranges = {"PatchedVersions": [one["fixed"]], "VulnerableVersions": [f"< {one['fixed']}"]}
-        archives.setdefault(one["package"], {})[identity] = json.dumps(ranges).encode()
+    for identity, entry in (java or {}).items():
+        ranges = {
+            "PatchedVersions": [entry["fixed"]],
+            "VulnerableVersions": [f"< {entry['fixed']}"],
+        }
+        archives.setdefault(entry["package"], {})[identity] = json.dumps(ranges).encode()
     details = {
         identity: json.dumps(
-            {"Title": one.get("title", "a flaw"), "Severity": one["severity"]}
+            {"Title": entry.get("title", "a flaw"), "Severity": entry["severity"]}
         ).encode()
-        for identity, one in {**advisories, **(java or {})}.items()
+        for identity, entry in {**advisories, **(java or {})}.items()
     }
     place = folder / "db"
     place.mkdir(parents=True, exist_ok=True)

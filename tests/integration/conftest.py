@@ -62,15 +62,15 @@ def machine(client: DockerClient) -> Callable[[], set[str]]:
     """Everything on the machine that could be ours: names of objects, mounts and cgroups."""
 
     def look() -> set[str]:
-        found = {f"container {one.name}" for one in client.containers.list(all=True)}
-        found |= {f"volume {one.name}" for one in client.volumes.list()}
-        found |= {f"network {one.name}" for one in client.networks.list()}
-        found |= {f"image {tag}" for one in client.images.list() for tag in one.tags}
+        result = {f"container {entry.name}" for entry in client.containers.list(all=True)}
+        result |= {f"volume {entry.name}" for entry in client.volumes.list()}
+        result |= {f"network {entry.name}" for entry in client.networks.list()}
+        result |= {f"image {tag}" for entry in client.images.list() for tag in entry.tags}
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-        found |= {f"mount {path}" for path in mounts if "docker" in path or "onegig" in path}
+        result |= {f"mount {path}" for path in mounts if "docker" in path or "onegig" in path}
         for root, _, _ in os.walk("/sys/fs/cgroup"):
             if "docker" in root:
-                found.add(f"cgroup {root}")
-        return {thing for thing in found if "buildkit" not in thing}
+                result.add(f"cgroup {root}")
+        return {thing for thing in result if "buildkit" not in thing}
 
     return look

@@ -47,10 +47,10 @@ def _contents(path: Path) -> list[Content]:
 def live(made: Account, expected: list[Content]) -> list[Content]:
     """What an account calls alive, in the order of `expected` and with its names; others after."""
     files = {entry.path: entry for _, entry in made.live}
-    found = []
+    result = []
     for names, _, _ in expected:
         for path in names & files.keys():
             entry = files.pop(path)
-            found.append((names, entry.size, entry.digest))
-    others = [one for one in files.values() if one.size or one.path not in OF_THE_ENGINE]
-    return [*found, *(({one.path}, one.size, one.digest) for one in others)]
+            result.append((names, entry.size, entry.digest))
+    others = [file for file in files.values() if file.size or file.path not in OF_THE_ENGINE]
+    return [*result, *(({other.path}, other.size, other.digest) for other in others)]

@@ -38,9 +38,9 @@ def look_at(
     source: ImageSource, reference: str, program: dive.Program | Unknown = NO_DIVE
 ) -> Image:
     """The only image of an inspection without problems."""
-    found = look(source, reference, program=program)
-    assert found.problems == ()
-    (image,) = found.report.images
+    result = look(source, reference, program=program)
+    assert result.problems == ()
+    (image,) = result.report.images
     return image
 
 

@@ -70,8 +70,8 @@ class Layout:
     def drop(self, descriptor: Descriptor) -> Descriptor:
         """What an engine does not fetch of other platforms: the manifest and all below it."""
         below = json.loads(self._blobs.pop(descriptor["digest"]))
-        for one in (below["config"], *below["layers"]):
-            self._blobs.pop(one["digest"], None)
+        for entry in (below["config"], *below["layers"]):
+            self._blobs.pop(entry["digest"], None)
         return descriptor
 
     def archive(self, top: Descriptor, name: str) -> bytes:

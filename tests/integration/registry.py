@@ -52,10 +52,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # their names in BaseHTTPRequestHandler
         if self.path == "/v2/":
             return self._answer(200)
-        found = self._found(*self._asked())
-        if found is None:
+        result = self._found(*self._asked())
+        if result is None:
             return self._answer(404)
-        media_type, content = found
+        media_type, content = result
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         return self._answer(200, content, Content_Type=media_type, Docker_Content_Digest=digest)
 

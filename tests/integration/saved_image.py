@@ -23,5 +23,5 @@ def read_saved(engine: Images, reference: str, folder: Path) -> SavedImage:
     spool = Spool(folder, lambda _layer: None)
     spool.save([image], engine)
     spool.find(image.image_id, image.diff_ids)
-    index = tuple(index_layer(one, spool.layers[one].path) for one in image.diff_ids)
+    index = tuple(index_layer(diff_id, spool.layers[diff_id].path) for diff_id in image.diff_ids)
     return SavedImage(index=index, account=account(index))

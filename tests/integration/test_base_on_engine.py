@@ -162,4 +162,4 @@ def test_what_the_engine_lacks_or_refuses_is_not_there(client: DockerClient) -> 
     for reference in ("onegig-test-nowhere:1", "No Name", "", "a@sha256:1"):
         assert bases.diff_ids(reference) == ()
         assert bases.history(reference) == ()
-    assert SMALL_IMAGE in {name for one in bases.listed for name in one.names}
+    assert SMALL_IMAGE in {name for entry in bases.listed for name in entry.names}

@@ -78,9 +78,9 @@ def test_alpine_is_all_base_os(accounting: Callable[[str], Accounting]) -> None:
 
 def test_a_python_image_is_explained_wholly(accounting: Callable[[str], Accounting]) -> None:
     made = accounting(PYTHON_IMAGE)
-    found = by_cause(made)
-    assert Cause.UNEXPLAINED not in found
-    assert found[Cause.RUNTIME] > found[Cause.DEVELOPMENT] > 0
+    result = by_cause(made)
+    assert Cause.UNEXPLAINED not in result
+    assert result[Cause.RUNTIME] > result[Cause.DEVELOPMENT] > 0
     named = {part.name.split(" ")[0]: part.cause for part in made.parts}
     assert (named["pip"], named["Python"]) == (Cause.DEVELOPMENT, Cause.RUNTIME)
     assert made.fixes[0].text.startswith("the base image has ")
@@ -90,9 +90,9 @@ def test_a_bloated_image_is_told_each_of_its_mistakes(
     accounting: Callable[[str], Accounting], bloated: str
 ) -> None:
     made = accounting(bloated)
-    found = by_cause(made)
-    assert found[Cause.APPLICATION] == 500_000 + len(BLOATED)
-    assert Cause.UNEXPLAINED not in found
+    result = by_cause(made)
+    assert result[Cause.APPLICATION] == 500_000 + len(BLOATED)
+    assert Cause.UNEXPLAINED not in result
     saved = [(fix.bytes, fix.text.partition(":")[0]) for fix in made.fixes]
     assert [size for size, _ in saved] == [900_000, 800_000, 700_000, 600_000, 500_000]
     cache, copies, deleted, stray, changed = (text for _, text in saved)

@@ -78,11 +78,11 @@ def test_what_compose_chooses_in_a_folder(tmp_path: Path, monkeypatch: pytest.Mo
         Path(name).write_text(service(name.partition(".")[0] + str(len(name))))
     stack = load_stack()
     assert stack.files == ("compose.yml", "compose.override.yml")
-    assert [one.name for one in stack.services] == ["compose11", "compose20"]
+    assert [entry.name for entry in stack.services] == ["compose11", "compose20"]
     Path(".env").write_text("COMPOSE_FILE='other.yml:more.yml'\n")
     stack = load_stack()
     assert stack.files == ("other.yml", "more.yml")
-    assert [one.name for one in stack.services] == ["more8", "other9"]
+    assert [entry.name for entry in stack.services] == ["more8", "other9"]
 
 
 def test_profiles_are_those_that_were_asked_for(tmp_path: Path) -> None:

@@ -153,12 +153,12 @@ def test_a_layer_of_another_tool(
 def test_what_the_engine_cannot_save_is_an_error(store: Store, loader: Loader) -> None:
     """Engine 26 can't where the only entry of an index is an index; should one, it is whole."""
     loader.load(layout := Layout(), layout.index(layout.index(own(layout))))
-    found = look(Images(store.client), NAME)
-    if found.problems:
-        assert found.report.images == ()
-        assert "the engine could not save the image" in found.problems[0]
+    result = look(Images(store.client), NAME)
+    if result.problems:
+        assert result.report.images == ()
+        assert "the engine could not save the image" in result.problems[0]
     else:
-        assert [layer.size_bytes for layer in found.report.images[0].layers] == [8000, 100, 0]
+        assert [layer.size_bytes for layer in result.report.images[0].layers] == [8000, 100, 0]
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "zstd"])
@@ -189,9 +189,9 @@ def test_damage_is_an_error(
     path.unlink()
     if damage:
         path.write_bytes(damage(blob))
-    found = look(Images(store.client), NAME)
-    assert found.report.images == ()
-    (problem,) = found.problems
+    result = look(Images(store.client), NAME)
+    assert result.report.images == ()
+    (problem,) = result.problems
     assert "the archive of images is damaged" in problem or "is not in the archive" in problem
 
 
@@ -205,8 +205,8 @@ def test_a_damaged_image_takes_no_other_with_it(
     path = blob_of(client, store, digest(layer))
     path.unlink()
     path.write_bytes(layer[:2000] + bytes([layer[2000] ^ 1]) + layer[2001:])
-    found = look(Images(store.client), NAME, SMALL_IMAGE)
-    assert [image.reference for image in found.report.images] == [SMALL_IMAGE]
-    (problem,) = found.problems
+    result = look(Images(store.client), NAME, SMALL_IMAGE)
+    assert [image.reference for image in result.report.images] == [SMALL_IMAGE]
+    (problem,) = result.problems
     assert problem.startswith(f"{NAME}: ")
     assert "unexpected digest" in problem

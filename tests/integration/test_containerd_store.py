@@ -43,9 +43,9 @@ class Packed:
 
 @pytest.fixture(scope="module")
 def program() -> dive.Program:
-    found = dive.find()
-    assert isinstance(found, dive.Program), found
-    return found
+    result = dive.find()
+    assert isinstance(result, dive.Program), result
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def packed(
     store: Store, classic: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Packed]:
     """The same layers compressed anew by buildx, an attestation beside them; by compression."""
-    return {one: pack(store, one, tmp_path_factory.mktemp(one)) for one in COMPRESSED}
+    return {entry: pack(store, entry, tmp_path_factory.mktemp(entry)) for entry in COMPRESSED}
 
 
 def pack(store: Store, compression: str, folder: Path) -> Packed:
@@ -99,10 +99,10 @@ def built(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_loaded_image_has_the_account_it_had(
     store: Store, expected: Image, program: dive.Program
 ) -> None:
-    found = look_at(Images(store.client), CLASSIC, program)
-    assert content_of(found) == content_of(expected)
-    assert isinstance(found.dive, Dive)
-    assert found.image_id == store.client.images.get(CLASSIC).id != expected.image_id
+    result = look_at(Images(store.client), CLASSIC, program)
+    assert content_of(result) == content_of(expected)
+    assert isinstance(result.dive, Dive)
+    assert result.image_id == store.client.images.get(CLASSIC).id != expected.image_id
 
 
 @pytest.mark.parametrize("compression", COMPRESSED)
@@ -114,9 +114,9 @@ def test_a_compressed_image_has_the_same_account(
     program: dive.Program,
 ) -> None:
     reference = packed[compression].reference
-    found = look_at(Images(store.client), reference, program)
-    assert content_of(found) == content_of(expected)
-    assert found.image_id == store.client.images.get(reference).id
+    result = look_at(Images(store.client), reference, program)
+    assert content_of(result) == content_of(expected)
+    assert result.image_id == store.client.images.get(reference).id
 
 
 @pytest.mark.parametrize("compression", COMPRESSED)
@@ -124,8 +124,8 @@ def test_the_bytes_to_pull_are_those_of_the_blobs(
     compression: str, store: Store, packed: dict[str, Packed]
 ) -> None:
     made = packed[compression]
-    found = look_at(Images(store.client), made.reference)
-    assert [layer.compressed_bytes for layer in found.layers] == blob_sizes(made.archive)
+    result = look_at(Images(store.client), made.reference)
+    assert [layer.compressed_bytes for layer in result.layers] == blob_sizes(made.archive)
 
 
 def blob_sizes(archive: Path) -> list[int]:
@@ -178,23 +178,23 @@ def test_what_it_builds_has_the_same_account_on_the_classic_store(
     run(["docker", "save", "--output", str(tmp_path / "saved.tar"), built], env=store.environment)
     run(["docker", "load", "--quiet", "--input", str(tmp_path / "saved.tar")])
     try:
-        found = look_at(Images(client), built, program)
+        result = look_at(Images(client), built, program)
     finally:
         client.images.remove(built, force=True)
-    assert content_of(found) == content_of(look_at(Images(store.client), built, program))
+    assert content_of(result) == content_of(look_at(Images(store.client), built, program))
 
 
 def test_images_inspected_together_share_their_layers(
     store: Store, built: str, packed: dict[str, Packed]
 ) -> None:
-    compressed = [one.reference for one in packed.values()]
-    found = look(Images(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
-    assert found.problems == ()
-    layers = [layer for image in found.report.images for layer in image.layers]
+    compressed = [entry.reference for entry in packed.values()]
+    result = look(Images(store.client), built, *compressed, CLASSIC, SMALL_IMAGE)
+    assert result.problems == ()
+    layers = [layer for image in result.report.images for layer in image.layers]
     sizes = {layer.chain_id: layer.size_bytes for layer in layers}
     steps = len(STEPS) + 1
     assert (len(layers), len(sizes)) == (1 + 4 * (1 + steps), 1 + 2 * steps)
-    assert found.report.disk_bytes == sum(sizes.values())
+    assert result.report.disk_bytes == sum(sizes.values())
 
 
 def test_on_the_command_line(

@@ -20,10 +20,10 @@ MB = 1_000_000
 
 def inspected(program: dive.Program, layers: list[list[Entry]]) -> tuple[Image, Dive, Accounting]:
     image = MadeImage(layers=tuple(as_tar(entries) for entries in layers))
-    found = look_at(FakeEngine(images={"a:1": image}), "a:1", program)
-    assert isinstance(found.dive, Dive), found.dive
-    assert isinstance(found.accounting, Accounting)
-    return found, found.dive, found.accounting
+    result = look_at(FakeEngine(images={"a:1": image}), "a:1", program)
+    assert isinstance(result.dive, Dive), result.dive
+    assert isinstance(result.accounting, Accounting)
+    return result, result.dive, result.accounting
 
 
 def test_numbers_of_dive(installed_dive: dive.Program) -> None:
@@ -105,6 +105,6 @@ def test_of_plain_files_dive_wastes_the_dead_and_the_copies_in_use(
 def test_dive_is_asked_about_every_image(installed_dive: dive.Program, form: str) -> None:
     base = [("bin/sh", b"s" * 4000)]
     images = {name: make_image(base, [(name, b"w" * 100)]) for name in "abc"}
-    found = look(FakeEngine(images, form), *images, program=installed_dive)
-    efficient = [image.dive.efficiency for image in found.report.images if image.dive]  # type: ignore[union-attr]
+    result = look(FakeEngine(images, form), *images, program=installed_dive)
+    efficient = [image.dive.efficiency for image in result.report.images if image.dive]  # type: ignore[union-attr]
     assert efficient == [1.0] * 3

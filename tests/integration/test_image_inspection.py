@@ -44,9 +44,9 @@ def names(client: DockerClient) -> Iterator[Callable[[str], str]]:
         return given[-1]
 
     yield name
-    for one in given:
+    for entry in given:
         try:
-            client.images.remove(one, force=True)
+            client.images.remove(entry, force=True)
         except ImageNotFound:
             continue
 
@@ -168,11 +168,11 @@ def test_dives_numbers_are_those_it_gives_for_the_image_by_name(
     assert isinstance(program, dive.Program), program
     report = tmp_path / "by-name.json"
     run([program.path, f"docker://{built}", "--json", str(report)])
-    found = only(inspect(built)).dive
-    assert found == dive.parse(report.read_bytes(), program.version)
-    assert isinstance(found, Dive)
-    assert found.wasted_bytes == 40_000
-    assert found.efficiency == 320_000 / 340_000
+    result = only(inspect(built)).dive
+    assert result == dive.parse(report.read_bytes(), program.version)
+    assert isinstance(result, Dive)
+    assert result.wasted_bytes == 40_000
+    assert result.efficiency == 320_000 / 340_000
 
 
 def test_the_verdict_of_dives_own_rules_shows_the_same_share(
@@ -181,9 +181,9 @@ def test_the_verdict_of_dives_own_rules_shows_the_same_share(
     program = dive.find()
     assert isinstance(program, dive.Program), program
     printed = run([program.path, built, "--ci"], check=False).stdout
-    found = only(inspect(built)).dive
-    assert isinstance(found, Dive)
-    assert f"userWastedPercent: {found.user_wasted_share * 100:.4f} %" in printed
+    result = only(inspect(built)).dive
+    assert isinstance(result, Dive)
+    assert f"userWastedPercent: {result.user_wasted_share * 100:.4f} %" in printed
 
 
 def test_two_images_of_one_stream_share_what_the_engine_shares(
@@ -234,5 +234,5 @@ def test_what_the_docker_command_saves_reads_the_same(
         spool.add(file)
     for reference in (built, loaded):
         image = Images(client).image(reference)
-        found: Any = json.loads(spool.find(image.image_id, image.diff_ids).config)
-        assert tuple(found["rootfs"]["diff_ids"]) == image.diff_ids
+        result: Any = json.loads(spool.find(image.image_id, image.diff_ids).config)
+        assert tuple(result["rootfs"]["diff_ids"]) == image.diff_ids

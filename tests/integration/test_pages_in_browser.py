@@ -59,7 +59,7 @@ LOW_CONTRAST = """least => {
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
     .map(s => s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4)
     .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
-  const behind = one => {
+  const behind = node => {
     const layers = [];
     for (let el = one; el; el = el.parentElement) {
       const [r, g, b, a = 1] = rgb(getComputedStyle(el).backgroundColor);
@@ -71,17 +71,17 @@ LOW_CONTRAST = """least => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const low = [];
   while (texts.nextNode()) {
-    const one = texts.currentNode.parentElement;
-    if (!texts.currentNode.data.trim() || !one.checkVisibility()) continue;
-    const [a, b] = [light(rgb(getComputedStyle(one).color)), light(behind(one))];
+    const node = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !node.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(node).color)), light(behind(node))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < least) low.push([texts.currentNode.data, ratio]);
   }
   return low;
 }"""
 TOO_WIDE = """width => [...document.querySelectorAll(".markdown-body > *, details > *")]
-  .filter(one => one.checkVisibility() && one.getBoundingClientRect().right > width)
-  .map(one => one.outerHTML.slice(0, 200))"""
+  .filter(node => node.checkVisibility() && node.getBoundingClientRect().right > width)
+  .map(node => node.outerHTML.slice(0, 200))"""
 Open = Callable[..., Any]
 
 
@@ -122,7 +122,7 @@ def open_page(browser: "playwright.Browser", tmp_path: Path) -> Iterator[Open]:
 
 
 def open_details(page: Any) -> None:
-    page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    page.eval_on_selector_all("details", "all => all.forEach(node => node.open = true)")
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -154,11 +154,12 @@ def test_report_fits_and_the_text_of_its_plots_is_readable(
     page = open_page(report, width, scheme=scheme)
     texts = page.eval_on_selector_all(
         ".plot text",
-        """all => all.filter(one => one.checkVisibility()).map(one => {
-          const [box, plot] = [one.getBoundingClientRect(), one.ownerSVGElement];
+        """all => all.filter(node => node.checkVisibility()).map(node => {
+          const [box, plot] = [node.getBoundingClientRect(), node.ownerSVGElement];
           const whole = plot.getBoundingClientRect();
           const scale = whole.width / plot.viewBox.baseVal.width;
-          return {text: one.textContent, pixels: scale * parseFloat(getComputedStyle(one).fontSize),
+          const pixels = scale * parseFloat(getComputedStyle(node).fontSize);
+          return {text: node.textContent, pixels,
                   inside: box.left >= whole.left - 1 && box.right <= whole.right + 1};
         })""",
     )

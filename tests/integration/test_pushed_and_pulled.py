@@ -53,7 +53,7 @@ def pushed(client: DockerClient, tmp_path: Path) -> Iterator[tuple[Registry, str
 @pytest.fixture
 def inspect(client: DockerClient, tmp_path: Path) -> Callable[..., Image]:
     def look(name: str, cache: str, *, weigh: bool = False) -> Image:
-        found = inspect_images(
+        result = inspect_images(
             {name: ()},
             engine=Images(client),
             cache=Cache(tmp_path / cache),
@@ -62,8 +62,8 @@ def inspect(client: DockerClient, tmp_path: Path) -> Callable[..., Image]:
             program=Unknown(reason="not asked"),
             weigh=weigh,
         )
-        assert found.problems == ()
-        return found.report.images[0]
+        assert result.problems == ()
+        return result.report.images[0]
 
     return look
 

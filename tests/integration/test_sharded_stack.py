@@ -108,19 +108,19 @@ def test_two_machines_find_what_one_finds(cli: Cli, project: Path) -> None:
     assert cli("inspect", "--output", "whole.json", **machine).returncode == 0
     whole = read(project / "whole.json")
     merged = merge_images(parts, order=[f"{NAME}/{name}" for name in SERVICES])
-    assert [without_cost(one) for one in merged.images] == [
-        without_cost(one) for one in whole.images
+    assert [without_cost(image) for image in merged.images] == [
+        without_cost(image) for image in whole.images
     ]
     assert (merged.total_bytes, merged.disk_bytes) == (whole.total_bytes, whole.disk_bytes)
     assert merged.environment == whole.environment
-    assert [(one.services, one.own_bytes) for one in merged.images] == [
+    assert [(image.services, image.own_bytes) for image in merged.images] == [
         ((name,), 101_000) for name in SERVICES
     ]
     assert merged.duplicates[0] == whole.duplicates[0]
     assert (whole.duplicates[0].bytes, whole.duplicates[0].copies) == (100_000, 4)
     assert sizes(merged) == sizes(whole)
     assert "contents that take 65,536 bytes or more on each" in merged.duplicates_remark
-    jobs, mail, web = (one.build_seconds for one in merged.images)
+    jobs, mail, web = (image.build_seconds for image in merged.images)
     assert isinstance(jobs, float)
     assert isinstance(web, float)
     assert min(jobs, web) > 0
@@ -128,7 +128,7 @@ def test_two_machines_find_what_one_finds(cli: Cli, project: Path) -> None:
 
 
 def sizes(report: ImagesReport) -> list[tuple[int, int]]:
-    return [(one.bytes, one.copies) for one in report.duplicates]
+    return [(duplicate.bytes, duplicate.copies) for duplicate in report.duplicates]
 
 
 def without_cost(image: Any) -> Any:

@@ -50,10 +50,10 @@ ARCHIVES: Files = [
 def scanner(tmp_path: Path) -> trivy.Scanner:
     """The installed trivy with a database of two advisories and none of Java archives."""
     make_database(tmp_path / "trivys", "alpine 3.23", OPENSSL, LOG4J)
-    found = trivy.find(folder=tmp_path / "trivys")
-    if not isinstance(found, trivy.Scanner):
-        pytest.skip(f"{found.reason}: scripts/setup/trivy.sh")
-    return found
+    result = trivy.find(folder=tmp_path / "trivys")
+    if not isinstance(result, trivy.Scanner):
+        pytest.skip(f"{result.reason}: scripts/setup/trivy.sh")
+    return result
 
 
 @pytest.fixture
@@ -82,39 +82,39 @@ def with_java(scanner: trivy.Scanner) -> trivy.Scanner:
         scanner.folder,
         {sha1(NAMELESS).hexdigest(): ("org.apache.logging.log4j", "log4j-core", "2.14.1")},
     )
-    found = trivy.find(folder=scanner.folder)
-    assert isinstance(found, trivy.Scanner)
-    return found
+    result = trivy.find(folder=scanner.folder)
+    assert isinstance(result, trivy.Scanner)
+    return result
 
 
 def named(scan: Scan) -> set[str]:
-    return {one.id for one in scan.findings if one.id.startswith("CVE")}
+    return {finding.id for finding in scan.findings if finding.id.startswith("CVE")}
 
 
 def test_without_the_database_all_but_java_archives_is_scanned_and_said_so(
     scanner: trivy.Scanner, look: Callable[..., Scan]
 ) -> None:
-    found = look(scanner)
-    assert found.java_database == Skipped(reason="no Java database")
-    assert found.database == scanner.database
-    assert named(found) == {"CVE-2026-1"}
-    assert found.packages == ("openssl 3.5.1-r0 (alpine 3.23)",)
+    result = look(scanner)
+    assert result.java_database == Skipped(reason="no Java database")
+    assert result.database == scanner.database
+    assert named(result) == {"CVE-2026-1"}
+    assert result.packages == ("openssl 3.5.1-r0 (alpine 3.23)",)
 
 
 def test_an_image_without_java_archives_needs_no_database(
     scanner: trivy.Scanner, look: Callable[..., Scan]
 ) -> None:
-    found = look(scanner, [("app/jar", NAMELESS)])
-    assert (found.java_database, named(found)) == ("", {"CVE-2026-1"})
+    result = look(scanner, [("app/jar", NAMELESS)])
+    assert (result.java_database, named(result)) == ("", {"CVE-2026-1"})
 
 
 def test_with_the_database_java_archives_are_scanned(
     scanner: trivy.Scanner, look: Callable[..., Scan]
 ) -> None:
-    found = look(with_java(scanner))
-    assert found.java_database == "2026-11-20T01:10:00Z"
-    assert named(found) == {"CVE-2026-1", "CVE-2026-5"}
-    assert "org.apache.logging.log4j:log4j-core 2.14.1" in found.packages
+    result = look(with_java(scanner))
+    assert result.java_database == "2026-11-20T01:10:00Z"
+    assert named(result) == {"CVE-2026-1", "CVE-2026-5"}
+    assert "org.apache.logging.log4j:log4j-core 2.14.1" in result.packages
 
 
 def test_a_damaged_database_costs_the_java_archives_only(
@@ -122,7 +122,7 @@ def test_a_damaged_database_costs_the_java_archives_only(
 ) -> None:
     damaged = with_java(scanner)
     (scanner.folder / "java-db/metadata.json").write_text("no JSON")
-    found = look(damaged)
-    assert isinstance(found.java_database, Unknown)
-    assert found.java_database.reason.startswith("trivy failed with code 1: ")
-    assert named(found) == {"CVE-2026-1"}
+    result = look(damaged)
+    assert isinstance(result.java_database, Unknown)
+    assert result.java_database.reason.startswith("trivy failed with code 1: ")
+    assert named(result) == {"CVE-2026-1"}

@@ -43,19 +43,19 @@ ADVISORIES = {
 @pytest.fixture(scope="session")
 def installed() -> trivy.Scanner:
     """The trivy that set-up installs, with an empty folder for its database."""
-    found = trivy.find(folder=Path(tempfile.gettempdir()) / "no-such-folder")
-    if not isinstance(found, trivy.Scanner):
-        pytest.skip(f"{found.reason}: scripts/setup/trivy.sh")
-    return found
+    result = trivy.find(folder=Path(tempfile.gettempdir()) / "no-such-folder")
+    if not isinstance(result, trivy.Scanner):
+        pytest.skip(f"{result.reason}: scripts/setup/trivy.sh")
+    return result
 
 
 @pytest.fixture
 def with_database(installed: trivy.Scanner, tmp_path: Path) -> trivy.Scanner:
     """The same with a database of a few advisories."""
     make_database(tmp_path / "trivys", "alpine 3.23", ADVISORIES)
-    found = trivy.find(folder=tmp_path / "trivys")
-    assert isinstance(found, trivy.Scanner)
-    return found
+    result = trivy.find(folder=tmp_path / "trivys")
+    assert isinstance(result, trivy.Scanner)
+    return result
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def scan(
     ) -> tuple[dict[str, Scan | Missing], list[str]]:
         engine = engine or make_engine(images)
         said: list[str] = []
-        found = inspect_images(
+        result = inspect_images(
             dict.fromkeys(engine.images, ()),
             engine=engine,
             cache=Cache(tmp_path / "cache"),
@@ -87,14 +87,14 @@ def scan(
             program=no_dive,
             scanner=scanner,
         ).report
-        return {image.reference: image.scan for image in found.images}, said
+        return {image.reference: image.scan for image in result.images}, said
 
     return run
 
 
 def named(found: Scan | Missing) -> set[tuple[str, str, str]]:
     assert isinstance(found, Scan), found
-    return {(one.id, one.severity.value, one.target) for one in found.findings}
+    return {(finding.id, finding.severity.value, finding.target) for finding in found.findings}
 
 
 def test_secrets_root_and_packages_are_found_without_a_database(
@@ -108,7 +108,7 @@ def test_secrets_root_and_packages_are_found_without_a_database(
         ("DS-0002", "HIGH", "image config"),  # runs as root
     }
     assert web.database == bare.database == Skipped(reason="no database")
-    assert not [one for one in web.findings if one.kind is FindingKind.VULNERABILITY]
+    assert not [finding for finding in web.findings if finding.kind is FindingKind.VULNERABILITY]
     assert web.packages == (
         "left 1.0",
         "openssl 3.5.1-r0 (alpine 3.23)",
@@ -125,7 +125,9 @@ def test_vulnerabilities_come_from_the_database_whose_date_is_kept(
     web = scan(with_database)[0]["shop/web:1"]
     assert web.database == "2026-11-24T06:20:00Z"
     assert web.scanners == ("vuln", "secret", "misconfig")
-    vulnerabilities = [one for one in web.findings if one.kind is FindingKind.VULNERABILITY]
+    vulnerabilities = [
+        finding for finding in web.findings if finding.kind is FindingKind.VULNERABILITY
+    ]
     assert vulnerabilities == [
         Finding(
             kind=FindingKind.VULNERABILITY,
@@ -147,7 +149,7 @@ def test_vulnerabilities_come_from_the_database_whose_date_is_kept(
             system="alpine 3.23",
         ),
     ]
-    assert {one.package for one in vulnerabilities} <= {*web.packages}
+    assert {vulnerability.package for vulnerability in vulnerabilities} <= {*web.packages}
 
 
 def test_a_damaged_database_costs_the_vulnerabilities_only(
@@ -244,7 +246,9 @@ def test_a_planted_secret_is_in_no_output(
     assert from_json(ImagesReport, text, "images.json", strict=True) == report
     kept = [path.read_bytes() for path in (tmp_path / "cache").iterdir()]
     assert kept
-    assert not [one for one in (text.encode(), *map(str.encode, said), *kept) if b"ghp_" in one]
+    assert not [
+        entry for entry in (text.encode(), *map(str.encode, said), *kept) if b"ghp_" in entry
+    ]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -262,4 +266,7 @@ def test_images_share_what_is_found_in_layers_but_not_which_are_the_bases(
     }
     results, _ = scan(installed, make_engine(dict([*images.items()][::order])))
     secret = ("github-pat", "CRITICAL", "/app/settings.py")
-    assert {name for name, found in results.items() if secret in named(found)} == {"b:own", "c:own"}
+    assert {name for name, result in results.items() if secret in named(result)} == {
+        "b:own",
+        "c:own",
+    }

@@ -54,7 +54,7 @@ def test_memory_that_grows_from_window_to_window(
     assert 0 == first.offset_seconds < second.offset_seconds < third.offset_seconds
     assert first.low_bytes < second.low_bytes < third.low_bytes
     highest = max(report.windows, key=lambda window: window.high_bytes)
-    assert highest.high_bytes == max(one.total_bytes for one in report.samples)
+    assert highest.high_bytes == max(sample.total_bytes for sample in report.samples)
     assert report.window.samples == highest.samples == len(highest.totals)
     assert report.services[0].rss_min_bytes <= first.services[0][0]
     told_of_it = describe_rise(report.windows, ["one"], 0)

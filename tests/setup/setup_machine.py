@@ -64,7 +64,9 @@ class Machine:
         for name, text in {"python": "#!/bin/sh\n", **programs}.items():
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
-        marks = "".join(f'; printf %s "$(mark_of {one})" >"$VENV/.onegig-{one}"' for one in kinds)
+        marks = "".join(
+            f'; printf %s "$(mark_of {kind})" >"$VENV/.onegig-{kind}"' for kind in kinds
+        )
         assert self.source("venv.sh", f"claim_venv{marks}").returncode == 0
         return tools
 

@@ -68,5 +68,5 @@ def test_stand_ins_say_what_they_are_and_share_alpine() -> None:
     bases = {image["Config"]["Labels"]["onegig.base"] for image in images}
     assert bases == {"assembled locally"}
     layers = [image["RootFS"]["Layers"] for image in images]
-    assert [len(found) for found in layers] == [1, 2, 2]
-    assert len({found[0] for found in layers}) == 1
+    assert [len(result) for result in layers] == [1, 2, 2]
+    assert len({result[0] for result in layers}) == 1

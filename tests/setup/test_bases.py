@@ -166,8 +166,8 @@ def start(machine: Machine, **environment: str) -> subprocess.Popen[bytes]:
 def test_two_at_once_load_the_stand_ins_once(machine: Machine) -> None:
     prepare(machine, f"sleep 0.5; {NO_SUCH_HOST}")
     both = [start(machine) for _ in range(2)]
-    ends = [one.communicate(timeout=60) for one in both]
-    assert [one.returncode for one in both] == [0, 0], ends
+    ends = [entry.communicate(timeout=60) for entry in both]
+    assert [entry.returncode for entry in both] == [0, 0], ends
     assert len(machine.calls("docker load")) == 1
 
 
@@ -184,12 +184,12 @@ def test_interrupted_while_pulling_it_leaves_nothing(machine: Machine) -> None:
 
 def test_the_services_are_pinned_to_the_same_images() -> None:
     pins = official()
-    found: dict[str, set[str]] = {name: set() for name in pins}
+    result: dict[str, set[str]] = {name: set() for name in pins}
     for path in ("Dockerfile", "redis-coordinator/Dockerfile", "compose.yml"):
         text = (PROJECT / "services" / path).read_text()
         for name, value in re.findall(rf"({'|'.join(pins)})(?:=|:-)([^\s}}]+)", text):
-            found[name].add(value)
-    assert found == {name: {value} for name, value in pins.items()}
+            result[name].add(value)
+    assert result == {name: {value} for name, value in pins.items()}
     for reference in pins.values():
         assert re.fullmatch(r"[a-z0-9/.-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", reference)
 

@@ -14,7 +14,7 @@ from setup_machine import PROJECT, Machine, refusal
 pytestmark = pytest.mark.security
 PARTS = ("alpine.sh", "python.sh")  # run by assemble.sh only, which isolates them
 FITS = "if venv_fits runtime; then echo fits; fi"
-MARKED = 'for one in "${KINDS[@]}"; do mark_of $one >"$VENV/.onegig-$one"; done'
+MARKED = 'for kind in "${KINDS[@]}"; do mark_of $kind >"$VENV/.onegig-$kind"; done'
 # What Python imports by name while an environment is made.
 SHADOWED = ("venv", "ensurepip", "pip", "sys", "zipfile", "encodings", "subprocess", "site")
 

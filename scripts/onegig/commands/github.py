@@ -326,9 +326,9 @@ def shards(*, options: Options, baseline: Path | None, output: Path | None, gith
         )
 
 
-def _json(found: tuple[Shard, ...]) -> str:
+def _json(shards: tuple[Shard, ...]) -> str:
     """On one line and in ASCII, so that nothing in a name can begin another output."""
-    text = json.dumps([asdict(shard) for shard in found])
+    text = json.dumps([asdict(shard) for shard in shards])
     if 2 * len(text) > MOST_OUTPUT_BYTES:
         raise ConfigError(
             f"{len(text):,} characters are more than a job of GitHub may put out",

@@ -41,19 +41,21 @@ def find_host_access(
     name and by what symbolic links make of them.
     """
     services: Config = config.get("services") or {}
-    found = {
+    reasons_of = {
         name: dict.fromkeys(_reasons(service or {}, config, real_path))
         for name, service in services.items()
     }
     for _ in services:  # what is shared may be shared again
         for name, service in services.items():
             shared = _shared(service or {})
-            found[name] |= dict.fromkeys(
-                reason for reason, other in shared if other.startswith(FOREIGN) or found.get(other)
+            reasons_of[name] |= dict.fromkeys(
+                reason
+                for reason, other in shared
+                if other.startswith(FOREIGN) or reasons_of.get(other)
             )
     return tuple(
         HostAccess(service=name, reason=reason)
-        for name, reasons in found.items()
+        for name, reasons in reasons_of.items()
         for reason in reasons
     )
 
@@ -90,7 +92,7 @@ def _reasons(service: Config, config: Config, real_path: RealPath) -> Iterator[s
     yield from (
         f"mounts {path}"
         for path in _mounted(service, config)
-        if any(_reaches(one) for one in (os.path.normpath(path), real_path(path)))
+        if any(_reaches(entry) for entry in (os.path.normpath(path), real_path(path)))
     )
     yield from _build(service.get("build") or {})
 

@@ -108,7 +108,7 @@ def load_stack(
         config_json=dump_config(resolved.config),
         warnings=resolved.warnings,
         working_directory=str(compose.directory),
-        host_access=tuple(one for one in find_host_access(config) if one.service in names),
+        host_access=tuple(access for access in find_host_access(config) if access.service in names),
     )
 
 
@@ -131,8 +131,8 @@ def part_of(stack: Stack, names: Collection[str]) -> Stack:
 
 def _services(config: Config, directory: Path) -> tuple[Service, ...]:
     """Return the services that would start, in compose's order; those scaled to zero would not."""
-    found: Config = config.get("services") or {}
-    running = {name: service for name, service in found.items() if _replicas(service)}
+    services: Config = config.get("services") or {}
+    running = {name: service for name, service in services.items() if _replicas(service)}
     return tuple(
         _service(name, service, project=str(config["name"]), directory=directory, running=running)
         for name, service in running.items()
@@ -152,7 +152,7 @@ def _service(
         dockerfile=_dockerfile(config.get("build"), directory),
         replicas=_replicas(config),
         has_healthcheck=_has_healthcheck(config.get("healthcheck")),
-        depends_on=tuple(one for one in config.get("depends_on") or {} if one in running),
+        depends_on=tuple(entry for entry in config.get("depends_on") or {} if entry in running),
         optional=str(labels.get("onegig.optional", "")).lower() in TRUE_WORDS,
         criticality=str(labels.get("onegig.criticality", "")),
         memory_limit_bytes=memory_bytes or None,

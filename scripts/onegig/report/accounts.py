@@ -77,14 +77,14 @@ class Sentence:
 
 def images_of(report: ImagesReport | Missing) -> tuple[Image, ...]:
     """Return the images, largest first; none where they are missing."""
-    found = () if isinstance(report, Missing) else report.images
-    return tuple(sorted(found, key=lambda image: (-image.size_bytes, image.reference)))
+    images = () if isinstance(report, Missing) else report.images
+    return tuple(sorted(images, key=lambda image: (-image.size_bytes, image.reference)))
 
 
 def images_by_service(report: ImagesReport | Missing) -> dict[str, Image]:
     """Return each service's image."""
-    found = () if isinstance(report, Missing) else report.images
-    return {service: image for image in found for service in image.services}
+    images = () if isinstance(report, Missing) else report.images
+    return {service: image for image in images for service in image.services}
 
 
 def image_name(image: Image) -> str:
@@ -98,7 +98,7 @@ def image_name(image: Image) -> str:
 def accounted(report: ImagesReport | Missing) -> tuple[tuple[Image, Accounting], ...]:
     """Return the images whose bytes are accounted for, largest first."""
     pairs = ((image, image.accounting) for image in images_of(report))
-    return tuple((image, found) for image, found in pairs if not isinstance(found, Missing))
+    return tuple((image, account) for image, account in pairs if not isinstance(account, Missing))
 
 
 def split(image: Image, account: Accounting) -> Split:
@@ -122,11 +122,11 @@ def on_disk(report: ImagesReport | Missing) -> Split | None:
 
     What is live in one image may be dead in another: it is dead where it is so in all of them.
     """
-    found = accounted(report)
-    if isinstance(report, Missing) or len(found) < len(report.images) or not found:
+    pairs = accounted(report)
+    if isinstance(report, Missing) or len(pairs) < len(report.images) or not pairs:
         return None
     live: dict[tuple[str, Cause], int] = {}
-    for image, account in found:
+    for image, account in pairs:
         own: dict[tuple[str, Cause], int] = {}
         for part in account.parts:
             key = _chain(image, max(part.layers, default=None)), part.cause
@@ -147,13 +147,13 @@ def on_disk(report: ImagesReport | Missing) -> Split | None:
 
 def causes_table(shown: Sequence[Split], together: Split | None, *, is_whole: bool = True) -> Table:
     """Return bytes by cause, without causes that have none; `is_whole`: with size and savings."""
-    found = (*shown, *((together,) if together else ()))
-    causes = [cause for cause in Cause if any(entry.causes[cause] for entry in found)]
+    entries = (*shown, *((together,) if together else ()))
+    causes = [cause for cause in Cause if any(entry.causes[cause] for entry in entries)]
     heads = ["image", *(SHORT[cause] for cause in causes), "dead"]
     if is_whole:
         heads = ["image", "size", *heads[1:], "eliminable", "bloat"]
     rows = []
-    for entry in found:
+    for entry in entries:
         sizes = [*(entry.causes[cause] for cause in causes), entry.dead_bytes]
         if is_whole:
             sizes = [entry.size_bytes, *sizes, entry.eliminable_bytes]
@@ -198,11 +198,11 @@ def advice(report: ImagesReport | Missing) -> tuple[Advice, ...]:
             key = fix.text, fix.place
             groups.setdefault(key, {})[_chain(image, fix.layer)] = fix.bytes
             names.setdefault(key, []).append(image_name(image))
-    found = [
+    fixes = [
         Advice(text=text, place=place, images=tuple(names[text, place]), saved_bytes=sum(saved))
         for (text, place), saved in ((key, group.values()) for key, group in groups.items())
     ]
-    return tuple(sorted(found, key=lambda fix: -fix.saved_bytes))
+    return tuple(sorted(fixes, key=lambda fix: -fix.saved_bytes))
 
 
 def largest_fix(image: Image) -> Fix | None:
@@ -214,8 +214,8 @@ def largest_fix(image: Image) -> Fix | None:
 
 def fix_of(account: Accounting, dead: Dead) -> Fix | None:
     """Return the fix of a loss: about one of its two layers, and no more bytes than it has."""
-    found = (fix for fix in account.fixes if fix.layer in (dead.layer, dead.killer))
-    return next((fix for fix in found if 0 < fix.bytes <= dead.bytes), None)
+    fixes = (fix for fix in account.fixes if fix.layer in (dead.layer, dead.killer))
+    return next((fix for fix in fixes if 0 < fix.bytes <= dead.bytes), None)
 
 
 def not_accounted(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
@@ -232,18 +232,18 @@ def not_accounted(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
 
 def dive_remarks(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
     """Return where dive and the account disagree, and why."""
-    found = {image.reference: account.remark for image, account in accounted(report)}
-    return grouped(images_of(report), lambda image: found.get(image.reference, ""))
+    remarks = {image.reference: account.remark for image, account in accounted(report)}
+    return grouped(images_of(report), lambda image: remarks.get(image.reference, ""))
 
 
 def grouped(images: Iterable[Image], say: Callable[[Image], str]) -> tuple[Sentence, ...]:
     """Return each sentence once, with all images that it is about."""
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for image in images:
         text = say(image)
         if text:
-            found.setdefault(text, []).append(image_name(image))
-    return tuple(Sentence(images=tuple(names), text=text) for text, names in found.items())
+            groups.setdefault(text, []).append(image_name(image))
+    return tuple(Sentence(images=tuple(names), text=text) for text, names in groups.items())
 
 
 def _chain(image: Image, at: int | None) -> str:

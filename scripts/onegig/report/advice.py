@@ -37,7 +37,7 @@ class Step:
 def steps(report: Report) -> tuple[Step, ...]:
     """Return a handful of steps, those for new failures first; none unless it is a NO-GO."""
     kinds: Counter[str] = Counter()
-    found: dict[str, Step] = {}
+    chosen: dict[str, Step] = {}
     for check in (problem.check for problem in view.problems(report)):
         make = _MAKERS.get(check.id)
         if check.state is not State.NO_GO or make is None or kinds[check.id] >= ALIKE:
@@ -45,8 +45,8 @@ def steps(report: Report) -> tuple[Step, ...]:
         step = make(report, check)
         if step:
             kinds[check.id] += 1
-            found.setdefault(step.text, step)
-    return tuple(found.values())[:MOST]
+            chosen.setdefault(step.text, step)
+    return tuple(chosen.values())[:MOST]
 
 
 def _total(report: Report, check: Check) -> Step:
@@ -56,7 +56,7 @@ def _total(report: Report, check: Check) -> Step:
     if not causes:
         services = report.memory.services if isinstance(report.memory, MemoryReport) else ()
         largest = sorted(services, key=lambda service: -service.cost_bytes)[: NAMED + 1]
-        sizes = (f"{one.name} ({numbers.memory(one.cost_bytes)})" for one in largest)
+        sizes = (f"{top.name} ({numbers.memory(top.cost_bytes)})" for top in largest)
         branch = comparison.branch(report)
         compared = comparison.comparison(report)
         nobody = f"no service grew against {branch}; " if compared else ""
@@ -80,15 +80,15 @@ def _since(
     report: Report, check: Check, what: Literal["memory", "image"], size: Callable[[int], str]
 ) -> str:
     """Return how the check's subject grew, if it did."""
-    grown = (one for one in comparison.grown(report, what) if one.name == check.subject)
-    return "".join(f": {_growth(one, 'it', size, report)}" for one in grown)
+    grown = (service for service in comparison.grown(report, what) if service.name == check.subject)
+    return "".join(f": {_growth(service, 'it', size, report)}" for service in grown)
 
 
 def _state(report: Report, check: Check) -> Step | None:
     """Say by which limit it was killed; of what crashed or stayed ill, where to look."""
     memory, name = report.memory, check.subject
     services = () if isinstance(memory, Missing) else memory.services
-    service = next((one for one in services if one.name == name), None)
+    service = next((entry for entry in services if entry.name == name), None)
     if service is None or isinstance(memory, Missing) or service.state is ServiceState.WAITING:
         return None
     if service.state is ServiceState.OOM_KILLED or service.oom_kills:
@@ -104,7 +104,7 @@ def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
     if has_own_limit(service):
         text = f"Make {name} smaller or its own limit larger: it was killed by that limit"
         return Step(text=text, place=_place(check))
-    largest = max(memory.services, key=lambda one: one.rss_max_bytes)
+    largest = max(memory.services, key=lambda entry: entry.rss_max_bytes)
     took = f"it took {numbers.memory(largest.rss_max_bytes)}"
     full = f"when the machine was full ({numbers.memory(memory.box.cap_bytes, down=True)})"
     if largest is service:
@@ -158,7 +158,7 @@ def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
         text = f"{text}; {numbers.storage(fix.bytes)} can go:"
         return Step(text=text, place=_place(check), fix=fix.text, fix_place=fix.place)
     images = accounts.images_of(report.images)
-    uses = Counter(layer.chain_id for one in images for layer in one.layers)
+    uses = Counter(layer.chain_id for entry in images for layer in entry.layers)
     own = [layer for layer in image.layers if uses[layer.chain_id] == 1]
     layer = max(own or image.layers, key=lambda layer: layer.size_bytes, default=None)
     if layer is None:
@@ -214,8 +214,8 @@ def _dockerfile(report: Report, check: Check) -> Step | None:
 def _image_of(report: Report, check: Check) -> Image | None:
     """Return the image a check is about: of a service, or by its reference."""
     images = accounts.images_of(report.images)
-    found = (image for image in images if check.subject in (*image.services, image.reference))
-    return next(found, None)
+    matches = (image for image in images if check.subject in (*image.services, image.reference))
+    return next(matches, None)
 
 
 def _place(check: Check) -> str:

@@ -36,10 +36,10 @@ class Annotation:
 
 def annotations(report: Report, places: Mapping[str, Place]) -> tuple[Annotation, ...]:
     """Return the worst ten of each level. `places` maps a subject to its image's Dockerfile."""
-    found: dict[str, list[Annotation]] = {}
+    by_level: dict[str, list[Annotation]] = {}
     for annotation in _all(report, places):
-        found.setdefault(annotation.level, []).append(annotation)
-    return tuple(one for level in found.values() for one in level[:SHOWN])
+        by_level.setdefault(annotation.level, []).append(annotation)
+    return tuple(annotation for level in by_level.values() for annotation in level[:SHOWN])
 
 
 def _all(report: Report, places: Mapping[str, Place]) -> Iterator[Annotation]:

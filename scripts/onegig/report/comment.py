@@ -45,7 +45,7 @@ def render(report: Report) -> str:
 def _values(report: Report) -> dict[str, object]:
     """Return what the template shows; a cause comes before a table that is all green."""
     verdict, review, limits = report.verdict, report.review, view.limits(report)
-    problems = [one for one in view.problems(report) if not _repeats(one.check, report.failure)]
+    problems = [p for p in view.problems(report) if not _repeats(p.check, report.failure)]
     new = sum(not problem.inherited for problem in problems)
     first, rest = split_open(problems, min(OPEN, new + OPEN_INHERITED) if new else OPEN)
     changes = review.limit_changes if review else ()
@@ -86,8 +86,8 @@ def _repeats(check: Check, failure: Failure | None) -> bool:
 
 @cache
 def _templates() -> Environment:
-    found = templates().overlay(finalize=_escape)
-    found.filters = found.filters | {
+    environment = templates().overlay(finalize=_escape)
+    environment.filters = environment.filters | {
         "alert": _alert,
         "code": lambda text: Markup(code(text)),
         "codes": lambda texts, most: Markup(format_list(tuple(map(code, texts)), most)),
@@ -100,8 +100,8 @@ def _templates() -> Environment:
         "rest": format_rest,
         "table": _table,
     }
-    found.globals = found.globals | {"numbers": numbers}
-    return found
+    environment.globals = environment.globals | {"numbers": numbers}
+    return environment
 
 
 def _escape(value: object) -> Markup:

@@ -26,8 +26,8 @@ class Grown:
 
 def comparison(report: Report) -> Comparison | None:
     """Return what the report is compared with; None where there is nothing."""
-    found = report.review.comparison if report.review else None
-    return found if isinstance(found, Comparison) else None
+    result = report.review.comparison if report.review else None
+    return result if isinstance(result, Comparison) else None
 
 
 def branch(report: Report) -> str:
@@ -37,14 +37,14 @@ def branch(report: Report) -> str:
 
 def deltas(report: Report) -> Mapping[Key, Delta]:
     """Return every compared check."""
-    found = comparison(report)
-    return {(delta.id, delta.subject): delta for delta in found.deltas} if found else {}
+    compared = comparison(report)
+    return {(delta.id, delta.subject): delta for delta in compared.deltas} if compared else {}
 
 
 def inherited(report: Report) -> frozenset[Key]:
     """Return the checks that fail now and failed before; of several of one name, all must have."""
-    found = comparison(report)
-    fates = [((d.id, d.subject), d.inherited) for d in found.deltas] if found else []
+    compared = comparison(report)
+    fates = [((d.id, d.subject), d.inherited) for d in compared.deltas] if compared else []
     return frozenset(key for key, old in fates if old) - {key for key, old in fates if not old}
 
 
@@ -57,9 +57,9 @@ def nothing_added(report: Report) -> str:
     return f"Every {state.noun} is inherited: {branch(report)} has the same. This change adds none."
 
 
-def check_cell(check: Check, found: Mapping[Key, Delta]) -> str:
+def check_cell(check: Check, deltas: Mapping[Key, Delta]) -> str:
     """Return how a check differs: "+12 MB", "same", "new", or a dash where that is not known."""
-    delta = found.get((check.id, check.subject))
+    delta = deltas.get((check.id, check.subject))
     if delta is None or isinstance(check.value, Missing):
         return numbers.DASH
     if delta.change is Change.NEW:
@@ -73,21 +73,21 @@ def check_cell(check: Check, found: Mapping[Key, Delta]) -> str:
 
 def known_remarks(report: Report) -> Mapping[Key, int | Missing]:
     """Return how often the baseline had each remark, by Dockerfile and text."""
-    found = comparison(report)
-    if found is None or isinstance(found.remarks, Missing):
+    compared = comparison(report)
+    if compared is None or isinstance(compared.remarks, Missing):
         return {}
-    return {(remark.path, remark.summary): remark.before for remark in found.remarks}
+    return {(remark.path, remark.summary): remark.before for remark in compared.remarks}
 
 
 def changed_services(report: Report) -> tuple[ServiceDelta, ...]:
     """Return services that are new, gone or changed by more than noise; what grew most first."""
-    services = found.services if (found := comparison(report)) else ()
+    services = compared.services if (compared := comparison(report)) else ()
     return tuple(delta for delta in services if delta.change is not Change.SAME)
 
 
-def count_changes(found: tuple[ServiceDelta, ...]) -> str:
+def count_changes(services: tuple[ServiceDelta, ...]) -> str:
     """Return how many changed in which way, as "2 changed, 1 new"."""
-    counts = ((kind, sum(delta.change is kind for delta in found)) for kind in Change)
+    counts = ((kind, sum(delta.change is kind for delta in services)) for kind in Change)
     order = sorted(counts, key=lambda pair: pair[0] is not Change.CHANGED)
     return ", ".join(f"{count:,} {kind.value}" for kind, count in order if count)
 
@@ -98,13 +98,13 @@ def grown(report: Report, what: Literal["memory", "image"]) -> tuple[Grown, ...]
         (delta, getattr(delta, f"{what}_before"), getattr(delta, f"{what}_now"))
         for delta in changed_services(report)
     )
-    found = [
+    services = [
         Grown(name=delta.name, before=before if isinstance(before, int) else None, now=now)
         for delta, before, now in sizes
         if isinstance(now, int) and (isinstance(before, int) or delta.change is Change.NEW)
     ]
-    growth = {service: service.now - (service.before or 0) for service in found}
-    most_first = sorted(found, key=lambda service: (-growth[service], service.name))
+    growth = {service: service.now - (service.before or 0) for service in services}
+    most_first = sorted(services, key=lambda service: (-growth[service], service.name))
     return tuple(service for service in most_first if growth[service] >= VISIBLE)
 
 
@@ -116,10 +116,10 @@ def compared_line(report: Report) -> str:
     base = f"{review.base_branch}{f' at {review.base_sha[:10]}' if review.base_sha else ''}"
     merged = bool(review.base_sha) and report.commit not in ("", review.head_sha)
     parts = [f"merged into {base}"] if merged else []
-    found = comparison(report)
-    if found and not _is_empty(report):
-        behind = f"{numbers.plural(found.behind, 'commit')} behind "
-        back = f"the baseline of {found.commit[:10]}, {behind}" if found.behind else ""
+    compared = comparison(report)
+    if compared and not _is_empty(report):
+        behind = f"{numbers.plural(compared.behind, 'commit')} behind "
+        back = f"the baseline of {compared.commit[:10]}, {behind}" if compared.behind else ""
         parts.append(f"compared with {back}{'it' if merged else base}")
     behind_text = ""
     if isinstance(review.branch_behind, Unknown):
@@ -133,10 +133,10 @@ def compared_line(report: Report) -> str:
 
 def differences_line(report: Report) -> str:
     """Return what else is not as it was when the baseline was measured."""
-    found = comparison(report)
-    if found is None or not found.differences or _is_empty(report):
+    compared = comparison(report)
+    if compared is None or not compared.differences or _is_empty(report):
         return ""
-    differences = format_list(found.differences, DIFFERENCES, separator="; ")
+    differences = format_list(compared.differences, DIFFERENCES, separator="; ")
     return f"unlike the baseline: {differences}"
 
 

@@ -45,14 +45,14 @@ def values(report: Report) -> Mapping[str, object]:
 
 def list_remarks(report: Report) -> tuple[Listed, ...]:
     """Return every remark: errors, warnings, hints; of each level what is new first."""
-    found = []
+    listed = []
     for file in _files(report.images):
         counts, added = _counts(file), _added(file, report)
         for remark in file.remarks:
             new, now = added[remark.summary], counts[remark.summary]
             text = "new" if new == now else f"{new:,} of {now:,} new"
-            found.append(Listed(remark=remark, new=text if new else ""))
-    return tuple(sorted(found, key=lambda one: (_ORDER.index(one.remark.level), not one.new)))
+            listed.append(Listed(remark=remark, new=text if new else ""))
+    return tuple(sorted(listed, key=lambda item: (_ORDER.index(item.remark.level), not item.new)))
 
 
 def title(report: Report) -> str:

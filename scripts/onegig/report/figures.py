@@ -119,15 +119,15 @@ def waterfall_strips(waterfall: Waterfall) -> tuple[Strip, ...]:
 @cache
 def templates() -> Environment:
     """Return the templates of pages and figures; what is put in is escaped."""
-    found = Environment(
+    environment = Environment(
         loader=PackageLoader("onegig.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"plain": plain, "log": lines, "px": format_pixels, "path": format_path}
-    return found
+    environment.filters |= {"plain": plain, "log": lines, "px": format_pixels, "path": format_path}
+    return environment
 
 
 def format_pixels(value: float) -> str:
@@ -194,12 +194,12 @@ def draw_causes(splits: Sequence[Split], key: str) -> str:
 
 def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
     """Return the colours in use: custom property, cause and its bytes in all splits."""
-    found = [
-        (color, cause.value, sum(one.causes[cause] for one in splits))
+    entries = [
+        (color, cause.value, sum(split.causes[cause] for split in splits))
         for cause, color in CAUSE_COLORS.items()
     ]
-    found.append(("over", "dead", sum(one.dead_bytes for one in splits)))
-    return tuple(entry for entry in found if entry[2])
+    entries.append(("over", "dead", sum(split.dead_bytes for split in splits)))
+    return tuple(entry for entry in entries if entry[2])
 
 
 def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:

@@ -160,12 +160,12 @@ def scan_text(scan: Scan | Missing) -> str:
 
 def describe_counts(findings: Iterable[Finding], at_least: Collection[FindingKind] = ()) -> str:
     """Return how many of each kind and severity; "" for none. Of some kinds there may be more."""
-    found: Counter[tuple[FindingKind, Severity]] = Counter()
+    counts_by_kind: Counter[tuple[FindingKind, Severity]] = Counter()
     for finding in findings:
-        found[finding.kind, finding.severity] += finding.count
+        counts_by_kind[finding.kind, finding.severity] += finding.count
     parts = []
     for kind, nouns in _NOUNS.items():
-        severities = {severity: found[kind, severity] for severity in _WORST_FIRST}
+        severities = {severity: counts_by_kind[kind, severity] for severity in _WORST_FIRST}
         total = sum(severities.values())
         counts = ", ".join(f"{n:,} {severity.lower()}" for severity, n in severities.items() if n)
         least = "at least " if kind in at_least else ""
@@ -194,7 +194,7 @@ def _distinct(scans: Sequence[Scan]) -> Iterator[Finding]:
 def _nothing(scans: Sequence[Scan]) -> str:
     """Return "no findings" only where all was looked for that could be found."""
     databases = [database for scan in scans for database in (scan.database, scan.java_database)]
-    return "" if any(isinstance(one, Missing) for one in databases) else "no findings"
+    return "" if any(isinstance(entry, Missing) for entry in databases) else "no findings"
 
 
 def _databases(scan: Scan) -> Iterator[str]:

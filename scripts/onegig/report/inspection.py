@@ -31,7 +31,8 @@ def render_images(report: ImagesReport, width: int = 80) -> str:
     title = plain(single.reference) if single else numbers.plural(len(images), "image")
     table = Table(heads=_HEADS, rows=tuple(map(_image, images)))
     gaps = accounts.grouped(
-        images, lambda one: f"dive: {one.dive.reason}" if isinstance(one.dive, Missing) else ""
+        images,
+        lambda image: f"dive: {image.dive.reason}" if isinstance(image.dive, Missing) else "",
     )
     remarks = [plain(line) for line in dockerfiles.lines(report)]
     parts = [
@@ -61,11 +62,11 @@ def _image(image: Image) -> Row:
 
 
 def _causes(report: ImagesReport, width: int) -> list[RenderableType]:
-    found = accounts.splits(report)
-    if not found:
+    splits = accounts.splits(report)
+    if not splits:
         return []
-    together = accounts.on_disk(report) if len(found) > 1 else None
-    table = print_table(accounts.causes_table(found, together, is_whole=False), width)
+    together = accounts.on_disk(report) if len(splits) > 1 else None
+    table = print_table(accounts.causes_table(splits, together, is_whole=False), width)
     summary = [Text(sizes_line(report))] if len(report.images) > 1 else []
     return [section("Where the bytes go (MB)", table, *summary)]
 
@@ -82,20 +83,24 @@ def _fixes(report: ImagesReport, *, is_single: bool) -> list[RenderableType]:
     return [section(title, dashed(items, FIXES_SHOWN))] if items else []
 
 
-def _sentences(title: str, found: Sequence[accounts.Sentence]) -> list[RenderableType]:
-    lines = [plain(sentence.line) for sentence in found]
+def _sentences(title: str, sentences: Sequence[accounts.Sentence]) -> list[RenderableType]:
+    lines = [plain(sentence.line) for sentence in sentences]
     return [section(title, dashed(lines, FIXES_SHOWN))] if lines else []
 
 
 def _duplicates(report: ImagesReport, alone: str) -> list[RenderableType]:
     """Return contents held several times; `alone` is how each place of the only image begins."""
-    found = [entry for entry in report.duplicates if entry.wasted_bytes >= WORTH_BYTES]
+    duplicates = [
+        duplicate for duplicate in report.duplicates if duplicate.wasted_bytes >= WORTH_BYTES
+    ]
     parts: list[RenderableType] = []
-    if found:
-        parts.append(dashed([_duplicate(entry, alone) for entry in found], DUPLICATES_SHOWN))
+    if duplicates:
+        parts.append(
+            dashed([_duplicate(duplicate, alone) for duplicate in duplicates], DUPLICATES_SHOWN)
+        )
     if report.duplicates_remark:
         parts.append(marked([(Text("…"), Text(plain(report.duplicates_remark), "dim"))]))
-    total = numbers.storage(sum(entry.wasted_bytes for entry in found))
+    total = numbers.storage(sum(duplicate.wasted_bytes for duplicate in duplicates))
     return [section(f"Held more than once: {total} of copies", *parts)] if parts else []
 
 
@@ -199,7 +204,7 @@ def _measured(
     name: str, before: int | Missing, after: int | Missing, show: Callable[[int], str]
 ) -> Row:
     values = before, after
-    shown = (show(one) if isinstance(one, int) else numbers.missing(one) for one in values)
+    shown = (show(entry) if isinstance(entry, int) else numbers.missing(entry) for entry in values)
     known = [value for value in values if isinstance(value, int)]
     return Row(name=name, cells=(*shown, _change(*known) if len(known) == 2 else ""))
 

@@ -67,8 +67,8 @@ class ServiceRow:
     def labels(self) -> str:
         """Return what the compose file's labels say of the service."""
         memory = self.memory
-        words = ("optional" if memory.optional else "", memory.criticality) if memory else ()
-        return ", ".join(filter(None, words))
+        labels = ("optional" if memory.optional else "", memory.criticality) if memory else ()
+        return ", ".join(filter(None, labels))
 
     @property
     def outcome(self) -> str:
@@ -259,8 +259,8 @@ def _changed_table(report: Report) -> Table:
     """Return services that are new, gone, or differ by more than the noise."""
     rows = {row.name: row for row in service_rows(report)}
     ranks = {name: -row.state.rank for name, row in rows.items()}
-    found = comparison.changed_services(report)
-    order = sorted(found, key=lambda delta: ranks.get(delta.name, 0))
+    deltas = comparison.changed_services(report)
+    order = sorted(deltas, key=lambda delta: ranks.get(delta.name, 0))
     metric = numbers.METRICS.get(report.verdict.metric, report.verdict.metric)
     versus = f"vs {plain(comparison.branch(report), 24)}"
     return Table(

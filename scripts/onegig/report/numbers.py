@@ -128,7 +128,7 @@ def check_change(check: Check, before: float) -> str:
     if not isinstance(check.value, (int, float)):
         return DASH
     step, printed, unit = _grain(check, check.value)
-    now, then = (_steps(one, step, down=not check.at_most) for one in (check.value, before))
+    now, then = (_steps(entry, step, down=not check.at_most) for entry in (check.value, before))
     difference = (now - then) * printed
     whole = unit != "MB" and not difference % 1
     return _signed(difference, unit, places=_ONE if whole else printed)

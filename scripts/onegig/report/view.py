@@ -69,7 +69,7 @@ def problems(report: Report) -> tuple[Problem, ...]:
     for check in failing(report.verdict):
         known = (check.id, check.subject) in old
         kinds.setdefault((-check.state.rank, known, check.id), []).append(check)
-    found: list[Problem] = []
+    listed: list[Problem] = []
     for (rank, known, _), checks in sorted(kinds.items(), key=lambda kind: kind[0][:2]):
         are_all_listed = rank == -State.NO_GO.rank or len(checks) <= ALIKE + 1
         shown = len(checks) if are_all_listed else ALIKE
@@ -78,9 +78,9 @@ def problems(report: Report) -> tuple[Problem, ...]:
             waived = f"waived {check.waived}" if check.waived else ""
             remarks = waived, why, "" if check.blocking else NOT_BLOCKING
             remark = "; ".join(filter(None, remarks))
-            found.append(Problem(check=check, inherited=known, remark=remark))
-        found[-1] = replace(found[-1], more=len(checks) - shown)
-    return tuple(found)
+            listed.append(Problem(check=check, inherited=known, remark=remark))
+        listed[-1] = replace(listed[-1], more=len(checks) - shown)
+    return tuple(listed)
 
 
 def failing_title(checks: Sequence[Check]) -> str:

@@ -31,9 +31,9 @@ def expiring(days: int) -> str:
 
 def test_waivers(write: Write) -> None:
     text = expiring(-500) + expiring(300).replace("    subject: web\n", "").split("\n", 1)[1]
-    one, every = load_budgets(write(text)).waivers
+    single, every = load_budgets(write(text)).waivers
     last = datetime.now(UTC).date() - timedelta(days=500)
-    assert one == Waiver(
+    assert single == Waiver(
         check="image.efficiency", subject="web", reason="#12", owner="@ops", expires=last
     )
     assert every.subject is None

@@ -42,8 +42,8 @@ def test_a_build_s_target_arguments_and_contexts_are_known(tmp_path: Path) -> No
         },
     }
     lib = {"image": "shop/lib:1", "build": {"context": str(tmp_path)}}
-    found = build_files(tmp_path, {"web": {"build": build}, "lib": lib})
-    assert found == {
+    result = build_files(tmp_path, {"web": {"build": build}, "lib": lib})
+    assert result == {
         "shop-web": BuildFile(
             text=TEXT,
             target="web",

@@ -19,7 +19,7 @@ def bases(services: dict[str, Any]) -> dict[str, dict[str, str]]:
         services=(),
         config_json=json.dumps({"name": "shop", "services": services}),
     )
-    return {name: dict(found) for name, found in read_build_inputs(stack, {}).bases.items()}
+    return {name: dict(result) for name, result in read_build_inputs(stack, {}).bases.items()}
 
 
 def inline(text: str, **build: Any) -> dict[str, Any]:
@@ -47,8 +47,8 @@ BASE = {"image": "shop/base", "build": inline("FROM scratch", tags=["shop/tools:
     ],
 )
 def test_images_that_another_service_builds(text: str, names: list[str]) -> None:
-    found = bases({"web": {"build": inline(text)}, "base": BASE})
-    assert found == ({"web": dict.fromkeys(names, "base")} if names else {})
+    result = bases({"web": {"build": inline(text)}, "base": BASE})
+    assert result == ({"web": dict.fromkeys(names, "base")} if names else {})
 
 
 def test_a_dockerfile_in_a_folder_is_read(tmp_path: Path) -> None:

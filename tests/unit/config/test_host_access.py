@@ -12,9 +12,9 @@ Config = dict[str, Any]
 
 
 def reasons(service: Config, **more: Any) -> list[str]:
-    found = find_host_access({"services": {"web": service}, **more}, lambda path: path)
-    assert {one.service for one in found} <= {"web"}
-    return [one.reason for one in found]
+    result = find_host_access({"services": {"web": service}, **more}, lambda path: path)
+    assert {entry.service for entry in result} <= {"web"}
+    return [entry.reason for entry in result]
 
 
 def bind(source: str) -> Config:
@@ -105,8 +105,8 @@ def test_links_of_a_relative_device_are_followed(tmp_path: Path) -> None:
     device = str(tmp_path / "data").lstrip("/")
     volumes = {"data": {"driver_opts": {"type": "none", "o": "bind", "device": device}}}
     web = {"volumes": [{"type": "volume", "source": "data", "target": "/x"}]}
-    found = find_host_access({"services": {"web": web}, "volumes": volumes})
-    assert found == (HostAccess(service="web", reason=f"mounts /{device}"),)
+    result = find_host_access({"services": {"web": web}, "volumes": volumes})
+    assert result == (HostAccess(service="web", reason=f"mounts /{device}"),)
 
 
 @pytest.mark.security
@@ -137,8 +137,8 @@ def test_links_are_followed(tmp_path: Path, target: str) -> None:
     (tmp_path / "first").symlink_to(target)
     (tmp_path / "data").symlink_to("first")
     for path in (tmp_path / "data", tmp_path / "data" / "."):
-        found = find_host_access({"services": {"web": bind(str(path))}})
-        assert found == (HostAccess(service="web", reason=f"mounts {path}"),)
+        result = find_host_access({"services": {"web": bind(str(path))}})
+        assert result == (HostAccess(service="web", reason=f"mounts {path}"),)
 
 
 @pytest.mark.security
@@ -196,8 +196,8 @@ def test_what_is_shared_with_a_service_that_reaches_the_machine(
         "middle": {"volumes_from": ["proxy"]},
         "proxy": {**bind("/var/run/docker.sock"), "pid": "host"},
     }
-    found = find_host_access({"services": services}, lambda path: path)
-    assert [one.reason for one in found if one.service == "web"] == [reason]
+    result = find_host_access({"services": services}, lambda path: path)
+    assert [entry.reason for entry in result if entry.service == "web"] == [reason]
 
 
 def test_what_is_shared_with_a_service_that_reaches_nothing() -> None:
@@ -213,7 +213,9 @@ def test_reasons_stand_in_the_files_order_each_once() -> None:
         "b": {"privileged": True, "volumes": [*bind("/run")["volumes"] * 2]},
         "a": {"pid": "host"},
     }
-    assert [(one.service, one.reason) for one in find_host_access({"services": services})] == [
+    assert [
+        (access.service, access.reason) for access in find_host_access({"services": services})
+    ] == [
         ("b", "privileged: true"),
         ("b", "mounts /run"),
         ("a", "pid: host"),

@@ -24,8 +24,8 @@ def with_fixes(report: ImagesReport, *fixes: Fix) -> ImagesReport:
     """The same fixes, and no others, for every image."""
     saved = sum(fix.bytes for fix in fixes)
     images = (
-        replace(one, accounting=replace(account(one), fixes=fixes, eliminable_bytes=saved))
-        for one in report.images
+        replace(image, accounting=replace(account(image), fixes=fixes, eliminable_bytes=saved))
+        for image in report.images
     )
     return replace(report, images=tuple(images))
 
@@ -34,9 +34,9 @@ def fix(size: int, layer: int | None, text: str = "do so", place: str = "") -> F
     return Fix(bytes=size, layer=layer, text=text, place=place)
 
 
-@pytest.mark.parametrize("one", accounts.splits(STACK), ids=lambda one: one.name)
-def test_causes_and_dead_bytes_are_the_image(one: accounts.Split) -> None:
-    assert sum(one.causes.values()) + one.dead_bytes == one.size_bytes
+@pytest.mark.parametrize("entry", accounts.splits(STACK), ids=lambda entry: entry.name)
+def test_causes_and_dead_bytes_are_the_image(entry: accounts.Split) -> None:
+    assert sum(entry.causes.values()) + entry.dead_bytes == entry.size_bytes
 
 
 def test_the_stack_on_disk_is_its_layers_once() -> None:
@@ -72,32 +72,32 @@ def test_without_accounts_of_all_images_nothing_is_said_of_the_whole() -> None:
 
 
 def test_bloat_is_the_size_over_application_and_packages() -> None:
-    (one,) = accounts.splits(make_images(["web"]))
-    assert one.bloat == "17.9\u00d7"
+    (entry,) = accounts.splits(make_images(["web"]))
+    assert entry.bloat == "17.9\u00d7"
 
 
 def test_an_image_without_anything_useful_has_no_bloat_factor() -> None:
-    (one,) = accounts.splits(make_images(["web"]))
-    assert replace(one, causes=dict.fromkeys(Cause, 0)).bloat == "\u2013"
+    (entry,) = accounts.splits(make_images(["web"]))
+    assert replace(entry, causes=dict.fromkeys(Cause, 0)).bloat == "\u2013"
 
 
 def test_a_fix_of_a_shared_layer_saves_once() -> None:
     report = with_fixes(STACK, fix(3 * MB, 1))
     assert accounts.eliminable_bytes(report) == 3 * MB
-    (one,) = accounts.advice(report)
-    assert (one.saving, one.whose) == ("saves 3.0 MB", "redis-coordinator and 14 more")
+    (entry,) = accounts.advice(report)
+    assert (entry.saving, entry.whose) == ("saves 3.0 MB", "redis-coordinator and 14 more")
 
 
 def test_a_fix_of_each_images_own_layer_saves_in_each() -> None:
     report = with_fixes(STACK, fix(3 * MB, 3))
     assert accounts.eliminable_bytes(report) == 45 * MB
-    (one,) = accounts.advice(report)
-    assert one.saving == "saves 45 MB"
+    (entry,) = accounts.advice(report)
+    assert entry.saving == "saves 45 MB"
 
 
 def test_what_saves_most_comes_first() -> None:
     report = with_fixes(STACK, fix(MB, 1, "a"), fix(5 * MB, 2, "b"), fix(MB // 2, 3, "c"))
-    assert [one.text for one in accounts.advice(report)] == ["c", "b", "a"]  # 7.5, 5 and 1 MB
+    assert [entry.text for entry in accounts.advice(report)] == ["c", "b", "a"]  # 7.5, 5 and 1 MB
 
 
 def test_dead_bytes_that_no_fix_names_count_once_in_shared_layers() -> None:
@@ -116,9 +116,9 @@ def test_little_is_not_worth_an_open_line(saved: int, worth: bool) -> None:
 
 def test_the_largest_fix_of_an_image_is_told_unless_it_is_next_to_nothing() -> None:
     torch = with_layer(make_images(["web"]), "web", TORCH, 100.0).images[0]
-    found = accounts.largest_fix(torch)
-    assert found is not None
-    assert found.bytes == 25 * MB
+    result = accounts.largest_fix(torch)
+    assert result is not None
+    assert result.bytes == 25 * MB
     assert accounts.largest_fix(replace(torch, accounting=NOT_ACCOUNTED)) is None
     (small,) = with_fixes(make_images(["web"]), fix(MB, 1)).images
     assert accounts.largest_fix(small) is None
@@ -138,8 +138,10 @@ def test_a_missing_account_is_told_once_with_its_reason(
     reason: Skipped | Unknown, line: str
 ) -> None:
     report = make_images(["web", "jobs"])
-    images = tuple(replace(one, accounting=reason) for one in report.images)
-    assert [one.line for one in accounts.not_accounted(replace(report, images=images))] == [line]
+    images = tuple(replace(image, accounting=reason) for image in report.images)
+    assert [entry.line for entry in accounts.not_accounted(replace(report, images=images))] == [
+        line
+    ]
     assert accounts.splits(replace(report, images=images)) == ()
 
 

@@ -45,7 +45,7 @@ def large_images(limit: bytes, *, accounted: bool = True) -> Report:
     budgets = parse_budgets("budgets.yml", b"version: 1\nimages:\n  " + limit)
     images = with_layer(make_images(SERVICES), "risk", TORCH, 200.0)
     if not accounted:
-        bare = tuple(replace(one, accounting=NOT_ACCOUNTED) for one in images.images)
+        bare = tuple(replace(image, accounting=NOT_ACCOUNTED) for image in images.images)
         images = replace(images, images=bare)
     return make_report(make_memory(stack()), images, budgets)
 
@@ -62,9 +62,9 @@ def beside_main(limit: bytes, sizes: Mapping[str, float], grown: str = "") -> Re
 
 def without_fixes(images: ImagesReport) -> ImagesReport:
     bare = (
-        replace(one, accounting=replace(one.accounting, fixes=()))
-        for one in images.images
-        if isinstance(one.accounting, Accounting)
+        replace(image, accounting=replace(image.accounting, fixes=()))
+        for image in images.images
+        if isinstance(image.accounting, Accounting)
     )
     return replace(images, images=tuple(bare))
 
@@ -227,9 +227,9 @@ def test_what_was_never_started_is_left_to_its_cause() -> None:
 
 @pytest.mark.parametrize("count", [150, 2000])
 def test_steps_are_a_handful(count: int) -> None:
-    found = steps(make_many(count))
-    assert 1 <= len(found) <= MOST
-    assert len({step.text for step in found}) == len(found)
+    result = steps(make_many(count))
+    assert 1 <= len(result) <= MOST
+    assert len({step.text for step in result}) == len(result)
 
 
 def test_new_failures_come_first() -> None:

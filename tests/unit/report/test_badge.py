@@ -80,15 +80,15 @@ def test_whole_badge(name: str, form: str, golden: Callable[[str, str], None]) -
 def test_total_of_a_report_that_is_go_without_one_is_unknown() -> None:
     report = make_go()
     verdict = replace(report.verdict, total_bytes=NOTHING)
-    found = json.loads(BADGES["badge-json"](replace(report, verdict=verdict)))
-    assert (found["message"], found["color"]) == ("unknown", "lightgrey")
+    result = json.loads(BADGES["badge-json"](replace(report, verdict=verdict)))
+    assert (result["message"], result["color"]) == ("unknown", "lightgrey")
 
 
 @pytest.mark.parametrize("color", COLORS)
 def test_reader_of_a_page_cannot_turn_a_failure_green(color: str) -> None:
-    found = json.loads(to_endpoint(Badge(message="x", color=color)))
-    assert found["schemaVersion"] == 1
-    assert found["isError"] == (color in ("red", "lightgrey"))
+    result = json.loads(to_endpoint(Badge(message="x", color=color)))
+    assert result["schemaVersion"] == 1
+    assert result["isError"] == (color in ("red", "lightgrey"))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_svg_says_what_it_was_told_and_nothing_else(text: str) -> None:
     seen = text.replace("\x1b[31m", "").replace("\x00", "")
     assert root.get("role") == "img"
     assert root.get("aria-label") == root.findtext(f"{SVG}title") == f"{seen}: 1 / 2 MB"
-    assert {one.text for one in root.iter(f"{SVG}text")} == {seen, "1 / 2 MB"}
+    assert {element.text for element in root.iter(f"{SVG}text")} == {seen, "1 / 2 MB"}
     assert not list(root.iter(f"{SVG}script"))
 
 

@@ -20,15 +20,15 @@ LIMIT = 65_000  # characters of a comment
 
 def remarked(*files: DockerfilePolicy, report: Report | None = None) -> Report:
     """A report with nothing to compare with."""
-    found = report or make_alone()
-    assert isinstance(found.images, ImagesReport)
-    return replace(found, images=replace(found.images, dockerfiles=files))
+    result = report or make_alone()
+    assert isinstance(result.images, ImagesReport)
+    return replace(result, images=replace(result.images, dockerfiles=files))
 
 
 def section(text: str) -> str:
     """The comment's, "" where it has none."""
-    found = re.search(r"<details><summary>Dockerfiles.*?</details>", text, re.DOTALL)
-    return found[0] if found else ""
+    match = re.search(r"<details><summary>Dockerfiles.*?</details>", text, re.DOTALL)
+    return match[0] if match else ""
 
 
 def rows(text: str) -> list[list[str]]:
@@ -39,9 +39,9 @@ def rows(text: str) -> list[list[str]]:
 
 def listed(page: str) -> list[str]:
     """The lines of the page's list, without markup."""
-    found = re.search(r"<h2>(Dockerfiles[^<]*)</h2>\s*<ul[^>]*>(.*?)</ul>", page, re.DOTALL)
-    items = re.findall(r"<li>(.*?)</li>", found[2] if found else "", re.DOTALL)
-    return [found[1], *(re.sub("<.*?>", " ", item) for item in items)] if found else []
+    match = re.search(r"<h2>(Dockerfiles[^<]*)</h2>\s*<ul[^>]*>(.*?)</ul>", page, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", match[2] if match else "", re.DOTALL)
+    return [match[1], *(re.sub("<.*?>", " ", item) for item in items)] if match else []
 
 
 @pytest.mark.parametrize("files", [(), (policy(DESK), policy(REDIS))])
@@ -83,11 +83,14 @@ def test_what_is_new_is_marked_and_comes_first_of_its_level(
 def test_what_was_there_before_comes_after_what_is_new() -> None:
     report = make_dockerfiles()
     assert report.review is not None
-    found = report.review.comparison
-    assert isinstance(found, Comparison)
-    assert not isinstance(found.remarks, Missing)
-    old = (replace(one, before=9 * (one.summary != f"non-root: {ROOT}")) for one in found.remarks)
-    compared = replace(found, remarks=tuple(old))
+    result = report.review.comparison
+    assert isinstance(result, Comparison)
+    assert not isinstance(result.remarks, Missing)
+    old = (
+        replace(entry, before=9 * (entry.summary != f"non-root: {ROOT}"))
+        for entry in result.remarks
+    )
+    compared = replace(result, remarks=tuple(old))
     text = comment.render(replace(report, review=replace(report.review, comparison=compared)))
     assert "6 remarks in 2 files, 1 of them new" in text
     assert [row[1] for row in rows(text)][:3] == [
@@ -150,7 +153,7 @@ def test_a_stranger_s_words_stay_words() -> None:
     page = html.render(remarked(policy(evil, remark(evil, 1, evil))))
     assert "<script" not in page
     text = comment.render(remarked(policy(evil, remark(evil, 1, evil)), report=make_go()))
-    found = github_markdown.read(text)
+    result = github_markdown.read(text)
     assert github_markdown.pings(text) == []
-    assert not {tag for tag, _ in found.tags} & {"script", "img", "h1"}
+    assert not {tag for tag, _ in result.tags} & {"script", "img", "h1"}
     assert len(rows(text)) == 1

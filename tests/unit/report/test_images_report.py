@@ -36,7 +36,9 @@ def single() -> ImagesReport:
 
 def nothing_known() -> ImagesReport:
     report = make_images(["web", "jobs"])
-    web, jobs = (replace(one, accounting=NOT_ACCOUNTED, scan=NOT_SCANNED) for one in report.images)
+    web, jobs = (
+        replace(image, accounting=NOT_ACCOUNTED, scan=NOT_SCANNED) for image in report.images
+    )
     web = replace(web, dive=Unknown(reason="dive did not end within 60 s"))
     return replace(report, images=(web, jobs), duplicates=())
 

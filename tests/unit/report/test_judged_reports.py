@@ -54,7 +54,7 @@ def measured(*names: str) -> MemoryReport:
 def without_dive() -> ImagesReport:
     images = make_images(SERVICES)
     dive = Unknown(reason="dive took longer than 60 s")
-    return replace(images, images=tuple(replace(one, dive=dive) for one in images.images))
+    return replace(images, images=tuple(replace(image, dive=dive) for image in images.images))
 
 
 def without_kernel_figures() -> MemoryReport:

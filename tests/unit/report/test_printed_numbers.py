@@ -17,9 +17,9 @@ sizes = st.integers(0, 64 * 1000**3)
 
 
 def first_number(text: str) -> Decimal:
-    found = re.search(r"[\d,]+(?:\.\d+)?", text)
-    assert found
-    number = Decimal(found[0].replace(",", ""))
+    match = re.search(r"[\d,]+(?:\.\d+)?", text)
+    assert match
+    number = Decimal(match[0].replace(",", ""))
     return number * 1000 if "GB" in text else number
 
 
@@ -54,8 +54,8 @@ def test_printed_shares_tell_the_truth(value: float, limit: Decimal) -> None:
 )
 def test_memory_checks(value: int, limit: int | None, printed: tuple[str, ...]) -> None:
     check = make_check("x", "x", value=value, limit=limit)
-    found = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert found == printed
+    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
+    assert result == printed
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_memory_checks(value: int, limit: int | None, printed: tuple[str, ...]) 
 )
 def test_storage_checks(value: int, limit: int, printed: tuple[str, ...]) -> None:
     check = make_check("x", "x", unit=Unit.STORAGE, value=value, limit=limit)
-    found = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert found == printed
+    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
+    assert result == printed
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_storage_checks(value: int, limit: int, printed: tuple[str, ...]) -> Non
 def test_share_checks(bound: str, value: float, limit: float, printed: tuple[str, ...]) -> None:
     at_most = bound == "at most"
     check = make_check("x", "x", unit=Unit.SHARE, value=value, limit=limit, at_most=at_most)
-    found = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert found == printed
+    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
+    assert result == printed
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def _svg(found: re.Match[str]) -> str:
 
 @pytest.mark.parametrize(("name", "scenario"), DOCUMENTS)
 def test_whole_document(name: str, scenario: str, golden: Callable[[str, str], None]) -> None:
-    found = normalised(name, render(name, REPORTS[scenario]))
-    golden(f"report/{scenario}.{SUFFIXES[name]}", found)
+    result = normalised(name, render(name, REPORTS[scenario]))
+    golden(f"report/{scenario}.{SUFFIXES[name]}", result)
 
 
 @pytest.mark.parametrize("name", RENDERERS)

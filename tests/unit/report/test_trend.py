@@ -34,25 +34,30 @@ def drawn(*history: Baseline) -> ET.Element:
 
 
 def texts(root: ET.Element) -> list[str]:
-    return [one.text or "" for one in root.iter(f"{SVG}text")]
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
 
 
 def lines(root: ET.Element, color: str = LINE) -> list[list[tuple[float, float]]]:
     """The points of every line of that colour."""
     paths = (
-        one.get("d", "")
-        for one in root.iter(f"{SVG}path")
-        if f"stroke: {color}" in one.get("style", "") and "fill: none" in one.get("style", "")
+        element.get("d", "")
+        for element in root.iter(f"{SVG}path")
+        if f"stroke: {color}" in element.get("style", "")
+        and "fill: none" in element.get("style", "")
     )
     return [[(float(x), float(y)) for x, y in POINT.findall(path)] for path in paths]
 
 
 def marks(root: ET.Element, color: str) -> int:
-    return sum(f"fill: {color}" in one.get("style", "") for one in root.iter(f"{SVG}circle"))
+    return sum(
+        f"fill: {color}" in element.get("style", "") for element in root.iter(f"{SVG}circle")
+    )
 
 
 def crosses(root: ET.Element) -> int:
-    return sum("stroke: var(--os)" in one.get("style", "") for one in root.iter(f"{SVG}path"))
+    return sum(
+        "stroke: var(--os)" in element.get("style", "") for element in root.iter(f"{SVG}path")
+    )
 
 
 HISTORIES: dict[str, History] = {
@@ -73,9 +78,9 @@ def test_lines_end_at_what_was_not_measured() -> None:
 
 
 def test_last_value_that_is_missing_is_unknown_not_the_one_before() -> None:
-    found = texts(drawn(entry(1, 480), incomplete(2)))
-    assert "unknown" in found
-    assert "480 MB" not in found
+    result = texts(drawn(entry(1, 480), incomplete(2)))
+    assert "unknown" in result
+    assert "480 MB" not in result
 
 
 def test_numbers_of_an_incomplete_run_are_not_drawn() -> None:

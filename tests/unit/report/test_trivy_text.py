@@ -59,7 +59,7 @@ def test_the_worst_images_come_first_and_alike_ones_together() -> None:
     report = make_images(["web", "jobs", "cache", "queue"])
     report = with_scans(report, ["crypto-desk/cache:latest"], make_scan(ZLIB))
     report = with_scans(report, ["crypto-desk/queue:latest"], make_scan(MUSL))
-    assert [one.line for one in images.trivy_sentences(report)] == [
+    assert [trivy_sentence.line for trivy_sentence in images.trivy_sentences(report)] == [
         "queue: 1 critical vulnerability · database of 2026-11-23",
         "cache: 1 high vulnerability · database of 2026-11-23",
         "jobs and 1 more: no findings · database of 2026-11-23",
@@ -80,7 +80,7 @@ def test_images_that_were_not_scanned_are_counted() -> None:
     assert images.trivy_line(replace(report, images=(bare, report.images[1]))) == (
         "no findings · not scanned: 1 image · database of 2026-11-23"
     )
-    nothing = tuple(replace(one, scan=NO_DATABASE) for one in report.images)
+    nothing = tuple(replace(image, scan=NO_DATABASE) for image in report.images)
     assert images.trivy_line(replace(report, images=nothing)) == "not scanned: no database"
 
 
