@@ -62,7 +62,7 @@ class Plan:
     @property
     def requirements(self) -> tuple[str, ...]:
         """Return the requirements that are known to be installed, each once."""
-        return tuple(dict.fromkeys(each for step in self.steps for each in step.requirements))
+        return tuple(dict.fromkeys(text for step in self.steps for text in step.requirements))
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -73,33 +73,33 @@ class Plan:
 def plan_dependencies(recipe: Recipe, read: Read) -> Plan:
     """Plan the steps for all that the recipe installs, in its order."""
     steps: list[Step] = []
-    for each in recipe.dependencies:
-        if each.tool == "pip":
-            for file in each.files:
-                steps += _file_steps(each, file, recipe.before, read)
-            steps += _named_steps(each, recipe.before)
+    for install in recipe.dependencies:
+        if install.tool == "pip":
+            for file in install.files:
+                steps += _file_steps(install, file, recipe.before, read)
+            steps += _named_steps(install, recipe.before)
         else:
-            steps.append(_project_step(each, recipe.before, read))
-    workdirs = ["/", *(each.workdir for each in recipe.dependencies)]
+            steps.append(_project_step(install, recipe.before, read))
+    workdirs = ["/", *(install.workdir for install in recipe.dependencies)]
     return Plan(workdir=workdirs[-1], steps=tuple(steps))
 
 
 def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterator[Step]:
     """Install the requirements that the command itself names."""
     named = [parse_requirement(name) for name in install.names]
-    gone = development_names(named)
-    needed = [each for each in named if each.name not in gone]
+    left_out = development_names(named)
+    needed = [item for item in named if item.name not in left_out]
     if needed:
-        is_local = any(each.text.startswith((".", "/")) for each in needed)
+        is_local = any(item.text.startswith((".", "/")) for item in needed)
         yield Step(
             copies=_copies(before) if is_local else (),
-            left_out=tuple(sorted(gone)),
+            left_out=tuple(sorted(left_out)),
             mounts=install.mounts,
             arguments=(*install.options, *map(_argument, needed)),
             requirements=_texts(needed),
         )
-    elif gone:
-        yield Step(left_out=tuple(sorted(gone)))
+    elif left_out:
+        yield Step(left_out=tuple(sorted(left_out)))
 
 
 def _file_steps(
@@ -114,19 +114,19 @@ def _file_steps(
     requirements = read_requirements(text)
     if is_development_file(file):
         yield Step(left_out=(file,))
-        for included in (each.includes for each in requirements if each.includes):
+        for included in (item.includes for item in requirements if item.includes):
             path = posixpath.join(posixpath.dirname(file), included)
             yield from _file_steps(install, path, before, read)
         return
-    gone = development_names(requirements)
-    is_mounted = any(f"target={file}" in each or f"dst={file}" in each for each in install.mounts)
+    left_out = development_names(requirements)
+    is_mounted = any(f"target={file}" in item or f"dst={file}" in item for item in install.mounts)
     yield Step(
         copies=() if is_mounted else (f"COPY {source} {file}",),
-        left_out=tuple(sorted(gone)),
+        left_out=tuple(sorted(left_out)),
         mounts=install.mounts,
-        before=(_filter(file, gone, text),) if gone else (),
-        arguments=(*install.options, "-r", FILTERED if gone else file),
-        requirements=_texts(each for each in requirements if each.name not in gone),
+        before=(_filter(file, left_out, text),) if left_out else (),
+        arguments=(*install.options, "-r", FILTERED if left_out else file),
+        requirements=_texts(item for item in requirements if item.name not in left_out),
     )
 
 
@@ -135,8 +135,8 @@ def _find(
 ) -> tuple[str, str | None]:
     """Return the file's path in the context, and its text."""
     absolute = posixpath.normpath(posixpath.join(workdir, file))
-    for each in before:
-        *sources, destination = each.words or ("",)
+    for copy in before:
+        *sources, destination = copy.words or ("",)
         folder = posixpath.normpath(posixpath.join(workdir, destination))
         for source in sources:
             is_folder = destination.endswith("/") or len(sources) > 1 or folder != absolute
@@ -166,8 +166,8 @@ def _argument(requirement: Requirement) -> str:
     extras = _EXTRAS.search(text)
     if extras and text.startswith((".", "/")):
         names = [name.strip() for name in extras[1].split(",")]
-        kept = ",".join(name for name in names if not _DEVELOPMENT_EXTRAS.fullmatch(name))
-        text = text.replace(extras[0], f"[{kept}]" if kept else "")
+        remaining = ",".join(name for name in names if not _DEVELOPMENT_EXTRAS.fullmatch(name))
+        text = text.replace(extras[0], f"[{remaining}]" if remaining else "")
     if re.fullmatch(r"[\w./=+-]+", text):
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
@@ -198,8 +198,8 @@ def _project_step(install: Dependencies, before: Sequence[Instruction], read: Re
 
 
 def _texts(requirements: Iterable[Requirement]) -> tuple[str, ...]:
-    return tuple(each.text for each in requirements if each.name)
+    return tuple(requirement.text for requirement in requirements if requirement.name)
 
 
 def _copies(before: Sequence[Instruction]) -> tuple[str, ...]:
-    return tuple(f"{each.name} {each.value}" for each in before)
+    return tuple(f"{copy.name} {copy.value}" for copy in before)

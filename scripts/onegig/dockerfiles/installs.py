@@ -64,17 +64,17 @@ def installs(script: str) -> Iterator[Install]:
 def installed(script: str) -> tuple[Install, ...]:
     """Return what is still installed when the script ends."""
     present: list[Install] = []
-    for each in installs(script):
-        if not each.removes:
-            present.append(each)
+    for install in installs(script):
+        if not install.removes:
+            present.append(install)
             continue
-        gone = set(each.names)
+        removed = set(install.names)
         present = [
-            replace(other, names=tuple(name for name in other.names if name not in gone))
-            if other.kind == each.kind
-            else other
-            for other in present
-            if not (other.virtual and other.virtual in gone)
+            replace(earlier, names=tuple(name for name in earlier.names if name not in removed))
+            if earlier.kind == install.kind
+            else earlier
+            for earlier in present
+            if not (earlier.virtual and earlier.virtual in removed)
         ]
     return tuple(present)
 
@@ -141,8 +141,8 @@ def _split_options(
         if not word.startswith("-") or word == "-":
             names.append(word)
             continue
-        key, given, value = word.partition("=")
-        if not given and with_value.fullmatch(key):
+        key, equals, value = word.partition("=")
+        if not equals and with_value.fullmatch(key):
             value = next(waiting, "")
         elif re.fullmatch(r"-[retci]\S+", key) and with_value.fullmatch(key[:2]):
             key, value = key[:2], key[2:]

@@ -66,9 +66,8 @@ class Instruction:
         """Return the shell script of a RUN, here-documents included; continued lines joined."""
         written = self.value if self.form is None else shlex.join(self.form)
         whole = "" if self.heredocs and written.startswith("<<") else written
-        return (
-            "\n".join([whole, *(one.content for one in self.heredocs)]).replace("\\\n", " ").strip()
-        )
+        texts = [whole, *(heredoc.content for heredoc in self.heredocs)]
+        return "\n".join(texts).replace("\\\n", " ").strip()
 
     def flag(self, name: str) -> str:
         """Return a flag's first value; "" without it."""

@@ -87,7 +87,7 @@ def check_policies(
         if build.dockerfile:
             files[build.dockerfile].append(build)
     with ThreadPoolExecutor() as pool:
-        checks = pool.map(lambda each: _policy(each[0], each[1], linter, settings), files.items())
+        checks = pool.map(lambda item: _policy(item[0], item[1], linter, settings), files.items())
         return tuple(checks)
 
 
@@ -109,7 +109,7 @@ def _policy(
         remarks += () if isinstance(linted, Unknown) else linted
         name = f"{WITH}{settings.name}" if settings.name else ""
         version = linted if isinstance(linted, Unknown) else f"{linter.version}{name}"
-    worst = sorted(dict.fromkeys(remarks), key=lambda each: (_ORDER[each.level], each.line))
+    worst = sorted(dict.fromkeys(remarks), key=lambda remark: (_ORDER[remark.level], remark.line))
     return DockerfilePolicy(
         path=path,
         services=tuple(build.service for build in builds),
@@ -170,8 +170,8 @@ def lint(
                 everything = _ask([*command, "--disable-ignore-pragma", str(file)], path)
                 ignored = (Counter(everything) - Counter(remarks)).elements()
                 remarks += tuple(
-                    replace(each, level=Level.INFO, text=f"{IGNORED}{each.text}")
-                    for each in ignored
+                    replace(remark, level=Level.INFO, text=f"{IGNORED}{remark.text}")
+                    for remark in ignored
                 )
         return remarks
     except CommandError as error:
@@ -190,14 +190,14 @@ def parse_remarks(printed: str, path: str) -> tuple[Remark, ...]:
     """Parse the output of `--format json`; anything else raises ValueError, KeyError, TypeError."""
     return tuple(
         Remark(
-            rule=str(each["code"]),
-            level=Level(each["level"]),
-            text=" ".join(str(each["message"]).split()),
+            rule=str(finding["code"]),
+            level=Level(finding["level"]),
+            text=" ".join(str(finding["message"]).split()),
             path=path,
-            line=int(each["line"]),
+            line=int(finding["line"]),
         )
-        for each in json.loads(printed)
-        if each["code"] not in OURS
+        for finding in json.loads(printed)
+        if finding["code"] not in OURS
     )
 
 
@@ -231,7 +231,7 @@ class _Case:
     def instructions(self, name: str) -> Iterator[Instruction]:
         """Yield those of the image itself, from its base upwards."""
         for stage in self.chain:
-            yield from (each for each in stage.instructions if each.name == name)
+            yield from (step for step in stage.instructions if step.name == name)
 
 
 def check_dockerfile(
@@ -303,23 +303,23 @@ def _development_names(install: Install, context: Context) -> Iterator[str]:
                 yield name
         return
     requirements = map(parse_requirement, install.names)
-    yield from (each.name for each in requirements if each.is_development)
+    yield from (item.name for item in requirements if item.is_development)
     for file in install.files:
         if is_development_file(file):
             yield file
         else:
             listed = read_requirements(context.read(file) or "")
             development = development_names(listed)
-            yield from (f"{each.name} ({file})" for each in listed if each.name in development)
+            yield from (f"{item.name} ({file})" for item in listed if item.name in development)
 
 
 def _pinned_base(case: _Case) -> Iterator[Remark]:
     for stage in case.needed:
         images = [(stage.base, stage.start.line)] if not stage.is_pinned_elsewhere else []
-        for each in stage.instructions:
-            source = each.flag("from")
-            if each.name == "COPY" and source and not case.stages.chain(source):
-                images.append((source, each.line))
+        for step in stage.instructions:
+            source = step.flag("from")
+            if step.name == "COPY" and source and not case.stages.chain(source):
+                images.append((source, step.line))
         for image, line in images:
             name, _, digest = image.partition("@")
             tag = name.rpartition("/")[2].partition(":")[2]
@@ -331,12 +331,12 @@ def _pinned_base(case: _Case) -> Iterator[Remark]:
 
 def _dockerignore(case: _Case) -> Iterator[Remark]:
     copies = (
-        each
+        step
         for stage in case.needed
-        for each in stage.instructions
-        if each.name in ("COPY", "ADD") and not each.flag("from")
+        for step in stage.instructions
+        if step.name in ("COPY", "ADD") and not step.flag("from")
     )
-    broad = (each for each in copies if any(map(_BROAD.fullmatch, each.words[:-1])))
+    broad = (step for step in copies if any(map(_BROAD.fullmatch, step.words[:-1])))
     first = next(broad, None)
     if first is not None and not case.context.has_dockerignore:
         text = f"`{first.text}` without a .dockerignore copies .git, caches and tests, too"

@@ -209,16 +209,16 @@ def _runtime_stage(
         names = [name for _, name in recipe.packages if _is_for_runtime(name)]
     yield from _add(base, tuple(dict.fromkeys(names)))
     yield f"COPY --from=build {VENV} {VENV}"
-    body = [each for each in recipe.body if not _only_requirements(each)]
-    body = [each for each in body if each.name != "ARG" or _is_used(each, body)]
-    for each in body:
-        if each.name not in _ENDS:
-            yield from _written(each, recipe)
+    body = [step for step in recipe.body if not _only_requirements(step)]
+    body = [step for step in body if step.name != "ARG" or _is_used(step, body)]
+    for step in body:
+        if step.name not in _ENDS:
+            yield from _written(step, recipe)
     yield from _bytecode(body)
     yield f"USER {recipe.user or USER}"
-    for each in body:
-        if each.name in _ENDS:
-            yield from _written(each, recipe)
+    for step in body:
+        if step.name in _ENDS:
+            yield from _written(step, recipe)
 
 
 def _is_for_runtime(name: str) -> bool:
@@ -239,16 +239,16 @@ def _add(base: Base, names: tuple[str, ...]) -> Iterator[str]:
 
 def _programs(source: Source) -> Iterator[str]:
     """Yield the packages of programs that a full Debian image has and the service calls for."""
-    called = [each.value for each in source.recipe.body if each.name in _CALLS]
+    called = [step.value for step in source.recipe.body if step.name in _CALLS]
     words = set(re.findall(r"[\w.-]+", " ".join([*called, *source.probes])))
     yield from (package for program, package in _PROGRAMS.items() if program in words)
 
 
 def _is_used(argument: Instruction, body: Sequence[Instruction]) -> bool:
     names = "|".join(re.escape(name) for name, _ in assignments(argument))
-    others = [each for each in body if each is not argument]
+    others = [step for step in body if step is not argument]
     return any(
-        each.name == "RUN" or re.search(rf"\$\{{?(?:{names})\b", each.text) for each in others
+        step.name == "RUN" or re.search(rf"\$\{{?(?:{names})\b", step.text) for step in others
     )
 
 
@@ -276,11 +276,11 @@ def _written(instruction: Instruction, recipe: Recipe) -> Iterator[str]:
 def _bytecode(body: Sequence[Instruction]) -> Iterator[str]:
     """Compile what was copied, so that no start has to: it may not write it as another user."""
     workdir, folders = "/", []
-    for each in body:
-        if each.name == "WORKDIR":
-            workdir = posixpath.normpath(posixpath.join(workdir, each.value))
-        elif each.name == "COPY":
-            folders.append(posixpath.normpath(posixpath.join(workdir, each.words[-1])))
+    for step in body:
+        if step.name == "WORKDIR":
+            workdir = posixpath.normpath(posixpath.join(workdir, step.value))
+        elif step.name == "COPY":
+            folders.append(posixpath.normpath(posixpath.join(workdir, step.words[-1])))
     inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
     if inside and workdir != "/":
         yield "RUN python -m compileall -q ."
@@ -300,9 +300,9 @@ def _remarks(
         yield f"left out, for people rather than the service: {', '.join(packages.left_out)}"
     if not recipe.had_user:
         yield "it no longer runs as root: what it writes to must be a volume or a tmpfs"
-    for each in recipe.body:
-        if each.name == "RUN":
-            yield f"line {each.line} is taken over as it is: it was written for Debian"
+    for step in recipe.body:
+        if step.name == "RUN":
+            yield f"line {step.line} is taken over as it is: it was written for Debian"
     yield from recipe.dropped
 
 

@@ -95,11 +95,11 @@ def parse_requirement(text: str) -> Requirement:
 
 def development_names(requirements: Sequence[Requirement]) -> frozenset[str]:
     """Return the names of development tools, and of what only they need."""
-    names = {each.name for each in requirements if each.is_development}
+    names = {item.name for item in requirements if item.is_development}
     while more := {
-        each.name
-        for each in requirements
-        if each.name not in (*names, *BUILD_TOOLS) and each.via and names.issuperset(each.via)
+        item.name
+        for item in requirements
+        if item.name not in (*names, *BUILD_TOOLS) and item.via and names.issuperset(item.via)
     }:
         names |= more
     return frozenset(names)
@@ -117,8 +117,8 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
     index does not answer.
     """
     plain = {text: _plain(text) for text in requirements}
-    names = [each for each in plain.values() if each]
-    not_asked = tuple(text for text, each in plain.items() if not each)
+    names = [name for name in plain.values() if name]
+    not_asked = tuple(text for text, name in plain.items() if not name)
     try:
         missing = _without_wheels(names, python, directory) if names else ()
         nowhere = {name for name in missing if not _has_wheel(name, GLIBC, python, directory)}
@@ -144,7 +144,7 @@ def _plain(text: str) -> str:
         parsed = Parsed(_HASH.sub("", text))
     except InvalidRequirement:
         return ""
-    exact = any(each.operator == "===" for each in parsed.specifier)
+    exact = any(specifier.operator == "===" for specifier in parsed.specifier)
     return "" if parsed.url is not None or exact else str(parsed)
 
 
@@ -157,8 +157,8 @@ def _without_wheels(names: list[str], python: str, directory: Path) -> tuple[str
         if not refused:
             raise
         with ThreadPoolExecutor(max_workers=4) as pool:
-            found = pool.map(lambda name: _has_wheel(name, MUSL, python, directory), names)
-        missing = [name for name, has in zip(names, found, strict=True) if not has]
+            answers = pool.map(lambda name: _has_wheel(name, MUSL, python, directory), names)
+        missing = [name for name, has_wheel in zip(names, answers, strict=True) if not has_wheel]
         bare = [re.split(r"[\[\s=<>!~;@,(]", name)[0] for name in missing]
         return tuple(dict.fromkeys(bare or refused))
     return ()

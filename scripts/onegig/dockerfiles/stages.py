@@ -89,7 +89,7 @@ class Stages:
             if stage not in needed:
                 needed.append(stage)
                 names = (name for name in stage.sources if self._is_stage(name))
-                waiting.extend(each for name in names for each in self.chain(name))
+                waiting.extend(stage for name in names for stage in self.chain(name))
         return tuple(stage for stage in self.stages if stage in needed)
 
     def images(self, target: str = "") -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
         reference = source[len(IMAGE_CONTEXT) :] if source.startswith(IMAGE_CONTEXT) else ""
     if reference in ("", SCRATCH):
         return None
-    texts = (_history_text(each, stage) for stage in chain for each in stage.instructions)
+    texts = (_history_text(step, stage) for stage in chain for step in stage.instructions)
     added = tuple(text for text in texts if text and text != "WORKDIR /")  # "/" is there already
     return BaseImage(reference=reference, added=added)
 
@@ -192,11 +192,11 @@ def _stage(
     names = [stage.name for stage in before]
     of_stage = names.index(base.lower()) if base and base.lower() in names else None
     variables = dict(before[of_stage].variables) if of_stage is not None else {}
-    for each in rest:
-        if each.name == "ARG":
-            variables |= _arguments(each, variables, {**first, **arguments})
-        elif each.name == "ENV":
-            pairs = [(key, fill_in(value or "", variables)) for key, value in assignments(each)]
+    for step in rest:
+        if step.name == "ARG":
+            variables |= _arguments(step, variables, {**first, **arguments})
+        elif step.name == "ENV":
+            pairs = [(key, fill_in(value or "", variables)) for key, value in assignments(step)]
             variables |= dict(pairs)
     return Stage(
         name=words[2].lower() if len(words) > 3 and words[1].upper() == "AS" else "",
@@ -224,7 +224,7 @@ def _history_text(instruction: Instruction, stage: Stage) -> str:
     """Write an instruction as the history has it, with variables filled in but in RUN."""
     value = " ".join(instruction.words)
     if instruction.name == "RUN":
-        return " ".join(("RUN", value, *(each.content for each in instruction.heredocs)))
+        return " ".join(("RUN", value, *(heredoc.content for heredoc in instruction.heredocs)))
     if instruction.name in _IN_LAYERS:
         return f"{instruction.name} {fill_in(value, dict(stage.variables))}"
     return ""

@@ -67,7 +67,7 @@ def build(variant: Variant, run_: Run, say: Say, inputs: BuildInputs, *, alone: 
     """Build the service's image, and (unless `alone`) those of what it depends on."""
     stack = variant.stack
     if alone:
-        only = tuple(each for each in stack.services if each.name == variant.service)
+        only = tuple(part for part in stack.services if part.name == variant.service)
         stack = replace(stack, services=only)
     build_images(stack, run_, say=say, inputs=inputs)
 
@@ -100,24 +100,24 @@ def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float)
 def _own(config: Config, service: str, run_: Run) -> Config:
     """Reduce the project to the service and what it depends on, under the run's own names."""
     needed = _with_dependencies(config["services"], service)
-    services = {name: each for name, each in config["services"].items() if name in needed}
-    for name, each in services.items():
+    services = {name: part for name, part in config["services"].items() if name in needed}
+    for name, part in services.items():
         for key in ("container_name", "ports", "restart", "deploy", "scale", "develop"):
-            each.pop(key, None)
-        _label(each, run_)
-        if "build" in each:
-            _label(each["build"], run_)
-            each["build"].pop("tags", None)
-            each["image"] = f"{run_.name}/{name}"
-        for volume in each.get("volumes") or ():
+            part.pop(key, None)
+        _label(part, run_)
+        if "build" in part:
+            _label(part["build"], run_)
+            part["build"].pop("tags", None)
+            part["image"] = f"{run_.name}/{name}"
+        for volume in part.get("volumes") or ():
             if volume.get("type") == "bind":
                 volume["read_only"] = True
     for kind in ("networks", "volumes"):
-        for each in (config.get(kind) or {}).values():
-            if each is not None:
-                each.pop("name", None)
-                each.pop("external", None)
-                _label(each, run_)
+        for part in (config.get(kind) or {}).values():
+            if part is not None:
+                part.pop("name", None)
+                part.pop("external", None)
+                _label(part, run_)
     return {**config, "name": run_.name, "services": services}
 
 
@@ -140,9 +140,9 @@ def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
     config = copy.deepcopy(config)
     config["services"][service]["image"] = image
     services = tuple(
-        replace(each, image=config["services"][each.name]["image"])
-        for each in stack.services
-        if each.name in config["services"]
+        replace(part, image=config["services"][part.name]["image"])
+        for part in stack.services
+        if part.name in config["services"]
     )
     own = replace(stack, name=config["name"], services=services, config_json=dump_config(config))
     return Variant(stack=own, service=service, image=image)

@@ -61,7 +61,7 @@ def account(layers: Sequence[LayerIndex]) -> Account:
     for position, layer in enumerate(layers):
         stack.add(position, layer.entries)
     dead = sorted(
-        _dead(stack), key=lambda each: (-each.bytes, each.layer, each.killer, each.fate.name)
+        _dead(stack), key=lambda group: (-group.bytes, group.layer, group.killer, group.fate.name)
     )
     result = Account(live=tuple(stack.live()), dead=tuple(dead))
     _check(result, layers)
@@ -82,7 +82,7 @@ def _dead(stack: "_Stack") -> Iterator[Dead]:
             fate=fate,
             bytes=sum(entry.size for entry in entries),
             files=len(entries),
-            largest=tuple(SizedPath(path=escaped(each.path), bytes=each.size) for each in largest),
+            largest=tuple(SizedPath(path=escaped(file.path), bytes=file.size) for file in largest),
         )
 
 
@@ -110,9 +110,9 @@ class _File:
         self.entry = entry
         self.names = 1
 
-    def same_as(self, other: "_File") -> bool:
+    def same_as(self, file: "_File") -> bool:
         """Tell whether both have the same content; unread content has no equal."""
-        ours, theirs = self.entry, other.entry
+        ours, theirs = self.entry, file.entry
         return ours.size == theirs.size and (not ours.size or ours.digest == theirs.digest != b"")
 
 
@@ -139,7 +139,7 @@ class _Stack:
         self._layer = layer
         marks = [entry for entry in entries if entry.kind is _WHITEOUT or entry.kind is _OPAQUE]
         for mark in sorted(
-            marks, key=lambda each: (bool(each.path), each.path.count("/")), reverse=True
+            marks, key=lambda mark: (bool(mark.path), mark.path.count("/")), reverse=True
         ):
             self._hide(mark)
         for entry in entries:
@@ -226,13 +226,13 @@ class _Stack:
             missing.append(path)
             path = path.rpartition("/")[0]
         folder = self._folders[path]
-        for made in reversed(missing):
-            name = made.rpartition("/")[2]
+        for folder_path in reversed(missing):
+            name = folder_path.rpartition("/")[2]
             old = folder.get(name)
             if old is not None:
-                self._remove(made, old, Fate.OVERWRITTEN)
+                self._remove(folder_path, old, Fate.OVERWRITTEN)
             folder[name] = _FOLDER
-            folder = self._folders[made] = {}
+            folder = self._folders[folder_path] = {}
         return folder
 
     def _remove(self, path: str, node: _Node, fate: Fate) -> None:

@@ -49,8 +49,8 @@ class Archive:
     @property
     def bases(self) -> str:
         """Return the bases its images were built on, as `Environment.bases` has them."""
-        found = {one.labels.get(BASE_LABEL, FROM_REGISTRY) for one in self._images.values()}
-        return ", ".join(sorted(found))
+        bases = {image.labels.get(BASE_LABEL, FROM_REGISTRY) for image in self._images.values()}
+        return ", ".join(sorted(bases))
 
     def image(self, reference: str) -> EngineImage:
         """Return the image of that name; raise InspectError when there is none."""

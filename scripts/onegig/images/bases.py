@@ -150,10 +150,10 @@ def _above(added: Sequence[str], made_by: Sequence[str]) -> int:
     base = len(made_by) - len(added)
     if not added or base < 1:
         return 0
-    return base if all(map(_made, added, made_by[base:])) else 0
+    return base if all(map(_made_by, added, made_by[base:])) else 0
 
 
-def _made(instruction: str, layer: str) -> bool:
+def _made_by(instruction: str, layer: str) -> bool:
     """Return whether an instruction's words are those of a layer, in their order.
 
     The history has more: the shell and its arguments before a RUN, flags, a whole path for WORKDIR.

@@ -120,7 +120,7 @@ class Cache:
 
     def keep_duplicates(self, stack: str, duplicates: tuple[Duplicate, ...]) -> None:
         """Keep the duplicates of a stack."""
-        self._store("duplicates", stack, {"duplicates": [asdict(one) for one in duplicates]})
+        self._store("duplicates", stack, {"duplicates": [asdict(copy) for copy in duplicates]})
 
     def scan(self, image_id: str, trivy_version: str, database: str | Missing) -> Scan | None:
         """Return the findings of that trivy with that database, None when it did not look yet."""

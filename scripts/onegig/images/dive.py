@@ -138,7 +138,7 @@ def explain_difference(dive: Dive | Unknown, account: Accounting) -> str:
     elif wasted < dead - unseen:
         reasons.append(LEFT_OUT)
     why = ", and ".join(reasons)
-    shown = [format_mb(one, Convention.STORAGE) for one in (wasted, dead)]
+    shown = [format_mb(size, Convention.STORAGE) for size in (wasted, dead)]
     return f"dive finds {shown[0]} wasted, {shown[1]} are dead: {why}"
 
 

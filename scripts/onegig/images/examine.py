@@ -142,12 +142,12 @@ class _Bench:
         if scanner.fetches:
             scanner = trivy.fetch_java(scanner)
         if isinstance(scanner.java_database, Missing):
-            for image, found in lacking.items():
-                known = replace(found, java_database=scanner.java_database)
-                self._keep_scan(image, known, scanner)
-                yield image, known
+            for image, scan in lacking.items():
+                updated = replace(scan, java_database=scanner.java_database)
+                self._keep_scan(image, updated, scanner)
+                yield image, updated
             return
-        archives = {one: self.spool.find(one.image_id, one.diff_ids) for one in lacking}
+        archives = {image: self.spool.find(image.image_id, image.diff_ids) for image in lacking}
         yield from self._outcomes(
             {self._scan(image, archived, scanner): image for image, archived in archives.items()}
         )
@@ -187,16 +187,16 @@ class _Bench:
                 cache = caches.pop()
             except IndexError:  # all are in use
                 cache = Path(mkdtemp(dir=self._directory))
-            found = scan(scanner, lay_out, self._directory, cache=cache)
+            findings = scan(scanner, lay_out, self._directory, cache=cache)
             caches.append(cache)
-            self._keep_scan(image, found, scanner)
-            return found
+            self._keep_scan(image, findings, scanner)
+            return findings
 
         return self._programs.submit(look)
 
-    def _keep_scan(self, image: EngineImage, found: Scan | Unknown, scanner: trivy.Scanner) -> None:
-        if isinstance(found, Scan) and is_lasting(found, scanner):
-            self._cache.keep_scan(image.image_id, found)
+    def _keep_scan(self, image: EngineImage, scan: Scan | Unknown, scanner: trivy.Scanner) -> None:
+        if isinstance(scan, Scan) and is_lasting(scan, scanner):
+            self._cache.keep_scan(image.image_id, scan)
 
     def _ask_dive(self, image: EngineImage, archived: ArchivedImage) -> Dive | Unknown:
         program = self._tools.dive
@@ -209,11 +209,11 @@ class _Bench:
         self,
         image: EngineImage,
         archived: ArchivedImage,
-        known: Evidence,
-        opinion: Future[Dive | Unknown],
+        evidence: Evidence,
+        dive_numbers: Future[Dive | Unknown],
     ) -> Outcome:
         layers = [self._indexing[diff_id].result() for diff_id in image.diff_ids]
-        accounting = account_for(layers, archived, known)
+        accounting = account_for(layers, archived, evidence)
         weights = self._weights(image)
         ids = zip(image.diff_ids, chain_ids(image.diff_ids), strict=True)
         texts = instructions(archived.history, len(layers))
@@ -227,14 +227,14 @@ class _Bench:
             )
             for (diff_id, chain_id), layer, text in zip(ids, layers, texts, strict=True)
         )
-        found = opinion.result()
-        remark = dive.explain_difference(found, accounting)
+        numbers = dive_numbers.result()
+        remark = dive.explain_difference(numbers, accounting)
         accounting = replace(accounting, remark=remark)
-        record = ImageRecord(layers=stacked, dive=found, accounting=accounting)
+        record = ImageRecord(layers=stacked, dive=numbers, accounting=accounting)
         program = self._tools.dive
-        if isinstance(found, Dive) or isinstance(program, Unknown):  # a failed dive may do better
+        if isinstance(numbers, Dive) or isinstance(program, Unknown):  # a failed dive may do better
             version = dive.version_of(program)
-            self._cache.keep_image(image.image_id, record, version, known.key)
+            self._cache.keep_image(image.image_id, record, version, evidence.key)
         return record
 
     def _weights(self, image: EngineImage) -> Mapping[str, int | Missing]:
@@ -305,7 +305,7 @@ def make_accounting(
     live = live_fixes(files, instructions, base_layers=base_layers)
     dead = dead_fixes(total.dead, instructions, base_layers=base_layers)
     bases = suggestions(files, base_layers=base_layers)
-    dead_in_base = (each.bytes for each in total.dead if each.killer < base_layers)
+    dead_in_base = (group.bytes for group in total.dead if group.killer < base_layers)
     return Accounting(
         live_bytes=total.live_bytes,
         overwritten_bytes=total.dead_bytes(Fate.OVERWRITTEN),

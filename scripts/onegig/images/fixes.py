@@ -125,9 +125,9 @@ def dead_fixes(
     There is one fix for what one layer did to another's files in one way.
     """
     groups: defaultdict[tuple[int, int, bool, bool], list[Dead]] = defaultdict(list)
-    for each in dead:
-        key = each.layer, each.killer, each.fate in _DELETED, each.fate is Fate.METADATA
-        groups[key].append(each)
+    for part in dead:
+        key = part.layer, part.killer, part.fate in _DELETED, part.fate is Fate.METADATA
+        groups[key].append(part)
     return _worthwhile(_dead_fix(group, instructions, base_layers) for group in groups.values())
 
 
@@ -250,7 +250,7 @@ def _dead_fix(group: Sequence[Dead], instructions: Sequence[str], base_layers: i
     in_base = first.layer < base_layers
     owner = "the base image" if in_base else _layer(instructions, first.layer)
     copied = not in_base and is_copied(instructions[first.layer])
-    is_database = all(each.path.startswith(_DATABASES) for dead in group for each in dead.largest)
+    is_database = all(path.path.startswith(_DATABASES) for dead in group for path in dead.largest)
     if first.killer < base_layers:
         text = f"the base image holds {what} that no container can reach: choose a smaller one"
     elif first.fate in _DELETED:
@@ -300,7 +300,7 @@ def _replace_advice(killer: str, *, in_base: bool) -> str:
 
 def _contents(group: Sequence[Dead], total: int) -> str:
     """Their size, how many files they are, and the largest two of them."""
-    largest = {f"/{each.path}": each.bytes for dead in group for each in dead.largest if each.bytes}
+    largest = {f"/{path.path}": path.bytes for dead in group for path in dead.largest if path.bytes}
     files = sum(dead.files for dead in group)
     if files == 1 or len(largest) == 1:
         return f"{_size(total)} ({next(iter(largest), 'an empty file')})"

@@ -60,11 +60,13 @@ def inspect_images(
     low. Raises EngineError when the engine does not answer, InspectError where the reports do not
     belong together.
     """
-    kept, changed = reusable(reports, _image_ids(services_by_image, engine) if reports else {})
+    reused, changed = reusable(reports, _image_ids(services_by_image, engine) if reports else {})
     for reference in changed:
         progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
-    inspected = {image.reference for report in kept for image in report.images}
-    images, problems = _look_up([one for one in services_by_image if one not in inspected], engine)
+    inspected = {image.reference for report in reused for image in report.images}
+    images, problems = _look_up(
+        [name for name in services_by_image if name not in inspected], engine
+    )
     program = dive.find() if program is None else program
     tools = Tools(dive=program, trivy=scanner, weigh=weigh)
     known = _Known(images, cache, tools, evidence_of)
@@ -73,13 +75,13 @@ def inspect_images(
             progress(f"{_summary(image, record)}, unchanged")
     problems += known.learn(engine, progress)
     read = [image for image in images if image.image_id in known.records]
-    made = [_image(image, known, services_by_image[image.reference], cache) for image in read]
-    report = replace(add_up(made, environment), duplicates=known.duplicates)
-    if kept or is_part:
+    parts = [_image(image, known, services_by_image[image.reference], cache) for image in read]
+    report = replace(add_up(parts, environment), duplicates=known.duplicates)
+    if reused or is_part:
         report = replace(report, large=_large(report, cache))
-    if kept:
-        report = replace(report, stack=kept[0].stack)
-        report = merge_images([report, *kept], order=tuple(services_by_image))
+    if reused:
+        report = replace(report, stack=reused[0].stack)
+        report = merge_images([report, *reused], order=tuple(services_by_image))
     return Inspection(report=report, problems=tuple(problems))
 
 
@@ -151,13 +153,13 @@ class _Known:
         self, images: Sequence[EngineImage], indexes: dict[str, LayerIndex]
     ) -> tuple[Duplicate, ...]:
         """Compare the layers that this run has read, and those that the cache knows."""
-        for diff_id in {one for image in images for one in image.diff_ids} - indexes.keys():
+        for diff_id in {key for image in images for key in image.diff_ids} - indexes.keys():
             index = self._cache.index(diff_id)
             if index is not None:
                 indexes[diff_id] = index
         return find_duplicates(
             {
-                image.reference: [indexes[one] for one in image.diff_ids if one in indexes]
+                image.reference: [indexes[key] for key in image.diff_ids if key in indexes]
                 for image in images
             }
         )

@@ -186,10 +186,10 @@ def _entry(member: tarfile.TarInfo) -> Entry | None:
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, *, is_kept: bool) -> tuple[bytes, bytes]:
     """Return a file's digest, and its content where that is to be kept."""
-    state, kept = hashlib.blake2b(digest_size=DIGEST_BYTES), bytearray()
+    state, content = hashlib.blake2b(digest_size=DIGEST_BYTES), bytearray()
     with cast(IO[bytes], tar.extractfile(member)) as file:
         while chunk := file.read(CHUNK_BYTES):
             state.update(chunk)
             if is_kept:
-                kept += chunk
-    return state.digest(), bytes(kept)
+                content += chunk
+    return state.digest(), bytes(content)

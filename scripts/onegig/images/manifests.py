@@ -98,10 +98,10 @@ def images_of(
         known.setdefault(sighting.config, []).append(sighting)
     return tuple(
         ArchivedImage(
-            digests=frozenset((config,)).union(*(one.above for one in sightings)),
+            digests=frozenset((config,)).union(*(sighting.above for sighting in sightings)),
             config=documents[config],
             diff_ids=diff_ids,
-            names=tuple(dict.fromkeys(one.name for one in sightings if one.name)),
+            names=tuple(dict.fromkeys(sighting.name for sighting in sightings if sighting.name)),
         )
         for config, sightings in known.items()
         if (diff_ids := _diff_ids(_read(documents, config))) is not None
@@ -110,9 +110,9 @@ def images_of(
 
 def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[str, ...]:
     """Describe what an archive lists besides its images, one sentence each."""
-    listed = [one.descriptor for one in _walk(names.get("index.json", ""), documents)]
-    images = [one for one in listed if ATTESTATION not in _annotations(one)]
-    absent = [_platform(one) for one in images if one["digest"] not in documents]
+    listed = [entry.descriptor for entry in _walk(names.get("index.json", ""), documents)]
+    images = [image for image in listed if ATTESTATION not in _annotations(image)]
+    absent = [_platform(image) for image in images if image["digest"] not in documents]
     proofs = len(listed) - len(images)
     sentences = [f"{platform}: its manifest is not in the archive" for platform in absent]
     return (f"attestations, which are not images: {proofs}", *sentences)[not proofs :]
@@ -128,15 +128,12 @@ def _docker(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterato
 
 
 def _oci(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
-    for found in _walk(names.get("index.json", ""), documents):
-        manifest = _read(documents, found.descriptor["digest"])
+    for entry in _walk(names.get("index.json", ""), documents):
+        manifest = _read(documents, entry.descriptor["digest"])
         is_manifest = isinstance(manifest, dict) and isinstance(manifest.get("layers"), list)
-        if (
-            is_manifest
-            and "config" in manifest
-            and ATTESTATION not in _annotations(found.descriptor)
-        ):
-            yield _Sighting(config=manifest["config"]["digest"], above=found.above, name=found.name)
+        is_proof = ATTESTATION in _annotations(entry.descriptor)
+        if is_manifest and "config" in manifest and not is_proof:
+            yield _Sighting(config=manifest["config"]["digest"], above=entry.above, name=entry.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +155,10 @@ def _walk(
     index = _read(documents, digest)
     for descriptor in (index.get("manifests") or ()) if isinstance(index, dict) else ():
         child = descriptor["digest"]
-        found = _Listed(descriptor, above | {child}, _name(descriptor) or name)
-        yield found
+        listed = _Listed(descriptor, above | {child}, _name(descriptor) or name)
+        yield listed
         if child not in above:
-            yield from _walk(child, documents, found.above, found.name)
+            yield from _walk(child, documents, listed.above, listed.name)
 
 
 def _annotations(descriptor: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -205,10 +202,10 @@ def instructions(history: Sequence[Mapping[str, Any]], layers: int) -> tuple[str
 
     History is optional, and squashed or hand-made images have one of another length.
     """
-    made = [entry for entry in history if not entry.get("empty_layer")]
-    if len(made) != layers:
+    entries = [entry for entry in history if not entry.get("empty_layer")]
+    if len(entries) != layers:
         return ("",) * layers
-    return tuple(instruction(entry) for entry in made)
+    return tuple(instruction(entry) for entry in entries)
 
 
 def instruction(entry: Mapping[str, Any]) -> str:

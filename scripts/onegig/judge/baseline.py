@@ -73,8 +73,8 @@ def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[Service
         ranges = own_ranges(report.memory, Metric(report.verdict.metric))
         memory = {name: highest for name, (_, highest) in ranges.items()}
     if isinstance(report.images, ImagesReport):
-        each = report.images.images
-        images = {name: image.size_bytes for image in each for name in image.services}
+        inspected = report.images.images
+        images = {name: image.size_bytes for image in inspected for name in image.services}
 
     def number(name: str, known: dict[str, int], part: object, done: str) -> int | Missing:
         if isinstance(part, Missing):
@@ -115,15 +115,15 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
     known, packages_of, findings_of = [], {}, {}
     for name, scan in scanned.items():
         if isinstance(scan.packages, Missing) or any(
-            one.kind is not FindingKind.VULNERABILITY for one in scan.nameless
+            finding.kind is not FindingKind.VULNERABILITY for finding in scan.nameless
         ):
             continue  # a later run would ask for more than is known
         known.append(name)
         packages_of[name] = [plain(text) for text in scan.packages]
         findings_of[name] = [  # of vulnerabilities a later database knows more
-            describe_finding(one)
-            for one in scan.findings
-            if one.id and one.kind is not FindingKind.VULNERABILITY
+            describe_finding(finding)
+            for finding in scan.findings
+            if finding.id and finding.kind is not FindingKind.VULNERABILITY
         ]
     packages, findings = _users(packages_of), _users(findings_of)
     if not known or len(packages) + len(findings) > MOST_ITEMS:
@@ -194,7 +194,7 @@ def _facts(env: Environment) -> Iterator[tuple[str, str]]:
 def other_total(baseline: Baseline, metric: str, limit_bytes: int) -> Skipped | None:
     """Return why the baseline's total is of another kind; None where it is of the same."""
     if baseline.metric != metric:
-        names = [METRIC_NAMES.get(one, plain(one)) for one in (baseline.metric, metric)]
+        names = [METRIC_NAMES.get(metric, plain(metric)) for metric in (baseline.metric, metric)]
         return Skipped(reason=f"the baseline adds up {names[0]}, not {names[1]}")
     if baseline.limit_bytes != limit_bytes:
         boxes = f"{format_mb(baseline.limit_bytes)}, not {format_mb(limit_bytes)}"

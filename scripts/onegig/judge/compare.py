@@ -180,8 +180,8 @@ def _compare_findings(
     known, new = known_of(image, baseline), None
     if known:
         counted = set(check.findings)
-        findings = (one for one in image.scan.findings if describe_finding(one) in counted)
-        new = count_findings(one for one in findings if not known.has(one))
+        findings = (f for f in image.scan.findings if describe_finding(f) in counted)
+        new = count_findings(finding for finding in findings if not known.has(finding))
     elif past is None:
         return None
     change = Change.NEW if past is None else Change.CHANGED if new != 0 else Change.SAME
@@ -194,8 +194,8 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
 
     A run in which nothing was measured knows of no services: none of them is new or removed.
     """
-    now = {one.name: one for one in service_numbers(report, {})}
-    before = {one.name: one for one in baseline.services}
+    now = {service.name: service for service in service_numbers(report, {})}
+    before = {service.name: service for service in baseline.services}
     if not now or not before:
         return ()
     same = baseline.metric == report.verdict.metric
@@ -288,8 +288,9 @@ def check_growth(case: Case) -> Iterator[Check]:
 
 def growth_notes(case: Case) -> Iterator[str]:
     """Yield why growth that budgets.yml limits could not be compared."""
-    memory, own = case.budgets.memory, [limits for _, limits in case.budgets.services]
-    limited = memory.max_growth or memory.max_service_growth or any(one.max_growth for one in own)
+    memory = case.budgets.memory
+    own = any(limits.max_growth for _, limits in case.budgets.services)
+    limited = memory.max_growth or memory.max_service_growth or own
     for what, is_limited, other in (
         ("memory", limited, _other_memory(case)),
         ("images", case.budgets.images.max_growth, _other_images(case)),
@@ -318,7 +319,7 @@ def _memory_pairs(case: Case) -> Iterator[_Pair]:
     if limits.max_growth and not isinstance(main.total_bytes, Missing):
         total = add_up(memory, limits).bytes
         yield _Pair(key, "stack", main.total_bytes, total, limits.max_growth, key)
-    before = {one.name: one.memory_bytes for one in main.services}
+    before = {service.name: service.memory_bytes for service in main.services}
     for name, (_, now) in own_ranges(memory, limits.metric).items():
         own, was = case.budgets.service(name).max_growth, before.get(name)
         limit = own or limits.max_service_growth
@@ -333,7 +334,7 @@ def _image_pairs(case: Case) -> Iterator[_Pair]:
     if main is None or limit is None or isinstance(case.images, Missing) or _other_images(case):
         return
     for image in case.images.images:
-        sizes = [one.image_bytes for one in main.services if one.name in image.services]
+        sizes = [service.image_bytes for service in main.services if service.name in image.services]
         before = max((size for size in sizes if isinstance(size, int)), default=None)
         subject, now = subject_of(image), image.size_bytes
         if before is not None:

@@ -178,7 +178,7 @@ def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check
     for file in report.dockerfiles if failed else ():
         value: int | Missing = len(file.counted)
         if file.counted:
-            listed = [f"{plain(one.text)} (line {one.line:,}, {one.rule})" for one in file.counted]
+            listed = [f"{plain(r.text)} (line {r.line:,}, {r.rule})" for r in file.counted]
             text = f"{_issues(file)}: {format_list(listed, SHOWN, separator='; ')}"
             state = failed or State.GO
         elif isinstance(file.hadolint, Missing):

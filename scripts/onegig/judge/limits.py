@@ -127,7 +127,7 @@ def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Pairs by what is waived; one that is new, or holds for longer, lets more pass."""
     for name in dict.fromkeys(map(_name, (*old.waivers, *new.waivers))):
         before, after = (
-            [one for one in budgets.waivers if _name(one) == name] for budgets in (old, new)
+            [own for own in budgets.waivers if _name(own) == name] for budgets in (old, new)
         )
         for was, now in zip_longest(before, after):
             if was != now:
@@ -150,14 +150,14 @@ def _waiver(waiver: Waiver | None) -> str:
 
 def disallowed(host_access: Sequence[HostAccess], budgets: Budgets) -> tuple[HostAccess, ...]:
     """Return what services ask for that `allow_host_access` does not list."""
-    return tuple(each for each in host_access if each.service not in budgets.allow_host_access)
+    return tuple(item for item in host_access if item.service not in budgets.allow_host_access)
 
 
 def describe_host_access(host_access: Sequence[HostAccess]) -> str:
     """Return the sentence that names the services, or "" where there are none."""
     reasons: dict[str, list[str]] = {}
-    for each in host_access:
-        reasons.setdefault(each.service, []).append(shorten(plain(each.reason), REASON_LENGTH))
+    for access in host_access:
+        reasons.setdefault(access.service, []).append(shorten(plain(access.reason), REASON_LENGTH))
     if not reasons:
         return ""
     named = [f"{plain(name)} ({format_list(texts, 1)})" for name, texts in reasons.items()]

@@ -125,7 +125,7 @@ def describe_finding(finding: Finding) -> str:
 
 def count_findings(findings: Iterable[Finding]) -> int:
     """Return how many findings there are; one that was left out stands for several."""
-    return sum(one.count for one in findings)
+    return sum(finding.count for finding in findings)
 
 
 class Weight(IntEnum):
@@ -152,15 +152,15 @@ class Counted:
     def introduced(self) -> tuple[Finding, ...]:
         """Return those that are neither waived nor in the baseline."""
         ignored = {*self.waived, *self.inherited}
-        return tuple(one for one in self.all if one not in ignored)
+        return tuple(finding for finding in self.all if finding not in ignored)
 
-    def weight(self, one: Finding) -> Weight:
+    def weight(self, finding: Finding) -> Weight:
         """Return what one of them is to the verdict."""
-        if one in self.waived:
+        if finding in self.waived:
             return Weight.NAMED
-        if one not in self.inherited:
+        if finding not in self.inherited:
             return Weight.BLOCKS
-        is_package = one.kind is FindingKind.VULNERABILITY
+        is_package = finding.kind is FindingKind.VULNERABILITY
         return Weight.INHERITED if is_package else Weight.NAMED
 
 
@@ -173,12 +173,12 @@ def _count(
         if waiver.id and waiver.check == check and waiver.subject in (None, subject):
             last[waiver.id] = waiver
     findings = filter(rule.counts, scan.findings)
-    counted = tuple(sorted(findings, key=lambda one: -one.severity.rank))
-    named = {one: last[one.id] for one in counted if one.id in last}
+    counted = tuple(sorted(findings, key=lambda finding: -finding.severity.rank))
+    named = {finding: last[finding.id] for finding in counted if finding.id in last}
     return Counted(
         all=counted,
-        waived={one: waiver for one, waiver in named.items() if waiver.expires >= today},
-        expired=tuple(dict.fromkeys(each for each in named.values() if each.expires < today)),
+        waived={finding: waiver for finding, waiver in named.items() if waiver.expires >= today},
+        expired=tuple(dict.fromkeys(waiver for waiver in named.values() if waiver.expires < today)),
         inherited=frozenset(filter(known.has, counted) if known else ()),
     )
 
@@ -206,7 +206,7 @@ def weigh_findings(
         return weights
     for rule in rules_of(budgets):
         counted = _count(rule, image, image.scan, budgets, today, main)
-        weights |= {one: counted.weight(one) for one in counted.all}
+        weights |= {finding: counted.weight(finding) for finding in counted.all}
     return weights
 
 
@@ -244,7 +244,7 @@ def _judge(rule: ScanRule, image: Image, scan: Scan, counted: Counted, today: da
     return replace(
         _check(rule, image, count_findings(counted.all), state, "; ".join(parts)),
         findings=tuple(map(describe_finding, counted.all)),
-        waived="; ".join(describe_terms(one, today) for one in waived),
+        waived="; ".join(describe_terms(waiver, today) for waiver in waived),
     )
 
 
@@ -255,12 +255,12 @@ def _check(rule: ScanRule, image: Image, value: int | Missing, state: State, mes
 
 def _age(database: str, today: date) -> str:
     """Return such as "2026-11-20 (4 days old)"."""
-    made = plain(database)[:DATE_LENGTH]
+    created = plain(database)[:DATE_LENGTH]
     try:
-        days = (today - date.fromisoformat(made)).days
+        days = (today - date.fromisoformat(created)).days
     except ValueError:
-        return made
-    return f"{made} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else made
+        return created
+    return f"{created} ({days:,} day{'' if days == 1 else 's'} old)" if days > 0 else created
 
 
 def _state(rule: ScanRule, counted: Counted) -> tuple[State, list[str], tuple[Waiver, ...]]:
@@ -290,10 +290,10 @@ def _describe(rule: ScanRule, counted: Counted) -> str:
     allowed = f"at most {rule.limit:,} allowed" if rule.limit else "none allowed"
     listed = counted.introduced or counted.all
     shown = [
-        f"{describe_finding(one)} (fixed in {plain(one.fixed)})"
-        if one.id and one.fixed
-        else describe_finding(one)
-        for one in listed[:SHOWN]
+        f"{describe_finding(finding)} (fixed in {plain(finding.fixed)})"
+        if finding.id and finding.fixed
+        else describe_finding(finding)
+        for finding in listed[:SHOWN]
     ]
     first = format_list(shown, SHOWN, rest=count_findings(listed[SHOWN:]))
     return f"{rule.describe(count)}, {allowed}: {first}"

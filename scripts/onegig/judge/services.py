@@ -136,10 +136,10 @@ def _describe_largest(report: MemoryReport) -> str:
     """Name the service that ever took most: what matters to a kernel out of memory."""
     if not report.services:
         return "no service was running"
-    peaks = ((each, each.peak_bytes) for each in report.services)
+    peaks = ((service, service.peak_bytes) for service in report.services)
     most, name = max(
-        (max(each.rss_max_bytes, peak if isinstance(peak, int) else 0), each.name)
-        for each, peak in peaks
+        (max(service.rss_max_bytes, peak if isinstance(peak, int) else 0), service.name)
+        for service, peak in peaks
     )
     return f"{name} took most: {format_mb(most)}"
 

@@ -46,13 +46,9 @@ def development_packages(
         and not development.issuperset(needed_by[package])
     }:
         development -= needed
-    candidates = {each for each in packages if not each.asked and each not in distribution}
-    users = {each: needed_by[each] or optional_for[each] for each in candidates}
-    while more := {
-        each
-        for each in candidates - development
-        if users[each] and development.issuperset(users[each])
-    }:
+    candidates = {p for p in packages if not p.asked and p not in distribution}
+    users = {package: needed_by[package] or optional_for[package] for package in candidates}
+    while more := {p for p in candidates - development if users[p] and development >= {*users[p]}}:
         development |= more
     return frozenset(development)
 
@@ -67,7 +63,7 @@ def _users(packages: Sequence[Package]) -> tuple[_Users, _Users]:
     optional_for: _Users = defaultdict(list)
     for package in packages:
         for users, names in ((needed_by, package.needs), (optional_for, package.options)):
-            for needed in (each for name in names for each in answering[package.kind, name]):
+            for needed in (p for name in names for p in answering[package.kind, name]):
                 if needed is not package:
                     users[needed].append(package)
     return needed_by, optional_for

@@ -62,7 +62,7 @@ def _needs(stanza: Mapping[str, str]) -> frozenset[str]:
 
 def _listed(contents: Mapping[str, bytes], stanza: Mapping[str, str]) -> list[str]:
     name, architecture = stanza.get("Package", ""), stanza.get("Architecture", "")
-    paths = (f"var/lib/dpkg/info/{each}.list" for each in (name, f"{name}:{architecture}"))
+    paths = (f"var/lib/dpkg/info/{stem}.list" for stem in (name, f"{name}:{architecture}"))
     text = next(filter(None, (text_of(contents, path) for path in paths)), "")
     return [line.lstrip("/") for line in text.splitlines()]
 
