@@ -7,6 +7,7 @@ from docker import DockerClient
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
+from onegig.judge.memory import doubt
 from onegig.machine.box import Box, open_machine
 from onegig.machine.machine import BootPlan, Start
 from onegig.memory.measure import measure
@@ -44,4 +45,4 @@ def measured(
     """What was measured of the stack."""
     engine = Engine(client)
     with new_run() as run:
-        return measure(engine, stack, budgets, engine.describe(stack.images), run, say)
+        return measure(engine, stack, budgets, engine.describe(stack.images), run, say, doubt=doubt)

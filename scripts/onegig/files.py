@@ -1,17 +1,10 @@
-"""Files written for the user, whatever a checkout has put in their place.
+"""Files of a checkout, written and read without trust in what it has put in their place.
 
 A commit may hold `report/comment.md`, or `report` itself, as a symbolic link to any file of its
 reader's. So a file in the checkout is made beside its place and moved there, which replaces a link,
 and a folder of the checkout that leads out of it is refused. What the user names elsewhere, such as
-/dev/stdout, is theirs to choose, links included.
-
-Files of a checkout, read without trust: a link may lead to a device that never ends, or a pipe.
-
-Such a file has no size that tells anything, and merely to open a pipe may wait for ever.
-
-Paths are as a shell and compose name them: a symbolic link on the way is not followed.
-
-Folders that only this user can have filled: what lies elsewhere may be somebody else's word.
+/dev/stdout, is theirs to choose, links included. A file that is read may be a link to a device that
+never ends, or a pipe that waits for ever. Paths are as a shell and compose name them.
 """
 
 import errno
@@ -198,7 +191,7 @@ def distrust(folder: Path) -> str:
 
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for this user alone. Raises OSError."""
-    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 

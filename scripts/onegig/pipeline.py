@@ -20,9 +20,10 @@ from onegig.config.budgets import check_against, default_budgets, load_budgets
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
 from onegig.judge.limits import describe_host_access
+from onegig.judge.memory import doubt
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
-from onegig.model.budgets import RATE, Budgets, Load
+from onegig.model.budgets import RATE, Budgets
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -79,10 +80,8 @@ class Options:
         words = ["onegig", "check"]
         for name, value in pairs:
             if value is not None:
-                words += [
-                    name,
-                    plain_number(value) if isinstance(value, (int, float)) else str(value),
-                ]
+                text = plain_number(value) if isinstance(value, (int, float)) else str(value)
+                words += [name, text]
         return self.typed or shlex.join(words + flags)
 
 
@@ -147,25 +146,17 @@ def load_limits(options: Options) -> Budgets:
     """
     missing = options.budgets_may_be_missing and not options.budgets.exists()
     budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
-    plan = {
-        name: getattr(options, name) for name in ("window_seconds", "settle_seconds", "repeats")
-    }
-    plan = {name: value for name, value in plan.items() if value is not None}
+    names = ("window_seconds", "settle_seconds", "repeats")
+    plan = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     load, tier = budgets.load, options.tier or budgets.tier
     if options.rate is not None:
-        load = _at_rate(load, options.rate)
+        if load is None or not load.takes_rate:
+            advice = f"put {RATE} into load.command of budgets.yml, where the load takes its rate"
+            raise ConfigError("--rate has nothing to set", advice=advice)
+        load = replace(load, rate=options.rate)
     if tier and tier != NO_TIER:
         find_tier(tier)
     return replace(budgets, tier=tier, measure=replace(budgets.measure, **plan), load=load)
-
-
-def _at_rate(given: Load | None, rate: float) -> Load:
-    if given is None or not given.takes_rate:
-        raise ConfigError(
-            "--rate has nothing to set",
-            advice=f"put {RATE} into load.command of budgets.yml, where the load takes its rate",
-        )
-    return replace(given, rate=rate)
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:
@@ -179,8 +170,7 @@ def load_environment(budgets: Budgets) -> dict[str, str]:
 
 def warn_of_host_access(stack: Stack, progress: Progress) -> None:
     """Name the services that can reach this machine, before anything of theirs is built or run."""
-    warning = describe_host_access(stack.host_access)
-    if warning:
+    if warning := describe_host_access(stack.host_access):
         progress.note(f"{warning}, as with docker compose up")
 
 
@@ -191,11 +181,10 @@ def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
     from onegig.engine.owned import new_run, remove_leftovers, remove_run
 
     with connect() as engine, _terminable(), new_run() as run:
-        left = remove_leftovers(engine)
-        if left:
+        if leftovers := remove_leftovers(engine):
             with progress.step("remove what an earlier run left behind") as say:
-                for thing in left:
-                    say(f"removed {thing}")
+                for name in leftovers:
+                    say(f"removed {name}")
         try:
             yield engine, run
         finally:
@@ -292,7 +281,7 @@ def inspect(
                 scanner=scanner,
                 is_part=bool(options.services),
                 weigh=options.weigh,
-                evidence_of=lambda one: base_evidence(one, files.get(one.reference), bases),
+                evidence_of=lambda image: base_evidence(image, files.get(image.reference), bases),
             )
         except InspectError as error:
             return Unknown(reason=error.message)
@@ -329,9 +318,8 @@ def find_scanner(options: Options, progress: Progress) -> "Scanner | Missing":
     """Return trivy and its database, which is only fetched when asked for."""
     from onegig.images import trivy
 
-    with progress.step(
-        "find trivy" + (" and update its database" * options.update_database)
-    ) as say:
+    title = "find trivy" + " and update its database" * options.update_database
+    with progress.step(title) as say:
         scanner = trivy.find(update=options.update_database)
         if isinstance(scanner, Missing):
             say(f"no image is scanned: {scanner.reason}")
@@ -351,7 +339,7 @@ def measure_stack(
     environment = engine.describe(stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
         try:
-            report = measure(engine, stack, budgets, environment, run, say)
+            report = measure(engine, stack, budgets, environment, run, say, doubt=doubt)
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
             return Unknown(reason=f"{error.message}{detail}")
@@ -368,7 +356,8 @@ def judge_reports(
 ) -> Report:
     """Return the verdict over what was measured; `main` is what a pull request goes on top of."""
     tier = choose_tier(budgets, memory, images)
-    names = [one.stack for one in (images, memory) if not isinstance(one, Missing) and one.stack]
+    measured = [report for report in (images, memory) if not isinstance(report, Missing)]
+    names = [report.stack for report in measured if report.stack]
     now = datetime.now(UTC)
     return Report(
         stack=names[0] if names else options.budgets.resolve().parent.name,

@@ -54,16 +54,13 @@ class Plain:
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
         """Write lines of the step, and one at its end."""
-        self._line(title)
+        self.note(title)
         started = time.monotonic()
-        yield lambda text: self._line(f"  {text}")
-        self._line(f"  done in {time.monotonic() - started:.1f} s")
+        yield lambda text: self.note(f"  {text}")
+        self.note(f"  done in {time.monotonic() - started:.1f} s")
 
     def note(self, text: str) -> None:
         """Write a line."""
-        self._line(text)
-
-    def _line(self, text: str) -> None:
         self.write(f"[{time.monotonic() - self._started:5.1f}s] {log_line(text)}\n")
         sys.stderr.flush()
 

@@ -69,6 +69,13 @@ def test_pure_rooms_have_no_effects() -> None:
     assert [module for module in modules if clock_calls(parse(module))] == []
 
 
+def test_no_measuring_room_imports_what_judges_or_renders() -> None:
+    later = {f"onegig.{room}" for room in ("judge", "plan", "report", "github", "commands")}
+    early = [m for m in MODULES if room_of(m) in ("model", "engine", "machine", "memory")]
+    named = {m: {".".join(n.split(".")[:2]) for n in imported(parse(m))} for m in early}
+    assert {m: names & later for m, names in named.items() if names & later} == {}
+
+
 def test_no_rooms_import_each_other_in_a_circle() -> None:
     rooms = {room_of(module) for module in MODULES} - {"__init__"}
     edges: dict[str, set[str]] = {room: set() for room in rooms}

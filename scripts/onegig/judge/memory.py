@@ -21,7 +21,6 @@ from onegig.model.verdict import Check, make_check
 CAUSES = 2  # that are named
 FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
 NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
-MORE_WINDOWS = 2  # taken beyond those planned, at most
 ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
 
 

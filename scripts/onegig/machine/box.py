@@ -22,8 +22,6 @@ from onegig.machine.nesting import HostPrograms, Nesting, ways
 from onegig.machine.project import BoxProject, box_references, prepare_project
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
-from onegig.model.budgets import Load
-from onegig.model.stack import Stack
 from onegig.process import close, tail
 
 READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
@@ -70,23 +68,18 @@ class RunningLoad:
     started: float = 0.0  # seconds since the epoch
 
 
+@dataclass(kw_only=True)
 class Box:
     """A Machine; see open_machine."""
 
-    def __init__(
-        self,
-        plan: BootPlan,
-        project: BoxProject,
-        nested: NestedEngine,
-        watch: Watch,
-        load: RunningLoad,
-    ) -> None:
-        self.plan = plan
-        self.project = project
-        self.nested = nested
-        self.watch = watch
-        self.load = load.description
-        self._load = load
+    plan: BootPlan
+    project: BoxProject
+    nested: NestedEngine
+    watch: Watch
+    running_load: RunningLoad
+
+    def __post_init__(self) -> None:
+        self.load, nested = self.running_load.description, self.nested
         self.engine, self.mode = nested.engine, nested.mode
         self.cap_bytes, self.remarks = nested.cap_bytes, nested.remarks
         self.lift_cap = nested.limit
@@ -101,7 +94,7 @@ class Box:
 
     def load_problem(self) -> str:
         """Say why the load did not do its work; "" if it did, or ended and was repeated."""
-        load, outer = self._load, self.plan.engine
+        load, outer = self.running_load, self.plan.engine
         codes = outer.exit_codes(load.container, load.started) if load.container else []
         failures = [code for code in codes if code != 0]
         if not failures:
@@ -123,32 +116,24 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
         machine_bytes=plan.memtotal_bytes,
         architecture=plan.engine.architecture,
     )
+    outer, run, hz = plan.engine, plan.run, plan.budgets.measure.hz
+    images, cap_bytes = plan.stack.images, plan.cap_bytes
     with (
         open_nested(
-            plan.engine,
-            plan.run,
-            images=plan.stack.images,
-            project=project,
-            cap_bytes=plan.cap_bytes,
-            say=plan.say,
+            outer, run, images=images, project=project, cap_bytes=cap_bytes, say=plan.say
         ) as nested,
         watch_box(
-            plan.engine,
-            plan.run,
-            pid=nested.pid,
-            hz=plan.budgets.measure.hz,
-            host_programs=nested.mode == HostPrograms.mode,
+            outer, run, pid=nested.pid, hz=hz, host_programs=nested.mode == HostPrograms.mode
         ) as watch,
-        _apply_load(plan.engine, plan.budgets.load, plan.stack, nested, plan.run) as load,
+        _apply_load(plan, nested) as load,
     ):
-        yield Box(plan, project, nested, watch, load)
+        yield Box(plan=plan, project=project, nested=nested, watch=watch, running_load=load)
 
 
 @contextmanager
-def _apply_load(
-    outer: Engine, load: Load | None, stack: Stack, nested: NestedEngine, run: Run
-) -> Iterator[RunningLoad]:
+def _apply_load(plan: BootPlan, nested: NestedEngine) -> Iterator[RunningLoad]:
     """Run the load in the box's network but outside its cap, again whenever it is over."""
+    outer, run, load, stack = plan.engine, plan.run, plan.budgets.load, plan.stack
     if load is None:
         yield RunningLoad()
         return
@@ -224,7 +209,6 @@ def open_nested(
 
 
 def _fill(nesting: Nesting, images: Sequence[str]) -> None:
-    """Copy the images into the volume: named ones together, others under a tag each."""
     nesting.prepare()
     outer, tags = nesting.engine.images, box_references(images)
     with _start(nesting, "load", 0) as loader:

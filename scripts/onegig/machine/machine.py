@@ -12,10 +12,10 @@ from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 
 MACHINES = {"box": "onegig.machine.box"}  # modules with `open_machine(plan)`
-HEALTH_LOG_LENGTH = 300  # of the end, where the error stands
+HEALTH_LOG_LENGTH = 300  # of the end, in whole lines where possible: there the error stands
 SERVICE_LABEL = "com.docker.compose.service"
 _STATES = tuple(ServiceState)  # worst first
 FAILED = _STATES[: _STATES.index(ServiceState.NOT_READY)]
@@ -138,32 +138,21 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
     )
 
 
-def own_containers(service: Service, containers: Sequence[Container]) -> tuple[Container, ...]:
-    """Return the containers (replicas) of a service."""
-    return tuple(container for container in containers if container.service == service.name)
-
-
 def worst_state(states: Sequence[ServiceState]) -> ServiceState:
     """Return the worst of the states of a service's containers; WAITING where there are none."""
     return min(states, key=_STATES.index, default=ServiceState.WAITING)
 
 
 def _health_log(health: Mapping[str, Any]) -> str:
-    """Return what the latest failing check printed, with its exit code."""
     failures = [entry for entry in health.get("Log") or () if entry.get("ExitCode")]
     if not failures:
         return ""
     latest = max(failures, key=lambda entry: str(entry.get("Start", ""))[:19])  # RFC 3339
-    output = _ending(str(latest.get("Output", "")).strip())
+    output = str(latest.get("Output", "")).strip()
+    if len(output) > HEALTH_LOG_LENGTH:
+        end = output[-HEALTH_LOG_LENGTH:]
+        output = f"… {end.partition(chr(10))[2] or end}"
     code = latest["ExitCode"]
     if code == -1:  # the engine's own words: the time limit, or it could not be run
         return output or "the health check could not be run"
     return f"health check exit code {code}" + (f": {output}" if output else "")
-
-
-def _ending(text: str) -> str:
-    """Return the last lines that fit into HEALTH_LOG_LENGTH; of a longer last line, its end."""
-    if len(text) <= HEALTH_LOG_LENGTH:
-        return text
-    end = text[-HEALTH_LOG_LENGTH:]
-    return f"… {end.partition(chr(10))[2] or end}"

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import EngineError, MeasureError
-from onegig.judge.memory import MORE_WINDOWS, doubt
 from onegig.machine.machine import (
     BootPlan,
     Container,
@@ -16,8 +16,8 @@ from onegig.machine.machine import (
     open_machine,
 )
 from onegig.machine.sampler import Pass
-from onegig.memory.observation import Observation
 from onegig.memory.summary import (
+    Observation,
     summarise_boot,
     summarise_box,
     summarise_engine,
@@ -27,7 +27,7 @@ from onegig.memory.summary import (
 )
 from onegig.model.budgets import Budgets, Measure
 from onegig.model.measured import Environment
-from onegig.model.memory import MemoryReport, ServiceState, Window
+from onegig.model.memory import MemoryReport, ServiceState, Window, WindowTotals
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 
@@ -35,18 +35,29 @@ LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit ge
 LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
+MORE_WINDOWS = 2  # taken beyond those planned, at most
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
 
 Say = Callable[[str], None]
 Containers = Sequence[Container] | None  # None: the engine does not answer
+# Explains why the windows so far can't show whether a limit is kept; "" where they can.
+Doubt = Callable[[Budgets, Sequence[str], Sequence[WindowTotals]], str]
 
 
 def measure(
-    engine: Engine, stack: Stack, budgets: Budgets, environment: Environment, run: Run, say: Say
+    engine: Engine,
+    stack: Stack,
+    budgets: Budgets,
+    environment: Environment,
+    run: Run,
+    say: Say,
+    *,
+    doubt: Doubt = lambda *_: "",
 ) -> MemoryReport:
     """Boot the stack on a machine of the budgets' size, under load, and measure it.
 
-    Raises BootError when machine or stack cannot start, MeasureError when nothing was sampled.
+    More windows than planned are taken while there is `doubt`. Raises BootError when machine or
+    stack cannot start, MeasureError when nothing was sampled.
     """
     plan = BootPlan(
         engine=engine,
@@ -60,12 +71,10 @@ def measure(
     with open_machine(plan) as machine:
         start = machine.start_stack()
         before = settle(lambda: _containers(machine), budgets.measure.settle_seconds, say) or ()
-        windows = _take_windows(machine, plan, before)
+        windows = _take_windows(machine, plan, before, doubt)
         machine.lift_cap()
         seen = _observe(machine, start, before, windows)
-        problems = (machine.load_problem(), *_gaps(seen, budgets.measure))
-        incomplete = tuple(filter(None, problems))
-        return _report(seen, plan, machine, environment, incomplete)
+        return _report(seen, plan, machine, environment)
 
 
 def machine_bytes(budgets: Budgets, architecture: str) -> int:
@@ -122,7 +131,7 @@ def _restarting(before: Containers, after: Containers) -> str:
 
 
 def _take_windows(
-    machine: Machine, plan: BootPlan, containers: Sequence[Container]
+    machine: Machine, plan: BootPlan, containers: Sequence[Container], doubt: Doubt
 ) -> tuple[tuple[Pass, ...], ...]:
     """Return the passes of each window; more than planned while a limit lies within noise.
 
@@ -130,9 +139,9 @@ def _take_windows(
     """
     budgets, stack = plan.budgets, plan.stack
     planned, windows, reason = budgets.measure.repeats, list[tuple[Pass, ...]](), ""
+    seconds, hz = budgets.measure.window_seconds, budgets.measure.hz
     while len(windows) < planned or reason:
         title = "measuring" if planned == 1 else f"measuring window {len(windows) + 1} of {planned}"
-        seconds, hz = budgets.measure.window_seconds, budgets.measure.hz
         title = f"{reason}: measuring again" if reason else title
         plan.say(f"{title} for {seconds:g} s at {hz:g} Hz")
         opened = time.monotonic()
@@ -155,11 +164,8 @@ def _observe(
     windows: tuple[tuple[Pass, ...], ...],
 ) -> Observation:
     if not windows:
-        raise MeasureError(
-            "the box was gone before it could be measured",
-            advice="the box's own log:",
-            detail=machine.log(),
-        )
+        message = "the box was gone before it could be measured"
+        raise MeasureError(message, advice="the box's own log:", detail=machine.log())
     containers = _containers(machine)
     return Observation(
         passes=machine.watch.between(0, windows[-1][-1].time),
@@ -177,19 +183,15 @@ def _observe(
 
 
 def _containers(machine: Machine) -> tuple[Container, ...] | None:
-    """Return those of the stack; None when the machine's engine does not answer."""
-    try:
+    with suppress(EngineError):
         return list_containers(machine.engine)
-    except EngineError:
-        return None
+    return None
 
 
 def _log(machine: Machine, container: Container) -> str:
-    """Return the last lines a container printed; "" where its log driver keeps none."""
-    try:
+    with suppress(EngineError):  # its log driver may keep none
         return machine.engine.log(container.container_id, LOG_LINES)
-    except EngineError:
-        return ""
+    return ""
 
 
 def _gaps(seen: Observation, plan: Measure) -> list[str]:
@@ -214,9 +216,9 @@ def _report(
     plan: BootPlan,
     machine: Machine,
     environment: Environment,
-    incomplete: tuple[str, ...],
 ) -> MemoryReport:
     stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
+    problems = (machine.load_problem(), *_gaps(seen, measured))
     return MemoryReport(
         environment=environment,
         window=Window(
@@ -232,7 +234,7 @@ def _report(
         engine=summarise_engine(seen, metric),
         services=summarise_services(seen, stack, metric),
         samples=summarise_samples(seen, stack, metric),
-        incomplete=incomplete,
+        incomplete=tuple(filter(None, problems)),
         stack=stack.name,
         windows=summarise_windows(seen.windows, seen.containers, stack, metric),
         boot=summarise_boot(seen, stack, metric),

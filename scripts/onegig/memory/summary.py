@@ -1,13 +1,13 @@
 """From what was seen of a stack to a MemoryReport: pure arithmetic, the headline included."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from statistics import median
 from typing import TypeVar
 
-from onegig.machine.machine import FAILED, Container, Start, own_containers, worst_state
+from onegig.machine.machine import FAILED, Container, Start, worst_state
 from onegig.machine.sampler import ContainerUsage, Pass
-from onegig.memory.observation import Observation, engine_of, peak_pass, share_of, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (
@@ -38,6 +38,83 @@ LATE_SHARE = 0.25  # of the growth must happen in the second half: what fills up
 
 Point = tuple[float, float]  # seconds, bytes
 V = TypeVar("V")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """What was seen: every pass since the box came up, those of each window, and the end states."""
+
+    passes: tuple[Pass, ...]
+    windows: tuple[tuple[Pass, ...], ...]  # in the order they were taken, none empty
+    containers: tuple[Container, ...]
+    answered: bool  # whether the engine could still be asked at the end
+    restarts_before: Mapping[str, int]  # by container id, when the first window opened
+    logs: Mapping[str, str]  # by service, for those that failed
+    start: Start
+
+    def window(self, metric: Metric) -> tuple[Pass, ...]:
+        """Return the window with the highest total: the one that counts."""
+        return max(self.windows, key=lambda window: total_of(peak_pass(window, metric), metric))
+
+    def peak(self, metric: Metric) -> Pass:
+        """Return the pass with the highest total of all windows."""
+        return peak_pass(self.window(metric), metric)
+
+    def ids(self, service: str) -> tuple[str, ...]:
+        """Return the ids of a service's containers."""
+        return tuple(container.container_id for container in self.own(service))
+
+    def own(self, service: str) -> tuple[Container, ...]:
+        """Return the containers (replicas) of a service."""
+        return tuple(container for container in self.containers if container.service == service)
+
+
+def total_of(sample: Pass, metric: Metric) -> int:
+    """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
+
+    By the real cost every page counts once, shared or not, and with it what the kernel itself keeps
+    for engine and stack: PSS without shared memory, the box's shared memory (tmpfs, /dev/shm, memfd
+    and shared maps, mapped or not), the box's kernel memory. By the other metrics the engine counts
+    by PSS always: its shims share most of their pages, and a sum of their RSS overstates them four
+    times.
+    """
+    if metric is Metric.CHARGED:
+        return sample.box.working_set
+    usages = [container.usage for container in sample.containers.values()]
+    if metric is Metric.COST:
+        private = sum(usage.private for usage in (*sample.engine.values(), *usages))
+        return private + sample.box.shmem + sample.box.kernel
+    return _engine_pss(sample) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
+
+
+def share_of(container: ContainerUsage, metric: Metric) -> int:
+    """Return what a container adds to the total, in bytes."""
+    usage, account = container.usage, container.account
+    if metric is Metric.COST:
+        return usage.private + account.shmem + account.kernel
+    if metric is Metric.CHARGED:
+        return account.working_set
+    return usage.pss if metric is Metric.PSS else usage.rss
+
+
+def engine_of(sample: Pass, metric: Metric) -> int:
+    """Return the engine's part of a pass's total, in bytes.
+
+    By the real cost that is all of it that belongs to no container; else the engine's PSS.
+    """
+    if metric is not Metric.COST:
+        return _engine_pss(sample)
+    shares = sum(share_of(container, metric) for container in sample.containers.values())
+    return max(0, total_of(sample, metric) - shares)
+
+
+def peak_pass(window: Sequence[Pass], metric: Metric) -> Pass:
+    """Return the pass with the highest total; ValueError for an empty window."""
+    return max(window, key=lambda sample: total_of(sample, metric))
+
+
+def _engine_pss(sample: Pass) -> int:
+    return sum(usage.pss for usage in sample.engine.values())
 
 
 def growth(series: Sequence[tuple[float, int]]) -> float:
@@ -90,14 +167,12 @@ def summarise_boot(seen: Observation, stack: Stack, metric: Metric) -> BootPeak 
     if not passes:
         return Unknown(reason="nothing was sampled while the stack started")
     peak, usual = peak_pass(passes, metric), seen.peak(metric)
-    taken: dict[str, int] = {}
-    excess: dict[str, int] = {}
-    for service in stack.services:
-        ids = seen.ids(service.name)
-        taken[service.name] = _share(peak, ids, metric)
-        excess[service.name] = taken[service.name] - _share(usual, ids, metric)
-    taken["engine"] = engine_of(peak, metric)
-    excess["engine"] = taken["engine"] - engine_of(usual, metric)
+    taken, normal = (
+        {s.name: _share(sample, seen.ids(s.name), metric) for s in stack.services}
+        | {"engine": engine_of(sample, metric)}
+        for sample in (peak, usual)
+    )
+    excess = {name: taken[name] - normal[name] for name in taken}
     order = sorted(excess, key=lambda name: -excess[name])
     least = max(0, excess[order[0]] * CAUSE_SHARE)
     return BootPeak(
@@ -113,14 +188,9 @@ def summarise_engine(seen: Observation, metric: Metric) -> tuple[EnginePart, ...
     """Return the engine's processes by kind at the peak of the window."""
     engine = seen.peak(metric).engine
     return tuple(
-        EnginePart(
-            name=kind,
-            processes=engine[kind].processes,
-            rss_bytes=engine[kind].rss,
-            pss_bytes=engine[kind].pss,
-        )
+        EnginePart(name=kind, processes=use.processes, rss_bytes=use.rss, pss_bytes=use.pss)
         for kind in ENGINE_ORDER
-        if kind in engine
+        if (use := engine.get(kind))
     )
 
 
@@ -129,6 +199,9 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
     peak = seen.peak(metric)
     usages = [container.usage for container in peak.containers.values()]
     marks = [sample.box.peak for sample in seen.passes if sample.box.peak is not None]
+    peak_bytes: int | Unknown = Unknown(reason="kernel older than 5.19")
+    if marks:  # the cap of a box that was stuck was lifted for a while
+        peak_bytes = min(max(marks), cap_bytes)
     return Box(
         mode=mode,
         cap_bytes=cap_bytes,
@@ -137,10 +210,7 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
         kernel_bytes=peak.box.kernel,
         charged_bytes=peak.box.working_set,
         usage_bytes=peak.box.usage,
-        # a box that was stuck had its cap lifted for a while
-        peak_bytes=min(max(marks), cap_bytes)
-        if marks
-        else Unknown(reason="kernel older than 5.19"),
+        peak_bytes=peak_bytes,
         peak_anon_bytes=max(sample.box.unreclaimable for sample in seen.passes),
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
@@ -171,7 +241,7 @@ def summarise_windows(
     windows: Sequence[Sequence[Pass]], containers: Sequence[Container], stack: Stack, metric: Metric
 ) -> tuple[WindowTotals, ...]:
     """Return every window by itself: its totals and what its services took, by the metric."""
-    ids = [[c.container_id for c in own_containers(s, containers)] for s in stack.services]
+    ids = [[c.container_id for c in containers if c.service == s.name] for s in stack.services]
     summaries = []
     for window in windows:
         totals = [total_of(sample, metric) for sample in window]
@@ -198,10 +268,9 @@ def thinned(values: Sequence[V], height: Callable[[V], int]) -> tuple[V, ...]:
 def service_states(
     seen: Observation, stack: Stack, kills: Mapping[str, int]
 ) -> dict[str, ServiceState]:
-    """Return each service's state: what became of its own containers, then of what they need.
+    """Return each service's state; one that never started waits for a service that failed.
 
-    A container that never started waits for something: for a service that failed, or, when the time
-    ran out, for one that was not ready yet.
+    Or, when the time ran out, for one that was not ready yet.
     """
     states = {service.name: _own_state(service, seen, kills) for service in stack.services}
     for name, state in list(states.items()):
@@ -212,7 +281,7 @@ def service_states(
 
 
 def _own_state(service: Service, seen: Observation, kills: Mapping[str, int]) -> ServiceState:
-    own = own_containers(service, seen.containers)
+    own = seen.own(service.name)
     if any(kills.get(container.container_id) for container in own):
         return ServiceState.OOM_KILLED
     if service.name in seen.start.refused:
@@ -232,8 +301,8 @@ def oom_kills(seen: Observation) -> dict[str, int]:
             container_id = next((part for part in path.split("/") if part in known), "")
             kills[container_id] = kills.get(container_id, 0) + 1
     for container_id in known - kills.keys():
-        accounts = [used.account for used in _usages(seen.passes, container_id)]
-        if highest := max((account.oom_kills for account in accounts), default=0):
+        counts = (used.account.oom_kills for used in _usages(seen.passes, container_id))
+        if highest := max(counts, default=0):
             kills[container_id] = highest
     return kills
 
@@ -246,10 +315,11 @@ def _service(
     states: Mapping[str, ServiceState],
     stack: Stack,
 ) -> ServiceMemory:
-    own = own_containers(service, seen.containers)
+    own = seen.own(service.name)
     ids = seen.ids(service.name)
     now = [peak.containers[cid] for cid in ids if cid in peak.containers]
-    marks = [max(map(_high_water, used)) for cid in ids if (used := _usages(seen.passes, cid))]
+    accounts = [[u.account for u in used] for i in ids if (used := _usages(seen.passes, i))]
+    marks = [max(a.usage if a.peak is None else a.peak for a in own) for own in accounts]
     passes = [sample for window in seen.windows for sample in window]
     over_windows = [_share(sample, ids, Metric.RSS) for sample in passes]
     state = states[service.name]
@@ -294,7 +364,6 @@ def _service(
 def _waits_for(
     service: Service, states: Mapping[str, ServiceState], stack: Stack, start: Start
 ) -> tuple[str, ...]:
-    """Return the services that kept one from starting: those that failed, else those not ready."""
     needed = [name for name in stack.needs(service.name) if name in states]
     failed = tuple(name for name in needed if states[name] in FAILED)
     late = start.report.waited_for  # when the wait was over; they may have become ready since
@@ -304,15 +373,13 @@ def _waits_for(
 
 
 def _share(sample: Pass, ids: Sequence[str], metric: Metric) -> int:
-    """Return what a service's containers add to the total, in bytes."""
     return sum(share_of(sample.containers[cid], metric) for cid in ids if cid in sample.containers)
 
 
 def _private_bytes(sample: Pass, ids: Sequence[str]) -> int:
-    """Return what a service itself holds, in bytes: its real cost without the kernel's memory.
+    """Return a service's real cost without the kernel's memory, in bytes.
 
-    Under cgroup v1 that memory has the file systems' caches in it, which grow with every file that
-    is made or looked up and are no leak.
+    Under cgroup v1 that memory includes the file systems' caches, which grow with every file.
     """
     own = [sample.containers[cid] for cid in ids if cid in sample.containers]
     return sum(used.usage.private + used.account.shmem for used in own)
@@ -320,10 +387,6 @@ def _private_bytes(sample: Pass, ids: Sequence[str]) -> int:
 
 def _usages(passes: Sequence[Pass], container_id: str) -> list[ContainerUsage]:
     return [p.containers[container_id] for p in passes if container_id in p.containers]
-
-
-def _high_water(used: ContainerUsage) -> int:
-    return used.account.usage if used.account.peak is None else used.account.peak
 
 
 def _stall(window: Sequence[Pass]) -> Stall | Unknown:
@@ -336,6 +399,5 @@ def _stall(window: Sequence[Pass]) -> Stall | Unknown:
 
 
 def _cut(values: Sequence[V], count: int) -> list[Sequence[V]]:
-    """Cut values into stretches of about the same length."""
     edges = [at * len(values) // count for at in range(count + 1)]
     return [values[low:high] for low, high in pairwise(edges)]

@@ -32,25 +32,12 @@ class State(StrEnum):
     INCOMPLETE = "INCOMPLETE", 4, "?", "magenta", "❔", "lightgrey", "error", "gap", *_PURPLE
     NO_GO = "NO-GO", 1, "✗", "red", "❌", "red", "error", "failure", *_RED
 
-    def __new__(
-        cls,
-        name: str,
-        exit_code: int,
-        symbol: str,
-        color: str,
-        icon: str,
-        badge: str,
-        level: str,
-        noun: str,
-        inks: tuple[str, str],
-        washes: tuple[str, str],
-    ) -> "State":
+    def __new__(cls, name: str, *row: object) -> "State":
         """Make a member from its row."""
         state = str.__new__(cls, name)
         state._value_ = name
-        state.exit_code, state.symbol, state.color = exit_code, symbol, color
-        state.icon, state.badge, state.level, state.noun = icon, badge, level, noun
-        state.inks, state.washes = inks, washes
+        for column, value in zip(cls.__annotations__, row, strict=True):
+            setattr(state, column, value)
         return state
 
     @property

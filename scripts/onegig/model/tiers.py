@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from onegig.errors import ConfigError
 
@@ -57,12 +58,11 @@ def smallest_tier(memory_bytes: int, architecture: str = "") -> Tier | None:
 
     Only confirmed figures count, and only tiers of the architecture, where that is given.
     """
-    wanted = kernel_name(architecture)
     sold = [
         tier
         for tier in catalogue().values()
         if tier.confirmed and tier.memory_bytes == memory_bytes
-        if not wanted or tier.architecture == wanted
+        if not architecture or tier.architecture == kernel_name(architecture)
     ]
     return min(sold, key=lambda tier: tier.memtotal_bytes or 0, default=None)
 
@@ -72,24 +72,19 @@ def kernel_name(architecture: str) -> str:
     return _ARCHITECTURES.get(architecture, architecture)
 
 
-def _tier(name: str, row: dict[str, object]) -> Tier:
-    def mib(key: str) -> int | None:
-        value = row.get(key)
-        return int(value) * MIB if isinstance(value, (int, float)) else None
+def _tier(name: str, row: dict[str, Any]) -> Tier:
+    def size(key: str, unit: int = MIB) -> int | None:
+        return int(row[key]) * unit if key in row else None
 
-    disk = row.get("disk_gb")
-    price = row.get("usd_per_month")
+    same = ("architecture", "source", "as_of", "confirmed")
     return Tier(
         name=name,
-        memory_bytes=int(str(row["memory_mib"])) * MIB,
-        memtotal_bytes=mib("memtotal_mib"),
-        disk_bytes=int(disk) * GB if isinstance(disk, (int, float)) else None,
-        usd_per_month=float(price) if isinstance(price, (int, float)) else None,
-        price_note=str(row.get("price_note", "")),
-        os_idle_bytes=mib("os_idle_mib"),
-        vcpus=float(str(row["vcpus"])),
-        architecture=str(row["architecture"]),
-        source=str(row["source"]),
-        as_of=str(row["as_of"]),
-        confirmed=bool(row["confirmed"]),
+        memory_bytes=row["memory_mib"] * MIB,
+        memtotal_bytes=size("memtotal_mib"),
+        disk_bytes=size("disk_gb", GB),
+        usd_per_month=float(row["usd_per_month"]) if "usd_per_month" in row else None,
+        price_note=row.get("price_note", ""),
+        os_idle_bytes=size("os_idle_mib"),
+        vcpus=float(row["vcpus"]),
+        **{key: row[key] for key in same},
     )

@@ -10,15 +10,18 @@ from onegig.machine.cgroup import Account, Pressure
 from onegig.machine.machine import Container, Start
 from onegig.machine.sampler import ContainerUsage as Seen
 from onegig.machine.sampler import Pass, Usage
-from onegig.memory.observation import Observation, engine_of, peak_pass, total_of
 from onegig.memory.summary import (
     MOST_SAMPLES,
+    Observation,
+    engine_of,
+    peak_pass,
     summarise_boot,
     summarise_box,
     summarise_engine,
     summarise_samples,
     summarise_services,
     summarise_windows,
+    total_of,
 )
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
