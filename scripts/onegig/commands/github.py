@@ -177,11 +177,10 @@ def _of_event(options: Options, workflow: str, artifact: str) -> Baseline | None
         _say(f"nothing was published: {push.reason}")
         return None
     with client_of(job) as client:
-        foreign = why_foreign(client, push)
-        if foreign:
+        if foreign := why_foreign(client, push):
             _say(f"nothing was published: {foreign}")
             return None
-        return make_entry(make_report(client, push, options, artifact), push.created)
+        return make_entry(make_report(client, push, options, artifact), push.run.created)
 
 
 def _judged(directory: Path, options: Options) -> Report:

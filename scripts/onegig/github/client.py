@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import requests
 
@@ -25,6 +25,7 @@ from onegig.github.transport import (
     JSON,
     NEXT,
     NOT_CHANGED,
+    RAW,
     STATUS_PAGE,
     SUCCESS,
     Answer,
@@ -46,7 +47,8 @@ SECONDARY_SECONDS = 60.0
 SKEW_SECONDS = 1.0  # two clocks, and a reset given in whole seconds
 MOST_BYTES = 64_000_000  # cached
 MOST_REVALIDATED_BYTES = 1_000_000
-GONE = 404
+ABSENT = 404
+GONE = (ABSENT, 410)
 _SHA = "[0-9a-f]{40}"
 _LASTING = re.compile(
     rf"git/(trees|blobs)/{_SHA}|commits/{_SHA}|compare/{_SHA}\.\.\.{_SHA}"
@@ -93,19 +95,19 @@ class AnswerCache:
         """Return the answer to a request that need not be asked again."""
         name = _name(request)
         known = self._answers.get(name)
-        if known and (name in (self._seen or ()) or (known.status != GONE and is_lasting(request))):
-            return known
-        return None
+        is_seen = name in (self._seen or ())
+        is_known = known and (is_seen or (known.status != ABSENT and is_lasting(request)))
+        return known if is_known else None
 
     def find_old(self, request: Request) -> Answer | None:
         """Return an answer that may still be right, if GitHub can tell."""
         old = self._answers.get(_name(request)) if request.accept == JSON else None
-        is_small = old and old.status != GONE and len(old.body) <= MOST_REVALIDATED_BYTES
+        is_small = old and old.status != ABSENT and len(old.body) <= MOST_REVALIDATED_BYTES
         return old if old and is_small and "etag" in old.headers else None
 
     def keep(self, request: Request, answer: Answer) -> None:
         """Cache an answer that may be cached."""
-        is_absent = self._seen is not None and answer.status == GONE
+        is_absent = self._seen is not None and answer.status == ABSENT
         if request.method != "GET" or not (answer.status in SUCCESS or is_absent):
             return
         name = _name(request)
@@ -175,6 +177,17 @@ class Client:
         """Return the JSON at `path`."""
         return self._ask(self._request("GET", path, parameters)).json()
 
+    def find(
+        self, path: str, *, absent: tuple[int, ...] = (ABSENT,), **parameters: str | int
+    ) -> Any | None:
+        """Return the JSON at `path`; None where GitHub answers that there is nothing."""
+        try:
+            return self.get(path, **parameters)
+        except GithubError as error:
+            if error.status in absent:
+                return None
+            raise
+
     def pages(
         self, path: str, *, key: str = "", most: int = 1000, **parameters: str | int
     ) -> Iterator[Any]:
@@ -204,6 +217,17 @@ class Client:
         request = self._request("GET", path, parameters)
         request = replace(request, accept=accept, most_bytes=most_bytes, may_leave=True)
         return self._ask(request).body
+
+    def read_file(self, path: str, ref: str, most_bytes: int) -> bytes | None:
+        """Return a file of the repository at a commit or branch; None where there is none."""
+        try:
+            return self.download(
+                f"contents/{quote(path)}", accept=RAW, most_bytes=most_bytes, ref=ref
+            )
+        except GithubError as error:
+            if error.status in GONE:
+                return None
+            raise
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Write (POST, PATCH, PUT, DELETE), about a second apart; return GitHub's answer, or None.

@@ -20,10 +20,8 @@ from urllib.parse import quote
 from jinja2 import Template
 
 from onegig.errors import ConfigError, GithubError, HistoryError, PublishError
-from onegig.github.client import Client
+from onegig.github.client import GONE, Client
 from onegig.github.job import DATA_BRANCH
-from onegig.github.transport import RAW
-from onegig.github.trees import branch_tip
 from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
@@ -237,7 +235,6 @@ def _baseline(text: str, branch: str) -> Baseline:
 
 
 MOST_COMMITS = 200  # looked at, from the compared one back
-GONE = (404, 410)
 
 
 def find_baseline(
@@ -266,14 +263,11 @@ def find_baseline(
 
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
     """Return everything measured so far; nothing where there is no branch or file yet."""
-    path, most_bytes = f"contents/{HISTORY}", 2 * MOST_BYTES
+    branch = client.find(f"branches/{quote(data_branch, safe='')}", absent=GONE)
+    if branch is None:
+        return ()
+    tip = str(branch["commit"]["sha"])  # a tag may have the branch's name
     try:
-        tip = branch_tip(client, data_branch)  # a tag may have the branch's name
-        text = client.download(path, accept=RAW, most_bytes=most_bytes, ref=tip)
-        return parse_history(text.decode("utf-8"))
-    except GithubError as error:
-        if error.status in GONE:
-            return ()
-        raise
+        return parse_history((client.read_file(HISTORY, tip, 2 * MOST_BYTES) or b"").decode())
     except UnicodeDecodeError as error:
         raise HistoryError("it is not UTF-8 text") from error

@@ -6,7 +6,7 @@ the branch, and those of a fork are self-reported.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from onegig.github.client import Client
 from onegig.github.job import ARTIFACT, GATE_WORKFLOW
 from onegig.github.trees import branch_tip, contains
 from onegig.github.trusted.artifact import fetch_numbers, no_numbers
-from onegig.github.trusted.runs import PUSH, GateRun, Ignored, read_run
+from onegig.github.trusted.runs import ENDED, PUSH, Ignored, RunEvent, read_run
 from onegig.judge.baseline import make_baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
@@ -25,15 +25,6 @@ from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Push:
-    """A run for a push to the default branch of this repository."""
-
-    run: GateRun
-    branch: str  # the default branch
-    created: str  # ISO 8601: when it was pushed; running again does not change it
 
 
 def make_entry(report: Report, created: str = "") -> Baseline:
@@ -68,39 +59,41 @@ def make_entry(report: Report, created: str = "") -> Baseline:
     return make_baseline(entry, seconds)
 
 
-def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> Push | Ignored:
-    """Return the push of a `workflow_run` payload; Ignored when it does not make history.
+def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> RunEvent | Ignored:
+    """Return the run for a push to the default branch; Ignored when it does not make history.
 
-    Raises ConfigError when it is not such a payload.
+    Raises ConfigError when the event is not a `workflow_run`.
     """
-    run = read_run(event, workflow, trigger=PUSH)
-    if isinstance(run, Ignored):
-        return run
-    try:
-        branch = str(event["repository"]["default_branch"])
-        created = str(event["workflow_run"]["created_at"])
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"the event has no {error}", advice="is it a workflow_run?") from error
+    push = read_run(event, workflow, PUSH)
+    if isinstance(push, Ignored):
+        return push
+    run, branch = push.run, push.home.default_branch
+    if not push.is_completed or run.conclusion not in ENDED:
+        ended = run.conclusion or event["action"]
+        return Ignored(reason=f"the run ended as {ended}, so there is nothing to publish")
     home = run.head_repository
     if home is None or home.id != run.repository.id:
         name = home.name if home else "a repository that has been deleted"
         return Ignored(reason=f"the push was to {name}, not to {run.repository.name}")
     if run.head_branch != branch:
         return Ignored(reason=f"the push was to {run.head_branch}, not to {branch}")
-    return Push(run=run, branch=branch, created=created)
+    return push
 
 
-def why_foreign(client: Client, push: Push) -> str:
+def why_foreign(client: Client, push: RunEvent) -> str:
     """Return why the commit is not one of the default branch; "" if it is.
 
     A tag may have the branch's name, and be of a commit with a workflow of its own.
     """
-    if contains(client, branch_tip(client, push.branch), push.run.head_sha):
+    branch = push.home.default_branch
+    if contains(client, branch_tip(client, branch), push.head_sha):
         return ""
-    return f"{push.run.head_sha[:12]} is not a commit of the branch {push.branch}"
+    return f"{push.head_sha[:12]} is not a commit of the branch {branch}"
 
 
-def make_report(client: Client, push: Push, options: Options, artifact: str = ARTIFACT) -> Report:
+def make_report(
+    client: Client, push: RunEvent, options: Options, artifact: str = ARTIFACT
+) -> Report:
     """Judge the push's numbers by the budgets of this checkout.
 
     What is missing, refused or can't be judged makes the report INCOMPLETE: a badge must not stay
@@ -116,4 +109,4 @@ def make_report(client: Client, push: Push, options: Options, artifact: str = AR
         budgets = Budgets(path=str(options.budgets), compose="")
         numbers = no_numbers(error.message)
     report = pipeline.judge_reports(options, budgets, numbers.images, numbers.memory)
-    return replace(report, commit=push.run.head_sha)
+    return replace(report, commit=push.head_sha)

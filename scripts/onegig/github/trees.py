@@ -87,10 +87,10 @@ class Tree:
         """
         entry, place = Entry(mode=Mode.FOLDER, sha=self.commit), ""
         for name in path.strip("/").split("/"):
-            found = self.forest.list_folder(entry.sha).get(name)
-            if found is None:
+            below = self.forest.list_folder(entry.sha).get(name)
+            if below is None:
                 return path, None
-            entry, place = found, posixpath.join(place, name)
+            entry, place = below, posixpath.join(place, name)
             if entry.mode != Mode.FOLDER:
                 return place, entry
         return path, entry
@@ -108,8 +108,8 @@ class Tree:
         if entry:
             yield place, entry
         if entry and entry.mode == Mode.FOLDER:
-            for name, one in self.forest.list_folder(entry.sha, recursive=True).items():
-                yield posixpath.join(path, name), one
+            for name, inner in self.forest.list_folder(entry.sha, recursive=True).items():
+                yield posixpath.join(path, name), inner
 
 
 def branch_tip(client: Client, name: str) -> str:
@@ -121,9 +121,5 @@ def contains(client: Client, commit: str, older: str) -> bool:
     """Return whether `older` is `commit` or one of its ancestors, both given by SHA."""
     if commit == older:
         return True
-    try:
-        return client.get(f"compare/{older}...{commit}", per_page=1)["status"] in CONTAINED
-    except GithubError as error:
-        if error.status in UNKNOWN_COMMIT:
-            return False
-        raise
+    compared = client.find(f"compare/{older}...{commit}", absent=UNKNOWN_COMMIT, per_page=1)
+    return compared is not None and compared["status"] in CONTAINED

@@ -9,8 +9,10 @@ from github.stand_in import StandIn
 from onegig.errors import ConfigError, GithubError
 from onegig.github.client import Client
 from onegig.github.job import GATE_WORKFLOW
+from onegig.github.pushes import read_push
 from onegig.github.trusted import pulls
-from onegig.github.trusted.evaluation import Decisive, Waiting, find_decisive
+from onegig.github.trusted.decision import Decision
+from onegig.github.trusted.evaluation import Decisive, find_decisive
 from onegig.github.trusted.pulls import Pull, find_pulls, why_stale
 from onegig.github.trusted.runs import (
     GateRun,
@@ -18,7 +20,6 @@ from onegig.github.trusted.runs import (
     Repository,
     RunEvent,
     list_runs,
-    read_run,
     read_trigger,
 )
 
@@ -32,7 +33,7 @@ def runs_of(client: Client, scene: Scene) -> tuple[GateRun, ...]:
     return list_runs(client, here, GATE_WORKFLOW, scene.run.head_sha, "pull_request")
 
 
-def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Waiting:
+def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Decision:
     found = pulls_of(client, scene)[at]
     return find_decisive(client, found, runs_of(client, scene), "onegig-numbers")
 
@@ -69,9 +70,9 @@ def test_pushes_that_were_not_measured_make_no_history(
     stand_in: StandIn, conclusion: str | None
 ) -> None:
     payload = open_scene(stand_in).event(event="push", conclusion=conclusion)
-    ignored = read_run(payload)
+    ignored = read_push(payload)
     assert isinstance(ignored, Ignored)
-    assert "nothing to say" in ignored.reason
+    assert "nothing to publish" in ignored.reason
 
 
 def test_the_path_may_name_its_ref(stand_in: StandIn) -> None:
@@ -83,7 +84,7 @@ def test_the_path_may_name_its_ref(stand_in: StandIn) -> None:
 def test_another_payload_is_a_mistake_in_the_workflow(stand_in: StandIn, lost: str) -> None:
     payload = open_scene(stand_in).event()
     del payload["workflow_run"][lost]
-    with pytest.raises(ConfigError, match="no workflow_run"):
+    with pytest.raises(ConfigError, match="not a valid workflow_run"):
         read_trigger(payload, GATE_WORKFLOW)
 
 
@@ -173,7 +174,7 @@ def test_a_newer_run_that_has_not_ended_is_waited_for(
     scene = measured()
     scene.rerun(conclusion=conclusion)
     found = decisive(client, scene)
-    assert isinstance(found, Waiting)
+    assert isinstance(found, Decision)
     assert reason in found.reason
 
 
@@ -193,7 +194,7 @@ def test_a_newer_run_that_measured_nothing_leaves_the_one_before_it(
 def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in, conclusion="cancelled")
     found = decisive(client, scene)
-    assert isinstance(found, Waiting)
+    assert isinstance(found, Decision)
     assert "ended as cancelled: run it again" in found.reason
 
 
@@ -236,7 +237,7 @@ def test_a_run_decides_where_the_base_contains_what_it_was_measured_on(
     tip, merge = two_bases(scene)
     scene.upload(measured_sha=merge, base_sha=tip)
     into_main, into_v1 = decisive(client, scene), decisive(client, scene, 1)
-    assert isinstance(into_main, Waiting)
+    assert isinstance(into_main, Decision)
     assert "not measured on top of main yet" in into_main.reason
     assert isinstance(into_v1, Decisive)
 
@@ -261,7 +262,7 @@ def test_a_cancelled_run_brings_back_no_older_one_of_another_base(
     tip, merge = two_bases(scene)
     scene.upload(measured_sha=merge, base_sha=tip)
     scene.rerun(conclusion="cancelled")
-    assert isinstance(decisive(client, scene), Waiting)
+    assert isinstance(decisive(client, scene), Decision)
 
 
 @pytest.mark.security

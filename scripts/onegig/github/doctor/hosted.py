@@ -11,12 +11,10 @@ from urllib.parse import quote
 from onegig.errors import GithubError
 from onegig.github.client import Client
 from onegig.github.history import MOST_BYTES
-from onegig.github.transport import RAW
 from onegig.model.measured import Missing, Skipped, Unknown
 
 MOST_FILE_BYTES = 1_000_000
 NOT_READABLE = (401, 403, 404)
-GONE = 404
 T = TypeVar("T")
 
 
@@ -128,11 +126,10 @@ def _permission(client: Client, setting: str, key: str) -> str | Unknown:
 
 def _file(client: Client, path: str, ref: str, most: int = MOST_FILE_BYTES) -> str | Missing:
     try:
-        data = client.download(f"contents/{quote(path)}", accept=RAW, most_bytes=most, ref=ref)
-        return data.decode("utf-8", errors="replace")
+        data = client.read_file(path, ref, most)
+        absent = Skipped(reason=f"it is not on {ref}")
+        return absent if data is None else data.decode("utf-8", errors="replace")
     except GithubError as error:
-        if error.status == GONE:
-            return Skipped(reason=f"it is not on {ref}")
         return Unknown(reason=_reason("contents", error))
 
 

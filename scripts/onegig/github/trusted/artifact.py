@@ -19,7 +19,7 @@ from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
 from onegig.errors import ArtifactError, ConfigError, GithubError
-from onegig.github.client import Client
+from onegig.github.client import GONE, Client
 from onegig.github.job import ARTIFACT
 from onegig.github.trusted.plausibility import doubt_images, doubt_memory, doubt_run
 from onegig.github.trusted.runs import PULL_REQUEST, SUCCESS, GateRun
@@ -30,7 +30,6 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import RunReport
 from onegig.text import plain
 
-GONE = (404, 410)
 MOST_ARTIFACTS = 1000
 MOST_BYTES = 8 * 1024**2  # of the zip
 MOST_FILE_BYTES = {

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from onegig.errors import ConfigError, GithubError
-from onegig.github.client import Client
+from onegig.github.client import GONE, Client
 
 AUTHOR = "github-actions[bot]"
 KEY = "default"
 MOST_COMMENTS = 10_000
-GONE = (404, 410)
 # Earlier versions wrote the run and the head, too.
 _MARKER = re.compile(r"<!-- onegig:(?P<key>[\w.-]+)( run=[\d.]+ head=[0-9a-f]+)? -->", re.ASCII)
 _TRIES = 2

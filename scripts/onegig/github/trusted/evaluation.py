@@ -108,13 +108,6 @@ class Decisive:
     doubt: str = ""  # why it may have been started for another base branch
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
-    """Nothing decides yet; `reason` says what is waited for."""
-
-    reason: str
-
-
 def evaluate(
     client: Client,
     home: Home,
@@ -209,8 +202,8 @@ class _Judge:
         client, settings, here = self.client, self.settings, self.home.repository
         runs = list_runs(client, here, settings.workflow, pull.head_sha, PULL_REQUEST)
         decisive = find_decisive(client, pull, runs, settings.artifact)
-        if isinstance(decisive, Waiting):
-            return Answer(pull=pull, decision=wait(decisive.reason))
+        if isinstance(decisive, Decision):
+            return Answer(pull=pull, decision=decisive)
         run = decisive.run
         budgets = read_budgets(client, settings.budgets, pull.base.tip)
         report = make_report(
@@ -226,34 +219,28 @@ class _Judge:
         confirmed = self.confirmers.get(pull.number)  # of these very numbers: afterwards
         confirmer = confirmed.by if confirmed and confirmed.at > run.started else ""
         decision = judge_run(report, run.conclusion, budgets, confirmer)
-        report = self._with_confirmation(report, pull, decision, confirmer)
-        return Answer(pull=pull, decision=decision, run=run, report=report)
-
-    def _with_confirmation(
-        self, report: Report, pull: Pull, decision: Decision, confirmer: str
-    ) -> Report:
-        """Return the report with how a maintainer confirms it, or with who did."""
-        if report.review is None:
-            return report
-        review = replace(report.review, confirmed_by=confirmer)
-        if decision.to_confirm and pull.base.is_protected:
-            own = self.settings.own_workflow
+        if report.review:
+            own, is_open = settings.own_workflow, decision.to_confirm and pull.base.is_protected
             review = replace(
-                review, confirm_command=command(own, pull), confirm_url=page(own, self.home)
+                report.review,
+                confirmed_by=confirmer,
+                confirm_command=command(own, pull) if is_open else "",
+                confirm_url=page(own, self.home) if is_open else "",
             )
-        return replace(report, review=review)
+            report = replace(report, review=review)
+        return Answer(pull=pull, decision=decision, run=run, report=report)
 
 
 def find_decisive(
     client: Client, pull: Pull, runs: Sequence[GateRun], artifact: str
-) -> Decisive | Waiting:
-    """Return the run that decides, of all runs for the head, newest first.
+) -> Decisive | Decision:
+    """Return the run that decides, of all runs for the head, newest first; else why to wait.
 
     A run that was skipped or cancelled measured nothing: one before it may still decide, but only
     if it measured the merge into the present base branch. ArtifactError where the numbers of the
     newest are refused.
     """
-    unmeasured = Waiting(reason=f"not measured on top of {pull.base.name} yet: run the gate again")
+    unmeasured = wait(f"not measured on top of {pull.base.name} yet: run the gate again")
     own = [run for run in runs if pull.is_from(run)]
     changed = last_base_change(client, pull.number) if own else ""
     if own and own[0].created <= changed:
@@ -262,7 +249,7 @@ def find_decisive(
         if run.created <= changed:
             break
         if why := why_waiting(run):
-            return Waiting(reason=why)
+            return wait(why)
         if run.conclusion not in ENDED:
             continue
         numbers = fetch_numbers(client, run, artifact)
@@ -273,7 +260,7 @@ def find_decisive(
             doubt = other_origin(client, pull)
             return Decisive(run=run, numbers=numbers, base_sha=base_sha, doubt=doubt)
     if own and own[0].conclusion not in ENDED:
-        return Waiting(reason=f"not measured, its run ended as {own[0].conclusion}: run it again")
+        return wait(f"not measured, its run ended as {own[0].conclusion}: run it again")
     return unmeasured
 
 

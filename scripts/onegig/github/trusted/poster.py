@@ -10,11 +10,10 @@ the answer has changed: so whoever writes last has also read last. Who has writt
 to them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from onegig.errors import GithubError, GithubPermissionError, OnegigError
 from onegig.github.client import Client, Clock
@@ -55,7 +54,6 @@ from onegig.text import markdown, plain
 
 MOST_ROUNDS = 5
 _JUDGED = (StatusState.SUCCESS, StatusState.FAILURE)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +114,7 @@ def _evaluate(
     is_first: bool,
 ) -> Evaluation:
     if isinstance(trigger, RunEvent) and trigger.is_group:
-        return evaluate_group(client, trigger.home, trigger.run.head_sha, settings)
+        return evaluate_group(client, trigger.home, trigger.head_sha, settings)
     if isinstance(trigger, RunEvent) and trigger.has_no_numbers:
         evaluation = glance(client, trigger, settings, is_first=is_first)
         if evaluation:
@@ -128,11 +126,7 @@ def _evaluate(
         return trigger.is_completed and pull.is_from(trigger.run)
 
     now = datetime.fromtimestamp(clock.now(), UTC)
-    return evaluate(client, trigger.home, _head(trigger), settings, now, wants_comment)
-
-
-def _head(trigger: RunEvent | Confirmation) -> str:
-    return trigger.head_sha if isinstance(trigger, Confirmation) else trigger.run.head_sha
+    return evaluate(client, trigger.home, trigger.head_sha, settings, now, wants_comment)
 
 
 def glance(
@@ -145,7 +139,7 @@ def glance(
     status still speaks of what would be judged: a pull request may have changed its base branch and
     bring a gate that skips its run. Once it is said, nothing is left to other events.
     """
-    head_sha = trigger.run.head_sha
+    head_sha = trigger.head_sha
     commit = find_counting(client, trigger.home, head_sha, settings)
     if commit.reason:
         return Evaluation(status=None, reason=commit.reason)
@@ -160,9 +154,9 @@ def glance(
     if not is_first:
         return None
     if not trigger.is_completed:
-        return Evaluation(status=None, reason="no run is going on: its end is told by itself")
+        return Evaluation(status=None, reason="no run is going on, and its end is another event")
     if _still_stands(client, head_sha, commit, settings):
-        return Evaluation(status=None, reason="nothing was measured, and what was said stands")
+        return Evaluation(status=None, reason="nothing was measured, and the status stands")
     return None
 
 
@@ -199,24 +193,25 @@ def _write(
         if answer.report is None:
             continue
         summary = summary or render(answer.report)
-        comment = _attempt(partial(_comment, client, answer, settings))
-        if isinstance(comment, GithubError):
-            errors.append(comment)
-        elif isinstance(comment, NotPosted):
+        try:
+            comment = _comment(client, answer, settings)
+        except GithubError as error:
+            errors.append(error)
+            continue
+        if isinstance(comment, NotPosted):
             lines.append(f"no comment: {comment.reason}")
-        else:
-            url = url or comment.url
-            has_written |= comment.action != "unchanged"
-            lines.append(f"comment on #{answer.pull.number} {comment.action}: {comment.url}")
+            continue
+        url = url or comment.url
+        has_written |= comment.action != "unchanged"
+        lines.append(f"comment on #{answer.pull.number} {comment.action}: {comment.url}")
     if evaluation.uncommented:
         lines.append(f"no comment on {evaluation.uncommented} more pull requests of this commit")
-    status = _attempt(partial(_status, client, _head(trigger), evaluation, settings, url))
-    if isinstance(status, GithubError):
-        errors.append(status)
-    else:
-        line, is_set = status
+    try:
+        line, is_set = _status(client, trigger.head_sha, evaluation, settings, url)
         has_written |= is_set
         lines.append(line)
+    except GithubError as error:
+        errors.append(error)
     return _Round(
         lines=tuple(lines),
         summary=summary or _note(lines[-1] if lines else ""),
@@ -252,13 +247,6 @@ def _status(
     return f"status {name}: {status.state}{unchanged}, {status.description}", is_set
 
 
-def _attempt(action: Callable[[], T]) -> T | GithubError:
-    try:
-        return action()
-    except GithubError as error:
-        return error
-
-
 def _together(errors: tuple[OnegigError, ...]) -> OnegigError:
     """Return one error that says all; the first that is not GitHub's decides its kind.
 
@@ -270,8 +258,7 @@ def _together(errors: tuple[OnegigError, ...]) -> OnegigError:
     own = next((error for error in errors if not isinstance(error, GithubError)), None)
     if own:
         others = (f"nor was it written: {error.message}" for error in errors if error is not own)
-        own.detail = "\n".join(filter(None, (own.detail, *others)))
-        own.advice = advice
+        own.detail, own.advice = "\n".join(filter(None, (own.detail, *others))), advice
         return own
     lacking = any(isinstance(error, GithubPermissionError) for error in errors)
     return (GithubPermissionError if lacking else GithubError)(

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from onegig.errors import ConfigError, GithubError
-from onegig.github.client import GONE, Client
+from onegig.github.client import Client
 from onegig.github.trees import branch_tip, contains
 from onegig.github.trusted.runs import (
     Confirmation,
@@ -107,12 +107,9 @@ def _pull(pull: Mapping[str, Any], base: Branch | None) -> Pull | None:
 def find_branch(client: Client, name: str, *, is_default: bool) -> Branch | None:
     """Return a branch, None when there is none. The default branch counts as protected."""
     quoted = quote(name, safe="")
-    try:
-        branch = client.get(f"branches/{quoted}")
-    except GithubError as error:
-        if error.status == GONE:
-            return None
-        raise
+    branch = client.find(f"branches/{quoted}")
+    if branch is None:
+        return None
     is_protected = is_default or bool(branch["protected"])
     rules = client.pages(f"rules/branches/{quoted}", most=1)
     is_protected = is_protected or any(True for _ in rules)
@@ -171,23 +168,22 @@ def find_confirmers(
     }
 
 
-def check_confirmation(client: Client, asked: Confirmation) -> None:
+def check_confirmation(client: Client, confirmation: Confirmation) -> None:
     """Raise ConfigError unless the pull request is open and has just that head."""
-    try:
-        pull = client.get(f"pulls/{asked.pull}")
-    except GithubError as error:
-        if error.status != GONE:
-            raise
+    number, head_sha = confirmation.pull, confirmation.head_sha
+    pull = client.find(f"pulls/{number}")
+    if pull is None:
         raise ConfigError(
-            f"there is no pull request #{asked.pull}", advice="give the number of an open one"
-        ) from error
+            f"there is no pull request #{number}",
+            advice="give the number of an open one",
+        )
     if pull["state"] != "open":
         raise ConfigError(
-            f"pull request #{asked.pull} is not open", advice="there is nothing to confirm"
+            f"pull request #{number} is not open", advice="there is nothing to confirm"
         )
-    if pull["head"]["sha"] != asked.head_sha:
+    if pull["head"]["sha"] != head_sha:
         raise ConfigError(
-            f"the head of #{asked.pull} is {pull['head']['sha']} now, not {asked.head_sha}",
+            f"the head of #{number} is {pull['head']['sha']} now, not {head_sha}",
             advice="read what it changes, and confirm that commit",
         )
 

@@ -13,14 +13,12 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from onegig.config.budgets import parse_budgets
 from onegig.config.document import MAX_BYTES
 from onegig.errors import ConfigError, ExitCode, GithubError
 from onegig.github.client import Client
-from onegig.github.history import GONE, find_baseline
-from onegig.github.transport import RAW
+from onegig.github.history import find_baseline
 from onegig.github.trees import UNKNOWN_COMMIT, Trees, contains
 from onegig.github.trusted.artifact import Numbers
 from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_outdated
@@ -242,12 +240,8 @@ def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit 
 
 
 def _read(client: Client, path: str, ref: str) -> bytes:
-    try:
-        return client.download(f"contents/{quote(path)}", accept=RAW, most_bytes=MAX_BYTES, ref=ref)
-    except GithubError as error:
-        if error.status in GONE:
-            return NO_FILE
-        raise
+    text = client.read_file(path, ref, MAX_BYTES)
+    return NO_FILE if text is None else text
 
 
 def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
@@ -265,11 +259,8 @@ def find_compared(
 
     `base_sha` is as `measured_on` gives it, of a run that claims one.
     """
-    try:
-        facts = client.get(f"compare/{tip}...{head_sha}", per_page=1)
-    except GithubError as error:
-        if error.status not in UNKNOWN_COMMIT:
-            raise
+    facts = client.find(f"compare/{tip}...{head_sha}", absent=UNKNOWN_COMMIT, per_page=1)
+    if facts is None:
         behind = Unknown(reason="GitHub could not compare it with the base branch")
         doubt = NOT_VERIFIED if is_claimed else ""
         return Compared(base_sha="", merge_base="", branch_behind=behind, doubt=doubt)
@@ -302,10 +293,5 @@ def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: C
 
 def _parents(client: Client, commit: str) -> tuple[str, ...]:
     """Return a commit's parents; () where GitHub does not know it."""
-    try:
-        parents = client.get(f"commits/{commit}", per_page=1)["parents"]
-    except GithubError as error:
-        if error.status in UNKNOWN_COMMIT:
-            return ()
-        raise
-    return tuple(str(parent["sha"]) for parent in parents)
+    known = client.find(f"commits/{commit}", absent=UNKNOWN_COMMIT, per_page=1)
+    return tuple(str(parent["sha"]) for parent in known["parents"]) if known else ()

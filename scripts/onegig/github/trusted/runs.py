@@ -7,6 +7,7 @@ what is said about it is read afresh, so events may come late, twice or in any o
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -102,6 +103,11 @@ class RunEvent:
     is_group: bool
 
     @property
+    def head_sha(self) -> str:
+        """Return the commit that was measured for a pull request or group."""
+        return self.run.head_sha
+
+    @property
     def has_no_numbers(self) -> bool:
         """Return whether this run adds nothing to what others have measured."""
         return not self.is_completed or self.run.conclusion == SKIPPED
@@ -125,52 +131,47 @@ class Ignored:
 
 def read_trigger(event: Mapping[str, Any], workflow: str) -> RunEvent | Confirmation | Ignored:
     """Return what the payload of this job's event is about; ConfigError for other events."""
-    try:
-        home = Home(
-            repository=parse_repository(event["repository"]),
-            default_branch=str(event["repository"]["default_branch"]),
-            page=str(event["repository"]["html_url"]),
-        )
-        if "inputs" in event:
-            return _confirmation(event, home)
-        run = event["workflow_run"]
-        why = _why_ignored(run, workflow, (PULL_REQUEST, MERGE_GROUP))
-        return (
-            Ignored(reason=why)
-            if why
-            else RunEvent(
-                home=home,
-                run=parse_run(run, event["repository"]),
-                is_completed=event["action"] == COMPLETED,
-                is_group=run["event"] == MERGE_GROUP,
-            )
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"the event is no workflow_run: {type(error).__name__}: {error}",
-            advice="run this command in a workflow that is started `on: workflow_run`, or by hand",
-        ) from error
+    if "inputs" in event:
+        with _checked("workflow_dispatch"):
+            return _confirmation(event, _home(event))
+    return read_run(event, workflow, PULL_REQUEST, MERGE_GROUP)
 
 
-def read_run(
-    event: Mapping[str, Any], workflow: str = GATE_WORKFLOW, *, trigger: str = PUSH
-) -> GateRun | Ignored:
-    """Return the run of a `workflow_run` payload; Ignored when `trigger` did not start it.
+def read_run(event: Mapping[str, Any], workflow: str, *triggers: str) -> RunEvent | Ignored:
+    """Return the run of a `workflow_run` payload; Ignored when no trigger of these started it.
 
     Raises ConfigError when it is not such a payload.
     """
-    try:
+    with _checked("workflow_run"):
         run = event["workflow_run"]
-        why, action = _why_ignored(run, workflow, (trigger,)), str(event["action"])
-        if not why and (action != COMPLETED or run["conclusion"] not in ENDED):
-            ended = run["conclusion"] or action
-            why = f"the run ended as {ended}, so there is nothing to say"
-        return Ignored(reason=why) if why else parse_run(run, event["repository"])
+        if why := _why_ignored(run, workflow, triggers):
+            return Ignored(reason=why)
+        return RunEvent(
+            home=_home(event),
+            run=parse_run(run, event["repository"]),
+            is_completed=event["action"] == COMPLETED,
+            is_group=run["event"] == MERGE_GROUP,
+        )
+
+
+@contextmanager
+def _checked(kind: str) -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"the event is no finished workflow_run: {type(error).__name__}: {error}",
-            advice="run this command in a workflow that is started `on: workflow_run`",
+            f"the event is not a valid {kind}: {type(error).__name__}: {error}",
+            advice="run this command in a job of a workflow that runs `on: workflow_run`",
         ) from error
+
+
+def _home(event: Mapping[str, Any]) -> Home:
+    repository = event["repository"]
+    return Home(
+        repository=parse_repository(repository),
+        default_branch=str(repository["default_branch"]),
+        page=str(repository["html_url"]),
+    )
 
 
 def _why_ignored(run: Mapping[str, Any], workflow: str, triggers: tuple[str, ...]) -> str:
