@@ -342,7 +342,16 @@ def _costs(path: Path | None) -> Costs:
     if not path and not (token and repository):
         return Costs()
     try:
-        text = path.read_bytes() if path else _fetch_baseline(repository, token)
+        if path:
+            text = path.read_bytes()
+        else:
+            with open_client(repository, token, os.environ.get("GITHUB_API_URL", "")) as client:
+                text = client.download(
+                    f"contents/{BASELINE}",
+                    accept=RAW,
+                    most_bytes=MOST_BASELINE_BYTES,
+                    ref=DATA_BRANCH,
+                )
         return costs_of(from_json(Baseline, text, str(path or f"{BASELINE} of {DATA_BRANCH}")))
     except OSError as error:
         reason = f"{path} cannot be read: {error.strerror}"
@@ -350,10 +359,3 @@ def _costs(path: Path | None) -> Costs:
         reason = error.message
     click.echo(f"costs of images are not known: {reason}", err=True)
     return Costs()
-
-
-def _fetch_baseline(repository: str, token: str) -> bytes:
-    with open_client(repository, token, os.environ.get("GITHUB_API_URL", "")) as client:
-        return client.download(
-            f"contents/{BASELINE}", accept=RAW, most_bytes=MOST_BASELINE_BYTES, ref=DATA_BRANCH
-        )

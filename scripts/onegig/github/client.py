@@ -23,7 +23,6 @@ import requests
 from onegig.errors import ConfigError, GithubError
 from onegig.github.transport import (
     JSON,
-    NEXT,
     NOT_CHANGED,
     RAW,
     STATUS_PAGE,
@@ -256,7 +255,7 @@ class Client:
             if not _may_repeat(request, outcome):
                 break
             self._wait(request, outcome, attempt)
-        raise _failure(request, outcome)
+        raise failure(request, outcome)
 
     def _once(self, request: Request) -> Answer | NoAnswerError:
         is_write = request.method != "GET"
@@ -276,12 +275,12 @@ class Client:
         now = self._clock.now()
         seconds = pause_seconds(answer, attempt, now=now, jitter=self._jitter())
         if attempt + 1 == MOST_ATTEMPTS:
-            raise _failure(request, outcome, f", {MOST_ATTEMPTS} times")
+            raise failure(request, outcome, f", {MOST_ATTEMPTS} times")
         if self._waited_seconds + seconds > MOST_SECONDS:
             limit = f"{seconds:,.0f} s to wait; all waits together may be {MOST_SECONDS:.0f} s"
-            raise _failure(request, outcome, f" ({limit})")
+            raise failure(request, outcome, f" ({limit})")
         self._waited_seconds += seconds
-        self._tell(f"{_failure(request, outcome).message}; asking again in {seconds:.0f} s")
+        self._tell(f"{failure(request, outcome).message}; asking again in {seconds:.0f} s")
         self._clock.sleep(seconds)
 
 
@@ -323,16 +322,6 @@ def _may_repeat(request: Request, outcome: Answer | NoAnswerError) -> bool:
     if isinstance(outcome, NoAnswerError):
         return request.repeatable or not outcome.sent
     return outcome.is_limited or (outcome.status >= 500 and request.repeatable)
-
-
-def _failure(request: Request, outcome: Answer | NoAnswerError, addition: str = "") -> GithubError:
-    if isinstance(outcome, Answer):
-        return failure(outcome, addition)
-    return GithubError(
-        f"GitHub did not answer: {outcome.reason}{addition}",
-        command=str(request),
-        advice=next_step(0, request) if outcome.sent else NEXT[0],
-    )
 
 
 def _items(answer: Answer, key: str) -> list[Any]:

@@ -3,7 +3,7 @@
 The job has no secrets and writes nothing but files: numbers/ for `onegig comment`, report/ for
 people, the job's summary. Whatever happens to the check, run.json says so. `onegig comment` reads
 only so much of a stranger's numbers, so a large images.json is cut: sums stay, the smallest items
-go. Limits count findings by kind, severity, package and fix, which is kept of those left out.
+go. Limits count findings by kind, severity, package and fix: groups of those left out keep these.
 """
 
 import re
@@ -49,7 +49,7 @@ CUT_SHORT = Failure(
     exit_code=int(ExitCode.INTERRUPTED),
 )
 LENGTHS = (9_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 30, 20, 10, 5, 3)  # of an image's lists
-TOO_MANY = Unknown(reason="there are more packages than can be handed on")
+TOO_MANY = Unknown(reason="the list of packages is too long to be handed on")
 _UNCOUNTED = max(Weight) + 1
 _PLACE = re.compile(r"^(?P<place>\S+:\d+)(?::|$)", re.MULTILINE)
 _STEP = re.compile(r"^ *> \[(?P<target>\S+) (?:\S+ )?\d+/\d+\] (?P<step>.+?):?$", re.MULTILINE)
@@ -99,16 +99,27 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
     failure = describe(error, attempt.stack) if error else None
     host_access = attempt.stack.host_access if attempt.stack else ()
     claim = read_claim(job, options, failure, host_access)
-    baseline = _baseline(claim, job, find_baseline)
+    baseline: tuple[Baseline, int] | Missing = Skipped(
+        reason="the commit that was measured is not a merge into another"
+    )
+    if claim.base_sha:
+        baseline = find_baseline(claim.base_sha, job.base_branch)
     main = baseline[0] if isinstance(baseline, tuple) and claim.event in INHERITING else None
     if main:
         report = pipeline.judge_reports(options, budgets, report.images, report.memory, main)
     images = () if isinstance(report.images, Missing) else report.images.images
     today = datetime.fromisoformat(report.created).date()
+    review = Review(
+        head_sha=claim.head_sha,
+        base_sha=claim.base_sha,
+        base_branch=job.base_branch,
+        branch_behind=Skipped(reason="the comment shows it"),
+        comparison=baseline if isinstance(baseline, Missing) else compare(report, *baseline),
+        limit_changes=_limit_changes(claim, options),
+        run_url=job.run_url,
+    )
     return Gate(
-        report=replace(
-            report, failure=failure, review=_review(report, claim, job, options, baseline)
-        ),
+        report=replace(report, failure=failure, review=review),
         claim=claim,
         places=find_dockerfiles(report, attempt.stack),
         error=error,
@@ -160,33 +171,6 @@ def read_claim(
         reproduce=options.reproduce,
         failure=failure,
         host_access=host_access,
-    )
-
-
-def _baseline(
-    claim: RunReport, job: Job, find_baseline: FindBaseline
-) -> tuple[Baseline, int] | Missing:
-    if not claim.base_sha:
-        return Skipped(reason="the commit that was measured is no merge into another")
-    return find_baseline(claim.base_sha, job.base_branch)
-
-
-def _review(
-    report: Report,
-    claim: RunReport,
-    job: Job,
-    options: Options,
-    baseline: tuple[Baseline, int] | Missing,
-) -> Review:
-    comparison = baseline if isinstance(baseline, Missing) else compare(report, *baseline)
-    return Review(
-        head_sha=claim.head_sha,
-        base_sha=claim.base_sha,
-        base_branch=job.base_branch,
-        branch_behind=Skipped(reason="told by the comment"),
-        comparison=comparison,
-        limit_changes=_limit_changes(claim, options),
-        run_url=job.run_url,
     )
 
 
@@ -293,21 +277,17 @@ def _with_packages(report: ImagesReport, most: int) -> ImagesReport:
 
 
 def _shorten(report: ImagesReport, most: int, weights: Weights) -> ImagesReport:
-    images = (
-        _shorten_image(image, most, weights.get(image.reference, {})) for image in report.images
-    )
-    return replace(report, images=tuple(images))
+    def shorten_image(image: Image) -> Image:
+        account, dive, scan = image.accounting, image.dive, image.scan
+        if isinstance(account, Accounting):
+            account = _shorten_account(account, most)
+        if isinstance(dive, Dive):
+            dive = replace(dive, worst=dive.worst[:most])
+        if isinstance(scan, Scan):
+            scan = shorten_scan(scan, most, weights.get(image.reference, {}))
+        return replace(image, accounting=account, dive=dive, scan=scan)
 
-
-def _shorten_image(image: Image, most: int, weights: FindingWeights) -> Image:
-    account, dive, scan = image.accounting, image.dive, image.scan
-    if isinstance(account, Accounting):
-        account = _shorten_account(account, most)
-    if isinstance(dive, Dive):
-        dive = replace(dive, worst=dive.worst[:most])
-    if isinstance(scan, Scan):
-        scan = shorten_scan(scan, most, weights)
-    return replace(image, accounting=account, dive=dive, scan=scan)
+    return replace(report, images=tuple(map(shorten_image, report.images)))
 
 
 def _shorten_account(account: Accounting, most: int) -> Accounting:
@@ -318,13 +298,13 @@ def _shorten_account(account: Accounting, most: int) -> Accounting:
     if len(account.parts) <= most:
         return account
     largest = nsmallest(most, account.parts, key=lambda each: (not each.name, -each.bytes))
-    kept = set(map(id, largest))
+    listed = set(map(id, largest))
     groups: dict[tuple[Cause, tuple[int, ...]], list[Part]] = {}
     for part in account.parts:
-        if id(part) not in kept:
+        if id(part) not in listed:
             groups.setdefault((part.cause, part.layers), []).append(part)
     rest = (_sum_parts(cause, layers, parts) for (cause, layers), parts in groups.items())
-    return replace(account, parts=(*(p for p in account.parts if id(p) in kept), *rest))
+    return replace(account, parts=(*(p for p in account.parts if id(p) in listed), *rest))
 
 
 def _sum_parts(cause: Cause, layers: tuple[int, ...], parts: Sequence[Part]) -> Part:
@@ -336,19 +316,17 @@ def shorten_scan(scan: Scan, most: int, weights: FindingWeights) -> Scan:
     """Return at most `most` findings by name, and about as many groups that count the others."""
     if len(scan.findings) <= most:
         return scan
-    kept = {*nsmallest(most, scan.findings, key=lambda item: _order(item, weights))}
+    listed = {*nsmallest(most, scan.findings, key=lambda item: _order(item, weights))}
     groups: dict[Finding, list[Finding]] = {}
     for each in scan.findings:
-        if each not in kept:
+        if each not in listed:
             groups.setdefault(each.nameless, []).append(each)
     ranked = sorted(groups, key=lambda group: _rank(groups[group], weights))
     counts = Counter({group: len(groups[group]) for group in ranked[:most]})
     for group in ranked[most:]:
         counts[replace(group, target="", installed="", system="")] += len(groups[group])
     rest = (replace(group, count=count) for group, count in counts.items())
-    return replace(
-        scan, findings=(*(finding for finding in scan.findings if finding in kept), *rest)
-    )
+    return replace(scan, findings=(*filter(listed.__contains__, scan.findings), *rest))
 
 
 def _order(finding: Finding, weights: FindingWeights) -> tuple[object, ...]:

@@ -90,11 +90,6 @@ def nearest(history: Iterable[Baseline], commits: Sequence[str]) -> tuple[Baseli
     return next(near, None)
 
 
-def newest_complete(history: Iterable[Baseline]) -> Baseline | None:
-    """Return the last entry that others can be compared with."""
-    return max((item for item in history if item.is_complete), key=_place, default=None)
-
-
 def _entry(line: str, number: int) -> Baseline:
     source = f"line {number} of the history"
     try:
@@ -170,9 +165,10 @@ class Record:
     def with_entry(self, entry: Baseline) -> "Record":
         """Add a commit at its place in time: a late one replaces nothing newer or complete."""
         history = add(self.history, entry)
-        measured = {item.commit for item in history if item.is_complete}
-        old = [self.baseline] if self.baseline and self.baseline.commit not in measured else []
-        return Record(history=history, baseline=newest_complete([*history, *old]))
+        complete = {item.commit: item for item in history if item.is_complete}
+        if self.baseline:
+            complete.setdefault(self.baseline.commit, self.baseline)
+        return Record(history=history, baseline=max(complete.values(), key=_place, default=None))
 
     @property
     def badge(self) -> Badge:

@@ -137,9 +137,22 @@ class Answer:
             ) from None
 
 
-def failure(answer: Answer, addition: str = "") -> GithubError:
-    """Return the error that an answer other than a success means."""
-    request = answer.request
+class NoAnswerError(Exception):
+    """The connection failed; `sent` is false when the request certainly never arrived."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.sent = reason, sent
+
+
+def failure(request: Request, answer: Answer | NoAnswerError, addition: str = "") -> GithubError:
+    """Return the error that anything but a success means."""
+    if isinstance(answer, NoAnswerError):
+        return GithubError(
+            f"GitHub did not answer: {answer.reason}{addition}",
+            command=str(request),
+            advice=next_step(0, request) if answer.sent else NEXT[0],
+        )
     reasons = "; ".join((answer.reason or "no reason given", *answer.errors))
     accepted = answer.headers.get("x-accepted-github-permissions", "")
     kind = GithubPermissionError if answer.is_forbidden else GithubError
@@ -170,14 +183,6 @@ def _describe(error: Any) -> str:
         reason = str(error.get("message") or error.get("code") or "not accepted")
         error = f"{place}: {reason}" if place else reason
     return shorten(plain(str(error)), 300)
-
-
-class NoAnswerError(Exception):
-    """The connection failed; `sent` is false when the request certainly never arrived."""
-
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
-        self.reason, self.sent = reason, sent
 
 
 class Transport:

@@ -203,7 +203,7 @@ def test_a_marker_is_found_again(client: Client, state: State, pull: int) -> Non
 
 @pytest.mark.parametrize("key", ["", "a b", "-->", "a\n", "ü", "x" * 61])
 def test_keys_that_would_not_be_found_again(key: str) -> None:
-    with pytest.raises(ConfigError, match="is no key"):
+    with pytest.raises(ConfigError, match="not a valid key"):
         check_key(key)
 
 

@@ -16,12 +16,10 @@ from onegig.github.history import (
     REMARKS_GONE,
     add,
     nearest,
-    newest_complete,
     parse_history,
     write_history,
 )
 from onegig.model.codec import to_json, to_line
-from onegig.model.state import State
 from onegig.model.verdict import Baseline, Contents, Remarked, ServiceNumbers
 
 LINE = to_line(entry(1))
@@ -159,12 +157,6 @@ def test_nearest_is_the_first_commit_with_numbers() -> None:
 def test_nothing_near() -> None:
     assert nearest((entry(1), incomplete(2)), [commit(2)]) is None
     assert nearest((), []) is None
-
-
-def test_newest_complete_is_not_the_one_that_was_not_measured() -> None:
-    only_images = replace(incomplete(4), state=State.NO_GO)
-    assert newest_complete((entry(1), entry(2), incomplete(3), only_images)) == entry(2)
-    assert newest_complete((incomplete(1),)) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans(), st.integers(1, 2000)), max_size=30))

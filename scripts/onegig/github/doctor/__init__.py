@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from onegig.errors import ExitCode
 from onegig.github.doctor.checkout import Checkout
-from onegig.github.doctor.findings import Finding, Mark, Section, count, good, must, unknown
+from onegig.github.doctor.findings import Finding, Mark, Sections, count, good, must, unknown
 from onegig.github.doctor.hosted import Hosted
 from onegig.github.doctor.settings_checks import (
     check_actions_policy,
@@ -16,7 +16,7 @@ from onegig.github.doctor.workflow_checks import check_permissions, check_workfl
 from onegig.model.measured import Missing, Unknown
 
 
-def examine(checkout: Checkout, hosted: Hosted | Missing) -> tuple[Section, ...]:
+def examine(checkout: Checkout, hosted: Hosted | Missing) -> Sections:
     """Return every finding about a checkout and its repository's settings, by section."""
     known = hosted if isinstance(hosted, Hosted) else None
     sections: dict[str, Iterable[Finding]] = {
@@ -37,10 +37,10 @@ def examine(checkout: Checkout, hosted: Hosted | Missing) -> tuple[Section, ...]
         if problem
         else good(f"{checkout.budgets} is valid"),
     )
-    return tuple(Section(title=title, findings=tuple(each)) for title, each in sections.items())
+    return {subject: tuple(findings) for subject, findings in sections.items()}
 
 
-def exit_code(sections: tuple[Section, ...], hosted: Hosted | Missing) -> ExitCode:
+def exit_code(sections: Sections, hosted: Hosted | Missing) -> ExitCode:
     """Return 2 where something must be changed, 4 where GitHub could not be asked, else 0."""
     if count(sections, Mark.MUST):
         return ExitCode.CONFIG

@@ -1,6 +1,6 @@
 """Findings of `onegig doctor`, and how they are printed: a line each, and below it the fix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from textwrap import indent
@@ -33,12 +33,7 @@ class Finding:
     fix: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
-    """Findings about one subject."""
-
-    title: str
-    findings: tuple[Finding, ...]
+Sections = Mapping[str, tuple[Finding, ...]]  # by subject
 
 
 def good(text: str) -> Finding:
@@ -61,17 +56,17 @@ def unknown(text: str, reason: str) -> Finding:
     return Finding(mark=Mark.UNKNOWN, text=f"{text}: {reason}")
 
 
-def count(sections: Sequence[Section], mark: Mark) -> int:
+def count(sections: Sections, mark: Mark) -> int:
     """Count the findings that have a mark."""
-    return sum(finding.mark == mark for section in sections for finding in section.findings)
+    return sum(finding.mark == mark for findings in sections.values() for finding in findings)
 
 
-def render(title: str, sections: Sequence[Section]) -> str:
+def render(title: str, sections: Sections) -> str:
     """Render the whole answer as text; names from outside are made harmless."""
     lines = [plain(title)]
-    for section in sections:
-        lines += ["", section.title]
-        for finding in section.findings:
+    for subject, findings in sections.items():
+        lines += ["", subject]
+        for finding in findings:
             lines.append(f"  {finding.mark} {plain(finding.text)}")
             for line in finding.fix.splitlines():
                 spaces = " " * (len(line) - len(line.lstrip(" ")))  # YAML lives by them

@@ -174,7 +174,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.orig_filename for entry in entries]
     for name in names:
         if name not in MOST_FILE_BYTES:
-            raise _refusal(f"it has a file {plain(name, 60)!r}, which is none of ours")
+            raise _refusal(f"it has a file {plain(name, 60)!r}, which onegig does not write")
     if len(set(names)) != len(names):
         raise _refusal("it has a file twice")
     for entry in entries:
@@ -185,7 +185,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
 def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        yield "is no regular file"
+        yield "is not a regular file"
     if entry.flag_bits & _ENCRYPTED:
         yield "is encrypted"
     if entry.compress_type not in _METHODS:

@@ -18,7 +18,6 @@ KEY = "default"
 MOST_COMMENTS = 10_000
 # Earlier versions wrote the run and the head, too.
 _MARKER = re.compile(r"<!-- onegig:(?P<key>[\w.-]+)( run=[\d.]+ head=[0-9a-f]+)? -->", re.ASCII)
-_TRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +39,8 @@ def check_key(key: str) -> str:
     """Return the key of a marker; ConfigError for one that would not be found again."""
     if not re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII):
         raise ConfigError(
-            f"{key!r} is no key of a comment", advice="letters, digits, dots and dashes, at most 60"
+            f"{key!r} is not a valid key of a comment",
+            advice="use letters, digits, dots and dashes, at most 60",
         )
     return key
 
@@ -72,8 +72,7 @@ def marker(key: str) -> str:
 def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Posted:
     """Look first, always: after a POST whose answer got lost, the comment may be there."""
     body = f"{marker(key)}\n{text}"
-    tries = 0
-    while True:
+    for is_last in (False, True):
         own = min(
             _find_own(client, pull, key, author), key=lambda item: int(item["id"]), default={}
         )
@@ -84,10 +83,10 @@ def _upsert(client: Client, pull: int, key: str, text: str, author: str) -> Post
             created = client.send("POST", f"issues/{pull}/comments", {"body": body})
             return Posted(url=str(created["html_url"]), action="created")
         except GithubError as error:
-            tries += 1
             may_be_done = error.status == 0 or error.status >= 500
-            if not may_be_done or tries == _TRIES:
+            if is_last or not may_be_done:
                 raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _edit(client: Client, comment: Mapping[str, Any], body: str) -> Posted | None:

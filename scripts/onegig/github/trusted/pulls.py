@@ -8,7 +8,7 @@ GitHub records who it was, on which branch and, in the run's title, for which pu
 commit: nothing else is needed to find it again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -84,14 +84,13 @@ def find_pulls(client: Client, head_sha: str, default_branch: str) -> tuple[Pull
     branches = {
         name: find_branch(client, name, is_default=name == default_branch) for name in names
     }
-    pulls = (_pull(pull, branches[str(pull["base"]["ref"])]) for pull in matching)
-    return tuple(sorted(filter(None, pulls), key=lambda pull: pull.number))
+    pulls = (  # one has no branch while it loses it
+        _pull(pull, base) for pull in matching if (base := branches[str(pull["base"]["ref"])])
+    )
+    return tuple(sorted(pulls, key=lambda pull: pull.number))
 
 
-def _pull(pull: Mapping[str, Any], base: Branch | None) -> Pull | None:
-    """Return a pull request of GitHub's list; None while it loses its base branch."""
-    if base is None:
-        return None
+def _pull(pull: Mapping[str, Any], base: Branch) -> Pull:
     head: Mapping[str, Any] = pull["head"]
     repository = head["repo"]  # null once the fork is deleted
     return Pull(
@@ -151,14 +150,16 @@ def find_confirmers(
     """
     titles = {title(pull.number, pull.head_sha): pull.number for pull in pulls}
     since = min(pull.created for pull in pulls)
+    branch = home.default_branch
+    runs = [*runs_of(client, workflow, event=DISPATCH, branch=branch, created=f">={since}")]
+    if own_run:
+        runs.append(client.get(f"actions/runs/{own_run}"))
     matching = [
-        run
-        for run in _runs(client, home, workflow, since, own_run)
-        if run["display_title"] in titles and _is_valid(run, home, workflow)
+        run for run in runs if run["display_title"] in titles and _is_valid(run, home, workflow)
     ]
     if not matching:
         return {}
-    tip = branch_tip(client, home.default_branch)
+    tip = branch_tip(client, branch)
     valid = [run for run in matching if contains(client, tip, run["head_sha"])]  # no tag's
     return {
         titles[run["display_title"]]: Confirmed(
@@ -186,15 +187,6 @@ def check_confirmation(client: Client, confirmation: Confirmation) -> None:
             f"the head of #{number} is {pull['head']['sha']} now, not {head_sha}",
             advice="read what it changes, and confirm that commit",
         )
-
-
-def _runs(
-    client: Client, home: Home, workflow: str, since: str, own_run: str
-) -> Iterator[Mapping[str, Any]]:
-    branch = home.default_branch
-    yield from runs_of(client, workflow, event=DISPATCH, branch=branch, created=f">={since}")
-    if own_run:
-        yield client.get(f"actions/runs/{own_run}")
 
 
 def _is_valid(run: Mapping[str, Any], home: Home, workflow: str) -> bool:
