@@ -36,6 +36,11 @@ def plain(text: str, limit: int = 2000) -> str:
     return seen if len(seen) <= limit else seen[: limit - 1] + "…"
 
 
+def escaped(path: str) -> str:
+    r"""Return a path fit for text: bytes that are not UTF-8 become \xff."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def log_line(text: str) -> str:
     """Return one line for a log, indented as it is, without a command to GitHub's runner."""
     return disarm(" " * _indent(text) + plain(text, MOST_LOG_LINE))

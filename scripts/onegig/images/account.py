@@ -23,6 +23,7 @@ from heapq import nsmallest
 from onegig.errors import AccountError
 from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.model.images import Dead, Fate, SizedPath
+from onegig.text import escaped
 
 LARGEST_PATHS = 5
 # Python 3.11 is slow to look up an enum's member, and every entry asks for some.
@@ -66,11 +67,6 @@ def account(layers: Sequence[LayerIndex]) -> Account:
     result = Account(live=tuple(stack.live()), dead=tuple(dead))
     _check(result, layers)
     return result
-
-
-def escaped(path: str) -> str:
-    r"""Return a path fit for text: bytes that are not UTF-8 become \xff."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _dead(stack: "_Stack") -> Iterator[Dead]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from onegig.errors import AccountError
-from onegig.images.account import escaped
 from onegig.images.layer import Entry, LayerIndex
 from onegig.images.packages import apk, development_packages, dpkg, read_packages
 from onegig.images.packages.package import Package
@@ -31,6 +30,7 @@ from onegig.images.path_causes import (
     source_of,
 )
 from onegig.model.images import Cause, Part
+from onegig.text import escaped
 
 BYTECODE = "bytecode"
 MOST_PARTS = 60  # per cause; the rest becomes one more

@@ -15,11 +15,11 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from onegig.errors import InspectError
-from onegig.images.account import escaped
 from onegig.images.layer import Entry, Kind, LayerIndex
 from onegig.images.sharing import MOST, add_up, find_duplicates
 from onegig.model.images import Duplicate, Image, ImagesReport, LargeFile, LargeFiles, LayerFiles
 from onegig.model.measured import Environment, Missing
+from onegig.text import escaped
 
 ALIKE = ("onegig_version", "architecture")  # bytes can only be compared where these are equal
 FLOOR_BYTES = 64 * 1024

@@ -12,12 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import nsmallest
+from typing import TYPE_CHECKING
 
-from onegig.images.account import escaped
-from onegig.images.layer import LayerIndex
 from onegig.model.images import Duplicate, Image, ImagesReport, Layer
 from onegig.model.measured import Environment, Missing
-from onegig.text import format_list
+from onegig.text import escaped, format_list
+
+if TYPE_CHECKING:  # it reads archives, for which the trusted jobs have no library
+    from onegig.images.layer import LayerIndex
 
 Layers = Sequence[Layer]
 
@@ -74,7 +76,7 @@ MOST = 50
 PLACES = 5
 
 
-def find_duplicates(images: Mapping[str, Sequence[LayerIndex]]) -> tuple[Duplicate, ...]:
+def find_duplicates(images: Mapping[str, Sequence["LayerIndex"]]) -> tuple[Duplicate, ...]:
     """Return the contents that waste most, the worst first; `images` are layers by reference."""
     users: defaultdict[str, list[str]] = defaultdict(list)
     copies: defaultdict[tuple[bytes, int], list[tuple[str, str]]] = defaultdict(list)
