@@ -42,11 +42,8 @@ RANDOM_STEPS = 8
 
 def random_steps(random: Random, steps: int) -> Iterator[str]:
     """Commands that may fail, as long as they leave something behind."""
-    paths = [f"{entry}/{two}" for entry in "pq" for two in ("x", "y", "z/x", "z/y")] + [
-        "p",
-        "q",
-        "s",
-    ]
+    below = (f"{top}/{path}" for top in "pq" for path in ("x", "y", "z/x", "z/y"))
+    paths = [*below, "p", "q", "s"]
     for _ in range(steps):
         lines = [
             random.choice(RANDOM).format(
@@ -130,7 +127,7 @@ def test_every_removal_is_charged_to_its_step(built: SavedImage) -> None:
     ],
 )
 def test_what_became_of_a_file(built: SavedImage, path: str, fate: Fate) -> None:
-    fates = {service.path: dead.fate for dead in built.account.dead for service in dead.largest}
+    fates = {file.path: dead.fate for dead in built.account.dead for file in dead.largest}
     assert fates[path] is fate
 
 

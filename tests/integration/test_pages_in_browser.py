@@ -61,7 +61,7 @@ LOW_CONTRAST = """least => {
     .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
   const behind = node => {
     const layers = [];
-    for (let el = one; el; el = el.parentElement) {
+    for (let el = node; el; el = el.parentElement) {
       const [r, g, b, a = 1] = rgb(getComputedStyle(el).backgroundColor);
       layers.unshift([r, g, b, a]);
     }

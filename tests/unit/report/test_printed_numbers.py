@@ -43,49 +43,29 @@ def test_printed_shares_tell_the_truth(value: float, limit: Decimal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "limit", "printed"),
+    ("unit", "value", "limit", "printed"),
     [
-        (612 * MIB, 1024 * MIB, ("612 MB", "1,024 MB", "412 MB")),
-        (1310 * MIB - 5, 1024 * MIB, ("1,310 MB", "1,024 MB", "286 MB over")),
-        (1024 * MIB, 1024 * MIB, ("1,024 MB", "1,024 MB", "0 MB")),
-        (1024 * MIB + 1, 1024 * MIB, ("1,025 MB", "1,024 MB", "1 MB over")),
-        (5 * MIB, None, ("5.0 MB", numbers.DASH, numbers.DASH)),
+        (Unit.MEMORY, 612 * MIB, 1024 * MIB, ("612 MB", "1,024 MB", "412 MB")),
+        (Unit.MEMORY, 1310 * MIB - 5, 1024 * MIB, ("1,310 MB", "1,024 MB", "286 MB over")),
+        (Unit.MEMORY, 1024 * MIB, 1024 * MIB, ("1,024 MB", "1,024 MB", "0 MB")),
+        (Unit.MEMORY, 1024 * MIB + 1, 1024 * MIB, ("1,025 MB", "1,024 MB", "1 MB over")),
+        (Unit.MEMORY, 5 * MIB, None, ("5.0 MB", numbers.DASH, numbers.DASH)),
+        (Unit.STORAGE, 33 * MB, 30_000 * MB, ("33 MB", "30 GB", "29.9 GB")),
+        (Unit.STORAGE, 31_040 * MB, 30_000 * MB, ("31.1 GB", "30 GB", "1,040 MB over")),
+        (Unit.STORAGE, 43 * MB, 1_900 * MB, ("43 MB", "1,900 MB", "1,857 MB")),
+        (Unit.SHARE, 0.9862, 0.9, ("98.6 %", "≥ 90 %", "8.6 points")),
+        (Unit.SHARE, 0.89999, 0.9, ("89.9 %", "≥ 90 %", "0.1 points under")),
+        (Unit.SHARE, 0.07, 0.1, ("7 %", "10 %", "3 points")),
+        (Unit.SHARE, 0.1001, 0.1, ("10.1 %", "10 %", "0.1 points over")),
     ],
 )
-def test_memory_checks(value: int, limit: int | None, printed: tuple[str, ...]) -> None:
-    check = make_check("x", "x", value=value, limit=limit)
-    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert result == printed
-
-
-@pytest.mark.parametrize(
-    ("value", "limit", "printed"),
-    [
-        (33 * MB, 30_000 * MB, ("33 MB", "30 GB", "29.9 GB")),
-        (31_040 * MB, 30_000 * MB, ("31.1 GB", "30 GB", "1,040 MB over")),
-        (43 * MB, 1_900 * MB, ("43 MB", "1,900 MB", "1,857 MB")),
-    ],
-)
-def test_storage_checks(value: int, limit: int, printed: tuple[str, ...]) -> None:
-    check = make_check("x", "x", unit=Unit.STORAGE, value=value, limit=limit)
-    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert result == printed
-
-
-@pytest.mark.parametrize(
-    ("bound", "value", "limit", "printed"),
-    [
-        ("at least", 0.9862, 0.9, ("98.6 %", "≥ 90 %", "8.6 points")),
-        ("at least", 0.89999, 0.9, ("89.9 %", "≥ 90 %", "0.1 points under")),
-        ("at most", 0.07, 0.1, ("7 %", "10 %", "3 points")),
-        ("at most", 0.1001, 0.1, ("10.1 %", "10 %", "0.1 points over")),
-    ],
-)
-def test_share_checks(bound: str, value: float, limit: float, printed: tuple[str, ...]) -> None:
-    at_most = bound == "at most"
-    check = make_check("x", "x", unit=Unit.SHARE, value=value, limit=limit, at_most=at_most)
-    result = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
-    assert result == printed
+def test_a_check_s_value_limit_and_headroom(
+    unit: Unit, value: float, limit: float | None, printed: tuple[str, ...]
+) -> None:
+    at_most = not printed[1].startswith("≥")
+    check = make_check("x", "x", unit=unit, value=value, limit=limit, at_most=at_most)
+    shown = numbers.check_value(check), numbers.check_limit(check), numbers.check_headroom(check)
+    assert shown == printed
 
 
 @pytest.mark.parametrize(
