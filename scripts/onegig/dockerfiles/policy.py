@@ -70,10 +70,7 @@ NO_SETTINGS = Settings()
 
 
 def check_policies(
-    stack: Stack,
-    linter: Linter | Unknown | None = None,
-    *,
-    settings_commit: str | None = None,
+    stack: Stack, linter: Linter | Unknown | None = None, *, settings_commit: str | None = None
 ) -> tuple[DockerfilePolicy, ...]:
     """Check every Dockerfile of the stack once, for all its services.
 
@@ -92,10 +89,7 @@ def check_policies(
 
 
 def _policy(
-    dockerfile: Path,
-    builds: Sequence[Build],
-    linter: Linter | Unknown,
-    settings: Settings,
+    dockerfile: Path, builds: Sequence[Build], linter: Linter | Unknown, settings: Settings
 ) -> DockerfilePolicy:
     path = builds[0].path
     remarks = [remark for build in builds for remark in _own_remarks(build)]

@@ -23,7 +23,7 @@ from onegig.package_names import is_development_name
 USER = "65532:65532"  # distroless's nonroot; needs no account
 # The official images by digest, as scripts/bases/images.env has them.
 PINNED = {
-    "python:3.13-alpine": "sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
+    "python:3.13-alpine": "sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0"
 }
 DOCKERIGNORE = """\
 # Only what the service runs reaches the build.

@@ -21,14 +21,7 @@ from onegig.errors import AccountError
 from onegig.images.layer import Entry, LayerIndex
 from onegig.images.packages import apk, development_packages, dpkg, read_packages
 from onegig.images.packages.package import Package
-from onegig.images.path_causes import (
-    Reason,
-    Strays,
-    Unowned,
-    cause_of_path,
-    folder_of,
-    source_of,
-)
+from onegig.images.path_causes import Reason, Strays, Unowned, cause_of_path, folder_of, source_of
 from onegig.model.images import Cause, Part
 from onegig.text import escaped
 

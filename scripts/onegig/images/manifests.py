@@ -146,10 +146,7 @@ class _Listed:
 
 
 def _walk(
-    digest: str,
-    documents: Mapping[str, bytes],
-    above: frozenset[str] = frozenset(),
-    name: str = "",
+    digest: str, documents: Mapping[str, bytes], above: frozenset[str] = frozenset(), name: str = ""
 ) -> Iterator[_Listed]:
     """Yield all that an index lists, and what the indexes in it list."""
     index = _read(documents, digest)

@@ -247,12 +247,7 @@ class Unowned:
     """Explains the files of one image that no package owns."""
 
     def __init__(
-        self,
-        instructions: Sequence[str],
-        *,
-        base_layers: int,
-        workdir: str,
-        paths: Collection[str],
+        self, instructions: Sequence[str], *, base_layers: int, workdir: str, paths: Collection[str]
     ) -> None:
         self._instructions = instructions
         self._base_layers = base_layers

@@ -163,11 +163,7 @@ def test_paths_that_are_not_utf_8_are_escaped() -> None:
 
 def test_the_largest_group_comes_first() -> None:
     made = of([file("a", 1), file("b", 9)], [whiteout("a"), file("b", 5)], [file("b", 2)])
-    assert fates(made) == [
-        (0, 1, OVERWRITTEN, 9),
-        (1, 2, OVERWRITTEN, 5),
-        (0, 1, DELETED, 1),
-    ]
+    assert fates(made) == [(0, 1, OVERWRITTEN, 9), (1, 2, OVERWRITTEN, 5), (0, 1, DELETED, 1)]
     assert (made.dead_bytes(OVERWRITTEN), made.dead_bytes(DELETED)) == (14, 1)
     assert (made.live_bytes, made.dead_bytes()) == (2, 15)
 

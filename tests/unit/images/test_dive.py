@@ -146,10 +146,7 @@ LEFT_OUT = (
     [
         (0, 82, 82, f"dive finds 0 MB wasted, 82 MB are dead: {UNSEEN} (82 MB)"),
         (50, 20, 0, f"dive finds 50 MB wasted, 20 MB are dead: {TWICE}"),
-        (
-            *(50, 80, 60),
-            f"dive finds 50 MB wasted, 80 MB are dead: {UNSEEN} (60 MB), and {TWICE}",
-        ),
+        (*(50, 80, 60), f"dive finds 50 MB wasted, 80 MB are dead: {UNSEEN} (60 MB), and {TWICE}"),
         (0, 20, 0, f"dive finds 0 MB wasted, 20 MB are dead: {LEFT_OUT}"),
         (20, 20, 0, ""),
         (20.05, 20, 0, ""),

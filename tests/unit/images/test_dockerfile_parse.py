@@ -34,13 +34,7 @@ def test_lines_flags_and_values() -> None:
         (3, 3, "ARG", (), "VERSION=3.13"),
         (5, 5, "FROM", (), "python:${VERSION} AS Build"),
         (6, 10, "RUN", (), "one   && two\\nthree"),
-        (
-            11,
-            13,
-            "RUN",
-            (("mount", "type=cache,target=/x"), ("network", "none")),
-            "<<EOF bash",
-        ),
+        (11, 13, "RUN", (("mount", "type=cache,target=/x"), ("network", "none")), "<<EOF bash"),
         (14, 18, "COPY", (("chown", "1:1"),), '<<"A" <<-B /x/'),
         (19, 19, "CMD", (), '["a", "b c"]'),
     ]

@@ -180,7 +180,7 @@ pip3 install --break-system-packages redis
 date > /built
 EOF
 CMD ["python3", "/usr/local/bin/run.py"]
-""",
+"""
     ),
 }
 

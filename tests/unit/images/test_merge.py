@@ -226,10 +226,7 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     said: list[str] = []
 
     def look(
-        engine: Any,
-        reports: Sequence[ImagesReport],
-        cache: str,
-        names: Sequence[str] = NAMES,
+        engine: Any, reports: Sequence[ImagesReport], cache: str, names: Sequence[str] = NAMES
     ) -> ImagesReport:
         found = inspect_images(
             {name: users[name] for name in names},
