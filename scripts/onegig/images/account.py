@@ -46,7 +46,7 @@ class Account:
     @property
     def live_bytes(self) -> int:
         """Return the bytes that a container can reach."""
-        return sum([entry.size for _, entry in self.live])
+        return sum(entry.size for _, entry in self.live)
 
     def dead_bytes(self, *fates: Fate) -> int:
         """Return the bytes that no container can reach, by default of all fates."""
@@ -106,9 +106,11 @@ class _File:
         self.entry = entry
         self.names = 1
 
-    def same_as(self, file: "_File") -> bool:
+    def same_as(self, node: "_Node") -> bool:
         """Tell whether both have the same content; unread content has no equal."""
-        ours, theirs = self.entry, file.entry
+        if not isinstance(node, _File):
+            return False
+        ours, theirs = self.entry, node.entry
         return ours.size == theirs.size and (not ours.size or ours.digest == theirs.digest != b"")
 
 
@@ -199,12 +201,9 @@ class _Stack:
         old = folder.get(name)
         folder[name] = node
         if old is not None:
-            self._remove(path, old, self._fate_under(old, node))
-
-    def _fate_under(self, old: _Node, new: _Node) -> Fate:
-        if isinstance(old, _File) and isinstance(new, _File) and old.layer != self._layer:
-            return Fate.METADATA if old.same_as(new) else Fate.OVERWRITTEN
-        return Fate.OVERWRITTEN
+            is_lower = isinstance(old, _File) and old.layer != self._layer
+            is_copy = is_lower and isinstance(node, _File) and node.same_as(old)
+            self._remove(path, old, Fate.METADATA if is_copy else Fate.OVERWRITTEN)
 
     def _find(self, path: str) -> _Node | None:
         if path in self._folders:
@@ -213,10 +212,6 @@ class _Stack:
         return self._folders.get(above, {}).get(name)
 
     def _folder(self, path: str) -> _Folder:
-        folder = self._folders.get(path)
-        return self._make(path) if folder is None else folder
-
-    def _make(self, path: str) -> _Folder:
         missing = []
         while path not in self._folders:
             missing.append(path)

@@ -67,7 +67,11 @@ def explain(
             return _combined(path, by_path, owner)
         return owner or unowned.reason(path, layer)
 
-    return tuple(_explained(layer, entry, reason(entry.path, layer)) for layer, entry in live)
+    return tuple(
+        Explained(layer=layer, entry=entry, cause=why.cause, name=_shown(why.name), kind=why.kind)
+        for layer, entry in live
+        for why in (reason(entry.path, layer),)
+    )
 
 
 def parts_of(files: Sequence[Explained]) -> tuple[Part, ...]:
@@ -152,11 +156,6 @@ def _combined(path: str, by_path: Reason, owner: Reason | None) -> Reason:
     if owner is not None:
         return Reason(by_path.cause, f"{by_path.name} of {owner.name}", owner.kind)
     return replace(by_path, name=f"{by_path.name} in {folder_of(path)}")
-
-
-def _explained(layer: int, entry: Entry, reason: Reason) -> Explained:
-    name = _shown(reason.name)
-    return Explained(layer=layer, entry=entry, cause=reason.cause, name=name, kind=reason.kind)
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[Part]:

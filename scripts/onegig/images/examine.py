@@ -64,8 +64,8 @@ def examine(
     """
     images = {image.image_id: image for image in (*accounts, *scans)}
     with new_run() as run, _pool() as readers, _pool() as programs:
-        bench = _Bench(tools, cache, readers, programs, run.directory)
-        bench.wanted = {diff_id for image in accounts for diff_id in image.diff_ids}
+        diff_ids = {diff_id for image in accounts for diff_id in image.diff_ids}
+        bench = _Bench(tools, cache, readers, programs, run.directory, diff_ids)
         bench.spool.save(tuple(images.values()), source)
         lacking: dict[EngineImage, Scan] = {}
         for image, outcome in bench.work(accounts, scans, evidence):
@@ -77,29 +77,24 @@ def examine(
         indexes |= bench.indexes
 
 
+@dataclass
 class _Bench:
     """A spool whose layers are read in a pool while the next ones still arrive."""
 
-    def __init__(
-        self,
-        tools: Tools,
-        cache: Cache,
-        readers: ThreadPoolExecutor,
-        programs: ThreadPoolExecutor,
-        directory: Path,
-    ) -> None:
-        self._tools = tools
-        self._cache = cache
-        self._readers = readers
-        self._programs = programs
-        self._directory = directory
+    _tools: Tools
+    _cache: Cache
+    _readers: ThreadPoolExecutor
+    _programs: ThreadPoolExecutor
+    _directory: Path
+    _needed: set[str]  # layers to be indexed
+
+    def __post_init__(self) -> None:
         self._indexing: dict[str, Future[LayerIndex]] = {}
         self._weighing: dict[str, Future[int]] = {}
         # trivy keeps layers' findings, of the base's without secrets; each run needs one alone
         self._scan_caches: defaultdict[tuple[str, ...], list[Path]] = defaultdict(list)
-        self.wanted: set[str] = set()  # layers to be indexed
         self.indexes: dict[str, LayerIndex] = {}
-        self.spool = Spool(directory / "spool", self._start)
+        self.spool = Spool(self._directory / "spool", self._start)
 
     def work(
         self,
@@ -109,7 +104,7 @@ class _Bench:
     ) -> Iterator[tuple[EngineImage, Outcome]]:
         """Let trivy, dive and the account work side by side."""
         if self._tools.weigh:
-            for diff_id in self.wanted & self.spool.layers.keys():
+            for diff_id in self._needed & self.spool.layers.keys():
                 layer = self.spool.layers[diff_id]
                 if layer.compressed_bytes is None and self._cache.weight(diff_id) is None:
                     self._weighing[diff_id] = self._readers.submit(weigh, layer.path)
@@ -126,9 +121,9 @@ class _Bench:
             if image in scans:
                 waiting[self._scan(image, archived, self._tools.trivy)] = image
             if image in accounts:
-                opinion = self._programs.submit(self._ask_dive, image, archived)
+                numbers = self._programs.submit(self._ask_dive, image, archived)
                 known = evidence.get(image.image_id, NOTHING_KNOWN)
-                record = self._readers.submit(self._account, image, archived, known, opinion)
+                record = self._readers.submit(self._account, image, archived, known, numbers)
                 waiting[record] = image
         yield from self._outcomes(waiting)
 
@@ -163,7 +158,7 @@ class _Bench:
             yield waiting[future], outcome
 
     def _start(self, layer: StoredLayer) -> None:
-        if layer.diff_id in self.wanted:
+        if layer.diff_id in self._needed:
             self._indexing[layer.diff_id] = self._readers.submit(self._index, layer)
 
     def _index(self, layer: StoredLayer) -> LayerIndex:

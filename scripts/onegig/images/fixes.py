@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from onegig.dockerfiles.parse import Dockerfile, is_copied, line_of
 from onegig.images.causes import Explained
 from onegig.images.path_causes import PATH, folder_of
-from onegig.model.images import Accounting, Cause, Dead, Fate, Fix, Image, ImagesReport
+from onegig.model.images import Cause, Dead, Fate, Fix, Image, ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.sizes import Convention, format_mb
 from onegig.text import format_list, format_rest
@@ -52,7 +52,7 @@ _CACHES = [
             r"/(?:root|home/[^/]+)/\.cache/pip",
             "add --no-cache-dir, or mount a cache there (RUN --mount=type=cache,target={names})",
         ),
-        (r".*/\.npm", "end that RUN with `npm cache clean --force`, or mount a cache there"),
+        (r"/.*/\.npm", "end that RUN with `npm cache clean --force`, or mount a cache there"),
         (r"/var/lib/apt/lists", "end that RUN with `rm -rf /var/lib/apt/lists/*`"),
         (r"/var/cache/apt", "end that RUN with `apt-get clean`"),
         (
@@ -60,7 +60,7 @@ _CACHES = [
             "use `apk add --no-cache`",
         ),
         (r"/(?:var/)?tmp|/var/log", _SAME_RUN),
-        (r"(?!/var/cache/).*", f"{_SAME_RUN}, or mount a cache there"),
+        (r"(?!/var/cache/)/.*", f"{_SAME_RUN}, or mount a cache there"),
     )
 ]
 _INSTALLERS = re.compile(
@@ -154,17 +154,15 @@ def place_fixes(report: ImagesReport, files: Mapping[str, Dockerfile]) -> Images
 
     A fix of a layer that came with the base image gets the line that names the base.
     """
-    return replace(report, images=tuple(_placed(image, files) for image in report.images))
-
-
-def _placed(image: Image, files: Mapping[str, Dockerfile]) -> Image:
-    account = image.accounting
-    file = next((files[name] for name in image.services if name in files), None)
-    if file is None or isinstance(account, Missing):
-        return image
-    fixes = tuple(_with_line(fix, image, file) for fix in account.fixes)
-    placed: Accounting = replace(account, fixes=fixes)
-    return replace(image, accounting=placed)
+    images = []
+    for image in report.images:
+        account, placed = image.accounting, image
+        file = next((files[name] for name in image.services if name in files), None)
+        if file and not isinstance(account, Missing):
+            fixes = tuple(_with_line(fix, image, file) for fix in account.fixes)
+            placed = replace(image, accounting=replace(account, fixes=fixes))
+        images.append(placed)
+    return replace(report, images=tuple(images))
 
 
 def _with_line(fix: Fix, image: Image, file: Dockerfile) -> Fix:
@@ -176,7 +174,7 @@ def _with_line(fix: Fix, image: Image, file: Dockerfile) -> Fix:
 
 def _remedy_of(file: Explained) -> Remedy | None:
     if file.cause is Cause.CACHE:
-        return _cache_remedy(file.name)
+        return next((remedy for path, remedy in _CACHES if path.fullmatch(file.name)), None)
     if file.cause is Cause.DOCUMENTATION:
         return DOCUMENTATION if file.name.startswith("/") else None
     if file.cause is not Cause.DEVELOPMENT:
@@ -188,12 +186,6 @@ def _remedy_of(file: Explained) -> Remedy | None:
     if file.kind == PATH:
         return STRAYS if _STRAY.fullmatch(file.name) else COMPILERS
     return {"pip": REQUIREMENTS, "npm": NODE_REQUIREMENTS}.get(file.kind, COMPILERS)
-
-
-def _cache_remedy(name: str) -> Remedy | None:
-    if not name.startswith("/"):
-        return None
-    return next((remedy for path, remedy in _CACHES if path.fullmatch(name)), None)
 
 
 def _worthwhile(fixes: Iterable[Fix]) -> tuple[Fix, ...]:

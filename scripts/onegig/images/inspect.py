@@ -60,7 +60,8 @@ def inspect_images(
     low. Raises EngineError when the engine does not answer, InspectError where the reports do not
     belong together.
     """
-    reused, changed = reusable(reports, _image_ids(services_by_image, engine) if reports else {})
+    present = _look_up(services_by_image if reports else (), engine)[0]
+    reused, changed = reusable(reports, {image.reference: image.image_id for image in present})
     for reference in changed:
         progress(f"{reference}: not the image that was inspected elsewhere, so inspected here")
     inspected = {image.reference for report in reused for image in report.images}
@@ -92,11 +93,6 @@ def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
     if len(known) < len(indexes):
         return Unknown(reason="what was found in the layers could not be kept")
     return list_large(known)
-
-
-def _image_ids(references: Iterable[str], engine: ImageSource) -> dict[str, str]:
-    """Return the ids of what the engine has; what it lacks is reported when it is inspected."""
-    return {image.reference: image.image_id for image in _look_up(references, engine)[0]}
 
 
 class _Known:
@@ -157,10 +153,11 @@ class _Known:
             index = self._cache.index(diff_id)
             if index is not None:
                 indexes[diff_id] = index
+        layers = {image.reference: image.diff_ids for image in images}
         return find_duplicates(
             {
-                image.reference: [indexes[key] for key in image.diff_ids if key in indexes]
-                for image in images
+                name: [indexes[key] for key in keys if key in indexes]
+                for name, keys in layers.items()
             }
         )
 

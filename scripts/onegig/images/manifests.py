@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")  # annotations
 ATTESTATION = "vnd.docker.reference.type"  # annotation of a manifest that is not an image's
@@ -77,8 +77,7 @@ class ArchivedImage:
         return json.loads(self.config).get("config") or {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sighting:
+class _Sighting(NamedTuple):
     """A place where an archive mentions an image, by its config's digest."""
 
     config: str
@@ -110,7 +109,7 @@ def images_of(
 
 def left_out(names: Mapping[str, str], documents: Mapping[str, bytes]) -> tuple[str, ...]:
     """Describe what an archive lists besides its images, one sentence each."""
-    listed = [entry.descriptor for entry in _walk(names.get("index.json", ""), documents)]
+    listed = [descriptor for descriptor, *_ in _walk(names.get("index.json", ""), documents)]
     images = [image for image in listed if ATTESTATION not in _annotations(image)]
     absent = [_platform(image) for image in images if image["digest"] not in documents]
     proofs = len(listed) - len(images)
@@ -124,38 +123,32 @@ def _docker(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterato
         config = names.get(entry["Config"])
         if config is not None:
             for name in entry.get("RepoTags") or ("",):
-                yield _Sighting(config=config, name=name)
+                yield _Sighting(config, name=name)
 
 
 def _oci(names: Mapping[str, str], documents: Mapping[str, bytes]) -> Iterator[_Sighting]:
-    for entry in _walk(names.get("index.json", ""), documents):
-        manifest = _read(documents, entry.descriptor["digest"])
+    for descriptor, digests, name in _walk(names.get("index.json", ""), documents):
+        manifest = _read(documents, descriptor["digest"])
         is_manifest = isinstance(manifest, dict) and isinstance(manifest.get("layers"), list)
-        is_proof = ATTESTATION in _annotations(entry.descriptor)
+        is_proof = ATTESTATION in _annotations(descriptor)
         if is_manifest and "config" in manifest and not is_proof:
-            yield _Sighting(config=manifest["config"]["digest"], above=entry.above, name=entry.name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A descriptor of an index, with its digest and those of the indexes around it."""
-
-    descriptor: Mapping[str, Any]
-    above: frozenset[str]
-    name: str
+            yield _Sighting(manifest["config"]["digest"], digests, name)
 
 
 def _walk(
     digest: str, documents: Mapping[str, bytes], above: frozenset[str] = frozenset(), name: str = ""
-) -> Iterator[_Listed]:
-    """Yield all that an index lists, and what the indexes in it list."""
+) -> Iterator[tuple[Mapping[str, Any], frozenset[str], str]]:
+    """Yield all that an index lists, and what the indexes in it list.
+
+    Each is a descriptor, the digests of it and of the indexes around it, and its name.
+    """
     index = _read(documents, digest)
     for descriptor in (index.get("manifests") or ()) if isinstance(index, dict) else ():
         child = descriptor["digest"]
-        listed = _Listed(descriptor, above | {child}, _name(descriptor) or name)
-        yield listed
+        digests, own_name = above | {child}, _name(descriptor) or name
+        yield descriptor, digests, own_name
         if child not in above:
-            yield from _walk(child, documents, listed.above, listed.name)
+            yield from _walk(child, documents, digests, own_name)
 
 
 def _annotations(descriptor: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -166,11 +166,14 @@ class Strays:
         workdir: str,
     ) -> None:
         self._base_layers = base_layers
-        self._copies = [
-            _copied_paths(layers[at], destination(instructions[at], workdir))
-            for at in range(base_layers, len(layers))
-            if copies_everything(instructions[at])
-        ]
+        self._copies: list[tuple[str, frozenset[str]]] = []  # "app/", and the paths below it
+        for layer, instruction in list(zip(layers, instructions, strict=True))[base_layers:]:
+            if copies_everything(instruction):
+                folder = destination(instruction, workdir)
+                prefix = f"{folder}/" if folder else ""
+                paths_below = (entry.path for entry in layer.entries)
+                below = frozenset(path for path in paths_below if path.startswith(prefix))
+                self._copies.append((prefix, below))
         has_node = any("bin/" in path and _NODE.fullmatch(path) for path in paths)
         self._patterns = (_ANYWHERE, _BELOW) if has_node else (_ANYWHERE, _BELOW, _MODULES)
 
@@ -190,13 +193,6 @@ class Strays:
                 if match := pattern.fullmatch(below):
                     return f"/{prefix}{match['folder']}"
         return ""
-
-
-def _copied_paths(layer: LayerIndex, folder: str) -> tuple[str, frozenset[str]]:
-    """Return the prefix "app/" and the paths of a layer made by `COPY . /app`."""
-    prefix = f"{folder}/" if folder else ""
-    paths = (entry.path for entry in layer.entries)
-    return prefix, frozenset(path for path in paths if path.startswith(prefix))
 
 
 _RUNTIMES = (  # name, pattern; a group gives the version
@@ -266,14 +262,13 @@ class Unowned:
     def reason(self, path: str, layer: int) -> Reason:
         """Return the cause of a file of that layer."""
         return (
-            self._runtime(path)
-            or _database(path)
+            self._runtime_or_database(path)
             or self._dependency(path, layer)
             or self._application_file(path, layer)
             or self._rest(path, layer)
         )
 
-    def _runtime(self, path: str) -> Reason | None:
+    def _runtime_or_database(self, path: str) -> Reason | None:
         for folder in self._environments:
             if path.startswith(f"{folder}/") and not _MODULE.fullmatch(path):
                 return Reason(Cause.RUNTIME, f"virtual environment /{folder}")
@@ -282,7 +277,8 @@ class Unowned:
                 version = next(filter(None, match.groups()), "")
                 version = version or (self._python if name == "Python" else "")
                 return Reason(Cause.RUNTIME, f"{name} {version}".strip())
-        return None
+        database = _DATABASES.fullmatch(path)
+        return Reason(Cause.BASE, f"/{database[1]}") if database else None
 
     def _dependency(self, path: str, layer: int) -> Reason | None:
         if "gems/" in path and (match := _GEM.fullmatch(path)):
@@ -317,8 +313,3 @@ class Unowned:
         if is_base:
             return Reason(Cause.DEPENDENCY, folder_of(path, 2))
         return Reason(Cause.UNEXPLAINED, folder_of(path))
-
-
-def _database(path: str) -> Reason | None:
-    match = _DATABASES.fullmatch(path)
-    return Reason(Cause.BASE, f"/{match[1]}") if match else None

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +27,7 @@ from onegig.process import CommandError, run
 SCHEMA_VERSION = 2
 MOST_REPORT_BYTES = 64 * 1024**2
 MOST_TITLE = 120
+UNREADABLE = "trivy wrote a report that cannot be read"
 IMAGE_CONFIG = "image config"  # where a finding is in no file
 TARGET = "image"  # the name of the layout that trivy is given
 JAVA = "jar"  # a result's type
@@ -184,20 +186,22 @@ class _Image:
 def parse(report: bytes) -> Report | Unknown:
     """Read a report. Keys we do not know are fine; one that is missing or odd is not."""
     try:
-        document = _document(report)
-        results, system = _objects(document, "Results"), _system(document)
+        document: _Object = json.loads(report)
+        if document["SchemaVersion"] != SCHEMA_VERSION:
+            return Unknown(reason=f"{UNREADABLE}: its schema is not {SCHEMA_VERSION}")
+        results, os = _objects(document, "Results"), _object(_object(document, "Metadata"), "OS")
+        system = release_of(_text(os, "Family", ""), _text(os, "Name", ""))
         findings = {item for result in results for item in _findings(result, system)}
         packages = {item for result in results for item in _packages(result, system)}
     except json.JSONDecodeError:
-        return Unknown(reason="trivy wrote a report that cannot be read: it is not JSON")
+        return Unknown(reason=f"{UNREADABLE}: it is not JSON")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         fault = f"{type(error).__name__}: {error}"[:MOST_TITLE]
-        return Unknown(reason=f"trivy wrote a report that cannot be read: {fault}")
-    return Report(
-        findings=tuple(sorted(findings, key=_order)),
-        packages=tuple(sorted(packages)),
-        has_java=any(result.get("Type") == JAVA for result in results),
-    )
+        return Unknown(reason=f"{UNREADABLE}: {fault}")
+    order = attrgetter("kind", "id", "target", "installed")
+    by_severity = sorted(findings, key=lambda finding: (-finding.severity.rank, *order(finding)))
+    has_java = any(result.get("Type") == JAVA for result in results)
+    return Report(findings=tuple(by_severity), packages=tuple(sorted(packages)), has_java=has_java)
 
 
 def release_of(family: str, name: str) -> str:
@@ -211,19 +215,6 @@ def release_of(family: str, name: str) -> str:
     if not number[0] or len(number[0]) > _LONGEST_MAJOR:
         return family
     return f"{family} {'.'.join(number[: 1 if family in _BY_MAJOR else 2])}"
-
-
-def _document(report: bytes) -> _Object:
-    document: _Object = json.loads(report)
-    if document["SchemaVersion"] != SCHEMA_VERSION:
-        raise ValueError(f"its schema is not {SCHEMA_VERSION}")
-    return document
-
-
-def _system(document: _Object) -> str:
-    """Return the image's OS; "" where trivy knows none."""
-    system = _object(_object(document, "Metadata"), "OS")
-    return release_of(_text(system, "Family", ""), _text(system, "Name", ""))
 
 
 def _findings(result: _Object, system: str) -> Iterator[Finding]:
@@ -300,7 +291,3 @@ def _text(parent: _Object, key: str, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{key} is {type(value).__name__}")
     return value
-
-
-def _order(finding: Finding) -> tuple[int, str, str, str, str]:
-    return -finding.severity.rank, finding.kind, finding.id, finding.target, finding.installed

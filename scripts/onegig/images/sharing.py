@@ -88,18 +88,15 @@ def find_duplicates(images: Mapping[str, Sequence["LayerIndex"]]) -> tuple[Dupli
                     copies[entry.digest, entry.size].append((diff_id, entry.path))
     several = ((size, places) for (_, size), places in copies.items() if len(places) > 1)
     worst = nsmallest(MOST, several, key=lambda pair: (-pair[0] * (len(pair[1]) - 1), pair[1]))
-    return tuple(_duplicate(size, places, users) for size, places in worst)
-
-
-def _duplicate(
-    size: int, places: Sequence[tuple[str, str]], users: Mapping[str, Sequence[str]]
-) -> Duplicate:
-    return Duplicate(
-        bytes=size,
-        copies=len(places),
-        wasted_bytes=size * (len(places) - 1),
-        places=tuple(
-            f"{format_list(users[diff_id], 1)}: /{escaped(path)}"
-            for diff_id, path in places[:PLACES]
-        ),
+    return tuple(
+        Duplicate(
+            bytes=size,
+            copies=len(places),
+            wasted_bytes=size * (len(places) - 1),
+            places=tuple(
+                f"{format_list(users[diff_id], 1)}: /{escaped(path)}"
+                for diff_id, path in places[:PLACES]
+            ),
+        )
+        for size, places in worst
     )

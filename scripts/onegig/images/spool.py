@@ -13,10 +13,9 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPException
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -96,7 +95,11 @@ class Spool:
                 for member in members(archive):
                     if member.isreg():
                         content = cast(BufferedReader, archive.extractfile(member))
-                        self._take(member, content, names, documents)
+                        layer = open_layer(content)
+                        if layer is not None:
+                            self._store(layer, None if layer is content else member.size)
+                        elif member.size <= DOCUMENT_LIMIT_BYTES:
+                            add_document(member.name, content.read(), names, documents)
                 _expect_end(cast(IO[bytes], archive.fileobj))
             self.images += images_of(names, documents)
         except (*FAULTS, urllib3.exceptions.HTTPError, HTTPException) as error:
@@ -108,10 +111,9 @@ class Spool:
         """Return the image of that digest and those layers; InspectError when it is not whole."""
         if image_id in self._refused:
             raise self._refused[image_id]
-        for image in self.images:
-            if image_id in image.digests and image.diff_ids == diff_ids:
-                break
-        else:
+        own = (image for image in self.images if image_id in image.digests)
+        stored = next((image for image in own if image.diff_ids == diff_ids), None)
+        if stored is None:
             raise InspectError(f"image {image_id} is not in the archive")
         missing = [diff_id for diff_id in diff_ids if diff_id not in self.layers]
         if missing:
@@ -119,7 +121,7 @@ class Spool:
                 f"layer {missing[0]} is not in the archive, or is damaged",
                 advice="build or pull the image again",
             )
-        return image
+        return stored
 
     def write_archive(self, out: IO[bytes], reference: str, image: ArchivedImage) -> None:
         """Write one image as `docker save` does, its layers in the config's order."""
@@ -154,24 +156,10 @@ class Spool:
         (self._blobs / digest).write_bytes(raw)
         return _descriptor(kind, f"sha256:{digest}", len(raw))
 
-    def _take(
-        self,
-        member: tarfile.TarInfo,
-        content: BufferedReader,
-        names: dict[str, str],
-        documents: dict[str, bytes],
-    ) -> None:
-        layer = open_layer(content)
-        if layer is not None:
-            chunks = iter(partial(layer.read, CHUNK_BYTES), b"")
-            self._store(chunks, None if layer is content else member.size)
-        elif member.size <= DOCUMENT_LIMIT_BYTES:
-            add_document(member.name, content.read(), names, documents)
-
-    def _store(self, tar: Iterable[bytes], compressed_bytes: int | None) -> None:
+    def _store(self, tar: IO[bytes], compressed_bytes: int | None) -> None:
         digest = hashlib.sha256()
         with NamedTemporaryFile(dir=self._blobs, delete=False) as file:
-            for chunk in tar:
+            while chunk := tar.read(CHUNK_BYTES):
                 digest.update(chunk)
                 file.write(chunk)
         path = Path(file.name).replace(self._blobs / digest.hexdigest())

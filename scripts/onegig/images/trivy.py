@@ -65,7 +65,8 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     if path is None:
         return Unknown(reason=NOT_INSTALLED.reason) if update else NOT_INSTALLED
     folder = (folder or default_folder()).absolute()
-    if reason := _distrust(folder):
+    parts = (folder, folder / "db", folder / "java-db")  # a planted one knows no vulnerability
+    if reason := next(filter(None, map(distrust, parts)), ""):
         return Unknown(reason=f"its database may be somebody else's: {reason}")
     try:
         failure = _fetch(path, folder, *_DATABASE) if update else ""
@@ -107,12 +108,6 @@ def default_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "trivy"
     return cache_folder() / "trivy"
-
-
-def _distrust(folder: Path) -> str:
-    """Return why the databases can't be relied on: a planted one knows of no vulnerability."""
-    parts = (folder, folder / "db", folder / "java-db")
-    return next(filter(None, map(distrust, parts)), "")
 
 
 def reason_of(error: CommandError) -> str:
