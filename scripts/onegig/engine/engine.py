@@ -132,11 +132,6 @@ class Engine:
                 container, mem_limit=limit_bytes, memswap_limit=limit_bytes
             )
 
-    def kill(self, container: str) -> None:
-        """Kill a container; ignore one that is gone."""
-        with suppress(DockerException):
-            self.client.api.kill(container)
-
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; ignore one that is gone."""
         with suppress(DockerException):

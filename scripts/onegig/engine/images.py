@@ -75,15 +75,23 @@ class Images:
                     advice="build it with `onegig build`, or fetch it with "
                     f"`docker pull {reference}`",
                 ) from error
-        return _engine_image(reference, attributes)
+        labels = (attributes.get("Config") or {}).get("Labels") or {}
+        return EngineImage(
+            reference=reference,
+            image_id=attributes["Id"],
+            diff_ids=tuple((attributes.get("RootFS") or {}).get("Layers") or ()),
+            architecture=attributes.get("Architecture", ""),
+            labels=tuple(sorted(labels.items())),
+            size_bytes=attributes.get("Size", 0),
+            digests=tuple(attributes.get("RepoDigests") or ()),
+        )
 
     def diff_ids(self, reference: str) -> tuple[str, ...]:
         """Return the image's layers, lowest first; () where there is no such image."""
         if reference not in self._diff_ids:
-            found: tuple[str, ...] = ()
+            self._diff_ids[reference] = ()
             with suppress(InspectError, EngineError):
-                found = self.image(reference).diff_ids
-            self._diff_ids[reference] = found
+                self._diff_ids[reference] = self.image(reference).diff_ids
         return self._diff_ids[reference]
 
     def history(self, reference: str) -> tuple[str, ...]:
@@ -214,19 +222,6 @@ def typed_errors(command: str) -> Iterator[None]:
             advice="see the engine's log, start it again, then repeat the command",
             detail=str(error),
         ) from error
-
-
-def _engine_image(reference: str, attributes: dict[str, Any]) -> EngineImage:
-    labels = (attributes.get("Config") or {}).get("Labels") or {}
-    return EngineImage(
-        reference=reference,
-        image_id=attributes["Id"],
-        diff_ids=tuple((attributes.get("RootFS") or {}).get("Layers") or ()),
-        architecture=attributes.get("Architecture", ""),
-        labels=tuple(sorted(labels.items())),
-        size_bytes=attributes.get("Size", 0),
-        digests=tuple(attributes.get("RepoDigests") or ()),
-    )
 
 
 def _listed(attributes: dict[str, Any]) -> ListedImage:

@@ -294,8 +294,7 @@ def _stop(outer: Engine, child: subprocess.Popen[bytes], name: str, *, in_order:
     if in_order:
         with suppress(OSError, subprocess.TimeoutExpired):
             child.communicate(timeout=STOP_SECONDS)
-    outer.kill(name)
+    outer.remove(name)
     with suppress(subprocess.TimeoutExpired):
         child.wait(timeout=STOP_SECONDS)
     close(child)
-    outer.remove(name)

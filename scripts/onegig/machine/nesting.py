@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
 
 from onegig.engine.build_plan import csv_fields
 from onegig.engine.engine import CERTIFICATES, Engine, reach
@@ -26,10 +25,8 @@ DIND_PORT = 2376
 DIND_API = "1.44"  # asking for the version would come before the certificates are settled
 
 
-class Nesting:
-    """One way to nest an engine. `engine` is the outer one."""
-
-    mode: ClassVar[str]
+class _Nesting:
+    """What all ways to nest an engine share. `engine` is the outer one."""
 
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         self.engine = engine
@@ -37,37 +34,20 @@ class Nesting:
         self.project = project
         self.volume = f"{run.name}-data"  # with the nested engine's data
         self.image_name = f"{run.name}:box"
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Return what this way cannot offer the project."""
-        return ()
-
-    def prepare(self) -> None:
-        """Make what both containers share, before the first of them starts."""
-        raise NotImplementedError
-
-    def arguments(self, *, first: bool) -> list[str]:
-        """Return arguments of `docker run` after name, labels and cap, to image and command."""
-        raise NotImplementedError
-
-    def dial(self, name: str) -> Engine | None:
-        """Return the nested engine; None or EngineError while nothing answers."""
-        raise NotImplementedError
+        self.remarks: tuple[str, ...] = ()  # what this way cannot offer the project
 
     def variables(self, more: Mapping[str, str]) -> Iterator[str]:
         """Yield options with what the entry script needs to know."""
-        addresses = self.project.addresses
         variables = {
-            "BRIDGE": addresses.bridge,
-            "POOL": addresses.pool,
+            "BRIDGE": self.project.addresses.bridge,
+            "POOL": self.project.addresses.pool,
             "MEMINFO": self.project.meminfo,
             "KEEP_DISKS": "yes" if asks_for_disk(self.project) else "",
         }
         return (f"--env={name}={value}" for name, value in {**variables, **more}.items())
 
 
-class HostPrograms(Nesting):
+class HostPrograms(_Nesting):
     """The host's dockerd, containerd and runc, in a container with the host's root as its own."""
 
     mode = "host engine"
@@ -85,7 +65,10 @@ class HostPrograms(Nesting):
         self.engine.images.import_empty(self.image_name, self.run.labels)
 
     def arguments(self, *, first: bool) -> list[str]:
-        """Return the options; programs are copied at the first start and stay in the volume."""
+        """Return arguments of `docker run` after name, labels and cap.
+
+        Programs are copied at the first start and stay in the volume.
+        """
         for socket in (self._bound_socket, self._socket):
             socket.unlink(missing_ok=True)
         script = read_script("read_only.sh") + read_script("box.sh")
@@ -120,7 +103,7 @@ class HostPrograms(Nesting):
         return reach(f"unix://{self._socket}")
 
 
-class Dind(Nesting):
+class Dind(_Nesting):
     """The official docker:dind image, over TLS on a loopback port; bind mounts are read-only."""
 
     mode = "dind"
@@ -128,16 +111,10 @@ class Dind(Nesting):
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         super().__init__(engine, run, project)
         self.certificates = run.directory / "certs"
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Name the folders that the image's engine cannot see."""
-        inside = Path(self.project.directory)
-        paths = (*self.project.folders, *self.project.files)
-        return tuple(
+        self.remarks = tuple(
             f"{path} is missing in the box: the dind image sees the project's folder only."
-            for path in paths
-            if not Path(path).is_relative_to(inside)
+            for path in (*project.folders, *project.files)
+            if not Path(path).is_relative_to(project.directory)
         )
 
     def prepare(self) -> None:
@@ -154,7 +131,7 @@ class Dind(Nesting):
             ) from error
 
     def arguments(self, *, first: bool) -> list[str]:
-        """Return the options; dind's own entrypoint makes the certificates."""
+        """Return arguments of `docker run` likewise; dind's entrypoint makes the certificates."""
         directory = self.project.directory
         shutil.rmtree(self.certificates, ignore_errors=True)
         self.certificates.mkdir()
@@ -174,6 +151,9 @@ class Dind(Nesting):
             return None
         port = self.engine.published_port(name, DIND_PORT)
         return reach(f"tcp://127.0.0.1:{port}", certificates, DIND_API) if port else None
+
+
+Nesting = HostPrograms | Dind
 
 
 def ways(engine: Engine, run: Run, project: BoxProject) -> tuple[Nesting, ...]:

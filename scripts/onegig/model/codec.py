@@ -3,24 +3,21 @@
 Any step can be replayed from a file: what one step writes, the next reads back equal.
 """
 
-from typing import Any, Literal, TypeVar
+from dataclasses import fields
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from onegig.errors import ConfigError
-from onegig.model.images import IMAGES_SCHEMA, ImagesReport
-from onegig.model.memory import MEMORY_SCHEMA, MemoryReport
-from onegig.model.report import REPORT_SCHEMA, RUN_SCHEMA, Report, RunReport
-from onegig.model.verdict import BASELINE_SCHEMA, Baseline
+from onegig.model.images import ImagesReport
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report, RunReport
+from onegig.model.verdict import Baseline
 
 Document = ImagesReport | MemoryReport | Report | RunReport | Baseline
 D = TypeVar("D", ImagesReport, MemoryReport, Report, RunReport, Baseline)
 DOCUMENTS: dict[str, type[Any]] = {
-    IMAGES_SCHEMA: ImagesReport,
-    MEMORY_SCHEMA: MemoryReport,
-    REPORT_SCHEMA: Report,
-    RUN_SCHEMA: RunReport,
-    BASELINE_SCHEMA: Baseline,
+    str(fields(kind)[0].default): kind for kind in get_args(Document)
 }
 MANY_PROBLEMS = 1000
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from onegig.model.measured import Environment, Missing, Skipped
 
-MEMORY_SCHEMA = "onegig/memory/1"
 NO_BOOT = Skipped(reason="the start was not recorded")
 
 
@@ -182,7 +181,7 @@ class MemoryReport:
     few thousand, of each stretch of time the one with the highest total.
     """
 
-    schema: str = MEMORY_SCHEMA
+    schema: str = "onegig/memory/1"
     environment: Environment
     window: Window
     box: Box

@@ -104,9 +104,6 @@ class Review:
     confirm_url: str = ""  # where it is done by hand
 
 
-RUN_SCHEMA = "onegig/run/1"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
     """Why there are no numbers, or not all: an OnegigError as data."""
@@ -123,7 +120,7 @@ class Failure:
 class RunReport:
     """One run. SHAs are 40 hex digits; `base_sha` is "" where there is nothing to compare with."""
 
-    schema: str = RUN_SCHEMA
+    schema: str = "onegig/run/1"
     event: str  # GitHub's name of the event: "pull_request", "push", "merge_group", ...
     head_sha: str  # of the pull request, or the commit that was pushed
     measured_sha: str  # what was checked out: for a pull request its merge into the base branch
@@ -134,14 +131,11 @@ class RunReport:
     host_access: tuple[HostAccess, ...] = ()  # of the stack, as its compose file asks for it
 
 
-REPORT_SCHEMA = "onegig/report/1"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Everything of one run: what the renderers take, and report.json."""
 
-    schema: str = REPORT_SCHEMA
+    schema: str = "onegig/report/1"
     stack: str
     created: str  # ISO 8601, UTC
     commit: str  # "" outside a git checkout

@@ -160,7 +160,6 @@ class Verdict:
     notes: tuple[str, ...] = ()  # what changes nothing, but should be known: unused waivers
 
 
-BASELINE_SCHEMA = "onegig/baseline/1"
 NO_CONTENTS = Skipped(reason="what is in the images was not kept")
 NO_REMARKS = Skipped(reason="remarks about Dockerfiles were not kept")
 
@@ -212,7 +211,7 @@ class Remarked:
 class Baseline:
     """The numbers that later commits are compared with. Sums are in bytes."""
 
-    schema: str = BASELINE_SCHEMA
+    schema: str = "onegig/baseline/1"
     commit: str
     created: str  # ISO 8601, UTC
     state: State
