@@ -92,7 +92,10 @@ def parse(dockerfile: str) -> Iterator[Instruction]:
             continue
         name, _, rest = text.partition(" ")
         name = name.upper()
-        flags, value = _flags(rest.strip())
+        value, flags = rest.strip(), []
+        while match := _FLAG.match(value):
+            flags.append((match[1], match[2] or ""))
+            value = value[match.end() :]
         heredocs: list[Heredoc] = []
         if name in _WITH_HEREDOC:
             for strip, _, word in _HEREDOC.findall(value):
@@ -102,7 +105,7 @@ def parse(dockerfile: str) -> Iterator[Instruction]:
             line=start + 1,
             last=number,
             name=name,
-            flags=flags,
+            flags=tuple(flags),
             value=value,
             heredocs=tuple(heredocs),
         )
@@ -154,14 +157,6 @@ def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]
         if not bare.endswith(escape):
             break
     return text.strip(), number
-
-
-def _flags(rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
-    flags: list[tuple[str, str]] = []
-    while match := _FLAG.match(rest):
-        flags.append((match[1], match[2] or ""))
-        rest = rest[match.end() :]
-    return tuple(flags), rest
 
 
 def _heredoc(lines: list[str], number: int, word: str, *, tabs: bool) -> tuple[Heredoc, int]:

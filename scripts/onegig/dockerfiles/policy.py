@@ -92,7 +92,14 @@ def _policy(
     dockerfile: Path, builds: Sequence[Build], linter: Linter | Unknown, settings: Settings
 ) -> DockerfilePolicy:
     path = builds[0].path
-    remarks = [remark for build in builds for remark in _own_remarks(build)]
+    remarks: list[Remark] = []
+    for build in builds:
+        if build.file:
+            context = Context(has_dockerignore=build.has_dockerignore, read=build.read)
+            target, arguments = build.file.target, dict(build.file.arguments)
+            remarks += check_dockerfile(
+                build.file.text, path=path, target=target, arguments=arguments, context=context
+            )
     version: str | Unknown
     if builds[0].file is None:
         version = Unknown(reason=f"not checked: {path} can't be read")
@@ -109,19 +116,6 @@ def _policy(
         services=tuple(build.service for build in builds),
         remarks=tuple(worst),
         hadolint=version,
-    )
-
-
-def _own_remarks(build: Build) -> tuple[Remark, ...]:
-    if build.file is None:
-        return ()
-    context = Context(has_dockerignore=build.has_dockerignore, read=build.read)
-    return check_dockerfile(
-        build.file.text,
-        path=build.path,
-        target=build.file.target,
-        arguments=dict(build.file.arguments),
-        context=context,
     )
 
 
@@ -177,11 +171,8 @@ def lint(
 
 
 def _ask(command: list[str], path: str) -> tuple[Remark, ...]:
-    return parse_remarks(run(command, cwd=NOWHERE, timeout_seconds=TIMEOUT_SECONDS).stdout, path)
-
-
-def parse_remarks(printed: str, path: str) -> tuple[Remark, ...]:
     """Parse the output of `--format json`; anything else raises ValueError, KeyError, TypeError."""
+    printed = run(command, cwd=NOWHERE, timeout_seconds=TIMEOUT_SECONDS).stdout
     return tuple(
         Remark(
             rule=str(finding["code"]),
@@ -250,11 +241,8 @@ def check_dockerfile(
 def _multi_stage(case: _Case) -> Iterator[Remark]:
     first = next(case.instructions("RUN"), None)
     if first is not None and len(case.needed) <= len(case.chain):
-        text = (
-            "one stage builds and runs: install and compile in a separate stage, and COPY --from "
-            "it what runs"
-        )
-        yield case.remark("multi-stage", first.line, text)
+        text = "one stage builds and runs: install and compile in a separate stage, and COPY --from"
+        yield case.remark("multi-stage", first.line, f"{text} it what runs")
 
 
 def _small_base(case: _Case) -> Iterator[Remark]:
@@ -324,14 +312,9 @@ def _pinned_base(case: _Case) -> Iterator[Remark]:
 
 
 def _dockerignore(case: _Case) -> Iterator[Remark]:
-    copies = (
-        step
-        for stage in case.needed
-        for step in stage.instructions
-        if step.name in ("COPY", "ADD") and not step.flag("from")
-    )
-    broad = (step for step in copies if any(map(_BROAD.fullmatch, step.words[:-1])))
-    first = next(broad, None)
+    steps = (step for stage in case.needed for step in stage.instructions)
+    copies = (step for step in steps if step.name in ("COPY", "ADD") and not step.flag("from"))
+    first = next((step for step in copies if any(map(_BROAD.fullmatch, step.words[:-1]))), None)
     if first is not None and not case.context.has_dockerignore:
         text = f"`{first.text}` without a .dockerignore copies .git, caches and tests, too"
         yield case.remark("dockerignore", first.line, text)

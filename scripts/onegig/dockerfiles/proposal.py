@@ -211,14 +211,10 @@ def _runtime_stage(
     yield f"COPY --from=build {VENV} {VENV}"
     body = [step for step in recipe.body if not _only_requirements(step)]
     body = [step for step in body if step.name != "ARG" or _is_used(step, body)]
-    for step in body:
-        if step.name not in _ENDS:
-            yield from _written(step, recipe)
+    yield from (line for step in body if step.name not in _ENDS for line in _written(step, recipe))
     yield from _bytecode(body)
     yield f"USER {recipe.user or USER}"
-    for step in body:
-        if step.name in _ENDS:
-            yield from _written(step, recipe)
+    yield from (line for step in body if step.name in _ENDS for line in _written(step, recipe))
 
 
 def _is_for_runtime(name: str) -> bool:

@@ -24,6 +24,10 @@ _OPTIONS = re.compile(  # of pip: where packages come from, and which of them
 _OWNER = re.compile(r"(\bchown\s+(?:-\S+\s+)*)(?!root\b|\d|\$)[A-Za-z_][\w.-]*(?::[\w.-]*)?(?=\s)")
 _UV_IMAGE = re.compile(r"(?:.*/)?(?:astral-sh/)?uv(?:[:@].*)?")
 _ACCOUNTS = ("useradd", "adduser", "groupadd", "addgroup", "usermod", "chpasswd", "passwd")
+_EXPORTS = {  # tools that are not read, and how they write what pip takes
+    "pipenv": "pipenv requirements > requirements.txt",
+    "pdm": "pdm export --prod -o requirements.txt",
+}
 _CLEANING = re.compile(
     r"rm\s+-\w*\s+(?:/var/lib/apt/lists\S*|/root/\.cache\S*|~/\.cache\S*|/var/cache/apk\S*|\s)+"
     r"|apt(?:-get)?\s+(?:-\S+\s+)*(?:clean|autoclean|update|upgrade|autoremove)\b.*"
@@ -195,12 +199,10 @@ class _Reader:
         program = words[0].rpartition("/")[2]
         if program in _ACCOUNTS:
             return True
-        if program in ("pipenv", "pdm"):
+        if program in _EXPORTS:
             raise ConfigError(
                 f"line {instruction.line}: dependencies that {program} installs are not known here",
-                advice="`pipenv requirements > requirements.txt`, and install that with pip"
-                if program == "pipenv"
-                else "`pdm export --prod -o requirements.txt`, and install that with pip",
+                advice=f"run `{_EXPORTS[program]}`, and install that file with pip",
             )
         if program in ("poetry", "uv") and words[1:2] != ("pip",):
             if words[1:2] in (("install",), ("sync",)):
@@ -221,9 +223,9 @@ class _Reader:
         words: tuple[str, ...],
         install: Install | None = None,
     ) -> None:
-        names = [name for name in install.names if not _TOOLS.fullmatch(name)] if install else []
-        tools = [name for name in install.names if _TOOLS.fullmatch(name)] if install else []
-        files = install.files if install else ()
+        named, files = (install.names, install.files) if install else ((), ())
+        tools = [name for name in named if _TOOLS.fullmatch(name)]
+        names = [name for name in named if name not in tools]
         self._tools |= {re.split(r"[=<>~!]", name)[0]: name for name in tools}
         if tool == "pip" and not files and not names:
             return

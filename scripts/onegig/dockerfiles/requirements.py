@@ -117,8 +117,7 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
     index does not answer.
     """
     plain = {text: _plain(text) for text in requirements}
-    names = [name for name in plain.values() if name]
-    not_asked = tuple(text for text, name in plain.items() if not name)
+    names = list(filter(None, plain.values()))
     try:
         missing = _without_wheels(names, python, directory) if names else ()
         nowhere = {name for name in missing if not _has_wheel(name, GLIBC, python, directory)}
@@ -128,7 +127,7 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
     return Wheels(
         glibc_only=tuple(name for name in missing if name not in nowhere),
         source_only=tuple(name for name in missing if name in nowhere),
-        not_asked=not_asked,
+        not_asked=tuple(text for text, name in plain.items() if not name),
     )
 
 

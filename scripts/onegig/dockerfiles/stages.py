@@ -170,7 +170,10 @@ def read_stages(
 
 def assignments(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
     """Yield the names and values of an ARG, ENV or LABEL; None where ARG gives none."""
-    words = _quoted_words(instruction.value)
+    try:
+        words = shlex.split(instruction.value)
+    except ValueError:  # a quote that does not end
+        words = instruction.value.split()
     if instruction.name != "ARG" and words and "=" not in words[0]:  # ENV NAME the rest
         name, _, rest = instruction.value.partition(" ")
         yield name, rest.strip()
@@ -228,11 +231,3 @@ def _history_text(instruction: Instruction, stage: Stage) -> str:
     if instruction.name in _IN_LAYERS:
         return f"{instruction.name} {fill_in(value, dict(stage.variables))}"
     return ""
-
-
-def _quoted_words(text: str) -> list[str]:
-    """Words that spaces part, outside of quotes; quotes and escapes are taken away."""
-    try:
-        return shlex.split(text)
-    except ValueError:  # a quote that does not end
-        return text.split()

@@ -99,7 +99,13 @@ def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float)
 
 def _own(config: Config, service: str, run_: Run) -> Config:
     """Reduce the project to the service and what it depends on, under the run's own names."""
-    needed = _with_dependencies(config["services"], service)
+    needed: set[str] = set()
+    waiting = [service]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed and name in config["services"]:
+            needed.add(name)
+            waiting += config["services"][name].get("depends_on") or {}
     services = {name: part for name, part in config["services"].items() if name in needed}
     for name, part in services.items():
         for key in ("container_name", "ports", "restart", "deploy", "scale", "develop"):
@@ -123,17 +129,6 @@ def _own(config: Config, service: str, run_: Run) -> Config:
 
 def _label(part: Config, run_: Run) -> None:
     part["labels"] = {**(part.get("labels") or {}), **run_.labels}
-
-
-def _with_dependencies(services: Mapping[str, Any], service: str) -> set[str]:
-    needed: set[str] = set()
-    waiting = [service]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed and name in services:
-            needed.add(name)
-            waiting += services[name].get("depends_on") or {}
-    return needed
 
 
 def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:

@@ -22,6 +22,7 @@ from onegig.model.verdict import (
     Remarked,
     ServiceNumbers,
     Unit,
+    Verdict,
 )
 from onegig.text import plain
 
@@ -155,12 +156,8 @@ def remarks_of(report: ImagesReport | Missing) -> tuple[Remarked, ...] | Missing
     if sum(len(file.remarks) for file in report.dockerfiles) > MOST_REMARKS:
         return Unknown(reason=f"there are more than {MOST_REMARKS:,} remarks about Dockerfiles")
     return tuple(
-        Remarked(
-            path=file.path,
-            hadolint=file.hadolint,
-            remarks=tuple(remark.summary for remark in file.remarks),
-        )
-        for file in report.dockerfiles
+        Remarked(path=f.path, hadolint=f.hadolint, remarks=tuple(r.summary for r in f.remarks))
+        for f in report.dockerfiles
     )
 
 
@@ -191,8 +188,9 @@ def _facts(env: Environment) -> Iterator[tuple[str, str]]:
     yield "onegig", env.onegig_version
 
 
-def other_total(baseline: Baseline, metric: str, limit_bytes: int) -> Skipped | None:
+def other_total(baseline: Baseline, now: Verdict | MemoryBudget) -> Skipped | None:
     """Return why the baseline's total is of another kind; None where it is of the same."""
+    metric, limit_bytes = str(now.metric), now.limit_bytes
     if baseline.metric != metric:
         names = [METRIC_NAMES.get(metric, plain(metric)) for metric in (baseline.metric, metric)]
         return Skipped(reason=f"the baseline adds up {names[0]}, not {names[1]}")
@@ -210,9 +208,7 @@ def other_memory(baseline: Baseline, report: MemoryReport, budget: MemoryBudget)
     if cap != budget.room_bytes:
         boxes = f"{format_mb(cap)}, not {format_mb(budget.room_bytes)}"
         return Skipped(reason=f"this run was measured in a box of {boxes}")
-    return other_total(baseline, budget.metric.value, budget.limit_bytes) or other_architecture(
-        baseline, report.environment
-    )
+    return other_total(baseline, budget) or other_architecture(baseline, report.environment)
 
 
 def other_architecture(baseline: Baseline, environment: Environment) -> Skipped | None:

@@ -63,16 +63,12 @@ def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
         created=baseline.created,
         behind=behind,
         state=baseline.state,
-        total_bytes=_other_total(report, baseline) or baseline.total_bytes,
+        total_bytes=other_total(baseline, report.verdict) or baseline.total_bytes,
         deltas=tuple(_compare_checks(report, baseline)),
         services=_compare_services(report, baseline),
         differences=list_differences(report, baseline),
         remarks=_compare_remarks(report, baseline),
     )
-
-
-def _other_total(report: Report, baseline: Baseline) -> Skipped | None:
-    return other_total(baseline, report.verdict.metric, report.verdict.limit_bytes)
 
 
 _Line = TypeVar("_Line", Check, PastCheck)
@@ -132,7 +128,7 @@ def _compare_check(check: Check, past: PastCheck, report: Report, baseline: Base
 def _incomparable(
     check: Check, past: PastCheck, report: Report, baseline: Baseline
 ) -> Skipped | None:
-    other = _other_total(report, baseline)
+    other = other_total(baseline, report.verdict)
     if check.id == "memory.tier" and other is None and check.limit != past.limit:
         return Skipped(reason="the baseline was judged for another machine")
     by_metric = check.id == "service.memory" and baseline.metric != report.verdict.metric
@@ -199,7 +195,7 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
     if not now or not before:
         return ()
     same = baseline.metric == report.verdict.metric
-    other = None if same else _other_total(report, baseline)
+    other = None if same else other_total(baseline, report.verdict)
     deltas = [
         _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
     ]

@@ -136,10 +136,9 @@ def _describe_largest(report: MemoryReport) -> str:
     """Name the service that ever took most: what matters to a kernel out of memory."""
     if not report.services:
         return "no service was running"
-    peaks = ((service, service.peak_bytes) for service in report.services)
     most, name = max(
-        (max(service.rss_max_bytes, peak if isinstance(peak, int) else 0), service.name)
-        for service, peak in peaks
+        (max(s.rss_max_bytes, s.peak_bytes if isinstance(s.peak_bytes, int) else 0), s.name)
+        for s in report.services
     )
     return f"{name} took most: {format_mb(most)}"
 
