@@ -129,9 +129,9 @@ def test_no_file_is_written_over(init: Init) -> None:
     result = init()
     assert result.exit_code == 0
     assert Path("budgets.yml").read_text() == Path(WORKFLOWS[0]).read_text() == "mine"
-    assert "left alone, as it is there already: budgets.yml" in result.stdout
-    assert f"left alone, as it is there already: {WORKFLOWS[0]}" in result.stdout
-    assert f"written: {WORKFLOWS[1]}" in result.stdout
+    assert "kept, as it already exists: budgets.yml" in result.stdout
+    assert f"kept, as it already exists: {WORKFLOWS[0]}" in result.stdout
+    assert f"wrote {WORKFLOWS[1]}" in result.stdout
 
 
 def test_nothing_to_write_is_an_error_before_anything_is_measured(
@@ -144,7 +144,7 @@ def test_nothing_to_write_is_an_error_before_anything_is_measured(
     Path("budgets.yml").symlink_to("nowhere")
     result = init()
     assert result.exit_code == ExitCode.CONFIG
-    assert "nothing was written: budgets.yml is there already" in result.stderr
+    assert "nothing was written: budgets.yml already exists" in result.stderr
 
 
 def test_a_check_that_fails_writes_nothing(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,8 +185,8 @@ def test_budgets_set_no_variable_that_steers_programs(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_budgets("budgets.yml", text.encode())
     assert caught.value.detail == (
-        f"budgets.yml:6: load.environment.{name}: steers programs of this machine: let the compose "
-        "file use another name"
+        f"budgets.yml:6: load.environment.{name}: changes how programs of this machine run; "
+        "rename it in the compose file"
     )
 
 

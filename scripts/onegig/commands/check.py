@@ -207,27 +207,22 @@ def inspect(
     """Account for the bytes of the stack's images."""
     if sum(map(bool, (image, archive, options.services))) > 1:
         raise click.UsageError("--image, --archive and --service exclude each other")
+    report: ImagesReport | Missing
     if archive:
         report = pipeline.inspect_archive(archive, options, progress)
     else:
-        report = _inspect_on_engine(options, progress, image)
+        stack = None if image else pipeline.load(options)[1]
+        with pipeline.session(progress) as (engine, _):
+            if stack:
+                report = pipeline.inspect_stack(engine, stack, options, progress)
+            else:
+                report = pipeline.inspect(engine, {str(image): ()}, options, progress)
     if not isinstance(report, ImagesReport):
         raise InspectError(report.reason)
     if output:
         write_file(output, to_json(report))
     text = to_json(report) if as_json else render_images(report, terminal_width())
     click.echo(text, nl=False)
-
-
-def _inspect_on_engine(
-    options: Options, progress: Progress, image: str | None
-) -> ImagesReport | Missing:
-    stack = None if image else pipeline.load(options)[1]
-    with pipeline.session(progress) as (engine, _):
-        if stack:
-            return pipeline.inspect_stack(engine, stack, options, progress)
-        users: dict[str, tuple[str, ...]] = {str(image): ()}
-        return pipeline.inspect(engine, users, options, progress)
 
 
 @click.command()

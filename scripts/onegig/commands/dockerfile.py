@@ -49,7 +49,7 @@ HEALTHY_SECONDS = 120.0
     "--output",
     type=SOME_FILE,
     help="Write the Dockerfile here, not to stdout, and a .dockerignore for it where there is "
-    "none. No file is written over.",
+    "none. Existing files are kept.",
 )
 @progress_options
 def dockerfile(
@@ -69,7 +69,7 @@ def dockerfile(
     python:X.Y-alpine; the environment variable PYTHON_IMAGE names another one for --build.
     """
     if output and output.exists():
-        raise ConfigError(f"{output} is there already", advice="choose another path for --output")
+        raise ConfigError(f"{output} already exists", advice="choose another path for --output")
     stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
     source = _read(stack, service)
     with progress.step(f"read {source.path}") as say:

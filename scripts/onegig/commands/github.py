@@ -51,9 +51,9 @@ SETTINGS = Settings()
 COMMENT_OPTIONS = {  # of `onegig comment`: fields of Settings
     "workflow": "The file of the workflow whose runs to report.",
     "budgets": "The budgets file's path in the repository; the base branch's is read.",
-    "measuring": "A file or folder, besides what the gate's workflow runs of the repository, that "
-    "decides how is measured; may be repeated.",
-    "key": "Tells comments apart where a repository has several stacks.",
+    "measuring": "A file or folder that affects how the gate measures, besides those its workflow "
+    "runs; may be repeated.",
+    "key": "Distinguishes the comments of a repository with several stacks.",
     "status": "The name of the commit status to set.",
     "artifact": "The name of the artifact that holds the numbers.",
     "author": "The login that GITHUB_TOKEN writes as.",
@@ -228,7 +228,7 @@ DOCTOR_EXIT_CODES = """\b
 Exit codes:
   0  nothing keeps the gate from working
   2  something must be changed
-  4  GitHub could not be asked
+  4  GitHub could not be reached
 """
 ANONYMOUS = (
     "without a token, so settings cannot be seen: GITHUB_TOKEN=$(gh auth token) onegig doctor"

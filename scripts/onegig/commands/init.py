@@ -6,7 +6,7 @@ Every limit is what was measured and a margin; what could not be measured gets n
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, distribution
@@ -46,7 +46,7 @@ _PLAIN = re.compile(r"[a-z][a-z0-9_./-]*", re.ASCII)
 _HEAD = """\
 # What this stack may take of its machine, written by `onegig init` on {today}: limits of services
 # and images are the measured values beside them + {margin}, rounded up. Sizes need a unit: 1 MB is
-# 2**20 bytes of memory and 10**6 of images. Every key may be left out; `onegig check` names every
+# 2**20 bytes of memory and 10**6 of images. Every key is optional; `onegig check` names every
 # mistake with its line.
 version: 1
 """
@@ -67,7 +67,7 @@ NOBODY = "OWNER/NAME"
 EPILOG = """\b
 Exit codes:
   0  something was written
-  2  nothing was: all of it is there already
+  2  nothing was: every file already exists
   others as those of `onegig check`
 """
 
@@ -103,17 +103,19 @@ def init(
     """Write budgets.yml from measured values, and the two workflows of a gate on GitHub.
 
     Measures the stack as `onegig check` does. Each limit is the measured value and a quarter of it
-    more. No file is written over.
+    more. Existing files are kept.
     """
     repository = origin_of(Path())
-    wanted = _is_hosted(repository) if workflows is None else workflows
-    paths = [options.budgets, *(Path(FOLDER, name) for name in NAMES if wanted)]
+    if workflows is None:  # the top folder of a checkout that comes from GitHub
+        is_top = not ask_git(Path(), "rev-parse", "--show-prefix").strip()
+        workflows = bool(repository) and is_top
+    paths = [options.budgets, *(Path(FOLDER, name) for name in NAMES if workflows)]
     present = [path for path in paths if os.path.lexists(path)]
     if present == paths:
-        verb = "is" if len(present) == 1 else "are"
+        verb = "exists" if len(present) == 1 else "exist"
         raise ConfigError(
-            f"nothing was written: {', '.join(map(str, present))} {verb} there already",
-            advice="delete or rename a file to have it written anew",
+            f"nothing was written: {', '.join(map(str, present))} already {verb}",
+            advice="delete or rename a file to have it written again",
         )
     if options.budgets not in present:
         report = _read(source) if source else pipeline.check(options, progress)
@@ -122,16 +124,11 @@ def init(
     if missing:
         _write_workflows(missing, find_source(), options.budgets)
     for path in present:
-        click.echo(f"left alone, as it is there already: {plain(str(path))}")
+        click.echo(f"kept, as it already exists: {plain(str(path))}")
     if missing:
         _print_badge(repository)
     also = ", then `onegig doctor`" if missing else ""
     click.echo(f"Next: read {plain(str(options.budgets))} and run `onegig check`{also}")
-
-
-def _is_hosted(repository: str) -> bool:
-    """Return whether this is the top folder of a checkout that comes from GitHub."""
-    return bool(repository) and ask_git(Path(), "rev-parse", "--show-prefix").strip() == ""
 
 
 def _read(path: Path) -> Report:
@@ -151,7 +148,7 @@ def _write_budgets(options: Options, report: Report) -> None:
     text = write_budgets(report, compose=compose, tier=options.tier or "", today=today)
     write_new_file(path, text)
     click.echo(plain(report.verdict.sentence))
-    click.echo(f"written: {plain(str(path))}, with measured values + {MARGIN} as limits")
+    click.echo(f"wrote {plain(str(path))}, with measured values + {MARGIN} as limits")
     if len(files) > 1:
         _note(f"`compose:` takes one file: give all {len(files)} to each check with --compose")
     if isinstance(report.memory, Missing):
@@ -162,13 +159,13 @@ def _write_budgets(options: Options, report: Report) -> None:
         isinstance(total := report.verdict.total_bytes, int) and total > report.verdict.limit_bytes
     ):
         limit = format_mb(report.verdict.limit_bytes, down=True)
-        _note(f"the stack takes more than {limit}, so memory.limit is of a larger machine")
+        _note(f"the stack takes more than {limit}, so memory.limit is that of a larger machine")
 
 
 def _write_workflows(paths: Iterable[Path], source: Source, budgets: Path) -> None:
     for path in paths:
         write_new_file(path, workflow(path.name, source, default_branch_of(Path())))
-        click.echo(f"written: {path}")
+        click.echo(f"wrote {path}")
     if not is_complete(source):
         owner = "" if source.repository else "OWNER (the account that has onegig) and "
         _note(
@@ -182,7 +179,7 @@ def _print_badge(repository: str) -> None:
     click.echo("The badge, for README.md, once `onegig publish --seed` has made its branch:\n")
     click.echo(f"  {plain(badge(repository or NOBODY))}\n")
     if not repository:
-        _note(f"this checkout has no `origin` on GitHub: replace {NOBODY} by your repository")
+        _note(f"this checkout has no `origin` on GitHub: replace {NOBODY} with your repository")
 
 
 def _note(text: str) -> None:
@@ -202,7 +199,8 @@ def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> st
     `compose` is the file to name and `tier` the machine to show, "" for none. Where a service was
     killed or never turned healthy, memory gets the machine's limit only.
     """
-    tier = tier or _tier(report)
+    machines = (waterfall.machine for waterfall in report.verdict.waterfalls)
+    tier = tier or next((name for name in machines if name in catalogue()), "")
     parts = [
         _HEAD.format(today=today.isoformat(), margin=MARGIN),
         f"compose: {_quoted(compose)}\n" if compose else "",
@@ -213,11 +211,6 @@ def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> st
         _IDLE if isinstance(report.memory, MemoryReport) and not report.memory.window.load else "",
     ]
     return "\n".join(filter(None, parts))
-
-
-def _tier(report: Report) -> str:
-    names = (waterfall.machine for waterfall in report.verdict.waterfalls)
-    return next((name for name in names if name in catalogue()), "")
 
 
 def _memory(report: Report) -> str:
@@ -256,12 +249,10 @@ def _images(images: ImagesReport | Missing) -> str:
 
 
 def _services(report: Report) -> str:
-    lines = [f"  {_quoted(name)}: {text}" for name, text in _service_limits(report)]
-    return "\n".join(["services:", *lines, ""]) if lines else ""
-
-
-def _service_limits(report: Report) -> Iterator[tuple[str, str]]:
-    peaks, sizes = _peaks(report.memory), _sizes(report.images)
+    peaks = _peaks(report.memory)
+    images = () if isinstance(report.images, Missing) else report.images.images
+    sizes = {name: image.size_bytes for image in images for name in image.services}
+    lines = []
     for name in dict.fromkeys((*peaks, *sizes)):
         limits, measured = [], []
         if peak := peaks.get(name):
@@ -271,7 +262,9 @@ def _service_limits(report: Report) -> Iterator[tuple[str, str]]:
             limits.append(f"image: {_limit(size, Convention.STORAGE)}")
             measured.append(f"image {format_mb(size, Convention.STORAGE)}")
         if limits:
-            yield name, f"{{{', '.join(limits)}}} # measured {', '.join(measured)}"
+            keys = f"{{{', '.join(limits)}}} # measured {', '.join(measured)}"
+            lines.append(f"  {_quoted(name)}: {keys}")
+    return "\n".join(["services:", *lines, ""]) if lines else ""
 
 
 def _peaks(memory: MemoryReport | Missing) -> dict[str, int]:
@@ -279,12 +272,6 @@ def _peaks(memory: MemoryReport | Missing) -> dict[str, int]:
         return {}
     ranges = own_ranges(memory, Metric(memory.window.metric))
     return {name: high for name, (_, high) in ranges.items()}
-
-
-def _sizes(images: ImagesReport | Missing) -> dict[str, int]:
-    if isinstance(images, Missing):
-        return {}
-    return {name: image.size_bytes for image in images.images for name in image.services}
 
 
 def _limit(value_bytes: int, convention: Convention = Convention.MEMORY) -> str:

@@ -244,12 +244,12 @@ def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
         yield ("measure", "window"), message
     for name, _ in load.environment if load else ():
         if steers_programs(name):
-            message = "steers programs of this machine: let the compose file use another name"
+            message = "changes how programs of this machine run; rename it in the compose file"
             yield ("load", "environment", name), message
     if load and load.rate is None and load.takes_rate:
         yield ("load", "command"), f"has {RATE} but load.rate is not set"
     if load and load.rate is not None and not load.takes_rate:
-        yield ("load", "rate"), f"is used nowhere: put {RATE} into load.command"
+        yield ("load", "rate"), f"is not used; put {RATE} into load.command"
     known = (*catalogue(), NO_TIER)
     if budgets.tier and budgets.tier not in known:
         hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onegig.config.document import read_lines, read_output
+from onegig.config.document import find_place, read_output
 from onegig.engine import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.files import absolute, join, shown
@@ -38,16 +38,13 @@ _ADVICE = (
     ("required variable", "set the variable in the environment or in .env beside the compose file"),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
-    ("is not allowed", "a key compose does not know: a typing mistake, or one level too deep"),
+    ("is not allowed", "compose does not know this key: a typing mistake, or one level too deep"),
     ("REMOTE", "an include from elsewhere is only taken where that variable is true in your shell"),
-    ("undefined service", "depends_on and its like name services of the same project"),
+    ("undefined service", "depends_on and similar keys may only name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),
     ("no such file or directory", "a file that the compose file refers to is missing"),
-    (
-        "project name must not be empty",
-        "give it a `name:`; compose makes none of the folder's name",
-    ),
+    ("project name must not be empty", "add a `name:`; the folder's name is not a valid one"),
     ("empty compose file", "it should have a `services:` section"),
 )
 _NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --compose"
@@ -115,20 +112,10 @@ def _message(output: str, files: tuple[Path, ...]) -> str:
     yaml_line = _YAML_LINE.search(text)
     if yaml_line and len(files) == 1:
         return f"{files[0]}:{yaml_line['line']}: {text[yaml_line.end() :]}"
-    return f"{_place(text, files)}: {text}"
-
-
-def _place(text: str, files: tuple[Path, ...]) -> str:
-    """Return the file and line of the service and key that compose names, as near as possible."""
     named = _KEY.search(text)
-    if named:
-        service = named["service"] or named["quoted"]
-        for path in reversed(files):
-            marks = read_lines(path)
-            for key in (("services", service, named["key"] or ""), ("services", service)):
-                if key in marks:
-                    return f"{path}:{marks[key].line}"
-    return str(files[0])
+    service = ("services", named["service"] or named["quoted"]) if named else ()
+    keys = [(*service, named["key"] or ""), service] if named else []
+    return f"{find_place(files, keys)}: {text}"
 
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).
@@ -148,8 +135,6 @@ _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<b
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # no other can be written ${NAME}
 _NO_JSON = "json: "  # how Go's encoder begins to complain
 _COLON = re.compile(r"([^=:]+): (.+)")
-
-Run = Callable[..., Completed]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,7 +157,7 @@ class Compose:
     files: tuple[Path, ...] = ()
     profiles: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    run: Run = run
+    run: Callable[..., Completed] = run
 
     @property
     def directory(self) -> Path:

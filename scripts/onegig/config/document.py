@@ -7,7 +7,7 @@ Mistakes are reported all at once, with file and line. Values follow YAML 1.2, w
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,6 +267,13 @@ def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
         if node is not None:
             walk.value(node, ())
     return walk.marks
+
+
+def find_place(files: Iterable[Path], keys: Iterable[KeyPath]) -> str:
+    """Return file and line of the first key that a file has, later files first; else a file."""
+    marks = [(path, read_lines(path)) for path in files][::-1]
+    places = (f"{path}:{lines[key].line}" for key in keys for path, lines in marks if key in lines)
+    return next(places, str(marks[-1][0]))
 
 
 def read_output(text: str) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onegig.config.compose import Compose, explain
-from onegig.config.document import read_lines
+from onegig.config.document import find_place
 from onegig.config.host_access import find_host_access
 from onegig.dockerfiles.stages import platform_arguments, read_stages
 from onegig.errors import ConfigError
@@ -54,22 +54,13 @@ def refuse_bad_names(config: Mapping[str, Any], files: Sequence[Path]) -> None:
     for name, service in (config.get("services") or {}).items():
         image = str((service or {}).get("image") or "")
         if image and not is_image_name(image):
+            place = find_place(files, (("services", name, "image"), ("services", name)))
             raise ConfigError(
-                f"{_place(name, files)}: the image of the service {name} is not a name that "
+                f"{place}: the image of the service {name} is not a name that "
                 f"docker takes: {plain(image[:MOST_CHARACTERS])}",
                 advice="write it as [registry[:port]/]name[:tag][@digest], the name in small "
                 "letters; is a variable in it not set?",
             )
-
-
-def _place(service: str, files: Sequence[Path]) -> str:
-    """Return the file and line of a service's image, as near as they can be found."""
-    marks = [(path, read_lines(path)) for path in reversed(files)]
-    for key in (("services", service, "image"), ("services", service)):
-        for path, lines in marks:
-            if key in lines:
-                return f"{path}:{lines[key].line}"
-    return str(files[0])
 
 
 def load_stack(
@@ -168,7 +159,7 @@ def _replicas(config: Config) -> int:
 
 def _dockerfile(build: Config | None, directory: Path) -> str | None:
     """Return a path in the project's folder; None without a file here (inline, remote context)."""
-    path = _dockerfile_path(build or {}) if build is not None else None
+    path = None if build is None else _dockerfile_path(build)
     return os.path.relpath(path, directory) if path else None
 
 

@@ -200,7 +200,6 @@ def _dead(report: Report, check: Check) -> Step | None:
 
 
 def _dockerfile(report: Report, check: Check) -> Step | None:
-    """Name the worst remark, at its line."""
     files = () if isinstance(report.images, Missing) else report.images.dockerfiles
     for file in files:
         if check.subject in (file.path, *file.services) and file.counted:

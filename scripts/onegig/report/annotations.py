@@ -56,7 +56,6 @@ def _all(report: Report, places: Mapping[str, Place]) -> Iterator[Annotation]:
 
 
 def _remarks(report: Report, check: Check) -> Iterator[Annotation]:
-    """Yield the remarks about a Dockerfile that the check counts."""
     files = () if isinstance(report.images, Missing) else report.images.dockerfiles
     for file in files:
         for remark in file.counted if check.subject in (file.path, *file.services) else ():

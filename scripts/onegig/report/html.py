@@ -16,18 +16,15 @@ from onegig.text import format_rest, plain
 
 def render(report: Report) -> str:
     """Return the whole page."""
-    document = (
-        _pages()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            verdict=report.verdict,
-            limits=view.limits(report),
-            checks=view.checks_table(report.verdict),
-            failing=view.failing(report.verdict),
-            facts=(comparison.nothing_added(report), *view.facts(report)),
-            sections={name: section.values(report) for name, section in SECTIONS.items()},
-        )
+    template = _pages().get_template("report.html.j2")
+    document = template.render(
+        report=report,
+        verdict=report.verdict,
+        limits=view.limits(report),
+        checks=view.checks_table(report.verdict),
+        failing=view.failing(report.verdict),
+        facts=(comparison.nothing_added(report), *view.facts(report)),
+        sections={name: section.values(report) for name, section in SECTIONS.items()},
     )
     return "\n".join(line.rstrip() for line in document.splitlines() if line.strip()) + "\n"
 
@@ -37,7 +34,7 @@ def _pages() -> Environment:
     pages = templates().overlay()
     pages.filters = pages.filters | {
         "spaced": _space,
-        "slug": _slug,
+        "slug": lambda state: state.value.lower() if state else "",
         "prose": _prose,
         "rest": format_rest,
     }
@@ -59,7 +56,3 @@ def _prose(text: str) -> Markup:
     return Markup("").join(
         code.format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
     )
-
-
-def _slug(state: State | None) -> str:
-    return state.value.lower() if state else ""

@@ -72,7 +72,6 @@ def _causes(report: ImagesReport, width: int) -> list[RenderableType]:
 
 
 def _fixes(report: ImagesReport, *, is_single: bool) -> list[RenderableType]:
-    """Return what to change, what saves most first."""
     items = []
     for fix in accounts.advice(report):
         where = numbers.joined(plain(fix.place), "" if is_single else plain(fix.whose))
@@ -90,18 +89,14 @@ def _sentences(title: str, sentences: Sequence[accounts.Sentence]) -> list[Rende
 
 def _duplicates(report: ImagesReport, alone: str) -> list[RenderableType]:
     """Return contents held several times; `alone` is how each place of the only image begins."""
-    duplicates = [
-        duplicate for duplicate in report.duplicates if duplicate.wasted_bytes >= WORTH_BYTES
-    ]
+    large = [entry for entry in report.duplicates if entry.wasted_bytes >= WORTH_BYTES]
     parts: list[RenderableType] = []
-    if duplicates:
-        parts.append(
-            dashed([_duplicate(duplicate, alone) for duplicate in duplicates], DUPLICATES_SHOWN)
-        )
+    if large:
+        parts.append(dashed([_duplicate(entry, alone) for entry in large], DUPLICATES_SHOWN))
     if report.duplicates_remark:
         parts.append(marked([(Text("…"), Text(plain(report.duplicates_remark), "dim"))]))
-    total = numbers.storage(sum(duplicate.wasted_bytes for duplicate in duplicates))
-    return [section(f"Held more than once: {total} of copies", *parts)] if parts else []
+    total = numbers.storage(sum(entry.wasted_bytes for entry in large))
+    return [section(f"Duplicates: {total} of copies", *parts)] if parts else []
 
 
 def _duplicate(entry: Duplicate, alone: str) -> str:
@@ -183,21 +178,18 @@ def _trial_rows(trial: Trial) -> Iterator[Row]:
     yield Row(name="base", cells=(*(side.base.partition("@")[0] for side in sides), ""))
     if any(image.base != FROM_REGISTRY for image in (before, after)):
         yield Row(name="base made", cells=(before.base, after.base, ""))
-    yield _sizes("image", before.size_bytes, after.size_bytes)
-    yield _measured("to pull", before.compressed_bytes, after.compressed_bytes, numbers.storage)
+    storage = numbers.storage
+    yield _measured("image", before.size_bytes, after.size_bytes, storage)
+    yield _measured("to pull", before.compressed_bytes, after.compressed_bytes, storage)
     yield Row(name="layers", cells=(f"{len(before.layers)}", f"{len(after.layers)}", ""))
     if isinstance(before.accounting, Accounting) and isinstance(after.accounting, Accounting):
         then, now = before.accounting, after.accounting
         parts = [(f"  {cause}", then.bytes_of(cause), now.bytes_of(cause)) for cause in Cause]
         parts.append(("  deleted or overwritten", then.dead_bytes, now.dead_bytes))
-        yield from (_sizes(*part) for part in parts if any(part[1:]))
+        yield from (_measured(*part, storage) for part in parts if any(part[1:]))
     used = trial.before.boot.rss_bytes, trial.after.boot.rss_bytes
     yield _measured("memory (RSS)", *used, numbers.memory)
     yield Row(name="health check", cells=(*(_health(side.boot) for side in sides), ""))
-
-
-def _sizes(name: str, before: int, after: int) -> Row:
-    return _measured(name, before, after, numbers.storage)
 
 
 def _measured(

@@ -7,6 +7,7 @@ from functools import partial
 from rich.console import RenderableType
 from rich.text import Text
 
+from onegig.model.budgets import METRIC_NAMES
 from onegig.model.images import Image
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
@@ -23,13 +24,7 @@ from onegig.report.figures import (
     memory_bands,
     waterfall_strips,
 )
-from onegig.report.layout import (
-    Row,
-    Table,
-    marked,
-    print_table,
-    section,
-)
+from onegig.report.layout import Row, Table, marked, print_table, section
 from onegig.text import plain
 
 COMPOSE_MARK = "*"
@@ -85,10 +80,6 @@ def _memory_cell(field: str) -> Callable[[ServiceRow], str]:
     return lambda row: numbers.tenths(getattr(row.memory, field) if row.memory else None)
 
 
-def _image_cell(row: ServiceRow) -> str:
-    return numbers.tenths(row.image.size_bytes if row.image else None, Convention.STORAGE)
-
-
 COLUMNS: Mapping[str, Callable[[ServiceRow], str]] = {
     "cost": _memory_cell("cost_bytes"),
     "RSS": _memory_cell("rss_bytes"),
@@ -97,7 +88,9 @@ COLUMNS: Mapping[str, Callable[[ServiceRow], str]] = {
     "kernel": _memory_cell("kernel_bytes"),
     "working set": _memory_cell("working_set_bytes"),
     "limit": lambda row: row.limit,
-    "image": _image_cell,
+    "image": lambda row: numbers.tenths(
+        row.image.size_bytes if row.image else None, Convention.STORAGE
+    ),
     "labels": lambda row: row.labels,
     "state": lambda row: row.outcome,
 }
@@ -162,7 +155,6 @@ def _limit_note(report: Report) -> str:
 
 
 def _box_line(memory: MemoryReport) -> str:
-    """Return the whole box in one line: charged, peaks, stall."""
     box, stall = memory.box, memory.box.stall
     if isinstance(stall, Missing):
         waited = f"stall {numbers.missing(stall)}"
@@ -261,7 +253,7 @@ def _changed_table(report: Report) -> Table:
     ranks = {name: -row.state.rank for name, row in rows.items()}
     deltas = comparison.changed_services(report)
     order = sorted(deltas, key=lambda delta: ranks.get(delta.name, 0))
-    metric = numbers.METRICS.get(report.verdict.metric, report.verdict.metric)
+    metric = METRIC_NAMES.get(report.verdict.metric, report.verdict.metric)
     versus = f"vs {plain(comparison.branch(report), 24)}"
     return Table(
         heads=("service", metric, versus, "limit", "image", versus, "state"),

@@ -7,7 +7,6 @@ never prints as a pass.
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from onegig.judge.checks import Comparison, compare
-from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
@@ -17,7 +16,6 @@ DASH = "\u2013"  # where a cell has nothing to say
 TIMES = "\u00d7"
 MINUS = "\u2212"
 SAME = "same"
-METRICS = METRIC_NAMES
 _GB = 1000**3
 _ONE, _TENTH = Decimal(1), Decimal("0.1")
 _CONVENTIONS = {Unit.MEMORY: Convention.MEMORY, Unit.STORAGE: Convention.STORAGE}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import mb_down, mb_up
@@ -22,7 +23,6 @@ from onegig.text import plain
 WIDTH, HEIGHT = 720, 260  # of the trend
 MANY = 60  # points of the trend from which on only single ones get a dot
 Point = tuple[float, float]
-LABEL = "memory"
 UNKNOWN = "unknown"
 # shields.io's names and what it draws for them
 COLORS = {"brightgreen": "#4b0", "yellow": "#d8b800", "red": "#dd4343", "lightgrey": "#939393"}
@@ -44,14 +44,9 @@ _WIDEST_LETTER = 1070
 class Badge:
     """The text of a badge. `color` is one of COLORS."""
 
-    label: str = LABEL
+    label: str = "memory"
     message: str
     color: str
-
-    @property
-    def is_error(self) -> bool:
-        """Return whether a reader of the page may not choose another colour."""
-        return self.color in ("red", "lightgrey")
 
 
 def badge_of(report: Report) -> Badge:
@@ -99,7 +94,7 @@ def to_endpoint(badge: Badge) -> str:
         "label": badge.label,
         "message": badge.message,
         "color": badge.color,
-        "isError": badge.is_error,
+        "isError": badge.color in ("red", "lightgrey"),  # no reader may choose another colour
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
@@ -123,17 +118,14 @@ def render_trend(history: Sequence[Baseline]) -> str:
         up=highest,
     )
     drawing = _drawing(history, points, limits, plane) if history else {}
-    return (
-        templates()
-        .get_template("trend.svg.j2")
-        .render(
-            width=WIDTH,
-            height=HEIGHT,
-            plane=plane,
-            ticks=round_ticks(highest),
-            description=plain(_describe(history, points), 4000),
-            drawing=drawing,
-        )
+    template = templates().get_template("trend.svg.j2")
+    return template.render(
+        width=WIDTH,
+        height=HEIGHT,
+        plane=plane,
+        ticks=round_ticks(highest),
+        description=plain(_describe(history, points), 4000),
+        drawing=drawing,
     )
 
 
@@ -165,7 +157,7 @@ def _drawing(
         (plane.x(at + side), plane.y(limit)) for at, limit in enumerate(limits) for side in (0, 1)
     ]
     return {
-        "metric": numbers.METRICS.get(newest.metric, plain(newest.metric, 12)),
+        "metric": METRIC_NAMES.get(newest.metric, plain(newest.metric, 12)),
         "limit": numbers.memory(newest.limit_bytes, down=True),
         "steps": steps,
         "lines": [[places[at] for at in run] for run in runs],

@@ -1,6 +1,6 @@
 """The report for a terminal: the verdict first, then why, then every figure behind it."""
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from onegig.model.report import Report
@@ -16,7 +16,13 @@ PROBLEMS_SHOWN = 30
 
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """Return the report as text no line of which is wider than `width`."""
-    parts = [_verdict(report), *_failure(report), *_problems(report)]
+    under = comparison.nothing_added(report), *view.facts(report)
+    parts: list[RenderableType] = [
+        _sentence(report),
+        *(Text(plain(line), "dim") for line in under if line),
+        *_failure(report),
+        *_problems(report),
+    ]
     if report.verdict.notes:
         notes = [plain(note) for note in report.verdict.notes]
         parts.append(section("Notes", dashed(notes, PROBLEMS_SHOWN)))
@@ -32,11 +38,6 @@ def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     return print_parts((*parts, Text(), _sentence(report)), width=width, color=color)
 
 
-def _verdict(report: Report) -> RenderableType:
-    under = comparison.nothing_added(report), *view.facts(report)
-    return Group(_sentence(report), *(Text(plain(line), "dim") for line in under if line))
-
-
 def _sentence(report: Report) -> Text:
     state = report.verdict.state
     text = Text(f"{state.symbol} {plain(report.verdict.sentence)}", "bold")
@@ -45,7 +46,6 @@ def _sentence(report: Report) -> Text:
 
 
 def _failure(report: Report) -> list[RenderableType]:
-    """Return the step that failed and left gaps."""
     failure = report.failure
     if failure is None:
         return []
@@ -69,7 +69,7 @@ def _problems(report: Report) -> list[RenderableType]:
     if rows:
         parts.append(section(view.failing_title(view.failing(report.verdict)), marked(rows)))
     if reasons:
-        parts.append(section("Not measured besides" if rows else "Not measured", marked(reasons)))
+        parts.append(section("Also not measured" if rows else "Not measured", marked(reasons)))
     return parts + [
         section(f"Last lines of {plain(service.name)}", _tail(service.log_tail))
         for service in view.failed_with_log(report)[:LOGS_SHOWN]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
@@ -180,7 +181,7 @@ def _total_line(report: Report) -> str:
         spread = f" ({low.removesuffix(' MB')} to {high})"
     rss = next((check.value for check in verdict.checks if check.id == "memory.rss"), None)
     several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
-    metric = numbers.METRICS.get(verdict.metric, verdict.metric)
+    metric = METRIC_NAMES.get(verdict.metric, verdict.metric)
     return numbers.joined(
         f"{metric} at the peak of {several}{numbers.seconds(window.seconds)}{spread}",
         f"{numbers.memory(int(rss))} by total RSS" if isinstance(rss, (int, float)) else "",

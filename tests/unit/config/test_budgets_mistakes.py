@@ -104,7 +104,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ),
         (
             "load:\n  service: a\n  command: [b]\n  rate: 5",
-            "4: load.rate: is used nowhere: put {rate} into load.command",
+            "4: load.rate: is not used; put {rate} into load.command",
         ),
         (
             "load: {service: a, command: [b, '{rate}'], rate: fast}",

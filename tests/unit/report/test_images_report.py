@@ -88,7 +88,7 @@ def test_a_large_stack_says_how_many_fixes_are_left_out() -> None:
 def test_what_several_machines_could_not_see_is_told_with_and_without_duplicates() -> None:
     report = replace(make_images(["web", "jobs"]), duplicates_remark="2 machines \x1b[31mlooked")
     text = render_images(report)
-    assert "Held more than once: 0 MB of copies\n  …  2 machines looked\n" in text
+    assert "Duplicates: 0 MB of copies\n  …  2 machines looked\n" in text
     large = Duplicate(bytes=9**6, copies=2, wasted_bytes=9**6, places=("web: /a", "jobs: /a"))
     text = render_images(replace(report, duplicates=(large,)))
     assert "web: /a, jobs: /a\n  …  2 machines looked\n" in text
