@@ -122,9 +122,9 @@ class AnswerCache:
 def is_lasting(request: Request) -> bool:
     """Return whether an answer never changes once there is one."""
     path = request.below_repository
-    given = {**request.parameters, **dict(parse_qsl(urlsplit(request.path).query))}
+    parameters = {**request.parameters, **dict(parse_qsl(urlsplit(request.path).query))}
     by_parameter = "ref" if path.startswith("contents/") else "sha" if path == "commits" else ""
-    sha = str(given.get(by_parameter, ""))
+    sha = str(parameters.get(by_parameter, ""))
     return bool(_LASTING.fullmatch(path) or re.fullmatch(_SHA, sha, re.ASCII))
 
 

@@ -3,7 +3,7 @@
 Each push replaces the branch by one commit without parents: its history is in history.jsonl, and a
 clone of the repository gets only what is there now. `--force-with-lease` makes that safe: the push
 is refused unless the branch is still what was read. Then it is read again, and what somebody else
-added meanwhile is kept.
+added meanwhile stays.
 
 Git works in a bare repository of its own, so that neither the caller's checkout (shallow, or none
 at all) nor its configured identity matter. The token goes to git through its environment: other

@@ -4,12 +4,11 @@ import pytest
 
 from github.stand_in import StandIn
 from github.state import State, Status
-from onegig.errors import ConfigError, GithubError, GithubPermissionError
+from onegig.errors import ConfigError, GithubError
 from onegig.github.client import Client
 from onegig.github.trusted import decision
 from onegig.github.trusted.comment import (
     AUTHOR,
-    NotPosted,
     Posted,
     check_key,
     marker,
@@ -162,20 +161,6 @@ def test_what_just_fits_is_written(client: Client, state: State, pull: int) -> N
     assert bodies(state) == [f"{MARKER}\n{text}"]
 
 
-def test_a_locked_conversation_is_told(client: Client, state: State, pull: int) -> None:
-    state.pulls[pull].locked = True
-    outcome = upsert(client, pull, "default", "GO\n", "GO\n")
-    assert isinstance(outcome, NotPosted)
-    assert "is locked" in outcome.reason
-
-
-def test_a_missing_permission_comes_with_the_yaml(client: Client, state: State, pull: int) -> None:
-    state.permissions = {"pull_requests": "read"}
-    with pytest.raises(GithubPermissionError) as caught:
-        write(client, pull)
-    assert "permissions:\n      pull-requests: write" in caught.value.advice
-
-
 def test_another_author_edits_its_own(client: Client, state: State, pull: int) -> None:
     state.login = "onegig[bot]"
     state.comment(pull, f"{MARKER}\nof the default token\n")
@@ -264,11 +249,3 @@ def test_a_description_is_short_and_harmless() -> None:
         assert description.startswith("#7 into bbb")
         assert not {"\x1b", "\u202e", "\n"} & set(description)
         assert len(description.partition(": ")[0]) < 60
-
-
-@pytest.mark.security
-def test_without_permission_for_statuses(client: Client, state: State, head: str) -> None:
-    state.permissions = {"statuses": "read"}
-    with pytest.raises(GithubPermissionError) as caught:
-        put(client, head)
-    assert "permissions:\n      statuses: write" in caught.value.advice

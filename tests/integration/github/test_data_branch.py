@@ -52,17 +52,11 @@ def test_seed_makes_an_unknown_badge_before_anything_links_to_it(remote: Remote)
     assert history(remote) == [1]
 
 
-def test_seed_takes_nothing_away(remote: Remote) -> None:
+@pytest.mark.parametrize("again", [None, entry(1)], ids=["seed", "the same numbers"])
+def test_nothing_new_changes_nothing(remote: Remote, again: Baseline | None) -> None:
     publish(remote, entry(1))
     before = remote.head()
-    assert publish(remote, None).commit == ""
-    assert remote.head() == before
-
-
-def test_same_numbers_again_change_nothing(remote: Remote) -> None:
-    publish(remote, entry(1))
-    before = remote.head()
-    assert publish(remote, entry(1)).commit == ""
+    assert publish(remote, again).commit == ""
     assert remote.head() == before
 
 
@@ -165,6 +159,17 @@ def test_what_cannot_be_read_is_never_written_over(
     assert remote.head() == before
 
 
+def put(remote: Remote, tree: str) -> None:
+    """Make a tree the branch."""
+    made = remote.git("commit-tree", tree.strip(), "-m", "by hand").strip()
+    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
+
+
+def git_bytes(remote: Remote, *arguments: str, stdin: bytes = b"") -> bytes:
+    command = ["git", f"--git-dir={remote.path}", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, check=True).stdout
+
+
 def test_history_that_is_no_text_is_never_written_over(remote: Remote, tmp_path: Path) -> None:
     publish(remote, entry(1))
     (tmp_path / "bytes").write_bytes(to_line(entry(1, metric="r\u00e9s")).encode("latin-1"))
@@ -172,11 +177,11 @@ def test_history_that_is_no_text_is_never_written_over(remote: Remote, tmp_path:
     remote.git("read-tree", BRANCH)
     remote.git("update-index", "--cacheinfo", f"100644,{blob},history.jsonl")
     tree = remote.git("write-tree").strip()
-    made = remote.git("commit-tree", tree, "-m", "by hand").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
+    put(remote, tree)
+    before = remote.head()
     with pytest.raises(PublishError, match=r"history\.jsonl on onegig-data is not UTF-8 text"):
         publish(remote, entry(2))
-    assert remote.head() == made
+    assert remote.head() == before
 
 
 def test_history_as_a_link_to_somewhere_is_not_followed(remote: Remote) -> None:
@@ -202,8 +207,7 @@ def test_deleted_history_begins_anew(remote: Remote) -> None:
         for line in remote.git("ls-tree", BRANCH).splitlines()
         if not line.endswith(("history.jsonl", "baseline.json"))
     )
-    made = remote.git("commit-tree", remote.git("mktree", stdin=tree).strip(), "-m", "x").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
+    put(remote, remote.git("mktree", stdin=tree))
     publish(remote, entry(2))
     assert (history(remote), baseline(remote)) == ([2], entry(2))
 
@@ -223,27 +227,11 @@ def test_files_of_others_are_kept(remote: Remote) -> None:
 def test_names_that_are_no_text_are_kept(remote: Remote) -> None:
     publish(remote, entry(1))
     blob = remote.git("hash-object", "-w", "--stdin", stdin="x").strip()
-    ours = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "ls-tree", "-z", BRANCH],
-        capture_output=True,
-        check=True,
-    ).stdout
     odd = b"100644 blob " + blob.encode() + b"\tcaf\xe9\n.txt\0"
-    tree = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "mktree", "-z"],
-        input=ours + odd,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    made = remote.git("commit-tree", tree.strip(), "-m", "x").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
+    ours = git_bytes(remote, "ls-tree", "-z", BRANCH)
+    put(remote, git_bytes(remote, "mktree", "-z", stdin=ours + odd).decode())
     publish(remote, entry(2))
-    listed = subprocess.run(
-        ["git", f"--git-dir={remote.path}", "ls-tree", "-z", BRANCH],
-        capture_output=True,
-        check=True,
-    ).stdout
-    assert odd in listed
+    assert odd in git_bytes(remote, "ls-tree", "-z", BRANCH)
     assert history(remote) == [1, 2]
 
 

@@ -173,6 +173,12 @@ def keep(state: State, text: str) -> None:
     state.commit({"history.jsonl": text}, branch="onegig-data", message="Numbers")
 
 
+def with_history(scene: Scene, *commits: str) -> None:
+    """Numbers of these commits on the data branch."""
+    lines = (to_line(baseline(commit, day)) for day, commit in enumerate(commits, start=1))
+    keep(scene.state, "".join(lines))
+
+
 def test_the_compared_commit_itself(client: Client, state: State, commits: list[str]) -> None:
     known = [baseline(commit, day) for day, commit in enumerate(commits, start=1)]
     keep(state, "".join(map(to_line, known)))
@@ -187,15 +193,14 @@ def test_the_nearest_ancestor_and_how_far_it_is(
     assert find_baseline(client, commits[3], "main") == (known[1], 2)
 
 
-def test_no_data_branch_is_a_normal_state(client: Client, commits: list[str]) -> None:
+@pytest.mark.parametrize("has_branch", [False, True])
+def test_no_numbers_yet_is_a_normal_state(
+    client: Client, state: State, commits: list[str], *, has_branch: bool
+) -> None:
+    if has_branch:
+        keep(state, "")
     reason = "no baseline yet: onegig has not run on main"
     assert find_baseline(client, commits[4], "main") == Skipped(reason=reason)
-
-
-def test_an_empty_history_is_one_too(client: Client, state: State, commits: list[str]) -> None:
-    keep(state, "")
-    found = find_baseline(client, commits[4], "main")
-    assert found == Skipped(reason="no baseline yet: onegig has not run on main")
 
 
 def test_nothing_near_says_how_far_was_looked(
@@ -252,22 +257,6 @@ def test_an_unknown_commit_is_no_reason_to_say_that_nothing_ran(
     keep(state, to_line(baseline(commits[4])))
     found = find_baseline(client, "e" * 40, "main")
     assert isinstance(found, Unknown)
-
-
-def with_history(scene: Scene, *commits: str) -> None:
-    """Numbers of these commits on the data branch."""
-    report = make_go()
-    lines = [
-        to_line(
-            replace(
-                make_baseline(report, {}),
-                commit=commit,
-                created=f"2026-11-{day:02}T00:00:00+00:00",
-            )
-        )
-        for day, commit in enumerate(commits, start=1)
-    ]
-    scene.state.commit({"history.jsonl": "".join(lines)}, branch="onegig-data", message="Data")
 
 
 def test_it_is_compared_with_the_first_parent_of_the_merge(stand_in: StandIn, tell: Post) -> None:

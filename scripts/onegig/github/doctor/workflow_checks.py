@@ -194,9 +194,9 @@ def _check_comment_triggers(comment: Workflow, gate: str) -> Iterator[Finding]:
             "shows the result of before",
             fix,
         )
-    given = comment.triggers.get("workflow_dispatch", {}).get("inputs")
-    named = given if isinstance(given, Mapping) else {}
-    if not {"pull", "head"} <= set(named) or RUN_NAME not in comment.run_name:
+    names = comment.triggers.get("workflow_dispatch", {}).get("inputs")
+    has_inputs = isinstance(names, Mapping) and {"pull", "head"} <= set(names)
+    if not has_inputs or RUN_NAME not in comment.run_name:
         yield should(
             f"{comment.path} cannot be started by hand, so nobody can confirm what a fork measured",
             f"copy `run-name:` and `workflow_dispatch:` from {EXAMPLES.format('comment.yml')}",

@@ -118,7 +118,7 @@ def evaluate(
 ) -> Evaluation:
     """Look at all open pull requests of a commit; `answers` are of those that want a comment.
 
-    Raises GithubError. What goes wrong with a single pull request is a decision on that one.
+    Raises GithubError. What goes wrong with a single pull request is a decision about it.
     """
     commit = find_counting(client, home, head_sha, settings)
     if len(commit.counting) > MOST_COUNTING:
@@ -126,9 +126,8 @@ def evaluate(
     others = [pull for pull in commit.pulls if pull not in commit.counting]
     interested = [pull for pull in (*commit.counting, *others) if wants_comment(pull)]
     commented = interested[:MOST_COMMENTS]
-    judge = _Judge(client, home, settings, now, commit.confirmers)
     answers = {
-        pull: judge.answer(pull)
+        pull: _answer(client, home, pull, settings, now, commit.confirmers.get(pull.number))
         for pull in commit.pulls
         if pull in commit.counting or pull in commented
     }
@@ -151,7 +150,9 @@ def find_counting(client: Client, home: Home, head_sha: str, settings: Settings)
     reason = ""
     if not protected:
         bases = ", ".join(dict.fromkeys(pull.base.name for pull in pulls))
-        reason = f"only pull requests into protected branches get one, and {bases} is not"
+        reason = (
+            f"only pull requests into protected branches get a status: {bases} is not protected"
+        )
     elif not own and contains(client, branch_tip(client, home.default_branch), head_sha):
         branch = home.default_branch
         reason = f"{head_sha[:12]} is on {branch} already, and not the fork's to mark"
@@ -178,29 +179,20 @@ def too_many(count: int) -> Status:
     return Status(state=StatusState.ERROR, description=text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Judges pull requests of one commit."""
-
-    client: Client
-    home: Home
-    settings: Settings
-    now: datetime
-    confirmers: Mapping[int, Confirmed]
-
-    def answer(self, pull: Pull) -> Answer:
-        """Return the answer for a pull request; an error is a decision, too."""
-        if pull.head_repository is None:
-            gone = "the repository it came from has been deleted, and its runs cannot be found"
-            return Answer(pull=pull, decision=Decision(state=StatusState.FAILURE, text=gone))
-        try:
-            return self._answer(pull)
-        except OnegigError as error:
-            return Answer(pull=pull, decision=refuse(error), error=error)
-
-    def _answer(self, pull: Pull) -> Answer:
-        client, settings, here = self.client, self.settings, self.home.repository
-        runs = list_runs(client, here, settings.workflow, pull.head_sha, PULL_REQUEST)
+def _answer(
+    client: Client,
+    home: Home,
+    pull: Pull,
+    settings: Settings,
+    now: datetime,
+    confirmed: Confirmed | None,
+) -> Answer:
+    """Return the answer for a pull request; an error is a decision, too."""
+    if pull.head_repository is None:
+        gone = "the repository it came from has been deleted, and its runs cannot be found"
+        return Answer(pull=pull, decision=Decision(state=StatusState.FAILURE, text=gone))
+    try:
+        runs = list_runs(client, home.repository, settings.workflow, pull.head_sha, PULL_REQUEST)
         decisive = find_decisive(client, pull, runs, settings.artifact)
         if isinstance(decisive, Decision):
             return Answer(pull=pull, decision=decisive)
@@ -213,10 +205,10 @@ class _Judge:
             decisive.numbers,
             decisive.base_sha,
             settings=settings,
-            now=self.now,
+            now=now,
             doubt=decisive.doubt,
         )
-        confirmed = self.confirmers.get(pull.number)  # of these very numbers: afterwards
+        # One from before this run confirms other numbers.
         confirmer = confirmed.by if confirmed and confirmed.at > run.started else ""
         decision = judge_run(report, run.conclusion, budgets, confirmer)
         if report.review:
@@ -225,10 +217,12 @@ class _Judge:
                 report.review,
                 confirmed_by=confirmer,
                 confirm_command=command(own, pull) if is_open else "",
-                confirm_url=page(own, self.home) if is_open else "",
+                confirm_url=page(own, home) if is_open else "",
             )
             report = replace(report, review=review)
         return Answer(pull=pull, decision=decision, run=run, report=report)
+    except OnegigError as error:
+        return Answer(pull=pull, decision=refuse(error), error=error)
 
 
 def find_decisive(

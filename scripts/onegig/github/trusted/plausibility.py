@@ -13,15 +13,12 @@ from onegig.images.sharing import disk_bytes, own_bytes, sum_compressed, users_b
 from onegig.model.budgets import Metric
 from onegig.model.images import (
     Accounting,
-    Dead,
     Dive,
     DockerfilePolicy,
     Duplicate,
     Fate,
-    Fix,
     Image,
     ImagesReport,
-    Part,
 )
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
@@ -50,7 +47,7 @@ _EVENT = re.compile(r"[a-z_]{1,40}")
 def doubt_run(run: RunReport) -> Iterator[str]:
     """Yield what can't be so of a run."""
     if not _EVENT.fullmatch(run.event):
-        yield "names no event of GitHub"
+        yield "does not name an event of GitHub"
     if not _SHA.fullmatch(run.head_sha):
         yield "has a head_sha that is not 40 hex digits"
     for name, sha in (("measured_sha", run.measured_sha), ("base_sha", run.base_sha)):
@@ -59,8 +56,8 @@ def doubt_run(run: RunReport) -> Iterator[str]:
     if len(run.host_access) > MOST_REASONS:
         yield f"has more than {MOST_REASONS:,} reasons for access to the machine"
     elif any(
-        not 0 < len(one.service) <= MOST_NAME or not 0 < len(one.reason) <= MOST_REASON
-        for one in run.host_access
+        not 0 < len(access.service) <= MOST_NAME or not 0 < len(access.reason) <= MOST_REASON
+        for access in run.host_access
     ):
         yield "has access to the machine with an empty or overlong name or reason"
 
@@ -81,9 +78,8 @@ def doubt_images(report: ImagesReport) -> Iterator[str]:
     yield from _doubt_dockerfiles(report.dockerfiles)
     stack = [image.layers for image in report.images]
     users = users_by_chain(stack)
-    if report.total_bytes != sum(
-        one.size_bytes * max(1, len(one.services)) for one in report.images
-    ):
+    copies = (image.size_bytes * max(1, len(image.services)) for image in report.images)
+    if report.total_bytes != sum(copies):
         yield "has a total_bytes that is not the sum over its services"
     if report.disk_bytes != disk_bytes(stack):
         yield "has a disk_bytes that is not the sum over its layers"
@@ -106,7 +102,7 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
     for service in report.services:
         if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
             yield "has a service whose rss_bytes lies outside of its own range"
-    if any(len(one.service_bytes) != len(report.services) for one in report.samples):
+    if any(len(sample.service_bytes) != len(report.services) for sample in report.samples):
         yield "has a sample that is not one number for every service"
     yield from _doubt_windows(report)
     yield from _doubt_sums(report)
@@ -157,9 +153,15 @@ def _doubt_account(image: Image, account: Accounting) -> Iterator[str]:
     layers = len(image.layers)
     yield from _doubt_dead(account, layers)
     for part in account.parts:
-        yield from _doubt_part(part, layers)
+        if len(set(part.layers)) != len(part.layers) or any(at >= layers for at in part.layers):
+            yield "has a part of an image in a layer that is not there, or in one twice"
+        yield from _texts((part.name, part.kind))
     for fix in account.fixes:
-        yield from _doubt_fix(fix, image)
+        if fix.bytes > image.size_bytes:
+            yield "has a fix that saves more than its image has"
+        if fix.layer is not None and fix.layer >= layers:
+            yield "has a fix of a layer that is not there"
+        yield from _texts((fix.text, fix.place))
     yield from _texts((account.remark,))
 
 
@@ -173,41 +175,23 @@ def _doubt_dead(account: Accounting, layers: int) -> Iterator[str]:
         Fate.METADATA: account.metadata_bytes,
     }
     for fate, total in sums.items():
-        if sum(one.bytes for one in account.dead if one.fate is fate) > total:
+        if sum(dead.bytes for dead in account.dead if dead.fate is fate) > total:
             yield f"has an image with more bytes {fate.value} than it says"
     if account.base_layers is not None and account.base_layers > layers:
         yield "has an image with more layers of its base than layers"
-    of_base = sum(one.bytes for one in account.dead if account.is_of_base(one))
+    of_base = sum(dead.bytes for dead in account.dead if account.is_of_base(dead))
     if not of_base <= account.base_dead_bytes <= account.dead_bytes:
         yield "has an image whose base has other dead bytes than it says"
     if account.base_layers is None and account.base_dead_bytes:
         yield "has an image with dead bytes of a base that is not known"
-    for one in account.dead:
-        if not one.layer <= one.killer < layers:
+    for dead in account.dead:
+        if not dead.layer <= dead.killer < layers:
             yield "has dead bytes of a layer that is not there, or not below the one that killed it"
-        yield from _doubt_largest(one)
-
-
-def _doubt_largest(dead: Dead) -> Iterator[str]:
-    if len(dead.largest) > min(MOST_SHOWN, dead.files):
-        yield "has dead bytes with more paths than files, or than are listed"
-    if sum(each.bytes for each in dead.largest) > dead.bytes:
-        yield "has dead bytes that are fewer than those of its paths"
-    yield from _texts(item.path for item in dead.largest)
-
-
-def _doubt_part(part: Part, layers: int) -> Iterator[str]:
-    if len(set(part.layers)) != len(part.layers) or any(at >= layers for at in part.layers):
-        yield "has a part of an image in a layer that is not there, or in one twice"
-    yield from _texts((part.name, part.kind))
-
-
-def _doubt_fix(fix: Fix, image: Image) -> Iterator[str]:
-    if fix.bytes > image.size_bytes:
-        yield "has a fix that saves more than its image has"
-    if fix.layer is not None and fix.layer >= len(image.layers):
-        yield "has a fix of a layer that is not there"
-    yield from _texts((fix.text, fix.place))
+        if len(dead.largest) > min(MOST_SHOWN, dead.files):
+            yield "has dead bytes with more paths than files, or than are listed"
+        if sum(each.bytes for each in dead.largest) > dead.bytes:
+            yield "has dead bytes that are fewer than those of its paths"
+        yield from _texts(item.path for item in dead.largest)
 
 
 def _doubt_scan(scan: Scan) -> Iterator[str]:
@@ -217,10 +201,12 @@ def _doubt_scan(scan: Scan) -> Iterator[str]:
     if len(scan.scanners) > MOST_SHOWN:
         yield "has an image with more scanners than there are"
     yield from _texts((scan.trivy_version, *scan.scanners))
-    for one in scan.findings:
-        yield from _texts((one.id, one.target, one.installed, one.fixed, one.title, one.system))
+    for item in scan.findings:
+        yield from _texts(
+            (item.id, item.target, item.installed, item.fixed, item.title, item.system)
+        )
     yield from _texts(packages)
-    if any(one.count < 1 or (one.id and one.count > 1) for one in scan.findings):
+    if any(item.count < 1 or (item.id and item.count > 1) for item in scan.findings):
         yield "has a finding that is not there, or there more than once"
 
 
@@ -235,14 +221,15 @@ def _doubt_dockerfiles(policies: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
         return
     if len({policy.path for policy in policies}) != len(policies):
         yield "has a Dockerfile twice"
-    for one in policies:
-        if len(one.remarks) > MOST_REMARKS or len(one.services) > MOST_FILES:
+    for policy in policies:
+        remarks, hadolint = policy.remarks, policy.hadolint
+        if len(remarks) > MOST_REMARKS or len(policy.services) > MOST_FILES:
             yield "has a Dockerfile with more remarks or services than there can be"
-        if any(remark.path != one.path or remark.line < 1 for remark in one.remarks):
+        if any(remark.path != policy.path or remark.line < 1 for remark in remarks):
             yield "has a remark about another Dockerfile, or about no line of it"
-        texts = [one.path, *(text for each in one.remarks for text in (each.rule, each.text))]
-        texts.append(one.hadolint.reason if isinstance(one.hadolint, Missing) else one.hadolint)
-        if any(len(text) > MOST_REMARK for text in (*texts, *one.services)):
+        texts = [policy.path, *(text for each in remarks for text in (each.rule, each.text))]
+        texts.append(hadolint.reason if isinstance(hadolint, Missing) else hadolint)
+        if any(len(text) > MOST_REMARK for text in (*texts, *policy.services)):
             yield f"has a remark of more than {MOST_REMARK:,} characters"
 
 
@@ -262,9 +249,9 @@ def _doubt_sums(report: MemoryReport) -> Iterator[str]:
     box, services = report.box, report.services
     for whole, parts, text in (
         (box.total_rss_bytes, (service.rss_bytes for service in services), "less RSS"),
-        (box.total_pss_bytes, (item.pss_bytes for item in services), "less PSS"),
-        (box.oom_kills, (each.oom_kills for each in services), "fewer OOM kills"),
-        (box.cost_bytes, (one.cost_bytes for one in services), "a lower real cost"),
+        (box.total_pss_bytes, (service.pss_bytes for service in services), "less PSS"),
+        (box.oom_kills, (service.oom_kills for service in services), "fewer OOM kills"),
+        (box.cost_bytes, (service.cost_bytes for service in services), "a lower real cost"),
     ):
         if whole < sum(parts):
             yield f"has a box with {text} than its services"

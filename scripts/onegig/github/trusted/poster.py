@@ -62,16 +62,7 @@ class Outcome:
 
     lines: tuple[str, ...]
     summary: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Round:
-    """Hold what was written after one look."""
-
-    lines: tuple[str, ...]
-    summary: str
-    errors: tuple[OnegigError, ...]
-    has_written: bool
+    has_written: bool = False
 
 
 def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Clock) -> Outcome:
@@ -88,7 +79,7 @@ def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Cl
         check_confirmation(client, trigger)
     else:
         settings = replace(settings, own_run="")  # which confirms nothing
-    rounds: list[_Round] = []
+    rounds: list[Outcome] = []
     decided: tuple[object, ...] = ()
     for _ in range(MOST_ROUNDS):
         with client.look():
@@ -97,8 +88,6 @@ def post(client: Client, event: Mapping[str, Any], settings: Settings, clock: Cl
             break
         decided = evaluation.decided
         rounds.append(_write(client, trigger, evaluation, settings))
-        if rounds[-1].errors:
-            raise _together(rounds[-1].errors)
         if not rounds[-1].has_written:
             break
     lines = (line for each in rounds for line in each.lines)
@@ -134,8 +123,8 @@ def glance(
 ) -> Evaluation | None:
     """Return what GitHub's lists say without numbers; None where all has to be judged.
 
-    A run that begins makes its commit wait. One that has ended already is told of when its end is:
-    that is another event. A run that was skipped, as a new title's is, changes nothing where the
+    A run that begins makes its commit wait. One that has ended already is left to the event of
+    its end. A run that was skipped, as a new title's is, changes nothing where the
     status still speaks of what would be judged: a pull request may have changed its base branch and
     bring a gate that skips its run. Once it is said, nothing is left to other events.
     """
@@ -184,7 +173,7 @@ def _still_stands(client: Client, head_sha: str, commit: Counting, settings: Set
 
 def _write(
     client: Client, trigger: RunEvent | Confirmation, evaluation: Evaluation, settings: Settings
-) -> _Round:
+) -> Outcome:
     """Write comments and status; where one fails the others are written all the same."""
     lines: list[str] = []
     errors = [answer.error for answer in evaluation.answers if answer.error]
@@ -212,12 +201,9 @@ def _write(
         lines.append(line)
     except GithubError as error:
         errors.append(error)
-    return _Round(
-        lines=tuple(lines),
-        summary=summary or _note(lines[-1] if lines else ""),
-        errors=tuple(errors),
-        has_written=has_written,
-    )
+    if errors:
+        raise _together(errors)
+    return Outcome(lines=tuple(lines), summary=summary or _note(lines[-1]), has_written=has_written)
 
 
 def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | NotPosted:
@@ -247,7 +233,7 @@ def _status(
     return f"status {name}: {status.state}{unchanged}, {status.description}", is_set
 
 
-def _together(errors: tuple[OnegigError, ...]) -> OnegigError:
+def _together(errors: Sequence[OnegigError]) -> OnegigError:
     """Return one error that says all; the first that is not GitHub's decides its kind.
 
     Of GitHub's own it is a missing permission, which can be granted.

@@ -91,8 +91,10 @@ def make_report(
     is_verified = bool(base_sha) and compared.base_sha == base_sha
     baseline = _baseline(client, compared, branch)
     main = baseline[0] if isinstance(baseline, tuple) else None
+    reports = (item for item in (numbers.images, numbers.memory) if not isinstance(item, Missing))
+    stacks = (item.stack for item in reports)
     report = Report(
-        stack=_stack(numbers) or run.repository.name.partition("/")[2],
+        stack=next(filter(None, stacks), run.repository.name.partition("/")[2]),
         created=now.astimezone(UTC).isoformat(timespec="seconds"),
         commit=(claim.measured_sha if claim and is_verified else "") or run.head_sha,
         verdict=_judge(facts.budgets, numbers, now, main),
@@ -196,11 +198,6 @@ def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) ->
     return Failure(message=reason, advice="look at its log", exit_code=int(ExitCode.INCOMPLETE))
 
 
-def _stack(numbers: Numbers) -> str:
-    reports = (item for item in (numbers.images, numbers.memory) if not isinstance(item, Missing))
-    return next((report.stack for report in reports if report.stack), "")
-
-
 def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
     """Return the run's command if it is one of ours: a reader will paste it into a shell."""
     if claim and _COMMAND.fullmatch(claim.reproduce):
@@ -219,8 +216,8 @@ def read_budgets(client: Client, path: str, ref: str) -> Budgets:
 def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit | None:
     """Return what changes between two commits; None if nothing does. The new text is not trusted.
 
-    GitHub follows a link to the file that it leads to. Of a pull request's own mistakes only how
-    many there are is said.
+    GitHub follows a link to the file that it leads to. A pull request's own mistakes are counted,
+    not shown.
     """
     old = _read(client, path, old_ref)
     try:
