@@ -90,7 +90,7 @@ class Bodies:
             "html_url": f"{self._page}/commit/{commit.sha}",
             "files": [],
             "parents": [
-                {"sha": one, "url": f"{self._url}/commits/{one}"} for one in commit.parents
+                {"sha": parent, "url": f"{self._url}/commits/{parent}"} for parent in commit.parents
             ],
         }
         body["commit"] |= {"message": commit.message}
@@ -145,7 +145,7 @@ class Bodies:
             "url": url,
             "html_url": f"{self._page}/actions/runs/{run.id}",
             "artifacts_url": f"{url}/artifacts",
-            "pull_requests": [self._mentioned(self._state.pulls[one]) for one in run.pulls],
+            "pull_requests": [self._mentioned(self._state.pulls[pull]) for pull in run.pulls],
             "repository": self._named_repository(body["repository"], self._state.repository),
         }
         head = run.head_repository
@@ -179,8 +179,8 @@ class Bodies:
 
     def compare(self, base: Commit, head: Commit, commits: Sequence[Commit]) -> dict[str, Any]:
         """Two commits beside each other; `commits` are those only the head has, oldest first."""
-        of_base, of_head = (list(self._state.ancestors(one.sha)) for one in (base, head))
-        shared = next(one for one in of_head if one in of_base)
+        of_base, of_head = (list(self._state.ancestors(item.sha)) for item in (base, head))
+        shared = next(each for each in of_head if each in of_base)
         ahead, behind = len(set(of_head) - set(of_base)), len(set(of_base) - set(of_head))
         words = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
         return {
@@ -191,7 +191,7 @@ class Bodies:
             "total_commits": ahead,
             "base_commit": self.commit(base),
             "merge_base_commit": self.commit(self._state.commits[shared]),
-            "commits": [self.commit(one) for one in commits],
+            "commits": [self.commit(commit) for commit in commits],
             "files": [],
         }
 

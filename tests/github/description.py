@@ -39,7 +39,7 @@ class Asked:
     ) -> None:
         self.method, template = operation
         # Values may hold slashes, which a template's {path} does not match.
-        self.path = template.format(**{name: quote(one, safe="") for name, one in values.items()})
+        self.path = template.format(**{key: quote(text, safe="") for key, text in values.items()})
         self.host_url = HOST
         self.body = body or None
         self.content_type = JSON
@@ -71,7 +71,7 @@ class Description:
     def request_problem(self, asked: Asked, template: str) -> str:
         """Why GitHub would not understand the request; "" when it would."""
         operation = self._document["paths"][template][asked.method]
-        known = {self._resolved(one)["name"] for one in operation.get("parameters", [])}
+        known = {self._resolved(item)["name"] for item in operation.get("parameters", [])}
         unknown = set(asked.parameters.query) - known
         if unknown:
             return f"unknown parameters: {', '.join(sorted(unknown))}"
@@ -112,7 +112,7 @@ class Description:
 
 def _words(error: OpenAPIError) -> str:
     cause = error.__cause__
-    details = [one.message[:300] for one in getattr(cause, "schema_errors", [])]
+    details = [item.message[:300] for item in getattr(cause, "schema_errors", [])]
     return f"{type(error).__name__}: {'; '.join(details) or cause or error}"
 
 

@@ -15,14 +15,14 @@ FILE, FOLDER, SUBMODULE = "100644", "040000", "160000"
 def get_tree(call: Call) -> Reply:
     """By the SHA of a folder or of a commit, or a name."""
     name = call.values["tree_sha"]
-    folders = {tree_sha(one, folder): (one, folder) for one, folder in _folders(call)}
+    folders = {tree_sha(item, folder): (item, folder) for item, folder in _folders(call)}
     commit = call.state.find_commit(name)
-    found = (commit, "") if commit else folders.get(name)
-    if not found:
+    result = (commit, "") if commit else folders.get(name)
+    if not result:
         return NOT_FOUND
-    entries = list(_entries(*found))
+    entries = list(_entries(*result))
     if "recursive" in call.query:
-        entries = list(_all_below(*found))
+        entries = list(_all_below(*result))
     example = call.bodies.example("get", "/git/trees/{tree_sha}")
     body = {**example, "sha": name, "truncated": call.state.truncated_trees, "tree": entries}
     return Reply(body=body)
@@ -31,7 +31,7 @@ def get_tree(call: Call) -> Reply:
 @route("get", "/git/blobs/{file_sha}", needs="contents=read")
 def get_blob(call: Call) -> Reply:
     name = call.values["file_sha"]
-    texts = (text for one in call.state.commits.values() for text in one.files.values())
+    texts = (text for commit in call.state.commits.values() for text in commit.files.values())
     for text in texts:
         if blob_sha(text.encode()) == name and call.accept.startswith(RAW):
             return Reply(raw=text.encode(), headers={"Content-Type": f"{RAW}; charset=utf-8"})
@@ -55,24 +55,24 @@ def _folders(call: Call) -> Iterator[tuple[Commit, str]]:
 
 def _folders_of(commit: Commit) -> set[str]:
     """ "" and every folder, with a slash at its end."""
-    found = {""}
+    result = {""}
     for path in commit.files:
         parts = path.split("/")[:-1]
-        found |= {"/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1)}
-    return found
+        result |= {"/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1)}
+    return result
 
 
 def _entries(commit: Commit, folder: str) -> Iterator[Mapping[str, object]]:
-    for one in _all_below(commit, folder):
-        if "/" not in str(one["path"]):
-            yield one
+    for item in _all_below(commit, folder):
+        if "/" not in str(item["path"]):
+            yield item
 
 
 def _all_below(commit: Commit, folder: str) -> Iterator[Mapping[str, object]]:
-    for one in sorted(_folders_of(commit)):
-        if one.startswith(folder) and one != folder and one:
-            path = one.removeprefix(folder).rstrip("/")
-            yield {"path": path, "mode": FOLDER, "type": "tree", "sha": tree_sha(commit, one)}
+    for item in sorted(_folders_of(commit)):
+        if item.startswith(folder) and item != folder and item:
+            path = item.removeprefix(folder).rstrip("/")
+            yield {"path": path, "mode": FOLDER, "type": "tree", "sha": tree_sha(commit, item)}
     for path, text in sorted(commit.files.items()):
         if path.startswith(folder):
             mode = commit.modes.get(path, FILE)

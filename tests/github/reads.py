@@ -18,7 +18,7 @@ def list_pulls(call: Call) -> Reply:
     """GitHub ignores a `head` without an owner."""
     state, head, base = (call.query.get(name, "") for name in ("state", "head", "base"))
     owner, _, ref = head.partition(":")
-    found = [
+    result = [
         pull
         for pull in sorted(call.state.pulls.values(), key=lambda pull: -pull.number)
         if state == "all" or pull.state == (state or "open")
@@ -26,7 +26,7 @@ def list_pulls(call: Call) -> Reply:
         or (pull.head_ref == ref and (pull.head_repository or "").partition("/")[0] == owner)
         if base in ("", pull.base_ref)
     ]
-    return Reply(body=[call.bodies.pull(one, whole=False) for one in found], paged=True)
+    return Reply(body=[call.bodies.pull(item, whole=False) for item in result], paged=True)
 
 
 @route("get", "/pulls/{pull_number}", needs="pull_requests=read")
@@ -40,8 +40,8 @@ def list_comments(call: Call) -> Reply:
     number = call.number("issue_number")
     if number not in call.state.pulls:
         return NOT_FOUND
-    found = [one for one in call.state.comments.values() if one.issue == number]
-    return Reply(body=[call.bodies.comment(one) for one in found], paged=True)
+    result = [comment for comment in call.state.comments.values() if comment.issue == number]
+    return Reply(body=[call.bodies.comment(item) for item in result], paged=True)
 
 
 @route("get", "/issues/{issue_number}/events", needs="issues=read; pull_requests=read")
@@ -52,7 +52,7 @@ def list_events(call: Call) -> Reply:
         return NOT_FOUND
     example = call.bodies.example("get", "/issues/{issue_number}/events")[0]
     changes = [pull.base_changed] if pull.base_changed else []
-    events = [{**example, "event": "base_ref_changed", "created_at": one} for one in changes]
+    events = [{**example, "event": "base_ref_changed", "created_at": change} for change in changes]
     return Reply(body=[example, *events], paged=True)
 
 
@@ -67,8 +67,8 @@ def list_commits(call: Call) -> Reply:
     start = call.state.find_commit(call.query.get("sha", call.state.default_branch))
     if not start:
         return NOT_FOUND
-    found = (call.state.commits[sha] for sha in call.state.ancestors(start.sha))
-    return Reply(body=[call.bodies.commit(one) for one in found], paged=True)
+    result = (call.state.commits[sha] for sha in call.state.ancestors(start.sha))
+    return Reply(body=[call.bodies.commit(item) for item in result], paged=True)
 
 
 @route("get", "/commits/{ref}", needs="contents=read")
@@ -82,8 +82,12 @@ def list_check_runs(call: Call) -> Reply:
     commit = call.state.find_commit(call.values["ref"])
     if not commit:
         return _no_commit(call.values["ref"])
-    found = [one for one in call.state.check_runs.values() if one.head_sha == commit.sha]
-    return _counted("check_runs", [call.bodies.check_run(one) for one in found])
+    result = [
+        check_run
+        for check_run in call.state.check_runs.values()
+        if check_run.head_sha == commit.sha
+    ]
+    return _counted("check_runs", [call.bodies.check_run(item) for item in result])
 
 
 @route("get", "/commits/{ref}/statuses", needs="statuses=read")
@@ -91,24 +95,24 @@ def list_statuses(call: Call) -> Reply:
     commit = call.state.find_commit(call.values["ref"])
     if not commit:
         return _no_commit(call.values["ref"])
-    found = [one for one in reversed(call.state.statuses) if one.sha == commit.sha]
-    return Reply(body=[call.bodies.status(one) for one in found], paged=True)
+    result = [status for status in reversed(call.state.statuses) if status.sha == commit.sha]
+    return Reply(body=[call.bodies.status(item) for item in result], paged=True)
 
 
 @route("get", "/compare/{basehead}", needs="contents=read")
 def compare(call: Call) -> Reply:
     """Forks' ends are written "owner:branch"; their commits lie in the same store."""
-    ends = [one.rpartition(":")[2] for one in call.values["basehead"].split("...")]
-    base, head = (call.state.find_commit(one) for one in ends)
+    ends = [item.rpartition(":")[2] for item in call.values["basehead"].split("...")]
+    base, head = (call.state.find_commit(end) for end in ends)
     if not base or not head:
         return NOT_FOUND
     of_base = set(call.state.ancestors(base.sha))
     if not of_base & set(call.state.ancestors(head.sha)):
         return error(404, "No common ancestor between the two")
-    found: list[Commit] = [
+    result: list[Commit] = [
         call.state.commits[sha] for sha in call.state.ancestors(head.sha) if sha not in of_base
     ]
-    return Reply(body=call.bodies.compare(base, head, found[::-1]), paged=True, key="commits")
+    return Reply(body=call.bodies.compare(base, head, result[::-1]), paged=True, key="commits")
 
 
 @route("get", "/contents/{path}", needs="contents=read")
@@ -137,7 +141,7 @@ def get_branch(call: Call) -> Reply:
         "required_status_checks": {
             "enforcement_level": "non_admins" if checks else "off",
             "contexts": checks,
-            "checks": [{"context": one, "app_id": None} for one in checks],
+            "checks": [{"context": check, "app_id": None} for check in checks],
         },
     }
     protected = bool(checks) or name in call.state.protected
@@ -155,7 +159,7 @@ def get_protection(call: Call) -> Reply:
     body["required_status_checks"] |= {
         "strict": False,
         "contexts": list(checks),
-        "checks": [{"context": one, "app_id": None} for one in checks],
+        "checks": [{"context": check, "app_id": None} for check in checks],
     }
     return Reply(body=body)
 
@@ -182,7 +186,7 @@ def list_runs(call: Call) -> Reply:
     """By the workflow's file; the newest first."""
     query, file = call.query, call.values["workflow_id"]
     since = query.get("created", "").removeprefix(">=")
-    found = [
+    result = [
         run
         for run in sorted(call.state.runs.values(), key=lambda run: -run.id)
         if run.path.partition("@")[0].rpartition("/")[2] == file
@@ -191,7 +195,7 @@ def list_runs(call: Call) -> Reply:
         and query.get("branch", run.head_branch) == run.head_branch
         and since <= run.created
     ]
-    return _counted("workflow_runs", [call.bodies.run(one) for one in found])
+    return _counted("workflow_runs", [call.bodies.run(item) for item in result])
 
 
 @route("get", "/actions/runs/{run_id}/artifacts", needs="actions=read")
@@ -199,10 +203,12 @@ def list_artifacts(call: Call) -> Reply:
     number, name = call.number("run_id"), call.query.get("name", "")
     if number not in call.state.runs:
         return NOT_FOUND
-    found = [
-        one for one in call.state.artifacts.values() if one.run == number and name in ("", one.name)
+    result = [
+        artifact
+        for artifact in call.state.artifacts.values()
+        if artifact.run == number and name in ("", artifact.name)
     ]
-    return _counted("artifacts", [call.bodies.artifact(one) for one in found])
+    return _counted("artifacts", [call.bodies.artifact(item) for item in result])
 
 
 @route("get", "/actions/artifacts/{artifact_id}/{archive_format}", needs="actions=read")

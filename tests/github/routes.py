@@ -82,10 +82,10 @@ def route(
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """The route of a path with its values, the most exact one first."""
-    for one in sorted(ROUTES, key=_exactness, reverse=True):
-        found = one.pattern.fullmatch(path)
-        if found and one.operation[0] == method:
-            return one, found.groupdict()
+    for item in sorted(ROUTES, key=_exactness, reverse=True):
+        result = item.pattern.fullmatch(path)
+        if result and item.operation[0] == method:
+            return item, result.groupdict()
     return None
 
 

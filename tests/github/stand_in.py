@@ -62,7 +62,7 @@ class StandIn:
 
     def asked(self, method: str = "") -> list[str]:
         """The requests so far, such as "GET /repos/octo/stack/pulls"."""
-        return [str(one) for one in self.log if method in ("", one.method)]
+        return [str(item) for item in self.log if method in ("", item.method)]
 
     def _answer(self, request: Request) -> Response | None:
         if request.path.startswith(CONTROL):
@@ -105,7 +105,7 @@ class StandIn:
         told = {
             "state": lambda: json.loads(state_to_json(self.state)),
             "violations": lambda: self.violations,
-            "log": lambda: [_told(one) for one in self.log],
+            "log": lambda: [_told(item) for item in self.log],
             "faults": lambda: None,
         }.get(what)
         if told is None:
@@ -142,8 +142,8 @@ def main() -> None:
     options = parser.parse_args()
     state = state_from_json(options.state.read_bytes()) if options.state else State()
     ended = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: ended.set())
+    for item in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(item, lambda *_: ended.set())
     with StandIn(state, options.port) as github:
         print(github.url, flush=True)  # noqa: T201 - a program's output
         ended.wait()

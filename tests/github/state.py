@@ -144,7 +144,7 @@ class State:
     def new_id(self) -> int:
         """Larger than every other."""
         known = (self.comments, self.check_runs, self.runs, self.artifacts)
-        return max([1000, *(one for table in known for one in table)]) + 1
+        return max([1000, *(item for table in known for item in table)]) + 1
 
     def commit(
         self,

@@ -76,9 +76,9 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
             monkeypatch.delenv(f"GIT_{role}_{name}", raising=False)
     path = tmp_path / "octo" / "stack.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
-    made = Remote(path=path)
-    made.git("config", "http.receivepack", "true")
-    return made
+    created = Remote(path=path)
+    created.git("config", "http.receivepack", "true")
+    return created
 
 
 class Sleeps:
@@ -97,17 +97,17 @@ class Sleeps:
 
 
 def publish(
-    remote: Remote, one: Baseline | None, *, clock: Sleeps | None = None, branch: str = BRANCH
+    remote: Remote, entry: Baseline | None, *, clock: Sleeps | None = None, branch: str = BRANCH
 ) -> Published:
     """Put these numbers on the branch."""
     target = Target(remote=str(remote.path), branch=branch)
-    return data_branch.publish(one, target, clock=clock or Sleeps(), jitter=lambda: 1.0)
+    return data_branch.publish(entry, target, clock=clock or Sleeps(), jitter=lambda: 1.0)
 
 
 def history(remote: Remote) -> list[int]:
     """The numbers of the commits whose numbers are kept."""
-    found = parse_history(remote.read("history.jsonl"))
-    return [int(one.commit, 16) for one in found]
+    result = parse_history(remote.read("history.jsonl"))
+    return [int(item.commit, 16) for item in result]
 
 
 def baseline(remote: Remote) -> Baseline:

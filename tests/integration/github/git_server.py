@@ -30,7 +30,7 @@ def serve(root: Path) -> Iterator[Server]:
         thread = Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield listening.told
+            yield listening.observed
         finally:
             listening.shutdown()
             thread.join()
@@ -42,7 +42,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root = root
-        self.told = Server(url=f"http://127.0.0.1:{self.server_address[1]}")
+        self.observed = Server(url=f"http://127.0.0.1:{self.server_address[1]}")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,10 +51,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
 
     def do_GET(self) -> None:
-        told, authorization = self.server.told, self.headers.get("Authorization")
-        told.authorizations.append(authorization)
-        if told.status or authorization != f"basic {CREDENTIAL}":
-            self._refuse(told.status or 401, authorization)
+        observed, authorization = self.server.observed, self.headers.get("Authorization")
+        observed.authorizations.append(authorization)
+        if observed.status or authorization != f"basic {CREDENTIAL}":
+            self._refuse(observed.status or 401, authorization)
         else:
             self._pass_on(self._backend())
 

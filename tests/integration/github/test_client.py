@@ -9,7 +9,7 @@ from github.fixtures import CountingClock, MakeClient
 from github.stand_in import StandIn
 from onegig import __version__
 from onegig.errors import ConfigError, ExitCode, GithubError
-from onegig.github import client as kept
+from onegig.github import client as client_module
 from onegig.github.client import Client, SystemClock, is_lasting
 from onegig.github.transport import Request
 
@@ -18,7 +18,7 @@ def test_get_reads_the_repository_and_what_is_below(client: Client, stand_in: St
     pull = stand_in.state.pull(title="Smaller images")
     assert client.get("")["full_name"] == stand_in.state.repository
     assert client.get(f"pulls/{pull.number}")["title"] == "Smaller images"
-    assert [one["number"] for one in client.get("pulls", state="open")] == [pull.number]
+    assert [item["number"] for item in client.get("pulls", state="open")] == [pull.number]
 
 
 def test_requests_say_who_asks_and_what_they_understand(client: Client, stand_in: StandIn) -> None:
@@ -70,7 +70,7 @@ def test_pages_go_through_all_of_them(client: Client, stand_in: StandIn) -> None
     for number in range(250):
         stand_in.state.comment(pull.number, str(number))
     path = f"issues/{pull.number}/comments"
-    assert [one["body"] for one in client.pages(path)] == [str(one) for one in range(250)]
+    assert [page["body"] for page in client.pages(path)] == [str(item) for item in range(250)]
     assert len(stand_in.log) == 3
     assert stand_in.log[1].path.startswith("/repositories/")  # as GitHub's links do
     assert len(list(client.pages(path))) == 250  # also when nothing has changed
@@ -80,8 +80,8 @@ def test_pages_stop_where_they_were_told_to(client: Client, stand_in: StandIn) -
     pull = stand_in.state.pull()
     for number in range(30):
         stand_in.state.comment(pull.number, str(number))
-    found = client.pages(f"issues/{pull.number}/comments", most=15, per_page=10)
-    assert [one["body"] for one in found] == [str(one) for one in range(15)]
+    result = client.pages(f"issues/{pull.number}/comments", most=15, per_page=10)
+    assert [item["body"] for item in result] == [str(each) for each in range(15)]
     assert len(stand_in.log) == 2
 
 
@@ -89,8 +89,8 @@ def test_pages_of_a_list_inside_an_object(client: Client, stand_in: StandIn) -> 
     run = stand_in.state.run(stand_in.state.pull())
     for number in range(3):
         stand_in.state.artifact(run, f"shard-{number}", b"PK")
-    found = client.pages(f"actions/runs/{run.id}/artifacts", key="artifacts", per_page=2)
-    assert [one["name"] for one in found] == ["shard-0", "shard-1", "shard-2"]
+    result = client.pages(f"actions/runs/{run.id}/artifacts", key="artifacts", per_page=2)
+    assert [item["name"] for item in result] == ["shard-0", "shard-1", "shard-2"]
 
 
 @pytest.mark.parametrize("key", ["", "artefacts"])
@@ -115,8 +115,8 @@ def test_download_of_a_file_as_it_is(client: Client, stand_in: StandIn) -> None:
     text = "version: 1 # für alle\n"
     sha = stand_in.state.commit({"budgets.yml": text}, branch="main")
     raw = "application/vnd.github.raw+json"
-    found = client.download("contents/budgets.yml", accept=raw, most_bytes=100, ref=sha)
-    assert found == text.encode()
+    result = client.download("contents/budgets.yml", accept=raw, most_bytes=100, ref=sha)
+    assert result == text.encode()
 
 
 def test_download_stops_at_its_limit(client: Client, stand_in: StandIn) -> None:
@@ -134,10 +134,10 @@ def test_json_is_bounded_too(client: Client, stand_in: StandIn) -> None:
 
 def test_writes_answer_with_what_became_of_them(client: Client, stand_in: StandIn) -> None:
     pull = stand_in.state.pull()
-    made = client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
-    client.send("PATCH", f"issues/comments/{made['id']}", {"body": "NO-GO"})
-    assert stand_in.state.comments[made["id"]].body == "NO-GO"
-    assert client.send("DELETE", f"issues/comments/{made['id']}") is None
+    created = client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
+    client.send("PATCH", f"issues/comments/{created['id']}", {"body": "NO-GO"})
+    assert stand_in.state.comments[created["id"]].body == "NO-GO"
+    assert client.send("DELETE", f"issues/comments/{created['id']}") is None
     assert stand_in.state.comments == {}
 
 
@@ -253,10 +253,10 @@ def test_a_commit_is_asked_for_once(stand_in: StandIn, client: Client) -> None:
 def test_a_branch_is_asked_for_once_in_each_look(stand_in: StandIn, client: Client) -> None:
     tips = []
     for _ in range(2):
-        made = stand_in.state.commit(branch="main")
+        created = stand_in.state.commit(branch="main")
         with client.look():
             tips += [client.get("branches/main")["commit"]["sha"] for _ in range(2)]
-        assert tips[-2:] == [made, made]
+        assert tips[-2:] == [created, created]
     assert client.get("branches/main")["commit"]["sha"] == tips[-1]
     assert len(stand_in.log) == 3
 
@@ -275,8 +275,8 @@ def test_what_is_not_there_may_be_there_in_the_next_look(stand_in: StandIn, clie
 def test_what_is_kept_has_bounds(
     stand_in: StandIn, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (stand_in.state.commit(branch="main", message=one) for one in "ab")
-    monkeypatch.setattr(kept, "MOST_BYTES", 1)
+    first, second = (stand_in.state.commit(branch="main", message=item) for item in "ab")
+    monkeypatch.setattr(client_module, "MOST_BYTES", 1)
     for sha in (first, second, first):
         assert client.get(f"commits/{sha}")["sha"] == sha
     assert len(stand_in.log) == 3

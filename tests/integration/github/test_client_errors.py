@@ -106,10 +106,10 @@ def test_messages_cannot_act_on_a_log(client: Client, stand_in: StandIn) -> None
 def test_no_link_leads_to_another_host(client: Client, stand_in: StandIn, link: str) -> None:
     link = link.format(url=stand_in.url, host=stand_in.url.removeprefix("http://"))
     stand_in.fail("GET", status=200, body=[1, 2], headers={"Link": f'<{link}>; rel="next"'})
-    found = client.pages("pulls", most=5)
-    assert [next(found), next(found)] == [1, 2]
+    result = client.pages("pulls", most=5)
+    assert [next(result), next(result)] == [1, 2]
     with pytest.raises(GithubError, match="links to another place"):
-        next(found)
+        next(result)
     assert len(stand_in.log) == 1
 
 
@@ -169,8 +169,8 @@ def test_the_token_is_in_no_error_and_no_log(
         client.send("PATCH", "issues/comments/1", {"body": "GO"})
     error = caught.value
     shown = "".join(traceback.format_exception(error))
-    told = (error.message, error.command, error.advice, error.detail, error.reason, error.errors)
-    assert token not in f"{shown}{told!r}{error!r}{client!r}{vars(client)!r}"
+    text = (error.message, error.command, error.advice, error.detail, error.reason, error.errors)
+    assert token not in f"{shown}{text!r}{error!r}{client!r}{vars(client)!r}"
     assert error.__context__ is None or token not in repr(error.__context__)
     assert caplog.records
     assert token not in caplog.text

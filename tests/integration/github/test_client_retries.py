@@ -110,9 +110,9 @@ def test_jitter_spreads_the_attempts(
 
 def test_waits_are_told(stand_in: StandIn, make_client: MakeClient) -> None:
     stand_in.fail(status=429, body=SECONDARY, headers=retry_after("42"))
-    told: list[str] = []
-    make_client(tell=told.append).get("")
-    assert told == [f"GitHub answered 429: {SECONDARY['message']}; asking again in 42 s"]
+    text: list[str] = []
+    make_client(tell=text.append).get("")
+    assert text == [f"GitHub answered 429: {SECONDARY['message']}; asking again in 42 s"]
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(

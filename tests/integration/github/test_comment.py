@@ -167,7 +167,10 @@ def test_another_author_edits_its_own(client: Client, state: State, pull: int) -
     outcomes = [
         upsert(client, pull, "default", text, "", author="onegig[bot]") for text in ("GO", "WARN")
     ]
-    assert [one.action for one in outcomes if isinstance(one, Posted)] == ["created", "updated"]
+    assert [item.action for item in outcomes if isinstance(item, Posted)] == [
+        "created",
+        "updated",
+    ]
 
 
 NO_MARKERS = ("<!-- onegig:default run=5.1 head=main -->", "<!-- onegig:a b -->", "")
@@ -220,7 +223,7 @@ def test_the_same_is_not_said_twice(client: Client, state: State, head: str) -> 
     failure = decision.Status(state=StatusState.FAILURE, description="#7 into main: NO-GO", url="")
     assert put(client, head, failure)
     assert put(client, head)
-    assert [one.state for one in state.statuses] == ["success", "failure", "success"]
+    assert [status.state for status in state.statuses] == ["success", "failure", "success"]
 
 
 @pytest.mark.security

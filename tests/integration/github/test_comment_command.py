@@ -59,9 +59,9 @@ def test_a_verdict_that_could_be_told_is_a_success(scene: Scene, tmp_path: Path)
     scene.upload()
     result = run(scene, tmp_path)
     assert (result.exit_code, result.stderr) == (0, "")
-    told = result.stdout.splitlines()
-    assert told[0].startswith("onegig: comment on #7 created: https://github.com/")
-    assert told[1].startswith("onegig: status onegig: success, #7 into main: GO: ")
+    text = result.stdout.splitlines()
+    assert text[0].startswith("onegig: comment on #7 created: https://github.com/")
+    assert text[1].startswith("onegig: status onegig: success, #7 into main: GO: ")
     (body,) = scene.bodies()
     assert body.endswith(summary(tmp_path))
 
@@ -163,9 +163,9 @@ def locked() -> set[str]:
 def refused() -> set[str]:
     """The modules of all that is installed here beside what the lock names."""
     allowed, others = set(), set()
-    for one in distributions():
-        tops = {file.parts[0].partition(".")[0] for file in one.files or () if file.suffix}
-        is_allowed = normal(one.metadata["Name"]) in {*locked(), "onegig", "pip"}
+    for distribution in distributions():
+        tops = {file.parts[0].partition(".")[0] for file in distribution.files or () if file.suffix}
+        is_allowed = normal(distribution.metadata["Name"]) in {*locked(), "onegig", "pip"}
         (allowed if is_allowed else others).update(tops)
     return others - allowed - {"", ".."}
 

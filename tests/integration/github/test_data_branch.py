@@ -106,8 +106,8 @@ def test_address_for_a_browser(given_remote: str, web: str) -> None:
 
 
 def test_whole_branch(remote: Remote, golden: Callable[[str, str], None]) -> None:
-    for one in (entry(1, 480), incomplete(2), entry(3, 612)):
-        publish(remote, one)
+    for item in (entry(1, 480), incomplete(2), entry(3, 612)):
+        publish(remote, item)
     for name in OURS:
         if name not in ("README.md", "trend.svg"):  # one below, the other has tests of its own
             golden(f"data-branch/{name}", remote.read(name))
@@ -118,19 +118,19 @@ def test_whole_branch(remote: Remote, golden: Callable[[str, str], None]) -> Non
 def test_baseline_is_the_newest_commit_that_was_ever_complete(
     runs: list[tuple[int, bool, int]],
 ) -> None:
-    kept = Record()
+    record = Record()
     for number, measured, total in runs:
-        kept = kept.with_entry(entry(number, total) if measured else incomplete(number))
-    assert parse_history(write_history(kept.history)) == kept.history
-    assert kept.history == tuple(sorted(kept.history, key=lambda one: one.created))
+        record = record.with_entry(entry(number, total) if measured else incomplete(number))
+    assert parse_history(write_history(record.history)) == record.history
+    assert record.history == tuple(sorted(record.history, key=lambda item: item.created))
     complete = [number for number, measured, _ in runs if measured]
     if not complete:
-        assert kept.baseline is None
+        assert record.baseline is None
         return
     newest = max(complete)
     total = next(t for number, ok, t in reversed(runs) if ok and number == newest)
-    assert kept.baseline == entry(newest, total)
-    assert from_json(Baseline, to_json(entry(newest, total)), "x") == kept.baseline
+    assert record.baseline == entry(newest, total)
+    assert from_json(Baseline, to_json(entry(newest, total)), "x") == record.baseline
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_what_cannot_be_read_is_never_written_over(
 
 def put(remote: Remote, tree: str) -> None:
     """Make a tree the branch."""
-    made = remote.git("commit-tree", tree.strip(), "-m", "by hand").strip()
-    remote.git("update-ref", f"refs/heads/{BRANCH}", made)
+    created = remote.git("commit-tree", tree.strip(), "-m", "by hand").strip()
+    remote.git("update-ref", f"refs/heads/{BRANCH}", created)
 
 
 def git_bytes(remote: Remote, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -217,11 +217,11 @@ def test_files_of_others_are_kept(remote: Remote) -> None:
     remote.write({"CNAME": "example.org", "docs/a b\u00fc.md": "hello"})
     remote.write({"run": "#!/bin/sh"}, mode="100755")
     remote.write({"link": "CNAME"}, mode="120000")
-    kept = [line for line in remote.files() if line.split(" ", 1)[1] not in OURS]
+    theirs = [line for line in remote.files() if line.split(" ", 1)[1] not in OURS]
     publish(remote, entry(2))
-    assert [line for line in remote.files() if line.split(" ", 1)[1] not in OURS] == kept
+    assert [line for line in remote.files() if line.split(" ", 1)[1] not in OURS] == theirs
     assert remote.read("docs/a b\u00fc.md") == "hello"
-    assert len(kept) == 4
+    assert len(theirs) == 4
 
 
 def test_names_that_are_no_text_are_kept(remote: Remote) -> None:

@@ -68,7 +68,7 @@ def test_several_at_once_lose_nothing(remote: Remote, tmp_path: Path) -> None:
         )
         for numbers in ((1, 4), (2, 5), (3, 6))
     ]
-    assert [one.wait(timeout=120) for one in running] == [0, 0, 0]
+    assert [item.wait(timeout=120) for item in running] == [0, 0, 0]
     assert history(remote) == [1, 2, 3, 4, 5, 6]
     assert baseline(remote) == entry(6)
 
@@ -114,10 +114,10 @@ def push(url: str, *, server: str, token: str = TOKEN, clock: Sleeps | None = No
 
 def all_text(error: OnegigError) -> str:
     """Everything that could be printed of an error, its chain included."""
-    told = [repr(error), error.message, error.command, error.advice, error.detail]
+    text = [repr(error), error.message, error.command, error.advice, error.detail]
     if error.__cause__ or not error.__suppress_context__:
-        told.append(repr(vars(error.__cause__ or error.__context__ or error)))
-    return "\n".join(told)
+        text.append(repr(vars(error.__cause__ or error.__context__ or error)))
+    return "\n".join(text)
 
 
 @pytest.fixture
@@ -155,10 +155,10 @@ def test_another_server_does_not_see_the_token(remote: Remote, tmp_path: Path, n
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(
-    ("status", "said"), [(401, "could not read Username"), (403, "you sent basic *** for ***")]
+    ("status", "message"), [(401, "could not read Username"), (403, "you sent basic *** for ***")]
 )
 def test_missing_permission_is_told_with_the_yaml_that_grants_it(
-    remote: Remote, tmp_path: Path, status: int, said: str
+    remote: Remote, tmp_path: Path, status: int, message: str
 ) -> None:
     clock = Sleeps()
     with serve(tmp_path) as server:
@@ -168,7 +168,7 @@ def test_missing_permission_is_told_with_the_yaml_that_grants_it(
     assert "contents: write" in caught.value.advice
     assert caught.value.exit_code is ExitCode.CONFIG
     assert len(clock.seconds) == 0
-    assert said in caught.value.detail
+    assert message in caught.value.detail
     assert TOKEN not in all_text(caught.value)
     assert CREDENTIAL not in all_text(caught.value)
 

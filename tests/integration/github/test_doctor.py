@@ -42,8 +42,8 @@ def well(stand_in: StandIn, checkout: Path) -> State:
     """A repository where everything is as it should be."""
     state = stand_in.state
     state.commit(_files(checkout), branch="main")
-    kept = Record().with_entry(entry(1)).with_entry(entry(2))
-    data = write_files(kept, "https://github.com/octo/stack", "onegig-data")
+    record = Record().with_entry(entry(1)).with_entry(entry(2))
+    data = write_files(record, "https://github.com/octo/stack", "onegig-data")
     state.branches["onegig-data"] = state.commit(data, message="numbers")
     state.rules["main"] = [_required("onegig", 15368)]
     return state
@@ -238,8 +238,8 @@ def _required(name: str, app: int | None) -> dict[str, Any]:
 
 
 def _files(checkout: Path) -> dict[str, str]:
-    found = (path for path in checkout.rglob("*.yml"))
-    return {path.relative_to(checkout).as_posix(): path.read_text() for path in found}
+    result = (path for path in checkout.rglob("*.yml"))
+    return {path.relative_to(checkout).as_posix(): path.read_text() for path in result}
 
 
 def _clone(checkout: Path, remote: str) -> None:
@@ -301,9 +301,9 @@ def test_a_repository_must_allow_what_is_inside_of_the_builder(
         "✗ the repository does not allow these actions: docker/setup-buildx-action "
         f"(inside of octo/onegig/{BUILDER}@{COMMIT})\n"
     )
-    found = doctor()
-    assert (refused in found) == (pattern in ("", "docker/b*"))
-    assert ("docker/setup-buildx-action@*\n" in found) == (refused in found)
+    result = doctor()
+    assert (refused in result) == (pattern in ("", "docker/b*"))
+    assert ("docker/setup-buildx-action@*\n" in result) == (refused in result)
 
 
 @pytest.mark.parametrize("name", ["action.yml", "action.yaml"])
@@ -315,8 +315,8 @@ def test_actions_of_the_checkout_are_looked_into_however_deep(
         f"{BUILDER}/{name}": f"{STEPS}    - uses: ./tools/deep\n    - run: echo\n",
         f"tools/deep/{name}": f"{STEPS}    - uses: a/b@v1\n    - uses: $/{BUILDER}\n",
     }
-    found = doctor(gate_with(f"$/{BUILDER}"), files)
-    assert "does not allow these actions: a/b@v1 (inside of tools/deep)\n" in found
+    result = doctor(gate_with(f"$/{BUILDER}"), files)
+    assert "does not allow these actions: a/b@v1 (inside of tools/deep)\n" in result
 
 
 @pytest.mark.parametrize(
@@ -338,6 +338,8 @@ def test_an_action_that_is_not_there_or_none(
 
 @pytest.mark.parametrize("runs", ["node24, main: x.js", "composite, steps: [3, {uses: 7}, {}]"])
 def test_whatever_an_action_does_it_is_there(doctor: Doctor, runs: str) -> None:
-    found = doctor(gate_with(f"$/{BUILDER}"), {f"{BUILDER}/action.yml": f"runs: {{using: {runs}}}"})
-    assert "✗" not in found
-    assert BUILDER not in found
+    result = doctor(
+        gate_with(f"$/{BUILDER}"), {f"{BUILDER}/action.yml": f"runs: {{using: {runs}}}"}
+    )
+    assert "✗" not in result
+    assert BUILDER not in result

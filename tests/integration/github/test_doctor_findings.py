@@ -203,8 +203,8 @@ def test_jobs_that_use_the_action_are_looked_at_as_others_are(
     ],
 )
 def test_what_is_still_to_be_filled_in(offline: Examine, uses: str, named: bool) -> None:
-    found = offline(GATE, f"actions/checkout@{SHA}", uses)
-    assert (f"✗ {GATE} does not say which onegig it uses: {uses}\n" in found) == named
+    result = offline(GATE, f"actions/checkout@{SHA}", uses)
+    assert (f"✗ {GATE} does not say which onegig it uses: {uses}\n" in result) == named
 
 
 @pytest.mark.parametrize(
@@ -350,8 +350,8 @@ def test_a_queue_whose_groups_get_no_status(
 ) -> None:
     offline(COMMENT, "  comment:\n", f"  comment:\n    if: github.{condition}\n")
     state.rules["main"] = [{"type": "merge_queue"}]
-    told = "leaves its groups without the status onegig: nothing gets through" in online()
-    assert told is ("pull_request" in condition)
+    text = "leaves its groups without the status onegig: nothing gets through" in online()
+    assert text is ("pull_request" in condition)
 
 
 @pytest.mark.parametrize("text", ["no JSON", "{}\n", '{"schema": "onegig/baseline/1"}\n'])

@@ -75,24 +75,24 @@ def claim(one: Job) -> RunReport:
 
 
 def test_a_merge_ref_is_compared_with_its_first_parent(git: Git) -> None:
-    found = claim(pull_request(git("rev-parse", "work")))
-    assert found.measured_sha == git("rev-parse", "HEAD")
-    assert found.head_sha == git("rev-parse", "work")
-    assert found.base_sha == git("rev-parse", "HEAD^1")
+    result = claim(pull_request(git("rev-parse", "work")))
+    assert result.measured_sha == git("rev-parse", "HEAD")
+    assert result.head_sha == git("rev-parse", "work")
+    assert result.base_sha == git("rev-parse", "HEAD^1")
 
 
 def test_a_shallow_checkout_of_the_merge_ref_is_enough(git: Git, tmp_path: Path) -> None:
     git("clone", "--quiet", "--depth=2", f"file://{tmp_path}", "shallow")
     options = Options(budgets=Path("shallow/budgets.yml"))
-    found = read_claim(pull_request(git("rev-parse", "work")), options, None)
-    assert found.base_sha == git("rev-parse", "HEAD^1")
+    result = read_claim(pull_request(git("rev-parse", "work")), options, None)
+    assert result.base_sha == git("rev-parse", "HEAD^1")
 
 
 def test_a_checkout_of_the_head_itself_claims_no_base(git: Git) -> None:
     git("checkout", "--quiet", "work")
-    found = claim(pull_request(git("rev-parse", "work")))
-    assert found.measured_sha == found.head_sha
-    assert found.base_sha == ""
+    result = claim(pull_request(git("rev-parse", "work")))
+    assert result.measured_sha == result.head_sha
+    assert result.base_sha == ""
 
 
 def test_a_merge_of_something_else_claims_no_base(git: Git) -> None:
@@ -120,8 +120,8 @@ def test_outside_a_checkout_nothing_is_claimed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = claim(job("schedule"))
-    assert (found.measured_sha, found.base_sha) == ("", "")
+    result = claim(job("schedule"))
+    assert (result.measured_sha, result.base_sha) == ("", "")
 
 
 def stack(dockerfile: str | None, directory: Path) -> Stack:
@@ -177,7 +177,7 @@ def test_settings_of_linters_are_those_below_a_pull_request(
     with pytest.raises(KeyboardInterrupt):
         run_gate(OPTIONS, choose_progress(quiet=True, color=False), jobs[event], lambda *_: GONE)
     base = None if event == "push" else git("rev-parse", "main^")
-    assert [one.settings_commit for one in seen] == [base]
+    assert [item.settings_commit for item in seen] == [base]
 
 
 def test_a_job_that_is_cut_short_has_said_so_before(git: Git, tmp_path: Path) -> None:
@@ -224,11 +224,11 @@ def test_the_job_is_read_from_its_environment(tmp_path: Path) -> None:
         "GITHUB_TOKEN": "secret",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
-    found = read_job(environment)
-    assert found.base_branch == "trunk"
-    assert found.run_url == "https://github.com/owner/stack/actions/runs/7"
-    assert found.summary == tmp_path / "summary.md"
-    assert "secret" not in repr(found)
+    result = read_job(environment)
+    assert result.base_branch == "trunk"
+    assert result.run_url == "https://github.com/owner/stack/actions/runs/7"
+    assert result.summary == tmp_path / "summary.md"
+    assert "secret" not in repr(result)
 
 
 @pytest.mark.parametrize(

@@ -288,5 +288,5 @@ def test_a_folder_that_steps_work_in_counts() -> None:
 
 def test_local_actions_and_workflows() -> None:
     uses = ["./a/b", "$/c", "./.github/workflows/d.yml", "./", "./../e", "f/g@v1", "docker://h"]
-    text = f"jobs: {{x: {{steps: {[{'uses': one} for one in uses]}}}}}"
+    text = f"jobs: {{x: {{steps: {[{'uses': action} for action in uses]}}}}}"
     assert set(local_actions(GATE, text)) == {"a/b", "c", ".github/workflows/d.yml", "."}

@@ -81,8 +81,8 @@ def test_wrong_answers_are_caught(status: int, body: bytes, problem: str) -> Non
     operation = ("get", "/repos/{owner}/{repo}/issues/comments/{comment_id}")
     values = {"owner": "octo", "repo": "stack", "comment_id": "1"}
     asked = Asked(operation, values, (), {}, b"")
-    found = description().response_problem(asked, Answered(status, {}, body))
-    assert problem in found
+    result = description().response_problem(asked, Answered(status, {}, body))
+    assert problem in result
 
 
 def test_wrong_answer_of_its_own_is_a_violation(github: StandIn, pull: Pull) -> None:
@@ -109,7 +109,7 @@ def test_program_takes_and_tells_state_and_faults(github: StandIn, pull: Pull) -
     assert requests.get(url, timeout=10).json()["title"] == "Another title"
     assert requests.get(f"{control}/violations", timeout=10).json() == []
     log = requests.get(f"{control}/log", timeout=10).json()
-    assert [one["request"] for one in log] == ["GET /repos/octo/stack/pulls/7"] * 2
+    assert [item["request"] for item in log] == ["GET /repos/octo/stack/pulls/7"] * 2
 
 
 def test_program_prints_its_address_and_begins_with_a_state(tmp_path: Path) -> None:
@@ -122,5 +122,5 @@ def test_program_prints_its_address_and_begins_with_a_state(tmp_path: Path) -> N
         url = program.stdout.readline().strip()
         pulls = requests.get(f"{url}/repos/{state.repository}/pulls", timeout=10).json()
         program.terminate()
-    assert [one["title"] for one in pulls] == ["Out of the file"]
+    assert [item["title"] for item in pulls] == ["Out of the file"]
     assert program.returncode == 0

@@ -54,9 +54,11 @@ def test_an_image_that_grew(
     scene.state.commit({"budgets.yml": LIMIT}, branch="main", message="Limits of growth")
     now = make_honest_images()
     scene.upload(zipped(scene.claim(), images=now, memory=make_honest_memory()))
-    before: Any = tuple(replace(one, size_bytes=int(one.size_bytes * was)) for one in now.images)
-    kept = make_baseline(replace(make_go(), images=replace(now, images=before)), {})
-    line = to_line(replace(kept, commit=scene.base, created="2026-01-01T00:00:00+00:00"))
+    before: Any = tuple(
+        replace(image, size_bytes=int(image.size_bytes * was)) for image in now.images
+    )
+    baseline = make_baseline(replace(make_go(), images=replace(now, images=before)), {})
+    line = to_line(replace(baseline, commit=scene.base, created="2026-01-01T00:00:00+00:00"))
     scene.state.commit({"history.jsonl": line}, branch="onegig-data", message="Data")
     post(client, scene.event(), Settings(), clock)
     (body,) = scene.bodies()
@@ -75,13 +77,13 @@ def images(*findings: Finding, packages: tuple[str, ...] = ()) -> ImagesReport:
         make_scan(*findings),
         packages=tuple(f"{name} 1.0.0" for name in packages),
     )
-    return replace(report, images=tuple(replace(one, scan=scan) for one in report.images))
+    return replace(report, images=tuple(replace(image, scan=scan) for image in report.images))
 
 
 def on_top_of(scene: Scene, base: ImagesReport) -> None:
     """The base branch's numbers are on the data branch."""
-    kept = replace(make_baseline(replace(make_go(), images=base), {}), commit=scene.base)
-    line = to_line(replace(kept, created="2026-01-01T00:00:00+00:00"))
+    baseline = replace(make_baseline(replace(make_go(), images=base), {}), commit=scene.base)
+    line = to_line(replace(baseline, created="2026-01-01T00:00:00+00:00"))
     scene.state.commit({"history.jsonl": line}, branch="onegig-data", message="Data")
 
 
@@ -169,20 +171,20 @@ def spread_images(found: Sequence[Finding], *, spread: bool) -> ImagesReport:
         for place in range(len(report.images))
     ]
     pairs = zip(report.images, scans, strict=True)
-    return replace(report, images=tuple(replace(one, scan=scan) for one, scan in pairs))
+    return replace(report, images=tuple(replace(pair, scan=scan) for pair, scan in pairs))
 
 
 def base_of(report: ImagesReport) -> Baseline:
     """The base branch has the packages and the secret, and no finding was known then."""
     scans = [
-        replace(make_scan(SECRET), packages=one.scan.packages)
-        for one in report.images
-        if isinstance(one.scan, Scan)
+        replace(make_scan(SECRET), packages=image.scan.packages)
+        for image in report.images
+        if isinstance(image.scan, Scan)
     ]
     pairs = zip(report.images, scans, strict=True)
-    known = replace(report, images=tuple(replace(one, scan=scan) for one, scan in pairs))
-    made = make_baseline(replace(make_go(), images=known), {})
-    return replace(made, created="2026-01-01T00:00:00+00:00")
+    known = replace(report, images=tuple(replace(pair, scan=scan) for pair, scan in pairs))
+    created = make_baseline(replace(make_go(), images=known), {})
+    return replace(created, created="2026-01-01T00:00:00+00:00")
 
 
 def judged(report: ImagesReport | Missing, main: Baseline) -> Verdict:
@@ -197,8 +199,8 @@ def handed_on(report: ImagesReport, main: Baseline, scene: Scene, folder: Path) 
         places={},
         error=None,
         weights={
-            one.reference: weigh_findings(LIMITS, one, today=TODAY, main=main)
-            for one in report.images
+            image.reference: weigh_findings(LIMITS, image, today=TODAY, main=main)
+            for image in report.images
         },
     )
     write_numbers(gate, folder)
@@ -208,9 +210,9 @@ def handed_on(report: ImagesReport, main: Baseline, scene: Scene, folder: Path) 
 @pytest.fixture
 def scene(stand_in: StandIn) -> Scene:
     """A pull request of a repository with these limits."""
-    found = open_scene(stand_in, head_repository=HERE)
-    found.state.commit({"budgets.yml": WAIVED}, branch="main", message="Limits of findings")
-    return found
+    result = open_scene(stand_in, head_repository=HERE)
+    result.state.commit({"budgets.yml": WAIVED}, branch="main", message="Limits of findings")
+    return result
 
 
 @pytest.mark.parametrize("spread", [False, True], ids=["one image", "all images"])
@@ -235,8 +237,8 @@ def test_a_hundred_thousand_findings_are_judged_as_they_are(
     numbers = read_artifact(data).images
     assert isinstance(numbers, ImagesReport)
     short = judged(numbers, main)
-    assert [(one.state, one.value) for one in short.checks] == [
-        (one.state, one.value) for one in whole.checks
+    assert [(check.state, check.value) for check in short.checks] == [
+        (item.state, item.value) for item in whole.checks
     ]
     assert _of_all(numbers) == _of_all(report)
     scene.upload(data)
@@ -258,12 +260,12 @@ def test_the_largest_report_would_be_refused_as_it_is(scene: Scene) -> None:
 
 def _of_all(report: ImagesReport) -> dict[str, int]:
     """How many findings of each severity there are."""
-    found = {severity.value: 0 for severity in Severity}
+    result = {severity.value: 0 for severity in Severity}
     for image in report.images:
         assert isinstance(image.scan, Scan)
-        for one in image.scan.findings:
-            found[one.severity] += one.count
-    return found
+        for finding in image.scan.findings:
+            result[finding.severity] += finding.count
+    return result
 
 
 def test_forged_numbers_are_judged_by_the_base_branch(stand_in: StandIn, tell: Post) -> None:

@@ -207,28 +207,28 @@ def test_nothing_near_says_how_far_was_looked(
     client: Client, state: State, commits: list[str]
 ) -> None:
     keep(state, to_line(baseline("e" * 40)))
-    found = find_baseline(client, commits[4], "main")
-    assert isinstance(found, Skipped)
-    assert f"none of the last 5 commits up to {commits[4][:12]}" in found.reason
+    result = find_baseline(client, commits[4], "main")
+    assert isinstance(result, Skipped)
+    assert f"none of the last 5 commits up to {commits[4][:12]}" in result.reason
 
 
 def test_looking_back_ends(stand_in: StandIn, client: Client, state: State) -> None:
     for number in range(450):
         state.commit(branch="main", message=f"Commit {number}")
     keep(state, to_line(baseline("e" * 40)))
-    found = find_baseline(client, state.branches["main"], "main")
-    assert isinstance(found, Skipped)
-    assert "none of the last 200 commits" in found.reason
-    assert sum(one.endswith("/commits") for one in stand_in.asked("GET")) == 2
+    result = find_baseline(client, state.branches["main"], "main")
+    assert isinstance(result, Skipped)
+    assert "none of the last 200 commits" in result.reason
+    assert sum(item.endswith("/commits") for item in stand_in.asked("GET")) == 2
 
 
 def test_a_history_that_cannot_be_read_is_unknown_not_empty(
     client: Client, state: State, commits: list[str]
 ) -> None:
     keep(state, to_line(baseline(commits[4])) + "<<<<<<< HEAD\n")
-    found = find_baseline(client, commits[4], "main")
-    assert isinstance(found, Unknown)
-    assert "line 2 of the history" in found.reason
+    result = find_baseline(client, commits[4], "main")
+    assert isinstance(result, Unknown)
+    assert "line 2 of the history" in result.reason
 
 
 @pytest.mark.security
@@ -255,8 +255,8 @@ def test_an_unknown_commit_is_no_reason_to_say_that_nothing_ran(
     client: Client, state: State, commits: list[str]
 ) -> None:
     keep(state, to_line(baseline(commits[4])))
-    found = find_baseline(client, "e" * 40, "main")
-    assert isinstance(found, Unknown)
+    result = find_baseline(client, "e" * 40, "main")
+    assert isinstance(result, Unknown)
 
 
 def test_it_is_compared_with_the_first_parent_of_the_merge(stand_in: StandIn, tell: Post) -> None:

@@ -69,7 +69,7 @@ def test_the_command_to_paste_is_one_of_ours(
 
 def test_nothing_is_asked_that_could_run_or_change_code(stand_in: StandIn, judged: Open) -> None:
     scene = judged()
-    writes = [one for one in stand_in.asked() if not one.startswith("GET ")]
+    writes = [item for item in stand_in.asked() if not item.startswith("GET ")]
     assert writes == [
         f"POST /repos/octo/stack/issues/{scene.pull.number}/comments",
         f"POST /repos/octo/stack/statuses/{scene.run.head_sha}",
@@ -182,7 +182,9 @@ def outside_code(body: str) -> str:
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
     inline = [child for token in tokens for child in token.children or ()]
     code = ("fence", "code_block", "code_inline")
-    return "\n".join(one.content for one in (*tokens, *inline) if one.type not in (*code, "inline"))
+    return "\n".join(
+        each.content for each in (*tokens, *inline) if each.type not in (*code, "inline")
+    )
 
 
 def test_names_of_strangers_ping_and_mark_up_nothing(stand_in: StandIn, tell: Post) -> None:
@@ -220,8 +222,8 @@ def test_endless_words_of_strangers_fit(stand_in: StandIn, tell: Post) -> None:
     )
     memory = make_honest_memory()
     services = tuple(
-        replace(one, state=ServiceState.CRASHED, log_tail=endless, criticality=endless)
-        for one in memory.services
+        replace(service, state=ServiceState.CRASHED, log_tail=endless, criticality=endless)
+        for service in memory.services
     )
     memory = replace(memory, services=services, stack=endless, incomplete=(endless,) * 5)
     scene.upload(zipped(scene.claim(failure=failure, onegig_version=endless), memory=memory))

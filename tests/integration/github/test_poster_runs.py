@@ -142,7 +142,7 @@ def test_a_run_that_begins_while_the_one_before_it_is_judged_is_seen(
     event = scene.event()
     stand_in.state.statuses = Statuses(lambda: scene.rerun(conclusion=None))
     outcome = tell(event)
-    assert [one.state for one in stand_in.state.statuses] == ["success", "pending"]
+    assert [status.state for status in stand_in.state.statuses] == ["success", "pending"]
     assert "status onegig: pending, #7 into main: being measured" in outcome.lines
 
 
@@ -263,9 +263,9 @@ def test_a_run_that_has_ended(
     stand_in: StandIn, tell: Post, measured: Open, home: str, most: int
 ) -> None:
     scene = measured(head_repository=home)
-    found = asked(stand_in, tell, scene.event())
-    assert sum("/zip" in one for one in found) == 1
-    assert len(found) <= most
+    result = asked(stand_in, tell, scene.event())
+    assert sum("/zip" in item for item in result) == 1
+    assert len(result) <= most
 
 
 @pytest.mark.parametrize(("home", "most"), [(HERE, 11), (FORK, 15)])
@@ -275,22 +275,22 @@ def test_a_run_that_begins_costs_lists_only(
     scene = measured(head_repository=home)
     tell(scene.event())
     scene.rerun(conclusion=None)
-    found = asked(stand_in, tell, scene.event("requested"))
+    result = asked(stand_in, tell, scene.event("requested"))
     assert scene.status() == "pending: #7 into main: being measured"
-    assert not any(part in one for one in found for part in ("/zip", "/artifacts", "/git/"))
-    assert len(found) <= most
+    assert not any(part in item for item in result for part in ("/zip", "/artifacts", "/git/"))
+    assert len(result) <= most
 
 
 @pytest.mark.parametrize("home", [HERE, FORK])
 def test_a_new_title(stand_in: StandIn, tell: Post, measured: Open, home: str) -> None:
     scene = measured(head_repository=home)
     tell(scene.event())
-    said = scene.status()
+    message = scene.status()
     scene.rerun(conclusion="skipped")
-    found = asked(stand_in, tell, scene.event("requested"))
-    found += asked(stand_in, tell, scene.event())
-    assert scene.status() == said
-    assert len(found) <= 20
+    result = asked(stand_in, tell, scene.event("requested"))
+    result += asked(stand_in, tell, scene.event())
+    assert scene.status() == message
+    assert len(result) <= 20
 
 
 @pytest.mark.parametrize("protected", [False, True])
@@ -302,9 +302,9 @@ def test_many_pull_requests_of_one_head(
     into_other_bases(scene, 15, have_runs=have_runs)
     if protected:
         scene.state.protected = tuple(f"v{number}" for number in range(15))
-    found = asked(stand_in, tell, scene.event())
+    result = asked(stand_in, tell, scene.event())
     assert len(scene.state.comments) == 5
-    assert len(found) <= (450 if have_runs else 220)
+    assert len(result) <= (450 if have_runs else 220)
 
 
 def test_a_run_that_begins_is_told_of_after_it_has_ended(
@@ -329,7 +329,7 @@ def test_a_run_that_ends_while_its_beginning_is_told(stand_in: StandIn, tell: Po
 
     stand_in.state.statuses = Statuses(end)
     tell(begins)
-    assert [one.state for one in stand_in.state.statuses] == ["pending", "success"]
+    assert [status.state for status in stand_in.state.statuses] == ["pending", "success"]
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,12 @@ def test_a_report(publish: Publish, remote: Remote, tmp_path: Path) -> None:
     report = make_go()
     done = publish("--report", save(report, tmp_path / "report.json"))
     assert done.exit_code == 0, done.output
-    (one,) = history(remote)
-    assert (one.commit, one.created, one.state) == (report.commit, report.created, State.GO)
+    (line,) = history(remote)
+    assert (line.commit, line.created, line.state) == (
+        report.commit,
+        report.created,
+        State.GO,
+    )
     assert done.output == (
         f"onegig: onegig-data of {remote.path} created: 9e8d7c6b5a4f GO; badge: 460 / 1,024 MB\n"
     )
@@ -116,7 +120,7 @@ def test_commits_are_ordered_by_their_own_time_where_the_checkout_knows_it(
     for sha, created in ((newer, "2026-11-24T12:00:00+00:00"), (older, late)):
         report = replace(make_go(), commit=sha, created=created)
         assert publish("--report", save(report, tmp_path / "report.json")).exit_code == 0
-    assert [one.commit for one in history(remote)] == [older, newer]
+    assert [item.commit for item in history(remote)] == [older, newer]
     assert json.loads(remote.read("baseline.json"))["commit"] == newer
 
 
@@ -128,7 +132,7 @@ def test_incomplete_report(publish: Publish, remote: Remote, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"commit": ""}, "does not name its commit"),
         ({"commit": "--output=/tmp/x"}, "does not name its commit"),
@@ -149,12 +153,12 @@ def test_incomplete_report(publish: Publish, remote: Remote, tmp_path: Path) -> 
     ],
 )
 def test_reports_that_make_no_history(
-    publish: Publish, remote: Remote, tmp_path: Path, changes: dict[str, Any], said: str
+    publish: Publish, remote: Remote, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     report = replace(make_go(), **changes)
     done = publish("--report", save(report, tmp_path / "report.json"))
     assert done.exit_code == ExitCode.CONFIG
-    assert said in done.output
+    assert message in done.output
     assert not remote.head()
 
 
@@ -170,8 +174,12 @@ def numbers(folder: Path, *, memory: bool = True, **claims: Any) -> str:
 def test_numbers_are_judged_again(publish: Publish, remote: Remote, tmp_path: Path) -> None:
     Path("budgets.yml").write_text("version: 1\nmemory: {limit: 300MB}\n")
     assert publish("--numbers", numbers(tmp_path)).exit_code == 0
-    (one,) = history(remote)
-    assert (one.commit, one.state, one.limit_bytes) == ("a" * 40, State.NO_GO, 300 * 1024**2)
+    (line,) = history(remote)
+    assert (line.commit, line.state, line.limit_bytes) == (
+        "a" * 40,
+        State.NO_GO,
+        300 * 1024**2,
+    )
 
 
 def test_numbers_without_memory_are_incomplete(
@@ -253,8 +261,12 @@ def pushed(push: Callable[..., Run], stand_in: StandIn) -> Run:
 def test_a_push_to_main(publish: Publish, remote: Remote, pushed: Run) -> None:
     done = publish()
     assert done.exit_code == 0, done.output
-    (one,) = history(remote)
-    assert (one.commit, one.created, one.state) == (pushed.head_sha, PUSHED, State.GO)
+    (line,) = history(remote)
+    assert (line.commit, line.created, line.state) == (
+        pushed.head_sha,
+        PUSHED,
+        State.GO,
+    )
     assert "GO; badge: 460 / 1,024 MB" in done.output
 
 
@@ -268,9 +280,9 @@ def test_what_a_gate_that_failed_left_is_published_as_far_as_it_goes(
     files = {"run.json": to_json(numbers), "images.json": to_json(images)}
     stand_in.state.artifact(run, "onegig-numbers", zip_files(files))
     assert "badge: unknown" in publish().output
-    (one,) = history(remote)
-    assert one.state is State.INCOMPLETE
-    assert getattr(one.total_bytes, "reason", "") == "the box could not be started"
+    (line,) = history(remote)
+    assert line.state is State.INCOMPLETE
+    assert getattr(line.total_bytes, "reason", "") == "the box could not be started"
 
 
 @pytest.mark.parametrize(
@@ -288,9 +300,9 @@ def test_what_a_gate_did_not_leave_makes_the_badge_unknown(
 ) -> None:
     push(content, conclusion="failure")
     assert "badge: unknown" in publish().output
-    (one,) = history(remote)
-    assert one.state is State.INCOMPLETE
-    assert reason in getattr(one.total_bytes, "reason", "")
+    (line,) = history(remote)
+    assert line.state is State.INCOMPLETE
+    assert reason in getattr(line.total_bytes, "reason", "")
 
 
 def test_broken_budgets_make_the_badge_unknown(
@@ -324,7 +336,7 @@ def test_runs_that_make_no_history(
     push(honest("f" * 40), **fields)
     done = publish()
     assert done.exit_code == 0
-    assert done.output.startswith("onegig: nothing was published: ")
+    assert done.output.startswith("onegig: nothing was line: ")
     assert reason in done.output
     assert not remote.head()
 
@@ -341,7 +353,7 @@ def test_a_tag_named_like_the_default_branch_makes_no_history(
     push(honest(tagged), head_sha=tagged)
     done = publish()
     assert done.exit_code == 0
-    assert f"nothing was published: {tagged[:12]} is not a commit of the branch main" in done.output
+    assert f"nothing was line: {tagged[:12]} is not a commit of the branch main" in done.output
     assert not remote.head()
 
 
@@ -374,4 +386,4 @@ def test_second_attempt_of_a_run_keeps_its_place(
     stand_in.state.artifact(run, "onegig-numbers", honest(run.head_sha))
     publish()
     publish()
-    assert [one.created for one in history(remote)] == [PUSHED]
+    assert [item.created for item in history(remote)] == [PUSHED]

@@ -34,8 +34,8 @@ def runs_of(client: Client, scene: Scene) -> tuple[GateRun, ...]:
 
 
 def decisive(client: Client, scene: Scene, at: int = 0) -> Decisive | Decision:
-    found = pulls_of(client, scene)[at]
-    return find_decisive(client, found, runs_of(client, scene), "onegig-numbers")
+    result = pulls_of(client, scene)[at]
+    return find_decisive(client, result, runs_of(client, scene), "onegig-numbers")
 
 
 @pytest.mark.parametrize(("home", "fork"), [(FORK, FORK), (HERE, "")])
@@ -95,9 +95,9 @@ def test_all_pull_requests_of_a_head_are_found(stand_in: StandIn, client: Client
     state.pull(head_repository=None, head_sha=sha)
     state.pull(head_repository=FORK, head_ref="patch")
     state.pull(head_repository=FORK, head_ref="closed", head_sha=sha, state="closed")
-    found = pulls_of(client, scene)
-    assert [pull.number for pull in found] == [7, 8, 9]
-    assert [pull.head_repository and pull.head_repository.name for pull in found] == [
+    result = pulls_of(client, scene)
+    assert [pull.number for pull in result] == [7, 8, 9]
+    assert [pull.head_repository and pull.head_repository.name for pull in result] == [
         FORK,
         "other/stack",
         None,
@@ -149,20 +149,20 @@ def test_a_pull_request_that_loses_its_base_is_left_out(stand_in: StandIn, clien
 
 def test_why_nothing_should_be_written(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
-    (found,) = pulls_of(client, scene)
-    assert why_stale(client, found) == ""
+    (result,) = pulls_of(client, scene)
+    assert why_stale(client, result) == ""
     scene.push()
-    assert "newer head" in why_stale(client, found)
+    assert "newer head" in why_stale(client, result)
     scene.pull.state = "closed"
-    assert "has been closed" in why_stale(client, found)
+    assert "has been closed" in why_stale(client, result)
 
 
 def test_the_newest_run_decides(measured: Open, client: Client) -> None:
     scene = measured()
     scene.rerun(10.0)
-    found = decisive(client, scene)
-    assert isinstance(found, Decisive)
-    assert (found.run.id, found.base_sha) == (scene.run.id, scene.base)
+    result = decisive(client, scene)
+    assert isinstance(result, Decisive)
+    assert (result.run.id, result.base_sha) == (scene.run.id, scene.base)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_a_newer_run_that_has_not_ended_is_waited_for(
 ) -> None:
     scene = measured()
     scene.rerun(conclusion=conclusion)
-    found = decisive(client, scene)
-    assert isinstance(found, Decision)
-    assert reason in found.reason
+    result = decisive(client, scene)
+    assert isinstance(result, Decision)
+    assert reason in result.reason
 
 
 @pytest.mark.parametrize("conclusion", ["skipped", "cancelled"])
@@ -186,16 +186,16 @@ def test_a_newer_run_that_measured_nothing_leaves_the_one_before_it(
     scene = measured()
     measured = scene.run.id
     scene.rerun(conclusion=conclusion)
-    found = decisive(client, scene)
-    assert isinstance(found, Decisive)
-    assert found.run.id == measured
+    result = decisive(client, scene)
+    assert isinstance(result, Decisive)
+    assert result.run.id == measured
 
 
 def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in, conclusion="cancelled")
-    found = decisive(client, scene)
-    assert isinstance(found, Decision)
-    assert "ended as cancelled: run it again" in found.reason
+    result = decisive(client, scene)
+    assert isinstance(result, Decision)
+    assert "ended as cancelled: run it again" in result.reason
 
 
 @pytest.mark.security
@@ -215,9 +215,9 @@ def test_runs_of_others_for_the_same_commit_decide_nothing(
 ) -> None:
     scene = measured()
     scene.state.run(scene.pull, **foreign)
-    found = decisive(client, scene)
-    assert isinstance(found, Decisive)
-    assert found.run.id == scene.run.id
+    result = decisive(client, scene)
+    assert isinstance(result, Decisive)
+    assert result.run.id == scene.run.id
 
 
 def two_bases(scene: Scene) -> tuple[str, str]:
@@ -249,9 +249,9 @@ def test_a_merge_into_a_commit_of_both_bases_decides_for_both(
     two_bases(scene)
     scene.upload()
     for at in range(2):
-        found = decisive(client, scene, at)
-        assert isinstance(found, Decisive)
-        assert found.base_sha == scene.base
+        result = decisive(client, scene, at)
+        assert isinstance(result, Decisive)
+        assert result.base_sha == scene.base
 
 
 @pytest.mark.security
@@ -272,6 +272,6 @@ def test_a_run_that_hides_its_base_is_not_skipped_for_a_better_one(
     scene = measured()
     scene.rerun()
     scene.upload(measured_sha="e" * 40)
-    found = decisive(client, scene)
-    assert isinstance(found, Decisive)
-    assert (found.run.id, found.base_sha) == (scene.run.id, "")
+    result = decisive(client, scene)
+    assert isinstance(result, Decisive)
+    assert (result.run.id, result.base_sha) == (scene.run.id, "")

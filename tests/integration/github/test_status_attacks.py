@@ -95,7 +95,7 @@ def test_a_second_pull_request_into_a_loose_branch_saves_no_first(
     pull, event = second_pull(scene, "loose")
     tell(event)
     assert scene.status().startswith("failure: #7 into main: NO-GO")
-    assert any(one.issue == pull.number for one in scene.state.comments.values())
+    assert any(comment.issue == pull.number for comment in scene.state.comments.values())
 
 
 def test_a_success_for_an_unprotected_branch_is_not_carried_to_main(
@@ -184,7 +184,7 @@ def test_many_pull_requests_of_one_commit_are_not_all_judged(
         )
     tell(scene.event())
     assert scene.status() == "error: 22 pull requests of one commit: close some"
-    assert not any("/zip" in one for one in stand_in.asked())
+    assert not any("/zip" in item for item in stand_in.asked())
 
 
 @pytest.mark.parametrize("order", ["999999.1", "1.1"])

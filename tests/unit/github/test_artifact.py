@@ -67,9 +67,9 @@ def test_a_merge_that_is_not_known_is_no_reason_to_refuse() -> None:
 def test_a_spoiled_artifact_is_refused(name: str) -> None:
     with pytest.raises(ArtifactError, match="numbers of this run are refused: ") as caught:
         read_artifact(MUTATIONS[name])
-    told = f"{caught.value.message}{caught.value.detail}"
-    assert told.isprintable()
-    assert len(told) < 2000
+    text = f"{caught.value.message}{caught.value.detail}"
+    assert text.isprintable()
+    assert len(text) < 2000
     assert caught.value.exit_code is ExitCode.INCOMPLETE
 
 

@@ -114,7 +114,7 @@ def test_what_is_refused_is_a_failure_and_what_went_wrong_an_error() -> None:
 
 
 def test_the_worst_counts() -> None:
-    opinions = [Decision(state=one, text=one) for one in reversed(StatusState)]
+    opinions = [Decision(state=item, text=item) for item in reversed(StatusState)]
     assert worst(opinions).state == "error"
     assert worst(opinions[:3]).state == "failure"
     assert worst([opinions[0], wait("being measured")]).state == "pending"

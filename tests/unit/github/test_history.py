@@ -26,7 +26,7 @@ LINE = to_line(entry(1))
 
 
 def numbers(history: tuple[Baseline, ...]) -> list[int]:
-    return [int(one.commit, 16) for one in history]
+    return [int(item.commit, 16) for item in history]
 
 
 def with_cost(number: int, **seconds: float | None) -> Baseline:
@@ -58,7 +58,7 @@ def test_last_newline_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "message"),
     [
         ("\n", "Invalid JSON"),
         ("<<<<<<< HEAD\n", "Invalid JSON"),
@@ -73,10 +73,10 @@ def test_last_newline_may_be_missing() -> None:
         (to_json(entry(2)), "Invalid JSON"),
     ],
 )
-def test_a_line_that_is_no_entry_is_named(bad: str, said: str) -> None:
+def test_a_line_that_is_no_entry_is_named(bad: str, message: str) -> None:
     with pytest.raises(HistoryError, match="line 2 of the history cannot be read") as caught:
         parse_history(LINE + bad + to_line(entry(3)))
-    assert said in caught.value.detail
+    assert message in caught.value.detail
     assert "delete the file" in caught.value.advice
     assert caught.value.exit_code is ExitCode.INCOMPLETE
 
@@ -123,9 +123,9 @@ def test_only_the_newest_entries_keep_what_is_in_the_images() -> None:
     history: tuple[Baseline, ...] = ()
     for number in range(1, MOST_CONTENTS + 4):
         history = add(history, entry(number, contents=contents, dockerfiles=files))
-    kept = parse_history(write_history(history))
-    assert [one.contents for one in kept] == [CONTENTS_GONE] * 3 + [contents] * MOST_CONTENTS
-    assert [one.dockerfiles for one in kept] == [REMARKS_GONE] * 3 + [files] * MOST_CONTENTS
+    entries = parse_history(write_history(history))
+    assert [item.contents for item in entries] == [CONTENTS_GONE] * 3 + [contents] * MOST_CONTENTS
+    assert [each.dockerfiles for each in entries] == [REMARKS_GONE] * 3 + [files] * MOST_CONTENTS
 
 
 def test_costs_of_images_that_were_not_built_are_carried_over() -> None:
@@ -168,8 +168,8 @@ def test_any_sequence_of_runs_gives_a_sound_history(runs: list[tuple[int, bool, 
     last = {number: (measured, total_mb) for number, measured, total_mb in runs}
     assert numbers(history) == sorted(set(numbers(history)))
     assert len(history) <= 8
-    for one in history:
-        measured, total_mb = last[int(one.commit, 16)]
-        assert one == (
-            entry(int(one.commit, 16), total_mb) if measured else incomplete(int(one.commit, 16))
+    for item in history:
+        measured, total_mb = last[int(item.commit, 16)]
+        assert item == (
+            entry(int(item.commit, 16), total_mb) if measured else incomplete(int(item.commit, 16))
         )

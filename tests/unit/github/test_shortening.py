@@ -97,16 +97,16 @@ def test_sums_by_cause_stay_and_the_largest_are_kept(objects: int) -> None:
         assert after.accounting.dead_bytes == before.accounting.dead_bytes
         assert after.accounting.dead[:2] == before.accounting.dead[:2]
         assert after.accounting.fixes[:2] == before.accounting.fixes[:2]
-        assert "libcrypto3 3.5.4-r0" in {one.name for one in after.accounting.parts}
+        assert "libcrypto3 3.5.4-r0" in {item.name for item in after.accounting.parts}
 
 
 def test_as_much_is_kept_as_there_is_room_for() -> None:
     report = changed(with_parts(COUNT))
-    kept = [
+    sizes = [
         len(to_json(abridge(report, {}, Room(bytes=size)))) for size in (2_000_000, 400_000, 90_000)
     ]
-    assert kept[0] > kept[1] > kept[2]
-    assert [size <= most for size, most in zip(kept, (2_000_000, 400_000, 90_000), strict=True)]
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert [size <= most for size, most in zip(sizes, (2_000_000, 400_000, 90_000), strict=True)]
 
 
 @pytest.mark.parametrize("most", [0, 300, 20_000])
@@ -141,11 +141,11 @@ def test_what_cannot_fit_is_as_short_as_can_be() -> None:
     account = short.images[0].accounting
     assert isinstance(account, Accounting)
     assert len(account.dead) == LENGTHS[-1]
-    assert {one.fate for one in account.dead} >= {Fate.DELETED_WITH_DIRECTORY, Fate.OVERWRITTEN}
+    assert {item.fate for item in account.dead} >= {Fate.DELETED_WITH_DIRECTORY, Fate.OVERWRITTEN}
 
 
 def _packages(report: ImagesReport) -> list[Any]:
-    return [one.scan.packages for one in report.images if isinstance(one.scan, Scan)]
+    return [image.scan.packages for image in report.images if isinstance(image.scan, Scan)]
 
 
 TODAY = date(2026, 11, 23)
@@ -200,9 +200,9 @@ def image_with(*found: Finding) -> Image:
 
 def main_with(*found: Finding, packages: tuple[str, ...]) -> Baseline:
     """A baseline whose image has these findings and packages."""
-    made = replace(make_scan(*found), packages=packages)
+    created = replace(make_scan(*found), packages=packages)
     report = make_images(["web"])
-    contents = contents_of(replace(report, images=(replace(report.images[0], scan=made),)))
+    contents = contents_of(replace(report, images=(replace(report.images[0], scan=created),)))
     assert not isinstance(contents, Missing)
     return baseline(contents)
 
@@ -252,8 +252,8 @@ def test_no_check_counts_or_judges_otherwise(
     image = image_with(*found)
     weights = weigh_findings(limits, image, today=TODAY, main=main)
     assume(most >= sum(weight is Weight.NAMED for weight in weights.values()))
-    inherited = [one for one, weight in weights.items() if weight is Weight.INHERITED]
-    assume(most >= len({one.nameless for one in inherited}))
+    inherited = [item for item, weight in weights.items() if weight is Weight.INHERITED]
+    assume(most >= len({each.nameless for each in inherited}))
     for whole, short in _pairs(image, most, limits, main):
         assert (short.state, short.value, short.waived) == (whole.state, whole.value, whole.waived)
 
@@ -275,12 +275,12 @@ def test_what_decides_stays_longest(
     weights = weigh_findings(limits, image, today=TODAY, main=main)
     scan = shortened(image, most, limits, main).scan
     assert isinstance(scan, Scan)
-    kept = {one for one in scan.findings if one.id}
-    gone = set(found) - kept
-    assert len(kept) == min(most, len(found))
+    named = {finding for finding in scan.findings if finding.id}
+    gone = set(found) - named
+    assert len(named) == min(most, len(found))
     uncounted = max(Weight) + 1
-    assert max((weights.get(one, uncounted) for one in kept), default=0) <= min(
-        (weights.get(one, uncounted) for one in gone), default=uncounted
+    assert max((weights.get(item, uncounted) for item in named), default=0) <= min(
+        (weights.get(each, uncounted) for each in gone), default=uncounted
     )
     assert count_findings(scan.findings) == len(found)
     assert describe_counts(scan.findings) == describe_counts(found)
@@ -308,7 +308,7 @@ LIMITS = parse_budgets("budgets.yml", b"version: 1\nscan: {vulnerabilities: 0, s
 
 
 def test_what_is_left_out_is_told_by_package_severity_and_fix() -> None:
-    found = (
+    result = (
         cve(1, Severity.CRITICAL, fixed=""),  # does not count
         cve(2, Severity.HIGH),
         cve(3, Severity.MEDIUM),
@@ -316,9 +316,9 @@ def test_what_is_left_out_is_told_by_package_severity_and_fix() -> None:
         cve(5, Severity.MEDIUM, "zlib"),
         cve(6, Severity.LOW, "zlib"),
     )
-    scan = shortened(image_with(*found), 2, LIMITS, None).scan
+    scan = shortened(image_with(*result), 2, LIMITS, None).scan
     assert isinstance(scan, Scan)
-    assert [one.id for one in scan.findings if one.id] == ["CVE-2", "CVE-3"]
+    assert [finding.id for finding in scan.findings if finding.id] == ["CVE-2", "CVE-3"]
     assert scan.nameless == (
         _nameless(Severity.MEDIUM, "musl"),
         _nameless(Severity.MEDIUM, "zlib"),
@@ -332,9 +332,9 @@ def test_what_is_left_out_is_told_by_package_severity_and_fix() -> None:
 
 
 def test_the_message_names_what_is_left_out_by_its_number() -> None:
-    found = [cve(number, Severity.HIGH) for number in range(100)]
-    image = shortened(image_with(*found), 1, LIMITS, None)
-    (check,) = [one for one in judged(image, LIMITS, None) if one.id == "image.vulnerabilities"]
+    result = [cve(number, Severity.HIGH) for number in range(100)]
+    image = shortened(image_with(*result), 1, LIMITS, None)
+    (check,) = [item for item in judged(image, LIMITS, None) if item.id == "image.vulnerabilities"]
     assert check.value == 100
     assert "CVE-0 in musl 1.0 (fixed in 1.1), 99 HIGH with a fix, in musl 1.0; database" in (
         check.message
@@ -344,28 +344,28 @@ def test_the_message_names_what_is_left_out_by_its_number() -> None:
 @pytest.mark.parametrize("kind", [FindingKind.SECRET, FindingKind.MISCONFIGURATION])
 def test_an_image_with_secrets_left_out_is_no_base_to_compare_with(kind: FindingKind) -> None:
     report = make_images(["web"])
-    made = make_scan(Finding(kind=kind, id="", severity=Severity.LOW, target="", count=2))
-    found = contents_of(replace(report, images=(replace(report.images[0], scan=made),)))
-    assert isinstance(found, Missing)
+    created = make_scan(Finding(kind=kind, id="", severity=Severity.LOW, target="", count=2))
+    result = contents_of(replace(report, images=(replace(report.images[0], scan=created),)))
+    assert isinstance(result, Missing)
 
 
 def test_findings_of_all_images_are_each_counted_once_whatever_is_listed() -> None:
     report = make_images(["web", "jobs", "cache"])
-    found = [cve(number, Severity.HIGH) for number in range(9)]
-    found.append(replace(found[0], kind=FindingKind.SECRET, installed="", fixed=""))
-    one, another = make_scan(*found), make_scan(*found[:4])
-    images = [replace(image, scan=one) for image in report.images]
+    result = [cve(number, Severity.HIGH) for number in range(9)]
+    result.append(replace(result[0], kind=FindingKind.SECRET, installed="", fixed=""))
+    scan, another = make_scan(*result), make_scan(*result[:4])
+    images = [replace(image, scan=scan) for image in report.images]
     images[2] = replace(images[2], scan=another)
     whole = trivy_line(replace(report, images=tuple(images)))
     assert whole.startswith("9 high vulnerabilities · 1 high secret · ")
     for most in (1, 3, 5):
-        images[0] = replace(images[0], scan=shorten_scan(one, most, {}))
-        told = trivy_line(replace(report, images=tuple(images)))
-        assert told.replace("at least ", "") == whole
-        assert ("at least" in told) == (most < 9)  # of packages that are not told
+        images[0] = replace(images[0], scan=shorten_scan(scan, most, {}))
+        text = trivy_line(replace(report, images=tuple(images)))
+        assert text.replace("at least ", "") == whole
+        assert ("at least" in text) == (most < 9)  # of packages that are not told
 
 
 def _nameless(severity: Severity, package: str, *, fixed: bool = True) -> Finding:
     version = "1.0" if package else ""
-    made = cve(0, severity, package, "1.1" if fixed else "")
-    return replace(made.nameless, installed=version)
+    created = cve(0, severity, package, "1.1" if fixed else "")
+    return replace(created.nameless, installed=version)
