@@ -84,11 +84,7 @@ def test_a_report(publish: Publish, remote: Remote, tmp_path: Path) -> None:
     done = publish("--report", save(report, tmp_path / "report.json"))
     assert done.exit_code == 0, done.output
     (line,) = history(remote)
-    assert (line.commit, line.created, line.state) == (
-        report.commit,
-        report.created,
-        State.GO,
-    )
+    assert (line.commit, line.created, line.state) == (report.commit, report.created, State.GO)
     assert done.output == (
         f"onegig: onegig-data of {remote.path} created: 9e8d7c6b5a4f GO; badge: 460 / 1,024 MB\n"
     )
@@ -175,11 +171,7 @@ def test_numbers_are_judged_again(publish: Publish, remote: Remote, tmp_path: Pa
     Path("budgets.yml").write_text("version: 1\nmemory: {limit: 300MB}\n")
     assert publish("--numbers", numbers(tmp_path)).exit_code == 0
     (line,) = history(remote)
-    assert (line.commit, line.state, line.limit_bytes) == (
-        "a" * 40,
-        State.NO_GO,
-        300 * 1024**2,
-    )
+    assert (line.commit, line.state, line.limit_bytes) == ("a" * 40, State.NO_GO, 300 * 1024**2)
 
 
 def test_numbers_without_memory_are_incomplete(
@@ -262,11 +254,7 @@ def test_a_push_to_main(publish: Publish, remote: Remote, pushed: Run) -> None:
     done = publish()
     assert done.exit_code == 0, done.output
     (line,) = history(remote)
-    assert (line.commit, line.created, line.state) == (
-        pushed.head_sha,
-        PUSHED,
-        State.GO,
-    )
+    assert (line.commit, line.created, line.state) == (pushed.head_sha, PUSHED, State.GO)
     assert "GO; badge: 460 / 1,024 MB" in done.output
 
 
@@ -336,7 +324,7 @@ def test_runs_that_make_no_history(
     push(honest("f" * 40), **fields)
     done = publish()
     assert done.exit_code == 0
-    assert done.output.startswith("onegig: nothing was line: ")
+    assert done.output.startswith("onegig: nothing was published: ")
     assert reason in done.output
     assert not remote.head()
 
@@ -353,7 +341,7 @@ def test_a_tag_named_like_the_default_branch_makes_no_history(
     push(honest(tagged), head_sha=tagged)
     done = publish()
     assert done.exit_code == 0
-    assert f"nothing was line: {tagged[:12]} is not a commit of the branch main" in done.output
+    assert f"nothing was published: {tagged[:12]} is not a commit of the branch main" in done.output
     assert not remote.head()
 
 
