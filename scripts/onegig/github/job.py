@@ -137,18 +137,18 @@ def advice(accepted: str, method: str, path: str) -> str:
     needed = missing_permissions(accepted, method, path)
     grantable = {name: level for name, level in needed.items() if name in GRANTABLE}
     others = [f"{name}: {level}" for name, level in needed.items() if name not in GRANTABLE]
-    words = []
+    steps = []
     if grantable:
         lines = "".join(f"\n      {name}: {level}" for name, level in grantable.items())
-        words.append(f"add to the job in the workflow file:\n\n    permissions:{lines}\n")
+        steps.append(f"add to the job in the workflow file:\n\n    permissions:{lines}\n")
     if others:
-        words.append(
+        steps.append(
             f"no `permissions:` grant GITHUB_TOKEN {' and '.join(others)}: use the token of a "
             "person or an app that has it"
         )
     if "write" in grantable.values():
-        words.append(f"({READ_ONLY})")
-    return "\n".join(words)
+        steps.append(f"({READ_ONLY})")
+    return "\n".join(steps)
 
 
 def _parse(choice: str) -> dict[str, str]:

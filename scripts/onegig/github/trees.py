@@ -45,10 +45,6 @@ class Trees:
         self._client = client
         self._known: dict[tuple[str, bool], dict[str, Entry]] = {}
 
-    def tree(self, commit: str) -> "Tree":
-        """Return the tree of a commit, by its SHA."""
-        return Tree(self, commit)
-
     def list_folder(self, sha: str, *, recursive: bool = False) -> Mapping[str, Entry]:
         """Return what a tree holds, by path below it; TreeError if it is too large to list."""
         key = (sha, recursive)
@@ -75,7 +71,7 @@ class Trees:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The files of one commit."""
+    """The files of one commit, given by its SHA."""
 
     forest: Trees
     commit: str

@@ -31,12 +31,11 @@ def examine(checkout: Checkout, hosted: Hosted | Missing) -> Sections:
             "forks": check_forks(checkout, known),
             "data branch": check_data_branch(known),
         }
-    problem = checkout.budgets_problem
-    sections["budgets"] = (
-        must(problem.message, "\n".join(filter(None, (problem.detail, problem.advice))))
-        if problem
-        else good(f"{checkout.budgets} is valid"),
-    )
+    budgets = good(f"{checkout.budgets} is valid")
+    if problem := checkout.budgets_problem:
+        fix = "\n".join(filter(None, (problem.detail, problem.advice)))
+        budgets = must(problem.message, fix)
+    sections["budgets"] = (budgets,)
     return {subject: tuple(findings) for subject, findings in sections.items()}
 
 

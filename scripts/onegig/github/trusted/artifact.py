@@ -178,22 +178,18 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if len(set(names)) != len(names):
         raise _refusal("it has a file twice")
     for entry in entries:
-        for problem in _doubt_entry(entry):
+        kind, most = stat.S_IFMT(entry.external_attr >> 16), MOST_FILE_BYTES[entry.orig_filename]
+        problems = {
+            "is not a regular file": stat.S_IFMT(entry.external_attr >> 16)
+            not in (0, stat.S_IFREG),
+            "is encrypted": entry.flag_bits & _ENCRYPTED,
+            "is compressed in a way that artifacts are not": entry.compress_type not in _METHODS,
+            f"is larger than {most:,} bytes": entry.file_size > most,
+            f"unpacks to more than {MOST_RATIO} times its size": entry.file_size
+            > max(MIN_RATIO_BYTES, MOST_RATIO * entry.compress_size),
+        }
+        for problem in filter(problems.get, problems):
             raise _refusal(f"{entry.orig_filename} {problem}")
-
-
-def _doubt_entry(entry: zipfile.ZipInfo) -> Iterator[str]:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
-        yield "is not a regular file"
-    if entry.flag_bits & _ENCRYPTED:
-        yield "is encrypted"
-    if entry.compress_type not in _METHODS:
-        yield "is compressed in a way that artifacts are not"
-    if entry.file_size > MOST_FILE_BYTES[entry.orig_filename]:
-        yield f"is larger than {MOST_FILE_BYTES[entry.orig_filename]:,} bytes"
-    if entry.file_size > max(MIN_RATIO_BYTES, MOST_RATIO * entry.compress_size):
-        yield f"unpacks to more than {MOST_RATIO} times its size"
 
 
 def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -73,7 +73,7 @@ def find_measuring_changes(
     `workflow` is the gate's file, `extra` what else measures. What can't be compared counts.
     """
     try:
-        paths = _measuring(forest.tree(sides.base), workflow, extra)
+        paths = _measuring(Tree(forest, sides.base), workflow, extra)
         return tuple(dict.fromkeys(_changes(forest, sides, paths)))
     except GithubError as error:
         if not isinstance(error, TreeError) and error.status not in NOT_THERE:
@@ -86,7 +86,7 @@ def why_outdated(
 ) -> str:
     """Return why a merge, by SHA, was measured by older files than the base branch has; else ""."""
     try:
-        new, old = forest.tree(base), forest.tree(measured)
+        new, old = Tree(forest, base), Tree(forest, measured)
         for path in _measuring(new, workflow, extra):
             if new.find(path) != old.find(path):
                 return f"measured before the base branch changed {path}: run the gate again"
@@ -171,7 +171,7 @@ def _led_to(base: Tree, path: str) -> Iterator[str]:
 
 
 def _changes(forest: Trees, sides: Sides, paths: tuple[str, ...]) -> Iterator[str]:
-    base, head = forest.tree(sides.base), forest.tree(sides.head)
+    base, head = Tree(forest, sides.base), Tree(forest, sides.head)
     for path in paths:
         was, now = base.find(path), head.find(path)
         if was != now and not _only_base_changed(forest, sides, path, now):
@@ -183,11 +183,11 @@ def _only_base_changed(forest: Trees, sides: Sides, path: str, now: State) -> bo
 
     A merge base alone does not say what a merge makes of several of them; GitHub's merge does.
     """
-    if not sides.merge_base or forest.tree(sides.merge_base).find(path) != now:
+    if not sides.merge_base or Tree(forest, sides.merge_base).find(path) != now:
         return False
     if not sides.merge or not sides.merge_onto:
         return False
-    return forest.tree(sides.merge).find(path) == forest.tree(sides.merge_onto).find(path)
+    return Tree(forest, sides.merge).find(path) == Tree(forest, sides.merge_onto).find(path)
 
 
 def _differences(base: Tree, head: Tree, path: str, was: State, now: State) -> Iterator[str]:
