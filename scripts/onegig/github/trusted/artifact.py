@@ -180,8 +180,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         kind, most = stat.S_IFMT(entry.external_attr >> 16), MOST_FILE_BYTES[entry.orig_filename]
         problems = {
-            "is not a regular file": stat.S_IFMT(entry.external_attr >> 16)
-            not in (0, stat.S_IFREG),
+            "is not a regular file": kind not in (0, stat.S_IFREG),
             "is encrypted": entry.flag_bits & _ENCRYPTED,
             "is compressed in a way that artifacts are not": entry.compress_type not in _METHODS,
             f"is larger than {most:,} bytes": entry.file_size > most,
