@@ -175,7 +175,7 @@ def test_a_newer_run_that_has_not_ended_is_waited_for(
     scene.rerun(conclusion=conclusion)
     result = decisive(client, scene)
     assert isinstance(result, Decision)
-    assert reason in result.reason
+    assert reason in result.text
 
 
 @pytest.mark.parametrize("conclusion", ["skipped", "cancelled"])
@@ -195,7 +195,7 @@ def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> Non
     scene = open_scene(stand_in, conclusion="cancelled")
     result = decisive(client, scene)
     assert isinstance(result, Decision)
-    assert "ended as cancelled: run it again" in result.reason
+    assert "ended as cancelled: run it again" in result.text
 
 
 @pytest.mark.security
@@ -238,7 +238,7 @@ def test_a_run_decides_where_the_base_contains_what_it_was_measured_on(
     scene.upload(measured_sha=merge, base_sha=tip)
     into_main, into_v1 = decisive(client, scene), decisive(client, scene, 1)
     assert isinstance(into_main, Decision)
-    assert "not measured on top of main yet" in into_main.reason
+    assert "not measured on top of main yet" in into_main.text
     assert isinstance(into_v1, Decisive)
 
 
