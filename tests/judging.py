@@ -18,7 +18,7 @@ MIB = 1024**2
 TODAY = date(2026, 11, 23)
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml")
 Judge = Callable[..., Verdict]
-GO, WARN, INCOMPLETE, NO_GO = State
+GO, WARN, INCOMPLETE, NO_GO = State.GO, State.WARN, State.INCOMPLETE, State.NO_GO
 
 
 def limits(limit_bytes: int, **changes: object) -> Budgets:

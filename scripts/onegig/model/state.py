@@ -47,5 +47,5 @@ class State(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Return whether a build goes on: GO and WARN."""
+        """Return whether a build goes on."""
         return self.exit_code == 0

@@ -112,7 +112,7 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
         own = [check for subject in subjects for check in checks.get(subject, ())]
         limit = next((check.limit for check in own if check.id == "service.memory"), None)
         # mere warnings about the image do not mark the service
-        grave = [c for c in own if c.state is not State.WARN or c.id.startswith("service.")]
+        grave = [c for c in own if not c.state.passes or c.id.startswith("service.")]
         state = max((check.state for check in grave), key=lambda s: s.rank, default=State.GO)
         rows.append(
             ServiceRow(
