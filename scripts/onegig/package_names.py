@@ -43,12 +43,18 @@ _NODE = re.compile(
     r"stylelint(-.+)?|nodemon|webpack(-.+)?|vite|rollup|esbuild|@esbuild/.+|parcel|@babel/core|"
     r"@babel/(preset|plugin)-.+|husky|lint-staged|node-gyp|storybook|@storybook/.+|nx|turbo|lerna"
 )
-_DEVELOPMENT = {"apk": _SYSTEM, "dpkg": _SYSTEM, "pip": _PYTHON, "npm": _NODE}
+_LANGUAGES = {"pip": _PYTHON, "npm": _NODE}
+
+
+def is_system(kind: str) -> bool:
+    """Tell whether packages of that kind are a distribution's, such as "apk", not a language's."""
+    return kind not in _LANGUAGES
 
 
 def is_development_name(kind: str, name: str) -> bool:
     """Tell whether a package of that kind ("apk", "dpkg", "pip", "npm") is a development tool."""
-    return bool(_DEVELOPMENT[kind].fullmatch(name.lower().replace("_", "-")))
+    names = _LANGUAGES.get(kind, _SYSTEM)
+    return bool(names.fullmatch(name.lower().replace("_", "-")))
 
 
 def normalize_name(name: str) -> str:

@@ -337,3 +337,13 @@ def test_development_packages_are_known_by_name(kind: str, names: str) -> None:
 def test_other_packages_are_not(kind: str, names: str) -> None:
     packages = [package(kind, name, asked=True) for name in names.split()]
     assert development(*packages) == set()
+
+
+def test_a_distribution_of_another_format_has_the_same_development_tools() -> None:
+    gcc, python = (
+        Package(kind="rpm", name=name, version="1", files=frozenset())
+        for name in ("gcc", "python3")
+    )
+    assert gcc.is_development
+    assert python.is_runtime
+    assert development_packages([gcc, python]) == {gcc}

@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from onegig.images.packages import apk, dpkg, node, python
 from onegig.images.packages.package import Package
+from onegig.package_names import is_system
 
-_IN_DATABASES = ("/apk/", "/dpkg/", "/apt/", "-info", "package.json", "package-lock.json")
 READERS = (apk, dpkg, python, node)  # of two that claim a file, the earlier one has it
+_IN_DATABASES = tuple(part for reader in READERS for part in reader.IN_PATH)
 
 _Users = defaultdict[Package, list[Package]]
 
@@ -41,7 +42,7 @@ def development_packages(
     while needed := {
         package
         for package in development
-        if package.kind in ("pip", "npm")
+        if not is_system(package.kind)
         and not package.development
         and not development.issuperset(needed_by[package])
     }:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from onegig.images.packages.package import Package, text_of
 
+IN_PATH = ("/dpkg/", "/apt/")
 DATABASE = re.compile(
     r"var/lib/dpkg/(status|info/[^/]+\.list|status\.d/.+)|var/lib/apt/extended_states"
 )

@@ -12,6 +12,7 @@ from typing import Any
 from onegig.images.packages.package import Package
 
 _INSIDE = r"(?:@[^/]+/)?[^/@.][^/]*"
+IN_PATH = ("package.json", "package-lock.json")
 DATABASE = re.compile(
     rf"(?:(?!.*node_modules/).*/)?package\.json|.*node_modules/{_INSIDE}/package\.json"
     r"|(?:.*/)?node_modules/\.package-lock\.json"

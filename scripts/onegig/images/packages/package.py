@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onegig.package_names import is_development_name
+from onegig.package_names import is_development_name, is_system
 
 _RUNTIMES = re.compile(
     r"python3(\.\d+)?(-minimal|-pyc|-pycache-pyc.*)?|pyc|python2.*|libpython[23].*|pypy.*|"
@@ -22,7 +22,7 @@ class Package:
     another one needs it.
     """
 
-    kind: str  # "apk", "dpkg", "pip" or "npm"
+    kind: str  # of its database, such as "apk" or "pip"
     name: str
     version: str
     files: frozenset[str]  # paths as in Entry.path
@@ -39,7 +39,7 @@ class Package:
     @property
     def is_runtime(self) -> bool:
         """Tell whether it is a distribution's package of an interpreter or virtual machine."""
-        return self.kind in ("apk", "dpkg") and bool(_RUNTIMES.fullmatch(self.name))
+        return is_system(self.kind) and bool(_RUNTIMES.fullmatch(self.name))
 
     @property
     def is_development(self) -> bool:

@@ -15,6 +15,7 @@ from onegig.images.packages.package import Package, text_of
 from onegig.package_names import normalize_name
 
 INFO = r"[^/]+\.(?:dist|egg)-info"
+IN_PATH = ("-info",)
 DATABASE = re.compile(
     rf"(?:.*/)?{INFO}(?:/(?:METADATA|PKG-INFO|RECORD|top_level\.txt|installed-files\.txt"
     r"|direct_url\.json))?"
