@@ -29,11 +29,10 @@ def test_a_row_is_whole(tier: Tier) -> None:
     assert tier.usd_per_month is None or 0 <= tier.usd_per_month < 100
 
 
-def test_the_tiers_of_the_mission() -> None:
+def test_figures_of_tiers() -> None:
     assert find_tier("aws-t2-micro").memtotal_bytes == 949 * MIB
     assert find_tier("gcp-e2-micro").memtotal_bytes is None
     assert find_tier("aws-t3-small").usd_per_month == 15.18
-    assert len(TIERS) == 14
 
 
 def test_the_cheapest_step_up() -> None:
