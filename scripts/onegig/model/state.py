@@ -7,12 +7,19 @@ _YELLOW = ("#855300", "#f2c063"), ("#fdf0d3", "#352708")
 _PURPLE = ("#6a3d9c", "#cbaaf5"), ("#f0e8fa", "#2b1b40")
 _RED = ("#b01f24", "#ff9a96"), ("#fce6e5", "#3b1516")
 
+BADGE_COLORS = {  # shields.io's names and what is drawn for them
+    "brightgreen": "#4b0",
+    "yellow": "#d8b800",
+    "red": "#dd4343",
+    "lightgrey": "#939393",
+}
+
 
 class State(StrEnum):
     """A state of a check or a verdict, the best first; the worst of its checks is the verdict's.
 
     `exit_code` is the command's; `symbol` and `color` are the terminal's, `icon` is the comment's,
-    `badge` a colour of shields.io, `level` the kind of an annotation on GitHub ("": none), `noun`
+    `badge` one of BADGE_COLORS, `level` the kind of an annotation on GitHub ("": none), `noun`
     what a check in that state is called ("": not counted). `inks` and `washes` are the page's
     colours for text and for what is behind it, in the light and in the dark.
     """

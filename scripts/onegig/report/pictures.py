@@ -14,7 +14,7 @@ from onegig.model.budgets import METRIC_NAMES
 from onegig.model.measured import Missing
 from onegig.model.report import Report
 from onegig.model.sizes import mb_down, mb_up
-from onegig.model.state import State
+from onegig.model.state import BADGE_COLORS, State
 from onegig.model.verdict import Baseline
 from onegig.report import numbers
 from onegig.report.figures import Plane, round_ticks, templates
@@ -24,8 +24,6 @@ WIDTH, HEIGHT = 720, 260  # of the trend
 MANY = 60  # points of the trend from which on only single ones get a dot
 Point = tuple[float, float]
 UNKNOWN = "unknown"
-# shields.io's names and what it draws for them
-COLORS = {"brightgreen": "#4b0", "yellow": "#d8b800", "red": "#dd4343", "lightgrey": "#939393"}
 _PADDING = 5
 # Verdana at 11 px, in hundredths of a pixel; what is not here is taken for as wide as "m".
 _WIDTHS = {
@@ -42,7 +40,7 @@ _WIDEST_LETTER = 1070
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Badge:
-    """The text of a badge. `color` is one of COLORS."""
+    """The text of a badge. `color` is one of BADGE_COLORS."""
 
     label: str = "memory"
     message: str
@@ -83,7 +81,7 @@ def to_svg(badge: Badge) -> str:
         (message, 10 * (left - 1) + 5 * right, 10 * (right - 2 * _PADDING)),
     ]
     template = templates().get_template("badge.svg.j2")
-    color = COLORS[badge.color]
+    color = BADGE_COLORS[badge.color]
     return template.render(texts=texts, width=left + right, left=left, color=color) + "\n"
 
 

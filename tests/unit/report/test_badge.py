@@ -15,9 +15,9 @@ from factories import MIB
 from onegig.cli import main
 from onegig.model.codec import to_json
 from onegig.model.measured import Missing, Unknown
-from onegig.model.state import State
+from onegig.model.state import BADGE_COLORS, State
 from onegig.report import BADGES
-from onegig.report.pictures import COLORS, Badge, make_badge, to_endpoint, to_svg, unknown_badge
+from onegig.report.pictures import Badge, make_badge, to_endpoint, to_svg, unknown_badge
 from scenarios import REPORTS, make_go
 
 LIMIT = 1024 * MIB
@@ -84,7 +84,13 @@ def test_total_of_a_report_that_is_go_without_one_is_unknown() -> None:
     assert (result["message"], result["color"]) == ("unknown", "lightgrey")
 
 
-@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("state", State)
+def test_every_state_can_be_drawn(state: State) -> None:
+    badge = make_badge(state, 612 * MIB, LIMIT)
+    assert BADGE_COLORS[badge.color] in to_svg(badge)
+
+
+@pytest.mark.parametrize("color", BADGE_COLORS)
 def test_reader_of_a_page_cannot_turn_a_failure_green(color: str) -> None:
     result = json.loads(to_endpoint(Badge(message="x", color=color)))
     assert result["schemaVersion"] == 1
