@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,24 @@ def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
         )
 
     return make
+
+
+@pytest.fixture
+def cli(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run onegig in the `project` of the test, with more variables if named."""
+
+    def invoke(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "onegig.cli", *arguments],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "GITHUB_TOKEN": "", **environment},
+            timeout=300,
+            check=False,
+        )
+
+    return invoke
 
 
 @pytest.fixture

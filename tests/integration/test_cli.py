@@ -1,10 +1,8 @@
 """The command as a user runs it, on small real projects: verdicts, messages, files, exit codes."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,30 +41,12 @@ services:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, client: DockerClient) -> Path:
     (tmp_path / "budgets.yml").write_text(BUDGETS)
     (tmp_path / "compose.yml").write_text(compose())
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     (tmp_path / "hello.txt").write_text("hello\n")
     return tmp_path
-
-
-@pytest.fixture
-def cli(project: Path, client: DockerClient) -> Cli:
-    """Runs onegig in the project."""
-
-    def invoke(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "onegig.cli", *arguments],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **environment},
-            timeout=300,
-            check=False,
-        )
-
-    return invoke
 
 
 def test_a_compose_file_is_enough_and_init_writes_the_rest(cli: Cli, project: Path) -> None:

@@ -42,13 +42,6 @@ class Packed:
 
 
 @pytest.fixture(scope="module")
-def program() -> dive.Program:
-    result = dive.find()
-    assert isinstance(result, dive.Program), result
-    return result
-
-
-@pytest.fixture(scope="module")
 def classic(
     client: DockerClient, store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -64,9 +57,9 @@ def classic(
 
 
 @pytest.fixture(scope="module")
-def expected(client: DockerClient, classic: str, program: dive.Program) -> Image:
+def expected(client: DockerClient, classic: str, installed_dive: dive.Program) -> Image:
     """What is said of it there."""
-    return look_at(Images(client), classic, program)
+    return look_at(Images(client), classic, installed_dive)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +90,9 @@ def built(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_loaded_image_has_the_account_it_had(
-    store: Store, expected: Image, program: dive.Program
+    store: Store, expected: Image, installed_dive: dive.Program
 ) -> None:
-    result = look_at(Images(store.client), CLASSIC, program)
+    result = look_at(Images(store.client), CLASSIC, installed_dive)
     assert content_of(result) == content_of(expected)
     assert isinstance(result.dive, Dive)
     assert result.image_id == store.client.images.get(CLASSIC).id != expected.image_id
@@ -111,10 +104,10 @@ def test_a_compressed_image_has_the_same_account(
     store: Store,
     packed: dict[str, Packed],
     expected: Image,
-    program: dive.Program,
+    installed_dive: dive.Program,
 ) -> None:
     reference = packed[compression].reference
-    result = look_at(Images(store.client), reference, program)
+    result = look_at(Images(store.client), reference, installed_dive)
     assert content_of(result) == content_of(expected)
     assert result.image_id == store.client.images.get(reference).id
 
@@ -144,12 +137,12 @@ def blob_sizes(archive: Path) -> list[int]:
 
 @pytest.mark.parametrize("compression", COMPRESSED)
 def test_an_archive_of_buildx_has_the_same_account(
-    compression: str, packed: dict[str, Packed], expected: Image, program: dive.Program
+    compression: str, packed: dict[str, Packed], expected: Image, installed_dive: dive.Program
 ) -> None:
     archive = Archive(packed[compression].archive)
     assert archive.left_out == ("attestations, which are not images: 1",)
     (reference,) = archive.references
-    assert content_of(look_at(archive, reference, program)) == content_of(expected)
+    assert content_of(look_at(archive, reference, installed_dive)) == content_of(expected)
 
 
 def test_the_live_files_of_what_it_builds_are_those_of_a_container(
@@ -160,9 +153,9 @@ def test_the_live_files_of_what_it_builds_are_those_of_a_container(
 
 
 def test_removals_in_what_it_builds_are_charged_to_their_steps(
-    store: Store, built: str, program: dive.Program
+    store: Store, built: str, installed_dive: dive.Program
 ) -> None:
-    image = look_at(Images(store.client), built, program)
+    image = look_at(Images(store.client), built, installed_dive)
     assert isinstance(image.accounting, Accounting)
     assert isinstance(image.dive, Dive)
     killed = [0] * len(image.layers)
@@ -173,15 +166,15 @@ def test_removals_in_what_it_builds_are_charged_to_their_steps(
 
 
 def test_what_it_builds_has_the_same_account_on_the_classic_store(
-    client: DockerClient, store: Store, built: str, program: dive.Program, tmp_path: Path
+    client: DockerClient, store: Store, built: str, installed_dive: dive.Program, tmp_path: Path
 ) -> None:
     run(["docker", "save", "--output", str(tmp_path / "saved.tar"), built], env=store.environment)
     run(["docker", "load", "--quiet", "--input", str(tmp_path / "saved.tar")])
     try:
-        result = look_at(Images(client), built, program)
+        result = look_at(Images(client), built, installed_dive)
     finally:
         client.images.remove(built, force=True)
-    assert content_of(result) == content_of(look_at(Images(store.client), built, program))
+    assert content_of(result) == content_of(look_at(Images(store.client), built, installed_dive))
 
 
 def test_images_inspected_together_share_their_layers(

@@ -162,25 +162,24 @@ def test_chain_ids_are_the_engines_own(
 
 
 def test_dives_numbers_are_those_it_gives_for_the_image_by_name(
-    built: str, inspect: Callable[..., Inspection], tmp_path: Path
+    built: str,
+    inspect: Callable[..., Inspection],
+    installed_dive: dive.Program,
+    tmp_path: Path,
 ) -> None:
-    program = dive.find()
-    assert isinstance(program, dive.Program), program
     report = tmp_path / "by-name.json"
-    run([program.path, f"docker://{built}", "--json", str(report)])
+    run([installed_dive.path, f"docker://{built}", "--json", str(report)])
     result = only(inspect(built)).dive
-    assert result == dive.parse(report.read_bytes(), program.version)
+    assert result == dive.parse(report.read_bytes(), installed_dive.version)
     assert isinstance(result, Dive)
     assert result.wasted_bytes == 40_000
     assert result.efficiency == 320_000 / 340_000
 
 
 def test_the_verdict_of_dives_own_rules_shows_the_same_share(
-    built: str, inspect: Callable[..., Inspection]
+    built: str, inspect: Callable[..., Inspection], installed_dive: dive.Program
 ) -> None:
-    program = dive.find()
-    assert isinstance(program, dive.Program), program
-    printed = run([program.path, built, "--ci"], check=False).stdout
+    printed = run([installed_dive.path, built, "--ci"], check=False).stdout
     result = only(inspect(built)).dive
     assert isinstance(result, Dive)
     assert f"userWastedPercent: {result.user_wasted_share * 100:.4f} %" in printed

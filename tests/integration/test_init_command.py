@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -62,10 +63,7 @@ def test_it_measures_and_writes_limits(init: Init) -> None:
 
 
 def test_a_report_stands_for_measuring(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(pipeline, "check", fail)
+    monkeypatch.setattr(pipeline, "check", Mock(side_effect=AssertionError))
     assert init("--report", "report.json").exit_code == 0
     assert load_budgets(Path("budgets.yml")).service("redis-coordinator").memory_bytes
 
@@ -105,19 +103,14 @@ def test_elsewhere_workflows_are_written_on_demand(init: Init, origin: str) -> N
     assert "replace OWNER/NAME" in result.stderr
 
 
-def test_no_workflows_when_they_are_not_wanted(init: Init) -> None:
-    checkout("https://github.com/octo/shop")
-    init("--no-workflows")
-    assert there() == ["budgets.yml"]
-
-
-def test_below_the_top_folder_there_are_no_workflows(
-    init: Init, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("folder", "options"), [(".", ["--no-workflows"]), ("deploy", [])])
+def test_no_workflows_below_the_top_folder_nor_when_refused(
+    init: Init, monkeypatch: pytest.MonkeyPatch, folder: str, options: list[str]
 ) -> None:
     checkout("https://github.com/octo/shop")
-    Path("deploy").mkdir()
-    monkeypatch.chdir("deploy")
-    init()
+    Path(folder).mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    init(*options)
     assert there() == ["budgets.yml"]
 
 
@@ -137,10 +130,7 @@ def test_no_file_is_written_over(init: Init) -> None:
 def test_nothing_to_write_is_an_error_before_anything_is_measured(
     init: Init, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(pipeline, "check", fail)
+    monkeypatch.setattr(pipeline, "check", Mock(side_effect=AssertionError))
     Path("budgets.yml").symlink_to("nowhere")
     result = init()
     assert result.exit_code == ExitCode.CONFIG
@@ -148,10 +138,8 @@ def test_nothing_to_write_is_an_error_before_anything_is_measured(
 
 
 def test_a_check_that_fails_writes_nothing(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise BuildError("the image of web could not be built")
-
-    monkeypatch.setattr(pipeline, "check", fail)
+    error = BuildError("the image of web could not be built")
+    monkeypatch.setattr(pipeline, "check", Mock(side_effect=error))
     checkout("https://github.com/octo/shop")
     assert init().exit_code == ExitCode.BUILD
     assert there() == []

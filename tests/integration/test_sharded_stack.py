@@ -1,9 +1,7 @@
 """A stack built and inspected by two machines and put together, on a real engine."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,24 +61,6 @@ def project(tmp_path: Path, client: DockerClient) -> Iterator[Path]:
             client.images.remove(f"{NAME}/{name}", force=True)
         except ImageNotFound:
             continue
-
-
-@pytest.fixture
-def cli(project: Path) -> Cli:
-    """Runs onegig in the project, each time as another machine would: with a cache of its own."""
-
-    def invoke(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "onegig.cli", *arguments],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "GITHUB_TOKEN": "", **environment},
-            timeout=300,
-            check=False,
-        )
-
-    return invoke
 
 
 def read(path: Path) -> ImagesReport:

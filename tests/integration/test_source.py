@@ -26,7 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     (folder / "cli.py").touch()
     git(tmp_path, "init", "--quiet", "onegig")
-    git(folder, "remote", "add", "origin", "https://github.com/octo/onegig.process")
+    git(folder, "remote", "add", "origin", "https://github.com/octo/onegig.git")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message=x")
     return folder
@@ -69,12 +69,12 @@ def test_outside_of_any_checkout_nothing_is_known(
     [
         ("https://github.com/octo/onegig", None, Source(repository="octo/onegig", commit=COMMIT)),
         (
-            "https://github.com/octo/onegig.process",
+            "https://github.com/octo/onegig.git",
             "v0.1.0",
             Source(repository="octo/onegig", commit=COMMIT, tag="v0.1.0"),
         ),
         (
-            "ssh://git@github.com/octo/onegig.process",
+            "ssh://git@github.com/octo/onegig.git",
             "main",
             Source(repository="octo/onegig", commit=COMMIT),
         ),

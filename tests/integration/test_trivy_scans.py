@@ -1,8 +1,11 @@
-"""The real trivy on images made by hand: planted secrets, a root user, a database made by hand."""
+"""The real trivy on images made by hand: secrets, a root user, Java archives, small databases."""
 
+import io
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
-from trivy_database import make_database
+from trivy_database import make_database, make_java_database
 
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 SYSTEM = [
@@ -53,7 +56,11 @@ def installed() -> trivy.Scanner:
 def with_database(installed: trivy.Scanner, tmp_path: Path) -> trivy.Scanner:
     """The same with a database of a few advisories."""
     make_database(tmp_path / "trivys", "alpine 3.23", ADVISORIES)
-    result = trivy.find(folder=tmp_path / "trivys")
+    return find(tmp_path / "trivys")
+
+
+def find(folder: Path) -> trivy.Scanner:
+    result = trivy.find(folder=folder)
     assert isinstance(result, trivy.Scanner)
     return result
 
@@ -270,3 +277,96 @@ def test_images_share_what_is_found_in_layers_but_not_which_are_the_bases(
         "b:own",
         "c:own",
     }
+
+
+LOG4J = {
+    "CVE-2026-5": {
+        "package": "org.apache.logging.log4j:log4j-core",
+        "fixed": "2.15.0",
+        "severity": "CRITICAL",
+    }
+}
+
+
+def archive(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for name, text in files.items():
+            file.writestr(zipfile.ZipInfo(name), text)
+    return content.getvalue()
+
+
+NAMELESS = archive(Logger=b"a class")  # only the database knows what it is
+ARCHIVES = [
+    ("app/Logger.JAR", NAMELESS),
+    ("app/shop.war", archive(**{"WEB-INF/lib/x.jar": NAMELESS})),
+]
+Look = Callable[..., Scan]
+
+
+@pytest.fixture
+def without_java(installed: trivy.Scanner, tmp_path: Path) -> trivy.Scanner:
+    """The installed trivy with a database of several advisories and none of Java archives."""
+    make_database(tmp_path / "trivys", "alpine 3.23", ADVISORIES, LOG4J)
+    return find(tmp_path / "trivys")
+
+
+@pytest.fixture
+def with_java(without_java: trivy.Scanner) -> trivy.Scanner:
+    known = ("org.apache.logging.log4j", "log4j-core", "2.14.1")
+    make_java_database(without_java.folder, {sha1(NAMELESS).hexdigest(): known})
+    return find(without_java.folder)
+
+
+@pytest.fixture
+def look(scan: Callable[..., Any]) -> Look:
+    """Scan an image with these files besides the system's."""
+
+    def run(scanner: trivy.Scanner, files: Any = ARCHIVES) -> Scan:
+        results, _ = scan(scanner, make_engine({"shop/web:1": make_image(SYSTEM, files)}))
+        result = results["shop/web:1"]
+        assert isinstance(result, Scan), result
+        return result
+
+    return run
+
+
+def cves(result: Scan) -> set[str]:
+    return {finding.id for finding in result.findings if finding.id.startswith("CVE")}
+
+
+OF_SYSTEM = {"CVE-2026-1", "CVE-2026-2"}
+
+
+def test_without_its_database_all_but_java_archives_is_scanned(
+    without_java: trivy.Scanner, look: Look
+) -> None:
+    result = look(without_java)
+    assert result.java_database == Skipped(reason="no Java database")
+    assert result.database == without_java.database
+    assert cves(result) == OF_SYSTEM
+    assert [name.split()[0] for name in result.packages] == ["openssl", "zlib"]
+
+
+def test_an_image_without_java_archives_needs_no_database(
+    without_java: trivy.Scanner, look: Look
+) -> None:
+    result = look(without_java, [("app/jar", NAMELESS)])
+    assert (result.java_database, cves(result)) == ("", OF_SYSTEM)
+
+
+def test_with_its_database_java_archives_are_scanned(with_java: trivy.Scanner, look: Look) -> None:
+    result = look(with_java)
+    assert result.java_database == "2026-11-20T01:10:00Z"
+    assert cves(result) == {*OF_SYSTEM, "CVE-2026-5"}
+    assert "org.apache.logging.log4j:log4j-core 2.14.1" in result.packages
+
+
+def test_a_damaged_java_database_costs_the_java_archives_only(
+    with_java: trivy.Scanner, look: Look
+) -> None:
+    (with_java.folder / "java-db/metadata.json").write_text("no JSON")
+    result = look(with_java)
+    assert isinstance(result.java_database, Unknown)
+    assert result.java_database.reason.startswith("trivy failed with code 1: ")
+    assert cves(result) == OF_SYSTEM
