@@ -1,6 +1,7 @@
 """How many layers came with FROM: what is known comes before what is guessed."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from hand_made import made_layer
 from onegig.images.bases import NOTHING_KNOWN, Evidence, count_base_layers
 from onegig.images.examine import account_for, make_accounting
+from onegig.images.layer import LayerIndex
 from onegig.images.manifests import ArchivedImage
 from onegig.model.images import Accounting, Cause
 
@@ -146,18 +148,10 @@ def test_each_evidence_has_a_key_of_its_own() -> None:
     assert Evidence(added=ADDED).key == Evidence(added=(*ADDED[:1], *ADDED[1:])).key
 
 
-def account(evidence: Evidence) -> Accounting:
-    tools = made_layer({"usr/bin/tool": 7_000})
-    layers = [made_layer({"bin/busybox": 800}), tools, made_layer({"srv/app/main": 90})]
-    config = {
-        "history": history(PLATFORM[0], "COPY tools/ /usr/bin/ # buildkit", "COPY main /srv/app"),
-        "rootfs": {"diff_ids": [layer.diff_id for layer in layers]},
-    }
-    image = ArchivedImage(
-        digests=frozenset(),
-        config=json.dumps(config).encode(),
-        diff_ids=tuple(layer.diff_id for layer in layers),
-    )
+def account(layers: Sequence[LayerIndex], evidence: Evidence, *entries: str) -> Accounting:
+    diff_ids = [layer.diff_id for layer in layers]
+    config = json.dumps({"history": history(*entries), "rootfs": {"diff_ids": diff_ids}})
+    image = ArchivedImage(digests=frozenset(), config=config.encode(), diff_ids=tuple(diff_ids))
     return account_for(layers, image, evidence)
 
 
@@ -184,19 +178,16 @@ def test_only_what_was_dead_in_the_base_is_the_bases(base_layers: int, of_base: 
 
 def test_a_base_of_which_nothing_tells_has_no_dead_bytes() -> None:
     layers = [made_layer({BIG: 500}), made_layer({"bin/ls": 5}, gone=[BIG])]
-    config = {"rootfs": {"diff_ids": [layer.diff_id for layer in layers]}}
-    image = ArchivedImage(
-        digests=frozenset(),
-        config=json.dumps(config).encode(),
-        diff_ids=tuple(layer.diff_id for layer in layers),
-    )
-    unknown = account_for(layers, image, NOTHING_KNOWN)
+    unknown = account(layers, NOTHING_KNOWN)
     assert (unknown.base_layers, unknown.base_dead_bytes, unknown.own_dead_bytes) == (None, 0, 500)
-    known = account_for(layers, image, Evidence(layers=2))
+    known = account(layers, Evidence(layers=2))
     assert (known.base_layers, known.base_dead_bytes, known.own_dead_bytes) == (2, 500, 0)
 
 
 def test_what_a_base_brings_is_no_application() -> None:
-    assert account(NOTHING_KNOWN).bytes_of(Cause.APPLICATION) == 7_090
-    known = account(Evidence(layers=2))
+    layers = [made_layer({"bin/busybox": 800}), made_layer({"usr/bin/tool": 7_000})]
+    layers.append(made_layer({"srv/app/main": 90}))
+    entries = (PLATFORM[0], "COPY tools/ /usr/bin/ # buildkit", "COPY main /srv/app")
+    assert account(layers, NOTHING_KNOWN, *entries).bytes_of(Cause.APPLICATION) == 7_090
+    known = account(layers, Evidence(layers=2), *entries)
     assert (known.bytes_of(Cause.APPLICATION), known.bytes_of(Cause.BASE)) == (90, 7_800)

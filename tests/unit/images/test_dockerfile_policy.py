@@ -16,6 +16,7 @@ from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
 from stacks import plain_service
 
+MakeStack = Callable[[str], Stack]
 ROOT = Path(__file__).parents[3]
 CLEAN = """\
 FROM python:3.13-alpine AS build
@@ -119,7 +120,7 @@ def test_the_reference_stack_is_clean() -> None:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Callable[[str], Stack]:
+def stack(tmp_path: Path) -> MakeStack:
     """Two services, api and worker, that are built from one Dockerfile."""
 
     def make(dockerfile: str) -> Stack:
@@ -140,7 +141,7 @@ def stack(tmp_path: Path) -> Callable[[str], Stack]:
     return make
 
 
-def test_both_linters_once_for_all_services(stack: Callable[[str], Stack], tmp_path: Path) -> None:
+def test_both_linters_once_for_all_services(stack: MakeStack, tmp_path: Path) -> None:
     (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
     assert found.services == ("api", "worker")
     assert found.path == os.path.relpath(tmp_path / "Dockerfile")
@@ -155,9 +156,7 @@ def test_both_linters_once_for_all_services(stack: Callable[[str], Stack], tmp_p
     assert found.counted == found.remarks[:-1]
 
 
-def test_hadolint_keeps_to_the_projects_own_configuration(
-    stack: Callable[[str], Stack], tmp_path: Path
-) -> None:
+def test_hadolint_keeps_to_the_projects_own_configuration(stack: MakeStack, tmp_path: Path) -> None:
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")
     (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
     assert "DL3025" not in {one.rule for one in found.remarks}
@@ -166,7 +165,7 @@ def test_hadolint_keeps_to_the_projects_own_configuration(
 
 @pytest.mark.security
 def test_settings_are_taken_from_nowhere_else(
-    stack: Callable[[str], Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: MakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "FROM python\nRUN apt-get update\nCMD python app.py\n"
     (tmp_path / "home" / ".config").mkdir(parents=True)
@@ -188,11 +187,7 @@ def test_settings_are_taken_from_nowhere_else(
     ids=["none", "other", "same"],
 )
 def test_of_a_pull_request_the_settings_below_it_count(
-    stack: Callable[[str], Stack],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    committed: str,
-    counted: bool,
+    stack: MakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed: str, counted: bool
 ) -> None:
     files = {("show", "HEAD:./.hadolint.yaml"): committed}
     monkeypatch.setattr(policy, "ask_git", lambda _folder, *words: files.get(words, ""))
@@ -207,7 +202,7 @@ def test_of_a_pull_request_the_settings_below_it_count(
 
 @pytest.mark.security
 @pytest.mark.parametrize("comment", ["# hadolint ignore=DL3025", "#\thadolint  ignore = DL3025"])
-def test_what_a_comment_ignores_is_shown(stack: Callable[[str], Stack], comment: str) -> None:
+def test_what_a_comment_ignores_is_shown(stack: MakeStack, comment: str) -> None:
     text = f"FROM python\nRUN apt-get update\n{comment}\nCMD python app.py\n"
     (found,) = check_policies(stack(text))
     silenced = [one for one in found.remarks if one.rule == "DL3025"]
@@ -217,7 +212,7 @@ def test_what_a_comment_ignores_is_shown(stack: Callable[[str], Stack], comment:
 
 
 @pytest.mark.security
-def test_a_global_comment_hides_nothing(stack: Callable[[str], Stack]) -> None:
+def test_a_global_comment_hides_nothing(stack: MakeStack) -> None:
     comment = "# hadolint global ignore=DL3025,DL3009"
     text = f"{comment}\nFROM python\nRUN apt-get update\nCMD python app.py\n"
     (found,) = check_policies(stack(text))
@@ -226,7 +221,7 @@ def test_a_global_comment_hides_nothing(stack: Callable[[str], Stack]) -> None:
 
 
 def test_without_hadolint_nothing_counts_as_linted(
-    stack: Callable[[str], Stack], monkeypatch: pytest.MonkeyPatch
+    stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda *args, **options: None)
     (found,) = check_policies(stack(CLEAN))
@@ -237,9 +232,7 @@ def test_without_hadolint_nothing_counts_as_linted(
 
 
 @pytest.mark.parametrize("script", ["exit 3", "echo no JSON", "echo '[{\"code\": 1}]'"])
-def test_a_hadolint_that_fails_is_no_pass(
-    stack: Callable[[str], Stack], tmp_path: Path, script: str
-) -> None:
+def test_a_hadolint_that_fails_is_no_pass(stack: MakeStack, tmp_path: Path, script: str) -> None:
     program = tmp_path / "hadolint"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
@@ -249,7 +242,7 @@ def test_a_hadolint_that_fails_is_no_pass(
     assert found.hadolint.reason.startswith("not linted: ")
 
 
-def test_a_dockerfile_that_is_gone_is_said(stack: Callable[[str], Stack], tmp_path: Path) -> None:
+def test_a_dockerfile_that_is_gone_is_said(stack: MakeStack, tmp_path: Path) -> None:
     gone = stack(CLEAN)
     (tmp_path / "Dockerfile").unlink()
     (found,) = check_policies(gone)

@@ -15,6 +15,7 @@ from onegig.dockerfiles.stages import read_stages
 from onegig.errors import ConfigError
 from onegig.model.measured import Unknown
 
+DOCKERFILES = Path(__file__).parents[2] / "golden" / "dockerfile"
 HASHED = """\
 redis==8.1.0 \\
     --hash=sha256:00 \\
@@ -36,9 +37,8 @@ packaging==26.0 \\
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A Dockerfile, the files beside it, and what pip says of wheels."""
+    """What is beside a Dockerfile, and what pip says of wheels."""
 
-    dockerfile: str
     files: dict[str, str] = field(default_factory=dict)
     wheels: Wheels | Unknown = field(default_factory=Wheels)
     base: Base | None = None
@@ -48,140 +48,28 @@ class Case:
 
 CASES = {
     "requirements": Case(
-        dockerfile="""\
-FROM python:3.13
-WORKDIR /app
-COPY . .
-RUN pip install --upgrade pip && pip install -r requirements.txt
-ENV PYTHONUNBUFFERED=1
-EXPOSE 8080
-CMD ["python", "app.py"]
-""",
         files={"requirements.txt": "redis==8.1.0\nipython\npytest-asyncio\nblack==26.1\n"},
         ignored=False,
     ),
-    "hashes": Case(
-        dockerfile="""\
-FROM python:3.12-slim
-WORKDIR /srv
-COPY requirements/base.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \\
-    pip install --require-hashes -r requirements/base.txt
-COPY src/ ./
-USER 1000:1000
-ENTRYPOINT ["python", "-m", "service"]
-""",
-        files={"requirements/base.txt": HASHED},
-    ),
+    "hashes": Case(files={"requirements/base.txt": HASHED}),
     "development-file": Case(
-        dockerfile="""\
-FROM python:3.13
-COPY requirements.txt requirements-dev.txt /app/
-WORKDIR /app
-RUN pip install -r requirements-dev.txt gunicorn==23 'uvicorn[standard]>=0.30' mypy
-COPY app app
-CMD gunicorn app:main --bind 0.0.0.0:$PORT
-""",
         files={
             "requirements.txt": "redis\n",
             "requirements-dev.txt": "-r requirements.txt\npytest\n",
-        },
+        }
     ),
     "compiled": Case(
-        dockerfile="""\
-FROM python:3.13-bookworm
-RUN apt-get update \\
-    && apt-get install -y --no-install-recommends build-essential libpq-dev curl vim libfoo2 tini \\
-    && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home web && mkdir -p /data && chown web /data
-WORKDIR /app
-COPY requirements.txt .
-RUN pip install -r requirements.txt
-COPY --chown=web:web . .
-USER web
-VOLUME /data
-EXPOSE 8000
-HEALTHCHECK --interval=5s CMD curl -f http://localhost:8000/ || exit 1
-ENTRYPOINT ["tini", "--"]
-CMD ["python", "-m", "web"]
-""",
-        files={"requirements.txt": "psycopg2==2.9.10\n"},
-        wheels=Wheels(source_only=("psycopg2",)),
+        files={"requirements.txt": "psycopg2==2.9.10\n"}, wheels=Wheels(source_only=("psycopg2",))
     ),
-    "glibc-only": Case(
-        dockerfile="""\
-FROM python:3.13
-RUN apt-get update && apt-get install -y gcc libgomp1 && adduser --system me
-WORKDIR /app
-COPY . /app
-RUN pip install torch==2.9 requests
-CMD ["python", "model.py"]
-""",
-        wheels=Wheels(glibc_only=("torch",)),
-    ),
-    "compiled-for-musl": Case(
-        dockerfile="""\
-FROM python:3.13
-ARG TOKEN
-ENV PIP_EXTRA_INDEX_URL=https://x:${TOKEN}@example.org/simple
-RUN apt-get update && apt-get install gcc && pip install --pre -i https://example.org/s fast==1
-WORKDIR /app
-COPY . .
-CMD python a.py
-""",
-        wheels=Wheels(glibc_only=("fast",)),
-        base=Base.ALPINE,
-    ),
-    "poetry": Case(
-        dockerfile="""\
-FROM python:3.13
-ENV POETRY_VIRTUALENVS_CREATE=false
-RUN pip install poetry==2.2
-WORKDIR /app
-COPY pyproject.toml poetry.lock ./
-RUN poetry install --no-root
-COPY app app
-CMD ["uvicorn", "app:main"]
-""",
-        files={"poetry.lock": ""},
-    ),
-    "uv": Case(
-        dockerfile="""\
-FROM python:3.13
-COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /bin/uv
-WORKDIR /app
-COPY . .
-RUN uv sync --frozen
-CMD ["app"]
-""",
-        files={"uv.lock": ""},
-    ),
+    "glibc-only": Case(wheels=Wheels(glibc_only=("torch",))),
+    "compiled-for-musl": Case(wheels=Wheels(glibc_only=("fast",)), base=Base.ALPINE),
+    "poetry": Case(files={"poetry.lock": ""}),
+    "uv": Case(files={"uv.lock": ""}),
     "project": Case(
-        dockerfile="""\
-FROM python:3.13
-WORKDIR /app
-COPY . .
-RUN pip install -e '.[dev,redis]' && python -m app.assets
-CMD ["app"]
-""",
         wheels=Unknown(reason="pip could not tell: no index"),
         probes=("CMD redis-cli -h redis ping",),
     ),
-    "debian": Case(
-        dockerfile="""\
-FROM debian:trixie AS system
-RUN apt-get update && apt-get install -y python3 python3-pip tzdata
-FROM system
-ARG VERSION=1
-LABEL version=$VERSION
-COPY run.py /usr/local/bin/run.py
-RUN <<EOF
-pip3 install --break-system-packages redis
-date > /built
-EOF
-CMD ["python3", "/usr/local/bin/run.py"]
-"""
-    ),
+    "debian": Case(),
 }
 
 
@@ -191,12 +79,12 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def recipe_of(case: Case) -> Recipe:
-    return read_recipe(read_stages(case.dockerfile, {}), "")
+def recipe_of(dockerfile: str) -> Recipe:
+    return read_recipe(read_stages(dockerfile, {}), "")
 
 
-def proposed(case: Case) -> Proposal:
-    recipe = recipe_of(case)
+def proposed(name: str) -> Proposal:
+    case, recipe = CASES[name], recipe_of((DOCKERFILES / f"{name}.Dockerfile").read_text())
     source = Source(
         service="web",
         path="web/Dockerfile",
@@ -209,14 +97,14 @@ def proposed(case: Case) -> Proposal:
 
 
 def test_whole_proposal(name: str, golden: Callable[[str, str], None]) -> None:
-    found = proposed(CASES[name])
+    found = proposed(name)
     notes = "".join(f"# note: {remark}\n" for remark in found.remarks)
     golden(f"dockerfile/{name}.txt", f"{found.text}\n{notes}")
 
 
 def test_a_proposal_has_nothing_that_we_would_mend(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    found = proposed(case)
+    found = proposed(name)
     context = Context(has_dockerignore=True, read=case.files.get)
     own = check_dockerfile(found.text, path="D", target="", arguments={}, context=context)
     allowed = {"small-base"} if found.base is Base.SLIM else set()
@@ -232,8 +120,7 @@ def test_a_proposal_has_nothing_that_we_would_mend(name: str, tmp_path: Path) ->
 
 
 def test_a_dockerignore_is_proposed_where_there_is_none(name: str) -> None:
-    case = CASES[name]
-    assert bool(proposed(case).dockerignore) is not case.ignored
+    assert bool(proposed(name).dockerignore) is not CASES[name].ignored
 
 
 @pytest.mark.parametrize(
@@ -246,7 +133,7 @@ def test_a_dockerignore_is_proposed_where_there_is_none(name: str) -> None:
 )
 def test_what_can_not_be_rewritten(dockerfile: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        recipe_of(Case(dockerfile=dockerfile))
+        recipe_of(dockerfile)
     assert caught.value.advice
 
 
@@ -264,4 +151,4 @@ def test_what_can_not_be_rewritten(dockerfile: str, message: str) -> None:
     ],
 )
 def test_the_version_of_python(base: str, python: str) -> None:
-    assert recipe_of(Case(dockerfile=f"FROM {base}\n")).python == python
+    assert recipe_of(f"FROM {base}\n").python == python

@@ -11,11 +11,13 @@ import pytest
 from onegig.dockerfiles.requirements import Wheels, check_wheels
 from onegig.model.measured import Unknown
 
+Add = Callable[..., None]
+Check = Callable[..., Wheels | Unknown]
 MACHINE = platform.machine()
 
 
 @pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Add:
     """Add a package to the only index that pip has."""
     folder = tmp_path / "index"
     folder.mkdir()
@@ -35,7 +37,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Wheels | Unknown]:
+def check(tmp_path: Path) -> Check:
     """Check requirements for Python 3.13."""
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -46,32 +48,32 @@ def glibc() -> str:
     return f"cp313-cp313-manylinux_2_17_{MACHINE}.manylinux2014_{MACHINE}"
 
 
-def test_what_runs_on_musl(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+def test_what_runs_on_musl(index: Add, check: Check) -> None:
     index("pure", "py3-none-any", needs="fast")
     index("fast", f"cp313-cp313-musllinux_1_2_{MACHINE}")
     assert check("pure==1 --hash=sha256:00", "fast") == Wheels()
     assert check() == Wheels()
 
 
-def test_a_wheel_for_glibc_alone(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+def test_a_wheel_for_glibc_alone(index: Add, check: Check) -> None:
     index("pure", "py3-none-any")
     index("heavy", glibc())
     assert check("pure", "heavy[extra]==1; python_version > '3'") == Wheels(glibc_only=("heavy",))
 
 
-def test_it_may_be_another_s_need(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+def test_it_may_be_another_s_need(index: Add, check: Check) -> None:
     index("pure", "py3-none-any", needs="heavy")
     index("heavy", glibc())
     assert check("pure") == Wheels(glibc_only=("heavy",))
 
 
-def test_no_wheel_at_all(index: Callable[..., None], check: Callable[..., Wheels]) -> None:
+def test_no_wheel_at_all(index: Add, check: Check) -> None:
     index("pure", "py3-none-any")
     assert check("pure", "from-source") == Wheels(source_only=("from-source",))
 
 
 def test_a_pip_that_can_not_be_asked(
-    check: Callable[..., Wheels | Unknown], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = tmp_path / "pip.conf"
     settings.write_text("no settings\n")
@@ -104,8 +106,8 @@ def evil(tmp_path: Path) -> tuple[Path, Path]:
     ],
 )
 def test_nothing_is_built(
-    index: Callable[..., None],
-    check: Callable[..., Wheels],
+    index: Add,
+    check: Check,
     evil: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -123,9 +125,7 @@ def test_nothing_is_built(
 
 
 @pytest.mark.security
-def test_no_line_is_an_option(
-    index: Callable[..., None], check: Callable[..., Wheels], tmp_path: Path
-) -> None:
+def test_no_line_is_an_option(index: Add, check: Check, tmp_path: Path) -> None:
     index("pure", "py3-none-any")
     log = tmp_path / "log"
     options = (f"--log={log}&egg=pure", f"--find-links={tmp_path}#egg=pure", "-rx&egg=pure")
@@ -135,9 +135,7 @@ def test_no_line_is_an_option(
 
 
 @pytest.mark.security
-def test_what_was_not_asked_beside_a_wheel_for_glibc(
-    index: Callable[..., None], check: Callable[..., Wheels]
-) -> None:
+def test_what_was_not_asked_beside_a_wheel_for_glibc(index: Add, check: Check) -> None:
     index("heavy", glibc())
     url = "evil @ https://example.org/evil.tar.gz"
     assert check("heavy", url) == Wheels(glibc_only=("heavy",), not_asked=(url,))

@@ -34,8 +34,11 @@ JOB = {
 }
 
 
+Build = Callable[..., dict[str, str]]
+
+
 @pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Build a service in a job; the definition's text, and docker's variables by command."""
     docker = tmp_path / "tools" / "docker"
     docker.parent.mkdir()
@@ -67,7 +70,7 @@ def stack(folder: Path, build: dict[str, Any], **config: Any) -> Stack:
     )
 
 
-def test_only_the_build_itself_gets_the_token(build: Callable[..., dict[str, str]]) -> None:
+def test_only_the_build_itself_gets_the_token(build: Build) -> None:
     found = build({}, BuildInputs())
     assert f"ACTIONS_RUNTIME_TOKEN={TOKEN}" in found["bake"].splitlines()
     assert TOKEN not in found["inspect"] + found["definition"]
@@ -75,9 +78,7 @@ def test_only_the_build_itself_gets_the_token(build: Callable[..., dict[str, str
 
 
 @pytest.mark.parametrize("name", ["ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN", "PATH"])
-def test_no_secret_of_a_build_names_a_variable_of_bake(
-    name: str, build: Callable[..., dict[str, str]]
-) -> None:
+def test_no_secret_of_a_build_names_a_variable_of_bake(name: str, build: Build) -> None:
     sources = {"s": {"environment": name}, "t": {"environment": "OWN"}}
     secrets = [{"source": "s"}, {"source": "t"}]
     found = build({"secrets": secrets}, BuildInputs(secrets={"OWN": "mine"}), secrets=sources)
@@ -89,9 +90,7 @@ def test_no_secret_of_a_build_names_a_variable_of_bake(
 
 @pytest.mark.parametrize("text", ["${ACTIONS_RUNTIME_TOKEN}", "%{if true}x%{endif}"])
 @pytest.mark.parametrize("place", ["args", "labels", "dockerfile_inline", "target"])
-def test_bake_fills_in_no_variable(
-    place: str, text: str, build: Callable[..., dict[str, str]]
-) -> None:
+def test_bake_fills_in_no_variable(place: str, text: str, build: Build) -> None:
     value = {"A": text} if place in ("args", "labels") else text
     found = build({place: value}, BuildInputs())
     assert text not in found["definition"].replace(f"{text[0]}{text}", "")

@@ -2,13 +2,7 @@
 
 import pytest
 
-from onegig.dockerfiles.parse import (
-    copies_everything,
-    destination,
-    guess_base_layers,
-    line_of,
-    parse,
-)
+from onegig.dockerfiles.parse import copies_everything, destination, guess_base_layers, line_of
 
 DOCKERFILE = """\
 # syntax, comments and empty lines are no instructions
@@ -53,21 +47,6 @@ def test_variables_that_were_filled_in_are_looked_past() -> None:
 @pytest.mark.parametrize("text", ["", "\\", "# only\n\n", "RUN\n", "\x00\n"])
 def test_a_file_without_a_base_has_one_line_to_blame(text: str) -> None:
     assert line_of(text, "COPY a b") == 1
-
-
-def test_continued_instructions_begin_on_their_first_line() -> None:
-    found = [(one.line, one.name) for one in parse(DOCKERFILE)]
-    assert found == [
-        (2, "ARG"),
-        (4, "FROM"),
-        (5, "RUN"),
-        (10, "FROM"),
-        (11, "ARG"),
-        (12, "COPY"),
-        (13, "COPY"),
-        (14, "RUN"),
-        (15, "ENTRYPOINT"),
-    ]
 
 
 SLIM = [

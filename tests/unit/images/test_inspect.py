@@ -17,11 +17,13 @@ from onegig.images.layer import LayerIndex, index_layer
 from onegig.model.images import NOT_WEIGHED
 from onegig.model.measured import Environment, Missing, Unknown
 
+Inspect = Callable[..., Any]
+Images = dict[str, Any]
 BASE = [("bin/sh", b"s" * 4000)]
 
 
 @pytest.fixture
-def images() -> dict[str, Any]:
+def images() -> Images:
     """Three images, two of which share a base."""
     return {
         "shop/web:1": make_image(BASE, [("srv/web", b"w" * 100)]),
@@ -63,7 +65,7 @@ def inspect(
 
 
 def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
-    inspect: Callable[..., Any], images: dict[str, Any]
+    inspect: Inspect, images: Images
 ) -> None:
     found, _ = inspect(make_engine(images=images))
     rows = [
@@ -82,7 +84,7 @@ def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
 
 
 def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
-    inspect: Callable[..., Any], images: dict[str, Any], scratch: Path
+    inspect: Inspect, images: Images, scratch: Path
 ) -> None:
     engine = make_engine(images=images)
     first, said = inspect(engine)
@@ -96,7 +98,7 @@ def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
 
 
 def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_read_again(
-    inspect: Callable[..., Any], images: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    inspect: Inspect, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = make_engine(images=images)
     inspect(engine)
@@ -115,7 +117,7 @@ def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_read_again(
 
 
 def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
-    inspect: Callable[..., Any], images: dict[str, Any]
+    inspect: Inspect, images: Images
 ) -> None:
     found, _ = inspect(make_engine(images=images), "shop/web:1", "nowhere:1", "redis:8")
     assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
@@ -123,7 +125,7 @@ def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
 
 
 def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
-    inspect: Callable[..., Any], images: dict[str, Any]
+    inspect: Inspect, images: Images
 ) -> None:
     found, said = inspect(make_engine(images=images, broken=("shop/jobs:1",)))
     assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
@@ -133,16 +135,14 @@ def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
     assert found.problems[0] in said
 
 
-def test_nothing_readable_is_an_empty_report_with_every_problem(
-    inspect: Callable[..., Any],
-) -> None:
+def test_nothing_readable_is_an_empty_report_with_every_problem(inspect: Inspect) -> None:
     found, _ = inspect(make_engine(images={}), "a:1", "b:1")
     assert found.report.images == ()
     assert len(found.problems) == 2
 
 
 def test_an_image_that_several_services_run_counts_for_each_in_the_total(
-    inspect: Callable[..., Any], images: dict[str, Any]
+    inspect: Inspect, images: Images
 ) -> None:
     engine = make_engine(images=images)
     found, _ = inspect(engine, services={"redis:8": ("cache", "queue")})
@@ -151,9 +151,7 @@ def test_an_image_that_several_services_run_counts_for_each_in_the_total(
     assert (found.report.total_bytes, found.report.disk_bytes) == (700, 700)
 
 
-def test_one_image_under_two_names_is_saved_once(
-    inspect: Callable[..., Any], images: dict[str, Any]
-) -> None:
+def test_one_image_under_two_names_is_saved_once(inspect: Inspect, images: Images) -> None:
     engine = make_engine(images={"a:1": images["redis:8"], "b:1": images["redis:8"]})
     found, _ = inspect(engine)
     assert engine.saves == [(images["redis:8"].image_id,)]
@@ -162,7 +160,7 @@ def test_one_image_under_two_names_is_saved_once(
 
 
 def test_a_dive_that_failed_is_asked_again_next_time(
-    inspect: Callable[..., Any], images: dict[str, Any], program: Callable[[str], dive.Program]
+    inspect: Inspect, images: Images, program: Callable[[str], dive.Program]
 ) -> None:
     engine = make_engine(images={"redis:8": images["redis:8"]})
     failing = program("exec cat >/dev/null")
@@ -175,7 +173,7 @@ def test_a_dive_that_failed_is_asked_again_next_time(
 
 
 def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
-    inspect: Callable[..., Any],
+    inspect: Inspect,
 ) -> None:
     twice = b"t" * 9000
     images = {
@@ -192,7 +190,7 @@ def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
 
 
 def test_what_is_known_is_told_without_a_layer_or_an_index(
-    inspect: Callable[..., Any], tmp_path: Path
+    inspect: Inspect, tmp_path: Path
 ) -> None:
     images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
     engine = make_engine(images=images)
@@ -206,7 +204,7 @@ def test_what_is_known_is_told_without_a_layer_or_an_index(
 
 
 def test_another_stack_of_known_images_needs_their_indexes(
-    inspect: Callable[..., Any], tmp_path: Path
+    inspect: Inspect, tmp_path: Path
 ) -> None:
     """Duplicates depend on all images together; lost indexes are made again."""
     images = {f"shop/{name}:1": make_image(BASE, [(name, b"t" * 9000)]) for name in "ab"}
@@ -228,7 +226,7 @@ def test_another_stack_of_known_images_needs_their_indexes(
 
 @pytest.mark.parametrize(("first", "then"), [("gzip", "zstd"), ("zstd", "gzip")])
 def test_the_bytes_to_pull_do_not_depend_on_what_was_inspected_before(
-    first: str, then: str, inspect: Callable[..., Any], tmp_path: Path
+    first: str, then: str, inspect: Inspect, tmp_path: Path
 ) -> None:
     """The same layers come compressed in one image, otherwise or not at all in another."""
     one = make_image(BASE, config_extra="one")
@@ -241,7 +239,7 @@ def test_the_bytes_to_pull_do_not_depend_on_what_was_inspected_before(
 
 
 def test_layers_are_compressed_only_when_asked_and_then_known(
-    inspect: Callable[..., Any], images: dict[str, Any]
+    inspect: Inspect, images: Images
 ) -> None:
     engine = make_engine(images=images)
     sizes: list[list[Any]] = []
@@ -255,7 +253,7 @@ def test_layers_are_compressed_only_when_asked_and_then_known(
 
 
 def test_the_registry_tells_the_bytes_to_pull(
-    inspect: Callable[..., Any], images: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    inspect: Inspect, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(image: EngineImage) -> tuple[int, ...] | Missing:
         is_known = "shop" in image.reference

@@ -22,6 +22,7 @@ SCANNER = trivy.Scanner(
 )
 WANTED = replace(SCANNER, fetches=True)
 NO_JAVA_DATABASE = Skipped(reason="no Java database")
+Results = list[str | Missing]
 Look = Callable[[trivy.Scanner], tuple[str | Missing, str | Missing]]
 
 
@@ -54,9 +55,9 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str | Missing]:
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Results:
     """What the next times of fetching the database give."""
-    results: list[str | Missing] = []
+    results: Results = []
 
     def fetch(scanner: trivy.Scanner) -> trivy.Scanner:
         return replace(scanner, java_database=results.pop(0), fetches=False)
@@ -96,7 +97,7 @@ def test_nothing_is_fetched_that_nobody_wants(look: Look, scanned: list[str]) ->
 
 
 def test_it_is_fetched_once_an_image_needs_it(
-    look: Look, scanned: list[str], fetched: list[str | Missing]
+    look: Look, scanned: list[str], fetched: Results
 ) -> None:
     fetched.append(MADE)
     assert look(WANTED) == (MADE, "")
@@ -105,7 +106,7 @@ def test_it_is_fetched_once_an_image_needs_it(
 
 
 def test_nothing_is_fetched_that_no_image_needs(
-    look: Look, scanned: list[str], fetched: list[str | Missing]
+    look: Look, scanned: list[str], fetched: Results
 ) -> None:
     there = replace(SCANNER, java_database=MADE)
     assert look(there) == (MADE, "")
@@ -114,7 +115,7 @@ def test_nothing_is_fetched_that_no_image_needs(
 
 
 def test_an_image_that_was_scanned_without_it_is_scanned_again(
-    look: Look, scanned: list[str], fetched: list[str | Missing]
+    look: Look, scanned: list[str], fetched: Results
 ) -> None:
     look(SCANNER)
     scanned.clear()
@@ -124,9 +125,7 @@ def test_an_image_that_was_scanned_without_it_is_scanned_again(
     assert scanned == ["java", "java"]
 
 
-def test_a_failure_is_told_and_not_kept(
-    look: Look, scanned: list[str], fetched: list[str | Missing]
-) -> None:
+def test_a_failure_is_told_and_not_kept(look: Look, scanned: list[str], fetched: Results) -> None:
     failed = Unknown(reason="no Java database: trivy failed with code 1")
     fetched += [failed, MADE]
     assert look(WANTED) == (failed, "")

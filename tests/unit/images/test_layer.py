@@ -7,7 +7,6 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,6 +15,8 @@ from hypothesis import strategies as st
 from made_tars import tar_of, tars
 from onegig.errors import InspectError
 from onegig.images.layer import Entry, Kind, LayerIndex, index_layer, normal
+
+Index = Callable[[bytes], LayerIndex]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -39,7 +40,7 @@ def digest(content: bytes) -> bytes:
 
 
 @pytest.fixture
-def indexed(tmp_path: Path) -> Callable[[bytes], LayerIndex]:
+def indexed(tmp_path: Path) -> Index:
     def index(raw: bytes) -> LayerIndex:
         path = tmp_path / "layer.tar"
         path.write_bytes(raw)
@@ -48,7 +49,7 @@ def indexed(tmp_path: Path) -> Callable[[bytes], LayerIndex]:
     return index
 
 
-def test_every_kind_of_entry(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_every_kind_of_entry(indexed: Index) -> None:
     file, folder, hard = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.LNKTYPE
     raw = tar_of(
         ("./", folder, b"", ""),
@@ -99,7 +100,7 @@ def test_names_are_places_below_the_root(name: str) -> None:
 
 @pytest.mark.parametrize("form", ["gnu", "posix"])
 def test_sparse_files_are_as_long_as_they_read_and_the_same_as_without_holes(
-    form: str, tmp_path: Path, indexed: Callable[[bytes], LayerIndex]
+    form: str, tmp_path: Path, indexed: Index
 ) -> None:
     content = bytearray(3_000_000)
     content[1_000_000:1_000_004] = b"data"
@@ -122,9 +123,7 @@ def test_sparse_files_are_as_long_as_they_read_and_the_same_as_without_holes(
     ]
 
 
-def test_names_that_are_not_utf_8_keep_their_bytes_in_pax_headers_too(
-    indexed: Callable[[bytes], LayerIndex],
-) -> None:
+def test_names_that_are_not_utf_8_keep_their_bytes_in_pax_headers_too(indexed: Index) -> None:
     """Go, and so the engine, writes them raw, without saying hdrcharset=BINARY."""
     raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""), ("link", tarfile.SYMTYPE, b"", "é" * 100))
     index = indexed(raw.replace("é".encode(), b"\xe9\xe9"))
@@ -134,7 +133,7 @@ def test_names_that_are_not_utf_8_keep_their_bytes_in_pax_headers_too(
     ]
 
 
-def test_global_headers_change_nothing(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_global_headers_change_nothing(indexed: Index) -> None:
     """They change nothing for the engine either, which passes over them."""
     out = io.BytesIO()
     headers = {"comment": "made by git archive", "path": "elsewhere"}
@@ -146,7 +145,7 @@ def test_global_headers_change_nothing(indexed: Callable[[bytes], LayerIndex]) -
     assert [one.path for one in indexed(out.getvalue()).entries] == ["first", "é" * 100]
 
 
-def test_what_explains_other_files_is_kept(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_what_explains_other_files_is_kept(indexed: Index) -> None:
     file = tarfile.REGTYPE
     raw = tar_of(
         ("lib/apk/db/installed", file, b"P:musl\n", ""),
@@ -168,7 +167,7 @@ def test_what_explains_other_files_is_kept(indexed: Callable[[bytes], LayerIndex
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_a_tar_cut_within_an_entry_or_with_a_broken_header_is_an_error(
-    data: st.DataObject, indexed: Callable[[bytes], LayerIndex]
+    data: st.DataObject, indexed: Index
 ) -> None:
     file = tarfile.REGTYPE
     raw = tar_of(*((f"file{one}", file, b"x" * 700, "") for one in range(4)))
@@ -183,16 +182,16 @@ def test_a_tar_cut_within_an_entry_or_with_a_broken_header_is_an_error(
         indexed(damaged)
 
 
-def test_a_tar_without_an_end_mark_is_whole(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_a_tar_without_an_end_mark_is_whole(indexed: Index) -> None:
     raw = tar_of(("a", tarfile.REGTYPE, b"1", ""))
     assert indexed(raw[:1024]) == indexed(raw)
 
 
-def test_an_empty_tar_has_no_entries(indexed: Callable[[bytes], LayerIndex]) -> None:
+def test_an_empty_tar_has_no_entries(indexed: Index) -> None:
     assert indexed(bytes(1024)).entries == ()
 
 
-def test_extended_attributes_change_nothing(tmp_path: Path, indexed: Callable[..., Any]) -> None:
+def test_extended_attributes_change_nothing(tmp_path: Path, indexed: Index) -> None:
     (tmp_path / "file").write_bytes(b"content")
     try:
         os.setxattr(tmp_path / "file", "user.note", b"\xff\x00binary=\n")
@@ -221,9 +220,7 @@ def test_files_longer_than_a_header_can_say(
 
 
 @pytest.mark.parametrize("kind", [b"0", b"7", b"L", b"x"])
-def test_a_negative_size_is_an_error_and_no_loop(
-    kind: bytes, indexed: Callable[[bytes], LayerIndex]
-) -> None:
+def test_a_negative_size_is_an_error_and_no_loop(kind: bytes, indexed: Index) -> None:
     raw = bytearray(tar_of(("first", b"0", b"1", ""), ("back", kind, b"", "")))
     header = raw[1024:1536]
     header[124:136] = (2**96 - 1024).to_bytes(12, "big")  # base 256
@@ -234,25 +231,19 @@ def test_a_negative_size_is_an_error_and_no_loop(
         indexed(bytes(raw))
 
 
-def test_a_chain_of_long_names_without_end_is_an_error(
-    indexed: Callable[[bytes], LayerIndex],
-) -> None:
+def test_a_chain_of_long_names_without_end_is_an_error(indexed: Index) -> None:
     long = tar_of(("n", b"L", b"name", ""))[:1024]
     with pytest.raises(InspectError, match="not a readable tar"):
         indexed(long * 5000 + bytes(1024))
 
 
-def test_a_name_that_no_file_system_can_have_is_an_error(
-    indexed: Callable[[bytes], LayerIndex],
-) -> None:
+def test_a_name_that_no_file_system_can_have_is_an_error(indexed: Index) -> None:
     raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""))
     with pytest.raises(InspectError, match="NUL"):
         indexed(raw.replace("é".encode(), b"a\0"))
 
 
-def test_a_path_that_no_file_system_takes_is_an_error(
-    indexed: Callable[[bytes], LayerIndex],
-) -> None:
+def test_a_path_that_no_file_system_takes_is_an_error(indexed: Index) -> None:
     """Else its half a million folders would take all the memory there is."""
     longest = "d/" * 2047 + "d"
     assert [one.path for one in indexed(tar_of((longest, b"0", b"1", ""))).entries] == [longest]
@@ -261,8 +252,6 @@ def test_a_path_that_no_file_system_takes_is_an_error(
 
 
 @pytest.mark.parametrize("raw", [b"no tar at all" * 100, b"\x01" * 2000])
-def test_a_layer_that_is_not_a_tar_is_an_error(
-    raw: bytes, indexed: Callable[[bytes], LayerIndex]
-) -> None:
+def test_a_layer_that_is_not_a_tar_is_an_error(raw: bytes, indexed: Index) -> None:
     with pytest.raises(InspectError, match="not a readable tar"):
         indexed(raw)

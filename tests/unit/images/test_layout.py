@@ -21,14 +21,14 @@ from onegig.images.inspect import Inspection, inspect_images
 from onegig.images.spool import open_layer
 from onegig.model.measured import Environment, Unknown
 
+Inspect = Callable[[Path], Inspection]
+Unpack = Callable[[bytes], Path]
 FORMS = ("docker", "both", "oci", "gzip", "zstd", "nested")
 LAYERS = ([("bin/sh", b"x" * 5000)], [("etc/motd", b"hello")], [("bin/.wh.sh", b"")])
 
 
 @pytest.fixture
-def inspect(
-    tmp_path: Path, no_dive: Unknown, environment: Environment
-) -> Callable[[Path], Inspection]:
+def inspect(tmp_path: Path, no_dive: Unknown, environment: Environment) -> Inspect:
     def run(path: Path) -> Inspection:
         archive = Archive(path)
         return inspect_images(
@@ -44,7 +44,7 @@ def inspect(
 
 
 @pytest.fixture
-def unpack(tmp_path: Path) -> Callable[[bytes], Path]:
+def unpack(tmp_path: Path) -> Unpack:
     """An archive as a folder."""
 
     def unpacked(raw: bytes) -> Path:
@@ -64,11 +64,7 @@ def keep(raw: bytes, path: Path) -> Path:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("way", ["file", "folder", "gzip", "zstd", "dot"])
 def test_every_form_and_way_gives_the_same_account(
-    form: str,
-    way: str,
-    unpack: Callable[[bytes], Path],
-    inspect: Callable[[Path], Inspection],
-    tmp_path: Path,
+    form: str, way: str, unpack: Unpack, inspect: Inspect, tmp_path: Path
 ) -> None:
     made = make_image(*LAYERS)
     raw = make_archive([made], form)
@@ -98,14 +94,14 @@ def dotted(folder: Path) -> bytes:
 
 
 def test_what_a_registry_would_send_is_not_compressed_again(
-    inspect: Callable[[Path], Inspection], tmp_path: Path
+    inspect: Inspect, tmp_path: Path
 ) -> None:
     made = make_image(*LAYERS)
     (image,) = inspect(keep(make_archive([made], "zstd"), tmp_path / "a.tar")).report.images
     assert image.compressed_bytes == sum(len(zstandard.compress(layer)) for layer in made.layers)
 
 
-def test_images_go_by_the_names_of_their_archive(unpack: Callable[[bytes], Path]) -> None:
+def test_images_go_by_the_names_of_their_archive(unpack: Unpack) -> None:
     folder = unpack(make_archive([make_image(*LAYERS), make_image(LAYERS[0])], "oci"))
     index = json.loads((folder / "index.json").read_text())
     keys = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
@@ -115,9 +111,7 @@ def test_images_go_by_the_names_of_their_archive(unpack: Callable[[bytes], Path]
     assert Archive(folder).references == ("shop/io.:1", "shop/org:1")
 
 
-def test_attestations_and_other_platforms_are_left_out_and_told(
-    unpack: Callable[[bytes], Path],
-) -> None:
+def test_attestations_and_other_platforms_are_left_out_and_told(unpack: Unpack) -> None:
     found = Archive(unpack(make_archive([make_image(*LAYERS)], "nested")))
     assert len(found.references) == 1
     proofs, elsewhere = found.left_out
@@ -126,7 +120,7 @@ def test_attestations_and_other_platforms_are_left_out_and_told(
 
 
 def test_layers_listed_out_of_order_come_in_the_order_of_the_config(
-    unpack: Callable[[bytes], Path], inspect: Callable[[Path], Inspection]
+    unpack: Unpack, inspect: Inspect
 ) -> None:
     made = make_image(*LAYERS)
     folder = unpack(make_archive([made], "docker"))
@@ -139,7 +133,7 @@ def test_layers_listed_out_of_order_come_in_the_order_of_the_config(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_missing_or_changed_layer_is_an_error(
-    form: str, unpack: Callable[[bytes], Path], inspect: Callable[[Path], Inspection]
+    form: str, unpack: Unpack, inspect: Inspect
 ) -> None:
     made = make_image(*LAYERS)
     folder = unpack(make_archive([made], form))

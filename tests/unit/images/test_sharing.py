@@ -1,5 +1,6 @@
 """What images share, and what the stack takes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,18 +33,20 @@ images = st.lists(st.integers(0, 5), max_size=5).map(lambda numbers: layers(*num
 stacks = st.lists(images, max_size=6)
 
 
-def test_a_common_base_is_shared_and_counted_once() -> None:
-    stack = [layers(1, 2), layers(1, 3), layers(4)]
+@pytest.mark.parametrize(
+    ("stack", "own", "disk"),
+    [
+        ([layers(1, 2), layers(1, 3), layers(4)], [2000, 3000, 4000], 10_000),
+        ([layers(1, 5), layers(2, 5)], [6000, 7000], 13_000),  # on another base, so not shared
+        ([layers(3, 4), layers(3, 4)], [0, 0], 7000),  # one image under two names
+    ],
+)
+def test_shared_layers_count_once(
+    stack: list[tuple[Layer, ...]], own: list[int], disk: int
+) -> None:
     users = users_by_chain(stack)
-    assert [own_bytes(image, users) for image in stack] == [2000, 3000, 4000]
-    assert disk_bytes(stack) == 10_000
-
-
-def test_the_same_layer_on_another_base_is_not_shared() -> None:
-    stack = [layers(1, 5), layers(2, 5)]
-    users = users_by_chain(stack)
-    assert [own_bytes(image, users) for image in stack] == [6000, 7000]
-    assert disk_bytes(stack) == 13_000
+    assert [own_bytes(image, users) for image in stack] == own
+    assert disk_bytes(stack) == disk
 
 
 @given(stack=stacks)
@@ -61,14 +64,3 @@ def test_own_bytes_are_what_leaving_an_image_out_frees(stack: list[tuple[Layer, 
         others = stack[:place] + stack[place + 1 :]
         assert own_bytes(image, users) == disk_bytes(stack) - disk_bytes(others)
         assert 0 <= own_bytes(image, users) <= size(image)
-
-
-@given(image=images)
-def test_one_image_alone_shares_nothing(image: tuple[Layer, ...]) -> None:
-    assert disk_bytes([image]) == size(image) == own_bytes(image, users_by_chain([image]))
-
-
-@given(image=images)
-def test_an_image_under_two_names_takes_the_disk_of_one(image: tuple[Layer, ...]) -> None:
-    assert disk_bytes([image, image]) == size(image)
-    assert own_bytes(image, users_by_chain([image, image])) == 0

@@ -12,6 +12,8 @@ from onegig.images import scan, trivy
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.scan import Scan
 
+Make = Callable[..., trivy.Scanner]
+Patch = pytest.MonkeyPatch
 MADE = "2026-11-24T06:20:00Z"
 NOTHING = '{"SchemaVersion": 2}'
 SECRET = json.dumps(
@@ -33,7 +35,7 @@ def lay_out(folder: Path) -> None:
 
 
 @pytest.fixture
-def scanner(tmp_path: Path) -> Callable[..., trivy.Scanner]:
+def scanner(tmp_path: Path) -> Make:
     """A stand-in for trivy: a shell script."""
 
     def make(script: str, database: str = MADE) -> trivy.Scanner:
@@ -61,9 +63,7 @@ def work(tmp_path: Path) -> Path:
     return folder
 
 
-def test_findings_are_told_from_failures_by_the_exit_code(
-    scanner: Callable[..., trivy.Scanner], work: Path
-) -> None:
+def test_findings_are_told_from_failures_by_the_exit_code(scanner: Make, work: Path) -> None:
     clean = scan.scan(scanner(answer(NOTHING)), lay_out, work)
     found = scan.scan(scanner(answer(SECRET, scan.FOUND)), lay_out, work)
     assert isinstance(clean, Scan)
@@ -91,7 +91,7 @@ def test_findings_are_told_from_failures_by_the_exit_code(
     ],
 )
 def test_a_trivy_that_fails_is_unknown_and_never_nothing(
-    scanner: Callable[..., trivy.Scanner], work: Path, script: str, said: str
+    scanner: Make, work: Path, script: str, said: str
 ) -> None:
     found = scan.scan(scanner(script, database=""), lay_out, work, timeout_seconds=0.5)
     assert isinstance(found, Unknown)
@@ -100,18 +100,14 @@ def test_a_trivy_that_fails_is_unknown_and_never_nothing(
     assert list(work.iterdir()) == []
 
 
-def test_a_report_without_end_is_not_read(
-    scanner: Callable[..., trivy.Scanner], work: Path
-) -> None:
+def test_a_report_without_end_is_not_read(scanner: Make, work: Path) -> None:
     huge = scanner("truncate -s 1G report.json", database="")
     found = scan.scan(huge, lay_out, work)
     assert isinstance(found, Unknown)
     assert "more than 67,108,864 bytes" in found.reason
 
 
-def test_a_database_that_fails_leaves_the_other_findings(
-    scanner: Callable[..., trivy.Scanner], work: Path
-) -> None:
+def test_a_database_that_fails_leaves_the_other_findings(scanner: Make, work: Path) -> None:
     broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
     found = scan.scan(broken, lay_out, work)
     assert isinstance(found, Scan)
@@ -124,9 +120,7 @@ def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
     assert isinstance(scan.scan(gone, lay_out, work), Unknown)
 
 
-def test_an_image_that_cannot_be_laid_out_is_unknown(
-    scanner: Callable[..., trivy.Scanner], work: Path
-) -> None:
+def test_an_image_that_cannot_be_laid_out_is_unknown(scanner: Make, work: Path) -> None:
     def full(_folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -136,10 +130,7 @@ def test_an_image_that_cannot_be_laid_out_is_unknown(
 
 
 def test_nobodys_settings_decide_what_is_found(
-    scanner: Callable[..., trivy.Scanner],
-    work: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scanner: Make, work: Path, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
     monkeypatch.setenv("TRIVY_IGNOREFILE", "/everything")
@@ -159,7 +150,7 @@ def test_nobodys_settings_decide_what_is_found(
 VERSION = f'{{"Version": "0.74.0", "VulnerabilityDB": {{"UpdatedAt": "{MADE}"}}}}'
 
 
-def on_path(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def on_path(folder: Path, script: str, monkeypatch: Patch) -> Path:
     """The only trivy there is."""
     folder.mkdir(exist_ok=True)
     program = folder / "trivy"
@@ -170,9 +161,7 @@ def on_path(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_a_trivy_on_path_and_its_database_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trivy_on_path_and_its_database_are_found(tmp_path: Path, monkeypatch: Patch) -> None:
     program = on_path(tmp_path / "bin", f"echo '{VERSION}'", monkeypatch)
     monkeypatch.setenv("TRIVY_CACHE_DIR", str(tmp_path / "own"))
     assert trivy.find() == trivy.Scanner(
@@ -180,18 +169,14 @@ def test_a_trivy_on_path_and_its_database_are_found(
     )
 
 
-def test_no_trivy_is_skipped_unless_it_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_trivy_is_skipped_unless_it_is_wanted(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert trivy.find() == trivy.NOT_INSTALLED
     assert trivy.find(update=True) == Unknown(reason=trivy.NOT_INSTALLED.reason)
 
 
-def test_no_database_is_skipped_unless_it_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_database_is_skipped_unless_it_is_wanted(tmp_path: Path, monkeypatch: Patch) -> None:
     script = (
         f'case "$*" in *download*) echo "{FATAL}" >&2; exit 1 ;; esac; echo \'{{"Version": "1"}}\''
     )
@@ -206,7 +191,7 @@ def test_no_database_is_skipped_unless_it_is_wanted(
 
 
 def test_an_older_database_serves_where_it_cannot_be_updated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: Patch
 ) -> None:
     script = f"case \"$*\" in *download*) exit 1 ;; esac; echo '{VERSION}'"
     on_path(tmp_path / "bin", script, monkeypatch)
@@ -216,9 +201,7 @@ def test_an_older_database_serves_where_it_cannot_be_updated(
 
 
 @pytest.mark.parametrize("version", trivy.REFUSED)
-def test_releases_of_thieves_get_no_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
+def test_releases_of_thieves_get_no_image(tmp_path: Path, monkeypatch: Patch, version: str) -> None:
     on_path(tmp_path / "bin", f'echo \'{{"Version": "{version}"}}\'', monkeypatch)
     found = trivy.find()
     assert isinstance(found, Unknown)
@@ -227,7 +210,7 @@ def test_releases_of_thieves_get_no_image(
 
 @pytest.mark.parametrize("script", ["exit 1", "echo hello", "echo '{}'", "echo '[]'"])
 def test_a_trivy_that_does_not_say_its_version_is_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+    tmp_path: Path, monkeypatch: Patch, script: str
 ) -> None:
     on_path(tmp_path / "bin", script, monkeypatch)
     assert isinstance(trivy.find(), Unknown)
@@ -236,7 +219,7 @@ def test_a_trivy_that_does_not_say_its_version_is_unknown(
 JAVA = "2026-11-20T01:10:00Z"
 
 
-def with_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str = "no") -> Path:
+def with_downloads(tmp_path: Path, monkeypatch: Patch, failing: str = "no") -> Path:
     """A trivy whose downloads leave a file each; those in `failing` fail."""
     files = tmp_path / "files"
     files.mkdir()
@@ -254,9 +237,7 @@ def with_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
     return files
 
 
-def test_the_java_database_is_fetched_on_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_java_database_is_fetched_on_its_own(tmp_path: Path, monkeypatch: Patch) -> None:
     files = with_downloads(tmp_path, monkeypatch)
     found = trivy.find(update=True, folder=tmp_path)
     assert isinstance(found, trivy.Scanner)
@@ -268,7 +249,7 @@ def test_the_java_database_is_fetched_on_its_own(
 
 
 def test_a_java_database_that_is_there_is_updated_with_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: Patch
 ) -> None:
     files = with_downloads(tmp_path, monkeypatch)
     (files / "java").touch()
@@ -281,7 +262,7 @@ def test_a_java_database_that_is_there_is_updated_with_the_other(
 
 
 def test_why_the_java_database_cannot_be_fetched_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: Patch
 ) -> None:
     with_downloads(tmp_path, monkeypatch, failing="java")
     found = trivy.find(update=True, folder=tmp_path)
@@ -292,7 +273,7 @@ def test_why_the_java_database_cannot_be_fetched_is_told(
 
 
 def test_a_java_archive_that_needs_no_database_or_escapes_is_no_loop(
-    scanner: Callable[..., trivy.Scanner], work: Path, tmp_path: Path
+    scanner: Make, work: Path, tmp_path: Path
 ) -> None:
     """Whatever trivy says the second time is taken."""
     says = "FATAL run error: Unable to initialize the Java DB: of no use"

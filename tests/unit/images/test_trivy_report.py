@@ -1,6 +1,7 @@
 """trivy's JSON read: as captured from 0.74.0, with keys nobody knows, and what is no report."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,64 +11,8 @@ from onegig.model.measured import Unknown
 from onegig.model.scan import Finding, FindingKind, Severity
 
 SECRET_TEXT = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
-RESULTS: list[dict[str, Any]] = [
-    {
-        "Target": "image (debian 13.1)",
-        "Class": "os-pkgs",
-        "Type": "debian",
-        "Packages": [
-            {"Name": "libssl3t64", "Version": "3.5.1", "Release": "1", "Arch": "amd64"},
-            {"Name": "login", "Version": "4.16.0", "Release": "2+really2.41", "Epoch": 1},
-        ],
-        "Vulnerabilities": [
-            {
-                "VulnerabilityID": "CVE-2026-1234",
-                "PkgName": "libssl3t64",
-                "InstalledVersion": "3.5.1-1",
-                "FixedVersion": "3.5.1-1+deb13u1",
-                "Status": "fixed",
-                "Severity": "HIGH",
-                "Title": "openssl: " + "long " * 100,
-                "CVSS": {"nvd": {"V3Score": 7.5}},
-            },
-            {
-                "VulnerabilityID": "CVE-2026-2",
-                "PkgName": "login",
-                "InstalledVersion": "1:4.16.0-2+really2.41",
-                "Severity": "CRITICAL",
-            },
-        ],
-    },
-    {
-        "Target": "Python",
-        "Class": "lang-pkgs",
-        "Type": "python-pkg",
-        "Packages": [{"Name": "pip", "Version": "25.1.1"}, {"Name": "pip", "Version": "25.1.1"}],
-        "Vulnerabilities": None,
-    },
-    {
-        "Target": "image",
-        "Class": "config",
-        "Type": "dockerfile",
-        "MisconfSummary": {"Successes": 1, "Failures": 1},
-        "Misconfigurations": [
-            {"ID": "DS-0002", "Title": "user is root", "Severity": "HIGH", "Status": "FAIL",
-             "Message": f"quotes {SECRET_TEXT}"},
-            {"ID": "DS-0005", "Title": "fine", "Severity": "LOW", "Status": "PASS"},
-        ],
-    },
-    {
-        "Target": "/app/.env",
-        "Class": "secret",
-        "Secrets": [
-            {"RuleID": "github-pat", "Category": "GitHub", "Severity": "CRITICAL",
-             "Title": "GitHub Personal Access Token", "StartLine": 1, "Match": SECRET_TEXT,
-             "Code": {"Lines": [{"Content": SECRET_TEXT}]}},
-        ],
-    },
-]  # fmt: skip
-
-
+CAPTURED = Path(__file__).parents[2] / "golden" / "inspect" / "trivy-results.json"
+RESULTS: list[dict[str, Any]] = json.loads(CAPTURED.read_text())
 METADATA = {"OS": {"Family": "debian", "Name": "13.1"}, "ImageID": "sha256:1"}
 
 
