@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from docker import DockerClient
 
@@ -14,8 +16,39 @@ from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
+from small_image import SMALL_IMAGE
 
+MIB = 1024**2
+FILL = "head -c {bytes} /dev/zero | tr '\\0' x"
+READY = {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60}
+MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
 HERE = Budgets(path="budgets.yml", compose="compose.yml", measure=Measure(hz=2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boxed:
+    """A stack in a box."""
+
+    box: Box
+    name: str
+
+    def sh(self, service: str, command: str, *, check: bool = False) -> str:
+        """Return what a command prints in a service's container, errors included."""
+        container = self.box.engine.client.containers.get(f"{self.name}-{service}-1")
+        done = container.exec_run(["sh", "-c", command])
+        text: str = done.output.decode().strip()
+        assert done.exit_code == 0 or not check, f"{command}: {text}"
+        return text
+
+
+def shell(script: str, **more: Any) -> dict[str, Any]:
+    """A service that runs a script in the shell of its image."""
+    return {"command": ["sh", "-c", script.replace("$", "$$")], "init": True, **more}
+
+
+def sleeper(**keys: Any) -> dict[str, Any]:
+    """A service of the small image that does nothing."""
+    return {"image": SMALL_IMAGE, "command": ["sleep", "3600"], "init": True, **keys}
 
 
 def ignore(_line: str) -> None:

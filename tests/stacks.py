@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from onegig.machine.machine import Container
 from onegig.model.stack import Service
 
 _PLAIN = Service(
@@ -16,6 +17,21 @@ _PLAIN = Service(
     criticality="",
     memory_limit_bytes=None,
 )
+
+
+def plain_container(service: str, **changes: object) -> Container:
+    """A healthy container of a service; `changes` are its fields."""
+    container = Container(
+        container_id=f"id-{service}",
+        service=service,
+        status="running",
+        health="healthy",
+        exit_code=0,
+        oom_killed=False,
+        restarts=0,
+        error="",
+    )
+    return replace(container, **changes)  # type: ignore[arg-type]  # any field
 
 
 def plain_service(name: str, image: str = "", **changes: object) -> Service:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from booting import measured
+from booting import MIB, READY, MakeStack, measured, shell
 from onegig.engine import engine as engines
 from onegig.engine.owned import remove_leftovers
 from onegig.judge.memory import describe_rise
@@ -25,17 +25,13 @@ from onegig.model.stack import Stack
 
 pytestmark = pytest.mark.engine
 
-MIB = 1024**2
 KILLS = int(os.environ.get("ONEGIG_TEST_KILLS", "4"))
-MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
 # Keeps as many MiB of anonymous memory as asked, in busybox's shell alone.
 HOLD = "x=$(head -c {bytes} /dev/zero | tr '\\0' x); touch /tmp/ready; while :; do sleep 1; done"
 
 
 def hold(mib: int, **more: Any) -> dict[str, Any]:
-    command = HOLD.format(bytes=mib * MIB).replace("$", "$$")
-    healthy = {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60}
-    return {"command": ["sh", "-c", command], "healthcheck": healthy, "init": True, **more}
+    return shell(HOLD.format(bytes=mib * MIB), healthcheck=READY, **more)
 
 
 def observe(
@@ -87,8 +83,7 @@ def test_the_kernels_cap_kills_and_the_victim_is_named(
     stack = make_stack({"modest": hold(1), "glutton": glutton})
     report = observe(client, stack, limit_mib=400)
     modest, greedy = report.services
-    assert modest.oom_kills == 0
-    assert modest.state is ServiceState.HEALTHY
+    assert (modest.oom_kills, modest.state) == (0, ServiceState.HEALTHY)
     assert greedy.oom_kills >= 1
     assert greedy.state is ServiceState.OOM_KILLED
     assert report.box.oom_kills >= 1
@@ -104,8 +99,8 @@ def test_what_lies_outside_the_project_is_made_in_the_box_and_kept_from_it(
     volumes = [{"type": "volume", "source": "kept", "target": "/data"}]
     stack = make_stack(
         {
-            "one": {**hold(1), "networks": {"shared": {}}, "volumes": volumes},
-            "writer": {**hold(1), "command": ["sh", "-c", command], "volumes": bound},
+            "one": hold(1, networks={"shared": {}}, volumes=volumes),
+            "writer": shell(command, healthcheck=READY, volumes=bound),
         }
     )
     config = json.loads(stack.config_json)
@@ -122,16 +117,7 @@ def test_load_reaches_the_stack_and_is_not_charged_to_it(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
     reach = "until echo hello | nc -w 1 10.200.0.1 7777; do sleep 0.1; done"
-    wait = f"{reach}; touch /tmp/ready; sleep 600"
-    service = {
-        "command": ["sh", "-c", wait],
-        "healthcheck": {
-            "test": ["CMD", "test", "-f", "/tmp/ready"],
-            "interval": "1s",
-            "retries": 60,
-        },
-        "init": True,
-    }
+    service = shell(f"{reach}; touch /tmp/ready; sleep 600", healthcheck=READY)
     heavy = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); nc -lk -p 7777 >/dev/null"
     load = Load(service="client", command=("sh", "-c", heavy))
     report = observe(client, make_stack({"client": service}), load=load)

@@ -15,10 +15,10 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
-from booting import boot
+from booting import MIB, Boxed, boot
+from booting import sleeper as service
 from containerd_engine import Store
 from onegig.config.stack import load_stack
-from onegig.machine.box import Box
 from onegig.machine.machine import list_containers
 from onegig.machine.project import box_references
 from onegig.process import run
@@ -27,7 +27,6 @@ from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
 
-MIB = 1024**2
 MACHINE = 700 * MIB
 PYTHON_IMAGE = os.environ.get("PYTHON_IMAGE", "onegig-local/python:3.13-alpine")
 IS_ROOT = os.geteuid() == 0
@@ -47,29 +46,20 @@ print(answer.partition(b"\\r\\n\\r\\n")[2].decode())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boxed:
-    """A stack in a box, its folder on the host and the remarks."""
+class OfferedBox(Boxed):
+    """A stack in a box, and its folder on the host."""
 
-    box: Box
     host: Path
     outer: DockerClient
     problem: str
 
-    def sh(self, service: str, command: str) -> str:
-        """Return what a command prints in a service's container."""
-        container = self.box.engine.client.containers.get(f"offers-{service}-1")
-        done = container.exec_run(["sh", "-c", command])
-        text: str = done.output.decode().strip()
-        assert done.exit_code == 0, f"{command}: {text}"
-        return text
+    def run(self, service: str, command: str) -> str:
+        """Return what a command that must work prints in a service's container."""
+        return self.sh(service, command, check=True)
 
     def inspect(self, service: str) -> dict[str, Any]:
         """Return how the box's engine describes a service's container."""
         return dict(self.box.engine.client.api.inspect_container(f"offers-{service}-1"))
-
-
-def service(**keys: Any) -> dict[str, Any]:
-    return {"image": SMALL_IMAGE, "command": ["sleep", "3600"], "init": True, **keys}
 
 
 def bind(source: object, target: str, **options: Any) -> dict[str, Any]:
@@ -242,19 +232,19 @@ def snapshot(host: Path) -> set[tuple[str, int, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def boxed(client: DockerClient) -> Iterator[Boxed]:
+def boxed(client: DockerClient) -> Iterator[OfferedBox]:
     with host_files() as host, pushed_images(client) as images:
         project = host / "project"
         (project / "compose.yml").write_text(json.dumps(compose(host, project, images)))
         before = snapshot(host)
         stack = load_stack((project / "compose.yml",))
         with boot(client, stack, MACHINE) as (box, start):
-            yield Boxed(box=box, host=host, outer=client, problem=start.problem)
+            yield OfferedBox(box=box, name="offers", host=host, outer=client, problem=start.problem)
         assert snapshot(host) == before
         assert not Path(NOWHERE).exists()
 
 
-def test_every_service_starts(boxed: Boxed) -> None:
+def test_every_service_starts(boxed: OfferedBox) -> None:
     assert boxed.problem == ""
     states = {c.service: (c.status, c.error) for c in list_containers(boxed.box.engine)}
     assert len(states) == 13
@@ -277,9 +267,9 @@ def test_every_service_starts(boxed: Boxed) -> None:
         ("/host-proc/1/comm", None),
     ],
 )
-def test_files_of_the_host_are_there(boxed: Boxed, path: str, content: str | None) -> None:
+def test_files_of_the_host_are_there(boxed: OfferedBox, path: str, content: str | None) -> None:
     command = f"cat {path} | wc -c" if content is None else f"find {path} -type f -exec cat {{}} +"
-    shown = boxed.sh("files", command)
+    shown = boxed.run("files", command)
     if content is None:
         assert int(shown) > 0
     else:
@@ -290,69 +280,69 @@ def test_files_of_the_host_are_there(boxed: Boxed, path: str, content: str | Non
     "folder",
     ["/missing", "/missing-long", "/relative", "/bound", "/server", "/outside", "/odd-missing"],
 )
-def test_folders_that_the_host_lacks_are_empty_and_writable(boxed: Boxed, folder: str) -> None:
-    assert boxed.sh("files", f"ls -A {folder}") == ""
-    boxed.sh("files", f"echo x >{folder}/written")
+def test_folders_that_the_host_lacks_are_empty_and_writable(boxed: OfferedBox, folder: str) -> None:
+    assert boxed.run("files", f"ls -A {folder}") == ""
+    boxed.run("files", f"echo x >{folder}/written")
 
 
 @pytest.mark.parametrize(
     ("folder", "name"),
     [("/plain", "plain"), ("/link", "plain"), ("/tmpfs", "tmpfs"), ("/odd", ODD_NAME)],
 )
-def test_what_is_written_stays_in_the_box(boxed: Boxed, folder: str, name: str) -> None:
-    boxed.sh("files", f"cd {folder}; mkdir -p new && echo new >new/file && echo new >change.txt")
-    assert boxed.sh("files", f"cat {shlex.quote(f'/host{boxed.host}/{name}/change.txt')}") == "new"
+def test_what_is_written_stays_in_the_box(boxed: OfferedBox, folder: str, name: str) -> None:
+    boxed.run("files", f"cd {folder}; mkdir -p new && echo new >new/file && echo new >change.txt")
+    assert boxed.run("files", f"cat {shlex.quote(f'/host{boxed.host}/{name}/change.txt')}") == "new"
     assert (boxed.host / name / "change.txt").read_text() == "old\n"
     assert not (boxed.host / name / "new").exists()
 
 
-def test_folders_have_the_hosts_owner_and_mode(boxed: Boxed) -> None:
+def test_folders_have_the_hosts_owner_and_mode(boxed: OfferedBox) -> None:
     found = [(boxed.host / name).stat() for name in ("plain", "tmpfs")]
-    shown = boxed.sh("files", "stat -c %a:%u /plain /tmpfs")
+    shown = boxed.run("files", "stat -c %a:%u /plain /tmpfs")
     assert shown.split() == [f"{one.st_mode & 0o7777:o}:{one.st_uid}" for one in found]
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can mount and write below /run")
-def test_mounts_and_run_of_the_host(boxed: Boxed) -> None:
-    assert boxed.sh("files", "cat /deep/file.txt") == "MemTotal: 1 kB"
+def test_mounts_and_run_of_the_host(boxed: OfferedBox) -> None:
+    assert boxed.run("files", "cat /deep/file.txt") == "MemTotal: 1 kB"
     assert f"{boxed.host}/deep is read-only in the box." in boxed.box.remarks
-    assert boxed.sh("files", "cat /from-run/file.txt /from-run.txt") == "of /run\nof /run"
-    boxed.sh("files", "echo new >/from-run/new && echo more >>/from-run.txt")
+    assert boxed.run("files", "cat /from-run/file.txt /from-run.txt") == "of /run\nof /run"
+    boxed.run("files", "echo new >/from-run/new && echo more >>/from-run.txt")
     assert sorted(path.name for path in Path(RUN_FOLDER).iterdir()) == ["file.txt", "host.sock"]
     assert Path(RUN_FOLDER, "file.txt").read_text() == "of /run\n"
 
 
-def test_the_engines_folders_are_the_boxs_own(boxed: Boxed) -> None:
+def test_the_engines_folders_are_the_boxs_own(boxed: OfferedBox) -> None:
     ids = {c.container_id for c in list_containers(boxed.box.engine)}
-    assert set(boxed.sh("files", "ls /engine/containers").split()) == ids
-    assert set(boxed.sh("files", "ls /host/var/lib/docker/containers").split()) == ids
-    assert boxed.sh("files", "test -S /host-run/docker.sock && echo yes") == "yes"
-    assert boxed.sh("files", "find /plain /from-run -name '*.sock'") == ""  # none of the host's
+    assert set(boxed.run("files", "ls /engine/containers").split()) == ids
+    assert set(boxed.run("files", "ls /host/var/lib/docker/containers").split()) == ids
+    assert boxed.run("files", "test -S /host-run/docker.sock && echo yes") == "yes"
+    assert boxed.run("files", "find /plain /from-run -name '*.sock'") == ""  # none of the host's
 
 
-def test_the_engines_socket_is_the_boxs_own(boxed: Boxed) -> None:
+def test_the_engines_socket_is_the_boxs_own(boxed: OfferedBox) -> None:
     container = boxed.box.engine.client.containers.get("offers-engine-1")
     done = container.exec_run(["python3", "-c", ASK_ENGINE])
     assert json.loads(done.output)["ID"] == boxed.box.engine.client.info()["ID"]
     assert json.loads(done.output)["ID"] != boxed.outer.info()["ID"]
 
 
-def test_programs_see_the_machines_memory(boxed: Boxed) -> None:
-    shown = boxed.sh("files", "head -n 1 /proc/meminfo")
+def test_programs_see_the_machines_memory(boxed: OfferedBox) -> None:
+    shown = boxed.run("files", "head -n 1 /proc/meminfo")
     assert shown.split() == ["MemTotal:", str(MACHINE // 1024), "kB"]
-    assert boxed.sh("own-proc", "cat /proc/meminfo") == "MemTotal: 1 kB"
-    assert boxed.sh("parent", "head -n 1 /proc/meminfo").split()[1] == str(MACHINE // 1024)
+    assert boxed.run("own-proc", "cat /proc/meminfo") == "MemTotal: 1 kB"
+    assert boxed.run("parent", "head -n 1 /proc/meminfo").split()[1] == str(MACHINE // 1024)
     limit = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null"
     names = ("files", "reserved", "limited", "slow")
-    limits = [int(boxed.sh(name, f"{limit} || true")) for name in names]
+    limits = [int(boxed.run(name, f"{limit} || true")) for name in names]
     assert limits == [MACHINE, 2 * MACHINE, 50 * MIB, MACHINE]
 
 
-def test_networks_that_only_the_machine_has(boxed: Boxed) -> None:
-    addresses = boxed.sh("fixed", "ip -o addr")
+def test_networks_that_only_the_machine_has(boxed: OfferedBox) -> None:
+    addresses = boxed.run("fixed", "ip -o addr")
     assert "192.168.50.10/24" in addresses
     assert "fd00:50::10/64" in addresses
-    assert "10.201.0.9/24" in boxed.sh("macvlan", "ip -o addr")
+    assert "10.201.0.9/24" in boxed.run("macvlan", "ip -o addr")
     names = [network.name for network in boxed.box.engine.client.networks.list()]
     assert names.count("company") == 1
     assert boxed.inspect("parent")["HostConfig"]["PortBindings"]["80/tcp"] == [
@@ -363,13 +353,13 @@ def test_networks_that_only_the_machine_has(boxed: Boxed) -> None:
 @pytest.mark.parametrize(
     ("name", "reference"), [("image0", ":1"), ("image1", ":sha256-"), ("image2", "onegig/image:")]
 )
-def test_images_by_digest_and_id_run(boxed: Boxed, name: str, reference: str) -> None:
+def test_images_by_digest_and_id_run(boxed: OfferedBox, name: str, reference: str) -> None:
     container = boxed.inspect(name)
     assert reference in container["Config"]["Image"]
     assert container["Config"]["Labels"]["test"] == "offers"
 
 
-def test_the_kernel_would_kill_a_service_before_the_engine(boxed: Boxed) -> None:
+def test_the_kernel_would_kill_a_service_before_the_engine(boxed: OfferedBox) -> None:
     each = "for p in /proc/[0-9]*; do echo $(cat $p/comm $p/oom_score_adj); done"
     holder = boxed.outer.containers.get(boxed.box.nested.container)
     lines = holder.exec_run(["sh", "-c", each]).output.decode().splitlines()
@@ -378,7 +368,7 @@ def test_the_kernel_would_kill_a_service_before_the_engine(boxed: Boxed) -> None
     assert int(scores["sleep"]) - int(scores["dockerd"]) == 500
 
 
-def test_remarks_name_what_differs(boxed: Boxed) -> None:
+def test_remarks_name_what_differs(boxed: OfferedBox) -> None:
     remarks = [
         text for text in boxed.box.remarks if not text.endswith("/deep is read-only in the box.")
     ]
@@ -393,7 +383,7 @@ def test_remarks_name_what_differs(boxed: Boxed) -> None:
     ]
 
 
-def test_nothing_of_the_host_is_mounted_writable(boxed: Boxed) -> None:
+def test_nothing_of_the_host_is_mounted_writable(boxed: OfferedBox) -> None:
     """Every mount of the box that is not its own is an overlay or read-only."""
     holder = boxed.outer.containers.get(boxed.box.nested.container)
     table = holder.exec_run(["cat", "/proc/1/mountinfo"]).output.decode().splitlines()

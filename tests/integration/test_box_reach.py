@@ -7,7 +7,6 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
-from booting import boot
+from booting import Boxed, boot
+from booting import sleeper as service
 from onegig.config.stack import load_stack
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.machine import nesting
-from onegig.machine.box import Box
 from onegig.machine.machine import list_containers
 from onegig.machine.nesting import Dind, read_script
 from onegig.machine.project import BoxProject
@@ -160,23 +159,6 @@ def test_the_dind_image_can_not_write_below_the_project(
     assert contents(folder) == before
 
 
-@dataclass(frozen=True, kw_only=True)
-class Boxed:
-    """A stack in a box."""
-
-    box: Box
-
-    def sh(self, service: str, command: str) -> str:
-        """Return what a command prints in a service's container, errors included."""
-        container = self.box.engine.client.containers.get(f"reach-{service}-1")
-        text: str = container.exec_run(["sh", "-c", command]).output.decode()
-        return text.strip()
-
-
-def service(**keys: Any) -> dict[str, Any]:
-    return {"image": SMALL_IMAGE, "command": ["sleep", "3600"], "init": True, **keys}
-
-
 def compose(folder: Path) -> dict[str, Any]:
     return {
         "name": "reach",
@@ -222,7 +204,7 @@ def compose(folder: Path) -> dict[str, Any]:
 def boot_file(client: DockerClient, file: Path) -> Iterator[Boxed]:
     with boot(client, load_stack((file,)), MACHINE) as (box, start):
         assert start.problem == ""
-        yield Boxed(box=box)
+        yield Boxed(box=box, name="reach")
 
 
 @pytest.fixture(scope="module")

@@ -1,37 +1,23 @@
 """What counts as memory, and what a service's state means: a few boots, many kinds of services."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from docker import DockerClient
 
-from booting import measured
+from booting import FILL, MIB, READY, MakeStack, measured, shell
 from factories import make_images
 from judging import TODAY
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Measure, Metric
-from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
+from onegig.model.memory import BootPeak, MemoryReport, ServiceState, Start
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
-MIB = 1024**2
-FILL = "head -c {bytes} /dev/zero | tr '\\0' x"
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml", tier="none")
-MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
-Service = dict[str, Any]
-
-
-def shell(script: str, **more: Any) -> Service:
-    return {"command": ["sh", "-c", script.replace("$", "$$")], "init": True, **more}
-
-
-def volume(target: str) -> list[Service]:
-    return [{"type": "volume", "source": "state", "target": target}]
 
 
 def observe(
@@ -46,10 +32,6 @@ def observe(
     return report, list(verdict.checks)
 
 
-def by_name(report: MemoryReport) -> dict[str, ServiceMemory]:
-    return {service.name: service for service in report.services}
-
-
 def messages(checks: list[Check], identity: str) -> dict[str, str]:
     return {check.subject: check.message for check in checks if check.id == identity}
 
@@ -57,13 +39,12 @@ def messages(checks: list[Check], identity: str) -> dict[str, str]:
 def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> None:
     hold = f"x=$({FILL.format(bytes=60 * MIB)})"
     fork = "for i in 1 2 3 4; do (while :; do sleep 1; done) & done; touch /tmp/ready; wait"
-    ready = {"test": ["CMD", "test", "-f", "/tmp/ready"], "interval": "1s", "retries": 60}
     grow = "i=0; while :; do head -c 500000 /dev/zero >/grow/$i; i=$((i+1)); sleep 0.5; done"
     after = {"depends_on": {"job": {"condition": "service_completed_successfully"}}}
     stack = make_stack(
         {
             "job": shell(f"x=$({FILL.format(bytes=100 * MIB)}); sleep 1"),
-            "forks": shell(f"{hold}; {fork}", healthcheck=ready, **after),
+            "forks": shell(f"{hold}; {fork}", healthcheck=READY, **after),
             "tmpfs": shell(
                 "head -c 120000000 /dev/zero >/cache/f; sleep 600", tmpfs=["/cache"], **after
             ),
@@ -78,7 +59,7 @@ def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> N
         }
     )
     report, checks = observe(client, stack, window=6)
-    services = by_name(report)
+    services = {service.name: service for service in report.services}
     forks = services["forks"]
     assert 60 * MIB <= forks.cost_bytes < 90 * MIB  # five processes, one string
     assert forks.rss_bytes > 4 * 60 * MIB
@@ -104,12 +85,13 @@ def test_states_and_their_reasons(client: DockerClient, make_stack: MakeStack) -
     ready = {"test": ["CMD", "true"], "interval": "1s"}
     retried = "[ -f /s/once ] && echo migrated && exit 0; touch /s/once; echo not yet; exit 1"
     patient = "[ -f /s/ready ] || { echo no database; exit 1; }; sleep 600"
+    volumes = [{"type": "volume", "source": "state", "target": "/s"}]
     no_curl = {"test": ["CMD-SHELL", "curl -f http://localhost/"], "interval": "1s", "retries": 2}
     stack = make_stack(
         {
-            "retried": shell(retried, restart="on-failure", volumes=volume("/s")),
-            "database": shell("sleep 3; touch /s/ready; sleep 600", volumes=volume("/s")),
-            "patient": shell(patient, restart="always", volumes=volume("/s")),
+            "retried": shell(retried, restart="on-failure", volumes=volumes),
+            "database": shell("sleep 3; touch /s/ready; sleep 600", volumes=volumes),
+            "patient": shell(patient, restart="always", volumes=volumes),
             "ends": {"command": ["true"], "healthcheck": ready},
             "loops": {"command": ["true"], "restart": "always"},
             "quiet": shell("exit 7", logging={"driver": "none"}),
@@ -123,7 +105,7 @@ def test_states_and_their_reasons(client: DockerClient, make_stack: MakeStack) -
     )
     config = json.loads(stack.config_json) | {"volumes": {"state": {"name": "state"}}}
     report, checks = observe(client, replace(stack, config_json=json.dumps(config)))
-    states = {name: service.state for name, service in by_name(report).items()}
+    states = {service.name: service.state for service in report.services}
     assert states == {
         "retried": ServiceState.COMPLETED,
         "database": ServiceState.RUNNING,
@@ -160,12 +142,8 @@ def test_when_time_runs_out_nothing_has_failed(client: DockerClient, make_stack:
         }
     )
     report, checks = observe(client, stack, timeout=5)
-    states = {name: service.state for name, service in by_name(report).items()}
-    assert states == {
-        "slow": ServiceState.NOT_READY,
-        "next": ServiceState.NOT_READY,
-        "free": ServiceState.RUNNING,
-    }
+    states = [service.state.value for service in report.services]
+    assert states == ["not-ready", "not-ready", "running"]
     assert isinstance(report.start, Start)
     assert report.start.waited_for == ("slow",)
     told = messages(checks, "service.state")

@@ -1,12 +1,9 @@
 """Windows on a real engine: as many as planned, and more where a limit lies within the swing."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from docker import DockerClient
 
-from booting import measured
+from booting import FILL, MIB, MakeStack, measured, shell
 from judging import TODAY, checks
 from onegig.judge.memory import describe_rise
 from onegig.judge.verdict import judge
@@ -18,15 +15,8 @@ from onegig.model.stack import Stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
-MIB = 1024**2
-MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
-FILL = "$(head -c {bytes} /dev/zero | tr '\\0' x)"
-SWING = f"while :; do x={FILL.format(bytes=40 * MIB)}; sleep 0.6; x=; sleep 0.6; done"
-GROW = f'while :; do x="$x{FILL.format(bytes=MIB)}"; sleep 0.1; done'
-
-
-def shell(command: str) -> dict[str, Any]:
-    return {"command": ["sh", "-c", command.replace("$", "$$")], "init": True}
+SWING = f"while :; do x=$({FILL.format(bytes=40 * MIB)}); sleep 0.6; x=; sleep 0.6; done"
+GROW = f'while :; do x="$x$({FILL.format(bytes=MIB)})"; sleep 0.1; done'
 
 
 def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:

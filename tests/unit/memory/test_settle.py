@@ -4,19 +4,7 @@ import pytest
 
 from onegig.machine.machine import Container
 from onegig.memory.measure import RETRY_SECONDS, settle
-
-
-def app(restarts: int, status: str = "running") -> Container:
-    return Container(
-        container_id="id-app",
-        service="app",
-        status=status,
-        health="",
-        exit_code=0,
-        oom_killed=False,
-        restarts=restarts,
-        error="",
-    )
+from stacks import plain_container
 
 
 class Stack:
@@ -30,7 +18,7 @@ class Stack:
 
     def look(self) -> tuple[Container, ...]:
         count = sum(at <= self.now for at in self.restarts_at)
-        return (app(count, self.status),)
+        return (plain_container("app", restarts=count, status=self.status, health=""),)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onegig.machine.cgroup import Account, Pressure
-from onegig.machine.machine import Container, Start
+from onegig.machine.machine import Start
 from onegig.machine.sampler import ContainerUsage as Seen
 from onegig.machine.sampler import Pass, Usage
 from onegig.memory.summary import (
@@ -28,6 +28,7 @@ from onegig.model.measured import Unknown
 from onegig.model.memory import BootPeak, ServiceState, Stall
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Service, Stack
+from stacks import plain_container as container
 from stacks import plain_service
 
 MIB = 1024**2
@@ -56,31 +57,11 @@ def one_pass(time: float, rss: dict[str, int], **changes: object) -> Pass:
     return Pass(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def service(name: str) -> Service:
-    return plain_service(
-        name, f"demo/{name}", builds=True, has_healthcheck=True, criticality="high"
-    )
-
-
-def container(name: str, **changes: object) -> Container:
-    values: dict[str, object] = {
-        "container_id": f"id-{name}",
-        "service": name,
-        "status": "running",
-        "health": "healthy",
-        "exit_code": 0,
-        "oom_killed": False,
-        "restarts": 0,
-        "error": "",
-    }
-    return Container(**{**values, **changes})  # type: ignore[arg-type]
-
-
 def stack(*services: Service) -> Stack:
     return Stack(name="demo", directory="/demo", files=(), services=services, config_json="{}")
 
 
-STACK = stack(service("a"), service("b"))
+STACK = stack(plain_service("a"), plain_service("b"))
 STARTED = Start(report=StartReport(seconds=1.0), began=0.0)
 
 
@@ -163,7 +144,7 @@ def test_restarts_before_the_window_do_not_make_a_crash() -> None:
 
 
 def test_what_the_engine_refuses_is_told_from_what_waits_for_it() -> None:
-    three = stack(service("a"), service("b"), plain_service("c", "demo/c", depends_on=("b",)))
+    three = stack(*STACK.services, plain_service("c", depends_on=("b",)))
     start = replace(STARTED, refused={"b": "Range of CPUs is from 0.01 to 2.00"})
     seen = replace(observed(one_pass(0, {})), containers=(container("a"),), start=start)
     _, b, c = summarise_services(seen, three, Metric.COST)
@@ -173,7 +154,7 @@ def test_what_the_engine_refuses_is_told_from_what_waits_for_it() -> None:
 
 def test_when_time_ran_out_nothing_has_failed() -> None:
     """The service that was waited for became healthy in the window; the next had no time left."""
-    chain = stack(service("a"), plain_service("b", "demo/b", depends_on=("a",)))
+    chain = stack(plain_service("a"), plain_service("b", depends_on=("a",)))
     late = StartReport(seconds=120.0, timed_out=True, waited_for=("a",))
     seen = observed(one_pass(0, {}), status="created", health="")
     _, b = summarise_services(
@@ -210,7 +191,7 @@ def test_file_system_caches_of_the_kernel_are_no_growth(what: str, grows: bool) 
         one_pass(float(at), {}, containers={"id-a": Seen(usage=usage, account=one)})
         for at, one in enumerate(accounts)
     ]
-    (a,) = summarise_services(observed(*passes), stack(service("a")), Metric.COST)
+    (a,) = summarise_services(observed(*passes), stack(plain_service("a")), Metric.COST)
     assert (a.growth_bytes_per_second > 0) is grows
 
 
