@@ -98,9 +98,7 @@ def held_back(environment: Mapping[str, str]) -> frozenset[str]:
     own = {name for name in environment if _JOBS_OWN.fullmatch(name) and not _FACTS.fullmatch(name)}
     texts = (environment[name] for name in own if _SECRET.search(name))
     secrets = [text for text in texts if len(text) >= _LEAST_SECRET]
-    copies = {
-        name for name, text in environment.items() if any(secret in text for secret in secrets)
-    }
+    copies = {n for n, text in environment.items() if any(secret in text for secret in secrets)}
     likely = {name for name in environment if _SECRET.search(name)}.difference(named)
     return frozenset(own | copies | likely)
 
@@ -108,12 +106,10 @@ def held_back(environment: Mapping[str, str]) -> frozenset[str]:
 def explain_held_back(text: str, environment: Mapping[str, str]) -> str:
     """Return why a variable that compose misses is not there though it is set; "" for others."""
     held = held_back(environment)
-    found = next((name for name in re.findall(r"\w+", text) if name in held), "")
-    if not found:
-        return ""
-    if _JOBS_OWN.fullmatch(found):
-        return f"{found} belongs to the job: compose does not get it"
-    return f"{found} looks like a secret: name it in {NAMED} to let the stack have it"
+    name = next((word for word in re.findall(r"\w+", text) if word in held), "")
+    if _JOBS_OWN.fullmatch(name):
+        return f"{name} belongs to the job: compose does not get it"
+    return name and f"{name} looks like a secret: name it in {NAMED} to let the stack have it"
 
 
 def outside_checkout(text: str) -> Iterator[str]:

@@ -13,11 +13,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from onegig.errors import ConfigError
-from onegig.model.stack import BuildInputs, Stack, unescape
+from onegig.model.stack import BuildInputs, Stack, map_texts, unescape
 
 CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
 CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
@@ -73,7 +74,7 @@ def secret_variable(name: str) -> str:
 
 def dump_plan(plan: Plan) -> str:
     """Return the definition as a file for bake, in which a `${` is only text."""
-    return json.dumps(_without_templates(plan))
+    return json.dumps(map_texts(partial(_TEMPLATE.sub, r"\1\1{"), plan))
 
 
 def csv_fields(fields: Iterable[str]) -> str:
@@ -201,11 +202,3 @@ def _ulimit(name: str, limit: int | Config) -> str:
 
 def _texts(values: Config) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def _without_templates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _TEMPLATE.sub(r"\1\1{", value)
-    if isinstance(value, dict):
-        return {_without_templates(key): _without_templates(inner) for key, inner in value.items()}
-    return [_without_templates(inner) for inner in value] if isinstance(value, list) else value

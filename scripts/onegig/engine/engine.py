@@ -147,10 +147,10 @@ class Engine:
         return not containers
 
     def create_network(
-        self, name: str, pools: Iterable[Mapping[str, str | None]], *, ipv6: bool
+        self, name: str, pools: Iterable[tuple[str, str | None, str]], *, ipv6: bool
     ) -> None:
-        """Create a bridge; each pool has `subnet`, `iprange` and `gateway`."""
-        configs = [IPAMPool(pool["subnet"], pool["iprange"], pool["gateway"]) for pool in pools]
+        """Create a bridge; each pool has a subnet, a range for new addresses, and a gateway."""
+        configs = [IPAMPool(*pool) for pool in pools]
         with typed_errors(f"docker network create {name}"):
             self.client.networks.create(
                 name,

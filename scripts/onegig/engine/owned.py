@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def new_run() -> Iterator[Run]:
 
 def remove_leftovers(engine: Engine) -> tuple[str, ...]:
     """Remove what dead runs left on the engine and in the temporary folder; name it."""
-    removed = [*_remove_objects(engine.client, _is_dead)]
+    removed = [
+        *_remove_objects(engine, lambda labels, at: not is_alive(labels.get(OWNER_LABEL, ""), at))
+    ]
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.*"):
         if _is_left_behind(directory):
             shutil.rmtree(directory, ignore_errors=True)
@@ -93,12 +96,7 @@ def remove_leftovers(engine: Engine) -> tuple[str, ...]:
 
 def remove_run(engine: Engine, run: Run) -> None:
     """Remove everything of one run from the engine."""
-    for _ in _remove_objects(engine.client, lambda labels, _: labels.get(RUN_LABEL) == run.name):
-        pass
-
-
-def _is_dead(labels: Mapping[str, str], created: float) -> bool:
-    return not is_alive(labels.get(OWNER_LABEL, ""), created)
+    list(_remove_objects(engine, lambda labels, _: labels.get(RUN_LABEL) == run.name))
 
 
 def _is_left_behind(directory: Path) -> bool:
@@ -120,8 +118,9 @@ def _is_left_behind(directory: Path) -> bool:
 
 
 def _remove_objects(
-    client: DockerClient, choose: Callable[[dict[str, str], float], bool]
+    engine: Engine, choose: Callable[[dict[str, str], float], bool]
 ) -> Iterator[str]:
+    client = engine.client
     filters: dict[str, Any] = {"filters": {"label": RUN_LABEL}}
     for container in _list(lambda: client.containers.list(all=True, **filters)):
         if choose(container.labels, _created(container.attrs)):
@@ -129,15 +128,12 @@ def _remove_objects(
                 container.remove(force=True, v=True)
             _await_gone(client, container.id)
             yield f"container {container.name}"
-    for kind, found in (
-        ("volume", _list(lambda: client.volumes.list(**filters))),
-        ("network", _list(lambda: client.networks.list(**filters))),
-    ):
-        for thing in found:
-            if choose(thing.attrs.get("Labels") or {}, _created(thing.attrs)):
+    for kind, collection in (("volume", client.volumes), ("network", client.networks)):
+        for item in _list(partial(collection.list, **filters)):
+            if choose(item.attrs.get("Labels") or {}, _created(item.attrs)):
                 with suppress(NotFound):
-                    thing.remove(*([True] if kind == "volume" else []))
-                yield f"{kind} {thing.name}"
+                    item.remove(*([True] if kind == "volume" else []))
+                yield f"{kind} {item.name}"
     for image in _list(lambda: client.images.list(all=True, **filters)):
         if choose(image.labels, _created(image.attrs)):
             with suppress(NotFound, APIError):

@@ -71,10 +71,7 @@ def start_stack(plan: BootPlan, project: BoxProject, box: "NestedEngine", watch:
 def _create_externals(project: BoxProject, engine: Engine) -> None:
     """Create the networks and volumes that the project expects to exist, inside the box."""
     for network in project.networks:
-        pools = [
-            {"subnet": subnet.subnet, "iprange": subnet.dynamic, "gateway": subnet.gateway}
-            for subnet in network.subnets
-        ]
+        pools = [(subnet.subnet, subnet.dynamic, subnet.gateway) for subnet in network.subnets]
         engine.create_network(network.name, pools, ipv6=network.has_ipv6)
     for volume in project.volumes:
         engine.create_volume(volume)

@@ -63,7 +63,7 @@ def watch_box(
 
     Raises MeasureError when no pass comes.
     """
-    child = _start(outer, run, pid, hz, host_programs)
+    child = _start(outer, run, pid=pid, hz=hz, host_programs=host_programs)
     watch = Watch()
     reader = Thread(target=_collect, args=(child, watch), daemon=True)
     reader.start()
@@ -80,13 +80,7 @@ def watch_box(
         close(child)
 
 
-def _start(
-    outer: Engine,
-    run: Run,
-    pid: int,
-    hz: float,
-    host_programs: bool,  # noqa: FBT001
-) -> Popen[bytes]:
+def _start(outer: Engine, run: Run, *, pid: int, hz: float, host_programs: bool) -> Popen[bytes]:
     """Start the sampler as root here; else, through the engine, as root in its name spaces."""
     sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(pid), "--hz", str(hz)]
     linux = platform.system() == "Linux"

@@ -1,7 +1,8 @@
 """Findings of trivy in an image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from onegig.model.measured import Missing
 
@@ -56,17 +57,9 @@ class Finding:
     @property
     def nameless(self) -> "Finding":
         """Return what limits ask of it: kind, severity, package and whether there is a fix."""
-        is_package = self.kind is FindingKind.VULNERABILITY
-        return Finding(
-            kind=self.kind,
-            id="",
-            severity=self.severity,
-            target=self.target if is_package else "",
-            installed=self.installed if is_package else "",
-            fixed=A_FIX if self.fixed else "",
-            system=self.system if is_package else "",
-            count=self.count,
-        )
+        hidden: dict[str, Any] = dict.fromkeys(("target", "installed", "system"), "")
+        package = {} if self.kind is FindingKind.VULNERABILITY else hidden
+        return replace(self, id="", title="", fixed=A_FIX if self.fixed else "", **package)
 
 
 def package_text(name: str, version: str, system: str) -> str:
@@ -95,4 +88,4 @@ class Scan:
     @property
     def nameless(self) -> tuple[Finding, ...]:
         """Return the groups of findings that are not listed by name."""
-        return tuple(one for one in self.findings if not one.id)
+        return tuple(finding for finding in self.findings if not finding.id)

@@ -7,7 +7,7 @@ A resolved compose project as text: JSON that compose reads back, and the dollar
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,8 +105,13 @@ def dump_config(config: Mapping[str, Any]) -> str:
 
 def unescape(value: Any) -> Any:
     """Return the value with the dollars that compose writes twice written once, at any depth."""
+    return map_texts(lambda text: text.replace("$$", "$"), value)
+
+
+def map_texts(change: Callable[[str], str], value: Any) -> Any:
+    """Return a value of JSON with every text in it changed, keys included."""
     if isinstance(value, str):
-        return value.replace("$$", "$")
+        return change(value)
     if isinstance(value, dict):
-        return {unescape(key): unescape(inner) for key, inner in value.items()}
-    return [unescape(inner) for inner in value] if isinstance(value, list) else value
+        return {change(key): map_texts(change, inner) for key, inner in value.items()}
+    return [map_texts(change, inner) for inner in value] if isinstance(value, list) else value
