@@ -157,3 +157,16 @@ def test_a_rate_that_nothing_takes(budgets: Callable[[str], Path], text: str) ->
     with pytest.raises(ConfigError, match="--rate has nothing to set") as caught:
         load_limits(Options(budgets=budgets(text), rate=5))
     assert "{rate}" in caught.value.advice
+
+
+def test_help_says_how_values_are_written() -> None:
+    @click.command()
+    @project_options
+    @window_options
+    def command(*, options: Options) -> None: ...
+
+    text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+    assert "the highest total counts. Such as 15s or 2m, more than 0. --settle" in text
+    assert "the first sample. Such as 15s or 2m. --repeats" in text
+    assert "within their spread. At least 1, at most 20. --rate" in text
+    assert "messages a second. More than 0. --help" in text

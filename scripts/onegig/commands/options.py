@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from onegig.model.budgets import Budgets
-from onegig.model.keys import Key, Kind, walk
+from onegig.model.keys import BOUNDS, DURATION, Key, Kind, walk
 from onegig.pipeline import Options
 from onegig.progress import choose_progress
 
@@ -44,7 +44,14 @@ class _Value(click.ParamType[Any]):
 def _of_budgets(option: str, field: str, key: str) -> Command:
     """Return an option that overrides a key of budgets.yml."""
     declared = dict(walk(Budgets))[key]
-    return click.option(option, field, type=_Value(declared), help=declared.meaning)
+    return click.option(option, field, type=_Value(declared), help=_help(declared))
+
+
+def _help(key: Key) -> str:
+    """Return what a key means, how its values are written, and their bounds."""
+    bounds = (f"{BOUNDS[bound][0]} {limit:g}" for bound, limit in key.bounds.items())
+    form = ", ".join((*(("such as 15s or 2m",) if key.kind is DURATION else ()), *bounds))
+    return f"{key.meaning} {form.capitalize()}." if form else key.meaning
 
 
 def _decorated(command: Command, options: tuple[Command, ...]) -> Command:
