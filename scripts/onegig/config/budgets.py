@@ -156,12 +156,16 @@ class _Reader:
     def fields(self, section: type, at: KeyPath, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of a section that make sense, by the dataclass's fields."""
         keys = keys_of(section)
-        renamed = {each.old_name: name for name, each in keys.items() if name not in value}
+        old_names = {each.old_name: name for name, each in keys.items() if each.old_name}
+        renamed = {old: name for old, name in old_names.items() if name not in value}
         values: dict[str, Any] = {}
         for name, inner in value.items():
             known = keys.get(renamed.get(name, name))
             if known:
                 values[known.attribute] = self._value(known, inner, (*at, name))
+            elif name in old_names:
+                message = f"has `{old_names[name]}` and its old name `{name}`; remove `{name}`"
+                self.refuse(at, message, (*at, name))
             elif at or not name.startswith("x-"):
                 hint = did_you_mean(name, keys) or f" (known: {', '.join(keys)})"
                 self.refuse(at, f"unknown key {name!r}{hint}", (*at, name))

@@ -29,6 +29,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("version: 2", "1: version: should be 1, the version this onegig reads, not 2"),
         ("compose:", "1: compose: has no value; fill it in or remove the line (write compose.yml)"),
         ("tier: aws-t2", "1: tier: no tier is called 'aws-t2' (did you mean aws-t2-micro?)"),
+        ('shards: {"": 1}', "1: shards: unknown key '' (known: start, most)"),
         ("memory: {limit: 90}", "1: memory.limit: 90 has no unit (write 90MB)"),
         ("memory: {limit: 1.5}", "1: memory.limit: 1.5 has no unit (write 1.5MB)"),
         ("memory: {limit: 1e3}", "1: memory.limit: '1e3' is not a size (write 1MB)"),
