@@ -1,6 +1,6 @@
 """budgets.yml: each key is declared once, as a field here, with its meaning in the docstring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -250,7 +250,9 @@ class Load:
         Several(item=AS_WRITTEN), either, required=True, example=["python", "load.py"]
     )
     rate: float | None = key(NUMBER, lowered, bounds=POSITIVE)
-    environment: tuple[tuple[str, str], ...] = key(Several(item=AS_WRITTEN, named=True), either)
+    environment: tuple[tuple[str, str], ...] = key(
+        Several(item=replace(AS_WRITTEN, example="ws://feed:9400"), named=True), either
+    )
 
     @property
     def takes_rate(self) -> bool:

@@ -30,6 +30,13 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("compose:", "1: compose: has no value; fill it in or remove the line (write compose.yml)"),
         ("tier: aws-t2", "1: tier: no tier is called 'aws-t2' (did you mean aws-t2-micro?)"),
         ('shards: {"": 1}', "1: shards: unknown key '' (known: start, most)"),
+        (
+            "load: {service: web, command: [a], environment: {FEED: [x]}}",
+            (
+                "1: load.environment.FEED: should be text or a number or true or false, not a list "
+                "(write ws://feed:9400)"
+            ),
+        ),
         ("memory: {limit: 90}", "1: memory.limit: 90 has no unit (write 90MB)"),
         ("memory: {limit: 1.5}", "1: memory.limit: 1.5 has no unit (write 1.5MB)"),
         ("memory: {limit: 1e3}", "1: memory.limit: '1e3' is not a size (write 1MB)"),
