@@ -69,8 +69,7 @@ def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> RunEve
         return push
     run, branch = push.run, push.home.default_branch
     if not push.is_completed or run.conclusion not in ENDED:
-        ended = run.conclusion or event["action"]
-        return Ignored(reason=f"the run ended as {ended}, so there is nothing to publish")
+        return Ignored(reason=f"the run ended as {run.conclusion or event['action']}")
     home = run.head_repository
     if home is None or home.id != run.repository.id:
         name = home.name if home else "a repository that has been deleted"
