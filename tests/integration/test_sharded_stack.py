@@ -148,7 +148,7 @@ def test_a_part_that_is_no_report_is_told(cli: Cli, project: Path) -> None:
     (project / "1.json").write_text("{}")
     done = cli("check", "--inspected", "1.json")
     assert done.returncode == 2
-    assert "1.json is not a ImagesReport" in done.stderr
+    assert "1.json is not a valid onegig/images/1 document" in done.stderr
 
 
 def test_github_s_file_is_only_known_on_github(cli: Cli, project: Path) -> None:

@@ -45,7 +45,7 @@ def test_steps_can_be_replayed_from_their_own_files() -> None:
 
 
 def test_another_document_is_refused_with_its_name() -> None:
-    with pytest.raises(ConfigError, match=r"memory\.json is not a MemoryReport"):
+    with pytest.raises(ConfigError, match=r"memory\.json is not a valid onegig/memory/1 document"):
         from_json(MemoryReport, to_json(make_go()), "memory.json")
 
 

@@ -38,16 +38,16 @@ def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = F
 
     `strict` allows no key that the model lacks and no "1" for 1: what a stranger wrote.
     """
+    expected = next(schema for schema, known in DOCUMENTS.items() if known is kind)
     extra: Literal["forbid"] | None = "forbid" if strict else None
     try:
         document: D = _ADAPTERS[kind].validate_json(text, strict=strict or None, extra=extra)
     except ValidationError as error:
         raise ConfigError(
-            f"{source} is not a {kind.__name__} of this version of onegig",
+            f"{source} is not a valid {expected} document",
             advice="write it again with this version of onegig",
             detail=_problems(error),
         ) from error
-    expected = next(schema for schema, known in DOCUMENTS.items() if known is kind)
     if document.schema != expected:
         raise ConfigError(
             f"{source} has schema {document.schema!r}, this version reads {expected!r}",
