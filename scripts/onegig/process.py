@@ -152,7 +152,6 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
 
 
 def _ending(code: int) -> str:
-    """Describe how a child failed, by its exit code or, below 0, by the signal that ended it."""
     if code >= 0:
         return f"failed with code {code}"
     with suppress(ValueError):

@@ -83,9 +83,7 @@ class Steps:
         together. Bases are left out: having them depends on the machine.
         """
         known = set().union(*self._targets.values())
-        targets = {
-            name: _without_bases(_whole(seen, known)) for name, seen in self._targets.items()
-        }
+        targets = {n: _without_bases(_whole(steps, known)) for n, steps in self._targets.items()}
         users = Counter(step for steps in targets.values() for step in steps)
         ran = sum(self._seconds[step] for step in _without_bases(self._seconds))
         scale = min(1.0, seconds / ran) if ran else 1.0
@@ -96,10 +94,11 @@ class Steps:
         }
 
     def _begin(self, number: str, match: re.Match[str]) -> None:
-        words = match["words"].split()
+        stage, target = match["words"].strip(), next(iter(self._files), "")
         self._texts.setdefault(number, match["step"])
-        target = words.pop(0) if len(self._files) > 1 and words else next(iter(self._files), "")
-        step = Step(self._files.get(target, ""), " ".join(words), match["place"], match["command"])
+        if len(self._files) > 1 and stage:
+            target, _, stage = stage.partition(" ")
+        step = Step(self._files.get(target, ""), stage, match["place"], match["command"])
         self._steps[number] = step
         self._targets[target].add(step)
 

@@ -180,7 +180,19 @@ def connect() -> Iterator[Engine]:
         client = docker.from_env(timeout=CALL_SECONDS)
         version = str(client.version().get("Version", "0"))
     except DockerException as error:
-        raise _unreachable(error) from error
+        message, detail = "no Docker Engine answers", str(error)
+        advice = (
+            "start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "
+            "scripts/check as root on Debian or Ubuntu to have one installed"
+        )
+        if "Permission denied" in detail or "PermissionError" in detail:
+            message, detail = "this user may not talk to the Docker Engine", ""
+            advice = (
+                "add the user to the docker group (`sudo usermod -aG docker $USER`, then log in "
+                "again) or run as root"
+            )
+        command = "docker version"
+        raise EngineError(message, command=command, advice=advice, detail=detail) from error
     try:
         if int(version.partition(".")[0]) < OLDEST_ENGINE:
             raise EngineError(
@@ -234,18 +246,3 @@ def without_engine(bases: str) -> Environment:
         runner=f"{name} {version}" if name and version else "local",
         bases=bases,
     )
-
-
-def _unreachable(error: DockerException) -> EngineError:
-    message, detail = "no Docker Engine answers", str(error)
-    advice = (
-        "start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "
-        "scripts/check as root on Debian or Ubuntu to have one installed"
-    )
-    if "Permission denied" in detail or "PermissionError" in detail:
-        message, detail = "this user may not talk to the Docker Engine", ""
-        advice = (
-            "add the user to the docker group (`sudo usermod -aG docker $USER`, then log in "
-            "again) or run as root"
-        )
-    return EngineError(message, command="docker version", advice=advice, detail=detail)

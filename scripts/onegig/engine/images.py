@@ -294,5 +294,4 @@ def _manifest(name: str, image: EngineImage) -> Mapping[str, Any]:
 def _read_registry(name: str) -> Mapping[str, Any]:
     argv = ["docker", "buildx", "imagetools", "inspect", "--raw", name]
     printed = run(argv, cwd=NOWHERE, timeout_seconds=REGISTRY_TIMEOUT_SECONDS).stdout
-    document: Mapping[str, Any] = json.loads(printed)
-    return document
+    return cast(Mapping[str, Any], json.loads(printed))

@@ -93,10 +93,11 @@ class _Preparation:
     def change(self) -> None:
         """Change what a box has differently from a machine."""
         services: dict[str, Config] = self.config.get("services") or {}
-        references = box_references(image_of(self.config, name) for name in services)
+        for name, service in services.items():  # what compose would call an image without a name
+            service["image"] = str(service.get("image") or f"{self.config['name']}-{name}")
+        references = box_references(service["image"] for service in services.values())
         for name, service in services.items():
-            image = image_of(self.config, name)
-            service["image"] = references.get(image, image)
+            service["image"] = references.get(service["image"], service["image"])
             self._remove_what_reaches_outside(name, service)
             self._publish_on_loopback(name, service)
             self._redirect_binds(name, service)
@@ -117,10 +118,9 @@ class _Preparation:
             service.pop(key, None)
         if service.pop("cgroup_parent", None):
             self._remark(name, "cgroup_parent does not apply in the box.")
-        platform = service.pop("platform", None)
-        if platform and platform.split("/")[1:2] != [self.architecture]:
-            text = f"its platform is {platform}, this machine's is {self.architecture}."
-            self._remark(name, text)
+        platform, own = service.pop("platform", None), self.architecture
+        if platform and platform.split("/")[1:2] != [own]:
+            self._remark(name, f"its platform is {platform}, this machine's is {own}.")
         driver = (service.get("logging") or {}).get("driver")
         if driver and driver not in LOG_DRIVERS:
             del service["logging"]
@@ -211,11 +211,6 @@ def raise_oom_scores(config: Config, shift: int) -> Config:
         for name, service in services.items()
     }
     return {**config, "services": raised}
-
-
-def image_of(config: Mapping[str, Any], service: str) -> str:
-    """Return the service's image; one that names none has the image that compose would build."""
-    return str(config["services"][service].get("image") or f"{config['name']}-{service}")
 
 
 def box_references(images: Iterable[str]) -> dict[str, str]:

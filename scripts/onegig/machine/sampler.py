@@ -126,7 +126,6 @@ class Sampler:
             except OSError:
                 continue  # it ended while being read
             unreadable += failed
-        below = (self.box_name, f"{self.box_name}/")
         return Pass(
             time=started,
             box=self._account(self.box),
@@ -137,7 +136,7 @@ class Sampler:
             oom_killed=[
                 (limit, victim)
                 for limit, victim in self.kernel_log.oom_killed()
-                if victim == below[0] or victim.startswith(below[1])
+                if f"{victim}/".startswith(f"{self.box_name}/")
             ],
             cost_seconds=time.monotonic() - started,
         )

@@ -137,11 +137,9 @@ class _Starter:
                 advice="does `docker compose up` work on this machine?",
                 detail=tail(self.log.read_text(errors="replace")),
             )
-        report = StartReport(
-            seconds=round(time.monotonic() - self.began, 1),
-            timed_out=timed_out,
-            waited_for=tuple(self._not_ready()) if timed_out else (),
-        )
+        seconds = round(time.monotonic() - self.began, 1)
+        late = tuple(self._not_ready()) if timed_out else ()
+        report = StartReport(seconds=seconds, timed_out=timed_out, waited_for=late)
         return Start(report=report, began=self.began, refused=self.refused, problem=problem)
 
     def unstarted(self) -> int:
@@ -202,10 +200,8 @@ class _Starter:
             return
         now = time.monotonic()
         recent = self.watch.between(now - 1.5, now)
-        if not recent or not all(map(self._is_crowded, recent)):
-            self._full_since = None
-        elif self._full_since is None:
-            self._full_since = now
+        is_full = bool(recent) and all(map(self._is_crowded, recent))
+        self._full_since = (self._full_since or now) if is_full else None
         failed = child.poll() not in (None, 0)
         if failed and any(map(self._is_crowded, self.watch.between(self.began, now))):
             raise _CrowdedError

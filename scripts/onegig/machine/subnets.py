@@ -59,7 +59,7 @@ def stand_in_networks(config: Mapping[str, Any]) -> tuple[Network, ...]:
     taken = list(project_subnets(config, ()))
     networks = []
     for name, addresses in fixed.items():
-        foreign = [a for other, theirs in fixed.items() if other != name for a in theirs]
+        foreign = [a for key, theirs in fixed.items() if key != name for a in theirs]
         subnets = []
         for version in (4, 6):
             asked = [address for address in addresses if address.version == version]

@@ -131,7 +131,9 @@ def key(kind: Kind | Section | Several, looser: Looser, default: Any = None, **m
 @cache
 def keys_of(section: type) -> Mapping[str, Key]:
     """Return a section's keys by name: that of the field, without its unit."""
-    meanings = _meanings(section)
+    _, _, text = (inspect.getdoc(section) or "").partition("Attributes:\n")
+    entries = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
+    meanings = {name: " ".join(meaning.split()) for name, meaning in entries}
     keys = {}
     for each in fields(section):
         if "key" in each.metadata:
@@ -144,13 +146,6 @@ def keys_of(section: type) -> Mapping[str, Key]:
                 example=known.kind.example if example is None else example,
             )
     return keys
-
-
-def _meanings(section: type) -> dict[str, str]:
-    """Return what the docstring of a dataclass says about each of its attributes."""
-    _, _, text = (inspect.getdoc(section) or "").partition("Attributes:\n")
-    entries = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
-    return {name: " ".join(meaning.split()) for name, meaning in entries}
 
 
 def walk(section: type, above: str = "") -> Iterator[tuple[str, Key]]:
