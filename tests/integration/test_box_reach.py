@@ -5,7 +5,7 @@ import json
 import shlex
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,16 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
+def run_script(
+    folder: Path, script: str, propagation: str = "", options: Sequence[str] = ()
+) -> list[str]:
+    """Return the lines that a script prints in a container that has the folder as /host."""
+    mount = f"--volume={folder}:/host:ro{propagation}"
+    command = ["docker", "run", "--rm", "--privileged", mount, *options, SMALL_IMAGE, "/bin/sh"]
+    text = f"{read_script('read_only.sh')}\n{script}"
+    return run([*command, "-c", text], timeout_seconds=120).stdout.splitlines()
+
+
 @pytest.mark.parametrize("version", API_VERSIONS)
 @pytest.mark.parametrize("propagation", ["", ",rslave", ",rshared"])
 @pytest.mark.parametrize("programs", [(), HOST_PROGRAMS], ids=["busybox", "host"])
@@ -83,17 +93,10 @@ def test_mounts_below_a_bound_folder_can_not_be_written(
     later = "grep -q ' /host.* shared:\\| /host.* master:' /proc/self/mountinfo && echo joined"
     script = f"make_read_only /host; {WRITE_ALL.format('/host')}; {later}; grep /host/flags "
     before = contents(folder)
-    done = run(
-        [
-            *("docker", "run", "--rm", "--privileged", f"--volume={folder}:/host:ro{propagation}"),
-            *(f"--volume={path}:{path}:ro" for path in programs),
-            *(SMALL_IMAGE, "/bin/sh", "-c"),
-            f"{read_script('read_only.sh')}\n{script} /proc/self/mountinfo",
-        ],
-        timeout_seconds=120,
-    )
+    options = [f"--volume={path}:{path}:ro" for path in programs]
+    lines = run_script(folder, f"{script} /proc/self/mountinfo", propagation, options)
     assert contents(folder) == before
-    (line,) = done.stdout.splitlines()  # none says that later mounts of the host come in
+    (line,) = lines  # none says that later mounts of the host come in
     assert set(line.split()[5].split(",")) >= {"ro", "nosuid", "nodev", "noexec", "noatime"}
 
 
@@ -101,15 +104,7 @@ def test_a_mount_that_stays_writable_ends_the_box(folder: Path) -> None:
     script = (
         "mount -t tmpfs tmpfs /host/plain; mount() { :; }; (make_read_only /host) 2>&1; echo $?"
     )
-    done = run(
-        [
-            *("docker", "run", "--rm", "--privileged", f"--volume={folder}:/host:ro"),
-            *(SMALL_IMAGE, "/bin/sh", "-c"),
-            f"{read_script('read_only.sh')}\n{script}",
-        ],
-        timeout_seconds=120,
-    )
-    assert done.stdout.splitlines() == [
+    assert run_script(folder, script) == [
         "onegig refuses: /plain of this machine could be written from the box.",
         "1",
     ]

@@ -23,9 +23,6 @@ def health_log(output: str, code: int = 1) -> str:
     return parse_container(inspected).health_log
 
 
-LONG = "\n".join(f"trying port {number}" for number in range(1000))
-
-
 @pytest.mark.parametrize(
     ("output", "code", "log"),
     [
@@ -40,7 +37,7 @@ def test_what_a_failing_check_printed(output: str, code: int, log: str) -> None:
 
 
 def test_the_end_of_a_long_output_is_kept_in_whole_lines() -> None:
-    log = health_log(LONG)
+    log = health_log("\n".join(f"trying port {number}" for number in range(1000)))
     assert log.startswith("health check exit code 1: … trying port 98")
     assert log.endswith("trying port 999")
     assert len(log) < HEALTH_LOG_LENGTH + 30

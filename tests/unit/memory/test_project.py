@@ -49,6 +49,10 @@ def external(name: str) -> Config:
     return {"name": name, "external": True, "ipam": {}}
 
 
+def resources(kind: str, memory_bytes: int) -> Config:
+    return {"resources": {kind: {"memory": str(memory_bytes)}}}
+
+
 # Services
 
 
@@ -191,11 +195,8 @@ def test_a_service_keeps_its_own_meminfo(target: str) -> None:
         ({"mem_limit": str(MACHINE * 4)}, str(MACHINE)),  # a machine has no more than it has
         ({"mem_reservation": "1000"}, str(MACHINE)),
         ({"mem_reservation": str(MACHINE * 2)}, str(MACHINE * 2)),
-        (
-            {"deploy": {"resources": {"reservations": {"memory": str(MACHINE * 2)}}}},
-            str(MACHINE * 2),
-        ),
-        ({"deploy": {"resources": {"limits": {"memory": "1000"}}}}, None),
+        ({"deploy": resources("reservations", MACHINE * 2)}, str(MACHINE * 2)),
+        ({"deploy": resources("limits", 1000)}, None),
         ({"memswap_limit": "-1"}, str(MACHINE)),
         ({"memswap_limit": "1000"}, None),  # the engine refuses it, on a machine as well
     ],
@@ -296,12 +297,8 @@ def test_external_volumes_are_created_once() -> None:
     ],
 )
 def test_a_stand_in_holds_the_fixed_addresses(addresses: list[str], subnet: Subnet | None) -> None:
-    services = {
-        f"s{number}": {
-            "networks": {"lan": {"ipv6_address" if ":" in text else "ipv4_address": text}}
-        }
-        for number, text in enumerate(addresses)
-    }
+    asked = [{"ipv6_address" if ":" in text else "ipv4_address": text} for text in addresses]
+    services = {f"s{number}": {"networks": {"lan": keys}} for number, keys in enumerate(asked)}
     (network,) = prepare(services, networks={"lan": external("lan")}).networks
     assert network.subnets == ((subnet,) if subnet else ())
     assert network.has_ipv6 == (":" in addresses[0])
@@ -313,9 +310,7 @@ def test_stand_ins_do_not_overlap() -> None:
         "b": {"networks": {"two": {"ipv4_address": "192.168.1.200"}}},
     }
     networks = {"one": external("one"), "two": external("two")}
-    subnets = [
-        network.subnets[0].subnet for network in prepare(services, networks=networks).networks
-    ]
+    subnets = [each.subnets[0].subnet for each in prepare(services, networks=networks).networks]
     assert subnets == ["192.168.1.0/25", "192.168.1.128/25"]
 
 
@@ -333,9 +328,8 @@ def test_the_engines_addresses_overlap_no_subnet_of_the_project(subnet: str) -> 
 def test_the_engines_addresses_are_the_usual_ones_where_nothing_overlaps() -> None:
     assert choose_addresses([]) == DEFAULT_ADDRESSES
     assert choose_addresses([ip_network("0.0.0.0/0")]) == DEFAULT_ADDRESSES
-    assert choose_addresses([ip_network("fd00::/8"), ip_network("10.0.0.0/16")]) == (
-        DEFAULT_ADDRESSES
-    )
+    others = [ip_network("fd00::/8"), ip_network("10.0.0.0/16")]
+    assert choose_addresses(others) == DEFAULT_ADDRESSES
 
 
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan", "overlay", "weave"])

@@ -260,12 +260,10 @@ def test_the_highest_window_counts_and_every_one_is_kept() -> None:
     assert windows[0].services == ((2 * MIB, 5 * MIB), (0, MIB))
 
 
-@pytest.mark.parametrize(
-    ("metric", "share"), [(Metric.RSS, 8), (Metric.PSS, 4), (Metric.CHARGED, 8)]
-)
-def test_services_of_a_window_by_the_metric(metric: Metric, share: int) -> None:
+@pytest.mark.parametrize(("metric", "share"), [("rss", 8), ("pss", 4), ("charged", 8)])
+def test_services_of_a_window_by_the_metric(metric: str, share: int) -> None:
     seen = in_windows((one_pass(0, {"id-a": 8 * MIB}),))
-    (window,) = summarise_windows(seen.windows, seen.containers, STACK, metric)
+    (window,) = summarise_windows(seen.windows, seen.containers, STACK, Metric(metric))
     assert window.services[0] == (share * MIB, share * MIB)
 
 
