@@ -32,13 +32,13 @@ def of(*layers: Sequence[Entry]) -> Account:
     return account(as_index(layers))
 
 
-def fates(made: Account) -> list[tuple[int, int, Fate, int]]:
+def fates(result: Account) -> list[tuple[int, int, Fate, int]]:
     """(layer, killer, fate, bytes) of all that is dead."""
-    return [(one.layer, one.killer, one.fate, one.bytes) for one in made.dead]
+    return [(item.layer, item.killer, item.fate, item.bytes) for item in result.dead]
 
 
-def live(made: Account) -> list[tuple[int, str, int]]:
-    return [(layer, entry.path, entry.size) for layer, entry in made.live]
+def live(result: Account) -> list[tuple[int, str, int]]:
+    return [(layer, entry.path, entry.size) for layer, entry in result.live]
 
 
 # Each line: what happens; the layers (see `entry`); "layer:path=bytes" of what is live;
@@ -123,10 +123,10 @@ def entry(text: str) -> Entry:
 @pytest.mark.parametrize("case", CASES.strip().splitlines())
 def test_fates(case: str) -> None:
     _, layers, expected_live, expected_dead = f"{case};;".split(";")[:4]
-    made = of(*(list(map(entry, layer.split())) for layer in layers.split("|")))
-    found = [f"{layer}:{one.path}={one.size}" for layer, one in made.live]
-    dead = [f"{one.layer}>{one.killer}:{NAMES[one.fate]}={one.bytes}" for one in made.dead]
-    assert found == expected_live.split()
+    result = of(*(list(map(entry, layer.split())) for layer in layers.split("|")))
+    alive = [f"{layer}:{item.path}={item.size}" for layer, item in result.live]
+    dead = [f"{item.layer}>{item.killer}:{NAMES[item.fate]}={item.bytes}" for item in result.dead]
+    assert alive == expected_live.split()
     assert sorted(dead) == sorted(expected_dead.split())
 
 
@@ -157,15 +157,15 @@ def test_the_largest_paths_come_first_and_are_few() -> None:
 
 
 def test_paths_that_are_not_utf_8_are_escaped() -> None:
-    made = of([file("\udcff/é", 3)], [whiteout("\udcff/é")])
-    assert made.dead[0].largest == (SizedPath(path="\\xff/é", bytes=3),)
+    result = of([file("\udcff/é", 3)], [whiteout("\udcff/é")])
+    assert result.dead[0].largest == (SizedPath(path="\\xff/é", bytes=3),)
 
 
 def test_the_largest_group_comes_first() -> None:
-    made = of([file("a", 1), file("b", 9)], [whiteout("a"), file("b", 5)], [file("b", 2)])
-    assert fates(made) == [(0, 1, OVERWRITTEN, 9), (1, 2, OVERWRITTEN, 5), (0, 1, DELETED, 1)]
-    assert (made.dead_bytes(OVERWRITTEN), made.dead_bytes(DELETED)) == (14, 1)
-    assert (made.live_bytes, made.dead_bytes()) == (2, 15)
+    result = of([file("a", 1), file("b", 9)], [whiteout("a"), file("b", 5)], [file("b", 2)])
+    assert fates(result) == [(0, 1, OVERWRITTEN, 9), (1, 2, OVERWRITTEN, 5), (0, 1, DELETED, 1)]
+    assert (result.dead_bytes(OVERWRITTEN), result.dead_bytes(DELETED)) == (14, 1)
+    assert (result.live_bytes, result.dead_bytes()) == (2, 15)
 
 
 def test_bytes_that_do_not_add_up_are_a_bug_of_ours() -> None:
@@ -182,22 +182,22 @@ def test_bytes_that_do_not_add_up_are_a_bug_of_ours() -> None:
 @given(st.randoms(use_true_random=False))
 def test_any_image_is_accounted_for_as_the_slow_way_does(random: Random) -> None:
     layers = as_index(random_layers(random))
-    made, slow = account(layers), NaiveAccount(layers)
+    result, slow = account(layers), NaiveAccount(layers)
     names = {
         file: slow.entry(file).path if slow.entry(file).path in paths else min(paths)
         for file, paths in slow.live.items()
     }
-    assert live(made) == [(at[0], names[at], slow.entry(at).size) for at in sorted(names)]
+    assert live(result) == [(at[0], names[at], slow.entry(at).size) for at in sorted(names)]
     groups: defaultdict[tuple[int, int, Fate], list[int]] = defaultdict(list)
     for at, (killer, fate) in slow.dead.items():
         groups[at[0], killer, fate].append(slow.entry(at).size)
-    assert {(one.layer, one.killer, one.fate): (one.bytes, one.files) for one in made.dead} == {
-        key: (sum(sizes), len(sizes)) for key, sizes in groups.items()
-    }
-    _adds_up(made, layers)
+    assert {
+        (item.layer, item.killer, item.fate): (item.bytes, item.files) for item in result.dead
+    } == {key: (sum(sizes), len(sizes)) for key, sizes in groups.items()}
+    _adds_up(result, layers)
 
 
-def _adds_up(made: Account, layers: Sequence[LayerIndex]) -> None:
-    sums = made.live_bytes + made.dead_bytes()
+def _adds_up(result: Account, layers: Sequence[LayerIndex]) -> None:
+    sums = result.live_bytes + result.dead_bytes()
     assert sums == sum(layer.size_bytes for layer in layers)
-    assert all(len(one.largest) == min(one.files, LARGEST_PATHS) for one in made.dead)
+    assert all(len(item.largest) == min(item.files, LARGEST_PATHS) for item in result.dead)

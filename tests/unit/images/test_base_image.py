@@ -32,8 +32,8 @@ def base(text: str, architecture: str = "amd64", **build: object) -> BaseImage |
 
 
 def reference(text: str, architecture: str = "amd64", **build: object) -> str | None:
-    found = base(text, architecture, **build)
-    return found.reference if found else None
+    result = base(text, architecture, **build)
+    return result.reference if result else None
 
 
 def test_the_base_is_below_all_stages_of_the_image() -> None:
@@ -93,5 +93,5 @@ def test_stages_are_chosen_by_the_platform(architecture: str, named: str) -> Non
 def test_a_context_comes_before_stages_and_images(
     contexts: tuple[tuple[str, str], ...], expected: tuple[str, tuple[str, ...]] | None
 ) -> None:
-    found = base("FROM x AS common\nRUN a\nFROM common\nRUN b", contexts=contexts)
-    assert (found and (found.reference, found.added)) == expected
+    result = base("FROM x AS common\nRUN a\nFROM common\nRUN b", contexts=contexts)
+    assert (result and (result.reference, result.added)) == expected

@@ -40,7 +40,7 @@ PLATFORM_LAYERS, LAYERS, GUESS = 3, 6, 1
 def history(*entries: str) -> list[dict[str, Any]]:
     """As a config has it; what only changes the config made no layer."""
     config_only = ("CMD", "ENV", "ARG")
-    return [{"created_by": one, "empty_layer": one.startswith(config_only)} for one in entries]
+    return [{"created_by": item, "empty_layer": item.startswith(config_only)} for item in entries]
 
 
 def count(evidence: Evidence, *entries: str, layers: int = LAYERS) -> int:
@@ -105,7 +105,7 @@ def test_of_two_answers_the_shorter_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "made"),
+    ("written", "recorded"),
     [
         ("RUN <<EOF set -e\necho hello > /h\n", "|1 A=b /bin/sh -c set -e\necho hello > /h\n"),
         ("RUN <<EOF cat > /k text\n", "RUN <<EOF cat > /k\ntext\nEOF"),
@@ -117,8 +117,8 @@ def test_of_two_answers_the_shorter_holds() -> None:
         ("WORKDIR sub", "WORKDIR /srv/x/sub"),
     ],
 )
-def test_instructions_are_known_again_in_all_their_forms(written: str, made: str) -> None:
-    assert count(Evidence(added=(written,)), *PLATFORM, f"{made} # buildkit", layers=4) == 3
+def test_instructions_are_known_again_in_all_their_forms(written: str, recorded: str) -> None:
+    assert count(Evidence(added=(written,)), *PLATFORM, f"{recorded} # buildkit", layers=4) == 3
 
 
 def test_a_pulled_image_counts_where_it_goes_further_than_the_guess() -> None:
@@ -143,7 +143,7 @@ def test_a_history_that_does_not_fit_says_nothing(evidence: Evidence) -> None:
 def test_each_evidence_has_a_key_of_its_own() -> None:
     several = [NOTHING_KNOWN, *(Evidence(layers=count) for count in (0, 1)), Evidence(at_least=1)]
     several += [Evidence(history=ADDED), Evidence(added=ADDED), Evidence(added=ADDED[1:])]
-    assert len({one.key for one in several}) == len(several)
+    assert len({item.key for item in several}) == len(several)
     assert NOTHING_KNOWN.key == Evidence().key == ""
     assert Evidence(added=ADDED).key == Evidence(added=(*ADDED[:1], *ADDED[1:])).key
 
@@ -168,12 +168,12 @@ def test_only_what_was_dead_in_the_base_is_the_bases(base_layers: int, of_base: 
         made_layer({"app/other": 1}, gone=[SMALL]),
         made_layer({"app/last": 1}, gone=["app/main"]),
     ]
-    made = make_accounting(
+    accounting = make_accounting(
         layers, ["ADD rootfs /", *["RUN it"] * 4], base_layers=base_layers, workdir="/"
     )
-    assert (made.base_dead_bytes, made.own_dead_bytes) == (of_base, 600 - of_base)
-    listed = sum(one.bytes for one in made.dead if made.is_of_base(one))
-    assert (made.base_layers, listed) == (base_layers, of_base)
+    assert (accounting.base_dead_bytes, accounting.own_dead_bytes) == (of_base, 600 - of_base)
+    listed = sum(item.bytes for item in accounting.dead if accounting.is_of_base(item))
+    assert (accounting.base_layers, listed) == (base_layers, of_base)
 
 
 def test_a_base_of_which_nothing_tells_has_no_dead_bytes() -> None:

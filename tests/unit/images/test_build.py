@@ -77,13 +77,13 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         (tmp_path / "code").write_text(str(code))
         for name in ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL", "ONEGIG_BASES"):
             monkeypatch.setenv(name, environment.get(name, "" if name == "ONEGIG_BASES" else "x"))
-        said: list[str] = []
+        lines: list[str] = []
         seconds = build_images(
             stack(tmp_path),
             Run(name="onegig-test", owner="test", directory=tmp_path),
-            say=said.append,
+            say=lines.append,
         )
-        return seconds, said
+        return seconds, lines
 
     return run
 
@@ -110,10 +110,10 @@ def test_a_build_in_a_job_reads_and_writes_githubs_cache(build: Build, tmp_path:
 
 
 def test_a_cache_that_fails_the_build_is_left_out(build: Build, tmp_path: Path) -> None:
-    seconds, said = build(REFUSED.read_text(), 1)
+    seconds, lines = build(REFUSED.read_text(), 1)
     assert seconds == {"shop/web": 0.0}
-    assert ["gha" in json.dumps(one) for one in baked(tmp_path)] == [True, False]
-    assert said[0] == (
+    assert ["gha" in json.dumps(definition) for definition in baked(tmp_path)] == [True, False]
+    assert lines[0] == (
         "once more without GitHub's cache: ERROR: failed to solve: failed to configure gha cache "
         "exporter: token contains an invalid number of segments"
     )

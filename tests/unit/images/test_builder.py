@@ -72,10 +72,10 @@ def test_a_builder_that_can_uses_the_cache(text: str) -> None:
     ],
 )
 def test_one_that_cannot_builds_as_ever_and_says_why(text: str, why: str) -> None:
-    found = choose_builder(ON_GITHUB, answers(text))
-    assert found.cache == (not why)
-    assert why in found.remark
-    assert found.arguments == ()
+    builder = choose_builder(ON_GITHUB, answers(text))
+    assert builder.cache == (not why)
+    assert why in builder.remark
+    assert builder.arguments == ()
 
 
 def test_bases_assembled_on_the_engine_need_the_engines_own_builder() -> None:

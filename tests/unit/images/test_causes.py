@@ -52,8 +52,8 @@ def test_packages_are_told_by_what_they_are_for() -> None:
             "usr/bin/python3.12": 70,
         }
     )
-    found = image(("RUN apk add gcc curl python3", installed)).causes()
-    assert {path: cause for path, cause in found.items() if path != "etc/apk/world"} == {
+    causes = image(("RUN apk add gcc curl python3", installed)).causes()
+    assert {path: cause for path, cause in causes.items() if path != "etc/apk/world"} == {
         "lib/ld-musl-x86_64.so.1": (Cause.BASE, "musl 1.2.5"),
         "etc/motd": (Cause.BASE, "/etc"),
         "lib/apk/db/installed": (Cause.BASE, "/lib/apk"),
@@ -69,8 +69,8 @@ def test_packages_are_told_by_what_they_are_for() -> None:
 def test_a_package_of_the_base_stays_one_when_it_is_upgraded() -> None:
     newer = apk_database("musl 1.2.6 - lib/ld-musl-x86_64.so.1")
     upgrade = made_layer({"lib/apk/db/installed": newer, "lib/ld-musl-x86_64.so.1": 700})
-    found = image(("RUN apk upgrade", upgrade)).causes()
-    assert found["lib/ld-musl-x86_64.so.1"] == (Cause.BASE, "musl 1.2.6")
+    causes = image(("RUN apk upgrade", upgrade)).causes()
+    assert causes["lib/ld-musl-x86_64.so.1"] == (Cause.BASE, "musl 1.2.6")
 
 
 def test_compilers_that_the_base_image_brought_are_no_base_os() -> None:
@@ -114,7 +114,7 @@ def test_a_python_image() -> None:
         }
     )
     own = made_layer({"app/main.py": 5, f"{SITE}/desk/__init__.py": 5, "etc/app.conf": 5})
-    found = image(
+    causes = image(
         ("RUN pip install redis pytest", installed), ("COPY . /", own), base=base
     ).causes()
     python = "usr/local/lib/python3.13"
@@ -147,14 +147,14 @@ def test_a_python_image() -> None:
         f"{SITE}/desk/__init__.py": (Cause.APPLICATION, f"/{SITE}/desk"),
         "etc/app.conf": (Cause.APPLICATION, "/etc"),
     }
-    assert {path: found[path] for path in expected} == expected
+    assert {path: causes[path] for path in expected} == expected
 
 
 def test_sourceless_bytecode_is_the_program_itself() -> None:
     own = made_layer({"app/main.pyc": 5, "app/__pycache__/other.cpython-313.pyc": 5})
-    found = image(("COPY app /app", own)).causes()
-    assert found["app/main.pyc"] == (Cause.APPLICATION, "/app")
-    assert found["app/__pycache__/other.cpython-313.pyc"] == (Cause.CACHE, "bytecode")
+    causes = image(("COPY app /app", own)).causes()
+    assert causes["app/main.pyc"] == (Cause.APPLICATION, "/app")
+    assert causes["app/__pycache__/other.cpython-313.pyc"] == (Cause.CACHE, "bytecode")
 
 
 def test_what_pip_installs_from_sources_is_the_application() -> None:
@@ -166,8 +166,8 @@ def test_what_pip_installs_from_sources_is_the_application() -> None:
             f"{SITE}/desk/main.py": 5,
         }
     )
-    found = image(("RUN pip install /src", own)).causes()
-    assert found[f"{SITE}/desk/main.py"] == (Cause.APPLICATION, "desk 1.0")
+    causes = image(("RUN pip install /src", own)).causes()
+    assert causes[f"{SITE}/desk/main.py"] == (Cause.APPLICATION, "desk 1.0")
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_what_pip_installs_from_sources_is_the_application() -> None:
     ],
 )
 def test_files_that_no_database_knows(instruction: str, path: str, cause: str, name: str) -> None:
-    found = image((instruction, made_layer({path: 7}))).causes()[path]
-    assert found[0].value == cause
-    assert found[1] == name or not name
+    causes = image((instruction, made_layer({path: 7}))).causes()[path]
+    assert causes[0].value == cause
+    assert causes[1] == name or not name
 
 
 @pytest.mark.parametrize("path", ["usr/share/doc/x/copyright", "usr/lib/locale/C.utf8/LC_CTYPE"])
@@ -214,14 +214,14 @@ def test_what_slim_images_keep_is_no_documentation(path: str) -> None:
 
 def test_a_program_of_the_base_image_is_what_it_was_chosen_for() -> None:
     steps = [(BASE, made_layer({"bin/sh": 1})), ("RUN x", made_layer({"usr/local/bin/redis": 5}))]
-    found = MadeByHand(steps=steps, base_layers=2).causes()
-    assert found["usr/local/bin/redis"][0] is Cause.DEPENDENCY
-    assert found["bin/sh"][0] is Cause.BASE
+    causes = MadeByHand(steps=steps, base_layers=2).causes()
+    assert causes["usr/local/bin/redis"][0] is Cause.DEPENDENCY
+    assert causes["bin/sh"][0] is Cause.BASE
 
 
 def test_a_virtual_environment_is_a_runtime_around_its_packages() -> None:
     site = "opt/venv/lib/python3.13/site-packages"
-    made = made_layer(
+    accounting = made_layer(
         {
             "opt/venv/pyvenv.cfg": 5,
             "opt/venv/bin/activate": 5,
@@ -229,9 +229,9 @@ def test_a_virtual_environment_is_a_runtime_around_its_packages() -> None:
             f"{site}/redis/a.py": 5,
         }
     )
-    found = image(("COPY /opt/venv /opt/venv", made)).causes()
-    assert found["opt/venv/bin/activate"] == (Cause.RUNTIME, "virtual environment /opt/venv")
-    assert found[f"{site}/redis/a.py"] == (Cause.DEPENDENCY, "redis 5")
+    causes = image(("COPY /opt/venv /opt/venv", accounting)).causes()
+    assert causes["opt/venv/bin/activate"] == (Cause.RUNTIME, "virtual environment /opt/venv")
+    assert causes[f"{site}/redis/a.py"] == (Cause.DEPENDENCY, "redis 5")
 
 
 def test_what_a_copy_of_everything_brought_along() -> None:
@@ -245,8 +245,8 @@ def test_what_a_copy_of_everything_brought_along() -> None:
             "app/src/tests/fixture": 5,
         }
     )
-    found = image(("COPY . .", context)).causes()
-    stray = {path: name for path, (cause, name) in found.items() if cause is Cause.DEVELOPMENT}
+    causes = image(("COPY . .", context)).causes()
+    stray = {path: name for path, (cause, name) in causes.items() if cause is Cause.DEVELOPMENT}
     assert stray == {
         "app/.git/objects/pack/a": "/app/.git",
         "app/tests/test_a.py": "/app/tests",
@@ -264,31 +264,31 @@ def test_what_was_copied_on_purpose_is_no_stray() -> None:
         ("COPY . .", modules),
         ("COPY tests tests", tests),
     )
-    found = image(*steps).causes()
-    assert found["app/node_modules/b/package.json"] == (Cause.DEPENDENCY, "b")
-    assert found["app/tests/data"] == (Cause.APPLICATION, "/app")
+    causes = image(*steps).causes()
+    assert causes["app/node_modules/b/package.json"] == (Cause.DEPENDENCY, "b")
+    assert causes["app/tests/data"] == (Cause.APPLICATION, "/app")
 
 
 def test_a_stray_stays_one_when_its_owner_changes() -> None:
     files = {"app/.git/pack": 5, "app/tests/data": 5}
     steps = (("COPY . .", made_layer(files)), ("RUN chown -R 1 /app", made_layer(files)))
-    found = image(*steps).causes()
-    assert found["app/.git/pack"][1] == "/app/.git"
-    assert found["app/tests/data"][1] == "/app/tests"
+    causes = image(*steps).causes()
+    assert causes["app/.git/pack"][1] == "/app/.git"
+    assert causes["app/tests/data"][1] == "/app/tests"
 
 
 def test_parts_are_bounded_and_still_add_up() -> None:
     names = [f"usr/local/bin/tool{number}" for number in range(MOST_PARTS + 20)]
-    made = image(("RUN make install", made_layer(dict.fromkeys(names, 10)))).accounting()
-    tools = [part for part in made.parts if part.cause is Cause.DEPENDENCY]
+    accounting = image(("RUN make install", made_layer(dict.fromkeys(names, 10)))).accounting()
+    tools = [part for part in accounting.parts if part.cause is Cause.DEPENDENCY]
     assert len(tools) == MOST_PARTS + 1
     assert (tools[-1].name, tools[-1].bytes, tools[-1].files) == ("", 200, 20)
-    assert sum(part.bytes for part in made.parts) == made.live_bytes
+    assert sum(part.bytes for part in accounting.parts) == accounting.live_bytes
 
 
 def test_names_that_are_not_utf8_are_escaped() -> None:
-    found = image(("COPY x /", made_layer({"srv/caf\udce9/menu": 5}))).causes()
-    assert found["srv/caf\udce9/menu"][1] == "/srv/caf\\xe9"
+    causes = image(("COPY x /", made_layer({"srv/caf\udce9/menu": 5}))).causes()
+    assert causes["srv/caf\udce9/menu"][1] == "/srv/caf\\xe9"
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -320,8 +320,8 @@ PATHS = st.lists(WORDS, min_size=1, max_size=7).map("/".join)
 @given(PATHS)
 def test_a_cause_is_found_by_its_pattern(path: str) -> None:
     patterns = [path_causes._FOLDER, path_causes._STATIC, *(row[-1] for row in path_causes._KINDS)]
-    found = path_causes.cause_of_path(path)
-    assert (found is not None) == any(pattern.fullmatch(path) for pattern in patterns)
+    causes = path_causes.cause_of_path(path)
+    assert (causes is not None) == any(pattern.fullmatch(path) for pattern in patterns)
     assert bool(path_causes.source_of(path)) == bool(path_causes._BYTECODE.fullmatch(path))
 
 
@@ -332,7 +332,9 @@ def test_a_database_is_found_by_its_pattern(path: str) -> None:
 
 @given(PATHS)
 def test_a_runtime_is_found_by_its_pattern(path: str) -> None:
-    matches: list[re.Match[str] | None] = [one.fullmatch(path) for _, one in path_causes._RUNTIME]
+    matches: list[re.Match[str] | None] = [
+        pattern.fullmatch(path) for _, pattern in path_causes._RUNTIME
+    ]
     assert bool(path_causes._ANY_RUNTIME.fullmatch(path)) == any(matches)
     assert not path_causes._GEM.fullmatch(path) or "gems/" in path
     assert not path_causes._MODULE.fullmatch(path) or "-packages/" in path

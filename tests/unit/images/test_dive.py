@@ -26,11 +26,11 @@ def report(**image: Any) -> bytes:
 
 def test_the_worst_files_come_first_and_are_few() -> None:
     files = [{"count": 2, "sizeBytes": 99 - n, "file": f"/{n}"} for n in range(50)]
-    found = dive.parse(report(fileReference=files), "1")
-    assert isinstance(found, Dive)
-    assert [file.path for file in found.worst] == [f"/{n}" for n in range(dive.WORST_FILES)]
-    assert found.worst[0] == WastedFile(path="/0", copies=2, bytes=99)
-    assert found.user_wasted_share == 0.5
+    result = dive.parse(report(fileReference=files), "1")
+    assert isinstance(result, Dive)
+    assert [file.path for file in result.worst] == [f"/{n}" for n in range(dive.WORST_FILES)]
+    assert result.worst[0] == WastedFile(path="/0", copies=2, bytes=99)
+    assert result.user_wasted_share == 0.5
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_the_worst_files_come_first_and_are_few() -> None:
     ],
 )
 def test_a_report_that_cannot_be_read_is_unknown_with_a_reason(broken: bytes) -> None:
-    found = dive.parse(broken, "9.9")
-    assert isinstance(found, Unknown)
-    assert "dive 9.9 wrote a report that cannot be read" in found.reason
+    result = dive.parse(broken, "9.9")
+    assert isinstance(result, Unknown)
+    assert "dive 9.9 wrote a report that cannot be read" in result.reason
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_dive_that_fails_gives_its_last_words(
     failing = program(
         'cat >/dev/null; printf "cannot fetch image\\n\\033[1mbad tar\\033[0m\\n" >&2; exit 3'
     )
-    found = dive.analyse(failing, nothing, tmp_path)
-    assert found == Unknown(reason="dive failed with code 3: bad tar")
+    result = dive.analyse(failing, nothing, tmp_path)
+    assert result == Unknown(reason="dive failed with code 3: bad tar")
 
 
 def test_a_dive_that_takes_too_long_is_stopped(
@@ -81,8 +81,8 @@ def test_a_dive_that_takes_too_long_is_stopped(
         while True:
             out.write(bytes(65536))
 
-    found = dive.analyse(slow, endless, tmp_path, timeout_seconds=1)
-    assert found == Unknown(reason="dive took longer than 1 s")
+    result = dive.analyse(slow, endless, tmp_path, timeout_seconds=1)
+    assert result == Unknown(reason="dive took longer than 1 s")
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
@@ -93,9 +93,9 @@ def test_a_dive_that_reads_nothing_does_not_hang_the_feeder(
     def large(out: IO[bytes]) -> None:
         out.write(bytes(10_000_000))
 
-    found = dive.analyse(program("exit 0"), large, tmp_path)
-    assert isinstance(found, Unknown)
-    assert "left no report" in found.reason
+    result = dive.analyse(program("exit 0"), large, tmp_path)
+    assert isinstance(result, Unknown)
+    assert "left no report" in result.reason
 
 
 def test_an_image_that_cannot_be_fed_is_unknown(
@@ -104,8 +104,8 @@ def test_an_image_that_cannot_be_fed_is_unknown(
     def failing(out: IO[bytes]) -> None:
         raise FileNotFoundError("layer.tar")
 
-    found = dive.analyse(program("cat >/dev/null"), failing, tmp_path)
-    assert found == Unknown(reason="dive could not be fed the image or left no report: layer.tar")
+    result = dive.analyse(program("cat >/dev/null"), failing, tmp_path)
+    assert result == Unknown(reason="dive could not be fed the image or left no report: layer.tar")
 
 
 def test_dive_is_found_beside_python_first_then_on_path(

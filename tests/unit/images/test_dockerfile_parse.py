@@ -29,8 +29,10 @@ CMD ["a", "b c"]
 
 
 def test_lines_flags_and_values() -> None:
-    found = [(one.line, one.last, one.name, one.flags, one.value) for one in parse(ODD)]
-    assert found == [
+    instructions = [
+        (item.line, item.last, item.name, item.flags, item.value) for item in parse(ODD)
+    ]
+    assert instructions == [
         (3, 3, "ARG", (), "VERSION=3.13"),
         (5, 5, "FROM", (), "python:${VERSION} AS Build"),
         (6, 10, "RUN", (), "one   && two\\nthree"),
@@ -42,13 +44,13 @@ def test_lines_flags_and_values() -> None:
 
 def test_here_documents_are_no_instructions() -> None:
     documents = [
-        (document.name, document.content) for one in parse(ODD) for document in one.heredocs
+        (document.name, document.content) for item in parse(ODD) for document in item.heredocs
     ]
     assert documents == [("EOF", "FROM nothing\n"), ("A", "one\n"), ("B", "two\n")]
 
 
 def test_the_exec_form_has_its_own_words() -> None:
-    assert [one.words for one in parse('CMD ["a", "b c"]\nCMD [a b]\nCMD a "b c"\n')] == [
+    assert [item.words for item in parse('CMD ["a", "b c"]\nCMD [a b]\nCMD a "b c"\n')] == [
         ("a", "b c"),
         ("[a", "b]"),
         ("a", '"b', 'c"'),
@@ -59,7 +61,7 @@ def test_the_exec_form_has_its_own_words() -> None:
     "text", ["", "\\", "RUN", "RUN <<EOF", "RUN <<EOF\nno end", "\ufeffFROM a", "RUN a \\\n# b"]
 )
 def test_any_text_can_be_read(text: str) -> None:
-    assert all(one.line >= 1 for one in parse(text))
+    assert all(item.line >= 1 for item in parse(text))
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,8 @@ def test_variables(text: str, filled: str) -> None:
 
 
 def test_words_of_arg_env_and_label() -> None:
-    (one,) = parse("ENV A=1 B='two words' C=a\\ b D=")
-    assert list(assignments(one)) == [("A", "1"), ("B", "two words"), ("C", "a b"), ("D", "")]
+    (item,) = parse("ENV A=1 B='two words' C=a\\ b D=")
+    assert list(assignments(item)) == [("A", "1"), ("B", "two words"), ("C", "a b"), ("D", "")]
     (old,) = parse("ENV A two words")
     assert list(assignments(old)) == [("A", "two words")]
     (argument,) = parse("ARG A B=1")
@@ -102,15 +104,15 @@ RUN --mount=type=bind,from=web,target=/web true
 
 def test_the_chain_of_a_stage_and_what_it_copies_from() -> None:
     stages = read_stages(STAGES, {})
-    assert [one.base for one in stages.stages] == ["debian", "alpine:3.23", "base", "base"]
-    assert [one.name for one in stages.chain("WEB")] == ["base", "web"]
-    assert [one.name for one in stages.needed("web")] == ["tools", "base", "web"]
-    assert [one.name for one in stages.chain()] == ["base", "worker"]
-    assert [one.name for one in stages.needed()] == ["tools", "base", "web", "worker"]
+    assert [item.base for item in stages.stages] == ["debian", "alpine:3.23", "base", "base"]
+    assert [item.name for item in stages.chain("WEB")] == ["base", "web"]
+    assert [item.name for item in stages.needed("web")] == ["tools", "base", "web"]
+    assert [item.name for item in stages.chain()] == ["base", "worker"]
+    assert [item.name for item in stages.needed()] == ["tools", "base", "web", "worker"]
     assert stages.chain("nobody") == ()
 
 
 def test_a_build_s_arguments_come_before_defaults() -> None:
     stages = read_stages(STAGES, {"BASE": "mine:1", "TOOLS": "gcc:14"})
-    assert [one.base for one in stages.stages][:2] == ["gcc:14", "mine:1"]
+    assert [item.base for item in stages.stages][:2] == ["gcc:14", "mine:1"]
     assert dict(stages.chain("web")[-1].variables)["PLACE"] == "/srv/mine:1"

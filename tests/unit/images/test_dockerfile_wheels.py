@@ -78,9 +78,9 @@ def test_a_pip_that_can_not_be_asked(
     settings = tmp_path / "pip.conf"
     settings.write_text("no settings\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
-    found = check("pure")
-    assert isinstance(found, Unknown)
-    assert found.reason.startswith("pip could not tell: ")
+    result = check("pure")
+    assert isinstance(result, Unknown)
+    assert result.reason.startswith("pip could not tell: ")
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_nothing_is_built(
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(folder, "evil-1")
     index("pure", "py3-none-any")
-    wanted = text.format(archive=archive, folder=folder, up="/.." * 20)
-    assert check("pure", wanted) == Wheels(not_asked=(wanted,))
+    requirement = text.format(archive=archive, folder=folder, up="/.." * 20)
+    assert check("pure", requirement) == Wheels(not_asked=(requirement,))
     assert not mark.exists()
 
 

@@ -122,9 +122,9 @@ def test_a_debian_base_is_questioned_but_its_bytes_are_not_counted() -> None:
             "usr/bin/perl": 80 * MB,
         }
     )
-    made = image(base=base)
-    (fix,) = made.fixes
-    assert (fix.bytes, fix.layer, made.eliminable_bytes) == (0, 0, 0)
+    accounting = image(base=base)
+    (fix,) = accounting.fixes
+    assert (fix.bytes, fix.layer, accounting.eliminable_bytes) == (0, 0, 0)
     assert fix.text == (
         "the base OS takes 81 MB, Alpine's takes 8.5 MB: try an -alpine base (not measured, so not "
         "counted)"
@@ -132,12 +132,12 @@ def test_a_debian_base_is_questioned_but_its_bytes_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", ["usr/share/x/__pycache__/a.cpython-313.pyc", "var/cache/debconf/a"]
+    "path", ["usr/share/x/__pycache__/a.cpython-313.pyc", "var/cache/debconf/a"]
 )
-def test_no_remedy_is_offered_for_caches_that_are_needed(kept: str) -> None:
+def test_no_remedy_is_offered_for_caches_that_are_needed(path: str) -> None:
     """Without its bytecode a service starts seven times slower."""
-    made = image(("RUN x", made_layer({kept: 5 * MB})))
-    assert (made.fixes, made.eliminable_bytes) == ((), 0)
+    accounting = image(("RUN x", made_layer({path: 5 * MB})))
+    assert (accounting.fixes, accounting.eliminable_bytes) == ((), 0)
 
 
 def test_two_copies_of_one_content() -> None:
@@ -155,39 +155,41 @@ def test_two_copies_of_one_content() -> None:
 def test_copies_that_another_fix_removes_are_counted_there_only() -> None:
     model = "m" * 200_000
     copied = made_layer({"app/model.bin": model, "tmp/model.bin": model})
-    made = image(("RUN cp app/model.bin /tmp", copied))
-    assert [fix.text.partition(":")[0] for fix in made.fixes] == [
+    accounting = image(("RUN cp app/model.bin /tmp", copied))
+    assert [fix.text.partition(":")[0] for fix in accounting.fixes] == [
         "`RUN cp app/model.bin /tmp` in layer 2 left 0.2 MB in /tmp"
     ]
-    assert made.eliminable_bytes == 200_000
+    assert accounting.eliminable_bytes == 200_000
 
 
 def test_the_worst_comes_first_and_trifles_not_at_all() -> None:
     trifle = made_layer({"tmp/a": 99_999})
     worst = made_layer({"root/.cache/pip/a": 90 * MB})
-    made = image(("RUN a", trifle), *DELETED, ("RUN pip install x", worst))
-    assert [fix.bytes for fix in made.fixes] == [90 * MB, 40 * MB]
-    assert made.eliminable_bytes == 130 * MB
+    accounting = image(("RUN a", trifle), *DELETED, ("RUN pip install x", worst))
+    assert [fix.bytes for fix in accounting.fixes] == [90 * MB, 40 * MB]
+    assert accounting.eliminable_bytes == 130 * MB
 
 
 def test_an_instruction_is_shortened_to_one_line() -> None:
     long = "RUN set -e;\n\tapt-get `update`; " + "apt-get install curl; " * 20
-    made = image((long, made_layer({"var/lib/apt/lists/x": MB})))
-    assert made.fixes[0].text.startswith(
+    accounting = image((long, made_layer({"var/lib/apt/lists/x": MB})))
+    assert accounting.fixes[0].text.startswith(
         "`RUN set -e; apt-get 'update'; apt-get install curl; apt-get install c…` in layer 2 "
         "left 1.0 MB"
     )
 
 
 def test_a_layer_without_history_is_named_by_its_place() -> None:
-    made = image(("", made_layer({"tmp/a": MB})))
-    assert made.fixes[0].text == "layer 2 left 1.0 MB in /tmp: delete it in the same RUN"
+    accounting = image(("", made_layer({"tmp/a": MB})))
+    assert accounting.fixes[0].text == "layer 2 left 1.0 MB in /tmp: delete it in the same RUN"
 
 
 @pytest.mark.parametrize("name", ["a{b}", "{size}", "%s"])
 def test_braces_in_names_stay(name: str) -> None:
-    made = image((f"RUN {name}", made_layer({f"root/.cache/{name}/a": MB})))
-    assert f"`RUN {name}` in layer 2 left 1.0 MB in /root/.cache/{name}:" in made.fixes[0].text
+    accounting = image((f"RUN {name}", made_layer({f"root/.cache/{name}/a": MB})))
+    assert (
+        f"`RUN {name}` in layer 2 left 1.0 MB in /root/.cache/{name}:" in accounting.fixes[0].text
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -199,10 +201,14 @@ def test_no_image_has_more_to_eliminate_than_it_has_bytes(seed: int) -> None:
     ]
     instructions = [random.choice(["RUN x", "COPY . .", "COPY a /a", ""]) for _ in layers]
     base = random.randint(0, len(layers))
-    made = make_accounting(layers, instructions, base_layers=base, workdir="/a")
-    assert made.dead_bytes <= made.eliminable_bytes <= sum(one.size_bytes for one in layers)
-    assert made.live_bytes == account(layers).live_bytes
-    assert made.live_bytes + made.dead_bytes == sum(one.size_bytes for one in layers)
+    accounting = make_accounting(layers, instructions, base_layers=base, workdir="/a")
+    assert (
+        accounting.dead_bytes
+        <= accounting.eliminable_bytes
+        <= sum(item.size_bytes for item in layers)
+    )
+    assert accounting.live_bytes == account(layers).live_bytes
+    assert accounting.live_bytes + accounting.dead_bytes == sum(item.size_bytes for item in layers)
 
 
 TEXT = """\

@@ -53,8 +53,8 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         absent_images(project)
         run_ = Run(name="onegig-test", owner="test", directory=tmp_path)
         build_images(project, run_, say=lambda _: None, inputs=inputs)
-        found = {path.stem: path.read_text() for path in tmp_path.glob("*.variables")}
-        return {**found, "definition": (tmp_path / "bake.json").read_text()}
+        outputs = {path.stem: path.read_text() for path in tmp_path.glob("*.variables")}
+        return {**outputs, "definition": (tmp_path / "bake.json").read_text()}
 
     return run
 
@@ -71,29 +71,29 @@ def stack(folder: Path, build: dict[str, Any], **config: Any) -> Stack:
 
 
 def test_only_the_build_itself_gets_the_token(build: Build) -> None:
-    found = build({}, BuildInputs())
-    assert f"ACTIONS_RUNTIME_TOKEN={TOKEN}" in found["bake"].splitlines()
-    assert TOKEN not in found["inspect"] + found["definition"]
-    assert not any("GITHUB_TOKEN" in text for text in found.values())
+    outputs = build({}, BuildInputs())
+    assert f"ACTIONS_RUNTIME_TOKEN={TOKEN}" in outputs["bake"].splitlines()
+    assert TOKEN not in outputs["inspect"] + outputs["definition"]
+    assert not any("GITHUB_TOKEN" in text for text in outputs.values())
 
 
 @pytest.mark.parametrize("name", ["ACTIONS_RUNTIME_TOKEN", "GITHUB_TOKEN", "PATH"])
 def test_no_secret_of_a_build_names_a_variable_of_bake(name: str, build: Build) -> None:
     sources = {"s": {"environment": name}, "t": {"environment": "OWN"}}
     secrets = [{"source": "s"}, {"source": "t"}]
-    found = build({"secrets": secrets}, BuildInputs(secrets={"OWN": "mine"}), secrets=sources)
-    secret = json.loads(found["definition"])["target"]["web"]["secret"]
+    outputs = build({"secrets": secrets}, BuildInputs(secrets={"OWN": "mine"}), secrets=sources)
+    secret = json.loads(outputs["definition"])["target"]["web"]["secret"]
     assert f"env={name}" not in ",".join(secret).split(",")
     assert "id=t,env=ONEGIG_SECRET_OWN" in secret
-    assert "ONEGIG_SECRET_OWN=mine" in found["bake"].splitlines()
+    assert "ONEGIG_SECRET_OWN=mine" in outputs["bake"].splitlines()
 
 
 @pytest.mark.parametrize("text", ["${ACTIONS_RUNTIME_TOKEN}", "%{if true}x%{endif}"])
 @pytest.mark.parametrize("place", ["args", "labels", "dockerfile_inline", "target"])
 def test_bake_fills_in_no_variable(place: str, text: str, build: Build) -> None:
     value = {"A": text} if place in ("args", "labels") else text
-    found = build({place: value}, BuildInputs())
-    assert text not in found["definition"].replace(f"{text[0]}{text}", "")
+    outputs = build({place: value}, BuildInputs())
+    assert text not in outputs["definition"].replace(f"{text[0]}{text}", "")
 
 
 @pytest.mark.parametrize(

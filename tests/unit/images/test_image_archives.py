@@ -33,12 +33,14 @@ def read(raw: bytes, folder: Path) -> tuple[Spool, list[str]]:
 def test_every_form_gives_the_same_layers_in_the_order_of_the_config(
     form: str, tmp_path: Path
 ) -> None:
-    made = make_image(FIRST, SECOND, [], history=({"created_by": "COPY . /"},))
-    spool, _ = read(make_archive([made], form), tmp_path)
-    found = spool.find(made.image_id, made.diff_ids)
-    assert found.diff_ids == made.diff_ids
-    assert found.history == made.history
-    assert [spool.layers[one].path.read_bytes() for one in found.diff_ids] == list(made.layers)
+    image = make_image(FIRST, SECOND, [], history=({"created_by": "COPY . /"},))
+    spool, _ = read(make_archive([image], form), tmp_path)
+    stored = spool.find(image.image_id, image.diff_ids)
+    assert stored.diff_ids == image.diff_ids
+    assert stored.history == image.history
+    assert [spool.layers[diff_id].path.read_bytes() for diff_id in stored.diff_ids] == list(
+        image.layers
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -47,7 +49,7 @@ def test_a_layer_of_several_images_comes_once(form: str, tmp_path: Path) -> None
     spool, seen = read(make_archive(made, form), tmp_path)
     assert sorted(seen) == sorted({layer for image in made for layer in image.diff_ids})
     assert {path.name for path in (tmp_path / "blobs/sha256").iterdir()} == {
-        one[7:] for one in seen
+        diff_id[7:] for diff_id in seen
     }
     for image in made:
         assert spool.find(image.image_id, image.diff_ids).config == image.config
@@ -77,8 +79,8 @@ def test_a_damaged_archive_never_gives_another_image(
     form: str, data: st.DataObject, tmp_path: Path
 ) -> None:
     """Cut short, or with a flipped bit: either an error, or damage that touched nothing of it."""
-    made = make_image(FIRST, SECOND)
-    raw = bytearray(make_archive([made], form))
+    image = make_image(FIRST, SECOND)
+    raw = bytearray(make_archive([image], form))
     place = data.draw(st.integers(0, len(raw) - 1))
     if data.draw(st.booleans(), label="cut"):
         del raw[place:]
@@ -86,32 +88,34 @@ def test_a_damaged_archive_never_gives_another_image(
         raw[place] ^= 1 << data.draw(st.integers(0, 7))
     try:
         spool, _ = read(bytes(raw), tmp_path)
-        found = spool.find(made.image_id, made.diff_ids)
+        stored = spool.find(image.image_id, image.diff_ids)
     except InspectError:
         return
-    assert found.config == made.config
-    assert [spool.layers[one].path.read_bytes() for one in found.diff_ids] == list(made.layers)
+    assert stored.config == image.config
+    assert [spool.layers[diff_id].path.read_bytes() for diff_id in stored.diff_ids] == list(
+        image.layers
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_archive_cut_in_the_middle_is_an_error(form: str, tmp_path: Path) -> None:
-    made = make_image(FIRST, SECOND)
-    raw = make_archive([made], form).rstrip(b"\0")
+    image = make_image(FIRST, SECOND)
+    raw = make_archive([image], form).rstrip(b"\0")
 
     def find() -> None:
         spool, _ = read(raw[: len(raw) // 2], tmp_path)
-        spool.find(made.image_id, made.diff_ids)
+        spool.find(image.image_id, image.diff_ids)
 
     with pytest.raises(InspectError):
         find()
 
 
 def test_a_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
-    made = make_image(FIRST, SECOND)
-    raw = make_archive([made], "oci").replace(made.layers[1], bytes(len(made.layers[1])))
+    image = make_image(FIRST, SECOND)
+    raw = make_archive([image], "oci").replace(image.layers[1], bytes(len(image.layers[1])))
     spool, _ = read(raw, tmp_path)
-    with pytest.raises(InspectError, match=made.diff_ids[1]):
-        spool.find(made.image_id, made.diff_ids)
+    with pytest.raises(InspectError, match=image.diff_ids[1]):
+        spool.find(image.image_id, image.diff_ids)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +175,6 @@ def test_an_archive_after_which_the_engine_says_that_it_failed_is_damaged(tmp_pa
 
 @pytest.mark.parametrize("more", [bytes(20_000), b"\n", b"whatever else"])
 def test_what_follows_an_archive_else_is_nobodys_concern(more: bytes, tmp_path: Path) -> None:
-    made = make_image(FIRST)
-    spool, _ = read(make_archive([made], "both") + more, tmp_path)
-    assert spool.find(made.image_id, made.diff_ids).diff_ids == made.diff_ids
+    image = make_image(FIRST)
+    spool, _ = read(make_archive([image], "both") + more, tmp_path)
+    assert spool.find(image.image_id, image.diff_ids).diff_ids == image.diff_ids

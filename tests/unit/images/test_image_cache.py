@@ -99,9 +99,9 @@ def test_a_damaged_or_foreign_entry_counts_as_absent_and_is_written_anew(
     whole = {path: path.read_text() for path in (tmp_path / "cache").iterdir()}
     for path, text in whole.items():
         path.write_text(damage(text))
-    found = (cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1"), cache.weight(DIFF_ID))
-    assert None in found
-    assert all(one in (None, RECORD, BYTES) for one in found)
+    results = (cache.image(IMAGE_ID, (DIFF_ID,), "0.13.1"), cache.weight(DIFF_ID))
+    assert None in results
+    assert all(item in (None, RECORD, BYTES) for item in results)
     cache.keep_image(IMAGE_ID, RECORD, "0.13.1")
     cache.keep_weight(DIFF_ID, BYTES)
     assert {path: path.read_text() for path in (tmp_path / "cache").iterdir()} == whole
@@ -135,8 +135,8 @@ def test_the_cache_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch, tmp_path
     open_cache(pytest.fail).keep_weight(DIFF_ID, BYTES)
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/to/be/ignored")
     open_cache(pytest.fail).keep_weight(DIFF_ID, BYTES)
-    found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
-    assert found == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}
+    results = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")}
+    assert results == {"xdg/onegig/inspect", "home/.cache/onegig/inspect"}
 
 
 def test_what_a_build_took_is_kept_by_image(tmp_path: Path) -> None:

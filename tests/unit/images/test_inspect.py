@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,18 @@ def inspect(
     """Inspect what an engine holds, or the references given."""
 
     def run(engine: Any, *references: str, **options: Any) -> tuple[Inspection, list[str]]:
-        said: list[str] = []
+        lines: list[str] = []
         services = {name: (name.split("/")[-1],) for name in references or engine.images}
-        found = inspect_images(
+        inspection = inspect_images(
             options.get("services", services),
             engine=engine,
             cache=Cache(tmp_path / "cache"),
             environment=environment,
-            progress=said.append,
+            progress=lines.append,
             program=options.get("program", no_dive),
             weigh=options.get("weigh", False),
         )
-        return found, said
+        return inspection, lines
 
     return run
 
@@ -67,19 +68,17 @@ def inspect(
 def test_bytes_of_a_stack_are_its_own_shared_and_counted_once_on_disk(
     inspect: Inspect, images: Images
 ) -> None:
-    found, _ = inspect(make_engine(images=images))
-    rows = [
-        (one.reference, one.services, one.size_bytes, one.own_bytes, one.shared_bytes)
-        for one in found.report.images
-    ]
+    inspection, _ = inspect(make_engine(images=images))
+    columns = attrgetter("reference", "services", "size_bytes", "own_bytes", "shared_bytes")
+    rows = [columns(image) for image in inspection.report.images]
     assert rows == [
         ("shop/web:1", ("web:1",), 4100, 100, 4000),
         ("shop/jobs:1", ("jobs:1",), 4020, 20, 4000),
         ("redis:8", ("redis:8",), 700, 700, 0),
     ]
-    assert (found.report.total_bytes, found.report.disk_bytes) == (8820, 4820)
-    assert found.problems == ()
-    for image in found.report.images:
+    assert (inspection.report.total_bytes, inspection.report.disk_bytes) == (8820, 4820)
+    assert inspection.problems == ()
+    for image in inspection.report.images:
         assert image.base == "official"
 
 
@@ -87,13 +86,13 @@ def test_all_images_come_in_one_stream_and_unchanged_ones_cost_nothing(
     inspect: Inspect, images: Images, scratch: Path
 ) -> None:
     engine = make_engine(images=images)
-    first, said = inspect(engine)
+    first, lines = inspect(engine)
     assert [len(names) for names in engine.saves] == [3]
-    assert sorted(line.split(":")[0] for line in said) == ["redis", "shop/jobs", "shop/web"]
-    second, said = inspect(engine)
+    assert sorted(line.split(":")[0] for line in lines) == ["redis", "shop/jobs", "shop/web"]
+    second, lines = inspect(engine)
     assert len(engine.saves) == 1
     assert second == first
-    assert all(line.endswith("unchanged") for line in said)
+    assert all(line.endswith("unchanged") for line in lines)
     assert list(scratch.glob("*/*")) == []
 
 
@@ -110,53 +109,54 @@ def test_a_changed_image_alone_is_saved_and_its_known_layers_are_not_read_again(
         return index_layer(diff_id, path)
 
     monkeypatch.setattr(examine, "index_layer", note)
-    found, _ = inspect(engine)
+    inspection, _ = inspect(engine)
     assert engine.saves[1:] == [(changed.image_id,)]
     assert read == [changed.diff_ids[1]]
-    assert found.report.images[0].size_bytes == 4101
+    assert inspection.report.images[0].size_bytes == 4101
 
 
 def test_an_image_that_is_missing_is_named_and_the_others_are_kept(
     inspect: Inspect, images: Images
 ) -> None:
-    found, _ = inspect(make_engine(images=images), "shop/web:1", "nowhere:1", "redis:8")
-    assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
-    assert found.problems == ("nowhere:1: the engine has no image nowhere:1 (build it)",)
+    inspection, _ = inspect(make_engine(images=images), "shop/web:1", "nowhere:1", "redis:8")
+    assert [image.reference for image in inspection.report.images] == ["shop/web:1", "redis:8"]
+    assert inspection.problems == ("nowhere:1: the engine has no image nowhere:1 (build it)",)
 
 
 def test_an_image_that_cannot_be_saved_is_named_and_the_others_are_kept(
     inspect: Inspect, images: Images
 ) -> None:
-    found, said = inspect(make_engine(images=images, broken=("shop/jobs:1",)))
-    assert [image.reference for image in found.report.images] == ["shop/web:1", "redis:8"]
-    assert found.problems == (
+    inspection, lines = inspect(make_engine(images=images, broken=("shop/jobs:1",)))
+    assert [image.reference for image in inspection.report.images] == ["shop/web:1", "redis:8"]
+    assert inspection.problems == (
         "shop/jobs:1: the engine could not save the image: layer does not exist",
     )
-    assert found.problems[0] in said
+    assert inspection.problems[0] in lines
 
 
 def test_nothing_readable_is_an_empty_report_with_every_problem(inspect: Inspect) -> None:
-    found, _ = inspect(make_engine(images={}), "a:1", "b:1")
-    assert found.report.images == ()
-    assert len(found.problems) == 2
+    inspection, _ = inspect(make_engine(images={}), "a:1", "b:1")
+    assert inspection.report.images == ()
+    assert len(inspection.problems) == 2
 
 
 def test_an_image_that_several_services_run_counts_for_each_in_the_total(
     inspect: Inspect, images: Images
 ) -> None:
     engine = make_engine(images=images)
-    found, _ = inspect(engine, services={"redis:8": ("cache", "queue")})
-    assert (found.report.total_bytes, found.report.disk_bytes) == (1400, 700)
-    found, _ = inspect(engine, services={"redis:8": ()})
-    assert (found.report.total_bytes, found.report.disk_bytes) == (700, 700)
+    inspection, _ = inspect(engine, services={"redis:8": ("cache", "queue")})
+    assert (inspection.report.total_bytes, inspection.report.disk_bytes) == (1400, 700)
+    inspection, _ = inspect(engine, services={"redis:8": ()})
+    assert (inspection.report.total_bytes, inspection.report.disk_bytes) == (700, 700)
 
 
 def test_one_image_under_two_names_is_saved_once(inspect: Inspect, images: Images) -> None:
     engine = make_engine(images={"a:1": images["redis:8"], "b:1": images["redis:8"]})
-    found, _ = inspect(engine)
+    inspection, _ = inspect(engine)
     assert engine.saves == [(images["redis:8"].image_id,)]
-    assert [(one.own_bytes, one.shared_bytes) for one in found.report.images] == [(0, 700)] * 2
-    assert found.report.disk_bytes == 700
+    for image in inspection.report.images:
+        assert (image.own_bytes, image.shared_bytes) == (0, 700)
+    assert inspection.report.disk_bytes == 700
 
 
 def test_a_dive_that_failed_is_asked_again_next_time(
@@ -165,10 +165,10 @@ def test_a_dive_that_failed_is_asked_again_next_time(
     engine = make_engine(images={"redis:8": images["redis:8"]})
     failing = program("exec cat >/dev/null")
     for _ in range(2):
-        found, _ = inspect(engine, program=failing)
-        assert isinstance(found.report.images[0].dive, Unknown)
-        assert found.report.images[0].size_bytes == 700
-        assert found.problems == ()
+        inspection, _ = inspect(engine, program=failing)
+        assert isinstance(inspection.report.images[0].dive, Unknown)
+        assert inspection.report.images[0].size_bytes == 700
+        assert inspection.problems == ()
     assert len(engine.saves) == 2
 
 
@@ -180,11 +180,11 @@ def test_every_byte_is_accounted_for_and_duplicates_are_found_across_images(
         "shop/web:1": make_image([("srv/a", twice)], [("srv/.wh.a", b"")]),
         "shop/jobs:1": make_image(BASE, [("srv/b", twice)]),
     }
-    found, _ = inspect(make_engine(images=images))
-    for image in found.report.images:
+    inspection, _ = inspect(make_engine(images=images))
+    for image in inspection.report.images:
         assert image.accounting.live_bytes + image.accounting.dead_bytes == image.size_bytes
-    assert found.report.images[0].accounting.deleted_bytes == 9000
-    (duplicate,) = found.report.duplicates
+    assert inspection.report.images[0].accounting.deleted_bytes == 9000
+    (duplicate,) = inspection.report.duplicates
     assert (duplicate.bytes, duplicate.copies) == (9000, 2)
     assert set(duplicate.places) == {"shop/web:1: /srv/a", "shop/jobs:1: /srv/b"}
 
@@ -220,7 +220,7 @@ def test_another_stack_of_known_images_needs_their_indexes(
         kept.unlink()
     again, _ = inspect(engine)
     assert again == together
-    assert [one.copies for one in again.report.duplicates] == [2]
+    assert [group.copies for group in again.report.duplicates] == [2]
     assert len(engine.saves) == 3
 
 
@@ -244,8 +244,8 @@ def test_layers_are_compressed_only_when_asked_and_then_known(
     engine = make_engine(images=images)
     sizes: list[list[Any]] = []
     for weigh in (False, True, False):
-        found, _ = inspect(engine, weigh=weigh)
-        sizes.append([image.compressed_bytes for image in found.report.images])
+        inspection, _ = inspect(engine, weigh=weigh)
+        sizes.append([image.compressed_bytes for image in inspection.report.images])
     assert sizes[0] == [NOT_WEIGHED] * 3
     assert all(50 < size < 1000 for size in sizes[1])
     assert sizes[2] == sizes[1]
@@ -260,8 +260,8 @@ def test_the_registry_tells_the_bytes_to_pull(
         return (1000, 30) if is_known else Unknown(reason="the registry does not answer")
 
     monkeypatch.setattr(examine, "read_pulled_bytes", read)
-    found, _ = inspect(make_engine(images=images))
-    assert [image.compressed_bytes for image in found.report.images] == [
+    inspection, _ = inspect(make_engine(images=images))
+    assert [image.compressed_bytes for image in inspection.report.images] == [
         *(1030, 1030),
         Unknown(reason="the registry does not answer"),
     ]

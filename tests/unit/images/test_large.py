@@ -21,20 +21,20 @@ def layer(name: str, *entries: Entry) -> LayerIndex:
     return LayerIndex(diff_id=f"sha256:{name}", entries=entries, contents={})
 
 
-def paths(found: LargeFiles) -> list[str]:
-    return [f"{one.diff_id[7:]}:{each.path}" for one in found.layers for each in one.files]
+def paths(large: LargeFiles) -> list[str]:
+    return [f"{item.diff_id[7:]}:{entry.path}" for item in large.layers for entry in item.files]
 
 
 def test_contents_that_take_enough_with_all_their_copies_are_listed() -> None:
-    found = list_large(
+    large = list_large(
         [
             layer("a", file("one", FLOOR_BYTES), file("less", FLOOR_BYTES - 1)),
             layer("b", file("x", 40_000, "same"), file("empty", 0)),
             layer("c", file("y", 40_000, "same"), file("z", 40_000, "another")),
         ]
     )
-    assert paths(found) == ["a:one", "b:x", "c:y"]
-    assert found.at_least_bytes == FLOOR_BYTES
+    assert paths(large) == ["a:one", "b:x", "c:y"]
+    assert large.at_least_bytes == FLOOR_BYTES
 
 
 def test_contents_of_which_nothing_is_known_and_what_is_no_file_are_not_listed() -> None:
@@ -48,18 +48,18 @@ def test_of_very_many_the_largest_are_listed_and_all_that_take_as_much(
     most: int, listed: str
 ) -> None:
     files = [file(name, size) for name, size in (("a", 400), ("b", 300), ("c", 200), ("d", 200))]
-    found = list_large([layer("x", *files)], floor_bytes=100, most=most)
-    assert "".join(one[-1] for one in paths(found)) == listed
-    assert all(entry.size < found.at_least_bytes for entry in files if entry.path not in listed)
-    assert found.at_least_bytes == 100 or len(listed) < 4
+    large = list_large([layer("x", *files)], floor_bytes=100, most=most)
+    assert "".join(item[-1] for item in paths(large)) == listed
+    assert all(entry.size < large.at_least_bytes for entry in files if entry.path not in listed)
+    assert large.at_least_bytes == 100 or len(listed) < 4
 
 
 def test_paths_that_are_not_utf_8_are_escaped_once() -> None:
     odd = file(b"caf\xe9 \\ x".decode("utf-8", "surrogateescape"), 9, "content")
-    found = list_large([layer("a", odd)], floor_bytes=1)
-    assert paths(found) == ["a:caf\\xe9 \\ x"]
-    (index,) = index_large([found]).values()
-    assert paths(list_large([index], floor_bytes=1)) == paths(found)
+    large = list_large([layer("a", odd)], floor_bytes=1)
+    assert paths(large) == ["a:caf\\xe9 \\ x"]
+    (index,) = index_large([large]).values()
+    assert paths(list_large([index], floor_bytes=1)) == paths(large)
 
 
 def test_layers_that_several_list_are_known_by_what_all_say() -> None:
@@ -73,16 +73,16 @@ entries = st.builds(
     file, st.sampled_from("abcdef"), st.integers(0, 5), st.sampled_from(("k", "l", "m"))
 )
 layers = st.dictionaries(st.sampled_from("pqr"), st.lists(entries, max_size=6)).map(
-    lambda found: [layer(name, *each) for name, each in found.items()]
+    lambda large: [layer(name, *entry) for name, entry in large.items()]
 )
 
 
-@given(found=layers, floor=st.integers(1, 20), most=st.integers(0, 20))
+@given(large=layers, floor=st.integers(1, 20), most=st.integers(0, 20))
 def test_exactly_what_takes_enough_is_listed(
-    found: list[LayerIndex], floor: int, most: int
+    large: list[LayerIndex], floor: int, most: int
 ) -> None:
-    listed = list_large(found, floor, most)
-    files = [(one.diff_id, entry) for one in found for entry in one.entries if entry.size]
+    listed = list_large(large, floor, most)
+    files = [(item.diff_id, entry) for item in large for entry in item.entries if entry.size]
     copies = Counter((entry.digest, entry.size) for _, entry in files)
     expected = [
         f"{diff_id[7:]}:{entry.path}"

@@ -25,14 +25,14 @@ def test_entries_are_those_of_tarfile(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "layer.tar"
     path.write_bytes(raw)
     with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
-        files = [tar.extractfile(one) for one in tar if one.isreg()]
+        files = [tar.extractfile(entry) for entry in tar if entry.isreg()]
         contents = [file.read() for file in files if file]
         names = tar.getnames()
     index = index_layer("sha256:0", path)
     if not any(".wh." in name for name in names):
-        assert [one.path for one in index.entries] == [normal(name) for name in names]
-        found = [(one.size, one.digest) for one in index.entries if one.kind is Kind.FILE]
-        assert found == [(len(one), digest(one)) for one in contents]
+        assert [entry.path for entry in index.entries] == [normal(name) for name in names]
+        results = [(entry.size, entry.digest) for entry in index.entries if entry.kind is Kind.FILE]
+        assert results == [(len(entry), digest(entry)) for entry in contents]
 
 
 def digest(content: bytes) -> bytes:
@@ -117,7 +117,7 @@ def test_sparse_files_are_as_long_as_they_read_and_the_same_as_without_holes(
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     assert len(raw) < 100_000
     index = indexed(raw)
-    assert [(one.path, one.size, one.digest) for one in index.entries] == [
+    assert [(entry.path, entry.size, entry.digest) for entry in index.entries] == [
         ("sparse", len(content), digest(bytes(content))),
         ("after", 5, digest(b"after")),
     ]
@@ -127,7 +127,7 @@ def test_names_that_are_not_utf_8_keep_their_bytes_in_pax_headers_too(indexed: I
     """Go, and so the engine, writes them raw, without saying hdrcharset=BINARY."""
     raw = tar_of(("é" * 100, tarfile.REGTYPE, b"1", ""), ("link", tarfile.SYMTYPE, b"", "é" * 100))
     index = indexed(raw.replace("é".encode(), b"\xe9\xe9"))
-    assert [(one.path, one.link) for one in index.entries] == [
+    assert [(entry.path, entry.link) for entry in index.entries] == [
         ("\udce9" * 200, ""),
         ("link", "\udce9" * 200),
     ]
@@ -142,7 +142,7 @@ def test_global_headers_change_nothing(indexed: Index) -> None:
             member = tarfile.TarInfo(name)
             member.size = 4
             tar.addfile(member, io.BytesIO(b"data"))
-    assert [one.path for one in indexed(out.getvalue()).entries] == ["first", "é" * 100]
+    assert [entry.path for entry in indexed(out.getvalue()).entries] == ["first", "é" * 100]
 
 
 def test_what_explains_other_files_is_kept(indexed: Index) -> None:
@@ -170,7 +170,7 @@ def test_a_tar_cut_within_an_entry_or_with_a_broken_header_is_an_error(
     data: st.DataObject, indexed: Index
 ) -> None:
     file = tarfile.REGTYPE
-    raw = tar_of(*((f"file{one}", file, b"x" * 700, "") for one in range(4)))
+    raw = tar_of(*((f"file{entry}", file, b"x" * 700, "") for entry in range(4)))
     size = 512 + 1024
     if data.draw(st.booleans()):
         cut = data.draw(st.integers(1, 4 * size - 1).filter(lambda at: at % size))
@@ -200,7 +200,7 @@ def test_extended_attributes_change_nothing(tmp_path: Path, indexed: Index) -> N
     command = ["tar", "--xattrs", "--format=posix", "-cC", str(tmp_path), "file"]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     assert b"SCHILY.xattr.user.note" in raw
-    assert [(one.path, one.size) for one in indexed(raw).entries] == [("file", 7)]
+    assert [(entry.path, entry.size) for entry in indexed(raw).entries] == [("file", 7)]
 
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -215,8 +215,8 @@ def test_files_longer_than_a_header_can_say(
         file.seek(member.size + 511, os.SEEK_CUR)  # a hole instead of the data
         file.write(tar_of(("after", tarfile.REGTYPE, b"1", "")))
     monkeypatch.setattr("onegig.images.layer._read", lambda *_args, **_options: (b"", b""))
-    found = [(one.path, one.size) for one in index_layer("sha256:0", path).entries]
-    assert found == [("long", member.size), ("after", 1)]
+    results = [(entry.path, entry.size) for entry in index_layer("sha256:0", path).entries]
+    assert results == [("long", member.size), ("after", 1)]
 
 
 @pytest.mark.parametrize("kind", [b"0", b"7", b"L", b"x"])
@@ -246,7 +246,7 @@ def test_a_name_that_no_file_system_can_have_is_an_error(indexed: Index) -> None
 def test_a_path_that_no_file_system_takes_is_an_error(indexed: Index) -> None:
     """Else its half a million folders would take all the memory there is."""
     longest = "d/" * 2047 + "d"
-    assert [one.path for one in indexed(tar_of((longest, b"0", b"1", ""))).entries] == [longest]
+    assert [entry.path for entry in indexed(tar_of((longest, b"0", b"1", ""))).entries] == [longest]
     with pytest.raises(InspectError, match=r"not a readable tar: .* too long"):
         indexed(tar_of((longest + "/d", b"0", b"1", "")))
 

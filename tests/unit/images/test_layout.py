@@ -75,9 +75,9 @@ def test_every_form_and_way_gives_the_same_account(
         "zstd": lambda: keep(zstandard.compress(raw), tmp_path / "a.tar.zst"),
         "dot": lambda: keep(dotted(unpack(raw)), tmp_path / "b.tar"),
     }[way]()
-    found = inspect(path)
-    assert found.problems == ()
-    (image,) = found.report.images
+    inspection = inspect(path)
+    assert inspection.problems == ()
+    (image,) = inspection.report.images
     assert image.reference == image.image_id == made.image_id
     assert tuple(layer.diff_id for layer in image.layers) == made.diff_ids
     assert [layer.size_bytes for layer in image.layers] == [5000, 5, 0]
@@ -112,9 +112,9 @@ def test_images_go_by_the_names_of_their_archive(unpack: Unpack) -> None:
 
 
 def test_attestations_and_other_platforms_are_left_out_and_told(unpack: Unpack) -> None:
-    found = Archive(unpack(make_archive([make_image(*LAYERS)], "nested")))
-    assert len(found.references) == 1
-    proofs, elsewhere = found.left_out
+    inspection = Archive(unpack(make_archive([make_image(*LAYERS)], "nested")))
+    assert len(inspection.references) == 1
+    proofs, elsewhere = inspection.left_out
     assert proofs == "attestations, which are not images: 1"
     assert elsewhere.endswith(": its manifest is not in the archive")
 
@@ -135,9 +135,9 @@ def test_layers_listed_out_of_order_come_in_the_order_of_the_config(
 def test_a_missing_or_changed_layer_is_an_error(
     form: str, unpack: Unpack, inspect: Inspect
 ) -> None:
-    made = make_image(*LAYERS)
-    folder = unpack(make_archive([made], form))
-    (layer,) = (one for one in folder.rglob("*") if one.is_file() and plain(one) == made.layers[0])
+    image = make_image(*LAYERS)
+    folder = unpack(make_archive([image], form))
+    (layer,) = (one for one in folder.rglob("*") if one.is_file() and plain(one) == image.layers[0])
     layer.write_bytes(layer.read_bytes().replace(b"xxx", b"yyy", 1)[:-1])
     assert_refused(inspect(folder))
     layer.unlink()
@@ -150,9 +150,9 @@ def plain(file: Path) -> bytes:
         return layer.read() if layer else b""
 
 
-def assert_refused(found: Inspection) -> None:
-    assert found.report.images == ()
-    (problem,) = found.problems
+def assert_refused(inspection: Inspection) -> None:
+    assert inspection.report.images == ()
+    (problem,) = inspection.problems
     assert (
         "is not in the archive, or is damaged" in problem or "archive of images is dam" in problem
     )

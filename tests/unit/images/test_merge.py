@@ -65,7 +65,7 @@ def inspect(no_dive: Unknown, environment: Environment, tmp_path: Any) -> Inspec
     cache.keep_build(engine.images["mail:1"].image_id, 12.5)
 
     def look(users: Mapping[str, tuple[str, ...]], floor_bytes: int | None = None) -> ImagesReport:
-        found = inspect_images(
+        inspection = inspect_images(
             users,
             engine=engine,
             cache=cache,
@@ -73,22 +73,26 @@ def inspect(no_dive: Unknown, environment: Environment, tmp_path: Any) -> Inspec
             progress=lambda _line: None,
             program=no_dive,
         )
-        assert found.problems == ()
-        report = replace(found.report, stack="shop")
+        assert inspection.problems == ()
+        report = replace(inspection.report, stack="shop")
         if floor_bytes is None:
             return report
-        diff_ids = dict.fromkeys(one.diff_id for image in report.images for one in image.layers)
+        diff_ids = dict.fromkeys(item.diff_id for image in report.images for item in image.layers)
         indexes = [index for index in map(cache.index, diff_ids) if index]
         return replace(report, large=list_large(indexes, floor_bytes))
 
     return look
 
 
+def sizes(report: ImagesReport) -> list[tuple[int, int]]:
+    return [(duplicate.bytes, duplicate.copies) for duplicate in report.duplicates]
+
+
 def test_any_split_merged_equals_inspecting_all_at_once(inspect: Inspect) -> None:
     whole = inspect(USERS)
     assert whole.total_bytes == (8060 + 900 + 660) * 2 + (8060 + 920 + 500) + 1260 + 8360
     assert whole.disk_bytes == 8060 + 900 + 660 + 520 + 1260 + 300
-    assert [(one.bytes, one.copies) for one in whole.duplicates] == [(4000, 2), (500, 3), (60, 3)]
+    assert sizes(whole) == [(4000, 2), (500, 3), (60, 3)]
     splits = list(partitions(tuple(USERS)))
     assert len(splits) == 15
     for split in splits:
@@ -110,7 +114,7 @@ def test_duplicates_of_small_contents_are_those_of_one_machine(inspect: Inspect)
     ):
         parts = [inspect({name: USERS[name] for name in part}, floor) for part in (first, second)]
         merged = merge_images(parts, order=tuple(USERS))
-        assert [(one.bytes, one.copies) for one in merged.duplicates] == expected
+        assert sizes(merged) == expected
         assert merged.duplicates_remark == (
             "2 machines inspected the images: copies on different ones were only looked for of "
             f"contents that take {floor:,} bytes or more on each"
@@ -122,7 +126,7 @@ def test_what_one_part_does_not_list_is_said_not_to_be_looked_for(inspect: Inspe
     parts = [inspect({"shop/web:1": ("web",)}, 1), inspect({"shop/jobs:1": ("jobs",)})]
     for several in (parts, parts[::-1]):
         merged = merge_images(several, order=tuple(USERS))
-        assert [(one.bytes, one.copies) for one in merged.duplicates] == [(4000, 2), (60, 2)]
+        assert sizes(merged) == [(4000, 2), (60, 2)]
         assert merged.duplicates_remark == (
             "2 machines inspected the images, not all alike: copies on different ones were only "
             "looked for in part"
@@ -143,7 +147,7 @@ def test_merging_takes_no_notice_of_order_and_of_what_is_told_twice(
     assert merge_images(again, order) == merged
     summed = add_up(merged.images, merged.environment, merged.stack)
     assert replace(merged, duplicates=(), duplicates_remark="") == summed
-    assert {one.services[0] for one in merged.images} == {name for one in groups for name in one}
+    assert {image.services[0] for image in merged.images} == set().union(*groups)
 
 
 def test_duplicates_of_layers_that_reports_share_count_once() -> None:
@@ -160,21 +164,21 @@ def test_duplicates_of_layers_that_reports_share_count_once() -> None:
 
 
 def test_an_image_told_twice_keeps_the_account_and_the_scan_of_either() -> None:
-    told = make_images(["web"])
-    (image,) = told.images
+    report = make_images(["web"])
+    (image,) = report.images
     bare = replace(image, accounting=NOT_ACCOUNTED, scan=NOT_SCANNED)
     for pair in ((bare, image), (image, bare)):
-        merged = merge_images([replace(told, images=(one,)) for one in pair])
+        merged = merge_images([replace(report, images=(item,)) for item in pair])
         assert merged.images[0].accounting == image.accounting
         assert merged.images[0].scan == image.scan
 
 
 def test_one_name_for_two_images_is_an_error_that_names_both() -> None:
-    one, another = make_images(["web"]), make_images(["web"], own_mb=0.5)
+    first, second = make_images(["web"]), make_images(["web"], own_mb=0.5)
     with pytest.raises(InspectError) as caught:
-        merge_images([one, another])
+        merge_images([first, second])
     assert "crypto-desk/web:latest is two images" in caught.value.message
-    for report in (one, another):
+    for report in (first, second):
         assert report.images[0].image_id in caught.value.message
 
 
@@ -182,11 +186,11 @@ def test_one_name_for_two_images_is_an_error_that_names_both() -> None:
     ("name", "value"), [("architecture", "aarch64"), ("onegig_version", "0.2.0")]
 )
 def test_reports_that_count_otherwise_do_not_belong_together(name: str, value: str) -> None:
-    one = make_images(["web"])
+    first = make_images(["web"])
     changed: Any = {name: value}
-    another = replace(make_images(["jobs"]), environment=replace(one.environment, **changed))
+    second = replace(make_images(["jobs"]), environment=replace(first.environment, **changed))
     with pytest.raises(InspectError, match=f"'{value}' in another"):
-        merge_images([one, another])
+        merge_images([first, second])
 
 
 def test_reports_of_two_stacks_do_not_belong_together() -> None:
@@ -195,14 +199,17 @@ def test_reports_of_two_stacks_do_not_belong_together() -> None:
 
 
 def test_what_else_differs_between_machines_stays_visible() -> None:
-    one = make_images(["web"])
+    first = make_images(["web"])
     other = replace(
-        one.environment, engine_version="29.0.1", bases="assembled locally, official", cpus=2
+        first.environment, engine_version="29.0.1", bases="assembled locally, official", cpus=2
     )
-    found = merge_images([one, replace(make_images(["jobs"]), environment=other)]).environment
-    assert (found.engine_version, found.bases) == ("28.0.4, 29.0.1", "assembled locally, official")
-    assert found.cpus == 2
-    assert merge_images([one, one]).environment == make_environment()
+    merged = merge_images([first, replace(make_images(["jobs"]), environment=other)]).environment
+    assert (merged.engine_version, merged.bases) == (
+        "28.0.4, 29.0.1",
+        "assembled locally, official",
+    )
+    assert merged.cpus == 2
+    assert merge_images([first, first]).environment == make_environment()
 
 
 def test_nothing_to_merge_is_an_error() -> None:
@@ -223,22 +230,22 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     monkeypatch.setattr(dive, "find", lambda: Unknown(reason="not wanted here"))
     images = {name: make_image([("bin/sh", name.encode() * 99)]) for name in NAMES}
     users = {name: (name,) for name in NAMES}
-    said: list[str] = []
+    lines: list[str] = []
 
     def look(
         engine: Any, reports: Sequence[ImagesReport], cache: str, names: Sequence[str] = NAMES
     ) -> ImagesReport:
-        found = inspect_images(
+        inspection = inspect_images(
             {name: users[name] for name in names},
             reports=reports,
             engine=engine,
             cache=Cache(tmp_path / cache),
             environment=environment,
-            progress=said.append,
+            progress=lines.append,
             is_part=names != NAMES,
         )
-        assert found.problems == ()
-        return found.report
+        assert inspection.problems == ()
+        return inspection.report
 
     first = make_engine(images=images)
     whole = look(first, (), "first")
@@ -246,17 +253,17 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
         replace(look(first, (), "first", part), stack="shop") for part in (NAMES[:2], NAMES[2:3])
     ]
     assert whole.large == NOT_LISTED
-    assert [one.large for one in shards] == [LargeFiles(at_least_bytes=65_536, layers=())] * 2
-    said.clear()
+    assert [item.large for item in shards] == [LargeFiles(at_least_bytes=65_536, layers=())] * 2
+    lines.clear()
     second = make_engine(images=images | {"jobs": make_image([("bin/sh", b"changed")])})
-    found = look(second, shards, "second")
+    report = look(second, shards, "second")
     ids = {second.images[name].image_id for name in ("jobs", "queue")}
-    assert [set(one) for one in second.saves] == [ids]
-    assert said[0] == "jobs: not the image that was inspected elsewhere, so inspected here"
-    assert [image.reference for image in found.images] == list(NAMES)
-    assert found.images[0] == whole.images[0]
-    assert found.images[1].image_id == second.images["jobs"].image_id
-    assert found.duplicates_remark.startswith("3 machines inspected the images: ")
-    assert found == replace(
-        look(second, (), "second"), stack="shop", duplicates_remark=found.duplicates_remark
+    assert [set(item) for item in second.saves] == [ids]
+    assert lines[0] == "jobs: not the image that was inspected elsewhere, so inspected here"
+    assert [image.reference for image in report.images] == list(NAMES)
+    assert report.images[0] == whole.images[0]
+    assert report.images[1].image_id == second.images["jobs"].image_id
+    assert report.duplicates_remark.startswith("3 machines inspected the images: ")
+    assert report == replace(
+        look(second, (), "second"), stack="shop", duplicates_remark=report.duplicates_remark
     )

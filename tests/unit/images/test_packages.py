@@ -20,7 +20,7 @@ def read(files: dict[str, str], *more: str) -> dict[str, Package]:
 
 @pytest.mark.parametrize("place", ["lib/apk/db/installed", "usr/lib/apk/db/installed"])
 def test_alpine_packages_own_what_their_database_lists(place: str) -> None:
-    found = read(
+    packages = read(
         {
             place: apk_database(
                 "musl 1.2.5-r10 - lib/ld-musl-x86_64.so.1",
@@ -29,12 +29,12 @@ def test_alpine_packages_own_what_their_database_lists(place: str) -> None:
             "etc/apk/world": "busybox~1.37 tini@edge",
         }
     )
-    assert str(found["musl"]) == "musl 1.2.5-r10"
-    assert found["musl"].files == {"lib/ld-musl-x86_64.so.1"}
-    assert not found["musl"].asked
-    assert found["busybox"].files == {"bin/busybox", "etc/securetty"}
-    assert found["busybox"].needs == {"so:libc.musl-x86_64.so.1"}
-    assert found["busybox"].asked
+    assert str(packages["musl"]) == "musl 1.2.5-r10"
+    assert packages["musl"].files == {"lib/ld-musl-x86_64.so.1"}
+    assert not packages["musl"].asked
+    assert packages["busybox"].files == {"bin/busybox", "etc/securetty"}
+    assert packages["busybox"].needs == {"so:libc.musl-x86_64.so.1"}
+    assert packages["busybox"].asked
 
 
 STATUS = """\
@@ -62,7 +62,7 @@ Version: 1
 
 
 def test_debian_packages_own_what_their_lists_say_wherever_it_is_since_the_merge_of_usr() -> None:
-    found = read(
+    packages = read(
         {
             "var/lib/dpkg/status": STATUS,
             "var/lib/dpkg/info/dash.list": "/.\n/bin\n/bin/dash\n/usr/share/doc/dash/copyright\n",
@@ -72,23 +72,23 @@ def test_debian_packages_own_what_their_lists_say_wherever_it_is_since_the_merge
         "usr/bin/dash",
         "lib/libc.so.6",
     )
-    assert set(found) == {"libc6", "dash"}
-    assert {"usr/bin/dash", "usr/share/doc/dash/copyright"} <= found["dash"].files
-    assert found["dash"].needs == {"libc6", "other", "debianutils"}
-    assert "lib/libc.so.6" in found["libc6"].files
-    assert (found["dash"].asked, found["libc6"].asked) == (True, False)
+    assert set(packages) == {"libc6", "dash"}
+    assert {"usr/bin/dash", "usr/share/doc/dash/copyright"} <= packages["dash"].files
+    assert packages["dash"].needs == {"libc6", "other", "debianutils"}
+    assert "lib/libc.so.6" in packages["libc6"].files
+    assert (packages["dash"].asked, packages["libc6"].asked) == (True, False)
 
 
 def test_distroless_images_keep_one_status_for_each_package() -> None:
-    found = read(
+    packages = read(
         {
             "var/lib/dpkg/status.d/tzdata": "Package: tzdata\nVersion: 2026a\n",
             "var/lib/dpkg/status.d/tzdata.md5sums": "0123  usr/share/zoneinfo/UTC\n",
         },
         "usr/share/zoneinfo/UTC",
     )
-    assert str(found["tzdata"]) == "tzdata 2026a"
-    assert "usr/share/zoneinfo/UTC" in found["tzdata"].files
+    assert str(packages["tzdata"]) == "tzdata 2026a"
+    assert "usr/share/zoneinfo/UTC" in packages["tzdata"].files
 
 
 METADATA = """\
@@ -106,14 +106,14 @@ Requires-Dist: nothing
 def test_python_distributions_own_what_their_record_lists() -> None:
     info = f"{SITE}/some_library-5.2.1.dist-info"
     record = 'some_library/a.py,sha256=x,1\n"some_library/b,c.py",,\n../../../bin/some,,\n'
-    found = read(
+    packages = read(
         {f"{info}/METADATA": METADATA, f"{info}/RECORD": record},
         f"{SITE}/some_library/made_later.dat",
         f"{SITE}/other.py",
         f"{info}/licenses/LICENSE",
         f"{info}/REQUESTED",
     )
-    library = found["Some.Library"]
+    library = packages["Some.Library"]
     assert str(library) == "Some.Library 5.2.1"
     assert library.files == {
         f"{SITE}/some_library/a.py",
@@ -130,7 +130,7 @@ def test_python_distributions_own_what_their_record_lists() -> None:
 
 
 def test_a_distribution_without_record_owns_its_top_level_modules() -> None:
-    found = read(
+    packages = read(
         {
             f"{SITE}/six-1.17.0.dist-info/METADATA": "Name: six\nVersion: 1.17.0\n",
             f"{SITE}/PyYAML-6.0.dist-info/METADATA": "Name: PyYAML\nVersion: 6.0\n",
@@ -144,23 +144,23 @@ def test_a_distribution_without_record_owns_its_top_level_modules() -> None:
         f"{SITE}/old/__init__.py",
         f"{SITE}/desk/__init__.pyc",
     )
-    assert {f"{SITE}/six.pyc", f"{SITE}/__pycache__/six.cpython-313.pyc"} < found["six"].files
-    assert f"{SITE}/yaml/loader.pyc" in found["PyYAML"].files
-    assert f"{SITE}/_yaml.cpython-313-x86_64-linux-musl.so" in found["PyYAML"].files
-    assert f"{SITE}/old/__init__.py" in found["old"].files
-    assert all(f"{SITE}/desk/__init__.pyc" not in one.files for one in found.values())
+    assert {f"{SITE}/six.pyc", f"{SITE}/__pycache__/six.cpython-313.pyc"} < packages["six"].files
+    assert f"{SITE}/yaml/loader.pyc" in packages["PyYAML"].files
+    assert f"{SITE}/_yaml.cpython-313-x86_64-linux-musl.so" in packages["PyYAML"].files
+    assert f"{SITE}/old/__init__.py" in packages["old"].files
+    assert all(f"{SITE}/desk/__init__.pyc" not in owner.files for owner in packages.values())
 
 
 def test_a_distribution_inside_of_another_is_part_of_it() -> None:
     vendored = f"{SITE}/setuptools/_vendor/wheel-0.45.dist-info"
-    found = read(
+    packages = read(
         {
             f"{SITE}/setuptools-80.dist-info/METADATA": "Name: setuptools\nVersion: 80\n",
             f"{vendored}/METADATA": "Name: wheel\nVersion: 0.45\n",
         }
     )
-    assert set(found) == {"setuptools"}
-    assert f"{vendored}/METADATA" in found["setuptools"].files
+    assert set(packages) == {"setuptools"}
+    assert f"{vendored}/METADATA" in packages["setuptools"].files
 
 
 def test_what_lies_beside_sources_is_no_installed_distribution() -> None:
@@ -168,7 +168,7 @@ def test_what_lies_beside_sources_is_no_installed_distribution() -> None:
 
 
 def test_node_packages_own_their_folder_but_not_those_inside_of_it() -> None:
-    found = read(
+    packages = read(
         {
             "app/package.json": json.dumps({"devDependencies": {"@types/x": "1"}}),
             "app/node_modules/a/package.json": json.dumps({"name": "a", "version": "1.0"}),
@@ -183,13 +183,13 @@ def test_node_packages_own_their_folder_but_not_those_inside_of_it() -> None:
         "app/node_modules/a/node_modules/b/index.js",
         "app/node_modules/a/fixture/package.json",
     )
-    assert found["a"].files == {
+    assert packages["a"].files == {
         "app/node_modules/a/package.json",
         "app/node_modules/a/lib/index.js",
         "app/node_modules/a/fixture/package.json",
     }
-    assert str(found["b"]) == "b 2.0"
-    assert {one.name: one.development for one in found.values()} == {
+    assert str(packages["b"]) == "b 2.0"
+    assert {owner.name: owner.development for owner in packages.values()} == {
         "a": False,
         "b": False,
         "@types/x": True,
@@ -199,13 +199,13 @@ def test_node_packages_own_their_folder_but_not_those_inside_of_it() -> None:
 
 def test_what_npm_itself_is_made_of_is_npm() -> None:
     npm = "usr/local/lib/node_modules/npm"
-    found = read(
+    packages = read(
         {
             f"{npm}/package.json": '{"name": "npm", "version": "11.0"}',
             f"{npm}/node_modules/semver/package.json": '{"name": "semver"}',
         }
     )
-    assert set(found) == {"npm"}
+    assert set(packages) == {"npm"}
 
 
 @pytest.mark.parametrize(
@@ -254,11 +254,11 @@ def package(kind: str, name: str, *needs: str, asked: bool = False) -> Package:
 
 
 def development(*packages: Package, kept: tuple[Package, ...] = ()) -> set[str]:
-    return {one.name for one in development_packages((*packages, *kept), kept)}
+    return {owner.name for owner in development_packages((*packages, *kept), kept)}
 
 
 def test_what_only_development_packages_need_is_for_development() -> None:
-    found = development(
+    packages = development(
         package("pip", "pytest", "iniconfig", "pygments", asked=True),
         package("pip", "iniconfig"),
         package("pip", "pygments", "deep"),
@@ -267,7 +267,7 @@ def test_what_only_development_packages_need_is_for_development() -> None:
         package("pip", "black", "click", asked=True),
         package("pip", "flask", "click", asked=True),
     )
-    assert found == {"pytest", "iniconfig", "pygments", "deep", "black"}
+    assert packages == {"pytest", "iniconfig", "pygments", "deep", "black"}
 
 
 def test_what_an_extra_brought_is_there_for_whoever_has_that_extra() -> None:
@@ -284,8 +284,8 @@ def test_what_an_extra_brought_is_there_for_whoever_has_that_extra() -> None:
 
 
 def test_where_pip_did_not_note_what_was_asked_for_nothing_is_there_for_another() -> None:
-    found = read({f"{SITE}/click-8.dist-info/METADATA": "Name: click\nVersion: 8\n"})
-    assert found["click"].asked
+    packages = read({f"{SITE}/click-8.dist-info/METADATA": "Name: click\nVersion: 8\n"})
+    assert packages["click"].asked
 
 
 def test_what_somebody_asked_for_is_not_there_for_another() -> None:
@@ -301,13 +301,13 @@ def test_a_python_package_that_is_needed_at_run_time_is_no_development_package()
 
 def test_an_alpine_package_group_tells_what_was_only_for_building() -> None:
     """`apk add --virtual .build-deps` that was never deleted."""
-    found = development(
+    packages = development(
         package("apk", ".build-deps", "linux-pam", "zlib-dev", asked=True),
         package("apk", "zlib-dev", "zlib"),
         package("apk", "linux-pam"),
         kept=(package("apk", "zlib"),),
     )
-    assert found == {".build-deps", "zlib-dev", "linux-pam"}
+    assert packages == {".build-deps", "zlib-dev", "linux-pam"}
 
 
 @pytest.mark.parametrize(

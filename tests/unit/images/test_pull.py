@@ -45,9 +45,9 @@ def stack(**images: bool) -> Stack:
 
 def test_what_is_built_or_there_already_is_not_pulled(tmp_path: Path) -> None:
     shop = stack(web=True, web_=False, mail=False, cache=False)
-    said: list[str] = []
-    pull_images(absent_images(shop), said.append)
-    assert said == ["cache:1"]
+    lines: list[str] = []
+    pull_images(absent_images(shop), lines.append)
+    assert lines == ["cache:1"]
     assert (tmp_path / "pulled").read_text() == "cache:1\n"
 
 
@@ -58,12 +58,12 @@ def test_one_that_cannot_be_had_is_named_with_what_the_registry_said() -> None:
 
 
 def test_what_only_the_builder_has_is_taken_from_there(tmp_path: Path) -> None:
-    said: list[str] = []
-    pull_images(absent_images(stack(base=False)), said.append)
-    assert said == ["base:1", "base:1 comes from the builder: it could not be pulled"]
+    lines: list[str] = []
+    pull_images(absent_images(stack(base=False)), lines.append)
+    assert lines == ["base:1", "base:1 comes from the builder: it could not be pulled"]
     assert "--output=type=docker,name=base:1 -" in (tmp_path / "built").read_text()
     with pytest.raises(BuildError, match=r"base:1@sha256:1 could not be pulled"):
-        pull_images(["base:1@sha256:1"], said.append)
+        pull_images(["base:1@sha256:1"], lines.append)
 
 
 def test_the_platform_of_a_service_is_pulled(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def job(name: str, seconds: float, file: str = "") -> Job:
 
 
 def work(part: Sequence[Job]) -> float:
-    return sum(one.seconds for one in part)
+    return sum(item.seconds for item in part)
 
 
 def best(seconds: Sequence[float], count: int) -> float:
@@ -47,13 +47,13 @@ def best(seconds: Sequence[float], count: int) -> float:
 
 
 jobs = st.lists(st.tuples(st.integers(0, 300), st.sampled_from("abc")), min_size=1, max_size=7).map(
-    lambda found: [job(f"image{n}", s, file) for n, (s, file) in enumerate(found)]
+    lambda parts: [job(f"image{n}", s, file) for n, (s, file) in enumerate(parts)]
 )
 stacks = st.lists(
     st.tuples(st.integers(0, 15), st.sampled_from(["a/Dockerfile", "b/Dockerfile", None])),
     min_size=1,
     max_size=30,
-).map(lambda found: stack(*(service(f"s{n}", f"i{i}", file) for n, (i, file) in enumerate(found))))
+).map(lambda parts: stack(*(service(f"s{n}", f"i{i}", file) for n, (i, file) in enumerate(parts))))
 costs = st.builds(
     Costs,
     seconds=st.dictionaries(st.integers(0, 30).map("s{}".format), st.floats(0, 900)),
@@ -66,14 +66,14 @@ def test_the_busiest_machine_has_at_most_four_thirds_of_the_least_possible(
     jobs: list[Job], most: int
 ) -> None:
     parts = balance(jobs, most)
-    least = best([one.seconds for one in jobs], most)
+    least = best([item.seconds for item in jobs], most)
     assert max(map(work, parts)) <= least * 4 / 3 + 1e-6
 
 
 @given(jobs=jobs, most=st.integers(1, 9))
 def test_every_job_is_in_one_part_and_no_part_is_empty(jobs: list[Job], most: int) -> None:
     parts = balance(jobs, most)
-    assert sorted(one.image for part in parts for one in part) == [one.image for one in jobs]
+    assert sorted(item.image for part in parts for item in part) == [item.image for item in jobs]
     assert all(parts)
     assert len(parts) <= most
 
@@ -82,13 +82,13 @@ def test_every_job_is_in_one_part_and_no_part_is_empty(jobs: list[Job], most: in
 def test_every_service_is_built_once_and_those_of_one_image_together(
     stack: Stack, costs: Costs, most: int
 ) -> None:
-    found = plan_shards(stack, costs, Shards(start=1, most=most))
-    images = {one.name: one.image for one in stack.services}
-    held = [{images[name] for name in shard.services} for shard in found]
-    assert sum(map(len, held)) == (len(set(images.values())) if found else 0)
-    assert sum(len(shard.services) for shard in found) == (len(images) if found else 0)
-    assert len(found) <= most
-    assert [shard.name for shard in found] == [str(n + 1) for n in range(len(found))]
+    parts = plan_shards(stack, costs, Shards(start=1, most=most))
+    images = {item.name: item.image for item in stack.services}
+    held = [{images[name] for name in shard.services} for shard in parts]
+    assert sum(map(len, held)) == (len(set(images.values())) if parts else 0)
+    assert sum(len(shard.services) for shard in parts) == (len(images) if parts else 0)
+    assert len(parts) <= most
+    assert [shard.name for shard in parts] == [str(n + 1) for n in range(len(parts))]
 
 
 @given(stack=stacks, costs=costs, data=st.data())
@@ -102,67 +102,67 @@ def test_the_order_of_services_makes_no_difference(
 
 
 def test_images_of_one_dockerfile_are_kept_together() -> None:
-    found = balance([job(f"{file}{n}", 20, file) for n in range(6) for file in "abc"], 3)
-    assert [{one.file for one in part} for part in found] == [{"a"}, {"b"}, {"c"}]
+    parts = balance([job(f"{file}{n}", 20, file) for n in range(6) for file in "abc"], 3)
+    assert [{item.file for item in part} for part in parts] == [{"a"}, {"b"}, {"c"}]
 
 
 def test_but_not_where_that_would_be_uneven() -> None:
     one_file = [job(f"a{n}", 100, "a") for n in range(3)]
-    found = balance([*one_file, job("b", 290, "b"), job("c", 10, "c")], 2)
-    assert sorted(map(work, found)) == [300, 300]
+    parts = balance([*one_file, job("b", 290, "b"), job("c", 10, "c")], 2)
+    assert sorted(map(work, parts)) == [300, 300]
 
 
 def test_one_dear_image_needs_no_more_machines_than_one_beside_its_own() -> None:
-    found = balance([job("dear", 600), *(job(f"cheap{n}", 10) for n in range(20))], 10)
-    assert [len(part) for part in found] == [1, 20]
+    parts = balance([job("dear", 600), *(job(f"cheap{n}", 10) for n in range(20))], 10)
+    assert [len(part) for part in parts] == [1, 20]
 
 
 def test_graham_s_own_worst_case_for_two_machines() -> None:
     """7/6 of the optimum, which the bound for two machines allows."""
-    found = balance([job(name, s) for name, s in zip("abcde", (3, 3, 2, 2, 2), strict=True)], 2)
-    assert max(map(work, found)) <= 7
+    parts = balance([job(name, s) for name, s in zip("abcde", (3, 3, 2, 2, 2), strict=True)], 2)
+    assert max(map(work, parts)) <= 7
 
 
 @pytest.mark.parametrize(("images", "shards"), [(29, 0), (30, 10), (31, 8), (300, 10)])
 def test_below_the_configured_number_of_images_one_machine_builds_all(
     images: int, shards: int
 ) -> None:
-    found = plan_shards(stack(*(service(f"s{n}") for n in range(images))), Costs(), Shards())
-    assert len(found) == shards
+    parts = plan_shards(stack(*(service(f"s{n}") for n in range(images))), Costs(), Shards())
+    assert len(parts) == shards
 
 
 def test_images_that_cost_next_to_nothing_are_not_worth_a_second_machine() -> None:
     services = [service(f"s{n}") for n in range(40)]
-    cheap = Costs(seconds={one.name: 2.5 for one in services})
+    cheap = Costs(seconds={item.name: 2.5 for item in services})
     assert plan_shards(stack(*services), cheap, Shards()) == ()
-    some = Costs(seconds={one.name: 3.0 for one in services})
+    some = Costs(seconds={item.name: 3.0 for item in services})
     assert len(plan_shards(stack(*services), some, Shards())) == 2
 
 
 def test_few_images_of_unknown_cost_get_the_machines_asked_for() -> None:
-    found = plan_shards(stack(service("a"), service("b")), Costs(), Shards(start=2, most=5))
-    assert [shard.services for shard in found] == [("a",), ("b",)]
+    parts = plan_shards(stack(service("a"), service("b")), Costs(), Shards(start=2, most=5))
+    assert [shard.services for shard in parts] == [("a",), ("b",)]
 
 
 def test_a_service_without_a_known_cost_costs_the_median() -> None:
     services = [service(name, dockerfile=f"{name}/Dockerfile") for name in "abcd"]
     known = Costs(seconds={"a": 100, "b": 200, "c": 900}, bytes={"d": 10**9})
-    found = plan_shards(stack(*services), known, Shards(start=1, most=2))
-    assert [shard.services for shard in found] == [("c",), ("a", "b", "d")]
+    parts = plan_shards(stack(*services), known, Shards(start=1, most=2))
+    assert [shard.services for shard in parts] == [("c",), ("a", "b", "d")]
 
 
 def test_sizes_stand_in_for_costs_where_none_is_known() -> None:
     services = [service(name, dockerfile=f"{name}/Dockerfile") for name in "abcdefg"]
     sizes = Costs(bytes={"a": 60, "b": 10, "c": 10, "d": 10, "e": 10, "f": 10, "g": 10})
-    found = plan_shards(stack(*services), sizes, Shards(start=1, most=2))
-    assert [shard.services for shard in found] == [("a",), ("b", "c", "d", "e", "f", "g")]
+    parts = plan_shards(stack(*services), sizes, Shards(start=1, most=2))
+    assert [shard.services for shard in parts] == [("a",), ("b", "c", "d", "e", "f", "g")]
 
 
 def test_a_matrix_has_at_most_as_many_jobs_as_github_allows() -> None:
     services = [service(f"s{n}", dockerfile=f"{n}/Dockerfile") for n in range(300)]
-    dear = Costs(seconds={one.name: 600 for one in services})
-    found = plan_shards(stack(*services), dear, Shards(most=1000))
-    assert MATRIX_JOBS // 2 <= len(found) <= MATRIX_JOBS
+    dear = Costs(seconds={item.name: 600 for item in services})
+    parts = plan_shards(stack(*services), dear, Shards(most=1000))
+    assert MATRIX_JOBS // 2 <= len(parts) <= MATRIX_JOBS
 
 
 def test_costs_are_those_of_the_last_known_run() -> None:
@@ -170,7 +170,7 @@ def test_costs_are_those_of_the_last_known_run() -> None:
         ServiceNumbers(name="a", memory_bytes=MISSING, image_bytes=7, cost_seconds=1.5),
         ServiceNumbers(name="b", memory_bytes=MISSING, image_bytes=Skipped(reason="new")),
     )
-    found = costs_of(
+    parts = costs_of(
         Baseline(
             commit="c" * 40,
             created="2026-11-23T00:00:00+00:00",
@@ -184,4 +184,4 @@ def test_costs_are_those_of_the_last_known_run() -> None:
             environment=MISSING,
         )
     )
-    assert found == Costs(seconds={"a": 1.5}, bytes={"a": 7})
+    assert parts == Costs(seconds={"a": 1.5}, bytes={"a": 7})

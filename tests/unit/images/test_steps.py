@@ -29,9 +29,9 @@ def replay(lines: Sequence[str], *targets: str) -> tuple[Steps, list[str]]:
 
 def test_a_step_of_two_targets_counts_for_each_in_half() -> None:
     """1.6 s for both, 0.9 s for each of them alone, 0.6 s for the third."""
-    steps, said = read("from-nothing")
+    steps, lines = read("from-nothing")
     assert steps.shares(100) == {"web": 1.7, "jobs": 1.7, "cache": 0.6}
-    assert said == ["[cache 2/3] RUN sleep 0.3 && echo internal"]
+    assert lines == ["[cache 2/3] RUN sleep 0.3 && echo internal"]
 
 
 def test_steps_beside_one_another_add_up_to_the_time_they_took_together() -> None:
@@ -41,15 +41,15 @@ def test_steps_beside_one_another_add_up_to_the_time_they_took_together() -> Non
 
 @pytest.mark.parametrize("log", ["cached", "partly"])
 def test_what_came_out_of_a_cache_in_part_has_no_cost(log: str) -> None:
-    steps, said = read(log)
+    steps, lines = read(log)
     assert steps.shares(100) == {}
-    assert said == []
+    assert lines == []
 
 
 def test_a_single_target_is_not_named_in_the_log() -> None:
-    steps, said = read("single", "cache")
+    steps, lines = read("single", "cache")
     assert steps.shares(100) == {"cache": 0.4}
-    assert said == ["[2/3] RUN sleep 0.3 && echo internal"]
+    assert lines == ["[2/3] RUN sleep 0.3 && echo internal"]
 
 
 def test_a_step_that_others_have_too_may_come_to_them_as_cached() -> None:
@@ -72,11 +72,13 @@ def test_a_step_that_others_have_too_may_come_to_them_as_cached() -> None:
 
 
 def test_trouble_with_the_cache_is_told_once_and_without_what_an_address_may_hold() -> None:
-    steps, said = read("cache-out-of-reach", "web", "jobs")
-    assert said == [f"GitHub's build cache fails, the build goes on: {NOBODY_THERE}"]
+    steps, lines = read("cache-out-of-reach", "web", "jobs")
+    assert lines == [f"GitHub's build cache fails, the build goes on: {NOBODY_THERE}"]
     assert steps.shares(100) == {"web": 0.2}  # bake does not show that jobs has it, too
 
 
 def test_an_error_of_a_step_is_no_trouble_with_the_cache() -> None:
-    _, said = replay(["#7 [web 2/3] RUN false", "#7 ERROR: process did not complete: exit code: 1"])
-    assert said == []
+    _, lines = replay(
+        ["#7 [web 2/3] RUN false", "#7 ERROR: process did not complete: exit code: 1"]
+    )
+    assert lines == []

@@ -65,17 +65,17 @@ def work(tmp_path: Path) -> Path:
 
 def test_findings_are_told_from_failures_by_the_exit_code(scanner: Make, work: Path) -> None:
     clean = scan.scan(scanner(answer(NOTHING)), lay_out, work)
-    found = scan.scan(scanner(answer(SECRET, scan.FOUND)), lay_out, work)
+    result = scan.scan(scanner(answer(SECRET, scan.FOUND)), lay_out, work)
     assert isinstance(clean, Scan)
-    assert isinstance(found, Scan)
+    assert isinstance(result, Scan)
     assert (clean.findings, clean.database) == ((), MADE)
-    assert [one.id for one in found.findings] == ["pat"]
-    assert "hunter2" not in repr(found)
+    assert [item.id for item in result.findings] == ["pat"]
+    assert "hunter2" not in repr(result)
     assert list(work.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "reason"),
     [
         (f"printf '%s\\n' '{FATAL}' >&2; exit 1", "trivy failed with code 1: run error: the data"),
         ("exit 1", "trivy failed with code 1"),
@@ -91,28 +91,28 @@ def test_findings_are_told_from_failures_by_the_exit_code(scanner: Make, work: P
     ],
 )
 def test_a_trivy_that_fails_is_unknown_and_never_nothing(
-    scanner: Make, work: Path, script: str, said: str
+    scanner: Make, work: Path, script: str, reason: str
 ) -> None:
-    found = scan.scan(scanner(script, database=""), lay_out, work, timeout_seconds=0.5)
-    assert isinstance(found, Unknown)
-    assert found.reason.startswith(said)
-    assert len(found.reason) <= 300
+    result = scan.scan(scanner(script, database=""), lay_out, work, timeout_seconds=0.5)
+    assert isinstance(result, Unknown)
+    assert result.reason.startswith(reason)
+    assert len(result.reason) <= 300
     assert list(work.iterdir()) == []
 
 
 def test_a_report_without_end_is_not_read(scanner: Make, work: Path) -> None:
     huge = scanner("truncate -s 1G report.json", database="")
-    found = scan.scan(huge, lay_out, work)
-    assert isinstance(found, Unknown)
-    assert "more than 67,108,864 bytes" in found.reason
+    result = scan.scan(huge, lay_out, work)
+    assert isinstance(result, Unknown)
+    assert "more than 67,108,864 bytes" in result.reason
 
 
 def test_a_database_that_fails_leaves_the_other_findings(scanner: Make, work: Path) -> None:
     broken = scanner(f'case "$*" in *vuln*) echo broken >&2; exit 1 ;; esac\n{answer(NOTHING)}')
-    found = scan.scan(broken, lay_out, work)
-    assert isinstance(found, Scan)
-    assert found.scanners == ("secret", "misconfig")
-    assert found.database == Unknown(reason="trivy failed with code 1: broken")
+    result = scan.scan(broken, lay_out, work)
+    assert isinstance(result, Scan)
+    assert result.scanners == ("secret", "misconfig")
+    assert result.database == Unknown(reason="trivy failed with code 1: broken")
 
 
 def test_no_program_is_unknown(work: Path, tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_an_image_that_cannot_be_laid_out_is_unknown(scanner: Make, work: Path) 
     def full(_folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    found = scan.scan(scanner(answer(NOTHING)), full, work)
-    assert isinstance(found, Unknown)
-    assert "No space left" in found.reason
+    result = scan.scan(scanner(answer(NOTHING)), full, work)
+    assert isinstance(result, Unknown)
+    assert "No space left" in result.reason
 
 
 def test_nobodys_settings_decide_what_is_found(
@@ -139,10 +139,10 @@ def test_nobodys_settings_decide_what_is_found(
     seen = tmp_path / "seen"
     script = f'{{ env; pwd; ls -a; echo "$@"; }} >"{seen}"\n{answer(NOTHING)}'
     assert isinstance(scan.scan(scanner(script), lay_out, work), Scan)
-    told = seen.read_text()
-    assert "TRIVY_" not in told
-    assert ".trivyignore" not in told
-    words = told.split()
+    text = seen.read_text()
+    assert "TRIVY_" not in text
+    assert ".trivyignore" not in text
+    words = text.split()
     assert {"--input=image", "--skip-db-update", "--offline-scan", "--exit-code=10"} <= {*words}
     assert "--scanners=vuln,secret,misconfig" in words
 
@@ -181,11 +181,11 @@ def test_no_database_is_skipped_unless_it_is_wanted(tmp_path: Path, monkeypatch:
         f'case "$*" in *download*) echo "{FATAL}" >&2; exit 1 ;; esac; echo \'{{"Version": "1"}}\''
     )
     on_path(tmp_path / "bin", script, monkeypatch)
-    found, wanted = trivy.find(folder=tmp_path), trivy.find(update=True, folder=tmp_path)
-    assert isinstance(found, trivy.Scanner)
-    assert isinstance(wanted, trivy.Scanner)
-    assert found.database == Skipped(reason="no database")
-    assert wanted.database == Unknown(
+    result, updated = trivy.find(folder=tmp_path), trivy.find(update=True, folder=tmp_path)
+    assert isinstance(result, trivy.Scanner)
+    assert isinstance(updated, trivy.Scanner)
+    assert result.database == Skipped(reason="no database")
+    assert updated.database == Unknown(
         reason="no database: trivy failed with code 1: run error: the database is locked"
     )
 
@@ -195,17 +195,17 @@ def test_an_older_database_serves_where_it_cannot_be_updated(
 ) -> None:
     script = f"case \"$*\" in *download*) exit 1 ;; esac; echo '{VERSION}'"
     on_path(tmp_path / "bin", script, monkeypatch)
-    found = trivy.find(update=True, folder=tmp_path)
-    assert isinstance(found, trivy.Scanner)
-    assert found.database == MADE
+    result = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(result, trivy.Scanner)
+    assert result.database == MADE
 
 
 @pytest.mark.parametrize("version", trivy.REFUSED)
 def test_releases_of_thieves_get_no_image(tmp_path: Path, monkeypatch: Patch, version: str) -> None:
     on_path(tmp_path / "bin", f'echo \'{{"Version": "{version}"}}\'', monkeypatch)
-    found = trivy.find()
-    assert isinstance(found, Unknown)
-    assert "steals credentials" in found.reason
+    result = trivy.find()
+    assert isinstance(result, Unknown)
+    assert "steals credentials" in result.reason
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo hello", "echo '{}'", "echo '[]'"])
@@ -239,13 +239,13 @@ def with_downloads(tmp_path: Path, monkeypatch: Patch, failing: str = "no") -> P
 
 def test_the_java_database_is_fetched_on_its_own(tmp_path: Path, monkeypatch: Patch) -> None:
     files = with_downloads(tmp_path, monkeypatch)
-    found = trivy.find(update=True, folder=tmp_path)
-    assert isinstance(found, trivy.Scanner)
-    assert (found.java_database, found.fetches) == (trivy.NO_JAVA_DATABASE, True)
-    assert [one.name for one in files.iterdir()] == ["db"]
-    fetched = trivy.fetch_java(found)
+    result = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(result, trivy.Scanner)
+    assert (result.java_database, result.fetches) == (trivy.NO_JAVA_DATABASE, True)
+    assert [item.name for item in files.iterdir()] == ["db"]
+    fetched = trivy.fetch_java(result)
     assert (fetched.java_database, fetched.fetches) == (JAVA, False)
-    assert fetched.database == found.database
+    assert fetched.database == result.database
 
 
 def test_a_java_database_that_is_there_is_updated_with_the_other(
@@ -255,9 +255,9 @@ def test_a_java_database_that_is_there_is_updated_with_the_other(
     (files / "java").touch()
     before = (files / "java").stat().st_mtime_ns
     for update, fetched in ((False, False), (True, True)):
-        found = trivy.find(update=update, folder=tmp_path)
-        assert isinstance(found, trivy.Scanner)
-        assert (found.java_database, found.fetches) == (JAVA, False)
+        result = trivy.find(update=update, folder=tmp_path)
+        assert isinstance(result, trivy.Scanner)
+        assert (result.java_database, result.fetches) == (JAVA, False)
         assert ((files / "java").stat().st_mtime_ns > before) is fetched
 
 
@@ -265,9 +265,9 @@ def test_why_the_java_database_cannot_be_fetched_is_told(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
     with_downloads(tmp_path, monkeypatch, failing="java")
-    found = trivy.find(update=True, folder=tmp_path)
-    assert isinstance(found, trivy.Scanner)
-    assert trivy.fetch_java(found).java_database == Unknown(
+    result = trivy.find(update=True, folder=tmp_path)
+    assert isinstance(result, trivy.Scanner)
+    assert trivy.fetch_java(result).java_database == Unknown(
         reason="no Java database: trivy failed with code 1: run error: the database is locked"
     )
 
@@ -278,9 +278,9 @@ def test_a_java_archive_that_needs_no_database_or_escapes_is_no_loop(
     """Whatever trivy says the second time is taken."""
     says = "FATAL run error: Unable to initialize the Java DB: of no use"
     script = f'echo "$@" >>{tmp_path}/calls; case "$*" in *vuln*) echo "{says}" >&2; exit 1 ;; esac'
-    found = scan.scan(scanner(f"{script}\n{answer(NOTHING)}"), lay_out, work)
-    assert isinstance(found, Scan)
-    assert isinstance(found.database, Unknown)
-    assert "initialize the Java DB" in found.database.reason
+    result = scan.scan(scanner(f"{script}\n{answer(NOTHING)}"), lay_out, work)
+    assert isinstance(result, Scan)
+    assert isinstance(result.database, Unknown)
+    assert "initialize the Java DB" in result.database.reason
     calls = (tmp_path / "calls").read_text().splitlines()
-    assert ["--skip-files" in one for one in calls] == [False, True, False]
+    assert ["--skip-files" in item for item in calls] == [False, True, False]

@@ -24,16 +24,16 @@ def report(results: Any = RESULTS, **more: Any) -> bytes:
 def changed(result: int, kind: str, **fields: Any) -> bytes:
     """The report with other values in the first finding of a kind; None takes a key away."""
     results = json.loads(json.dumps(RESULTS))
-    one = results[result][kind][0] | fields
-    results[result][kind][0] = {key: value for key, value in one.items() if value is not None}
+    finding = results[result][kind][0] | fields
+    results[result][kind][0] = {key: value for key, value in finding.items() if value is not None}
     return report(results)
 
 
 def test_everything_that_is_found_the_gravest_first() -> None:
-    found = parse(report())
-    assert isinstance(found, Report)
+    parsed = parse(report())
+    assert isinstance(parsed, Report)
     long = "openssl: " + "long " * 100
-    assert found.findings == (
+    assert parsed.findings == (
         Finding(
             kind=FindingKind.SECRET,
             id="github-pat",
@@ -70,14 +70,16 @@ def test_everything_that_is_found_the_gravest_first() -> None:
 
 
 def test_packages_are_named_as_findings_name_them() -> None:
-    found = parse(report())
-    assert isinstance(found, Report)
-    assert found.packages == (
+    parsed = parse(report())
+    assert isinstance(parsed, Report)
+    assert parsed.packages == (
         "libssl3t64 3.5.1-1 (debian 13)",
         "login 1:4.16.0-2+really2.41 (debian 13)",
         "pip 25.1.1",
     )
-    assert {one.package for one in found.findings if one.installed} <= {*found.packages}
+    assert {finding.package for finding in parsed.findings if finding.installed} <= {
+        *parsed.packages
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def test_an_operating_system_counts_by_the_release_that_advisories_are_for(
 
 @pytest.mark.parametrize("metadata", [None, {}, {"OS": None}, {"OS": {"EOSL": True}}])
 def test_an_image_without_an_operating_system_has_packages_nevertheless(metadata: Any) -> None:
-    found = parse(report(Metadata=metadata))
-    assert isinstance(found, Report)
-    assert found.packages[0] == "libssl3t64 3.5.1-1"
+    parsed = parse(report(Metadata=metadata))
+    assert isinstance(parsed, Report)
+    assert parsed.packages[0] == "libssl3t64 3.5.1-1"
 
 
 def test_no_secret_is_kept_anywhere() -> None:
@@ -124,7 +126,7 @@ def test_a_report_without_results_has_found_nothing(results: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         (b"", "not JSON"),
         (b"FATAL error", "not JSON"),
@@ -146,9 +148,9 @@ def test_a_report_without_results_has_found_nothing(results: Any) -> None:
         (changed(2, "Misconfigurations", Status=None), "Status"),
     ],
 )
-def test_what_is_no_report_is_unknown_and_not_nothing(text: bytes, said: str) -> None:
-    found = parse(text)
-    assert isinstance(found, Unknown)
-    assert found.reason.startswith("trivy wrote a report that cannot be read: ")
-    assert said in found.reason
-    assert SECRET_TEXT not in found.reason
+def test_what_is_no_report_is_unknown_and_not_nothing(text: bytes, reason: str) -> None:
+    parsed = parse(text)
+    assert isinstance(parsed, Unknown)
+    assert parsed.reason.startswith("trivy wrote a report that cannot be read: ")
+    assert reason in parsed.reason
+    assert SECRET_TEXT not in parsed.reason

@@ -30,11 +30,11 @@ BOTH_WAYS = {Change.NEW: Change.REMOVED, Change.REMOVED: Change.NEW}
 
 def report(services: Mapping[str, int], budgets: Budgets = REDIS, **states: ServiceState) -> Report:
     """A run of services with these MiB; some in a state of their own."""
-    made = [
+    report = [
         service(name, mib * MIB, state=states.get(name, ServiceState.HEALTHY))
         for name, mib in services.items()
     ]
-    return judged(budgets, measured(made), services)
+    return judged(budgets, measured(report), services)
 
 
 def judged(budgets: Budgets, memory: object, made_of: Iterable[str] = ("redis", "web")) -> Report:
@@ -56,59 +56,59 @@ def beside(now: Report, before: Report, **changes: object) -> Comparison:
 
 
 def delta(comparison: Comparison, identity: str, subject: str = "stack") -> Delta:
-    (found,) = (d for d in comparison.deltas if (d.id, d.subject) == (identity, subject))
-    return found
+    (difference,) = (d for d in comparison.deltas if (d.id, d.subject) == (identity, subject))
+    return difference
 
 
 @given(reports())
-def test_nothing_has_changed_beside_oneself_and_every_failure_is_inherited(one: Report) -> None:
-    comparison = compare(one, make_baseline(one, {}), 0)
-    assert {each.change for each in (*comparison.deltas, *comparison.services)} <= {Change.SAME}
+def test_nothing_has_changed_beside_oneself_and_every_failure_is_inherited(now: Report) -> None:
+    comparison = compare(now, make_baseline(now, {}), 0)
+    assert {item.change for item in (*comparison.deltas, *comparison.services)} <= {Change.SAME}
     assert comparison.differences == ()
-    assert comparison.total_bytes == one.verdict.total_bytes
-    assert len(comparison.deltas) == len(one.verdict.checks)
-    for each, check in zip(comparison.deltas, one.verdict.checks, strict=True):
-        assert (each.id, each.subject, each.before) == (check.id, check.subject, check.value)
-        assert each.inherited == (check.state is not GO)
+    assert comparison.total_bytes == now.verdict.total_bytes
+    assert len(comparison.deltas) == len(now.verdict.checks)
+    for item, check in zip(comparison.deltas, now.verdict.checks, strict=True):
+        assert (item.id, item.subject, item.before) == (check.id, check.subject, check.value)
+        assert item.inherited == (check.state is not GO)
 
 
 @given(reports(), reports())
-def test_the_other_way_round_is_the_opposite(one: Report, other: Report) -> None:
-    there = compare(one, make_baseline(other, {}), 0)
-    back = compare(other, make_baseline(one, {}), 0)
+def test_the_other_way_round_is_the_opposite(now: Report, before: Report) -> None:
+    there = compare(now, make_baseline(before, {}), 0)
+    back = compare(before, make_baseline(now, {}), 0)
     assert {(d.name, BOTH_WAYS.get(d.change, d.change)) for d in there.services} == {
         (d.name, d.change) for d in back.services
     }
     known = {(d.id, d.subject): d.change for d in back.deltas}
-    for each in there.deltas:
-        opposite = BOTH_WAYS.get(each.change, each.change)
+    for item in there.deltas:
+        opposite = BOTH_WAYS.get(item.change, item.change)
         # what only one run could know of is no change, and not spoken of in the other
-        assert known.get((each.id, each.subject), Change.SAME) == opposite
+        assert known.get((item.id, item.subject), Change.SAME) == opposite
     assert len(there.differences) == len(back.differences)
 
 
 @given(reports(), reports())
 def test_a_failure_is_inherited_only_where_the_baseline_has_the_check(
-    one: Report, other: Report
+    now: Report, before: Report
 ) -> None:
-    comparison = compare(one, make_baseline(other, {}), 3)
+    comparison = compare(now, make_baseline(before, {}), 3)
     assert comparison.behind == 3
-    marks = {(check.id, check.subject) for check in other.verdict.checks}
-    states = {(check.id, check.subject): check.state for check in one.verdict.checks}
-    for each in comparison.deltas:
-        if each.inherited:
-            assert (each.id, each.subject) in marks
-            assert states[each.id, each.subject] is not GO
-        if each.change is Change.NEW:
-            assert isinstance(each.before, Missing)
+    marks = {(check.id, check.subject) for check in before.verdict.checks}
+    states = {(check.id, check.subject): check.state for check in now.verdict.checks}
+    for item in comparison.deltas:
+        if item.inherited:
+            assert (item.id, item.subject) in marks
+            assert states[item.id, item.subject] is not GO
+        if item.change is Change.NEW:
+            assert isinstance(item.before, Missing)
 
 
 @given(reports(), st.dictionaries(st.sampled_from("abc"), st.floats(0, 1000)))
-def test_a_baseline_keeps_the_numbers_and_fits_a_line(one: Report, costs: dict[str, float]) -> None:
-    baseline = make_baseline(one, costs)
+def test_a_baseline_keeps_the_numbers_and_fits_a_line(now: Report, costs: dict[str, float]) -> None:
+    baseline = make_baseline(now, costs)
     assert from_json(Baseline, to_json(baseline), "baseline.json") == baseline
-    assert (baseline.state, baseline.total_bytes) == (one.verdict.state, one.verdict.total_bytes)
-    assert {each.cost_seconds for each in baseline.services} <= {None, *costs.values()}
+    assert (baseline.state, baseline.total_bytes) == (now.verdict.state, now.verdict.total_bytes)
+    assert {item.cost_seconds for item in baseline.services} <= {None, *costs.values()}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_new_removed_and_renamed_services() -> None:
     before = report({"redis": 10, "web": 50, "old": 30})
     now = report({"redis": 10, "web": 80, "new": 31})
     comparison = beside(now, before)
-    assert [f"{each.name} {each.change}" for each in comparison.services] == [
+    assert [f"{item.name} {item.change}" for item in comparison.services] == [
         "new new",
         "web changed",
         "old removed",
@@ -198,9 +198,9 @@ def test_a_limit_from_below(before: float, now: float, limit: float, *, inherite
 
 def efficient(share: float, limit: float) -> Report:
     """One image that dive finds so efficient, with a limit that blocks."""
-    made = make_images(["web"])
-    dive = replace(made.images[0].dive, efficiency=share)  # type: ignore[type-var]
-    images = replace(made, images=(replace(made.images[0], dive=dive),))
+    report = make_images(["web"])
+    dive = replace(report.images[0].dive, efficiency=share)  # type: ignore[type-var]
+    images = replace(report, images=(replace(report.images[0], dive=dive),))
     share_limit = replace(REDIS.images, min_efficiency=limit)
     budgets = replace(REDIS, images=share_limit, lines=(("images.min_efficiency", 3),))
     memory = measured([service("web", 5 * MIB)])
@@ -220,8 +220,8 @@ def test_a_service_that_crashed_before_is_inherited_and_one_that_crashes_now_is_
         (often, ill, True, Change.SAME),
         (ill, well, False, Change.CHANGED),
     ):
-        found = delta(beside(now, before), "service.state", "web")
-        assert (found.inherited, found.change) == (inherited, change)
+        difference = delta(beside(now, before), "service.state", "web")
+        assert (difference.inherited, difference.change) == (inherited, change)
 
 
 def test_a_warning_before_does_not_excuse_a_failure_now() -> None:
@@ -233,8 +233,8 @@ def test_a_warning_before_does_not_excuse_a_failure_now() -> None:
 def test_a_limit_that_was_tightened_since_is_inherited() -> None:
     generous = replace(REDIS, services=(("redis", ServiceBudget(memory_bytes=90 * MIB)),))
     comparison = beside(report({"redis": 60}), report({"redis": 60}, generous))
-    found = delta(comparison, "service.memory", "redis")
-    assert (found.before, found.inherited) == (60 * MIB, True)
+    difference = delta(comparison, "service.memory", "redis")
+    assert (difference.before, difference.inherited) == (60 * MIB, True)
 
 
 @pytest.mark.parametrize(
@@ -266,13 +266,13 @@ def test_services_by_another_metric_are_not_compared_but_their_images_are() -> N
 
 def test_another_machine_beside_the_limit_is_not_compared() -> None:
     memory = measured([service("web", 700 * MIB)])
-    made = []
+    report = []
     for tier in ("aws-t2-micro", "gcp-e2-micro"):
-        one = judged(REDIS, memory, ["web"])
+        now = judged(REDIS, memory, ["web"])
         verdict = judge_stack(REDIS, memory, tier=find_tier(tier))
-        made.append(replace(one, verdict=verdict))
-    found = delta(beside(*made), "memory.tier")
-    assert found.before == Skipped(reason="the baseline was judged for another machine")
+        report.append(replace(now, verdict=verdict))
+    difference = delta(beside(*report), "memory.tier")
+    assert difference.before == Skipped(reason="the baseline was judged for another machine")
 
 
 def test_what_could_not_be_measured_on_either_side() -> None:
@@ -282,8 +282,8 @@ def test_what_could_not_be_measured_on_either_side() -> None:
     now = beside(without, whole)
     assert delta(now, "memory.total").change is Change.CHANGED
     assert not delta(now, "memory.total").inherited
-    assert [each.change for each in now.services] == [Change.SAME] * 2
-    assert not [each for each in now.deltas if each.change is Change.REMOVED]
+    assert [item.change for item in now.services] == [Change.SAME] * 2
+    assert not [item for item in now.deltas if item.change is Change.REMOVED]
     then = beside(whole, without)
     redis = delta(then, "service.memory", "redis")
     assert (redis.change, redis.before, redis.inherited) == (Change.SAME, gap, False)
@@ -305,7 +305,7 @@ def other_environment(**changes: object) -> Report:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "differences"),
     [
         ({"engine_version": "29.1.0"}, ("engine 29.1, was 28.0",)),
         ({"engine_version": "28.0.9"}, ()),
@@ -320,9 +320,9 @@ def other_environment(**changes: object) -> Report:
         ({"cpus": 2, "os": "Debian"}, ()),
     ],
 )
-def test_what_else_differs(changes: dict[str, object], told: tuple[str, ...]) -> None:
+def test_what_else_differs(changes: dict[str, object], differences: tuple[str, ...]) -> None:
     comparison = beside(other_environment(**changes), other_environment())
-    assert comparison.differences == told
+    assert comparison.differences == differences
 
 
 def test_an_environment_that_is_not_known() -> None:

@@ -37,10 +37,10 @@ def stack(sizes: Mapping[str, float]) -> MemoryReport:
 
 def images(sizes: Mapping[str, float]) -> ImagesReport:
     """Images of these MB."""
-    made = make_images(sizes)
-    pairs = zip(made.images, sizes.values(), strict=True)
-    sized = tuple(replace(one, size_bytes=round(size * MB)) for one, size in pairs)
-    return replace(made, images=sized)
+    report = make_images(sizes)
+    pairs = zip(report.images, sizes.values(), strict=True)
+    sized = tuple(replace(item, size_bytes=round(size * MB)) for item, size in pairs)
+    return replace(report, images=sized)
 
 
 def run(
@@ -77,25 +77,25 @@ def verdict(
     return run(stack(sizes), built, limits(text), main or baseline()).verdict
 
 
-def grown(found: Verdict) -> list[Check]:
-    return [check for check in found.checks if check.id in GROWTH]
+def grown(judged: Verdict) -> list[Check]:
+    return [check for check in judged.checks if check.id in GROWTH]
 
 
 def test_a_service_that_grew_too_much() -> None:
-    found = verdict(SERVICES, {"redis": 155, "web": 300})
-    redis, web = checks(found, "service.max_growth")
-    assert (redis.state, web.state, found.state) == (NO_GO, GO, NO_GO)
+    judged = verdict(SERVICES, {"redis": 155, "web": 300})
+    redis, web = checks(judged, "service.max_growth")
+    assert (redis.state, web.state, judged.state) == (NO_GO, GO, NO_GO)
     grew = "redis grew by 31 MB (25 %) against main"
     assert redis.message == f"{grew}: 124 to 155 MB, at most 10 % allowed"
     assert (redis.value, redis.limit) == (31 * MIB, int(12.4 * MIB))
     assert redis.where == "budgets.yml:3"
     assert web.message == "web did not grow against main: 300 to 300 MB"
-    assert found.sentence.startswith(f"NO-GO: {grew}")
+    assert judged.sentence.startswith(f"NO-GO: {grew}")
 
 
 def test_the_total() -> None:
-    found = verdict(TOTAL, {"redis": 155, "web": 340})
-    (check,) = grown(found)
+    judged = verdict(TOTAL, {"redis": 155, "web": 340})
+    (check,) = grown(judged)
     assert (check.id, check.subject, check.state) == ("memory.max_growth", "stack", NO_GO)
     grew = "memory grew by 71 MB (15 %) against main"
     assert check.message == f"{grew}: 504 to 575 MB, at most 10 % allowed"
@@ -103,8 +103,8 @@ def test_the_total() -> None:
 
 def test_an_image() -> None:
     main = baseline(image_sizes={"redis": 50, "web": 80})
-    found = verdict("images: {max_growth: 2MB}", image_sizes={"redis": 53, "web": 81}, main=main)
-    redis, web = checks(found, "image.max_growth")
+    judged = verdict("images: {max_growth: 2MB}", image_sizes={"redis": 53, "web": 81}, main=main)
+    redis, web = checks(judged, "image.max_growth")
     assert (redis.state, web.state) == (NO_GO, GO)
     grew = "the image of redis grew by 3 MB (6 %) against main"
     assert redis.message == f"{grew}: 50 to 53 MB, at most 2.0 MB allowed"
@@ -115,23 +115,23 @@ def test_an_image_that_several_services_share_is_compared_with_their_largest() -
     built = images({"redis": 84})
     shared = replace(built.images[0], services=("redis", "web", "new"), reference="desk/all")
     memory, budgets = stack({**BEFORE, "new": 1}), limits("images: {max_growth: 4%}")
-    found = run(memory, replace(built, images=(shared,)), budgets, main).verdict
-    (check,) = checks(found, "image.max_growth")
+    judged = run(memory, replace(built, images=(shared,)), budgets, main).verdict
+    (check,) = checks(judged, "image.max_growth")
     assert (check.subject, check.value, check.state) == ("desk/all", 4 * MB, NO_GO)
 
 
 def test_a_services_own_limit_goes_before_the_common_one() -> None:
     text = "memory: {max_service_growth: 10%}\nservices:\n  redis: {max_growth: 40MB}"
-    found = verdict(text, {"redis": 155, "web": 340})
-    redis, web = checks(found, "service.max_growth")
+    judged = verdict(text, {"redis": 155, "web": 340})
+    redis, web = checks(judged, "service.max_growth")
     assert (redis.state, redis.where) == (GO, "budgets.yml:5")
     assert redis.message.endswith("at most 40 MB allowed")
     assert (web.state, web.where) == (NO_GO, "budgets.yml:3")
 
 
 def test_one_service_alone_can_be_limited() -> None:
-    found = verdict("services: {redis: {max_growth: 10%}}", {"redis": 155, "web": 900})
-    assert [check.subject for check in grown(found)] == ["redis"]
+    judged = verdict("services: {redis: {max_growth: 10%}}", {"redis": 155, "web": 900})
+    assert [check.subject for check in grown(judged)] == ["redis"]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_one_service_alone_can_be_limited() -> None:
     ],
 )
 def test_noise_never_fails(now: int, state: State, end: str) -> None:
-    found = verdict("memory: {max_service_growth: 0%}", {"redis": now, "web": 300})
-    redis = checks(found, "service.max_growth")[0]
+    judged = verdict("memory: {max_service_growth: 0%}", {"redis": now, "web": 300})
+    redis = checks(judged, "service.max_growth")[0]
     assert redis.state is state
     assert redis.message.endswith(end)
     assert redis.headroom is not None
@@ -154,8 +154,8 @@ def test_noise_never_fails(now: int, state: State, end: str) -> None:
 
 @pytest.mark.parametrize(("over", "state"), [(0.0, GO), (0.01, NO_GO)])
 def test_the_boundary(over: float, state: State) -> None:
-    found = verdict("memory: {max_service_growth: 20MB}", {"redis": 144 + over, "web": 300})
-    redis = checks(found, "service.max_growth")[0]
+    judged = verdict("memory: {max_service_growth: 20MB}", {"redis": 144 + over, "web": 300})
+    redis = checks(judged, "service.max_growth")[0]
     assert redis.state is state
     shown = "20 MB" if state is GO else "21 MB"
     assert redis.message.startswith(f"redis grew by {shown} (")
@@ -163,8 +163,8 @@ def test_the_boundary(over: float, state: State) -> None:
 
 def test_what_is_new_and_what_is_gone_is_not_judged() -> None:
     text = f"{SERVICES}\nimages: {{max_growth: 1%}}"
-    found = verdict(text, {"redis": 124, "worker": 500})
-    assert [f"{check.id} {check.subject}" for check in grown(found)] == [
+    judged = verdict(text, {"redis": 124, "worker": 500})
+    assert [f"{check.id} {check.subject}" for check in grown(judged)] == [
         "service.max_growth redis",
         "image.max_growth redis",
     ]
@@ -173,15 +173,15 @@ def test_what_is_new_and_what_is_gone_is_not_judged() -> None:
 def test_what_main_did_not_measure_is_not_judged() -> None:
     main = baseline()
     gap = Unknown(reason="no engine")
-    services = tuple(replace(one, memory_bytes=gap, image_bytes=gap) for one in main.services)
+    services = tuple(replace(item, memory_bytes=gap, image_bytes=gap) for item in main.services)
     text = f"{SERVICES}\nimages: {{max_growth: 1%}}"
     assert grown(verdict(text, main=replace(main, services=services))) == []
 
 
 def test_without_a_baseline_there_is_no_check_and_no_note() -> None:
-    found = run(stack({"redis": 900}), images({"redis": 50}), limits(TOTAL)).verdict
-    assert grown(found) == []
-    assert found.notes == ()
+    judged = run(stack({"redis": 900}), images({"redis": 50}), limits(TOTAL)).verdict
+    assert grown(judged) == []
+    assert judged.notes == ()
 
 
 ALL = "memory: {max_growth: 1%, max_service_growth: 1%}\nimages: {max_growth: 1%}"
@@ -197,18 +197,18 @@ ALL = "memory: {max_growth: 1%, max_service_growth: 1%}\nimages: {max_growth: 1%
 )
 def test_memory_measured_otherwise_is_not_compared(changes: dict[str, object], note: str) -> None:
     main = replace(baseline(), **changes)  # type: ignore[arg-type]
-    found = verdict(ALL, {"redis": 155, "web": 340}, main=main)
-    assert {check.id for check in grown(found)} == {"image.max_growth"}
-    assert found.notes == (f"growth of memory is not judged: the baseline {note}",)
-    assert found.state is not NO_GO
+    judged = verdict(ALL, {"redis": 155, "web": 340}, main=main)
+    assert {check.id for check in grown(judged)} == {"image.max_growth"}
+    assert judged.notes == (f"growth of memory is not judged: the baseline {note}",)
+    assert judged.state is not NO_GO
 
 
 def test_another_box_is_not_compared() -> None:
     memory = stack({"redis": 155, "web": 340})
     memory = replace(memory, box=replace(memory.box, cap_bytes=2048 * MIB))
-    found = run(memory, images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline()).verdict
-    assert grown(found) == []
-    assert found.notes == (
+    judged = run(memory, images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline()).verdict
+    assert grown(judged) == []
+    assert judged.notes == (
         "growth of memory is not judged: this run was measured in a box of 2,048 MB, not 944 MB",
     )
 
@@ -217,10 +217,10 @@ def test_another_architecture_is_not_compared() -> None:
     main = baseline()
     assert not isinstance(main.environment, Missing)
     main = replace(main, environment=replace(main.environment, architecture="aarch64"))
-    found = verdict(ALL, {"redis": 155, "web": 340}, main=main)
-    assert grown(found) == []
+    judged = verdict(ALL, {"redis": 155, "web": 340}, main=main)
+    assert grown(judged) == []
     reason = "is not judged: the baseline was measured on aarch64, not x86_64"
-    assert found.notes == (f"growth of memory {reason}", f"growth of images {reason}")
+    assert judged.notes == (f"growth of memory {reason}", f"growth of images {reason}")
 
 
 def test_nothing_is_noted_of_what_nobody_limits() -> None:
@@ -247,9 +247,9 @@ waivers:
 
 
 def test_it_can_be_waived_and_its_waiver_is_not_unused_where_nothing_is_compared() -> None:
-    found = verdict(f"{SERVICES}{WAIVER}", {"redis": 155, "web": 300})
-    redis = checks(found, "service.max_growth")[0]
-    assert (redis.state, found.state, bool(redis.waived)) == (WARN, WARN, True)
+    judged = verdict(f"{SERVICES}{WAIVER}", {"redis": 155, "web": 300})
+    redis = checks(judged, "service.max_growth")[0]
+    assert (redis.state, judged.state, bool(redis.waived)) == (WARN, WARN, True)
     budgets, built = limits(f"{SERVICES}{WAIVER}"), images(dict.fromkeys(BEFORE, 50))
     assert run(stack(BEFORE), built, budgets).verdict.notes == ()
     unused = run(stack(BEFORE), built, budgets, baseline())
@@ -261,5 +261,5 @@ def test_it_can_be_waived_and_its_waiver_is_not_unused_where_nothing_is_compared
 def test_beside_the_baseline_growth_is_no_news() -> None:
     report = run(stack(BEFORE), images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline())
     deltas = compare(report, baseline(), 0).deltas
-    (delta,) = (one for one in deltas if one.id == "memory.max_growth")
+    (delta,) = (item for item in deltas if item.id == "memory.max_growth")
     assert (delta.change, delta.before, delta.inherited) == (Change.SAME, IS_COMPARISON, False)

@@ -54,13 +54,13 @@ def test_remarks_block_when_asked_to(
 ) -> None:
     verdict = judged(budgets=budgets, images=report(remark(level)))
     assert verdict.state is state
-    found = checks(verdict, "image.dockerfile")
-    assert [check.state for check in found] == ([] if state is GO else [state])
+    results = checks(verdict, "image.dockerfile")
+    assert [check.state for check in results] == ([] if state is GO else [state])
 
 
 def test_by_default_remarks_are_told(judged: Judge) -> None:
-    told = "web/Dockerfile: 1 issue (listed in the report)"
-    assert judged(images=report(remark(Level.ERROR))).notes == (told,)
+    note = "web/Dockerfile: 1 issue (listed in the report)"
+    assert judged(images=report(remark(Level.ERROR))).notes == (note,)
     quiet = judged(budgets=written(Policy.IGNORE), images=report(remark(Level.ERROR)))
     assert quiet.notes == ()
 
@@ -90,9 +90,9 @@ def test_what_was_not_linted_is_never_clean(
     judged: Judge, budgets: Budgets, states: list[State]
 ) -> None:
     verdict = judged(budgets=budgets, images=report(linted=NOT_LINTED))
-    found = checks(verdict, "image.dockerfile")
-    assert [check.state for check in found] == states
-    assert all("not linted: hadolint is not installed" in check.message for check in found)
+    results = checks(verdict, "image.dockerfile")
+    assert [check.state for check in results] == states
+    assert all("not linted: hadolint is not installed" in check.message for check in results)
 
 
 def test_our_own_remarks_count_without_hadolint(judged: Judge) -> None:
@@ -116,8 +116,8 @@ def test_the_first_two_are_in_the_message(judged: Judge) -> None:
 def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
     images = report(remark(Level.WARNING, 7), remark(Level.INFO, 8), services=2)
     verdict = judged(budgets=written(Policy.ERROR), images=images)
-    made = replace(make_report(MEMORY, images), verdict=verdict)
-    assert render(annotations(made, {})) == (
+    whole = replace(make_report(MEMORY, images), verdict=verdict)
+    assert render(annotations(whole, {})) == (
         "::error file=web/Dockerfile,line=7,title=NO-GO%3A Dockerfile%2C non-root"
         "::no USER: it runs as root\n"
     )
@@ -126,8 +126,8 @@ def test_each_remark_is_annotated_at_its_line(judged: Judge) -> None:
 def test_what_to_do_is_the_worst_remark(judged: Judge) -> None:
     images = report(remark(Level.ERROR, 7), remark(Level.WARNING, 8))
     verdict = judged(budgets=written(Policy.ERROR), images=images)
-    made = replace(make_report(MEMORY, images), verdict=verdict)
-    (step,) = steps(made)
+    whole = replace(make_report(MEMORY, images), verdict=verdict)
+    (step,) = steps(whole)
     assert (step.text, step.fix, step.fix_place) == (
         "Fix web/Dockerfile:",
         "no USER: it runs as root",

@@ -16,9 +16,9 @@ NAMES = ("redis", "web")
 
 def report(size: int, **changes: object) -> ImagesReport:
     """Two images of `size` bytes."""
-    made = make_images(NAMES)
-    images = tuple(replace(image, size_bytes=size) for image in made.images)
-    return replace(made, images=images, **changes)  # type: ignore[arg-type]
+    report = make_images(NAMES)
+    images = tuple(replace(image, size_bytes=size) for image in report.images)
+    return replace(report, images=images, **changes)  # type: ignore[arg-type]
 
 
 def budgets(**limits: object) -> Budgets:
@@ -59,22 +59,22 @@ def test_a_services_own_limit_goes_before_the_common_one(judged: Judge) -> None:
 
 
 def test_the_largest_offender_is_named_first(judged: Judge) -> None:
-    made = make_images(NAMES)
-    redis, web = made.images
+    report = make_images(NAMES)
+    redis, web = report.images
     sized = (replace(redis, size_bytes=120 * MB), replace(web, size_bytes=707 * MB))
-    images = replace(made, images=sized)
+    images = replace(report, images=sized)
     verdict = judged(budgets=budgets(each_bytes=110 * MB), images=images)
     assert verdict.sentence.startswith("NO-GO: the image of web takes 707 of 110 MB")
     assert "1 more failure" in verdict.sentence
 
 
 def test_one_image_of_many_services_is_judged_for_each(judged: Judge) -> None:
-    made = make_images(["web"])
-    images = replace(made, images=(replace(made.images[0], services=NAMES),))
+    report = make_images(["web"])
+    images = replace(report, images=(replace(report.images[0], services=NAMES),))
     own = (("redis", ServiceBudget(image_bytes=1)), ("web", ServiceBudget(image_bytes=99 * MB)))
     verdict = judged(budgets=replace(BUDGETS, services=own), images=images)
-    found = [f"{check.subject} {check.state}" for check in checks(verdict, "service.image")]
-    assert found == ["redis NO-GO", "web GO"]
+    results = [f"{check.subject} {check.state}" for check in checks(verdict, "service.image")]
+    assert results == ["redis NO-GO", "web GO"]
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_the_disk(judged: Judge, over: int, state: State) -> None:
 
 def dived(dive: Dive | Missing) -> ImagesReport:
     """One image, of which dive says this."""
-    made = make_images(["web"])
-    return replace(made, images=(replace(made.images[0], dive=dive),))
+    report = make_images(["web"])
+    return replace(report, images=(replace(report.images[0], dive=dive),))
 
 
 def dive(**changes: object) -> Dive:
-    known = make_images(["web"]).images[0].dive
-    assert isinstance(known, Dive)
-    return replace(known, **changes)  # type: ignore[arg-type]
+    original = make_images(["web"]).images[0].dive
+    assert isinstance(original, Dive)
+    return replace(original, **changes)  # type: ignore[arg-type]
 
 
 def shares(share: float, wasted_bytes: int) -> Dive:
@@ -136,12 +136,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "limit", "found", "state", "message"), CASES)
+@pytest.mark.parametrize(("rule", "limit", "results", "state", "message"), CASES)
 def test_dives_rules(
-    judged: Judge, rule: str, limit: float, found: Dive, state: State, message: str
+    judged: Judge, rule: str, limit: float, results: Dive, state: State, message: str
 ) -> None:
     identity, key = rule.split()
-    verdict = judged(budgets=budgets(**{key: limit}), images=dived(found))
+    verdict = judged(budgets=budgets(**{key: limit}), images=dived(results))
     (check,) = checks(verdict, identity)
     assert (verdict.state, check.state) == (state, state)
     assert f"the image of web {message}" in check.message
@@ -202,9 +202,9 @@ def test_reports_that_are_not_of_one_stack(judged: Judge) -> None:
 
 
 def test_an_image_without_services_is_judged_by_its_own_name(judged: Judge) -> None:
-    made = make_images(["web"])
-    single = replace(made.images[0], services=())
-    images = replace(made, images=(single,))
+    report = make_images(["web"])
+    single = replace(report.images[0], services=())
+    images = replace(report, images=(single,))
     verdict = judged(budgets=budgets(each_bytes=1), images=images, memory=Skipped(reason="x"))
     assert verdict.sentence.startswith("NO-GO: the image of crypto-desk/web:latest takes ")
     assert verdict.sentence.endswith("memory was not measured")
@@ -213,9 +213,9 @@ def test_an_image_without_services_is_judged_by_its_own_name(judged: Judge) -> N
 @pytest.mark.parametrize(("limit", "state"), [(OWN_DEAD, GO), (OWN_DEAD - 1, NO_GO)])
 def test_dead_bytes_against_their_limit(judged: Judge, limit: int, state: State) -> None:
     verdict = judged(budgets=budgets(max_dead_bytes=limit), images=make_images(NAMES))
-    found = checks(verdict, "image.dead")
-    assert [check.subject for check in found] == ["redis", "web"]
-    assert {(c.value, c.state, c.where) for c in found} == {(OWN_DEAD, state, "budgets.yml:7")}
+    results = checks(verdict, "image.dead")
+    assert [check.subject for check in results] == ["redis", "web"]
+    assert {(c.value, c.state, c.where) for c in results} == {(OWN_DEAD, state, "budgets.yml:7")}
 
 
 def test_dead_bytes_over_their_limit_name_the_instruction_that_killed_most(judged: Judge) -> None:
@@ -244,14 +244,14 @@ def test_without_a_limit_dead_bytes_of_the_base_are_not_judged(judged: Judge) ->
 
 
 def test_where_the_base_is_not_known_all_dead_bytes_are_the_images_own(judged: Judge) -> None:
-    made = make_images(NAMES)
+    report = make_images(NAMES)
     unknown = tuple(
-        replace(one, accounting=replace(one.accounting, base_layers=None, base_dead_bytes=0))
-        for one in made.images
-        if isinstance(one.accounting, Accounting)
+        replace(image, accounting=replace(image.accounting, base_layers=None, base_dead_bytes=0))
+        for image in report.images
+        if isinstance(image.accounting, Accounting)
     )
     limits = budgets(max_dead_bytes=250_000, max_base_dead_bytes=0)
-    verdict = judged(budgets=limits, images=replace(made, images=unknown))
+    verdict = judged(budgets=limits, images=replace(report, images=unknown))
     own, base = (checks(verdict, kind)[0] for kind in ("image.dead", "image.base_dead"))
     assert (own.value, own.state) == (OWN_DEAD + BASE_DEAD, NO_GO)
     assert own.message.startswith("the image of redis has dead bytes: 0.3 of 0.2")
@@ -268,10 +268,12 @@ def test_without_a_limit_dead_bytes_are_told_and_block_nothing(judged: Judge) ->
 
 @pytest.mark.parametrize("limit", [None, 10 * MB])
 def test_what_is_not_accounted_for_passes_no_limit(judged: Judge, limit: int | None) -> None:
-    made = make_images(NAMES)
+    report = make_images(NAMES)
     gap = Skipped(reason="the engine's disk is not readable")
-    images = replace(made, images=tuple(replace(one, accounting=gap) for one in made.images))
+    images = replace(
+        report, images=tuple(replace(image, accounting=gap) for image in report.images)
+    )
     verdict = judged(budgets=budgets(max_dead_bytes=limit), images=images)
-    found = checks(verdict, "image.dead")
-    assert [check.state for check in found] == ([INCOMPLETE] * 2 if limit else [])
-    assert all("engine's disk is not readable" in check.message for check in found)
+    results = checks(verdict, "image.dead")
+    assert [check.state for check in results] == ([INCOMPLETE] * 2 if limit else [])
+    assert all("engine's disk is not readable" in check.message for check in results)

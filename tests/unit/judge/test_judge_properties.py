@@ -23,22 +23,22 @@ def with_more_memory(report: MemoryReport, more: int) -> MemoryReport:
     grown = service(first.name, first.rss_bytes + more, state=first.state)
     samples = tuple(
         replace(
-            one,
-            total_bytes=one.total_bytes + more,
-            charged_bytes=one.charged_bytes + more,
-            service_bytes=tuple(rss + more for rss in one.service_bytes),
+            item,
+            total_bytes=item.total_bytes + more,
+            charged_bytes=item.charged_bytes + more,
+            service_bytes=tuple(rss + more for rss in item.service_bytes),
         )
-        for one in report.samples
+        for item in report.samples
     )
     box = replace(report.box, charged_bytes=report.box.charged_bytes + more)
     windows = tuple(
         replace(
-            one,
-            low_bytes=one.low_bytes + more,
-            high_bytes=one.high_bytes + more,
-            services=((one.services[0][0] + more, one.services[0][1] + more), *one.services[1:]),
+            item,
+            low_bytes=item.low_bytes + more,
+            high_bytes=item.high_bytes + more,
+            services=((item.services[0][0] + more, item.services[0][1] + more), *item.services[1:]),
         )
-        for one in report.windows
+        for item in report.windows
     )
     return replace(report, services=(grown, *rest), samples=samples, box=box, windows=windows)
 

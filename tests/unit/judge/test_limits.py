@@ -51,7 +51,7 @@ def other(value: Any) -> Any:
         case bool():
             return not value
         case Enum():
-            return next(one for one in type(value) if one is not value)
+            return next(item for item in type(value) if item is not value)
         case int() | float():
             return value + 1
         case str():
@@ -114,9 +114,9 @@ def test_no_field_can_change_unnoticed(path: str) -> None:
     back = limit_changes(changed(WHOLE, path.split(".")), WHOLE)
     assert there
     assert back
-    for one, opposite in zip(there, reversed(back), strict=True):
-        assert one.old != one.new
-        assert one.key.split(".")[0] == opposite.key.split(".")[0]
+    for item, opposite in zip(there, reversed(back), strict=True):
+        assert item.old != item.new
+        assert item.key.split(".")[0] == opposite.key.split(".")[0]
     if len(there) == 1:
         assert (there[0].old, there[0].new) == (back[0].new, back[0].old)
 
@@ -134,11 +134,11 @@ def test_the_same_limits_are_no_change() -> None:
 
 def changes(old: str, new: str) -> list[tuple[str, str, str, bool]]:
     """Between two files: key, old, new and whether it is looser."""
-    found = limit_changes(
+    shown = limit_changes(
         parse_budgets("budgets.yml", old.encode()), parse_budgets("budgets.yml", new.encode())
     )
-    assert all(isinstance(one, LimitChange) for one in found)
-    return [(one.key, one.old, one.new, one.looser) for one in found]
+    assert all(isinstance(item, LimitChange) for item in shown)
+    return [(item.key, item.old, item.new, item.looser) for item in shown]
 
 
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}"
@@ -226,9 +226,9 @@ def test_looser_is_told_from_stricter(
     ],
 )
 def test_what_has_no_direction_may_be_looser_both_ways(old: str, new: str, key: str) -> None:
-    for one, another in ((old, new), (new, old)):
-        ((found, _, _, looser),) = changes(one, another)
-        assert (found, looser) == (key, True)
+    for item, later in ((old, new), (new, old)):
+        ((shown, _, _, looser),) = changes(item, later)
+        assert (shown, looser) == (key, True)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_no_machine_is_judged_where_none_is_sold() -> None:
 
 def test_commands_that_read_alike_differ() -> None:
     louder = replace(WHOLE, load=Load(service="web", command=("a b",)))
-    (told,) = limit_changes(louder, replace(louder, load=Load(service="web", command=("a", "b"))))
-    assert told.old != told.new
+    (change,) = limit_changes(louder, replace(louder, load=Load(service="web", command=("a", "b"))))
+    assert change.old != change.new
 
 
 LATER = replace(WAIVER, expires=date(2027, 1, 1))
@@ -277,8 +277,8 @@ TEXTS = {
     ],
 )
 def test_waivers(old: tuple[Waiver, ...], new: tuple[Waiver, ...], looser: bool) -> None:
-    found = limit_changes(replace(WHOLE, waivers=old), replace(WHOLE, waivers=new))
-    assert found == (LimitChange(key="waivers", old=TEXTS[old], new=TEXTS[new], looser=looser),)
+    shown = limit_changes(replace(WHOLE, waivers=old), replace(WHOLE, waivers=new))
+    assert shown == (LimitChange(key="waivers", old=TEXTS[old], new=TEXTS[new], looser=looser),)
 
 
 @pytest.mark.parametrize(
@@ -297,11 +297,11 @@ def test_limits_of_findings_block_only_where_they_are_written(
     old: str, new: str, before: str, after: str, looser: bool
 ) -> None:
     limits = [parse_budgets("b.yml", f"scan: {{{text}}}".encode()) for text in (old, new)]
-    (found,) = limit_changes(*limits)
-    assert (found.old, found.new, found.looser) == (before, after, looser)
+    (shown,) = limit_changes(*limits)
+    assert (shown.old, shown.new, shown.looser) == (before, after, looser)
 
 
 def test_a_waiver_of_everything_is_another_than_of_one_service() -> None:
     wider = replace(WAIVER, subject=None)
-    found = limit_changes(WHOLE, replace(WHOLE, waivers=(wider,)))
-    assert [(one.old == "none", one.looser) for one in found] == [(False, False), (True, True)]
+    shown = limit_changes(WHOLE, replace(WHOLE, waivers=(wider,)))
+    assert [(item.old == "none", item.looser) for item in shown] == [(False, False), (True, True)]

@@ -25,10 +25,10 @@ def a_report(*files: DockerfilePolicy) -> Report:
 def before(now: Report, then: Report | Baseline) -> dict[tuple[str, str], int | Missing] | Missing:
     """How often the baseline had each remark, by file and rule."""
     baseline = make_baseline(then, {}) if isinstance(then, Report) else then
-    found = compare(now, baseline, 0).remarks
-    if isinstance(found, Missing):
-        return found
-    return {(one.path, one.summary.partition(":")[0]): one.before for one in found}
+    deltas = compare(now, baseline, 0).remarks
+    if isinstance(deltas, Missing):
+        return deltas
+    return {(delta.path, delta.summary.partition(":")[0]): delta.before for delta in deltas}
 
 
 def test_a_remark_is_known_by_file_rule_and_text_wherever_it_stands() -> None:
@@ -50,9 +50,9 @@ def test_a_file_that_is_new_had_no_remarks() -> None:
 @pytest.mark.parametrize("hadolint", ["2.12.0", NOT_LINTED])
 def test_another_hadolint_remarks_other_things(hadolint: str | Missing) -> None:
     now, then = policy("a", PIN, USER), policy("a", USER, hadolint=hadolint)
-    for one, other in ((now, then), (replace(then, remarks=now.remarks), now)):
+    for delta, other in ((now, then), (replace(then, remarks=now.remarks), now)):
         expected = {("a", "DL3018"): OTHER_RULES, ("a", "non-root"): 1}
-        assert before(a_report(one), a_report(other)) == expected
+        assert before(a_report(delta), a_report(other)) == expected
 
 
 def test_another_onegig_has_other_rules_of_its_own() -> None:
@@ -72,14 +72,14 @@ def test_where_one_side_is_unknown_nothing_is_compared() -> None:
     assert before(now, replace(now, images=gap)) == NO_REMARKS
 
 
-@pytest.mark.parametrize(("count", "kept"), [(MOST_REMARKS, True), (MOST_REMARKS + 1, False)])
-def test_only_so_many_are_kept(count: int, kept: bool) -> None:
+@pytest.mark.parametrize(("count", "is_kept"), [(MOST_REMARKS, True), (MOST_REMARKS + 1, False)])
+def test_only_so_many_are_kept(count: int, is_kept: bool) -> None:
     images = with_dockerfiles(make_images(["web"]), policy("a", *[PIN] * count))
-    assert isinstance(remarks_of(images), Missing) is not kept
+    assert isinstance(remarks_of(images), Missing) is not is_kept
 
 
 def test_what_is_kept_of_a_remark_is_bounded() -> None:
     images = with_dockerfiles(make_images(["web"]), policy("a", replace(PIN, text="x\n" * 5_000)))
-    kept = remarks_of(images)
-    assert isinstance(kept, Sequence)
-    assert [len(text) for text in kept[0].remarks] == [200]
+    is_kept = remarks_of(images)
+    assert isinstance(is_kept, Sequence)
+    assert [len(text) for text in is_kept[0].remarks] == [200]

@@ -26,8 +26,8 @@ from scanned import (
 def test_an_image_without_findings_is_a_go_for_every_kind() -> None:
     verdict = judged(scan())
     assert verdict.state is GO
-    found = [(one.id, one.value, one.limit) for one in verdict.checks if one.id in IDS]
-    assert found == [(identity, 0, 0) for identity in IDS]
+    findings = [(item.id, item.value, item.limit) for item in verdict.checks if item.id in IDS]
+    assert findings == [(identity, 0, 0) for identity in IDS]
     assert check(verdict).message == (
         "the image of web has no fixable vulnerabilities of severity HIGH or above; "
         "database of 2026-11-24"
@@ -47,7 +47,7 @@ def test_a_written_limit_blocks_and_a_default_warns(finding: Finding, identity: 
     written, default = judged(scan(finding)), judged(scan(finding), default_limits)
     assert (check(written, identity).state, written.state) == (NO_GO, NO_GO)
     assert (check(default, identity).state, default.state) == (WARN, WARN)
-    assert {one.state for one in written.checks if one.id != identity} == {GO}
+    assert {item.state for item in written.checks if item.id != identity} == {GO}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_written_limit_blocks_and_a_default_warns(finding: Finding, identity: 
     ],
 )
 def test_what_counts_is_said_by_severity_and_fix(policy: str, counted: int) -> None:
-    found = scan(
+    findings = scan(
         cve(1, severity=Severity.LOW),
         cve(2, severity=Severity.MEDIUM),
         cve(3),
@@ -69,22 +69,22 @@ def test_what_counts_is_said_by_severity_and_fix(policy: str, counted: int) -> N
         cve(5, fixed=""),
     )
     limits = budgets(f"scan: {{{policy}, vulnerabilities: 0}}")
-    assert check(judged(found, limits)).value == counted
+    assert check(judged(findings, limits)).value == counted
 
 
 def test_the_message_names_the_gravest_first_and_what_mends_them() -> None:
-    found = scan(cve(1), cve(2, "musl", "1.2.5"), cve(3, severity=Severity.CRITICAL, fixed=""))
+    findings = scan(cve(1), cve(2, "musl", "1.2.5"), cve(3, severity=Severity.CRITICAL, fixed=""))
     limits = budgets("scan: {ignore_unfixed: false, vulnerabilities: 1}")
-    assert check(judged(found, limits)).message == (
+    assert check(judged(findings, limits)).message == (
         "the image of web has 3 vulnerabilities of severity HIGH or above, at most 1 allowed: "
         "CVE-2026-3 in openssl 3.5.1, CVE-2026-1 in openssl 3.5.1 (fixed in 3.5.1.1) and 1 more; "
         "database of 2026-11-24"
     )
-    assert check(judged(found, limits)).where == "budgets.yml:2"
+    assert check(judged(findings, limits)).where == "budgets.yml:2"
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("created", "age"),
     [
         ("2026-11-23T06:20:00Z", "database of 2026-11-23"),
         ("2026-11-22T06:20:00Z", "database of 2026-11-22 (1 day old)"),
@@ -92,8 +92,8 @@ def test_the_message_names_the_gravest_first_and_what_mends_them() -> None:
         ("yesterday\n", "database of yesterday"),
     ],
 )
-def test_the_age_of_the_database_is_told(made: str, told: str) -> None:
-    assert check(judged(scan(database=made))).message.endswith(f"; {told}")
+def test_the_age_of_the_database_is_told(created: str, age: str) -> None:
+    assert check(judged(scan(database=created))).message.endswith(f"; {age}")
 
 
 def test_misconfigurations_are_judged_only_where_a_limit_is_written() -> None:
@@ -109,7 +109,7 @@ def test_as_many_as_allowed_pass_and_any_has_no_check() -> None:
 
 
 def test_no_database_is_never_zero_vulnerabilities() -> None:
-    default, written = (judged(scan(database=NO_DATABASE), one) for one in (BUDGETS, budgets()))
+    default, written = (judged(scan(database=NO_DATABASE), item) for item in (BUDGETS, budgets()))
     assert not checks(default, "image.vulnerabilities")
     assert check(default, "image.secrets").value == 0  # that one needs none
     assert not checks(written, "image.vulnerabilities")
@@ -122,7 +122,7 @@ def test_no_database_is_never_zero_vulnerabilities() -> None:
 def test_no_trivy_is_told_once_for_all_images() -> None:
     absent = Skipped(reason="trivy is not installed")
     verdict = report({"web": absent, "redis": absent}).verdict
-    assert not [one for one in verdict.checks if one.id in IDS]
+    assert not [item for item in verdict.checks if item.id in IDS]
     assert [note.partition(" (")[0] for note in verdict.notes] == [
         f"images were not scanned for {kind}: trivy is not installed"
         for kind in ("secrets", "vulnerabilities", "misconfigurations")
@@ -178,21 +178,21 @@ LATER, YESTERDAY = TODAY + timedelta(days=90), TODAY - timedelta(days=1)
 
 
 def test_a_waiver_of_one_finding_lets_that_one_pass_and_no_other() -> None:
-    one, two = scan(cve(1)), scan(cve(1), cve(2))
-    waived = check(judged(one, budgets(waiver(LATER))))
+    item, two = scan(cve(1)), scan(cve(1), cve(2))
+    waived = check(judged(item, budgets(waiver(LATER))))
     assert (waived.state, waived.value) == (WARN, 1)
     assert waived.waived == f"until {LATER} by @ops: #12"
     assert "1 of them waived" in waived.message
     still = check(judged(two, budgets(waiver(LATER))))
     assert (still.state, still.waived) == (NO_GO, "")
     assert "none allowed: CVE-2026-2 in openssl" in still.message  # what is left to do
-    assert check(judged(one, budgets(waiver(LATER, subject="redis")))).state is NO_GO
+    assert check(judged(item, budgets(waiver(LATER, subject="redis")))).state is NO_GO
 
 
 def test_a_waiver_holds_until_its_last_day_is_over() -> None:
-    found = scan(cve(1))
-    assert check(judged(found, budgets(waiver(TODAY)))).state is WARN
-    late = check(judged(found, budgets(waiver(YESTERDAY))))
+    findings = scan(cve(1))
+    assert check(judged(findings, budgets(waiver(TODAY)))).state is WARN
+    late = check(judged(findings, budgets(waiver(YESTERDAY))))
     assert late.state is NO_GO
     assert f"the waiver of CVE-2026-1 expired on {YESTERDAY}" in late.message
 
@@ -209,5 +209,5 @@ def test_waivers_that_end_soon_or_are_not_needed_are_told() -> None:
 
 def test_names_of_strangers_stay_on_one_line() -> None:
     hostile = cve(1, package="evil\n::error::\x1b[31m")
-    found = check(judged(scan(hostile)))
-    assert all(text.isprintable() for text in (found.message, *found.findings))
+    findings = check(judged(scan(hostile)))
+    assert all(text.isprintable() for text in (findings.message, *findings.findings))

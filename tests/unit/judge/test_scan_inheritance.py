@@ -40,14 +40,14 @@ def test_a_package_of_another_release_of_its_system_is_another_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "found", [cve(1, version="3.5.0"), cve(1, package="curl"), SECRET, ROOT], ids=str
+    "finding", [cve(1, version="3.5.0"), cve(1, package="curl"), SECRET, ROOT], ids=str
 )
-def test_what_the_change_brings_blocks_whatever_was_there(found: Finding) -> None:
+def test_what_the_change_brings_blocks_whatever_was_there(finding: Finding) -> None:
     main = report({"web": scan(packages=["openssl 3.5.1", "musl 1.2.5"])})
-    run, deltas = on_top_of(main, {"web": scan(cve(9, "musl", "1.2.5"), found)})
+    run, deltas = on_top_of(main, {"web": scan(cve(9, "musl", "1.2.5"), finding)})
     assert run.verdict.state is NO_GO
-    blocking = [one for one in run.verdict.checks if one.state is NO_GO]
-    assert [(one.findings[-1].split()[0]) for one in blocking] == [found.id]
+    blocking = [item for item in run.verdict.checks if item.state is NO_GO]
+    assert [(item.findings[-1].split()[0]) for item in blocking] == [finding.id]
     assert not deltas[blocking[0].id].inherited
     assert deltas[blocking[0].id].change is Change.CHANGED
 
@@ -86,7 +86,7 @@ def test_nothing_is_inherited_from_a_base_that_was_not_scanned(before: Missing) 
 def test_an_image_of_a_new_service_inherits_nothing() -> None:
     main = report({"web": scan(packages=["openssl 3.5.1"])})
     run, _ = on_top_of(main, {"web": scan(cve(1)), "new": scan(cve(1))})
-    states = {one.subject: one.state for one in checks(run.verdict, "image.vulnerabilities")}
+    states = {item.subject: item.state for item in checks(run.verdict, "image.vulnerabilities")}
     assert states == {"web": WARN, "new": NO_GO}
 
 
@@ -109,12 +109,12 @@ def test_what_is_kept_of_a_stack_names_every_package_once() -> None:
 
 def test_more_than_can_be_kept_is_unknown_and_not_cut_off() -> None:
     many = scan(packages=[f"p{number} 1" for number in range(MOST_ITEMS + 1)])
-    kept = make_baseline(report({"web": many}), {}).contents
-    assert isinstance(kept, Unknown)
+    contents = make_baseline(report({"web": many}), {}).contents
+    assert isinstance(contents, Unknown)
 
 
-def shared(one: Image) -> Image:
-    return replace(one, services=("web", "worker"))
+def shared(item: Image) -> Image:
+    return replace(item, services=("web", "worker"))
 
 
 def test_an_image_that_several_services_run_is_judged_once_and_known_by_any_of_them() -> None:

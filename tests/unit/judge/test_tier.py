@@ -71,23 +71,23 @@ def test_images_say_the_architecture_where_memory_was_not_measured() -> None:
 
 
 def test_a_machine_that_nobody_named_says_so_and_warns() -> None:
-    found = verdict(sold_as(1024), make_memory([make_service("web", 600)]), make_images(["web"]))
-    (check,) = checks(found, "memory.tier")
-    assert (check.state, check.blocking, found.state) == (WARN, False, WARN)
+    judged = verdict(sold_as(1024), make_memory([make_service("web", 600)]), make_images(["web"]))
+    (check,) = checks(judged, "memory.tier")
+    assert (check.state, check.blocking, judged.state) == (WARN, False, WARN)
     assert check.message == (
         "no tier is set: aws-t3-micro, the smallest machine sold as 1,024 MB, really has 911 MB, "
         "its OS takes 185 MB: 958 of 911 MB, 47 MB (6 %) over"
     )
-    assert [fall.machine for fall in found.waterfalls] == ["the budget's 1,024 MB", "aws-t3-micro"]
+    assert [fall.machine for fall in judged.waterfalls] == ["the budget's 1,024 MB", "aws-t3-micro"]
 
 
 @pytest.mark.parametrize("budgets", [sold_as(1024, "none"), sold_as(1000)])
 def test_without_a_machine_only_the_limit_counts(budgets: Budgets) -> None:
-    found = verdict(budgets)
-    assert [fall.machine for fall in found.waterfalls] == [
+    judged = verdict(budgets)
+    assert [fall.machine for fall in judged.waterfalls] == [
         f"the budget's {budgets.memory.limit_bytes // MIB:,} MB"
     ]
-    kinds = {check.id for check in found.checks}
+    kinds = {check.id for check in judged.checks}
     assert not kinds & {"memory.tier", "tier.cpus", "tier.architecture"}
 
 
@@ -104,16 +104,16 @@ def test_a_service_that_asks_for_processors(
     tier: str, cpus: float, state: State, message: str
 ) -> None:
     services = [service("greedy", MIB, cpus=cpus), service("modest", MIB)]
-    found = verdict(sold_as(1024, tier), make_memory(services), make_images(["greedy", "modest"]))
-    (check,) = checks(found, "tier.cpus")
+    judged = verdict(sold_as(1024, tier), make_memory(services), make_images(["greedy", "modest"]))
+    (check,) = checks(judged, "tier.cpus")
     assert (check.subject, check.state, check.blocking) == ("greedy", state, False)
     assert check.message == f"greedy asks for {message}"
 
 
 def of_architectures(*names: str) -> ImagesReport:
-    made = make_images(tuple(SERVICES)[: len(names)])
-    pairs = zip(made.images, names, strict=True)
-    return replace(made, images=tuple(replace(one, architecture=name) for one, name in pairs))
+    report = make_images(tuple(SERVICES)[: len(names)])
+    pairs = zip(report.images, names, strict=True)
+    return replace(report, images=tuple(replace(image, architecture=name) for image, name in pairs))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_images_of_another_architecture_are_reported_once(
     architectures: list[str], tier: str, count: int, message: str
 ) -> None:
     images = of_architectures(*architectures)
-    names = [one.services[0] for one in images.images]
+    names = [image.services[0] for image in images.images]
     memory = make_memory([make_service(name, 1) for name in names])
     (check,) = checks(verdict(sold_as(1024, tier), memory, images), "tier.architecture")
     machine = f"{tier} is {'x86_64' if tier == X86 else 'aarch64'}"
@@ -138,8 +138,8 @@ def test_images_of_another_architecture_are_reported_once(
 
 
 def test_an_image_that_several_services_run_counts_once() -> None:
-    made = of_architectures("arm64")
-    shared = replace(made, images=(replace(made.images[0], services=("a", "b")),))
+    report = of_architectures("arm64")
+    shared = replace(report, images=(replace(report.images[0], services=("a", "b")),))
     memory = make_memory([make_service(name, 1) for name in ("a", "b")])
     (check,) = checks(verdict(sold_as(1024, "aws-t2-micro"), memory, shared), "tier.architecture")
     assert check.value == 1

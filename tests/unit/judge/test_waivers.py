@@ -88,8 +88,8 @@ def test_one_that_ends_soon_says_so(days: int, left: str) -> None:
     verdict = verdict_on(waiver("memory.total", expires=expires))
     (total,) = checks(verdict, "memory.total")
     assert total.waived == f"until {expires}{left} by @ops: #12: it shrinks"
-    told = (f"the waiver of memory.total by @ops ends on {expires}{left}",) if left else ()
-    assert verdict.notes == told
+    notes = (f"the waiver of memory.total by @ops ends on {expires}{left}",) if left else ()
+    assert verdict.notes == notes
 
 
 def test_the_one_that_holds_longest_counts() -> None:

@@ -65,19 +65,19 @@ def test_one_more_window_is_needed(windows: Sequence[WindowTotals], why: str) ->
 
 def report(*windows: WindowTotals) -> MemoryReport:
     """What `measure` makes of these windows: the figures are those of the highest."""
-    top = max(windows, key=lambda one: one.high_bytes)
+    top = max(windows, key=lambda item: item.high_bytes)
     services = [
         service(
             name,
             top.services[place][1],
-            rss_min_bytes=min(one.services[place][0] for one in windows),
-            rss_max_bytes=max(one.services[place][1] for one in windows),
+            rss_min_bytes=min(item.services[place][0] for item in windows),
+            rss_max_bytes=max(item.services[place][1] for item in windows),
         )
         for place, name in enumerate(("web", "db"))
     ]
-    made = measured(services, totals=top.totals)
+    memory = measured(services, totals=top.totals)
     return replace(
-        made, windows=windows, box=replace(made.box, cap_bytes=BUDGETS.memory.room_bytes)
+        memory, windows=windows, box=replace(memory.box, cap_bytes=BUDGETS.memory.room_bytes)
     )
 
 
@@ -136,21 +136,21 @@ def test_a_services_own_limit(web: Range, state: State, message: str) -> None:
 def test_a_service_is_held_to_its_highest_window_by_every_metric() -> None:
     pss = replace(BUDGETS, memory=replace(BUDGETS.memory, metric=Metric.PSS))
     windows = (window((500, 540), web=(10, 20)), window((500, 510), web=(90, 150)))
-    made = report(*windows)
-    made = replace(made, window=replace(made.window, metric="pss"))
-    assert checks(judge_stack(pss, made), "service.memory")[0].value == 150 * MIB
+    memory = report(*windows)
+    memory = replace(memory, window=replace(memory.window, metric="pss"))
+    assert checks(judge_stack(pss, memory), "service.memory")[0].value == 150 * MIB
 
 
 def test_windows_by_another_metric_say_nothing() -> None:
     charged = replace(BUDGETS, memory=replace(BUDGETS.memory, metric=Metric.CHARGED))
-    made = replace(report(window((1, 2)), window((800, 1500))), samples=())
-    verdict = judge_stack(charged, made)
+    memory = replace(report(window((1, 2)), window((800, 1500))), samples=())
+    verdict = judge_stack(charged, memory)
     assert verdict.total_bytes == 91 * MIB  # 11 of the services, 80 of the system
     assert verdict.notes == ()
 
 
 @pytest.mark.parametrize(
-    ("totals", "told"),
+    ("totals", "text"),
     [
         ([(414, 480), (425, 470), (437, 490)], "494, 505 and 517 MB), web by 6.0 MB"),
         ([(414 + 5 * i, 480) for i in range(6)], "494 to 519 MB), web by 15 MB"),
@@ -160,8 +160,8 @@ def test_windows_by_another_metric_say_nothing() -> None:
         ([(414, 480), (415, 480), (416, 480)], ""),  # noise
     ],
 )
-def test_memory_that_rises_is_noted(totals: list[Range], told: str) -> None:
+def test_memory_that_rises_is_noted(totals: list[Range], text: str) -> None:
     verdict = verdict_on(*(window(total, web=(3 * i + 3, 30)) for i, total in enumerate(totals)))
-    rose = f"memory rose from window to window (at least {told}: a leak, or caches that still fill"
-    assert verdict.notes == ((rose,) if told else ())
+    rose = f"memory rose from window to window (at least {text}: a leak, or caches that still fill"
+    assert verdict.notes == ((rose,) if text else ())
     assert verdict.state is GO
