@@ -29,13 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare a document with the one kept under tests/golden; write it with --update-goldens."""
 
-    def compare(name: str, found: str) -> None:
+    def compare(name: str, document: str) -> None:
         path = GOLDEN / name
         if request.config.getoption("--update-goldens"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(found, encoding="utf-8")
+            path.write_text(document, encoding="utf-8")
         assert path.exists(), f"{path} is not there: run pytest --update-goldens and read it"
-        assert found == path.read_text(encoding="utf-8")
+        assert document == path.read_text(encoding="utf-8")
 
     return compare
 

@@ -148,11 +148,11 @@ class FakeEngine:
     def image(self, reference: str) -> EngineImage:
         if reference not in self.images:
             raise InspectError(f"the engine has no image {reference}", advice="build it")
-        made = self.images[reference]
+        image = self.images[reference]
         return EngineImage(
             reference=reference,
-            image_id=made.image_id,
-            diff_ids=made.diff_ids,
+            image_id=image.image_id,
+            diff_ids=image.diff_ids,
             architecture="amd64",
             labels=(),
             size_bytes=0,
@@ -163,8 +163,8 @@ class FakeEngine:
         self.saves.append(tuple(image_ids))
         if any(self.images[name].image_id in image_ids for name in self.broken):
             raise InspectError("the engine could not save the image: layer does not exist")
-        wanted = [made for made in self.images.values() if made.image_id in image_ids]
-        yield io.BytesIO(make_archive(wanted, self.form))
+        chosen = [image for image in self.images.values() if image.image_id in image_ids]
+        yield io.BytesIO(make_archive(chosen, self.form))
 
 
 def make_image(*layers: Sequence[tuple[str, bytes]], **more: Any) -> MadeImage:

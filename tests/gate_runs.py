@@ -114,8 +114,8 @@ class Scene:
     def status(self, name: str = "onegig") -> str:
         """What the newest status of the run's head says: "success: #7 into main: ..."."""
         result = [status for status in self.state.statuses if status.sha == self.run.head_sha]
-        said = [f"{entry.state}: {entry.description}" for entry in result if entry.context == name]
-        return said[-1] if said else "none"
+        texts = [f"{entry.state}: {entry.description}" for entry in result if entry.context == name]
+        return texts[-1] if texts else "none"
 
     def standing(self, name: str = "onegig") -> str:
         """The state of that."""

@@ -78,8 +78,8 @@ def report(
     )
 
 
-def judged(found: Scan | Missing, limits: Budgets | None = None) -> Verdict:
-    return report({"web": found}, limits).verdict
+def judged(result: Scan | Missing, limits: Budgets | None = None) -> Verdict:
+    return report({"web": result}, limits).verdict
 
 
 def check(verdict: Verdict, identity: str = "image.vulnerabilities") -> Check:

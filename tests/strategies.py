@@ -25,7 +25,7 @@ tiers = st.sampled_from([None, *catalogue().values()])
 
 @st.composite
 def all_budgets(draw: st.DrawFn) -> Budgets:
-    made = limits(
+    drawn = limits(
         draw(st.integers(min_value=1, max_value=1500 * MIB)),
         metric=draw(st.sampled_from(Metric)),
         headroom_share=draw(st.floats(min_value=0, max_value=1)),
@@ -35,7 +35,7 @@ def all_budgets(draw: st.DrawFn) -> Budgets:
     images = ImagesBudget(total_bytes=draw(sizes), max_wasted_bytes=draw(sizes))
     lines = draw(st.sampled_from([(), (("images.max_wasted", 3),)]))
     return replace(
-        made,
+        drawn,
         images=images,
         disk=DiskBudget(limit_bytes=draw(sizes)),
         services=(("a", own),),
@@ -47,12 +47,12 @@ def all_budgets(draw: st.DrawFn) -> Budgets:
 def memories(draw: st.DrawFn, names: Sequence[str] = NAMES) -> MemoryReport:
     states = st.sampled_from([ServiceState.HEALTHY, *ServiceState])
     services = [service(name, draw(sizes), state=draw(states)) for name in names]
-    made = measured(services, engine=draw(sizes), totals=draw(st.lists(sizes, max_size=4)))
+    drawn = measured(services, engine=draw(sizes), totals=draw(st.lists(sizes, max_size=4)))
     metric = draw(st.sampled_from(Metric))
-    box = replace(made.box, charged_bytes=draw(sizes))
+    box = replace(drawn.box, charged_bytes=draw(sizes))
     windows = tuple(draw(st.lists(_windows(len(names)), max_size=3)))
-    window = replace(made.window, metric=metric.value)
-    return replace(made, box=box, window=window, windows=windows)
+    window = replace(drawn.window, metric=metric.value)
+    return replace(drawn, box=box, window=window, windows=windows)
 
 
 @st.composite
@@ -70,9 +70,9 @@ def _windows(draw: st.DrawFn, services: int) -> WindowTotals:
 
 @st.composite
 def inspections(draw: st.DrawFn, names: Sequence[str] = NAMES) -> ImagesReport:
-    made = make_images(names)
-    images = tuple(replace(image, size_bytes=draw(sizes)) for image in made.images)
-    return replace(made, images=images, total_bytes=draw(sizes), disk_bytes=draw(sizes))
+    drawn = make_images(names)
+    images = tuple(replace(image, size_bytes=draw(sizes)) for image in drawn.images)
+    return replace(drawn, images=images, total_bytes=draw(sizes), disk_bytes=draw(sizes))
 
 
 @st.composite

@@ -80,9 +80,9 @@ def make_java_database(folder: Path, archives: Mapping[str, tuple[str, str, str]
     (place / "metadata.json").write_text(_metadata(JAVA_SCHEMA, "2026-11-20T01:10:00Z"))
 
 
-def _metadata(schema: int, made: str) -> str:
+def _metadata(schema: int, created: str) -> str:
     dates = {
-        "UpdatedAt": made,
+        "UpdatedAt": created,
         "NextUpdate": "2999-01-01T00:00:00Z",  # until then none is fetched
         "DownloadedAt": "2026-11-24T08:00:00Z",
     }

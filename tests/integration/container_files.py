@@ -44,9 +44,9 @@ def _contents(path: Path) -> list[Content]:
     return [file for file in distinct.values() if not (file[0] <= OF_THE_ENGINE and not file[1])]
 
 
-def live(made: Account, expected: list[Content]) -> list[Content]:
+def live(account: Account, expected: list[Content]) -> list[Content]:
     """What an account calls alive, in the order of `expected` and with its names; others after."""
-    files = {entry.path: entry for _, entry in made.live}
+    files = {entry.path: entry for _, entry in account.live}
     result = []
     for names, _, _ in expected:
         for path in names & files.keys():

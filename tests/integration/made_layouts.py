@@ -44,9 +44,9 @@ class Layout:
             self._put(FORMS[form][1](layer), f"{_OCI}.layer.v1.tar{FORMS[form][0]}")
             for layer, form in zip(layers, forms, strict=True)
         ]
-        made = self._put(config, f"{_OCI}.config.v1+json")
-        self._images.append((made["digest"], [blob["digest"] for blob in blobs]))
-        manifest = {"config": made, "layers": blobs}
+        descriptor = self._put(config, f"{_OCI}.config.v1+json")
+        self._images.append((descriptor["digest"], [blob["digest"] for blob in blobs]))
+        manifest = {"config": descriptor, "layers": blobs}
         return self._document("manifest", manifest) | {"platform": for_linux_on(architecture)}
 
     def proof(self, image: Descriptor) -> Descriptor:
@@ -54,8 +54,8 @@ class Layout:
         statement = self._put({"predicateType": "made-up"}, "application/vnd.in-toto+json")
         rootfs = {"type": "layers", "diff_ids": [statement["digest"]]}
         config = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": rootfs}
-        made = self._put(config, f"{_OCI}.config.v1+json")
-        return self._document("manifest", {"config": made, "layers": [statement]}) | {
+        descriptor = self._put(config, f"{_OCI}.config.v1+json")
+        return self._document("manifest", {"config": descriptor, "layers": [statement]}) | {
             "annotations": {
                 "vnd.docker.reference.digest": image["digest"],
                 "vnd.docker.reference.type": "attestation-manifest",

@@ -61,18 +61,18 @@ OF_THE_BASE, GUESS = 3, 1  # layers; the guess takes what the base itself is bui
 @pytest.fixture
 def build(client: DockerClient, tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Builds an image of a Dockerfile; all are gone afterwards."""
-    made: list[str] = []
+    image_ids: list[str] = []
 
     def make(name: str, text: str, **arguments: str) -> str:
         (tmp_path / "Dockerfile").write_text(text)
         options = [f"--build-arg={key}={value}" for key, value in arguments.items()]
         command = ["docker", "build", "--quiet", "--tag", name, *options, str(tmp_path)]
         run(command, timeout_seconds=300)
-        made.append(str(client.images.get(name).id))
+        image_ids.append(str(client.images.get(name).id))
         return name
 
     yield make
-    for image_id in reversed(made):
+    for image_id in reversed(image_ids):
         with suppress(ImageNotFound):
             client.images.remove(image_id, force=True)
 

@@ -27,14 +27,14 @@ def build(client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bui
 
     def run(folder: Path) -> str:
         stacks.append(load_stack(folder=folder))
-        said: list[str] = []
+        log: list[str] = []
         with new_run() as current:
             build_images(
-                stacks[-1], current, say=said.append, inputs=read_build_inputs(stacks[-1], {})
+                stacks[-1], current, say=log.append, inputs=read_build_inputs(stacks[-1], {})
             )
         for image in stacks[-1].images:
             client.images.get(image)
-        return "\n".join(said)
+        return "\n".join(log)
 
     monkeypatch.delenv("TOKEN", raising=False)
     yield run
@@ -77,8 +77,8 @@ FROM {SMALL_IMAGE}
 RUN --mount=type=secret,id=key grep -qxF 'sesame, open: "$5"' /run/secrets/key
 """
     dotenv = f"TOKEN='{SECRET}'\n"
-    said = build(project(tmp_path, web=web, **{"compose.yml": compose, ".env": dotenv}))
-    assert "sesame" not in said
+    log = build(project(tmp_path, web=web, **{"compose.yml": compose, ".env": dotenv}))
+    assert "sesame" not in log
 
 
 @pytest.mark.parametrize("name", ["with space", "with,comma", "with:colon", "with${dollar}"])

@@ -65,35 +65,35 @@ def bloated(client: DockerClient, tmp_path: Path) -> Iterator[str]:
     client.images.remove(REFERENCE, force=True)
 
 
-def by_cause(made: Accounting) -> dict[Cause, int]:
-    return {cause: size for cause in Cause if (size := made.bytes_of(cause))}
+def by_cause(account: Accounting) -> dict[Cause, int]:
+    return {cause: size for cause in Cause if (size := account.bytes_of(cause))}
 
 
 def test_alpine_is_all_base_os(accounting: Callable[[str], Accounting]) -> None:
-    made = accounting(SMALL_IMAGE)
-    assert by_cause(made) == {Cause.BASE: made.live_bytes}
-    assert {"musl", "busybox"} <= {part.name.split(" ")[0] for part in made.parts}
-    assert (made.fixes, made.eliminable_bytes) == ((), made.dead_bytes)
+    account = accounting(SMALL_IMAGE)
+    assert by_cause(account) == {Cause.BASE: account.live_bytes}
+    assert {"musl", "busybox"} <= {part.name.split(" ")[0] for part in account.parts}
+    assert (account.fixes, account.eliminable_bytes) == ((), account.dead_bytes)
 
 
 def test_a_python_image_is_explained_wholly(accounting: Callable[[str], Accounting]) -> None:
-    made = accounting(PYTHON_IMAGE)
-    result = by_cause(made)
+    account = accounting(PYTHON_IMAGE)
+    result = by_cause(account)
     assert Cause.UNEXPLAINED not in result
     assert result[Cause.RUNTIME] > result[Cause.DEVELOPMENT] > 0
-    named = {part.name.split(" ")[0]: part.cause for part in made.parts}
+    named = {part.name.split(" ")[0]: part.cause for part in account.parts}
     assert (named["pip"], named["Python"]) == (Cause.DEVELOPMENT, Cause.RUNTIME)
-    assert made.fixes[0].text.startswith("the base image has ")
+    assert account.fixes[0].text.startswith("the base image has ")
 
 
 def test_a_bloated_image_is_told_each_of_its_mistakes(
     accounting: Callable[[str], Accounting], bloated: str
 ) -> None:
-    made = accounting(bloated)
-    result = by_cause(made)
+    account = accounting(bloated)
+    result = by_cause(account)
     assert result[Cause.APPLICATION] == 500_000 + len(BLOATED)
     assert Cause.UNEXPLAINED not in result
-    saved = [(fix.bytes, fix.text.partition(":")[0]) for fix in made.fixes]
+    saved = [(fix.bytes, fix.text.partition(":")[0]) for fix in account.fixes]
     assert [size for size, _ in saved] == [900_000, 800_000, 700_000, 600_000, 500_000]
     cache, copies, deleted, stray, changed = (text for _, text in saved)
     assert cache.endswith("in layer 4 left 0.9 MB in /root/.cache/pip")
@@ -101,4 +101,4 @@ def test_a_bloated_image_is_told_each_of_its_mistakes(
     assert deleted.startswith("`RUN rm /tmp/object` in layer 7 deletes 0.7 MB (/tmp/object) of ")
     assert stray == "`COPY . .` in layer 3 copied 0.6 MB that the image does not need (/app/.git)"
     assert changed.startswith("`RUN chown -R 65532 /app/code && touch /made-by-hand` in layer 8 ")
-    assert made.eliminable_bytes == made.dead_bytes + 900_000 + 800_000 + 600_000
+    assert account.eliminable_bytes == account.dead_bytes + 900_000 + 800_000 + 600_000

@@ -53,18 +53,18 @@ def test_a_compose_file_is_enough_and_init_writes_the_rest(cli: Cli, project: Pa
     """And an image that has no name in the file has the one that compose gives it."""
     (project / "budgets.yml").unlink()
     (project / "compose.yml").write_text(compose().replace("    image: onegig-cli-test/web\n", ""))
-    words = ("check", "--window", "2s", "--settle", "0s")
-    done = cli(*words)
+    arguments = ("check", "--window", "2s", "--settle", "0s")
+    done = cli(*arguments)
     assert done.returncode == 0, done.stderr
     assert re.match(r"\W*GO: \d+ of 1,024 MB", done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "there is no budgets.yml, so the defaults apply" in " ".join(done.stdout.split())
-    assert f"onegig {' '.join(words)}" in done.stdout
+    assert f"onegig {' '.join(arguments)}" in done.stdout
     files = sorted(path.name for path in (project / "report").iterdir())
     assert files == ["comment.md", "report.html", "report.json"]
     assert cli("init", "--report", "report/report.json").returncode == 0
     assert cli("init").returncode == 2
-    again = cli(*words, "--json", "--quiet")
+    again = cli(*arguments, "--json", "--quiet")
     assert (again.returncode, again.stderr) == (0, "")
     report = json.loads(again.stdout)
     assert (report["verdict"]["state"], report["verdict"]["notes"]) == ("GO", [])
@@ -122,7 +122,7 @@ def test_a_service_that_never_turns_healthy(cli: Cli, project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "words", "environment", "code", "said"),
+    ("files", "arguments", "environment", "code", "messages"),
     [
         (
             {"Dockerfile": f"{DOCKERFILE}RUN echo compiling && no-such-tool\n"},
@@ -153,16 +153,16 @@ def test_mistakes_end_with_their_code_and_say_what_to_do(
     cli: Cli,
     project: Path,
     files: dict[str, str],
-    words: list[str],
+    arguments: list[str],
     environment: dict[str, str],
     code: int,
-    said: list[str],
+    messages: list[str],
 ) -> None:
     for name, text in files.items():
         (project / name).write_text(text)
-    done = cli(*words, **environment)
+    done = cli(*arguments, **environment)
     assert done.returncode == code
-    assert [part for part in said if part not in done.stderr] == []
+    assert [part for part in messages if part not in done.stderr] == []
 
 
 def test_a_limit_below_the_engine_itself(cli: Cli, project: Path) -> None:

@@ -72,13 +72,13 @@ def packed(
 
 def pack(store: Store, compression: str, folder: Path) -> Packed:
     (folder / "Dockerfile").write_text(f"FROM {CLASSIC}\n")
-    made = Packed(f"onegig-test-store:{compression}", folder / "image.tar")
-    output = f"type=oci,dest={made.archive},name=docker.io/library/{made.reference}"
+    packed_image = Packed(f"onegig-test-store:{compression}", folder / "image.tar")
+    output = f"type=oci,dest={packed_image.archive},name=docker.io/library/{packed_image.reference}"
     output += f",compression={compression},force-compression=true"
     build = ["docker", "buildx", "build", "--provenance=true", "--output", output, str(folder)]
     run(build, env=store.environment)
-    run(["docker", "load", "--quiet", "--input", str(made.archive)], env=store.environment)
-    return made
+    run(["docker", "load", "--quiet", "--input", str(packed_image.archive)], env=store.environment)
+    return packed_image
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +116,9 @@ def test_a_compressed_image_has_the_same_account(
 def test_the_bytes_to_pull_are_those_of_the_blobs(
     compression: str, store: Store, packed: dict[str, Packed]
 ) -> None:
-    made = packed[compression]
-    result = look_at(Images(store.client), made.reference)
-    assert [layer.compressed_bytes for layer in result.layers] == blob_sizes(made.archive)
+    packed_image = packed[compression]
+    result = look_at(Images(store.client), packed_image.reference)
+    assert [layer.compressed_bytes for layer in result.layers] == blob_sizes(packed_image.archive)
 
 
 def blob_sizes(archive: Path) -> list[int]:

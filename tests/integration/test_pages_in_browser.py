@@ -100,7 +100,7 @@ def browser() -> Iterator["playwright.Browser"]:
 @pytest.fixture
 def open_page(browser: "playwright.Browser", tmp_path: Path) -> Iterator[Open]:
     """Show a document; fail when it asks for anything else or has something to complain of."""
-    said: list[str] = []
+    events: list[str] = []
     path = tmp_path / "page.html"
     pages = []
 
@@ -109,16 +109,16 @@ def open_page(browser: "playwright.Browser", tmp_path: Path) -> Iterator[Open]:
         viewport = {"width": width, "height": height}
         page = browser.new_page(viewport=viewport, color_scheme=scheme)
         pages.append(page)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url))
+        page.on("console", lambda message: events.append(message.text))
+        page.on("pageerror", lambda error: events.append(str(error)))
+        page.on("request", lambda request: events.append(request.url))
         page.goto(path.as_uri())
         return page
 
     yield show
     for page in pages:
         page.close()
-    assert said == [path.as_uri()] * len(pages)
+    assert events == [path.as_uri()] * len(pages)
 
 
 def open_details(page: Any) -> None:

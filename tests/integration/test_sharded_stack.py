@@ -138,8 +138,8 @@ def test_check_takes_what_was_inspected_elsewhere(cli: Cli, project: Path) -> No
     )
     done = cli("check", "--inspected", "1.json", "--inspected", "2.json", "--json", **here)
     assert done.returncode == 0, done.stderr
-    said = done.stderr
-    assert f"{NAME}/jobs: not the image that was inspected elsewhere, so inspected here" in said
+    log = done.stderr
+    assert f"{NAME}/jobs: not the image that was inspected elsewhere, so inspected here" in log
     images = json.loads(done.stdout)["images"]["images"]
     assert [image["services"] for image in images] == [["jobs"], ["mail"], ["web"]]
 

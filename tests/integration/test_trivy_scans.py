@@ -84,17 +84,17 @@ def scan(
         scanner: trivy.Scanner | Missing, engine: Any = None
     ) -> tuple[dict[str, Scan | Missing], list[str]]:
         engine = engine or make_engine(images)
-        said: list[str] = []
+        lines: list[str] = []
         result = inspect_images(
             dict.fromkeys(engine.images, ()),
             engine=engine,
             cache=Cache(tmp_path / "cache"),
             environment=environment,
-            progress=lambda line: said.append(line) if "layers" not in line else None,
+            progress=lambda line: lines.append(line) if "layers" not in line else None,
             program=no_dive,
             scanner=scanner,
         ).report
-        return {image.reference: image.scan for image in result.images}, said
+        return {image.reference: image.scan for image in result.images}, lines
 
     return run
 
@@ -107,7 +107,7 @@ def named(found: Scan | Missing) -> set[tuple[str, str, str]]:
 def test_secrets_root_and_packages_are_found_without_a_database(
     installed: trivy.Scanner, scan: Callable[..., Any]
 ) -> None:
-    results, said = scan(installed)
+    results, lines = scan(installed)
     web, bare = results["shop/web:1"], results["shop/bare:1"]
     assert named(web) >= {
         ("github-pat", "CRITICAL", "/app/settings.py"),
@@ -122,7 +122,7 @@ def test_secrets_root_and_packages_are_found_without_a_database(
         "zlib 1.3.1-r2 (alpine 3.23)",
     )
     assert bare.packages == ()
-    assert any("vulnerabilities not scanned: no database" in line for line in said)
+    assert any("vulnerabilities not scanned: no database" in line for line in lines)
 
 
 def test_vulnerabilities_come_from_the_database_whose_date_is_kept(
@@ -177,8 +177,8 @@ def test_scanned_once_until_trivy_or_its_database_is_another(
 ) -> None:
     engine = make_engine(images)
     first, _ = scan(installed, engine)
-    again, said = scan(installed, engine)
-    assert (again, said, len(engine.saves)) == (first, [], 1)
+    again, lines = scan(installed, engine)
+    assert (again, lines, len(engine.saves)) == (first, [], 1)
     for other in (with_database, replace(with_database, version="0.74.1")):
         assert len(scan(other, engine)[1]) == len(images)
     assert len(engine.saves) == 3
@@ -208,9 +208,9 @@ def test_without_trivy_every_image_says_so(
     scan: Callable[..., Any], images: dict[str, Any]
 ) -> None:
     engine = make_engine(images)
-    results, said = scan(trivy.NOT_INSTALLED, engine)
+    results, lines = scan(trivy.NOT_INSTALLED, engine)
     assert set(results.values()) == {trivy.NOT_INSTALLED}
-    assert (said, len(engine.saves)) == ([], 1)  # saved for the account alone
+    assert (lines, len(engine.saves)) == ([], 1)  # saved for the account alone
 
 
 def test_an_engine_that_is_gone_is_an_error_and_not_an_empty_scan(
@@ -236,14 +236,14 @@ def test_a_planted_secret_is_in_no_output(
     no_dive: Unknown,
     tmp_path: Path,
 ) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     made = {"shop/web:1": replace(images["shop/web:1"], history=AS_ROOT[:1])}
     report = inspect_images(
         {"shop/web:1": ("web",)},
         engine=make_engine(made),
         cache=Cache(tmp_path / "cache"),
         environment=environment,
-        progress=said.append,
+        progress=lines.append,
         program=no_dive,
         scanner=installed,
     ).report
@@ -251,10 +251,10 @@ def test_a_planted_secret_is_in_no_output(
     assert isinstance(report.images[0].scan, Scan)
     assert ("github-pat", "CRITICAL", "/app/settings.py") in named(report.images[0].scan)
     assert from_json(ImagesReport, text, "images.json", strict=True) == report
-    kept = [path.read_bytes() for path in (tmp_path / "cache").iterdir()]
-    assert kept
+    cached = [path.read_bytes() for path in (tmp_path / "cache").iterdir()]
+    assert cached
     assert not [
-        entry for entry in (text.encode(), *map(str.encode, said), *kept) if b"ghp_" in entry
+        entry for entry in (text.encode(), *map(str.encode, lines), *cached) if b"ghp_" in entry
     ]
 
 

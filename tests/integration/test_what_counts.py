@@ -120,15 +120,15 @@ def test_states_and_their_reasons(client: DockerClient, make_stack: MakeStack) -
         "ill": ServiceState.UNHEALTHY,
         "fine": ServiceState.RUNNING,
     }
-    told = messages(checks, "service.state")
-    assert told["patient"].startswith("patient is up, but was restarted ")
-    assert told["quiet"].startswith("quiet crashed with exit code 7")
-    assert "keeps ending with exit code 0" in told["loops"]
-    assert "CPUs" in told["greedy"]
-    assert "/no/such/binary" in told["typo"]
-    assert "waits for typo" in told["waits"]
-    assert "its own limit of 32 MB" in told["small"]
-    assert "curl" in told["ill"]
+    reasons = messages(checks, "service.state")
+    assert reasons["patient"].startswith("patient is up, but was restarted ")
+    assert reasons["quiet"].startswith("quiet crashed with exit code 7")
+    assert "keeps ending with exit code 0" in reasons["loops"]
+    assert "CPUs" in reasons["greedy"]
+    assert "/no/such/binary" in reasons["typo"]
+    assert "waits for typo" in reasons["waits"]
+    assert "its own limit of 32 MB" in reasons["small"]
+    assert "curl" in reasons["ill"]
     assert report.incomplete == ()
 
 
@@ -146,7 +146,7 @@ def test_when_time_runs_out_nothing_has_failed(client: DockerClient, make_stack:
     assert states == ["not-ready", "not-ready", "running"]
     assert isinstance(report.start, Start)
     assert report.start.waited_for == ("slow",)
-    told = messages(checks, "service.state")
-    assert "slow was not healthy within 5 s" in told["slow"]
-    assert "it waits for slow" in told["next"]
-    assert "measure.healthy_timeout" in told["slow"]
+    reasons = messages(checks, "service.state")
+    assert "slow was not healthy within 5 s" in reasons["slow"]
+    assert "it waits for slow" in reasons["next"]
+    assert "measure.healthy_timeout" in reasons["slow"]

@@ -31,14 +31,14 @@ def plan(*, repeats: int, own_limit_mib: int | None = None) -> Budgets:
 
 
 def observe(client: DockerClient, stack: Stack, budgets: Budgets) -> tuple[MemoryReport, list[str]]:
-    told: list[str] = []
-    return measured(client, stack, budgets, told.append), told
+    lines: list[str] = []
+    return measured(client, stack, budgets, lines.append), lines
 
 
 def test_memory_that_grows_from_window_to_window(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
-    report, told = observe(client, make_stack({"one": shell(GROW)}), plan(repeats=3))
+    report, lines = observe(client, make_stack({"one": shell(GROW)}), plan(repeats=3))
     assert report.incomplete == ()
     first, second, third = report.windows
     assert 0 == first.offset_seconds < second.offset_seconds < third.offset_seconds
@@ -50,7 +50,7 @@ def test_memory_that_grows_from_window_to_window(
     told_of_it = describe_rise(report.windows, ["one"], 0)
     assert told_of_it.startswith("memory rose from window to window (at least ")
     assert ", one by " in told_of_it
-    assert "measuring window 3 of 3 for 2 s at 10 Hz" in told
+    assert "measuring window 3 of 3 for 2 s at 10 Hz" in lines
     assert from_json(MemoryReport, to_json(report), "memory.json") == report
 
 
@@ -58,11 +58,11 @@ def test_a_limit_within_the_swing_is_measured_again_and_still_exceeded(
     client: DockerClient, make_stack: MakeStack
 ) -> None:
     budgets = plan(repeats=1, own_limit_mib=20)
-    report, told = observe(client, make_stack({"one": shell(SWING)}), budgets)
+    report, lines = observe(client, make_stack({"one": shell(SWING)}), budgets)
     assert len(report.windows) == 3
     low, high = zip(*(window.services[0] for window in report.windows), strict=True)
     assert min(low) < 20 * MIB < 40 * MIB < max(high)
-    assert any(text.startswith("one took ") and "measuring again" in text for text in told)
+    assert any(text.startswith("one took ") and "measuring again" in text for text in lines)
     verdict = judge(budgets, Skipped(reason="not asked for"), report, None, today=TODAY)
     engine_bytes = report.engine_pss_bytes
     assert verdict.total_bytes == report.box.total_rss_bytes + engine_bytes + 80 * MIB

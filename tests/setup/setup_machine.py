@@ -43,9 +43,9 @@ class Machine:
 
     def environment(self, **extra: str) -> dict[str, str]:
         """The real one with this machine's programs, home and cache."""
-        kept = {key: value for key, value in os.environ.items() if key not in UNSET}
+        inherited = {key: value for key, value in os.environ.items() if key not in UNSET}
         return {
-            **kept,
+            **inherited,
             "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
             "HOME": str(self.root / "home"),
             "XDG_CACHE_HOME": str(self.root / "cache"),

@@ -53,9 +53,9 @@ def prepare(machine: Machine, pull: str, *images: str) -> None:
     (machine.root / "images").write_text("".join(f"{image}\n" for image in images))
     body = f'''BASES="{machine.project}/scripts/bases"; . "$BASES/assemble.sh"; recipe
         mkdir -p "$CACHE"; for p in alpine python valkey; do : >"$(layer $p)"; done'''
-    made = machine.source("common.sh", body)
-    assert made.returncode == 0, made.stderr
-    (machine.root / "recipe").write_text(made.stdout)
+    result = machine.source("common.sh", body)
+    assert result.returncode == 0, result.stderr
+    (machine.root / "recipe").write_text(result.stdout)
     machine.make_venv()
     (machine.project / "scripts/setup/venv.sh").write_text("")
 
@@ -147,9 +147,9 @@ def test_neither_registry_nor_root(machine: Machine) -> None:
         layer.unlink()
     script = machine.project / "scripts/setup/packages.sh"
     script.write_text(script.read_text() + "\nis_root() { false; }\n")
-    said = refusal(machine.run(ENSURE))
-    assert "stand-ins are assembled on Debian and Ubuntu as root only" in said
-    assert "set ALPINE_IMAGE, PYTHON_IMAGE and VALKEY_IMAGE to a mirror's" in said
+    message = refusal(machine.run(ENSURE))
+    assert "stand-ins are assembled on Debian and Ubuntu as root only" in message
+    assert "set ALPINE_IMAGE, PYTHON_IMAGE and VALKEY_IMAGE to a mirror's" in message
     assert not (machine.state / "bases.env").exists()
 
 

@@ -135,39 +135,39 @@ def test_an_old_or_missing_plugin_is_installed_without_the_engine(
 
 
 @pytest.mark.parametrize(
-    ("engine", "available", "said"),
+    ("engine", "available", "message"),
     [
         ("echo 20.10.24", DEBIAN_13, "Engine 20.10.24 is too old: 24.0 or later is needed"),
         (NO_ENGINE, {"docker-compose": "1.25"}, "no compose and buildx that are new enough"),
     ],
 )
 def test_where_nothing_is_new_enough_nothing_is_installed(
-    machine: Machine, engine: str, available: dict[str, str], said: str
+    machine: Machine, engine: str, available: dict[str, str], message: str
 ) -> None:
     machine.program("docker", docker(engine))
-    assert said in refusal(ensure_as_root(machine, available, "linuxmint"))
+    assert message in refusal(ensure_as_root(machine, available, "linuxmint"))
     assert not [call for call in machine.calls("apt-get") if "install" in call]
 
 
 def test_a_user_without_plugins_learns_what_to_install(machine: Machine) -> None:
     machine.program("docker", docker(compose="1.29.2"))
-    said = refusal(machine.source("engine.sh", AS_USER + "ensure_engine"))
-    assert "docker compose (found: 1.29.2)" in said
-    assert "install compose 2.20 and buildx 0.11 or later" in said
+    message = refusal(machine.source("engine.sh", AS_USER + "ensure_engine"))
+    assert "docker compose (found: 1.29.2)" in message
+    assert "install compose 2.20 and buildx 0.11 or later" in message
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "message"),
     [
         (AS_USER, "no Docker Engine answers, and this user can neither start nor install"),
         (AS_USER, "next: as root: scripts/setup/engine.sh"),
         (AS_ROOT + "has() { false; }\n", "this system has no apt-get to install one with"),
     ],
 )
-def test_where_no_engine_can_be_installed(machine: Machine, before: str, said: str) -> None:
+def test_where_no_engine_can_be_installed(machine: Machine, before: str, message: str) -> None:
     machine.program("docker", docker(NO_ENGINE))
     body = f"{before}ENGINE_SOCKET='{machine.root}/none'\nensure_engine"
-    assert said in refusal(machine.source("engine.sh", body))
+    assert message in refusal(machine.source("engine.sh", body))
 
 
 def test_an_engine_that_installs_but_never_answers(machine: Machine) -> None:
@@ -187,9 +187,9 @@ def test_an_installation_that_fails_shows_its_log(machine: Machine) -> None:
     machine.program("docker", docker(NO_ENGINE))
     packages = with_packages(machine, DEBIAN_13)
     machine.program("apt-get", 'case "$*" in *install*) echo "E: no space left"; exit 100 ;; esac')
-    said = refusal(machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine"))
-    assert "E: no space left" in said
-    assert "next: fix 'apt-get install" in said
+    message = refusal(machine.source("engine.sh", f"{AS_ROOT}{packages}ensure_engine"))
+    assert "E: no space left" in message
+    assert "next: fix 'apt-get install" in message
 
 
 def test_a_foreign_engine_that_is_silent_is_not_replaced_by_a_local_one(machine: Machine) -> None:
@@ -200,7 +200,7 @@ def test_a_foreign_engine_that_is_silent_is_not_replaced_by_a_local_one(machine:
 
 
 @pytest.mark.parametrize(
-    ("version", "wanted", "enough"),
+    ("version", "minimum", "enough"),
     [
         ("26.1.5+dfsg1", "24.0", True),
         ("24.0.0", "24.0", True),
@@ -217,7 +217,7 @@ def test_a_foreign_engine_that_is_silent_is_not_replaced_by_a_local_one(machine:
     ],
 )
 def test_versions_are_compared_as_numbers(
-    machine: Machine, version: str, wanted: str, enough: bool
+    machine: Machine, version: str, minimum: str, enough: bool
 ) -> None:
-    result = machine.source("common.sh", f"if at_least '{version}' {wanted}; then echo yes; fi")
+    result = machine.source("common.sh", f"if at_least '{version}' {minimum}; then echo yes; fi")
     assert (result.returncode, result.stdout) == (0, "yes\n" if enough else ""), result.stderr

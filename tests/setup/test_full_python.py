@@ -26,8 +26,8 @@ def prepare(machine: Machine) -> None:
 
 def test_it_is_made_once_and_an_engine_that_lost_it_gets_it_again(machine: Machine) -> None:
     prepare(machine)
-    made = machine.run(SCRIPT)
-    assert made.returncode == 0, made.stderr
+    first = machine.run(SCRIPT)
+    assert first.returncode == 0, first.stderr
     (imported,) = machine.calls("docker import")
     assert imported.endswith(IMAGE)
     assert "LABEL onegig.base='assembled locally'" in imported
@@ -45,9 +45,9 @@ def test_it_is_made_once_and_an_engine_that_lost_it_gets_it_again(machine: Machi
 def test_what_could_not_be_assembled_leaves_nothing(machine: Machine) -> None:
     prepare(machine)
     machine.program("mmdebstrap", "echo 'E: no mirror' >&2; exit 1")
-    said = refusal(machine.run(SCRIPT))
-    assert "E: no mirror" in said
-    assert "Debian 13 could not be assembled" in said
+    message = refusal(machine.run(SCRIPT))
+    assert "E: no mirror" in message
+    assert "Debian 13 could not be assembled" in message
     assert [*(machine.root / "cache/onegig/full-python").glob("*.tar*")] == []
     assert machine.calls("docker import") == []
 

@@ -31,26 +31,26 @@ def given_to_nobody(machine: Machine) -> Machine:
 def test_no_engine_and_no_root(given_to_nobody: Machine, launcher: str) -> None:
     nowhere = f"unix://{given_to_nobody.root}/none.sock"
     result = given_to_nobody.run(*UNPRIVILEGED, launcher, DOCKER_HOST=nowhere)
-    said = refusal(result)
+    message = refusal(result)
     assert result.stdout == ""
-    assert "no Docker Engine answers at DOCKER_HOST=unix://" in said
-    assert "next: start that engine" in said
+    assert "no Docker Engine answers at DOCKER_HOST=unix://" in message
+    assert "next: start that engine" in message
 
 
 def test_no_docker_at_all_and_no_root(given_to_nobody: Machine) -> None:
     given_to_nobody.program("docker", "exit 127")
     script = given_to_nobody.project / "scripts/setup/engine.sh"
     script.write_text(script.read_text().replace("/var/run/docker.sock", "/nowhere/docker.sock"))
-    said = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
-    assert "as root: scripts/setup/engine.sh" in said
+    message = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
+    assert "as root: scripts/setup/engine.sh" in message
 
 
 @pytest.mark.skipif(not Path("/var/run/docker.sock").exists(), reason="no engine's socket here")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user outside its group")
 def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
-    said = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
-    assert "this user may not talk to the Docker Engine" in said
-    assert "sudo usermod -aG docker " in said
+    message = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
+    assert "this user may not talk to the Docker Engine" in message
+    assert "sudo usermod -aG docker " in message
 
 
 def launch(

@@ -101,11 +101,11 @@ def test_inputs_say_what_the_project_says() -> None:
     document = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     project, groups = document["project"], document["dependency-groups"]
     extras = project["optional-dependencies"]
-    wanted = {
+    expected = {
         "runtime": {*project["dependencies"], *extras["build"]},
         "dev": {"-r runtime.in", "-c runtime.txt", *extras["dev"]},
         "trusted": {"-c runtime.txt", *groups["trusted"], *extras["build"]},
     }
-    for name, lines in wanted.items():
+    for name, lines in expected.items():
         text = (LOCKS / f"{name}.in").read_text()
         assert {line for line in text.splitlines() if not line.startswith("#")} == lines

@@ -80,8 +80,8 @@ def test_a_committed_environment_is_refused_even_where_one_was_made(machine: Mac
     machine.make_venv("runtime", onegig="", python=trap(machine))
     machine.run("git", "init", "--quiet")
     machine.run("git", "add", "--force", ".venv")
-    said = refusal(machine.source("venv.sh", "ensure_venv runtime"))
-    assert ".venv is part of the repository" in said
+    message = refusal(machine.source("venv.sh", "ensure_venv runtime"))
+    assert ".venv is part of the repository" in message
     assert not canary(machine).exists()
 
 
@@ -89,8 +89,8 @@ def test_a_link_in_its_place_is_refused(machine: Machine) -> None:
     tools = plant_venv(machine)
     tools.parent.rename(machine.root / "elsewhere")
     (machine.project / ".venv").symlink_to(machine.root / "elsewhere")
-    said = refusal(machine.source("venv.sh", "ensure_venv runtime"))
-    assert "is a link or belongs to another user" in said
+    message = refusal(machine.source("venv.sh", "ensure_venv runtime"))
+    assert "is a link or belongs to another user" in message
     assert not canary(machine).exists()
 
 
@@ -183,8 +183,8 @@ def test_folders_of_another_user_are_not_used(machine: Machine, part: str) -> No
         assert str(folder) not in printed
         assert str(machine.root / "home") in printed  # the next place
     else:
-        said = refusal(machine.source("common.sh", "own_cache bases"))
-        assert "others can write to it" in said
+        message = refusal(machine.source("common.sh", "own_cache bases"))
+        assert "others can write to it" in message
     assert list(folder.iterdir()) == []
 
 

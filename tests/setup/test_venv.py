@@ -39,11 +39,11 @@ def test_everything_is_pinned_and_hashed_and_no_index_is_named(name: str) -> Non
 @pytest.mark.parametrize(("name", "extras"), [("runtime", ("build",)), ("dev", ("build", "dev"))])
 def test_the_lock_satisfies_the_project(name: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"]]
+    required = [*project["dependencies"]]
     for extra in extras:
-        wanted += project["optional-dependencies"][extra]
+        required += project["optional-dependencies"][extra]
     pins = {canonicalize_name(pin.name): pin for pin, _ in locked(name)}
-    for line in wanted:
+    for line in required:
         requirement = Requirement(line)
         pin = pins[canonicalize_name(requirement.name)]
         (version,) = (specifier.version for specifier in pin.specifier)
@@ -106,9 +106,9 @@ def test_the_newest_python_is_taken_or_the_one_asked_for(
 def test_no_suitable_python_and_no_root(machine: Machine) -> None:
     for name in ("python3.14", "python3.13", "python3.12", "python3.11", "python3"):
         machine.program(name, "exit 1")
-    said = refusal(machine.source("venv.sh", "is_root() { false; }\nensure_venv runtime"))
-    assert "no Python 3.11 or later with venv was found" in said
-    assert "sudo apt-get install python3 python3-venv" in said
+    message = refusal(machine.source("venv.sh", "is_root() { false; }\nensure_venv runtime"))
+    assert "no Python 3.11 or later with venv was found" in message
+    assert "sudo apt-get install python3 python3-venv" in message
 
 
 def test_root_gets_python_from_the_distribution(machine: Machine) -> None:
@@ -128,6 +128,6 @@ def test_a_failing_index_says_so(machine: Machine) -> None:
     (machine.project / ".venv/.onegig-runtime").unlink()
     python = machine.project / ".venv/bin/python"
     python.write_text("#!/bin/sh\necho 'ERROR: hashes do not match'\nexit 1\n")
-    said = refusal(machine.source("venv.sh", "ensure_venv runtime"))
-    assert "ERROR: hashes do not match" in said
-    assert "next: check the connection to the package index" in said
+    message = refusal(machine.source("venv.sh", "ensure_venv runtime"))
+    assert "ERROR: hashes do not match" in message
+    assert "next: check the connection to the package index" in message

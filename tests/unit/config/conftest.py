@@ -7,7 +7,7 @@ import pytest
 
 from onegig.config.budgets import load_budgets
 from onegig.errors import ConfigError
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from stacks import plain_service
 
 Write = Callable[[str | bytes], Path]
@@ -27,7 +27,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 @pytest.fixture
-def told() -> Callable[[Path], list[str]]:
+def mistakes() -> Callable[[Path], list[str]]:
     """The lines of the error that reading a budgets.yml ends in."""
 
     def read(path: Path) -> list[str]:
@@ -43,13 +43,9 @@ def make_stack() -> Callable[..., Stack]:
     """A stack whose services have these names."""
 
     def make(*names: str) -> Stack:
-        services = tuple(_service(name) for name in names)
+        services = tuple(map(plain_service, names))
         return Stack(
             name="s", directory="/s", files=("compose.yml",), services=services, config_json="{}"
         )
 
     return make
-
-
-def _service(name: str) -> Service:
-    return plain_service(name)

@@ -12,7 +12,7 @@ from onegig.model.stack import Stack
 GOLDEN = Path(__file__).parents[2] / "golden" / "budgets"
 Write = Callable[[str | bytes], Path]
 MakeStack = Callable[..., Stack]
-Told = Callable[[Path], list[str]]
+Mistakes = Callable[[Path], list[str]]
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.yml")), ids=lambda path: path.stem)
@@ -155,9 +155,9 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_its_cure(
-    write: Write, told: Told, text: str, line: str
+    write: Write, mistakes: Mistakes, text: str, line: str
 ) -> None:
-    assert f"budgets.yml:{line}" in told(write(text))
+    assert f"budgets.yml:{line}" in mistakes(write(text))
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,9 @@ def test_a_mistake_is_told_with_its_line_and_its_cure(
     ],
 )
 def test_mistakes_in_limits_of_findings(
-    write: Write, told: Told, written: str, message: str
+    write: Write, mistakes: Mistakes, written: str, message: str
 ) -> None:
-    (line,) = told(write(f"scan: {{{written}}}"))
+    (line,) = mistakes(write(f"scan: {{{written}}}"))
     assert message in line
 
 

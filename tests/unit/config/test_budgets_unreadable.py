@@ -16,7 +16,7 @@ from onegig.model.sizes import seconds, share
 
 MIB = 1024**2
 Write = Callable[[str | bytes], Path]
-Told = Callable[[Path], list[str]]
+Mistakes = Callable[[Path], list[str]]
 
 
 def test_a_missing_file_is_answered_with_an_example_that_works(write: Write) -> None:
@@ -38,11 +38,11 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
         load_budgets(tmp_path)
 
 
-def test_text_in_another_encoding(write: Write, told: Told) -> None:
-    assert told(write("version: 1\ntier: café\n".encode("latin-1"))) == [
+def test_text_in_another_encoding(write: Write, mistakes: Mistakes) -> None:
+    assert mistakes(write("version: 1\ntier: café\n".encode("latin-1"))) == [
         "budgets.yml:2: not UTF-8 text (byte 0xe9); save the file as UTF-8"
     ]
-    assert told(write("version: 1\n\x00")) == [
+    assert mistakes(write("version: 1\n\x00")) == [
         "budgets.yml:2: the character U+0000 is not allowed in YAML"
     ]
     assert load_budgets(write("\ufeffversion: 1\n".encode())).path == "budgets.yml"
@@ -64,15 +64,15 @@ def test_text_in_another_encoding(write: Write, told: Told) -> None:
     ],
 )
 def test_broken_yaml_is_told_with_line_and_column(
-    write: Write, told: Told, text: str, line: str
+    write: Write, mistakes: Mistakes, text: str, line: str
 ) -> None:
-    (only,) = told(write(text))
+    (only,) = mistakes(write(text))
     assert only.startswith("budgets.yml:")
     assert line in only
 
 
-def test_control_characters_cannot_reach_the_terminal(write: Write, told: Told) -> None:
-    lines = told(write('services: {"a\\e[31m": 90MB, "b\\e[31m": {"\\e]0;x": 1}}'))
+def test_control_characters_cannot_reach_the_terminal(write: Write, mistakes: Mistakes) -> None:
+    lines = mistakes(write('services: {"a\\e[31m": 90MB, "b\\e[31m": {"\\e]0;x": 1}}'))
     assert len(lines) == 2
     assert all(character.isprintable() for line in lines for character in line)
 

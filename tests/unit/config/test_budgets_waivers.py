@@ -13,7 +13,7 @@ from onegig.model.stack import Stack
 
 Write = Callable[[str | bytes], Path]
 MakeStack = Callable[..., Stack]
-Told = Callable[[Path], list[str]]
+Mistakes = Callable[[Path], list[str]]
 WAIVER = """\
 waivers:
   - check: image.efficiency
@@ -39,13 +39,13 @@ def test_waivers(write: Write) -> None:
     assert every.subject is None
 
 
-def test_the_old_name_of_a_key_is_read_with_a_note(write: Write, told: Told) -> None:
+def test_the_old_name_of_a_key_is_read_with_a_note(write: Write, mistakes: Mistakes) -> None:
     budgets = load_budgets(write(expiring(9).replace("check:", "metric:")))
     assert budgets.waivers == load_budgets(write(expiring(9))).waivers
     assert budgets.notes == ("budgets.yml:2: `metric` is now `check`; rename it there",)
     both = expiring(9).replace("    subject", "    metric: image.wasted\n    subject")
     expected = "budgets.yml:3: waivers[0]: has `check` and its old name `metric`; remove `metric`"
-    assert told(write(both)) == [expected]
+    assert mistakes(write(both)) == [expected]
 
 
 @pytest.mark.parametrize("text", ["waivers: []", "version: 1"])
@@ -69,8 +69,10 @@ def test_no_waivers(write: Write, text: str) -> None:
         ("    owner:", "    ownr:", "5: waivers[0]: unknown key 'ownr' (did you mean owner?)"),
     ],
 )
-def test_mistakes_in_waivers(write: Write, told: Told, old: str, new: str, line: str) -> None:
-    lines = told(write(expiring(9).replace(old, new)))
+def test_mistakes_in_waivers(
+    write: Write, mistakes: Mistakes, old: str, new: str, line: str
+) -> None:
+    lines = mistakes(write(expiring(9).replace(old, new)))
     assert any(each.startswith(f"budgets.yml:{line}") for each in lines), lines
 
 
@@ -83,37 +85,37 @@ def test_mistakes_in_waivers(write: Write, told: Told, old: str, new: str, line:
         ("[]", "should be text, not a list (write '2026-12-31')"),
     ],
 )
-def test_the_end_of_a_waiver(write: Write, told: Told, expires: str, message: str) -> None:
-    assert told(write(WAIVER.format(expires=expires))) == [
+def test_the_end_of_a_waiver(write: Write, mistakes: Mistakes, expires: str, message: str) -> None:
+    assert mistakes(write(WAIVER.format(expires=expires))) == [
         f"budgets.yml:6: waivers[0].expires: {message}"
     ]
 
 
-def test_a_waiver_may_last_a_year(write: Write, told: Told) -> None:
+def test_a_waiver_may_last_a_year(write: Write, mistakes: Mistakes) -> None:
     assert load_budgets(write(expiring(366))).waivers
-    (line,) = told(write(expiring(368)))  # midnight may pass in between
+    (line,) = mistakes(write(expiring(368)))  # midnight may pass in between
     assert line.endswith("is more than a year away; waive for less")
 
 
-def test_a_waiver_written_twice(write: Write, told: Told) -> None:
-    assert told(write(expiring(9) + expiring(10).split("\n", 1)[1])) == [
+def test_a_waiver_written_twice(write: Write, mistakes: Mistakes) -> None:
+    assert mistakes(write(expiring(9) + expiring(10).split("\n", 1)[1])) == [
         "budgets.yml:7: waivers[1]: image.efficiency of web is already waived by waivers[0]"
     ]
 
 
-def test_a_waiver_of_a_single_finding(write: Write, told: Told) -> None:
+def test_a_waiver_of_a_single_finding(write: Write, mistakes: Mistakes) -> None:
     text = expiring(9).replace("image.efficiency", "image.secrets\n    id: github-pat")
     (waiver,) = load_budgets(write(text)).waivers
     assert (waiver.check, waiver.id) == ("image.secrets", "github-pat")
     other = expiring(9).replace("image.efficiency", "image.secrets\n    id: aws-key")
     assert len(load_budgets(write(text + other.split("\n", 1)[1])).waivers) == 2
-    assert told(write(text + text.split("\n", 1)[1])) == [
+    assert mistakes(write(text + text.split("\n", 1)[1])) == [
         "budgets.yml:8: waivers[1]: image.secrets github-pat of web is already waived by waivers[0]"
     ]
 
 
-def test_only_findings_have_an_id(write: Write, told: Told) -> None:
-    (line,) = told(write(expiring(9).replace("    subject: web", "    id: CVE-2026-1")))
+def test_only_findings_have_an_id(write: Write, mistakes: Mistakes) -> None:
+    (line,) = mistakes(write(expiring(9).replace("    subject: web", "    id: CVE-2026-1")))
     assert line == (
         "budgets.yml:3: waivers[0].id: only findings have one: image.vulnerabilities, "
         "image.secrets, image.misconfigurations"

@@ -1,6 +1,5 @@
 """How the images of a stack are built, as compose resolves it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ from onegig.dockerfiles.builds import read_build_files, read_dockerfiles
 from onegig.dockerfiles.parse import Dockerfile
 from onegig.dockerfiles.stages import BuildFile
 from onegig.model.stack import Stack
-from onegig.process import Completed
-from stacks import plain_service
+from stacks import answering, plain_service
 
 TEXT = "FROM alpine\n"
 
@@ -20,11 +18,7 @@ TEXT = "FROM alpine\n"
 def build_files(folder: Path, services: dict[str, dict[str, Any]]) -> dict[str, BuildFile]:
     """Of a stack in that folder."""
     (folder / "compose.yml").write_text("services: {}\n")
-    config = json.dumps({"name": "shop", "services": services})
-
-    def run(command: list[str], **_options: object) -> Completed:
-        return Completed(argv=tuple(command), code=0, stdout=config, stderr="")
-
+    run = answering(services, name="shop")
     return read_build_files(load_stack((folder / "compose.yml",), run=run))
 
 

@@ -1,7 +1,6 @@
 """What is asked of `docker compose` and what is made of its output, with a stand-in for it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
 from onegig.model.stack import Stack, dump_config
 from onegig.process import CommandError, Completed
+from stacks import answering
 
-PLAIN = json.dumps({"name": "demo", "services": {"a": {"image": "x"}}})
-Answer = Callable[..., Completed]
+PLAIN = {"a": {"image": "x"}}
 
 
 @pytest.fixture(autouse=True)
@@ -26,20 +25,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def answer(stdout: str = PLAIN, stderr: str = "") -> Answer:
-    """A compose that prints this, whatever it is asked."""
-
-    def run(command: list[str], **_options: Any) -> Completed:
-        return Completed(argv=tuple(command), code=0, stdout=stdout, stderr=stderr)
-
-    return run
-
-
 def load(*names: str, **options: Any) -> Stack:
     """The stack of a folder with these files, of which compose chooses."""
     for name in names:
         Path(name).write_text("services: {}\n")
-    return load_stack(run=answer(), **options)
+    return load_stack(run=answering(PLAIN), **options)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +96,7 @@ def test_warnings_are_unquoted_and_each_is_there_once(project: Path) -> None:
     obsolete = f'level=warning msg="{project}/compose.yml: the attribute `version` is obsolete"'
     lines = [f'time="2026-11-28T19:11:15Z" {text}\n' for text in (unset, obsolete, unset)]
     stderr = "".join([*lines, "level=info msg=other\n", "level=warning msg=short\n"])
-    stack = load_stack(run=answer(stderr=stderr))
+    stack = load_stack(run=answering(PLAIN, stderr))
     assert stack.warnings == (
         'The "TOKEN" variable is not set. Defaulting to a blank string.',
         "compose.yml: the attribute `version` is obsolete",
@@ -165,6 +155,5 @@ def test_a_dollar_in_a_folders_name_is_one_dollar(project: Path) -> None:
     folder.mkdir()
     (folder / "compose.yml").write_text("services: {}\n")
     build = {"context": f"{project}/a$$b/app", "dockerfile": "Dockerfile"}
-    config = json.dumps({"name": "ab", "services": {"web": {"build": build}}})
-    (service,) = load_stack(run=answer(config), folder=Path("a$b")).services
+    (service,) = load_stack(run=answering({"web": {"build": build}}), folder=Path("a$b")).services
     assert service.dockerfile == "app/Dockerfile"

@@ -1,11 +1,9 @@
 """Compose projects that try to run programs of this machine, or to read its processes."""
 
-import json
 import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -15,7 +13,7 @@ from onegig.config.stack import load_stack
 from onegig.engine.owned import Run
 from onegig.errors import ConfigError, ExitCode, MeasureError
 from onegig.machine import watch
-from onegig.process import Completed
+from stacks import answering
 
 pytestmark = pytest.mark.security
 
@@ -53,12 +51,8 @@ def test_the_path_of_the_shell_lets_in_no_program_of_the_checkout(
 
 def test_a_provider_is_not_run(project: Path) -> None:
     """From compose 2.36 on `up` runs what a service names there; the path may be the checkout's."""
-    services: dict[str, Any] = {"db": {"provider": {"type": str(project / "bin/docker")}}}
-    resolved = json.dumps({"name": "demo", "services": {"web": {"image": "x"}, **services}})
-
-    def compose(argv: list[str], **options: Any) -> Completed:
-        return Completed(argv=tuple(argv), code=0, stdout=resolved, stderr="")
-
+    provider = {"provider": {"type": str(project / "bin/docker")}}
+    compose = answering({"web": {"image": "x"}, "db": provider})
     with pytest.raises(ConfigError, match=r"compose\.yml: the service db is a program of this"):
         load_stack(run=compose)
 

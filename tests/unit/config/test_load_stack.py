@@ -11,6 +11,7 @@ from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.model.stack import Service, Stack
 from onegig.process import CommandError, Completed
+from stacks import answering
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
 Load = Callable[[dict[str, Any]], Stack]
@@ -29,12 +30,7 @@ def load(project: Path) -> Load:
     """The stack that follows from resolved services."""
 
     def read(services: dict[str, Any]) -> Stack:
-        resolved = json.dumps({"name": "demo", "services": services})
-
-        def fake(argv: list[str], **options: Any) -> Completed:
-            return Completed(argv=tuple(argv), code=0, stdout=resolved, stderr=WARNING)
-
-        return load_stack((Path("compose.yml"),), run=fake)
+        return load_stack((Path("compose.yml"),), run=answering(services, WARNING))
 
     return read
 
@@ -131,8 +127,7 @@ def test_files_folder_and_environment_reach_compose(project: Path) -> None:
 
     def fake(argv: list[str], **options: Any) -> Completed:
         seen.update(options, argv=argv)
-        stdout = json.dumps({"name": "demo", "services": {"a": {"image": "x"}}})
-        return Completed(argv=tuple(argv), code=0, stdout=stdout, stderr="")
+        return answering({"a": {"image": "x"}})(argv)
 
     stack = load_stack(
         (Path("compose.yml"), Path("more.yml")),

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> Options:
+def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Options:
     """The options with which a check is made."""
     seen: list[Options] = []
 
@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> Options:
         raise ConfigError("enough")
 
     monkeypatch.setattr(pipeline, "check", stop)
-    CliRunner().invoke(main, ["check", *words])
+    CliRunner().invoke(main, ["check", *arguments])
     return seen[0]
 
 
@@ -57,13 +57,13 @@ def test_a_budgets_file_counts_where_it_is(folder: Path, monkeypatch: pytest.Mon
     assert not budgets.is_default
 
 
-@pytest.mark.parametrize("words", [["--budgets", "budgets.yml"], ["--budgets=elsewhere.yml"]])
+@pytest.mark.parametrize("arguments", [["--budgets", "budgets.yml"], ["--budgets=elsewhere.yml"]])
 def test_a_file_that_was_named_must_be_there(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     (folder / "compose.yml").write_text(COMPOSE)
     with pytest.raises(ConfigError, match=r"\.yml does not exist") as caught:
-        load(asked(monkeypatch, *words))
+        load(asked(monkeypatch, *arguments))
     assert "onegig init" in caught.value.advice
 
 

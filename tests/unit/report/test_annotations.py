@@ -20,7 +20,7 @@ from onegig.report.annotations import Place, annotations, parse_place, render
 from scenarios import make_go, make_hostile, make_incomplete, make_many, make_no_go
 
 
-def told(report: Report, **places: Place) -> list[str]:
+def commands(report: Report, **places: Place) -> list[str]:
     return render(annotations(report, places)).splitlines()
 
 
@@ -36,11 +36,11 @@ def with_checks(*checks: Check) -> Report:
 
 
 def test_nothing_is_said_of_a_stack_that_fits() -> None:
-    assert told(make_go()) == []
+    assert commands(make_go()) == []
 
 
 def test_each_failure_is_shown_where_its_limit_is_written() -> None:
-    assert told(make_no_go())[:3] == [
+    assert commands(make_no_go())[:3] == [
         (
             "::error file=budgets.yml,line=5,title=NO-GO%3A Memory of the stack"
             "::1,159 of 1,024 MB, 135 MB (14 %25) over; aggressor takes 713 MB"
@@ -59,7 +59,7 @@ def test_each_failure_is_shown_where_its_limit_is_written() -> None:
 
 def test_an_image_is_shown_at_its_dockerfile() -> None:
     report = failing(message="the image of web takes 120 of 110 MB", where="budgets.yml:9")
-    assert told(report, web=Place(path="web/Dockerfile", line=4)) == [
+    assert commands(report, web=Place(path="web/Dockerfile", line=4)) == [
         (
             "::error file=web/Dockerfile,line=4,title=NO-GO%3A Image of web"
             "::the image of web takes 120 of 110 MB"
@@ -68,7 +68,7 @@ def test_an_image_is_shown_at_its_dockerfile() -> None:
 
 
 def test_a_limit_by_default_and_the_catalogue_blame_no_file() -> None:
-    first, second = told(
+    first, second = commands(
         with_checks(
             make_check("disk.total", "stack", title="Disk", state=State.NO_GO, message="full"),
             make_check(
@@ -86,14 +86,14 @@ def test_a_limit_by_default_and_the_catalogue_blame_no_file() -> None:
 
 
 def test_what_could_not_be_measured_is_an_error() -> None:
-    assert all(line.startswith("::error ") for line in told(make_incomplete()))
+    assert all(line.startswith("::error ") for line in commands(make_incomplete()))
 
 
 def test_a_failed_build_is_shown_first_at_its_line() -> None:
     failure = Failure(
         message="the image of web could not be built", exit_code=3, place="web/Dockerfile:2"
     )
-    first = told(replace(make_incomplete(), failure=failure))[0]
+    first = commands(replace(make_incomplete(), failure=failure))[0]
     assert first == (
         "::error file=web/Dockerfile,line=2,title=onegig could not answer"
         "::the image of web could not be built"
@@ -101,16 +101,16 @@ def test_a_failed_build_is_shown_first_at_its_line() -> None:
 
 
 def test_no_more_than_github_shows_worst_first() -> None:
-    lines = told(make_many())
+    lines = commands(make_many())
     assert len([line for line in lines if line.startswith("::error")]) == 10
 
 
 def test_names_cannot_make_commands_or_properties() -> None:
-    lines = told(make_hostile())
+    lines = commands(make_hostile())
     assert lines
     assert all(line.startswith(("::error ", "::warning ")) for line in lines)
     sly = failing(title="a,line=1::x\n::set-output name=x::y", message="100%0A::error::z\r\n::stop")
-    (line,) = told(sly)
+    (line,) = commands(sly)
     assert line == (
         "::error title=NO-GO%3A a%2Cline=1%3A%3Ax %3A%3Aset-output name=x%3A%3Ay"
         "::100%250A::error::z ::stop"

@@ -116,8 +116,8 @@ def test_now_and_delta_lead_back_to_before(before: int, now: int, limit: int, un
     delta = replace(comparison.deltas[0], change=Change.CHANGED, before=before)
     changed = replace(comparison, deltas=(delta,))
     verdict = replace(report.verdict, checks=(check,))
-    told = replace(compared, verdict=verdict, review=replace(compared.review, comparison=changed))
-    _, shown, difference, *_ = row(comment.render(told), "memory.total")
+    after = replace(compared, verdict=verdict, review=replace(compared.review, comparison=changed))
+    _, shown, difference, *_ = row(comment.render(after), "memory.total")
     value, unit_shown = shown.replace(",", "").split(" ")
     if unit_shown != "MB":
         return
@@ -149,12 +149,12 @@ def test_limits_that_cannot_be_read_are_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind", "said"),
+    ("behind", "is_shown"),
     [(Unknown(reason="GitHub said 500"), True), (Skipped(reason="told by the comment"), False)],
 )
-def test_an_unknown_distance_says_why(behind: Unknown | Skipped, said: bool) -> None:
+def test_an_unknown_distance_says_why(behind: Unknown | Skipped, is_shown: bool) -> None:
     text = comment.render(review(run(stack()), branch_behind=behind))
-    assert (behind.reason in text) == said
+    assert (behind.reason in text) == is_shown
 
 
 @pytest.mark.parametrize("count", [150, 700, 2000])

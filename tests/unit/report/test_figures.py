@@ -74,9 +74,9 @@ def test_no_lone_service_is_called_other() -> None:
 
 def test_thinning_keeps_the_peak_and_the_order() -> None:
     samples = make_memory([make_service("web", 9.0)]).samples * 7
-    kept = thin_out(samples)
-    assert len(kept) == POINTS
-    assert max(s.total_bytes for s in kept) == max(s.total_bytes for s in samples)
+    thinned = thin_out(samples)
+    assert len(thinned) == POINTS
+    assert max(s.total_bytes for s in thinned) == max(s.total_bytes for s in samples)
 
 
 def test_few_samples_are_all_kept() -> None:

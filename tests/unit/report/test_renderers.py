@@ -46,8 +46,8 @@ def normalised(name: str, document: str) -> str:
     return STYLE.sub("", SVG.sub(_svg, document))
 
 
-def _svg(found: re.Match[str]) -> str:
-    root = ET.fromstring(found[0])
+def _svg(match: re.Match[str]) -> str:
+    root = ET.fromstring(match[0])
     title, description = root[0].text, root[1].text
     return f"<svg class={root.get('class')!r}>{title}: {description}</svg>"
 
