@@ -31,7 +31,6 @@ def plain_container(service: str, **changes: object) -> Container:
         status="running",
         health="healthy",
         exit_code=0,
-        oom_killed=False,
         restarts=0,
         error="",
     )

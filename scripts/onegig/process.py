@@ -43,9 +43,7 @@ class CommandError(OnegigError):
 
     def __init__(self, argv: Sequence[str], code: int, output: str, reason: str) -> None:
         super().__init__(
-            f"{Path(argv[0]).name} {reason}",
-            command=shlex.join(argv),
-            detail=tail(output),
+            f"{Path(argv[0]).name} {reason}", command=shlex.join(argv), detail=tail(output)
         )
         self.code = code
         self.output = output  # whole, for callers that look for the cause

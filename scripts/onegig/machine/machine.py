@@ -55,7 +55,6 @@ class Container:
     status: str  # created, running, paused, restarting, exited, dead
     health: str  # healthy, unhealthy, starting, "" without a health check
     exit_code: int
-    oom_killed: bool  # the engine's own opinion
     restarts: int
     error: str  # why the engine could not start it
     health_log: str = ""  # what the last failing health check printed
@@ -130,7 +129,6 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
         status=state["Status"],
         health=str(health.get("Status", "")).replace("none", ""),
         exit_code=state["ExitCode"],
-        oom_killed=state["OOMKilled"],
         restarts=inspected["RestartCount"],
         error=state.get("Error", ""),
         health_log=_health_log(health),

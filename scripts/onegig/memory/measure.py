@@ -212,10 +212,7 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
 
 
 def _report(
-    seen: Observation,
-    plan: BootPlan,
-    machine: Machine,
-    environment: Environment,
+    seen: Observation, plan: BootPlan, machine: Machine, environment: Environment
 ) -> MemoryReport:
     stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
     problems = (machine.load_problem(), *_gaps(seen, measured))

@@ -13,7 +13,6 @@ def health_log(output: str, code: int = 1) -> str:
         "State": {
             "Status": "running",
             "ExitCode": 0,
-            "OOMKilled": False,
             "Health": {
                 "Status": "unhealthy",
                 "Log": [{"Start": "2026-01-01T00:00:00Z", "ExitCode": code, "Output": output}],
