@@ -263,7 +263,7 @@ def _non_root(case: _Case) -> Iterator[Remark]:
             text = "no USER: it runs as root; `USER 65532:65532` needs no account"
             yield case.remark("non-root", stage.start.line, text)
     elif _ROOT.fullmatch(fill_in(users[-1].value, dict(stage.variables)).strip()):
-        text = "it runs as root: `USER 65532:65532` at the end"
+        text = "it runs as root: end with `USER 65532:65532`"
         yield case.remark("non-root", users[-1].line, text)
 
 
@@ -306,8 +306,8 @@ def _pinned_base(case: _Case) -> Iterator[Remark]:
             name, _, digest = image.partition("@")
             tag = name.rpartition("/")[2].partition(":")[2]
             if image and not digest and tag in ("", "latest"):
-                what = f"{image} is whatever is newest that day" if tag else f"{image} has no tag"
-                text = f"{what}: pin it by digest, or by tag at least"
+                problem = "changes with every new version" if tag else "has no tag"
+                text = f"{image} {problem}: pin it by digest, or by tag at least"
                 yield case.remark("pinned-base", line, text)
 
 

@@ -293,18 +293,18 @@ def _remarks(
     if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
         yield f"left out, as every package has a wheel: {', '.join(tools)}"
     if packages.left_out:
-        yield f"left out, for people rather than the service: {', '.join(packages.left_out)}"
+        yield f"left out, not needed by the service: {', '.join(packages.left_out)}"
     if not recipe.had_user:
-        yield "it no longer runs as root: what it writes to must be a volume or a tmpfs"
+        yield "it no longer runs as root: mount a volume or tmpfs where it writes"
     for step in recipe.body:
         if step.name == "RUN":
-            yield f"line {step.line} is taken over as it is: it was written for Debian"
+            yield f"line {step.line} was written for Debian and is kept as it is"
     yield from recipe.dropped
 
 
 def _wheel_remarks(wheels: Wheels | Unknown, base: Base) -> Iterator[str]:
     if isinstance(wheels, Unknown):
-        yield f"whether every package has a wheel for musl is not known: {wheels.reason}"
+        yield f"could not check for musl wheels: {wheels.reason}"
         return
     if wheels.glibc_only:
         choice = (
@@ -317,7 +317,7 @@ def _wheel_remarks(wheels: Wheels | Unknown, base: Base) -> Iterator[str]:
         yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
     if wheels.not_asked:
         names = ", ".join(wheels.not_asked)
-        yield f"no wheels were looked for, as these are not plain names: {names}"
+        yield f"not checked for wheels, as these are not plain names: {names}"
 
 
 def _translate(packages: Iterable[tuple[str, str]]) -> Packages:
