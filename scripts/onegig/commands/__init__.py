@@ -1,1 +1,1 @@
-"""Commands that speak to GitHub, a module each: parse, build options, call one function."""
+"""The commands, thin: parse, build options, call one function."""

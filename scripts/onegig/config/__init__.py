@@ -1,1 +1,1 @@
-"""Config."""
+"""budgets.yml and the compose project: read, checked, explained."""

@@ -42,12 +42,12 @@ Config = Mapping[str, Any]
 
 
 def is_image_name(text: str) -> bool:
-    """Tell whether docker would take a text as the name of an image."""
+    """Return whether docker would accept a text as the name of an image."""
     return len(text) <= MOST_CHARACTERS and bool(_REFERENCE.fullmatch(text))
 
 
 def refuse_bad_names(config: Mapping[str, Any], files: Sequence[Path]) -> None:
-    """Raise ConfigError for the first service whose `image` is no name of an image.
+    """Raise ConfigError for the first service whose `image` is not a valid image name.
 
     `config` is the project as compose resolves it, `files` what it was read from.
     """
@@ -106,7 +106,7 @@ def load_stack(
 def part_of(stack: Stack, names: Collection[str]) -> Stack:
     """Return the stack as if it had only these services, and those that share their images.
 
-    Raises ConfigError for a name that is no service's.
+    Raises ConfigError for a name that no service has.
     """
     known = {service.name: service for service in stack.services}
     for name in names:
