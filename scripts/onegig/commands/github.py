@@ -320,7 +320,7 @@ def shards(*, options: Options, baseline: Path | None, output: Path | None, gith
         append_file(Path(path), f"shards={text}\n")
     elif github:
         raise ConfigError(
-            "--github: GITHUB_OUTPUT is not set, so this is no job of GitHub Actions",
+            "--github: GITHUB_OUTPUT is not set, so this is not a job of GitHub Actions",
             advice="leave --github out, or name a file with --output",
         )
 

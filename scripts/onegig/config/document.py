@@ -237,8 +237,7 @@ class Document:
 def read_document(path: Path, example: str = "") -> Document:
     """Return a file that is a mapping.
 
-    Raises ConfigError when it is missing, not text, not YAML or not a mapping; `example` is then the
-    advice.
+    Raises ConfigError, with `example` as advice, when it is missing or not a YAML mapping.
     """
     return parse_document(str(path), _read(path, example), example)
 
