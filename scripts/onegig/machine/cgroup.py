@@ -46,12 +46,12 @@ class Account:
 
     @property
     def working_set(self) -> int:
-        """Usage minus inactive file cache: what kubelet and `docker stats` call memory in use."""
+        """Return usage minus inactive file cache: memory in use for kubelet and `docker stats`."""
         return max(0, self.usage - self.inactive_file)
 
     @property
     def unreclaimable(self) -> int:
-        """Usage minus the page cache that could be dropped; what lies in tmpfs could not."""
+        """Return usage minus the page cache that could be dropped; what lies in tmpfs could not."""
         return max(0, self.usage - max(0, self.file - self.shmem))
 
 

@@ -197,5 +197,5 @@ class MemoryReport:
 
     @property
     def engine_pss_bytes(self) -> int:
-        """Engine memory without counting pages shared between its processes twice."""
+        """Return engine memory without counting pages shared between its processes twice."""
         return sum(part.pss_bytes for part in self.engine)

@@ -21,7 +21,7 @@ class Convention(Enum):
 
     @property
     def mb(self) -> int:
-        """Bytes in one MB."""
+        """Return the bytes in one MB."""
         return int(self.value) ** 2
 
 
@@ -108,7 +108,7 @@ def seconds(text: str) -> float:
 
 
 def plain_number(value: float) -> str:
-    """Such as "200" or "2.5", never "2e+02": to be read by a program again."""
+    """Write "200" or "2.5", never "2e+02": to be read by a program again."""
     exact = Decimal(str(value))
     whole = exact.to_integral_value()
     return f"{whole if whole == exact else exact:f}"
@@ -120,12 +120,12 @@ def percent(share: float) -> str:
 
 
 def mb_up(value_bytes: int, convention: Convention = Convention.MEMORY) -> int:
-    """Whole MB, rounded up: a usage that is over its limit never prints as within it."""
+    """Return whole MB, rounded up: a usage that is over its limit never prints as within it."""
     return ceil(value_bytes / convention.mb)
 
 
 def mb_down(value_bytes: int, convention: Convention = Convention.MEMORY) -> int:
-    """Whole MB, rounded down: a limit or a headroom never prints larger than it is."""
+    """Return whole MB, rounded down: a limit or a headroom never prints larger than it is."""
     return floor(value_bytes / convention.mb)
 
 
