@@ -93,7 +93,6 @@ def read_build_files(stack: Stack) -> dict[str, BuildFile]:
 
 
 def _contexts(contexts: Mapping[str, Any], images: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Another service's image under the name it has."""
     for name, source in _texts(contexts):
         service = source.removeprefix(_SERVICE_CONTEXT)
         image = images.get(service) if source.startswith(_SERVICE_CONTEXT) else None

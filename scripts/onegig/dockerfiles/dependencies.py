@@ -85,7 +85,6 @@ def plan_dependencies(recipe: Recipe, read: Read) -> Plan:
 
 
 def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterator[Step]:
-    """Install the requirements that the command itself names."""
     named = [parse_requirement(name) for name in install.names]
     left_out = development_names(named)
     needed = [item for item in named if item.name not in left_out]
@@ -133,7 +132,6 @@ def _file_steps(
 def _find(
     file: str, workdir: str, before: Sequence[Instruction], read: Read
 ) -> tuple[str, str | None]:
-    """Return the file's path in the context, and its text."""
     absolute = posixpath.normpath(posixpath.join(workdir, file))
     for copy in before:
         *sources, destination = copy.words or ("",)
@@ -174,7 +172,7 @@ def _argument(requirement: Requirement) -> str:
 
 
 def _project_step(install: Dependencies, before: Sequence[Instruction], read: Read) -> Step:
-    """Poetry or uv in the build stage only, into the virtual environment that goes on."""
+    """Install with Poetry or uv, which stay in the build stage, into the virtual environment."""
     has_lock = read(f"{install.tool}.lock") is not None
     if install.tool == "poetry":
         is_package = "--no-root" not in install.words

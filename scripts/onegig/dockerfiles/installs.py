@@ -134,7 +134,7 @@ def _pip(arguments: Sequence[str], words: tuple[str, ...]) -> Iterator[Install]:
 def _split_options(
     words: Sequence[str], with_value: re.Pattern[str]
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """Options with their values, and the words that are neither."""
+    """Split into options with their values, and the words that are neither."""
     options, names = [], []
     waiting = iter(words)
     for word in waiting:

@@ -160,7 +160,6 @@ def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]
 
 
 def _heredoc(lines: list[str], number: int, word: str, *, tabs: bool) -> tuple[Heredoc, int]:
-    """Read the lines up to the word, and the number of the line after it."""
     content: list[str] = []
     while number < len(lines):
         line = lines[number].lstrip("\t") if tabs else lines[number]

@@ -189,7 +189,6 @@ class _Reader:
             self._body.append(replace(instruction, value=" && ".join(rest), heredocs=()))
 
     def _is_rewritten(self, text: str, instruction: Instruction) -> bool:
-        """Tell whether a command is written anew, or not needed any more."""
         if _CLEANING.fullmatch(text):
             return True
         parsed = list(commands(text))
@@ -246,7 +245,6 @@ class _Reader:
 
 
 def _options(words: Sequence[str]) -> Iterator[str]:
-    """Yield the options of pip that stay, each with its value."""
     waiting = iter(words)
     for word in waiting:
         match = _OPTIONS.fullmatch(word)

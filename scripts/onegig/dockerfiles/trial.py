@@ -144,7 +144,6 @@ def _variant(stack: Stack, config: Config, service: str, image: str) -> Variant:
 
 
 def _problem(command: list[str], service: str, error: CommandError) -> str:
-    """Explain why it did not turn healthy: the last lines of compose and of the service."""
     logs = ""
     with suppress(CommandError):
         done = run([*command, "logs", "--no-log-prefix", f"--tail={LOG_LINES}", service])

@@ -139,14 +139,12 @@ def _cause(package: Package, *, is_development: bool, is_base: bool) -> Cause:
 
 
 def _system_packages(layers: Sequence[LayerIndex]) -> frozenset[tuple[str, str]]:
-    """Kind and name of the distribution's packages at the top of these layers."""
     contents = {path: content for layer in layers for path, content in layer.contents.items()}
     packages = (*apk.read(contents), *dpkg.read(contents))
     return frozenset((package.kind, package.name) for package in packages)
 
 
 def _combined(path: str, by_path: Reason, owner: Reason | None) -> Reason:
-    """Join what the path says with what the package database says."""
     if owner is not None:
         leaves_with_owner = owner.cause is Cause.DEVELOPMENT and not by_path.is_folder
         if by_path.cause is owner.cause or leaves_with_owner:

@@ -291,7 +291,6 @@ def _replace_advice(killer: str, *, in_base: bool) -> str:
 
 
 def _contents(group: Sequence[Dead], total: int) -> str:
-    """Their size, how many files they are, and the largest two of them."""
     largest = {f"/{path.path}": path.bytes for dead in group for path in dead.largest if path.bytes}
     files = sum(dead.files for dead in group)
     if files == 1 or len(largest) == 1:

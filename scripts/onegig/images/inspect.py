@@ -148,7 +148,6 @@ class _Known:
     def _find_duplicates(
         self, images: Sequence[EngineImage], indexes: dict[str, LayerIndex]
     ) -> tuple[Duplicate, ...]:
-        """Compare the layers that this run has read, and those that the cache knows."""
         for diff_id in {key for image in images for key in image.diff_ids} - indexes.keys():
             index = self._cache.index(diff_id)
             if index is not None:

@@ -182,7 +182,6 @@ def _likeness(duplicate: Duplicate) -> tuple[int, frozenset[str]]:
 
 
 def _remark(reports: Sequence[ImagesReport]) -> str:
-    """Say which copies that different machines hold could not be found."""
     if len(reports) < 2:
         return ""
     machines = f"{len(reports):,} machines inspected the images"

@@ -299,7 +299,7 @@ class Unowned:
         return None
 
     def _is_copied(self, path: str, layer: int) -> bool:
-        """Without a history, files outside of the system's folders count as copied."""
+        """Count files outside of the system's folders as copied where there is no history."""
         if not self._copies[layer]:
             return False
         return bool(self._instructions[layer]) or not _SYSTEM.fullmatch(path)

@@ -123,7 +123,6 @@ def _jobs(stack: Stack, costs: Costs) -> tuple[Job, ...]:
 def _by_image(
     services: Mapping[str, Sequence[Service]], values: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return each image's highest value of its services."""
     return {
         image: max(values[user.name] for user in users if user.name in values)
         for image, users in services.items()

@@ -141,7 +141,6 @@ def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missin
 
 
 def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """Return the services that have each item."""
     users: dict[str, tuple[str, ...]] = {}
     for service, names in items.items():
         for name in dict.fromkeys(names):

@@ -46,7 +46,6 @@ def check_images(case: Case) -> Iterator[Check]:
 def _check_size(
     id_: str, subject: str, value: int, limit: int, where: str, lead: str, tail: str = ""
 ) -> Check:
-    """Check a size against its limit; the message is `lead`, the figures and `tail`."""
     state = State.GO if value <= limit else State.NO_GO
     message = f"{lead} {compare(value, limit, Convention.STORAGE)}{tail}"
     return make_check(id_, subject, value, limit, state, message, where)

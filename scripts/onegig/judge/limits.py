@@ -64,7 +64,7 @@ def _change(key: Key, name: str, old: Any, new: Any) -> Iterator[LimitChange]:
 
 
 def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    """Written it blocks, by default it only warns: leaving the line out lets more pass."""
+    """Compare a limit that blocks only when it is written: leaving it out lets more pass."""
     values = _value(name, key, old), _value(name, key, new)
     blocks = [
         value is not None and budgets.where(name) != "default"
@@ -124,7 +124,7 @@ def _for_all(name: str, budgets: Budgets) -> int | Growth | None:
 
 
 def _waivers(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    """Pairs by what is waived; one that is new, or holds for longer, lets more pass."""
+    """Pair waivers by subject; one that is new, or holds for longer, lets more pass."""
     for name in dict.fromkeys(map(_name, (*old.waivers, *new.waivers))):
         before, after = (
             [own for own in budgets.waivers if _name(own) == name] for budgets in (old, new)

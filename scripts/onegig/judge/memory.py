@@ -219,7 +219,7 @@ def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
 
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
-    """Only a hair over the limit, as much as two windows may differ by, is a WARN that says so."""
+    """Warn where the limit is exceeded by no more than two windows may differ by."""
     limit, room, cap = budgets.memory.limit_bytes, budgets.memory.room_bytes, report.box.cap_bytes
     remark = tightness(total.bytes, limit, budgets.memory)
     state = State.WARN if remark else State.GO

@@ -283,7 +283,6 @@ def _state(rule: ScanRule, counted: Counted) -> tuple[State, list[str], tuple[Wa
 
 
 def _describe(rule: ScanRule, counted: Counted) -> str:
-    """Return how many there are, how many may be, and the first ones to look at."""
     count = count_findings(counted.all)
     if count <= rule.limit:
         return rule.describe(count)

@@ -56,7 +56,6 @@ def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
 
 
 def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tuple[State, str]:
-    """Return the state of a service and what follows its name in a sentence."""
     state, because = service.state, _because(service.reason)
     if state is ServiceState.OOM_KILLED or service.oom_kills:
         return State.NO_GO, _describe_kill(service, report)
@@ -144,7 +143,7 @@ def _describe_largest(report: MemoryReport) -> str:
 
 
 def _check_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    """Over the limit is a NO-GO, within noise of it a WARN, as for the total."""
+    """Judge own limits as the total: NO-GO over the limit, WARN within noise of it."""
     for name, (low, value) in own_ranges(report, budgets.memory.metric).items():
         limit = budgets.service(name).memory_bytes
         if limit is None:

@@ -90,7 +90,7 @@ def _name(budgets: Budgets, tier: Tier) -> str:
 
 
 def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
-    """Docker creates no container that asks for more processors than the machine shows."""
+    """Warn where Docker would refuse to create a container for want of processors."""
     name = plain(service.name)
     asks = f"{name} asks for {cpus:g} CPU{'' if cpus == 1 else 's'}, {tier.name} has {tier.vcpus:g}"
     refused = cpus > tier.vcpus and cpus > 1

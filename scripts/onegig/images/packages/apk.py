@@ -49,5 +49,5 @@ def _package(block: str, world: frozenset[str] | None) -> Package:
 
 
 def _names(text: str) -> frozenset[str]:
-    """Names without versions and repositories; "!name" is a conflict, not a need."""
+    """Return names without versions and repositories; "!name" is a conflict, not a need."""
     return frozenset(_VERSION.sub("", word) for word in text.split() if word[0] != "!")

@@ -49,7 +49,7 @@ def _root(path: str, paths: Collection[str]) -> str:
 
 
 def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
-    """Folders that the lock file or the application's package.json lists for development."""
+    """Yield the folders that the lock file or package.json lists for development."""
     for path in contents:
         folder, _, name = path.rpartition("/")
         prefix = f"{folder}/" if folder else ""

@@ -131,7 +131,7 @@ def _absolute(folder: str, path: str) -> str:
 def _loose(
     paths: Iterable[str], listed: frozenset[str], sites: Collection[str]
 ) -> defaultdict[tuple[str, str], list[str]]:
-    """Files that no RECORD lists, by site-packages and top-level name."""
+    """Return the files that no RECORD lists, by site-packages and top-level name."""
     loose: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for path in paths:
         for site in () if path in listed else sites:
