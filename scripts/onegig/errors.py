@@ -9,7 +9,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the process returns; the README's table is checked against this."""
+    """The exit codes; the documented table is checked against them."""
 
     OK = 0
     NO_GO = 1
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 
 class OnegigError(Exception):
-    """What happened, the command that failed (if one did) and what to do next.
+    """An error: what happened, the command that failed (if one did) and what to do next.
 
     `detail` holds output worth showing whole, such as the tail of a build log.
     """
@@ -83,7 +83,7 @@ class HistoryError(OnegigError):
 
 
 class ArtifactError(OnegigError):
-    """What a run left to be published cannot be trusted to mean anything; nothing of it is used."""
+    """An artifact of a run that cannot be trusted to mean anything; nothing of it is used."""
 
 
 class PublishError(OnegigError):

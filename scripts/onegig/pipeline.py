@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What to check, and how; None leaves the choice to budgets.yml."""
+    """The stack to check, and how; None leaves the choice to budgets.yml."""
 
     budgets: Path = Path("budgets.yml")
     budgets_may_be_missing: bool = False  # the defaults count then

@@ -30,7 +30,7 @@ PIPE_SECONDS = 5.0  # for what a killed child's own children still hold open
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
-    """What a child printed and how it ended."""
+    """A child process that ended: its output and exit code."""
 
     argv: tuple[str, ...]
     code: int

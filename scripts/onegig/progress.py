@@ -16,7 +16,7 @@ Say = Callable[[str], None]
 
 
 class Progress(Protocol):
-    """What long-running steps report to; `color` says whether its user wants colours."""
+    """The receiver of steps' progress; `color` says whether its user wants colours."""
 
     color: bool
 

@@ -26,7 +26,7 @@ FROM_REGISTRY = "official"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineImage:
-    """What the engine says of an image without handing over its bytes.
+    """An image as the engine describes it, without its bytes.
 
     `image_id` is the config's digest on the classic image store, the manifest's or index's digest
     on the containerd store. `diff_ids` are those of the config, lowest layer first. `digests` name

@@ -49,7 +49,7 @@ _SSH = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Where to push. The token is only ever sent to `server_url`."""
+    """The branch to push to. The token is only ever sent to `server_url`."""
 
     remote: str  # URL or path, as git takes it
     branch: str
@@ -58,7 +58,7 @@ class Target:
 
 
 class PassingError(PublishError):
-    """What failed may be over in a moment: the network, the server, somebody else's push."""
+    """A failure that may be over in a moment: the network, the server, somebody else's push."""
 
 
 class Plumbing:

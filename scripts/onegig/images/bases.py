@@ -34,7 +34,7 @@ _COPIES = ("COPY ", "ADD ", "WORKDIR ")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What is known of where an image's base ends.
+    """The evidence of where an image's base ends.
 
     `layers` came with FROM, for sure. Else: `history` is how the base's own one reads, oldest entry
     first; `added` are the Dockerfile's instructions above it that make a layer each; `at_least` so

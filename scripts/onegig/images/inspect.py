@@ -96,7 +96,7 @@ def _large(report: ImagesReport, cache: Cache) -> LargeFiles | Unknown:
 
 
 class _Known:
-    """What the cache knows of some images, and what is then learned of the others."""
+    """Images with what the cache knows of them, and what is then learned of the others."""
 
     def __init__(
         self, images: Sequence[EngineImage], cache: Cache, tools: Tools, evidence_of: EvidenceOf

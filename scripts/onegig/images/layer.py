@@ -34,7 +34,7 @@ _METADATA = ".wh..wh."  # of AUFS and of builders, for nobody else
 
 
 class Kind(IntEnum):
-    """What an entry is. Whiteouts are those of the OCI image-spec (layer.md)."""
+    """The kind of an entry. Whiteouts are those of the OCI image-spec (layer.md)."""
 
     FILE = 0
     DIRECTORY = 1

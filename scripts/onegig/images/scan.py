@@ -53,7 +53,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What a report says; findings are ordered, the gravest first."""
+    """A parsed report of trivy; findings are ordered, the most severe first."""
 
     findings: tuple[Finding, ...]
     packages: tuple[str, ...]

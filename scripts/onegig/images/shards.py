@@ -27,7 +27,7 @@ SLACK_STEPS = 100  # between the least possible work of the busiest machine and 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """What is known of services' images: seconds to build them, else at least their size."""
+    """Costs of services' images: seconds to build them, else at least their size."""
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     bytes: Mapping[str, float] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shard:
-    """What one machine builds and inspects."""
+    """The services whose images one machine builds and inspects."""
 
     name: str
     services: tuple[str, ...]

@@ -38,7 +38,7 @@ _REASON = re.compile(rb'\{"errorDetail":\{(?:"code":\d+,)?"message":"(.*?)"\}')
 
 
 class ImageSource(Protocol):
-    """Where images come from: the engine, or an archive."""
+    """A source of images: the engine, or an archive."""
 
     def image(self, reference: str) -> EngineImage:
         """Return the image of that name; raise InspectError when there is none."""

@@ -82,7 +82,7 @@ def rules_of(budgets: Budgets) -> Iterator[ScanRule]:
 
 
 class Known(NamedTuple):
-    """What one service's image contained in the baseline.
+    """The contents of one service's image in the baseline.
 
     trivy's database grows. Both sides of a pull request are judged by one database nevertheless: a
     vulnerability is found in a package of some version (and of some release of an OS, each of which
@@ -129,7 +129,7 @@ def count_findings(findings: Iterable[Finding]) -> int:
 
 
 class Weight(IntEnum):
-    """What a finding that a limit counts is to the verdict, and what must be known of it first."""
+    """The weight of a finding that a limit counts, and what must be known of it first."""
 
     NAMED = 0  # ignored by its name: waived, or a secret or misconfiguration of the baseline's
     BLOCKS = 1
@@ -138,7 +138,7 @@ class Weight(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counted:
-    """What counts in one image, the most severe first, and what of it is ignored.
+    """The findings that count in one image, the most severe first, and those ignored.
 
     Findings that were left out are inherited where all is known that this takes, and never waived.
     """

@@ -17,7 +17,7 @@ LEAVES = ("engine", "init")  # box.sh's and dind's
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hierarchy:
-    """Where the memory controller is mounted, and which version it speaks."""
+    """The mount of the memory controller, and its version."""
 
     root: Path
     version: int
@@ -25,7 +25,7 @@ class Hierarchy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marks:
-    """What only grows. `peak` is None on kernels older than 5.19 with version 2."""
+    """Counters that only grow. `peak` is None on kernels older than 5.19 with version 2."""
 
     peak: int | None
     oom_kills: int

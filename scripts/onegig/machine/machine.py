@@ -25,7 +25,7 @@ _STAYS_UP = ("always", "unless-stopped")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BootPlan:
-    """What to boot, and on how large a machine. `engine` is this machine's own."""
+    """The stack to boot, and the size of the machine for it. `engine` is this machine's own."""
 
     engine: Engine
     run: Run
@@ -38,7 +38,7 @@ class BootPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """How starting the stack went."""
+    """The course of the stack's start."""
 
     report: StartReport
     began: float  # monotonic seconds

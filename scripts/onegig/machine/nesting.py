@@ -26,7 +26,7 @@ DIND_API = "1.44"  # asking for the version would come before the certificates a
 
 
 class _Nesting:
-    """What all ways to nest an engine share. `engine` is the outer one."""
+    """The part that all ways to nest an engine share. `engine` is the outer one."""
 
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         self.engine = engine

@@ -41,7 +41,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Addresses:
-    """Where the box's engine puts its default bridge (address/prefix) and new networks."""
+    """Addresses of the default bridge (address/prefix) and of new networks of the box's engine."""
 
     bridge: str
     pool: str

@@ -28,7 +28,6 @@ CAUSE_SHARE = 0.2  # of the largest excess: what adds less to a peak is no cause
 WINDOW_RESTARTS = 3  # from this many within the window on, a service keeps crashing
 UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 BLOCKED = (ServiceState.WAITING, ServiceState.NOT_READY)
-
 PARTS = 4  # of a window, to see growth
 POINTS = 60  # medians of equal stretches: pairs grow with the square
 LEAST_BYTES = 512 * 1024  # over the window; a healthy service moves by some hundred pages
@@ -36,13 +35,12 @@ LEAST_SHARE = 0.01  # of what it takes
 NOISES = 4.0  # times the median distance from the slope
 LATE_SHARE = 0.25  # of the growth must happen in the second half: what fills up is no leak
 
-Point = tuple[float, float]  # seconds, bytes
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """What was seen: every pass since the box came up, those of each window, and the end states."""
+    """The passes since the box came up, those of each window, and the states at the end."""
 
     passes: tuple[Pass, ...]
     windows: tuple[tuple[Pass, ...], ...]  # in the order they were taken, none empty
@@ -142,12 +140,12 @@ def growth(series: Sequence[tuple[float, int]]) -> float:
     return max(0.0, _slope(points[len(points) // 2 :]))
 
 
-def _stretches(series: Sequence[tuple[float, int]]) -> list[Point]:
+def _stretches(series: Sequence[tuple[float, int]]) -> list[tuple[float, float]]:
     parts = _cut(series, min(POINTS, len(series))) if series else []
     return [(median(at for at, _ in part), median(value for _, value in part)) for part in parts]
 
 
-def _slope(points: Sequence[Point]) -> float:
+def _slope(points: Sequence[tuple[float, float]]) -> float:
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points, 2) if b[0] > a[0]]
     return median(slopes) if slopes else 0.0
 
@@ -315,8 +313,7 @@ def _service(
     states: Mapping[str, ServiceState],
     stack: Stack,
 ) -> ServiceMemory:
-    own = seen.own(service.name)
-    ids = seen.ids(service.name)
+    own, ids = seen.own(service.name), seen.ids(service.name)
     now = [peak.containers[cid] for cid in ids if cid in peak.containers]
     accounts = [[u.account for u in used] for i in ids if (used := _usages(seen.passes, i))]
     marks = [max(a.usage if a.peak is None else a.peak for a in own) for own in accounts]

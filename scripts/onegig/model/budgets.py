@@ -173,7 +173,7 @@ class ImagesBudget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanBudget:
-    """How many of trivy's findings any single image may have; None: any number.
+    """Numbers of trivy's findings that any single image may have; None: any number.
 
     Attributes:
         severity: Findings below this severity do not count.
@@ -213,7 +213,7 @@ class ServiceBudget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measure:
-    """How long and how often to sample.
+    """Settings of the measurement: how long and how often to sample.
 
     Attributes:
         settle_seconds: Wait between the last service turning healthy and the first sample.

@@ -8,7 +8,7 @@ from onegig.model.scan import Scan
 
 
 class Cause(StrEnum):
-    """What a live byte is there for; each byte has exactly one."""
+    """The cause of a live byte; each byte has exactly one."""
 
     BASE = "base OS"
     RUNTIME = "language runtime"
@@ -21,7 +21,7 @@ class Cause(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of a byte that a layer added."""
+    """The fate of a byte that a layer added."""
 
     LIVE = "live"
     OVERWRITTEN = "overwritten"

@@ -9,7 +9,7 @@ NO_BOOT = Skipped(reason="the start was not recorded")
 
 
 class ServiceState(StrEnum):
-    """How a service ended the measurement, worst first."""
+    """The state of a service at the end of the measurement, worst first."""
 
     OOM_KILLED = "oom-killed"
     REFUSED = "refused"  # the engine would not create or start its container
@@ -132,7 +132,7 @@ class BootPeak:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """How the stack started. `crowded` is how many containers were starting when memory was full.
+    """The stack's start. `crowded` counts the containers that were starting when memory was full.
 
     In that case it was started once more with fewer at once (`parallel`; 0 otherwise).
     """
@@ -146,7 +146,7 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """How the measurement was taken."""
+    """The conditions of the measurement."""
 
     metric: str
     settle_seconds: float

@@ -18,7 +18,7 @@ NOT_COMPARED = Skipped(reason="remarks about Dockerfiles were not compared")
 
 
 class Change(StrEnum):
-    """How something differs from the baseline."""
+    """A difference from the baseline."""
 
     NEW = "new"
     REMOVED = "removed"
@@ -106,7 +106,7 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why there are no numbers, or not all: an OnegigError as data."""
+    """The reason why there are no numbers, or not all: an OnegigError as data."""
 
     message: str
     command: str = ""

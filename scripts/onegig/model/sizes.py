@@ -14,7 +14,7 @@ from math import ceil, floor
 
 
 class Convention(Enum):
-    """How many bytes one MB is."""
+    """The number of bytes in one MB."""
 
     MEMORY = 1024
     STORAGE = 1000

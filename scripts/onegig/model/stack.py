@@ -82,7 +82,7 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildInputs:
-    """What the builds of a stack take from beside their own build sections."""
+    """Inputs of a stack's builds from beside their own build sections."""
 
     # by service: the image that its Dockerfile names, and the service that builds that image
     bases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

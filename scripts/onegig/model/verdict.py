@@ -132,7 +132,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waterfall:
-    """Where a machine's memory goes. `headroom_bytes` is negative when it does not fit.
+    """A machine's memory by use. `headroom_bytes` is negative when it does not fit.
 
     `usd_per_month` is the tier's list price when it was judged.
     """

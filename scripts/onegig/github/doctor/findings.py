@@ -9,7 +9,7 @@ from onegig.text import plain
 
 
 class Mark(StrEnum):
-    """How a finding stands."""
+    """The outcome of an examination."""
 
     GOOD = "✓"
     SHOULD = "!"  # works, but not well or not safely

@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionsPolicy:
-    """Which actions may run; `selected` only where a selection may."""
+    """The actions that may run; `selected` only where a selection may."""
 
     enabled: bool
     allowed: str  # "all", "local_only", "selected"

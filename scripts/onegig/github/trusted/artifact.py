@@ -56,7 +56,7 @@ D = TypeVar("D", RunReport, ImagesReport, MemoryReport)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numbers:
-    """What a run says it measured; `run` is None and all is missing where it left nothing."""
+    """The numbers that a run claims; `run` is None and all is missing where it left none."""
 
     run: RunReport | None
     images: ImagesReport | Missing
@@ -227,7 +227,7 @@ def _refusal(why: str, *, advice: str = _USED_NOTHING, detail: str = "") -> Arti
 
 
 class StrictJsonError(ValueError):
-    """Why a text is refused, as the end of a sentence that names it."""
+    """A text that is refused; the message ends a sentence that names it."""
 
 
 def parse_strictly(text: bytes) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _MARKER = re.compile(r"<!-- onegig:(?P<key>[\w.-]+)( run=[\d.]+ head=[0-9a-f]+)?
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posted:
-    """Where the comment is, and what was done."""
+    """A comment that was written: its address, and what was done."""
 
     url: str
     action: str  # "created", "updated", "unchanged"
@@ -30,7 +30,7 @@ class Posted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotPosted:
-    """Why there is nothing to write, which is no error."""
+    """The reason why there is nothing to write, which is not an error."""
 
     reason: str
 

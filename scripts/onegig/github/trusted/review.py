@@ -52,7 +52,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """What a pull request changes in budgets.yml; `budgets` is why not where it is not usable."""
+    """A pull request's change of budgets.yml; `budgets` is the reason where it is not usable."""
 
     changes: tuple[LimitChange, ...]
     budgets: Budgets | str
@@ -60,7 +60,7 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Facts:
-    """What GitHub says, whatever the run does."""
+    """The facts that GitHub states, whatever the run claims."""
 
     budgets: Budgets  # of the base branch
     compared: Compared
