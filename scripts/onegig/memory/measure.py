@@ -1,47 +1,16 @@
-"""`measure`: machine, load, stack, settle, windows; ends in a MemoryReport and an empty machine."""
-
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+"""`measure`: which boots a stack is measured by, in which order, and what they say together."""
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import EngineError, MeasureError
-from onegig.machine.machine import (
-    BootPlan,
-    Container,
-    Machine,
-    Start,
-    list_containers,
-    open_machine,
-)
-from onegig.machine.sampler import Pass
-from onegig.memory.summary import (
-    Observation,
-    summarise_boot,
-    summarise_box,
-    summarise_engine,
-    summarise_samples,
-    summarise_services,
-    summarise_windows,
-)
-from onegig.model.budgets import Budgets, Measure
+from onegig.machine.machine import BootPlan
+from onegig.memory.boot import Doubt, Say, boot, no_doubt
+from onegig.model.budgets import Budgets
 from onegig.model.measured import Environment
-from onegig.model.memory import MemoryReport, ServiceState, Window, WindowTotals
+from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
 
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
-LOG_LINES = 15  # of a service that failed
-ENOUGH_PASSES = 0.5  # of those the window should have had
-RETRY_SECONDS = 30.0  # for services that restart until what they need is there
-MORE_WINDOWS = 2  # taken beyond those planned, at most
-LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
-
-Say = Callable[[str], None]
-Containers = Sequence[Container] | None  # None: the engine does not answer
-# Explains why the windows so far can't show whether a limit is kept; "" where they can.
-Doubt = Callable[[Budgets, Sequence[str], Sequence[WindowTotals]], str]
 
 
 def measure(
@@ -52,29 +21,30 @@ def measure(
     run: Run,
     say: Say,
     *,
-    doubt: Doubt = lambda *_: "",
+    doubt: Doubt = no_doubt,
 ) -> MemoryReport:
     """Boot the stack on a machine of the budgets' size, under load, and measure it.
 
     More windows than planned are taken while there is `doubt`. Raises BootError when machine or
     stack cannot start, MeasureError when nothing was sampled.
     """
-    plan = BootPlan(
+    plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
+    return boot(plan, environment, doubt=doubt)
+
+
+def plan_boot(
+    engine: Engine, stack: Stack, budgets: Budgets, run: Run, say: Say, architecture: str
+) -> BootPlan:
+    """Return the boot that the budgets ask for; `replace` makes another kind of it."""
+    return BootPlan(
         engine=engine,
         run=run,
         stack=stack,
         budgets=budgets,
         cap_bytes=max(LEAST_CAP_BYTES, budgets.memory.room_bytes),
-        memtotal_bytes=machine_bytes(budgets, environment.architecture),
+        memtotal_bytes=machine_bytes(budgets, architecture),
         say=say,
     )
-    with open_machine(plan) as machine:
-        start = machine.start_stack()
-        before = settle(lambda: _containers(machine), budgets.measure.settle_seconds, say) or ()
-        windows = _take_windows(machine, plan, before, doubt)
-        machine.lift_cap()
-        seen = _observe(machine, start, before, windows)
-        return _report(seen, plan, machine, environment)
 
 
 def machine_bytes(budgets: Budgets, architecture: str) -> int:
@@ -84,157 +54,3 @@ def machine_bytes(budgets: Budgets, architecture: str) -> int:
         return limit
     tier = find_tier(budgets.tier) if budgets.tier else smallest_tier(limit, architecture)
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)
-
-
-def settle(
-    look: Callable[[], Containers],
-    seconds: float,
-    say: Say,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Containers:
-    """Wait `seconds`, and on while services restart, for RETRY_SECONDS at most.
-
-    Between two attempts a service looks up for a moment: only a stretch without a restart tells
-    that it is. Return the containers as they are at the end.
-    """
-    say(f"settling for {seconds:g} s")
-    deadline = clock() + max(seconds, RETRY_SECONDS)
-    before, waiting = look(), ""
-    sleep(seconds)
-    after = look()
-    while names := _restarting(before, after):
-        if clock() >= deadline:
-            break
-        if names != waiting:
-            say(f"waiting for {names}: restarting")
-            waiting = names
-        before = after
-        sleep(min(max(seconds, LEAST_SECONDS), max(0.0, deadline - clock())))
-        after = look()
-    return after
-
-
-def _restarting(before: Containers, after: Containers) -> str:
-    """Name the services that were restarted in between, or wait for their next attempt."""
-    if before is None or after is None:
-        return ""
-    counts = {container.container_id: container.restarts for container in before}
-    names = [
-        container.service
-        for container in after
-        if container.status == "restarting"
-        or container.restarts > counts.get(container.container_id, 0)
-    ]
-    return ", ".join(dict.fromkeys(names))
-
-
-def _take_windows(
-    machine: Machine, plan: BootPlan, containers: Sequence[Container], doubt: Doubt
-) -> tuple[tuple[Pass, ...], ...]:
-    """Return the passes of each window; more than planned while a limit lies within noise.
-
-    Fewer when the machine was gone by then.
-    """
-    budgets, stack = plan.budgets, plan.stack
-    planned, windows, reason = budgets.measure.repeats, list[tuple[Pass, ...]](), ""
-    seconds, hz = budgets.measure.window_seconds, budgets.measure.hz
-    while len(windows) < planned or reason:
-        title = "measuring" if planned == 1 else f"measuring window {len(windows) + 1} of {planned}"
-        title = f"{reason}: measuring again" if reason else title
-        plan.say(f"{title} for {seconds:g} s at {hz:g} Hz")
-        opened = time.monotonic()
-        time.sleep(seconds)
-        passes = machine.watch.between(opened, time.monotonic())
-        if not passes:
-            break
-        windows.append(passes)
-        reason = ""
-        if planned <= len(windows) < planned + MORE_WINDOWS:
-            totals = summarise_windows(windows, containers, stack, budgets.memory.metric)
-            reason = doubt(budgets, [service.name for service in stack.services], totals)
-    return tuple(windows)
-
-
-def _observe(
-    machine: Machine,
-    start: Start,
-    before: Sequence[Container],
-    windows: tuple[tuple[Pass, ...], ...],
-) -> Observation:
-    if not windows:
-        message = "the box was gone before it could be measured"
-        raise MeasureError(message, advice="the box's own log:", detail=machine.log())
-    containers = _containers(machine)
-    return Observation(
-        passes=machine.watch.between(0, windows[-1][-1].time),
-        windows=windows,
-        containers=containers or (),
-        answered=containers is not None,
-        restarts_before={container.container_id: container.restarts for container in before},
-        logs={
-            container.service: _log(machine, container)
-            for container in containers or ()
-            if not container.ready or container.restarts or container.state is ServiceState.STOPPED
-        },
-        start=start,
-    )
-
-
-def _containers(machine: Machine) -> tuple[Container, ...] | None:
-    with suppress(EngineError):
-        return list_containers(machine.engine)
-    return None
-
-
-def _log(machine: Machine, container: Container) -> str:
-    with suppress(EngineError):  # its log driver may keep none
-        return machine.engine.log(container.container_id, LOG_LINES)
-    return ""
-
-
-def _gaps(seen: Observation, plan: Measure) -> list[str]:
-    """List what is missing from the numbers."""
-    gaps = []
-    if not seen.answered:
-        gaps.append("the engine inside the box stopped answering")
-    if len(seen.windows) < plan.repeats:
-        gaps.append(f"the box was gone after {len(seen.windows)} of {plan.repeats} windows")
-    expected = plan.hz * plan.window_seconds
-    fewest = min(len(window) for window in seen.windows)
-    if fewest < expected * ENOUGH_PASSES:
-        gaps.append(f"only {fewest} of {expected:.0f} samples could be taken in time")
-    unreadable = max(sample.unreadable for window in seen.windows for sample in window)
-    if unreadable:
-        gaps.append(f"the memory of {unreadable} processes could not be read")
-    return gaps
-
-
-def _report(
-    seen: Observation, plan: BootPlan, machine: Machine, environment: Environment
-) -> MemoryReport:
-    stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
-    problems = (machine.load_problem(), *_gaps(seen, measured))
-    return MemoryReport(
-        environment=environment,
-        window=Window(
-            metric=metric,
-            settle_seconds=measured.settle_seconds,
-            seconds=measured.window_seconds,
-            hz=measured.hz,
-            samples=len(seen.window(metric)),
-            boot_seconds=seen.start.report.seconds,
-            load=machine.load,
-        ),
-        box=summarise_box(seen, mode=machine.mode, cap_bytes=machine.cap_bytes, metric=metric),
-        engine=summarise_engine(seen, metric),
-        services=summarise_services(seen, stack, metric),
-        samples=summarise_samples(seen, stack, metric),
-        incomplete=tuple(filter(None, problems)),
-        stack=stack.name,
-        windows=summarise_windows(seen.windows, seen.containers, stack, metric),
-        boot=summarise_boot(seen, stack, metric),
-        start=seen.start.report,
-        notes=tuple(dict.fromkeys((*stack.warnings, *machine.remarks))),
-    )

@@ -3,7 +3,7 @@
 import pytest
 
 from onegig.machine.machine import Container
-from onegig.memory.measure import RETRY_SECONDS, settle
+from onegig.memory.boot import RETRY_SECONDS, settle
 from stacks import plain_container
 
 
