@@ -23,7 +23,7 @@ from onegig.judge.limits import describe_host_access
 from onegig.judge.memory import doubt
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
-from onegig.model.budgets import RATE, Budgets
+from onegig.model.budgets import RATE, Budgets, MachineKind
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -52,6 +52,7 @@ class Options:
     compose: tuple[Path, ...] = ()
     profiles: tuple[str, ...] = ()
     tier: str | None = None
+    machine: MachineKind | None = None
     window_seconds: float | None = None
     settle_seconds: float | None = None
     repeats: int | None = None
@@ -71,6 +72,7 @@ class Options:
             *(("--compose", path) for path in self.compose),
             *(("--profile", name) for name in self.profiles),
             ("--tier", self.tier or None),
+            ("--on", self.machine),
             ("--window", self.window_seconds),
             ("--settle", self.settle_seconds),
             ("--repeats", self.repeats),
@@ -156,7 +158,9 @@ def load_limits(options: Options) -> Budgets:
         load = replace(load, rate=options.rate)
     if tier and tier != NO_TIER:
         find_tier(tier)
-    return replace(budgets, tier=tier, measure=replace(budgets.measure, **plan), load=load)
+    machine = options.machine or budgets.machine
+    measured = replace(budgets.measure, **plan)
+    return replace(budgets, tier=tier, machine=machine, measure=measured, load=load)
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:

@@ -21,8 +21,10 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.errors import ConfigError
+from onegig.model.budgets import MachineKind
 from onegig.pipeline import Options, load_limits
 
+BOX, TWIN = MachineKind
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}\n"
 
 
@@ -62,6 +64,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     rate=some(st.floats(min_value=0.001, max_value=1e12)),
     profiles=st.lists(st.text(alphabet="ab -'", min_size=1)).map(tuple),
     tier=st.none() | st.just("aws-t2-micro"),
+    machine=st.none() | st.sampled_from(MachineKind),
 )
 def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     window: float | None,
@@ -70,12 +73,14 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     rate: float | None,
     profiles: tuple[str, ...],
     tier: str | None,
+    machine: MachineKind | None,
 ) -> None:
     options = Options(
         budgets=Path("my folder/budgets.yml"),
         compose=(Path("a.yml"), Path("b.yml")),
         profiles=profiles,
         tier=tier,
+        machine=machine,
         window_seconds=window,
         settle_seconds=settle,
         repeats=repeats,
@@ -141,12 +146,13 @@ def test_a_job_says_what_to_type_elsewhere(
 
 
 def test_options_go_before_the_file(budgets: Callable[[str], Path]) -> None:
-    path = budgets(f"measure: {{window: 15s, settle: 5s, repeats: 2}}\n{LOAD}")
+    path = budgets(f"measure: {{window: 15s, settle: 5s, repeats: 2}}\nmachine: twin\n{LOAD}")
     plain = load_limits(Options(budgets=path))
     assert (plain.measure.repeats, plain.load and plain.load.words) == (2, ("load", "200"))
     over = load_limits(
-        Options(budgets=path, window_seconds=90, settle_seconds=0, repeats=4, rate=2.5)
+        Options(budgets=path, machine=BOX, window_seconds=90, settle_seconds=0, repeats=4, rate=2.5)
     )
+    assert (plain.machine, over.machine) == (TWIN, BOX)
     assert over.measure == replace(plain.measure, window_seconds=90, settle_seconds=0, repeats=4)
     assert over.load
     assert over.load.words == ("load", "2.5")

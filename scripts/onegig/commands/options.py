@@ -31,7 +31,12 @@ class _Value(click.ParamType[Any]):
 
     def __init__(self, key: Key) -> None:
         self.name = key.kind.name if isinstance(key.kind, Kind) and key.kind.name else "number"
+        self._choices = key.kind.schema.get("enum") if isinstance(key.kind, Kind) else None
         self._parse = key.parse
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """Return the values to choose from; None leaves it to the name."""
+        return f"[{'|'.join(self._choices)}]" if self._choices else None
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value; a usage error says how to write it."""
@@ -130,6 +135,7 @@ def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> s
 window_options = partial(
     _decorated,
     options=(
+        _of_budgets("--on", "machine", "machine"),
         _of_budgets("--window", "window_seconds", "measure.window"),
         _of_budgets("--settle", "settle_seconds", "measure.settle"),
         _of_budgets("--repeats", "repeats", "measure.repeats"),

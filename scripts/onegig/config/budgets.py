@@ -254,6 +254,8 @@ def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
         yield ("load", "command"), f"has {RATE} but load.rate is not set"
     if load and load.rate is not None and not load.takes_rate:
         yield ("load", "rate"), f"is not used; put {RATE} into load.command"
+    if budgets.swap_bytes and budgets.zram_bytes:
+        yield ("zram",), "is used instead of a swap file; remove it or `swap`"
     known = (*catalogue(), NO_TIER)
     if budgets.tier and budgets.tier not in known:
         hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"

@@ -54,7 +54,7 @@ def boot(plan: BootPlan, environment: Environment, *, doubt: Doubt = no_doubt) -
     More windows than planned are taken while there is `doubt`. Raises BootError when machine or
     stack cannot start, MeasureError when nothing was sampled.
     """
-    with open_machine(plan) as machine:
+    with open_machine(plan, plan.budgets.machine) as machine:
         start, seconds = machine.start_stack(), plan.budgets.measure.settle_seconds
         before = settle(lambda: _containers(machine), seconds, plan.say) or ()
         windows = _take_windows(machine, plan, before, doubt)

@@ -14,6 +14,7 @@ from onegig.model.keys import (
     MEMORY_GROWTH,
     NUMBER,
     POSITIVE,
+    SHA256,
     SHARE,
     STORAGE,
     STORAGE_GROWTH,
@@ -24,6 +25,7 @@ from onegig.model.keys import (
     Several,
     choice,
     either,
+    enlarged,
     extended,
     grown,
     key,
@@ -55,6 +57,13 @@ METRIC_NAMES: dict[str, str] = {
     Metric.PSS: "PSS",
     Metric.CHARGED: "charged",
 }
+
+
+class MachineKind(StrEnum):
+    """Kinds of machines that a stack is booted on."""
+
+    BOX = "box"
+    TWIN = "twin"
 
 
 class Policy(StrEnum):
@@ -233,6 +242,20 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TwinImage:
+    """A cloud image that the twin boots, instead of the Debian that onegig builds for it.
+
+    Attributes:
+        image: The image's file, qcow2 or raw, relative to this file. It has to have cloud-init and
+            to take its data from a NoCloud disk, as images of clouds do.
+        sha256: Its SHA-256. Any other file is refused.
+    """
+
+    image: str = key(TEXT, either, required=True, example="debian-13.qcow2")
+    sha256: str = key(SHA256, either, required=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
     """A load applied from outside the box, in its network: a command run from one service's image.
 
@@ -319,6 +342,13 @@ class Budgets:
         tier: A machine of the tier catalogue to judge for besides the limit: what it really gives
             to programs. Default: the smallest machine sold with memory.limit. none judges for no
             machine.
+        machine: The machine that the stack is booted on. box: a Docker engine in a container that
+            the kernel caps, ready in seconds. twin: a virtual machine with a kernel and an
+            operating system of its own, which are then measured instead of assumed.
+        swap_bytes: The twin's swap file. Default: none. What the stack needs of it is a WARN.
+        zram_bytes: The twin's compressed swap in memory, instead of a swap file: its size before
+            compression. Default: none.
+        twin: A cloud image for the twin. Default: Debian, built and cached by onegig.
         memory: The machine's memory. 1 MB is 2**20 bytes here, as clouds sell it.
         disk: The machine's disk. 1 GB is 10**9 bytes here.
         images: Limits for images. 1 MB is 10**6 bytes here, as `docker image ls` counts. Efficiency
@@ -352,6 +382,10 @@ class Budgets:
         Several(item=TEXT, empty="COMPOSE_PROFILES"), either, example=["debug"]
     )
     tier: str | None = key(TEXT, either, example="aws-t2-micro")
+    machine: MachineKind = key(choice(tuple(MachineKind), MachineKind), either, "box")
+    swap_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="1GB")
+    zram_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="512MB")
+    twin: TwinImage | None = key(Section(TwinImage, optional=True), either)
     memory: MemoryBudget = key(Section(MemoryBudget), either)
     disk: DiskBudget = key(Section(DiskBudget), either)
     images: ImagesBudget = key(Section(ImagesBudget), either)

@@ -197,6 +197,11 @@ def lowered(old: Any, new: Any) -> bool:
     return new is None or (old is not None and old > new)
 
 
+def enlarged(old: Any, new: Any) -> bool:
+    """Return whether a resource that may be absent is larger, or there at all."""
+    return new is not None and (old is None or new > old)
+
+
 def grown(old: Growth | None, new: Growth | None) -> bool:
     """Return whether more may grow; a share and an amount can't be compared, so it may."""
     if old is None or new is None:
@@ -249,6 +254,12 @@ def _day(text: str) -> date:
         raise ValueError(f"{text!r} is not a date (write 2026-12-31)") from None
 
 
+def _sha256(text: str) -> str:
+    if re.fullmatch(_SHA256_PATTERN, digest := text.strip()):
+        return digest
+    raise ValueError(f"{text!r} is not a SHA-256 (write the 64 hex digits of `sha256sum FILE`)")
+
+
 def _text(text: str) -> str:
     if stripped := text.strip():
         return stripped
@@ -287,6 +298,7 @@ _SIZE_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*[kKmMgGtT]?[iI]?[bB]?\s*$"
 _GROWTH_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*(%|[kKmMgGtT][iI]?[bB]?|[bB])\s*$"
 _SHARE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
 _DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h)\s*$"
+_SHA256_PATTERN = r"^[0-9a-f]{64}$"
 _NUMERIC = {"type": ["string", "number"], "minimum": 0}
 MEMORY, STORAGE = (
     Kind(
@@ -338,5 +350,10 @@ FLAG = Kind(
     write=lambda value: "yes" if value else "no",
 )
 TEXT = Kind(schema={"type": "string", "minLength": 1}, parse=_text, example="NAME")
+SHA256 = Kind(
+    schema={"type": "string", "pattern": _SHA256_PATTERN},
+    parse=_sha256,
+    example="0123456789abcdef" * 4,
+)
 AS_WRITTEN = Kind(schema={"type": ["string", "number", "boolean"]}, parse=str, example="--rate")
 NAMED_KINDS = (MEMORY, SHARE, MEMORY_GROWTH, DURATION, COUNT)

@@ -104,6 +104,21 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("measure: {repeats: 0}", "1: measure.repeats: 0 should be at least 1"),
         ("measure: {repeats: 99}", "1: measure.repeats: 99 should be at most 20"),
         ("measure: {repeats: 1.5}", "1: measure.repeats: '1.5' is not a whole number (write 3)"),
+        ("machine: vm", "1: machine: 'vm' is not one of box, twin"),
+        (
+            "machine: twin\nswap: 1GB\nzram: 512MB",
+            "3: zram: is used instead of a swap file; remove it or `swap`",
+        ),
+        (
+            "twin: {image: a.raw}",
+            "1: twin: lacks sha256 (write {image: debian-13.qcow2, sha256: "
+            + "0123456789abcdef" * 4
+            + "})",
+        ),
+        (
+            "twin:\n  image: a.raw\n  sha256: abc",
+            "3: twin.sha256: 'abc' is not a SHA-256 (write the 64 hex digits of `sha256sum FILE`)",
+        ),
         ("forks: always", "1: forks: 'always' is not one of confirm, trust"),
         ("shards: {most: 300}", "1: shards.most: 300 should be at most 256"),
         (

@@ -13,17 +13,20 @@ from onegig.model.budgets import (
     Budgets,
     Forks,
     Load,
+    MachineKind,
     Metric,
     Policy,
     ScanBudget,
     ServiceBudget,
     Shards,
+    TwinImage,
 )
 from onegig.model.keys import MEMORY
 from onegig.model.scan import Severity
 from onegig.model.sizes import Growth
 
 MIB = 1024**2
+DIGEST = "0123456789abcdef" * 4
 Write = Callable[[str | bytes], Path]
 
 
@@ -35,10 +38,14 @@ def test_a_file_with_nothing_but_its_version_has_the_defaults(write: Write) -> N
 
 def test_every_value_is_read_and_its_line_kept(write: Write) -> None:
     budgets = load_budgets(
-        write("""\
+        write(
+            """\
 version: 1
 compose: services/compose.yml
 tier: gcp-e2-micro
+machine: twin
+swap: 1GB
+twin: {image: debian.raw, sha256: "{digest}"}
 memory: {limit: 2GB, metric: pss, headroom: 12.5%, system_overhead: 100MiB}
 disk: {limit: 64GB}
 images: {total: 1.5GB, each: 110MB, min_efficiency: 0.95, max_wasted: 0, max_user_wasted: 10%,
@@ -56,8 +63,12 @@ services:
   web: {}
 shards: {start: 8, most: 4}
 forks: trust
-""")
+""".replace("{digest}", DIGEST)
+        )
     )
+    assert budgets.machine is MachineKind.TWIN
+    assert (budgets.swap_bytes, budgets.zram_bytes) == (1024 * MIB, None)
+    assert budgets.twin == TwinImage(image="debian.raw", sha256=DIGEST)
     assert budgets.memory.limit_bytes == 2048 * MIB
     assert budgets.memory.metric is Metric.PSS
     assert budgets.memory.headroom_share == 0.125
@@ -89,8 +100,8 @@ forks: trust
     assert budgets.load.words[3:6] == ("--rate=1500000", "--top", "200")
     assert budgets.service("redis") == ServiceBudget(memory_bytes=90 * MIB, image_bytes=99_000_000)
     assert budgets.service("web") == ServiceBudget()
-    assert budgets.where("services.redis.image") == "budgets.yml:17"
-    assert budgets.where("memory.headroom") == "budgets.yml:4"
+    assert budgets.where("services.redis.image") == "budgets.yml:20"
+    assert budgets.where("memory.headroom") == "budgets.yml:7"
 
 
 def test_limits_of_findings(write: Write) -> None:

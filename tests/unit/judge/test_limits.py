@@ -28,6 +28,9 @@ WHOLE = Budgets(  # nothing left out
     compose_files=("compose.yml",),
     profiles=("debug",),
     tier="aws-t2-micro",
+    swap_bytes=MIB,
+    zram_bytes=MIB,
+    twin=keys.TwinImage(image="debian.raw", sha256="0" * 64),
     memory=keys.MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
     images=keys.ImagesBudget(
         each_bytes=110 * 10**6,
@@ -171,6 +174,9 @@ measure.repeats: 3 -> - | 3 -> 1
 measure.healthy_timeout: 2m -> 5m | 120 s -> 300 s
 allow_host_access: - -> [web] | none -> web
 allow_host_access: [web] -> [db, web] | web -> db, web
+swap: - -> 1GB | none -> 1,024 MB
+swap: 1GB -> 2GB | 1,024 MB -> 2,048 MB
+zram: - -> 512MB | none -> 512 MB
 tier: aws-t2-micro -> none | aws-t2-micro -> none
 tier: - -> aws-t2-micro | not set (aws-t3-micro) -> aws-t2-micro
 tier: - -> none | not set (aws-t3-micro) -> none
