@@ -33,7 +33,11 @@ class Marks:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """One cgroup's account, in bytes; `peak` and `oom_kills` as in Marks."""
+    """One cgroup's account, in bytes; `peak` and `oom_kills` as in Marks.
+
+    `major_faults` and `refaults` count since the cgroup was made: faults that waited for the disk,
+    and pages read again soon after they had been evicted. Both rise where memory is short.
+    """
 
     usage: int
     anon: int
@@ -43,6 +47,8 @@ class Account:
     kernel: int  # stacks, page tables, slab, percpu and sockets
     peak: int | None
     oom_kills: int
+    major_faults: int = 0
+    refaults: int = 0
 
     @property
     def working_set(self) -> int:
@@ -130,6 +136,10 @@ def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
         kernel=kernel,
         peak=marks.peak,
         oom_kills=marks.oom_kills,
+        major_faults=stat.get(f"{prefix}pgmajfault", 0),
+        refaults=sum(
+            stat.get(f"{prefix}workingset_refault_{kind}", 0) for kind in ("anon", "file")
+        ),
     )
 
 

@@ -76,9 +76,40 @@ class ContainerUsage:
     account: Account
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MachineMemory:
+    """The memory of a whole machine of its own, in bytes; counters since it booted.
+
+    Sources: Linux Documentation/filesystems/proc.rst (meminfo), /proc/vmstat, accounting/psi.rst.
+    """
+
+    total: int  # MemTotal: without what the kernel reserved for itself
+    available: int  # MemAvailable: the kernel's estimate of what programs could still take
+    free: int
+    anon: int
+    shmem: int
+    file: int  # page cache that could be dropped
+    kernel: int  # unreclaimable slab, stacks, page tables, percpu
+    slab_reclaimable: int
+    huge_anon: int  # the part of `anon` in transparent huge pages
+    swap_total: int
+    swap_free: int
+    sampler: int  # what the sampler takes that runs in it; the figures above include it
+    major_faults: int
+    refaults: int
+    swapped_in: int  # pages
+    swapped_out: int  # pages
+    oom_kills: int
+    cpu_pressure: Pressure | None
+
+
 @dataclass(slots=True)
 class Pass:
-    """Everything read in one pass. `time` is the monotonic clock in seconds."""
+    """Everything read in one pass. `time` is the monotonic clock in seconds.
+
+    `box` is the account of engine and stack together. `machine` and `system`, the processes of the
+    operating system, are only there where a whole machine is measured.
+    """
 
     time: float
     cost_seconds: float
@@ -89,6 +120,8 @@ class Pass:
     unreadable: int  # processes whose memory could not be read
     # of each new OOM kill the cgroup whose limit was reached, and the victim's
     oom_killed: list[tuple[str, str]] = field(default_factory=list)
+    machine: MachineMemory | None = None
+    system: Usage | None = None
 
 
 class Sampler:

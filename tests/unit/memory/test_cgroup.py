@@ -69,6 +69,8 @@ def test_account_of_version_1_counts_the_children() -> None:
         kernel=0,
         peak=4976640,
         oom_kills=2,
+        major_faults=1,
+        refaults=32,
     )
     assert account.working_set == 4382720 - 73728
     assert processes(GOLDEN / "v1") == (21352, 21360)
