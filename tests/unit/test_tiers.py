@@ -8,6 +8,7 @@ from onegig.errors import ConfigError
 from onegig.model.tiers import GB, MIB, Tier, catalogue, find_tier, smallest_tier
 
 TIERS = tuple(catalogue().values())
+SYSTEMS = ("Amazon Linux 2023", "Debian", "Ubuntu")
 
 
 @pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
@@ -23,7 +24,8 @@ def test_a_row_is_whole(tier: Tier) -> None:
     if tier.os_idle_bytes is not None:
         assert tier.os_idle_bytes < tier.memory_bytes / 2
     assert tier.disk_bytes is None or tier.disk_bytes >= 30 * GB
-    assert 0 < tier.vcpus <= 8
+    assert 0 < tier.baseline_vcpus <= tier.vcpus <= 8
+    assert (tier.settings.thp is None) is (tier.os not in SYSTEMS)
     assert tier.architecture in ("x86_64", "aarch64")
     assert ("arm64" in tier.price_note) is (tier.architecture == "aarch64")
     assert tier.usd_per_month is None or 0 <= tier.usd_per_month < 100
@@ -33,6 +35,9 @@ def test_figures_of_tiers() -> None:
     assert find_tier("aws-t2-micro").memtotal_bytes == 949 * MIB
     assert find_tier("gcp-e2-micro").memtotal_bytes is None
     assert find_tier("aws-t3-small").usd_per_month == 15.18
+    assert find_tier("aws-t3-micro").baseline_vcpus == 0.2  # a tenth of each of two
+    assert find_tier("aws-t3-micro").settings.thp == "madvise"
+    assert find_tier("gcp-e2-micro").settings.thp == "always"
 
 
 def test_the_cheapest_step_up() -> None:

@@ -16,7 +16,7 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
-from onegig.model.tiers import NO_TIER, Tier, find_tier, kernel_name, smallest_tier
+from onegig.model.tiers import Tier, kernel_name, tier_for
 from onegig.model.verdict import Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
@@ -33,13 +33,9 @@ def choose_tier(
     None where `tier` is "none", and where no machine is sold with just that much memory. A machine
     that nobody named has the architecture of the one measured on.
     """
-    if budgets.tier == NO_TIER:
-        return None
-    if budgets.tier:
-        return find_tier(budgets.tier)
     measured = (part for part in (memory, images) if not isinstance(part, Missing))
     architecture = next((part.environment.architecture for part in measured), "")
-    return smallest_tier(budgets.memory.limit_bytes, architecture)
+    return tier_for(budgets.tier, budgets.memory.limit_bytes, architecture)
 
 
 def check_tier(case: Case) -> Iterator[Check]:

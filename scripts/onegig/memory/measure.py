@@ -8,7 +8,7 @@ from onegig.model.budgets import Budgets
 from onegig.model.measured import Environment
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
-from onegig.model.tiers import NO_TIER, find_tier, smallest_tier
+from onegig.model.tiers import tier_for
 
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
 
@@ -50,7 +50,5 @@ def plan_boot(
 def machine_bytes(budgets: Budgets, architecture: str) -> int:
     """Return the MemTotal of the machine that is stood for: the tier's, within the limit."""
     limit = budgets.memory.limit_bytes
-    if budgets.tier == NO_TIER:
-        return limit
-    tier = find_tier(budgets.tier) if budgets.tier else smallest_tier(limit, architecture)
+    tier = tier_for(budgets.tier, limit, architecture)
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)

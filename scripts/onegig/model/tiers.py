@@ -8,9 +8,11 @@ from importlib.resources import files
 from typing import Any
 
 from onegig.errors import ConfigError
+from onegig.model.settings import HugePages, Settings
 
 MIB = 1024**2
 GB = 1000**3
+SYSTEMS = "systems"  # in the file: not a tier, but the settings of images
 NO_TIER = "none"  # as `tier` of budgets.yml: judge for no real machine
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}  # images' names for them: the kernel's
 
@@ -19,7 +21,8 @@ _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}  # images' names for th
 class Tier:
     """One row. MemTotal is what the machine shows: as sold, minus the kernel's reserve.
 
-    `vcpus` counts the processors that the machine shows; below 1 it is a share of one.
+    `vcpus` counts the processors that the machine shows; below 1 it is a share of one. Of them all
+    it may use `baseline_vcpus` for ever, and more only while it has credits.
     """
 
     name: str
@@ -30,6 +33,9 @@ class Tier:
     price_note: str
     os_idle_bytes: int | None  # used by the idle operating system, engine not included
     vcpus: float
+    baseline_vcpus: float
+    os: str  # the image that the cloud offers first; "": not known
+    settings: Settings  # as that image comes
     architecture: str  # as the kernel names it: "x86_64" or "aarch64"
     source: str
     as_of: str
@@ -40,7 +46,12 @@ class Tier:
 def catalogue() -> dict[str, Tier]:
     """Return all tiers by name, in the file's order."""
     text = files("onegig.model").joinpath("tiers.toml").read_text(encoding="utf-8")
-    return {name: _tier(name, row) for name, row in tomllib.loads(text).items()}
+    rows = tomllib.loads(text)
+    systems = {name: _settings(row) for name, row in rows.pop(SYSTEMS).items()}
+    return {
+        name: _tier(name, row, systems.get(row.get("os", ""), Settings()))
+        for name, row in rows.items()
+    }
 
 
 def find_tier(name: str) -> Tier:
@@ -67,12 +78,34 @@ def smallest_tier(memory_bytes: int, architecture: str = "") -> Tier | None:
     return min(sold, key=lambda tier: tier.memtotal_bytes or 0, default=None)
 
 
+def tier_for(name: str | None, memory_bytes: int, architecture: str = "") -> Tier | None:
+    """Return the tier of that name; without one, the smallest machine sold with so much memory.
+
+    None where the name is "none", and where no machine is sold with just that much.
+    """
+    if name == NO_TIER:
+        return None
+    return find_tier(name) if name else smallest_tier(memory_bytes, architecture)
+
+
 def kernel_name(architecture: str) -> str:
     """Return the kernel's name of an architecture, as `uname -m` prints it."""
     return _ARCHITECTURES.get(architecture, architecture)
 
 
-def _tier(name: str, row: dict[str, Any]) -> Tier:
+def _settings(row: dict[str, Any]) -> Settings:
+    swap = row.get("swap_mib")
+    return Settings(
+        thp=HugePages(row["thp"]) if "thp" in row else None,
+        overcommit=row.get("overcommit"),
+        swappiness=row.get("swappiness"),
+        swap_bytes=None if swap is None else swap * MIB,
+        kernel=row.get("kernel", ""),
+        cgroup_version=row.get("cgroup_version"),
+    )
+
+
+def _tier(name: str, row: dict[str, Any], settings: Settings) -> Tier:
     def size(key: str, unit: int = MIB) -> int | None:
         return int(row[key]) * unit if key in row else None
 
@@ -86,5 +119,8 @@ def _tier(name: str, row: dict[str, Any]) -> Tier:
         price_note=row.get("price_note", ""),
         os_idle_bytes=size("os_idle_mib"),
         vcpus=float(row["vcpus"]),
+        baseline_vcpus=float(row["baseline_vcpus"]),
+        os=row.get("os", ""),
+        settings=settings,
         **{key: row[key] for key in same},
     )
