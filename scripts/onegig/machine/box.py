@@ -77,6 +77,7 @@ class Box:
     nested: NestedEngine
     watch: Watch
     running_load: RunningLoad
+    twin: None = None
 
     def __post_init__(self) -> None:
         self.load, nested = self.running_load.description, self.nested

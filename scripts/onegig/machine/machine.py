@@ -8,11 +8,13 @@ from typing import Any, Protocol, cast
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
+from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Stack
+from onegig.model.twin import Guest
 
 MACHINES = {"box": "onegig.machine.box"}  # modules with `open_machine(plan)`
 HEALTH_LOG_LENGTH = 300  # of the end, in whole lines where possible: there the error stands
@@ -81,6 +83,15 @@ class Container:
         return self.state in READY
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TwinFacts:
+    """What only a virtual machine has to say. The passes are those of an idle machine."""
+
+    guest: Guest
+    before: Pass  # without an engine; from then on each pass's `machine.available_before` is its
+    idle: Pass | None  # with the engine, without a container
+
+
 class Machine(Protocol):
     """A running machine under load, sampled all the time."""
 
@@ -90,6 +101,7 @@ class Machine(Protocol):
     watch: Watch
     load: str  # the load's command, "" for an idle stack
     remarks: tuple[str, ...]  # what is different from the machine that it stands for
+    twin: TwinFacts | None  # None: a box
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""

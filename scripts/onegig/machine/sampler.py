@@ -101,6 +101,12 @@ class MachineMemory:
     swapped_out: int  # pages
     oom_kills: int
     cpu_pressure: Pressure | None
+    available_before: int = 0  # `available` before the engine was started; 0: not known yet
+
+    @property
+    def fell(self) -> int:
+        """Return what MemAvailable has fallen by since then: the cost of engine and stack."""
+        return max(0, self.available_before - self.available)
 
 
 @dataclass(slots=True)

@@ -70,19 +70,29 @@ class Observation:
 def total_of(sample: Pass, metric: Metric) -> int:
     """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
 
-    By the real cost every page counts once, shared or not, and with it what the kernel itself keeps
-    for engine and stack: PSS without shared memory, the box's shared memory (tmpfs, /dev/shm, memfd
-    and shared maps, mapped or not), the box's kernel memory. By the other metrics the engine counts
-    by PSS always: its shims share most of their pages, and a sum of their RSS overstates them four
-    times.
+    A machine of its own shows the real cost: what its available memory has fallen by. In a box it
+    is counted. By the other metrics the engine counts by PSS always: its shims share most of their
+    pages, and a sum of their RSS overstates them four times.
     """
     if metric is Metric.CHARGED:
         return sample.box.working_set
     usages = [container.usage for container in sample.containers.values()]
     if metric is Metric.COST:
-        private = sum(usage.private for usage in (*sample.engine.values(), *usages))
-        return private + sample.box.shmem + sample.box.kernel
+        machine = sample.machine
+        return machine.fell if machine and machine.available_before else counted_cost(sample)
     return _engine_pss(sample) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
+
+
+def counted_cost(sample: Pass) -> int:
+    """Return the real cost of engine and stack as a box counts it, in bytes.
+
+    Every page counts once, shared or not, and with it what the kernel itself keeps for them: PSS
+    without shared memory, shared memory (tmpfs, /dev/shm, memfd and shared maps, mapped or not),
+    and the kernel's memory.
+    """
+    containers = (container.usage for container in sample.containers.values())
+    private = sum(usage.private for usage in (*sample.engine.values(), *containers))
+    return private + sample.box.shmem + sample.box.kernel
 
 
 def share_of(container: ContainerUsage, metric: Metric) -> int:
