@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
@@ -21,9 +22,9 @@ from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
 from onegig.judge.limits import describe_host_access
 from onegig.judge.memory import doubt
-from onegig.judge.tier import choose_tier
+from onegig.judge.tier import choose_tier, plan_squeeze
 from onegig.judge.verdict import judge
-from onegig.model.budgets import RATE, Budgets, MachineKind
+from onegig.model.budgets import RATE, Budgets, MachineKind, SqueezeMode
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -57,6 +58,7 @@ class Options:
     settle_seconds: float | None = None
     repeats: int | None = None
     rate: float | None = None
+    squeeze: SqueezeMode | None = None
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     weigh: bool = False  # compress layers to learn what a pull moves
@@ -77,6 +79,7 @@ class Options:
             ("--settle", self.settle_seconds),
             ("--repeats", self.repeats),
             ("--rate", self.rate),
+            ("--squeeze", self.squeeze),
         ]
         flags = ["--update-database"] * self.update_database + ["--weigh"] * self.weigh
         words = ["onegig", "check"]
@@ -148,7 +151,7 @@ def load_limits(options: Options) -> Budgets:
     """
     missing = options.budgets_may_be_missing and not options.budgets.exists()
     budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
-    names = ("window_seconds", "settle_seconds", "repeats")
+    names = ("window_seconds", "settle_seconds", "repeats", "squeeze")
     plan = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     load, tier = budgets.load, options.tier or budgets.tier
     if options.rate is not None:
@@ -343,7 +346,16 @@ def measure_stack(
     environment = engine.describe(stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
         try:
-            report = measure(engine, stack, budgets, environment, run, say, doubt=doubt)
+            report = measure(
+                engine,
+                stack,
+                budgets,
+                environment,
+                run,
+                say,
+                doubt=doubt,
+                squeeze=partial(plan_squeeze, budgets),
+            )
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""
             return Unknown(reason=f"{error.message}{detail}")

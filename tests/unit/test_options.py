@@ -21,10 +21,11 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.errors import ConfigError
-from onegig.model.budgets import MachineKind
+from onegig.model.budgets import MachineKind, SqueezeMode
 from onegig.pipeline import Options, load_limits
 
 BOX, TWIN = MachineKind
+ALWAYS = SqueezeMode.ALWAYS
 LOAD = "load: {service: web, command: [load, '{rate}'], rate: 200}\n"
 
 
@@ -65,6 +66,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     profiles=st.lists(st.text(alphabet="ab -'", min_size=1)).map(tuple),
     tier=st.none() | st.just("aws-t2-micro"),
     machine=st.none() | st.sampled_from(MachineKind),
+    squeeze=st.none() | st.sampled_from(SqueezeMode),
 )
 def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     window: float | None,
@@ -74,6 +76,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     profiles: tuple[str, ...],
     tier: str | None,
     machine: MachineKind | None,
+    squeeze: SqueezeMode | None,
 ) -> None:
     options = Options(
         budgets=Path("my folder/budgets.yml"),
@@ -81,6 +84,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
         profiles=profiles,
         tier=tier,
         machine=machine,
+        squeeze=squeeze,
         window_seconds=window,
         settle_seconds=settle,
         repeats=repeats,
@@ -89,6 +93,11 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     program, command, *words = shlex.split(options.reproduce)
     assert (program, command) == ("onegig", "check")
     assert parsed(words) == options
+
+
+def test_squeeze_needs_no_value() -> None:
+    options = parsed(["--squeeze", "--rate", "2"])
+    assert (options.squeeze, options.rate) == (ALWAYS, 2)
 
 
 def test_what_was_not_asked_for_is_not_in_the_command() -> None:
@@ -150,10 +159,20 @@ def test_options_go_before_the_file(budgets: Callable[[str], Path]) -> None:
     plain = load_limits(Options(budgets=path))
     assert (plain.measure.repeats, plain.load and plain.load.words) == (2, ("load", "200"))
     over = load_limits(
-        Options(budgets=path, machine=BOX, window_seconds=90, settle_seconds=0, repeats=4, rate=2.5)
+        Options(
+            budgets=path,
+            machine=BOX,
+            squeeze=ALWAYS,
+            window_seconds=90,
+            settle_seconds=0,
+            repeats=4,
+            rate=2.5,
+        )
     )
     assert (plain.machine, over.machine) == (TWIN, BOX)
-    assert over.measure == replace(plain.measure, window_seconds=90, settle_seconds=0, repeats=4)
+    changed = over.measure.repeats, over.measure.window_seconds, over.measure.squeeze
+    assert (changed, over.measure.settle_seconds) == ((4, 90, ALWAYS), 0)
+    assert over.measure.hz == plain.measure.hz
     assert over.load
     assert over.load.words == ("load", "2.5")
 

@@ -46,10 +46,10 @@ class _Value(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-def _of_budgets(option: str, field: str, key: str) -> Command:
+def _of_budgets(option: str, field: str, key: str, **more: Any) -> Command:
     """Return an option that overrides a key of budgets.yml."""
     declared = dict(walk(Budgets))[key]
-    return click.option(option, field, type=_Value(declared), help=_help(declared))
+    return click.option(option, field, type=_Value(declared), help=_help(declared), **more)
 
 
 def _help(key: Key) -> str:
@@ -136,6 +136,7 @@ window_options = partial(
     _decorated,
     options=(
         _of_budgets("--on", "machine", "machine"),
+        _of_budgets("--squeeze", "squeeze", "measure.squeeze", is_flag=False, flag_value="always"),
         _of_budgets("--window", "window_seconds", "measure.window"),
         _of_budgets("--settle", "settle_seconds", "measure.settle"),
         _of_budgets("--repeats", "repeats", "measure.repeats"),

@@ -11,6 +11,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
+from onegig.judge.squeeze import is_spared
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, WindowTotals
@@ -21,6 +22,7 @@ from onegig.model.verdict import Check, make_check
 CAUSES = 2  # that are named
 FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
 NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
+SPARED = "but it fitted without pressure when squeezed"
 ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
 
 
@@ -230,6 +232,8 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
             if len(total.peaks) > 1:
                 seen = f"{len(total.peaks)} windows peaked at {format_values(total.peaks)}"
             remark = f", within noise ({seen})"
+        elif is_spared(report, total.bytes, limit):
+            state, remark = State.WARN, f"; {SPARED}"
         elif report.services:
             largest = max(report.services, key=lambda service: consumption(service, metric))
             remark = f"; {largest.name} takes {format_mb(consumption(largest, metric))}"
@@ -251,9 +255,11 @@ def _judge_boot(
         again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
         return State.NO_GO, f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"
     value = peak.total_bytes + budgets.memory.system_overhead_bytes
-    tight = tightness(value, limit, budgets.memory)
-    state = State.NO_GO if value > limit else State.WARN if tight else State.GO
-    return state, f"{describe_boot(report, peak)}: {compare(value, limit)}{tight}"
+    remark = tightness(value, limit, budgets.memory)
+    state = State.NO_GO if value > limit else State.WARN if remark else State.GO
+    if state is State.NO_GO and is_spared(report, value, limit):
+        state, remark = State.WARN, f"; {SPARED}"
+    return state, f"{describe_boot(report, peak)}: {compare(value, limit)}{remark}"
 
 
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:

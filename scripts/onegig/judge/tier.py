@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
-from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
+from onegig.judge.squeeze import NEAR_SHARE
+from onegig.model.budgets import METRIC_NAMES, Budgets, MachineKind, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.measured import Missing, Skipped
+from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import Tier, kernel_name, tier_for
@@ -21,6 +22,7 @@ from onegig.model.verdict import Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
 WHERE = "tiers.toml"
+NO_IMAGES = Skipped(reason="not asked for")
 ASSUMED = "assumed: memory.system_overhead"
 _ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}
 
@@ -54,11 +56,8 @@ def check_tier(case: Case) -> Iterator[Check]:
 
 def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     """Check the highest total since `compose up`; a share of the machine must stay free as well."""
-    total = add_up(report, budgets.memory)
-    used, system = total.engine_bytes + total.stack_bytes, _system_bytes(tier, total)
-    peak, starting = starting_peak(budgets, report), ""
-    if peak and peak.total_bytes > used:
-        used, starting = peak.total_bytes, f"; {describe_boot(report, peak)}"
+    system = _system_bytes(tier, budgets)
+    used, starting = _used_bytes(budgets, report)
     needed = system + used
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)
@@ -73,9 +72,53 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     return make_check("memory.tier", "stack", needed, limit, state, message, WHERE, about=tier.name)
 
 
-def _system_bytes(tier: Tier, total: Total) -> int:
+def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skipped:
+    """Return the room to squeeze a stack into that was measured with more; Skipped with the reason.
+
+    That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, or
+    the limit without `memory.system_overhead`, whichever is less. By itself a stack is squeezed
+    where a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth.
+    """
+    mode, limit = budgets.measure.squeeze, budgets.memory.limit_bytes
+    if mode is SqueezeMode.NEVER:
+        return Skipped(reason="measure.squeeze is never")
+    if budgets.machine is MachineKind.TWIN:
+        return Skipped(reason="the twin has the kernel's answer already")
+    tier = choose_tier(budgets, report, NO_IMAGES)
+    used, _ = _used_bytes(budgets, report)
+    rooms = [(budgets.memory.room_bytes, "")]
+    needs = [(used + budgets.memory.system_overhead_bytes, limit, "")]
+    if tier and tier.memtotal_bytes is not None:
+        system = _system_bytes(tier, budgets)
+        rooms.append((tier.memtotal_bytes - system, tier.name))
+        needs.append((used + system, tier.memtotal_bytes, f" on {tier.name}"))
+    room, machine = min(rooms)
+    if mode is SqueezeMode.ALWAYS:
+        return SqueezePlan(room_bytes=room, machine=machine)
+    if needs[0][0] > limit * (1 + NEAR_SHARE):
+        return Skipped(reason="the total is far over its limit")
+    near = [need for need in needs if need[0] >= need[1] * (1 - NEAR_SHARE)]
+    if not near:
+        return Skipped(reason="no limit is near")
+    needed, most, where = near[-1]
+    reason = f"the stack needs {compare(needed, most).of}{where}"
+    return SqueezePlan(room_bytes=room, machine=machine, reason=reason)
+
+
+def _used_bytes(budgets: Budgets, report: MemoryReport) -> tuple[int, str]:
+    """Return the highest total since `compose up`, without the system, and who made it."""
+    total = add_up(report, budgets.memory)
+    used, peak = total.engine_bytes + total.stack_bytes, starting_peak(budgets, report)
+    if peak and peak.total_bytes > used:
+        return peak.total_bytes, f"; {describe_boot(report, peak)}"
+    return used, ""
+
+
+def _system_bytes(tier: Tier, budgets: Budgets) -> int:
     """Return what the idle OS takes on the tier; the budget's assumption if not known."""
-    return total.system_bytes if tier.os_idle_bytes is None else tier.os_idle_bytes
+    if tier.os_idle_bytes is None:
+        return budgets.memory.system_overhead_bytes
+    return tier.os_idle_bytes
 
 
 def _name(budgets: Budgets, tier: Tier) -> str:
@@ -127,7 +170,7 @@ def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Water
     note = ASSUMED if tier.os_idle_bytes is None else "when idle"
     bars = (
         Bar(name="kernel", bytes=reserve, note="" if confirmed else "not confirmed"),
-        Bar(name="OS", bytes=_system_bytes(tier, total), note=note),
+        Bar(name="OS", bytes=_system_bytes(tier, budgets), note=note),
     )
     sold = _waterfall(tier.name, tier.memory_bytes, bars, budgets, total)
     return (own, replace(sold, usd_per_month=tier.usd_per_month))

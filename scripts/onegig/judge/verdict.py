@@ -19,6 +19,7 @@ from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
+from onegig.judge.squeeze import check_squeeze
 from onegig.judge.tier import check_tier, waterfalls
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import ImagesReport
@@ -60,6 +61,7 @@ class Section(NamedTuple):
 
 SECTIONS = {
     "memory": Section(check_memory, memory_notes),
+    "squeeze": Section(check_squeeze),
     "tier": Section(check_tier),
     "services": Section(check_services),
     "images": Section(check_images, dockerfile_notes),

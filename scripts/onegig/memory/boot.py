@@ -35,6 +35,7 @@ LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
 MORE_WINDOWS = 2  # taken beyond those planned, at most
+NO_ANSWER = "the engine inside the box stopped answering"
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
 
 Say = Callable[[str], None]
@@ -175,7 +176,7 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
     """List what is missing from the numbers."""
     gaps = []
     if not seen.answered:
-        gaps.append("the engine inside the box stopped answering")
+        gaps.append(NO_ANSWER)
     if len(seen.windows) < plan.repeats:
         gaps.append(f"the box was gone after {len(seen.windows)} of {plan.repeats} windows")
     expected = plan.hz * plan.window_seconds

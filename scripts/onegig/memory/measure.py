@@ -1,11 +1,14 @@
 """`measure`: which boots a stack is measured by, in which order, and what they say together."""
 
+from dataclasses import replace
+
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.machine.machine import BootPlan
 from onegig.memory.boot import Doubt, Say, boot, no_doubt
+from onegig.memory.squeeze import PlanSqueeze, no_squeeze, squeeze_stack
 from onegig.model.budgets import Budgets
-from onegig.model.measured import Environment
+from onegig.model.measured import Environment, Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 from onegig.model.tiers import tier_for
@@ -22,14 +25,21 @@ def measure(
     say: Say,
     *,
     doubt: Doubt = no_doubt,
+    squeeze: PlanSqueeze = no_squeeze,
 ) -> MemoryReport:
     """Boot the stack on a machine of the budgets' size, under load, and measure it.
 
-    More windows than planned are taken while there is `doubt`. Raises BootError when machine or
-    stack cannot start, MeasureError when nothing was sampled.
+    More windows than planned are taken while there is `doubt`; it is booted once more where
+    `squeeze` plans that. Raises BootError when machine or stack cannot start, MeasureError when
+    nothing was sampled.
     """
     plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
-    return boot(plan, environment, doubt=doubt)
+    report = boot(plan, environment, doubt=doubt)
+    planned = squeeze(report)
+    if isinstance(planned, Missing):
+        return replace(report, squeeze=planned)
+    planned = replace(planned, room_bytes=max(LEAST_CAP_BYTES, planned.room_bytes))
+    return replace(report, squeeze=squeeze_stack(plan, environment, report, planned))
 
 
 def plan_boot(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from onegig.machine.machine import FAILED, Container, Start, worst_state
 from onegig.machine.sampler import ContainerUsage, Pass
+from onegig.memory.pressure import count_faults, measure_stall
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (
@@ -17,7 +18,6 @@ from onegig.model.memory import (
     Sample,
     ServiceMemory,
     ServiceState,
-    Stall,
     WindowTotals,
 )
 from onegig.model.stack import Service, Stack
@@ -223,7 +223,8 @@ def summarise_box(seen: Observation, *, mode: str, cap_bytes: int, metric: Metri
         total_rss_bytes=sum(usage.rss for usage in usages),
         total_pss_bytes=sum(usage.pss for usage in usages),
         oom_kills=sum(oom_kills(seen).values()) or max(p.box.oom_kills for p in seen.passes),
-        stall=_stall(seen.window(metric)),
+        stall=measure_stall(seen.window(metric)),
+        faults=count_faults(seen.window(metric)),
     )
 
 
@@ -394,15 +395,6 @@ def _private_bytes(sample: Pass, ids: Sequence[str]) -> int:
 
 def _usages(passes: Sequence[Pass], container_id: str) -> list[ContainerUsage]:
     return [p.containers[container_id] for p in passes if container_id in p.containers]
-
-
-def _stall(window: Sequence[Pass]) -> Stall | Unknown:
-    first, last = window[0].pressure, window[-1].pressure
-    if first is None or last is None:
-        return Unknown(reason="this kernel keeps no memory pressure for the box (cgroup v1)")
-    return Stall(
-        some_seconds=(last.some - first.some) / 1e6, full_seconds=(last.full - first.full) / 1e6
-    )
 
 
 def _cut(values: Sequence[V], count: int) -> list[Sequence[V]]:

@@ -66,6 +66,14 @@ class MachineKind(StrEnum):
     TWIN = "twin"
 
 
+class SqueezeMode(StrEnum):
+    """When a stack is booted once more under the room that its machine leaves it."""
+
+    ALWAYS = "always"
+    AUTO = "auto"  # where the numbers alone can't show whether it fits
+    NEVER = "never"
+
+
 class Policy(StrEnum):
     """Effects of remarks about Dockerfiles on the verdict."""
 
@@ -231,6 +239,9 @@ class Measure:
         healthy_timeout_seconds: How long the stack may take to turn healthy.
         repeats: How many windows are measured one after the other; the highest counts, all are
             shown. Up to two more are added where a limit lies within their spread.
+        squeeze: When to boot the stack once more with just the memory that the tier's machine
+            leaves to engine and stack, to see what the kernel does: always, never, or auto: where
+            at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
     """
 
     # a shorter wait misses some of what grows, a longer one some of the start
@@ -239,6 +250,7 @@ class Measure:
     hz: float = key(NUMBER, lowered, 10, bounds={**POSITIVE, "maximum": 100})
     healthy_timeout_seconds: float = key(DURATION, raised, "120s", bounds=POSITIVE)
     repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
+    squeeze: SqueezeMode = key(choice(tuple(SqueezeMode), SqueezeMode), later, "auto")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

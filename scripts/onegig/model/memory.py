@@ -6,6 +6,8 @@ from enum import StrEnum
 from onegig.model.measured import Environment, Missing, Skipped
 
 NO_BOOT = Skipped(reason="the start was not recorded")
+NO_SQUEEZE = Skipped(reason="not asked for")
+NO_FAULTS = Skipped(reason="not recorded")
 
 
 class ServiceState(StrEnum):
@@ -81,6 +83,18 @@ class Stall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Faults:
+    """Pages that the kernel had dropped and had to read again, per second of the window.
+
+    Kept under cgroup v1, too, where there is no PSI. Source: Linux
+    Documentation/admin-guide/cgroup-v2.rst, `pgmajfault` and `workingset_refault_file`.
+    """
+
+    major_per_second: float  # faults that waited for the disk
+    refaults_per_second: float  # pages read again soon after they were dropped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     """One pass of the sampler over the whole box, for plots and for the spread.
 
@@ -113,6 +127,7 @@ class Box:
     total_pss_bytes: int
     oom_kills: int
     stall: Stall | Missing
+    faults: Faults | Missing = NO_FAULTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +157,44 @@ class Start:
     waited_for: tuple[str, ...] = ()  # services not ready when the wait was over
     crowded: int = 0
     parallel: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqueezePlan:
+    """The room to boot a stack in once more, and why."""
+
+    room_bytes: int
+    machine: str  # as in Squeeze
+    reason: str = ""  # "the total comes to 930 of 1,024 MB"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqueezedService:
+    """One service at the end of the squeeze."""
+
+    name: str
+    state: ServiceState
+    oom_kills: int  # because the machine was full, not at a limit of its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Squeeze:
+    """What the kernel did when engine and stack had exactly the room that a machine leaves them.
+
+    `problem` says why no window could be measured; the figures are zeros or Missing then.
+    """
+
+    room_bytes: int  # for engine and stack, no swap
+    machine: str  # the tier; "" for the budget's own machine
+    seconds: float  # the boot took; 0.0 where the first boot already had just this room
+    window_seconds: float
+    services: tuple[SqueezedService, ...]
+    engine_kills: int  # OOM kills of processes of no service
+    stall: Stall | Missing
+    faults: Faults | Missing
+    cost_bytes: int | Missing  # the real cost at the peak of its window
+    crowded: int = 0  # as in Start: containers that were starting when memory was full
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +247,7 @@ class MemoryReport:
     boot: BootPeak | Missing = NO_BOOT
     start: Start | Missing = NO_BOOT
     notes: tuple[str, ...] = ()  # compose's warnings, and what the box had to do differently
+    squeeze: Squeeze | Missing = NO_SQUEEZE
 
     @property
     def engine_pss_bytes(self) -> int:

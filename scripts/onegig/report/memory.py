@@ -7,9 +7,10 @@ from functools import partial
 from rich.console import RenderableType
 from rich.text import Text
 
+from onegig.judge.squeeze import answer_of, describe_squeeze
 from onegig.model.budgets import METRIC_NAMES
 from onegig.model.images import Image
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Change, Report, ServiceDelta
 from onegig.model.sizes import Convention
@@ -173,6 +174,14 @@ def _box_line(memory: MemoryReport) -> str:
     )
 
 
+def _squeeze_line(memory: MemoryReport) -> str:
+    """Return the kernel's answer when the stack was squeezed; "" where it was not."""
+    squeeze, answer = memory.squeeze, answer_of(memory)
+    if isinstance(squeeze, Missing) or isinstance(answer, Missing):
+        return numbers.missing(squeeze) if isinstance(squeeze, Unknown) else ""
+    return describe_squeeze(squeeze, answer)
+
+
 def _engine_table(memory: MemoryReport) -> Table:
     parts = [(part.processes, part.pss_bytes, part.rss_bytes) for part in memory.engine]
     parts.append((sum(part[0] for part in parts), memory.engine_pss_bytes, 0))
@@ -222,8 +231,12 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
             for part in memory.engine
         )
         pss = numbers.memory(memory.engine_pss_bytes)
-        rows = ("engine", f"{pss} PSS: {engine}"), ("box", _box_line(memory))
-        table = marked((Text(name), Text(plain(text))) for name, text in rows)
+        rows = (
+            ("engine", f"{pss} PSS: {engine}"),
+            ("box", _box_line(memory)),
+            ("squeeze", _squeeze_line(memory)),
+        )
+        table = marked((Text(name), Text(plain(text))) for name, text in rows if text)
         parts.append(section("Engine and box", table))
     for waterfall in report.verdict.waterfalls:
         text = Text(no_wrap=True, overflow="ellipsis")
@@ -298,6 +311,7 @@ def values(report: Report) -> Mapping[str, object]:
         "limit_note": _limit_note(report) if memory else "",
         "engine": _engine_table(memory) if memory else None,
         "box": _box_line(memory) if memory else "",
+        "squeeze": _squeeze_line(memory) if memory else "",
         "describe_machine": _machine,
         "strips": waterfall_strips,
         "draw_lines": _draw_lines,

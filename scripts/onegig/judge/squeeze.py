@@ -1,0 +1,162 @@
+"""The squeeze judged: does the stack fit into the room that its machine leaves it?
+
+The kernel's kills, and services that failed only there, are a NO-GO. Waiting for memory is not:
+a machine with 968 MB of MemTotal ran on without an OOM kill while one container took it to 38 MB
+available (0.4 % of the time stalled: PSI, `some`), to 12 MB (1.0 %) and to 1 MB (3.6 %). From
+PRESSURE_SHARE on, where the stall begins to grow much faster than the memory in use, a stack fits
+"under pressure", which is a WARN. No share of stall by itself is a NO-GO: systemd-oomd, the only
+common program that acts on one (at 60 % `full`, oomd.conf(5)), does not run on servers by default.
+
+Where the kernel keeps no PSI (cgroup v1) the stall is estimated from what causes it: each major
+fault waits FAULT_SECONDS for the disk, each refaulted page for its share of DISK_BYTES_PER_SECOND.
+Both are those of the disks that small machines come with (gp3 volumes: "single-digit millisecond
+latency", 125 MiB/s; AWS EBS User Guide, General Purpose SSD volumes). The measuring machine's disk
+is faster, so the estimate also counts where there is PSI.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from onegig.judge.checks import Case, duration, format_share
+from onegig.model.measured import Missing, Unknown
+from onegig.model.memory import MemoryReport, ServiceState, Squeeze
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.verdict import Check, make_check
+from onegig.text import format_list, plain
+
+NEAR_SHARE = 0.1  # of a limit, on either side: there the kernel has the last word
+PRESSURE_SHARE = 0.01  # of the time waiting for memory
+FAULT_SECONDS = 0.001
+DISK_BYTES_PER_SECOND = 125 * 1024**2
+PAGE_BYTES = 4096
+NAMED = 3  # services
+_STATES = list(ServiceState)
+_DONE = _STATES[_STATES.index(ServiceState.STOPPED) :]
+_ENDINGS = {
+    ServiceState.OOM_KILLED: "was killed",
+    ServiceState.REFUSED: "could not be started",
+    ServiceState.CRASHED: "crashed",
+    ServiceState.UNHEALTHY: "was unhealthy",
+    ServiceState.NOT_READY: "was not ready in time",
+    ServiceState.WAITING: "was never started",
+}
+
+
+class Outcome(StrEnum):
+    """What the kernel did with a stack in the room of its machine, best first."""
+
+    FITS = "fits"
+    PRESSURE = "fits under pressure"
+    DOES_NOT_FIT = "does not fit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The kernel's answer: "fits under pressure (stall 3.6 %)"."""
+
+    outcome: Outcome
+    reason: str
+    failures: int = 0  # kills, and services that failed
+    stall_share: float = 0.0  # of the window, with pressure estimated where that is more
+
+    def __str__(self) -> str:
+        """Return outcome and reason."""
+        return f"{self.outcome} ({self.reason})"
+
+
+def classify(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Answer:
+    """Return the answer; `before` are the services' states with more room.
+
+    A service that fails with more room as well says nothing about the squeeze.
+    """
+    failures = tuple(_failures(squeeze, before))
+    share, reason = _stall(squeeze)
+    if failures:
+        kills = squeeze.engine_kills + sum(service.oom_kills for service in squeeze.services)
+        count = max(len(failures), kills)
+        return Answer(
+            outcome=Outcome.DOES_NOT_FIT, reason=failures[0], failures=count, stall_share=share
+        )
+    outcome = Outcome.PRESSURE if share >= PRESSURE_SHARE else Outcome.FITS
+    return Answer(outcome=outcome, reason=reason, stall_share=share)
+
+
+def answer_of(report: MemoryReport) -> Answer | Missing:
+    """Return the kernel's answer for a report; Missing where it was not asked, or could not be."""
+    if isinstance(report.squeeze, Missing):
+        return report.squeeze
+    return classify(report.squeeze, {service.name: service.state for service in report.services})
+
+
+def is_spared(report: MemoryReport, used_bytes: int, limit_bytes: int) -> bool:
+    """Return whether a sum just over its limit fitted all the same, without pressure."""
+    answer = answer_of(report)
+    near = used_bytes <= limit_bytes * (1 + NEAR_SHARE)
+    return near and isinstance(answer, Answer) and answer.outcome is Outcome.FITS
+
+
+def check_squeeze(case: Case) -> Iterator[Check]:
+    """Yield the kernel's answer; nothing where it was not asked."""
+    report = case.memory
+    if isinstance(report, Missing):
+        return
+    squeeze, answer, where = report.squeeze, answer_of(report), "tiers.toml"
+    if isinstance(squeeze, Missing) or isinstance(answer, Missing):
+        if isinstance(answer, Unknown):
+            message = f"the stack could not be squeezed: {plain(answer.reason)}"
+            yield make_check("memory.squeeze", "stack", answer, 0, State.WARN, message, where)
+        return
+    if not squeeze.machine:
+        where = case.budgets.where("memory.limit")
+    states = {Outcome.FITS: State.GO, Outcome.PRESSURE: State.WARN}
+    state = states.get(answer.outcome, State.NO_GO)
+    message = describe_squeeze(squeeze, answer)
+    yield make_check("memory.squeeze", "stack", answer.failures, 0, state, message, where)
+
+
+def describe_squeeze(squeeze: Squeeze, answer: Answer) -> str:
+    """Return the answer as a sentence, with the room and how long it took to find out."""
+    room = format_mb(squeeze.room_bytes, down=True)
+    machine = plain(squeeze.machine) or "this machine"
+    took = f" (booted once more, {duration(squeeze.seconds)})" if squeeze.seconds else ""
+    left = f"the {room} that {machine} leaves to engine and stack{took}"
+    if answer.outcome is Outcome.PRESSURE:
+        return f"the stack fits into {left}, but under pressure: {answer.reason}"
+    return f"the stack {answer.outcome} into {left}: {answer.reason}"
+
+
+def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[str]:
+    """Describe what failed for want of memory, the clearest first."""
+    if squeeze.problem:
+        yield plain(squeeze.problem)
+    killed = [plain(service.name) for service in squeeze.services if service.oom_kills]
+    if squeeze.engine_kills:
+        killed.append("a process of the engine")
+    if killed:
+        yield f"the kernel killed {format_list(killed, NAMED)}"
+    if squeeze.crowded:
+        yield f"memory was full while {squeeze.crowded} containers started at once"
+    for service in squeeze.services:
+        worked = before.get(service.name, service.state) in _DONE
+        if worked and service.state not in _DONE:
+            yield f"{plain(service.name)} {_ENDINGS[service.state]}"
+
+
+def _stall(squeeze: Squeeze) -> tuple[float, str]:
+    """Return the share of the window that was stalled, and its reason as text."""
+    stall, faults, measured = squeeze.stall, squeeze.faults, 0.0
+    if not isinstance(stall, Missing) and squeeze.window_seconds > 0:
+        measured = min(1.0, stall.some_seconds / squeeze.window_seconds)
+    if isinstance(faults, Missing):
+        return measured, f"stall {format_share(measured)}"
+    waited = faults.major_per_second * FAULT_SECONDS
+    reread = faults.refaults_per_second * PAGE_BYTES / DISK_BYTES_PER_SECOND
+    estimated = min(1.0, max(waited, reread))
+    if estimated <= measured:
+        return measured, f"stall {format_share(measured)}"
+    cause = f"{faults.major_per_second:,.0f} major faults"
+    if reread > waited:
+        cause = f"{faults.refaults_per_second:,.0f} pages read again"
+    return estimated, f"stall about {format_share(estimated)}, from {cause} a second"

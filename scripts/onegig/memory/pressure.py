@@ -1,0 +1,30 @@
+"""How short of memory a box was over a window: the kernel's own counters, first pass to last."""
+
+from collections.abc import Sequence
+
+from onegig.machine.sampler import Pass
+from onegig.model.measured import Unknown
+from onegig.model.memory import Faults, Stall
+
+
+def measure_stall(window: Sequence[Pass]) -> Stall | Unknown:
+    """Return how long processes waited for memory; Unknown where the kernel does not say."""
+    first, last = window[0].pressure, window[-1].pressure
+    if first is None or last is None:
+        return Unknown(reason="this kernel keeps no memory pressure for the box (cgroup v1)")
+    return Stall(
+        some_seconds=(last.some - first.some) / 1e6, full_seconds=(last.full - first.full) / 1e6
+    )
+
+
+def count_faults(window: Sequence[Pass]) -> Faults | Unknown:
+    """Return the box's major faults and refaults per second; Unknown for a single pass."""
+    first, last = window[0], window[-1]
+    seconds = last.time - first.time
+    if seconds <= 0:
+        return Unknown(reason="only one sample was taken")
+    major = last.box.major_faults - first.box.major_faults
+    refaults = last.box.refaults - first.box.refaults
+    return Faults(
+        major_per_second=round(major / seconds, 2), refaults_per_second=round(refaults / seconds, 2)
+    )
