@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from docker import DockerClient
@@ -78,4 +79,5 @@ def measured(
     """What was measured of the stack."""
     engine = Engine(client)
     with new_run() as run:
-        return measure(engine, stack, budgets, engine.describe(stack.images), run, say, doubt=doubt)
+        environment, check = engine.describe(stack.images), partial(doubt, budgets)
+        return measure(engine, stack, budgets, environment, run, say, doubt=check)

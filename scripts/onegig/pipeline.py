@@ -353,7 +353,7 @@ def measure_stack(
                 environment,
                 run,
                 say,
-                doubt=doubt,
+                doubt=partial(doubt, budgets),
                 squeeze=partial(plan_squeeze, budgets),
             )
         except MeasureError as error:

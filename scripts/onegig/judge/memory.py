@@ -14,7 +14,7 @@ from onegig.judge.checks import Case, compare, duration, format_span, format_val
 from onegig.judge.squeeze import is_spared
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, WindowTotals
+from onegig.model.memory import BootPeak, BootTotals, MemoryReport, ServiceMemory, WindowTotals
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
@@ -30,8 +30,8 @@ ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
 class Total:
     """system + engine + stack = total, at the highest peak; `spread` is its range over all windows.
 
-    `peaks` are those of each window, in the order they were taken; none for a metric that was not
-    the one measured by.
+    `peaks` are those of each boot, or of each window of a single one, in the order they were taken;
+    none for a metric that was not the one measured by.
     """
 
     system_bytes: int
@@ -70,7 +70,7 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
         engine_bytes=min(engine, highest),
         stack_bytes=highest - min(engine, highest),
         spread=spread,
-        peaks=tuple(window.high_bytes + system for window in windows),
+        peaks=tuple(item.high_bytes + system for item in (_boots(memory, metric) or windows)),
         rss_bytes=rss + system,
     )
 
@@ -106,6 +106,11 @@ def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
     return memory.windows if memory.window.metric == metric else ()
 
 
+def _boots(memory: MemoryReport, metric: Metric) -> tuple[BootTotals, ...]:
+    """Return the boots where there are several, by the metric they were measured by."""
+    return memory.boots if len(memory.boots) > 1 and memory.window.metric == metric else ()
+
+
 def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
     if memory.window.metric == metric:
         return tuple(sample.total_bytes for sample in memory.samples)
@@ -128,23 +133,27 @@ def is_noise(low: int, high: int, limit: int) -> bool:
     return low <= limit and 0 < high - limit <= limit * NOISE_SHARE
 
 
-def doubt(budgets: Budgets, services: Sequence[str], windows: Sequence[WindowTotals]) -> str:
-    """Explain why the windows so far can't show whether a limit is kept; "" where they can.
+def doubt(budgets: Budgets, report: MemoryReport) -> str:
+    """Explain why the boots so far can't show whether a limit is kept; "" where they can.
 
-    `services` are the names in the order of `WindowTotals.services`.
+    Where the kernel killed something, or the box was gone, the answer is there already.
     """
-    system = budgets.memory.system_overhead_bytes
-    low = min(window.low_bytes for window in windows) + system
-    high = max(window.high_bytes for window in windows) + system
+    if report.incomplete or report.box.oom_kills:
+        return ""
+    low, high = _span(report, budgets.memory)
     if _is_close(low, high, budgets.memory.limit_bytes):
         return f"the total came to {format_span(low, high)}, too close to its limit"
-    for index, name in enumerate(services):
+    for name, (low, high) in own_ranges(report, budgets.memory.metric).items():
         limit = budgets.service(name).memory_bytes
-        lows, highs = zip(*(window.services[index] for window in windows), strict=True)
-        low, high = min(lows), max(highs)
         if limit is not None and _is_close(low, high, limit):
             return f"{name} took {format_span(low, high)}, too close to its limit"
     return ""
+
+
+def _span(report: MemoryReport, budget: MemoryBudget) -> tuple[int, int]:
+    """Return the range of the total, or the total twice where there are no samples."""
+    total = add_up(report, budget)
+    return (total.bytes, total.bytes) if isinstance(total.spread, Missing) else total.spread
 
 
 def _is_close(low: int, high: int, limit: int) -> bool:
@@ -208,9 +217,11 @@ def memory_notes(case: Case) -> Iterator[str]:
         return
     yield from report.notes
     names = [service.name for service in report.services]
-    rise = describe_rise(report.windows, names, budget.system_overhead_bytes)
-    if rise and report.window.metric == budget.metric:
-        yield rise
+    windows = _windows(report, budget.metric)
+    for number in dict.fromkeys(window.boot for window in windows):
+        own = [window for window in windows if window.boot == number]
+        if rise := describe_rise(own, names, budget.system_overhead_bytes):
+            yield rise
 
 
 def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
@@ -230,7 +241,8 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
         if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
             state, seen = State.WARN, f"samples from {format_span(*total.spread)}; measure again"
             if len(total.peaks) > 1:
-                seen = f"{len(total.peaks)} windows peaked at {format_values(total.peaks)}"
+                parts = "boots" if len(report.boots) > 1 else "windows"
+                seen = f"{len(total.peaks)} {parts} peaked at {format_values(total.peaks)}"
             remark = f", within noise ({seen})"
         elif is_spared(report, total.bytes, limit):
             state, remark = State.WARN, f"; {SPARED}"

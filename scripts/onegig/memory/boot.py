@@ -27,38 +27,28 @@ from onegig.memory.summary import (
     summarise_services,
     summarise_windows,
 )
-from onegig.model.budgets import Budgets, Measure
+from onegig.model.budgets import Measure
 from onegig.model.measured import Environment
-from onegig.model.memory import MemoryReport, ServiceState, Window, WindowTotals
+from onegig.model.memory import MemoryReport, ServiceState, Window
 
 LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
-MORE_WINDOWS = 2  # taken beyond those planned, at most
 NO_ANSWER = "the engine inside the box stopped answering"
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
 
-Say = Callable[[str], None]
 Containers = Sequence[Container] | None  # None: the engine does not answer
-# Explains why the windows so far can't show whether a limit is kept; "" where they can.
-Doubt = Callable[[Budgets, Sequence[str], Sequence[WindowTotals]], str]
 
 
-def no_doubt(*_: object) -> str:
-    """Return "": the windows so far are enough."""
-    return ""
-
-
-def boot(plan: BootPlan, environment: Environment, *, doubt: Doubt = no_doubt) -> MemoryReport:
+def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
     """Boot the stack on the machine that was planned, under load, and measure it.
 
-    More windows than planned are taken while there is `doubt`. Raises BootError when machine or
-    stack cannot start, MeasureError when nothing was sampled.
+    Raises BootError when machine or stack cannot start, MeasureError when nothing was sampled.
     """
     with open_machine(plan, plan.budgets.machine) as machine:
         start, seconds = machine.start_stack(), plan.budgets.measure.settle_seconds
         before = settle(lambda: _containers(machine), seconds, plan.say) or ()
-        windows = _take_windows(machine, plan, before, doubt)
+        windows = _take_windows(machine, plan)
         machine.lift_cap()
         seen = _observe(machine, start, before, windows)
         return _report(seen, plan, machine, environment)
@@ -67,7 +57,7 @@ def boot(plan: BootPlan, environment: Environment, *, doubt: Doubt = no_doubt) -
 def settle(
     look: Callable[[], Containers],
     seconds: float,
-    say: Say,
+    say: Callable[[str], None],
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
@@ -108,30 +98,19 @@ def _restarting(before: Containers, after: Containers) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _take_windows(
-    machine: Machine, plan: BootPlan, containers: Sequence[Container], doubt: Doubt
-) -> tuple[tuple[Pass, ...], ...]:
-    """Return the passes of each window; more than planned while a limit lies within noise.
-
-    Fewer when the machine was gone by then.
-    """
-    budgets, stack = plan.budgets, plan.stack
-    planned, windows, reason = budgets.measure.repeats, list[tuple[Pass, ...]](), ""
-    seconds, hz = budgets.measure.window_seconds, budgets.measure.hz
-    while len(windows) < planned or reason:
+def _take_windows(machine: Machine, plan: BootPlan) -> tuple[tuple[Pass, ...], ...]:
+    """Return the passes of each window; fewer windows when the machine was gone by then."""
+    measured, windows = plan.budgets.measure, list[tuple[Pass, ...]]()
+    planned, seconds = measured.windows, measured.window_seconds
+    while len(windows) < planned:
         title = "measuring" if planned == 1 else f"measuring window {len(windows) + 1} of {planned}"
-        title = f"{reason}: measuring again" if reason else title
-        plan.say(f"{title} for {seconds:g} s at {hz:g} Hz")
+        plan.say(f"{title} for {seconds:g} s at {measured.hz:g} Hz")
         opened = time.monotonic()
         time.sleep(seconds)
         passes = machine.watch.between(opened, time.monotonic())
         if not passes:
             break
         windows.append(passes)
-        reason = ""
-        if planned <= len(windows) < planned + MORE_WINDOWS:
-            totals = summarise_windows(windows, containers, stack, budgets.memory.metric)
-            reason = doubt(budgets, [service.name for service in stack.services], totals)
     return tuple(windows)
 
 
@@ -177,8 +156,8 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
     gaps = []
     if not seen.answered:
         gaps.append(NO_ANSWER)
-    if len(seen.windows) < plan.repeats:
-        gaps.append(f"the box was gone after {len(seen.windows)} of {plan.repeats} windows")
+    if len(seen.windows) < plan.windows:
+        gaps.append(f"the box was gone after {len(seen.windows)} of {plan.windows} windows")
     expected = plan.hz * plan.window_seconds
     fewest = min(len(window) for window in seen.windows)
     if fewest < expected * ENOUGH_PASSES:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.machine.machine import BootPlan
-from onegig.memory.boot import Doubt, Say, boot, no_doubt
+from onegig.memory.boot import boot
+from onegig.memory.repeats import Doubt, Say, no_doubt, repeat
 from onegig.memory.squeeze import PlanSqueeze, no_squeeze, squeeze_stack
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Environment, Missing
@@ -27,14 +28,14 @@ def measure(
     doubt: Doubt = no_doubt,
     squeeze: PlanSqueeze = no_squeeze,
 ) -> MemoryReport:
-    """Boot the stack on a machine of the budgets' size, under load, and measure it.
+    """Boot the stack on machines of the budgets' size, under load, and measure it.
 
-    More windows than planned are taken while there is `doubt`; it is booted once more where
-    `squeeze` plans that. Raises BootError when machine or stack cannot start, MeasureError when
-    nothing was sampled.
+    It is booted more often than planned while there is `doubt`, and once more where `squeeze` plans
+    that. Raises BootError when machine or stack cannot start, MeasureError when nothing was
+    sampled.
     """
     plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
-    report = boot(plan, environment, doubt=doubt)
+    report = repeat(lambda: boot(plan, environment), budgets.measure.repeats, say, doubt)
     planned = squeeze(report)
     if isinstance(planned, Missing):
         return replace(report, squeeze=planned)

@@ -50,7 +50,7 @@ def squeeze_stack(
     room = format_mb(squeeze.room_bytes, down=True)
     plan.say(f"{because}booting once more with {room}, which {machine} leaves to engine and stack")
     began = clock()
-    once = replace(plan.budgets, measure=replace(plan.budgets.measure, repeats=1))
+    once = replace(plan.budgets, measure=replace(plan.budgets.measure, windows=1))
     try:
         report = boot(
             replace(plan, budgets=once, cap_bytes=squeeze.room_bytes, say=_prefixed(plan.say)),

@@ -267,11 +267,13 @@ def summarise_windows(
     return tuple(summaries)
 
 
-def thinned(values: Sequence[V], height: Callable[[V], int]) -> tuple[V, ...]:
-    """Return at most MOST_SAMPLES values: of each stretch the highest, so that no peak is lost."""
-    if len(values) <= MOST_SAMPLES:
+def thinned(
+    values: Sequence[V], height: Callable[[V], int], most: int = MOST_SAMPLES
+) -> tuple[V, ...]:
+    """Return at most that many values: of each stretch the highest, so that no peak is lost."""
+    if len(values) <= most:
         return tuple(values)
-    return tuple(max(part, key=height) for part in _cut(values, MOST_SAMPLES))
+    return tuple(max(part, key=height) for part in _cut(values, most))
 
 
 def service_states(

@@ -237,8 +237,10 @@ class Measure:
         window_seconds: How long samples are taken; the highest total counts.
         hz: Samples per second.
         healthy_timeout_seconds: How long the stack may take to turn healthy.
-        repeats: How many windows are measured one after the other; the highest counts, all are
-            shown. Up to two more are added where a limit lies within their spread.
+        windows: How many windows are measured one after the other in each boot; the highest counts,
+            all are shown.
+        repeats: How often the stack is booted anew, on a fresh machine each time; the highest
+            counts, all are shown. Up to two boots are added where a limit lies within their spread.
         squeeze: When to boot the stack once more with just the memory that the tier's machine
             leaves to engine and stack, to see what the kernel does: always, never, or auto: where
             at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
@@ -249,6 +251,7 @@ class Measure:
     window_seconds: float = key(DURATION, lowered, "15s", bounds=POSITIVE)
     hz: float = key(NUMBER, lowered, 10, bounds={**POSITIVE, "maximum": 100})
     healthy_timeout_seconds: float = key(DURATION, raised, "120s", bounds=POSITIVE)
+    windows: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
     repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
     squeeze: SqueezeMode = key(choice(tuple(SqueezeMode), SqueezeMode), later, "auto")
 

@@ -217,21 +217,33 @@ class WindowTotals:
     `totals` has every sample of it, thinned as MemoryReport.samples is; low and high are exact.
     """
 
-    offset_seconds: float  # since the first window opened
+    offset_seconds: float  # since the first window of its boot opened
     samples: int  # as they were taken
     low_bytes: int
     high_bytes: int
     totals: tuple[int, ...]
     services: tuple[tuple[int, int], ...]  # lowest, highest; in the order of MemoryReport.services
+    boot: int = 1  # that it belongs to, counted from 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BootTotals:
+    """One of the boots, by the chosen metric and without the system overhead."""
+
+    seconds: float  # until all services were ready, or the wait was over
+    peak_bytes: int  # the highest total since `compose up` began
+    high_bytes: int  # the highest in its windows
+    failed: tuple[str, ...] = ()  # services that were not up at its end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryReport:
     """Everything `measure` learned; `incomplete` lists what it could not, with reasons.
 
-    Several windows may have been taken one after the other: all figures are those of the one with
-    the highest total, `windows` has the totals of each in turn. Of a long window `samples` keeps a
-    few thousand, of each stretch of time the one with the highest total.
+    Several windows may have been taken one after the other, and the stack booted anew several
+    times: all figures are those of the window with the highest total, `windows` and `boots` have
+    the totals of each in turn. A service's state is its worst of all boots. Of a long window
+    `samples` keeps a few thousand, of each stretch of time the one with the highest total.
     """
 
     schema: str = "onegig/memory/1"
@@ -244,6 +256,7 @@ class MemoryReport:
     incomplete: tuple[str, ...] = ()
     stack: str = ""  # the compose project
     windows: tuple[WindowTotals, ...] = ()
+    boots: tuple[BootTotals, ...] = ()
     boot: BootPeak | Missing = NO_BOOT
     start: Start | Missing = NO_BOOT
     notes: tuple[str, ...] = ()  # compose's warnings, and what the box had to do differently

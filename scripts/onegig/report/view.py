@@ -181,6 +181,8 @@ def _total_line(report: Report) -> str:
         spread = f" ({low.removesuffix(' MB')} to {high})"
     rss = next((check.value for check in verdict.checks if check.id == "memory.rss"), None)
     several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
+    if len(memory.boots) > 1:
+        several = f"{numbers.plural(len(memory.boots), 'boot')}, {several}"
     metric = METRIC_NAMES.get(verdict.metric, verdict.metric)
     return numbers.joined(
         f"{metric} at the peak of {several}{numbers.seconds(window.seconds)}{spread}",

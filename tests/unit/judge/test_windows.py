@@ -59,8 +59,8 @@ def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTot
         ([window((300, 320), db=(99, 101))], ""),  # it has no limit
     ],
 )
-def test_one_more_window_is_needed(windows: Sequence[WindowTotals], why: str) -> None:
-    assert doubt(BUDGETS, ["web", "db"], windows) == why
+def test_one_more_boot_is_needed(windows: Sequence[WindowTotals], why: str) -> None:
+    assert doubt(BUDGETS, report(*windows)) == why
 
 
 def report(*windows: WindowTotals) -> MemoryReport:

@@ -37,6 +37,7 @@ MOST_SERVICES = 2_000
 MOST_LAYERS = 128  # an engine takes no more
 MOST_SAMPLES = 50_000
 MOST_PARTS = 100
+MOST_WINDOWS = 500  # of all boots
 MOST_NAME = 255
 MOST_REASONS = 10_000
 MOST_REASON = 5_000  # a path has at most 4,096 bytes
@@ -93,8 +94,10 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield f"has more than {MOST_SERVICES:,} services"
     if len(report.samples) > MOST_SAMPLES:
         yield f"has more than {MOST_SAMPLES:,} samples"
-    if max(len(report.engine), len(report.incomplete), len(report.windows)) > MOST_PARTS:
-        yield f"has more than {MOST_PARTS} engine parts, windows or gaps"
+    if max(len(report.engine), len(report.incomplete), len(report.boots)) > MOST_PARTS:
+        yield f"has more than {MOST_PARTS} engine parts, boots or gaps"
+    if len(report.windows) > MOST_WINDOWS:
+        yield f"has more than {MOST_WINDOWS} windows"
     yield from _names("service", [service.name for service in report.services])
     yield from _names("part of the engine", [part.name for part in report.engine])
     if report.window.metric not in tuple(Metric):
@@ -234,7 +237,13 @@ def _doubt_dockerfiles(policies: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
 
 
 def _doubt_windows(report: MemoryReport) -> Iterator[str]:
+    for boot in report.boots:
+        if boot.high_bytes > boot.peak_bytes:
+            yield "has a boot whose peak is below that of its windows"
+        yield from _names("service that failed", boot.failed)
     for window in report.windows:
+        if report.boots and not 0 < window.boot <= len(report.boots):
+            yield "has a window of a boot that is not there"
         if len(window.totals) > MOST_SAMPLES:
             yield f"has a window of more than {MOST_SAMPLES:,} samples"
         if len(window.services) != len(report.services):
