@@ -57,8 +57,10 @@ def ignore(_line: str) -> None:
 
 
 @contextmanager
-def boot(client: DockerClient, stack: Stack, memory_bytes: int) -> Iterator[tuple[Box, Start]]:
-    """The stack in a box of that size, and how its start went."""
+def boot(
+    client: DockerClient, stack: Stack, memory_bytes: int, **more: Any
+) -> Iterator[tuple[Box, Start]]:
+    """The stack in a box of that size, and how its start went; `more` are parts of the plan."""
     with new_run() as run:
         plan = BootPlan(
             engine=Engine(client),
@@ -68,6 +70,7 @@ def boot(client: DockerClient, stack: Stack, memory_bytes: int) -> Iterator[tupl
             cap_bytes=memory_bytes,
             memtotal_bytes=memory_bytes,
             say=ignore,
+            **more,
         )
         with open_machine(plan) as box:
             yield box, box.start_stack()

@@ -53,6 +53,12 @@ class Engine:
         with typed_errors("docker info"):
             return str(self.client.info().get("DockerRootDir") or DATA_ROOT)
 
+    @property
+    def processors(self) -> int:
+        """Return the number of processors that the engine's containers may run on."""
+        with typed_errors("docker info"):
+            return int(self.client.info().get("NCPU") or os.cpu_count() or 1)
+
     def describe(self, images: Iterable[str]) -> Environment:
         """Return the environment of a run; `images` tell which bases they were built on."""
         with typed_errors("docker info"):
@@ -125,11 +131,14 @@ class Engine:
             )
             return [int(event["Actor"]["Attributes"].get("exitCode", 0)) for event in events]
 
-    def limit_memory(self, container: str, limit_bytes: int) -> None:
-        """Cap a running container's memory, swap off."""
+    def limit(self, container: str, limit_bytes: int, cpu_quota: int = 0) -> None:
+        """Cap a running container's memory, swap off.
+
+        `cpu_quota` is in microseconds of the container's period: -1 for no limit, 0 for no change.
+        """
         with typed_errors(f"docker update {container}"):
             self.client.api.update_container(
-                container, mem_limit=limit_bytes, memswap_limit=limit_bytes
+                container, mem_limit=limit_bytes, memswap_limit=limit_bytes, cpu_quota=cpu_quota
             )
 
     def remove(self, container: str) -> None:

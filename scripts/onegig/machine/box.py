@@ -20,12 +20,15 @@ from onegig.errors import BootError, ConfigError, EngineError, OnegigError
 from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nesting import HostPrograms, Nesting, ways
 from onegig.machine.project import BoxProject, box_references, prepare_project
+from onegig.machine.settings import NO_FIT, BoxFit, fit_box, read_settings
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
+from onegig.model.settings import Settings
 from onegig.process import close, tail
 
 READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
 POLL_SECONDS = 0.2
+NO_QUOTA = -1  # of processors
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
 REMARK = "onegig: "
@@ -52,11 +55,21 @@ class NestedEngine:
     cap_bytes: int  # 0: none
     remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
     oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
+    fit: BoxFit = NO_FIT
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings that hold inside."""
+        return self.fit.settings_with(self.remarks, host_programs=self.mode == HostPrograms.mode)
 
     def limit(self, limit_bytes: int = ROOM_BYTES) -> None:
-        """Cap the box; with room, its engine can say what happened, or clear it away."""
+        """Cap the box; with room, its engine can say what happened, or clear it away.
+
+        Only under its own cap it is held to its share of the processors as well.
+        """
+        quota = self.fit.quota if limit_bytes == self.cap_bytes else NO_QUOTA
         with suppress(EngineError):
-            self.outer.limit_memory(self.container, limit_bytes)
+            self.outer.limit(self.container, limit_bytes, quota if self.fit.quota else 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +96,7 @@ class Box:
         self.load, nested = self.running_load.description, self.nested
         self.engine, self.mode = nested.engine, nested.mode
         self.cap_bytes, self.remarks = nested.cap_bytes, nested.remarks
+        self.settings = nested.settings
         self.lift_cap = nested.limit
 
     def start_stack(self) -> Start:
@@ -119,9 +133,16 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
     )
     outer, run, hz = plan.engine, plan.run, plan.budgets.measure.hz
     images, cap_bytes = plan.stack.images, plan.cap_bytes
+    fit = fit_box(
+        vcpus=plan.vcpus,
+        cpus=plan.cpus,
+        wanted=plan.settings,
+        processors=outer.processors,
+        here=read_settings(),
+    )
     with (
         open_nested(
-            outer, run, images=images, project=project, cap_bytes=cap_bytes, say=plan.say
+            outer, run, images=images, project=project, cap_bytes=cap_bytes, say=plan.say, fit=fit
         ) as nested,
         watch_box(
             outer, run, pid=nested.pid, hz=hz, host_programs=nested.mode == HostPrograms.mode
@@ -179,6 +200,7 @@ def open_nested(
     project: BoxProject,
     cap_bytes: int,
     say: Callable[[str], None],
+    fit: BoxFit = NO_FIT,
 ) -> Iterator[NestedEngine]:
     """Yield a nested engine with the images loaded; removed at the end whatever happened inside.
 
@@ -201,12 +223,17 @@ def open_nested(
                 _fill(nesting, images)
             except Exception:
                 raise error from None
-        say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap")
-        with _start(nesting, "box", cap_bytes) as box:
+        say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap{_describe_processors(fit)}")
+        with _start(nesting, "box", cap_bytes, fit) as box:
             yield box
     finally:
         outer.remove_volume(first.volume)
         outer.images.remove(first.image_name)
+
+
+def _describe_processors(fit: BoxFit) -> str:
+    cpus = fit.settings.cpus
+    return f", {cpus:g} CPU{'' if cpus == 1 else 's'}" if cpus else ""
 
 
 def _fill(nesting: Nesting, images: Sequence[str]) -> None:
@@ -221,14 +248,19 @@ def _fill(nesting: Nesting, images: Sequence[str]) -> None:
 
 
 @contextmanager
-def _start(nesting: Nesting, role: str, cap_bytes: int) -> Iterator[NestedEngine]:
+def _start(
+    nesting: Nesting,
+    role: str,
+    cap_bytes: int,
+    fit: BoxFit = NO_FIT,
+) -> Iterator[NestedEngine]:
     """Yield a nested engine that answers; stopped in order at the end, or killed if capped."""
     outer, run = nesting.engine, nesting.run
     name, log = f"{run.name}-{role}", run.directory / f"{role}.log"
     options = ["--interactive", *run.label_options, "--privileged", "--cgroupns", "private"]
     if cap_bytes:
         options += ["--memory", str(cap_bytes), "--memory-swap", str(cap_bytes)]
-    options += nesting.arguments(first=not cap_bytes)
+    options += [*fit.options, *nesting.arguments(first=not cap_bytes)]
     with ExitStack() as stack:
         output = stack.enter_context(log.open("wb"))
         child = outer.run(name, options, stdin=subprocess.PIPE, stdout=output, stderr=output)
@@ -251,8 +283,9 @@ def _start(nesting: Nesting, role: str, cap_bytes: int) -> Iterator[NestedEngine
             mode=nesting.mode,
             log=log,
             cap_bytes=cap_bytes,
-            remarks=(*nesting.project.remarks, *nesting.remarks, *printed),
+            remarks=(*fit.remarks, *nesting.project.remarks, *nesting.remarks, *printed),
             oom_score_shift=shift,
+            fit=fit,
         )
 
 

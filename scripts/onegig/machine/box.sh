@@ -24,6 +24,9 @@
 #   BRIDGE, POOL     addresses of the engine's networks
 #   KEEP_DISKS       not empty when the stack asks for a disk of the host
 #   SOCKET_GROUP     group of the socket for the outside
+#   THP_FLAGS        not empty where the engine and all that it starts shall not have this machine's
+#                    huge pages: argument of THP_SCRIPT, which PYTHON runs; THP_STAYS says that
+#                    it could not be done
 # Standard input is the tether: its first line says that the socket was taken, a second one or its
 # end stops the engine and so the box; when the onegig that started the box dies, the box dies with it.
 set -eu
@@ -194,10 +197,19 @@ echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 
 PATH=$own/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# Become the command, with the huge pages of the machine that is stood for.
+launch() {
+    if [ -n "${THP_FLAGS:-}" ]; then
+        [ ! -x "$PYTHON" ] || exec "$PYTHON" -I -S -c "$THP_SCRIPT" "$THP_FLAGS" "$@"
+        remark "$THP_STAYS"
+    fi
+    exec "$@"
+}
+
 # Start the engine in the background and wait until it has its network; 1 when it ended instead.
 start_engine() {
     # shellcheck disable=SC2086 # $dns is a list of words
-    dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
+    launch dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
         --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
         --group "${SOCKET_GROUP:-0}" --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" $dns \
         --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &

@@ -13,6 +13,7 @@ from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport
+from onegig.model.settings import UNKNOWN, Settings
 from onegig.model.stack import Stack
 from onegig.model.twin import Guest
 
@@ -36,6 +37,9 @@ class BootPlan:
     cap_bytes: int  # what engine and stack may take
     memtotal_bytes: int  # what the stack sees
     say: Callable[[str], None]
+    vcpus: int = 0  # processors that the stack sees; 0: as many as there are
+    cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all
+    settings: Settings = UNKNOWN  # of the tier's image, to apply where that can be done
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +106,7 @@ class Machine(Protocol):
     load: str  # the load's command, "" for an idle stack
     remarks: tuple[str, ...]  # what is different from the machine that it stands for
     twin: TwinFacts | None  # None: a box
+    settings: Settings  # that hold inside
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""

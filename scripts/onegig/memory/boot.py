@@ -194,4 +194,5 @@ def _report(
         boot=summarise_boot(seen, stack, metric),
         start=seen.start.report,
         notes=tuple(dict.fromkeys((*stack.warnings, *machine.remarks))),
+        settings=machine.settings,
     )

@@ -11,6 +11,7 @@ from onegig.memory.squeeze import PlanSqueeze, no_squeeze, squeeze_stack
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Environment, Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.settings import UNKNOWN
 from onegig.model.stack import Stack
 from onegig.model.tiers import tier_for
 
@@ -47,6 +48,8 @@ def plan_boot(
     engine: Engine, stack: Stack, budgets: Budgets, run: Run, say: Say, architecture: str
 ) -> BootPlan:
     """Return the boot that the budgets ask for; `replace` makes another kind of it."""
+    tier = tier_for(budgets.tier, budgets.memory.limit_bytes, architecture)
+    settings = tier.settings if tier else UNKNOWN
     return BootPlan(
         engine=engine,
         run=run,
@@ -55,6 +58,9 @@ def plan_boot(
         cap_bytes=max(LEAST_CAP_BYTES, budgets.memory.room_bytes),
         memtotal_bytes=machine_bytes(budgets, architecture),
         say=say,
+        vcpus=settings.vcpus or 0,
+        cpus=settings.cpus or 0.0,
+        settings=settings,
     )
 
 

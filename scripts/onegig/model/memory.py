@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from onegig.model.measured import Environment, Missing, Skipped
+from onegig.model.settings import NO_SETTINGS, Settings
 
 NO_BOOT = Skipped(reason="the start was not recorded")
 NO_SQUEEZE = Skipped(reason="not asked for")
@@ -261,6 +262,7 @@ class MemoryReport:
     start: Start | Missing = NO_BOOT
     notes: tuple[str, ...] = ()  # compose's warnings, and what the box had to do differently
     squeeze: Squeeze | Missing = NO_SQUEEZE
+    settings: Settings | Missing = NO_SETTINGS  # that held on the machine
 
     @property
     def engine_pss_bytes(self) -> int:

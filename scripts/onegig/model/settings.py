@@ -18,6 +18,8 @@ class HugePages(StrEnum):
 class Settings:
     """The settings that hold for the programs of a stack. None, or "": not known."""
 
+    vcpus: int | None = None  # processors that programs see
+    cpus: float | None = None  # so many processors' worth of work they may do
     thp: HugePages | None = None
     overcommit: int | None = None  # vm.overcommit_memory: 0 heuristic, 1 always, 2 never
     swappiness: int | None = None  # vm.swappiness
@@ -27,6 +29,7 @@ class Settings:
     cgroup_version: int | None = None
 
 
+UNKNOWN = Settings()
 NO_SETTINGS = Skipped(reason="the machine's settings were not kept")
 
 # Huge pages given unasked cost 64 MB of a 968 MB machine (Debian 13, kernel 6.12, Docker 26.1) that

@@ -1,14 +1,15 @@
 """The catalogue of cloud machines (tiers.toml): what a tier gives, with source and date."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Any
 
 from onegig.errors import ConfigError
-from onegig.model.settings import HugePages, Settings
+from onegig.model.settings import UNKNOWN, HugePages, Settings
 
 MIB = 1024**2
 GB = 1000**3
@@ -35,7 +36,7 @@ class Tier:
     vcpus: float
     baseline_vcpus: float
     os: str  # the image that the cloud offers first; "": not known
-    settings: Settings  # as that image comes
+    settings: Settings  # as that image comes; the number of processors included
     architecture: str  # as the kernel names it: "x86_64" or "aarch64"
     source: str
     as_of: str
@@ -49,7 +50,7 @@ def catalogue() -> dict[str, Tier]:
     rows = tomllib.loads(text)
     systems = {name: _settings(row) for name, row in rows.pop(SYSTEMS).items()}
     return {
-        name: _tier(name, row, systems.get(row.get("os", ""), Settings()))
+        name: _tier(name, row, systems.get(row.get("os", ""), UNKNOWN))
         for name, row in rows.items()
     }
 
@@ -121,6 +122,6 @@ def _tier(name: str, row: dict[str, Any], settings: Settings) -> Tier:
         vcpus=float(row["vcpus"]),
         baseline_vcpus=float(row["baseline_vcpus"]),
         os=row.get("os", ""),
-        settings=settings,
+        settings=replace(settings, vcpus=ceil(row["vcpus"]), cpus=float(row["vcpus"])),
         **{key: row[key] for key in same},
     )

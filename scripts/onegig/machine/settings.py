@@ -1,0 +1,137 @@
+"""The settings of a machine, as programs on it get them, and what of a tier's a box can apply.
+
+Nothing is ever written to this machine's /proc/sys or /sys: what the kernel keeps once for all its
+processes (overcommit, swappiness, the mode of huge pages) stays as it is. But a process can give up
+huge pages that it did not ask for, for itself and all that it starts, and can be given fewer
+processors. Neither can be had the other way round.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from onegig.model.settings import UNKNOWN, HugePages, Settings
+
+THP, OVERCOMMIT = "/sys/kernel/mm/transparent_hugepage/enabled", "/proc/sys/vm/overcommit_memory"
+SWAPPINESS, SWAPS = "/proc/sys/vm/swappiness", "/proc/swaps"
+KERNEL, CGROUP_V2 = "/proc/sys/kernel/osrelease", "/sys/fs/cgroup/cgroup.controllers"
+FILES = (THP, OVERCOMMIT, SWAPPINESS, SWAPS, KERNEL, CGROUP_V2)
+# Flags of prctl(PR_SET_THP_DISABLE), inherited by all that a process starts; see its manual page.
+NONE_AT_ALL, EXCEPT_ADVISED = 0, 2
+EXCEPT_ADVISED_SINCE = (6, 18)  # of the kernel
+THP_STAYS = "This machine's mode of huge pages stays: the kernel would not change it."
+THP_SCRIPT = """
+import ctypes, os, sys
+flags, *command = sys.argv[1:]
+prctl, more = ctypes.CDLL(None).prctl, map(ctypes.c_ulong, (1, int(flags), 0, 0))
+if prctl(41, *more):  # PR_SET_THP_DISABLE
+    print("onegig:", os.environ["THP_STAYS"], file=sys.stderr, flush=True)
+os.execvp(command[0], command)
+"""
+PERIOD = 100_000  # microseconds
+LEAST_QUOTA = 1_000  # that the kernel takes
+
+
+def read_file(path: str) -> str:
+    """Return the text of this machine's file; "" where there is none."""
+    with suppress(OSError):
+        return Path(path).read_text(errors="replace")
+    return ""
+
+
+def read_settings(read: Callable[[str], str] = read_file) -> Settings:
+    """Return the settings in FILES, whose text `read` returns; of this machine by default."""
+    mode = re.search(r"\[(\w+)\]", read(THP))
+    swaps = [line.split() for line in read(SWAPS).splitlines()[1:]]
+    sizes = {fields[0]: int(fields[2]) * 1024 for fields in swaps if len(fields) > 2}
+    return Settings(
+        thp=HugePages(mode[1]) if mode and mode[1] in set(HugePages) else None,
+        overcommit=_number(read(OVERCOMMIT)),
+        swappiness=_number(read(SWAPPINESS)),
+        swap_bytes=sum(sizes.values()) if read(SWAPS) else None,
+        zram_bytes=sum(size for name, size in sizes.items() if Path(name).name.startswith("zram")),
+        kernel=read(KERNEL).strip(),
+        cgroup_version=(2 if read(CGROUP_V2) else 1) if read(KERNEL) else None,
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdecimal() else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxFit:
+    """The processors and settings that a box is given, and what holds in it then."""
+
+    options: tuple[str, ...] = ()  # of `docker run`
+    quota: int = 0  # microseconds of work in each PERIOD; 0: no limit
+    remarks: tuple[str, ...] = ()
+    settings: Settings = UNKNOWN  # in the box
+    here: Settings = UNKNOWN  # of this machine, but for swap, of which a box has none
+
+    def settings_with(self, remarks: Sequence[str], *, host_programs: bool) -> Settings:
+        """Return what holds in the box, by the remarks that its entry script made."""
+        failed = not host_programs or THP_STAYS in remarks
+        return replace(self.settings, thp=self.here.thp) if failed else self.settings
+
+
+def fit_box(
+    *, vcpus: int, cpus: float, wanted: Settings, processors: int, here: Settings
+) -> BoxFit:
+    """Return how a box is made like a machine of `vcpus` processors, of which it may use `cpus`.
+
+    0 means as many as there are. `wanted` are the settings of the tier's image, `processors` counts
+    those of the outer engine, and `here` are this machine's settings. Where it has more processors,
+    the box gets its first ones to itself: programs that count those they may run on see the tier's
+    number. The share is written as a quota, which can be lifted later.
+    """
+    affinity = getattr(os, "sched_getaffinity", lambda _: range(processors))  # Linux has it only
+    usable = sorted(affinity(0))[:processors]
+    shown = min(vcpus or processors, len(usable))
+    options, quota, remarks = list[str](), 0, tuple[str, ...]()
+    if shown < processors:
+        options += ["--cpuset-cpus", ",".join(map(str, usable[:shown]))]
+    if 0 < cpus < shown:
+        quota = max(LEAST_QUOTA, round(cpus * PERIOD))
+        options += ["--cpu-period", str(PERIOD), "--cpu-quota", str(quota)]
+    if vcpus > shown:
+        remarks = (f"The machine has {vcpus} processors, the box {shown}, as this machine has.",)
+    boxed = replace(here, swap_bytes=0, zram_bytes=0, vcpus=shown, cpus=quota / PERIOD or shown)
+    thp, flags = _huge_pages(boxed, wanted.thp)
+    if flags is not None:
+        options += [f"--env=THP_FLAGS={flags}", f"--env=THP_SCRIPT={THP_SCRIPT}"]
+        options += [
+            f"--env=THP_STAYS={THP_STAYS}",
+            f"--env=PYTHON={os.path.realpath(sys.executable)}",
+        ]
+    return BoxFit(
+        options=tuple(options),
+        quota=quota,
+        remarks=remarks,
+        settings=replace(boxed, thp=thp),
+        here=boxed,
+    )
+
+
+def _huge_pages(here: Settings, wanted: HugePages | None) -> tuple[HugePages | None, int | None]:
+    """Return the mode that a box can have, and prctl's flags for it; None: nothing to set.
+
+    A kernel that can't tell huge pages that were asked for from others gives none.
+    """
+    takes_away = (here.thp, wanted) == (HugePages.ALWAYS, HugePages.MADVISE)
+    if takes_away and _version(here.kernel) >= EXCEPT_ADVISED_SINCE:
+        return HugePages.MADVISE, EXCEPT_ADVISED
+    if takes_away or (wanted is HugePages.NEVER and here.thp not in (None, HugePages.NEVER)):
+        return HugePages.NEVER, NONE_AT_ALL
+    return here.thp, None
+
+
+def _version(kernel: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", kernel)[:2]))
+
+
+NO_FIT = BoxFit()  # as this machine is
