@@ -1,0 +1,161 @@
+"""Stacks of one kind of memory each, made so large that they are just so near a machine's limit.
+
+They run one static program of a few hundred kilobytes, which the host's compiler makes.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from factories import make_images
+from onegig.engine.engine import Engine
+from onegig.engine.owned import new_run
+from onegig.judge.squeeze import answer_of
+from onegig.judge.tier import plan_squeeze
+from onegig.judge.verdict import judge
+from onegig.memory.measure import measure
+from onegig.model.budgets import Budgets, MachineKind, Measure
+from onegig.model.memory import NO_SQUEEZE, MemoryReport
+from onegig.model.stack import Stack
+from onegig.model.tiers import Tier
+from onegig.model.verdict import Verdict
+from onegig.process import run
+from stacks import plain_service
+
+MIB = 1024**2
+IMAGE = "onegig-near-limit:latest"
+SOURCE = Path(__file__).parent / "eat.c"
+FILE_MB, SMALL, PROCESSES = 150, 15, 40
+KINDS = ("big", "small", "heap", "tmpfs", "cache", "processes")
+Say = Callable[[str], None]
+
+
+@contextmanager
+def eater_image(engine: Engine, folder: Path) -> Iterator[None]:
+    """The image, for as long as the block; OnegigError where there is no compiler."""
+    program = folder / "eat"
+    run(["cc", "-static", "-Os", "-s", "-o", str(program), str(SOURCE)])
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(program, "eat")
+    engine.client.api.import_image_from_data(archive.getvalue(), *IMAGE.split(":"))
+    try:
+        yield
+    finally:
+        engine.client.images.remove(IMAGE, force=True)
+
+
+def make_stack(kind: str, mb: float, directory: str) -> Stack:
+    """A stack of a kind that takes so many MB besides what its containers cost."""
+    count = SMALL if kind == "small" else 1
+    more = {"cache": [str(FILE_MB)], "processes": [str(PROCESSES)]}.get(kind, [])
+    words = ["/eat", "big" if kind == "small" else kind, f"{mb / count:.3f}", *more]
+    health = {"test": ["CMD", "/eat", "ready"], "interval": "3s", "timeout": "15s", "retries": 20}
+    service: dict[str, Any] = {"image": IMAGE, "command": words, "healthcheck": health}
+    if kind == "tmpfs":
+        service["tmpfs"] = ["/data"]
+    names = [kind] if count == 1 else [f"{kind}-{number:02}" for number in range(count)]
+    config = {"name": "onegig-near", "services": dict.fromkeys(names, service)}
+    return Stack(
+        name="onegig-near",
+        directory=directory,
+        files=(),
+        services=tuple(plain_service(name, IMAGE, has_healthcheck=True) for name in names),
+        config_json=json.dumps(config),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A stack that needs `delta_mb` more (or less) than its machine has."""
+
+    kind: str
+    delta_mb: int
+    hold_mb: float
+    report: MemoryReport
+    verdict: Verdict  # with the squeeze
+    before: Verdict  # as it would be without
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kernel killed something in the squeeze or before."""
+        squeeze = self.report.squeeze
+        kills = 0 if isinstance(squeeze, type(NO_SQUEEZE)) else _kills(squeeze)
+        return bool(kills or self.report.box.oom_kills)
+
+    @property
+    def needed_mb(self) -> float:
+        """What the tier's check says that the stack needs, in MB."""
+        check = next(check for check in self.verdict.checks if check.id == "memory.tier")
+        assert isinstance(check.value, (int, float))
+        return check.value / MIB
+
+
+class Bench:
+    """Boots stacks on a machine of a tier, or in a box of its size."""
+
+    def __init__(self, engine: Engine, tier: Tier, directory: str, say: Say, **plan: Any) -> None:
+        self.engine, self.tier, self.directory, self.say = engine, tier, directory, say
+        settings = Measure(settle_seconds=3, window_seconds=8, **plan)
+        self.budgets = Budgets(
+            path="budgets.yml", compose="compose.yml", tier=tier.name, measure=settings
+        )
+
+    def run(self, kind: str, hold_mb: float, delta_mb: int = 0) -> Case:
+        """Measure, squeeze and judge a stack that holds so many MB."""
+        stack = make_stack(kind, hold_mb, self.directory)
+        report = self.measure(stack, squeezed=True)
+        today, images = date(2026, 11, 29), make_images(s.name for s in stack.services)
+        unsqueezed = replace(report, squeeze=NO_SQUEEZE)
+        return Case(
+            kind=kind,
+            delta_mb=delta_mb,
+            hold_mb=hold_mb,
+            report=report,
+            verdict=judge(self.budgets, images, report, self.tier, today=today),
+            before=judge(self.budgets, images, unsqueezed, self.tier, today=today),
+        )
+
+    def measure(self, stack: Stack, *, squeezed: bool, twin: bool = False) -> MemoryReport:
+        """Boot the stack, and once more where it is near its limit."""
+        kind = MachineKind.TWIN if twin else MachineKind.BOX
+        budgets = replace(self.budgets, machine=kind)
+        environment = self.engine.describe([IMAGE])
+        with new_run() as own:
+            return measure(
+                self.engine,
+                stack,
+                budgets,
+                environment,
+                own,
+                self.say,
+                squeeze=lambda report: (
+                    plan_squeeze(budgets, report) if squeezed and not twin else NO_SQUEEZE
+                ),
+            )
+
+    def base_mb(self, kind: str, hold_mb: float = 100) -> float:
+        """What the machine needs for such a stack besides what it holds."""
+        return self.run(kind, hold_mb).needed_mb - hold_mb
+
+    def hold_mb(self, base_mb: float, delta_mb: float) -> float:
+        """How much a stack has to hold to need `delta_mb` more than the machine has."""
+        assert self.tier.memtotal_bytes is not None
+        return self.tier.memtotal_bytes / MIB + delta_mb - base_mb
+
+
+def describe_answer(report: MemoryReport) -> str:
+    """The kernel's answer, or why it was not asked."""
+    answer = answer_of(report)
+    return str(answer) if not hasattr(answer, "kind") else f"not squeezed ({answer.reason})"
+
+
+def _kills(squeeze: Any) -> int:
+    own = sum(service.oom_kills for service in squeeze.services)
+    return int(own + squeeze.engine_kills)
