@@ -18,8 +18,8 @@ from onegig.machine.machine import (
     open_machine,
 )
 from onegig.machine.sampler import Pass
+from onegig.memory.figures import Figures, Observation, take_figures
 from onegig.memory.summary import (
-    Observation,
     summarise_boot,
     summarise_box,
     summarise_engine,
@@ -98,9 +98,9 @@ def _restarting(before: Containers, after: Containers) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _take_windows(machine: Machine, plan: BootPlan) -> tuple[tuple[Pass, ...], ...]:
+def _take_windows(machine: Machine, plan: BootPlan) -> tuple[Sequence[Pass], ...]:
     """Return the passes of each window; fewer windows when the machine was gone by then."""
-    measured, windows = plan.budgets.measure, list[tuple[Pass, ...]]()
+    measured, windows = plan.budgets.measure, list[Sequence[Pass]]()
     planned, seconds = measured.windows, measured.window_seconds
     while len(windows) < planned:
         title = "measuring" if planned == 1 else f"measuring window {len(windows) + 1} of {planned}"
@@ -118,7 +118,7 @@ def _observe(
     machine: Machine,
     start: Start,
     before: Sequence[Container],
-    windows: tuple[tuple[Pass, ...], ...],
+    windows: tuple[Sequence[Pass], ...],
 ) -> Observation:
     if not windows:
         message = "the box was gone before it could be measured"
@@ -151,9 +151,9 @@ def _log(machine: Machine, container: Container) -> str:
     return ""
 
 
-def _gaps(seen: Observation, plan: Measure) -> list[str]:
+def _gaps(figures: Figures, plan: Measure) -> list[str]:
     """List what is missing from the numbers."""
-    gaps = []
+    gaps, seen = [], figures.seen
     if not seen.answered:
         gaps.append(NO_ANSWER)
     if len(seen.windows) < plan.windows:
@@ -162,7 +162,7 @@ def _gaps(seen: Observation, plan: Measure) -> list[str]:
     fewest = min(len(window) for window in seen.windows)
     if fewest < expected * ENOUGH_PASSES:
         gaps.append(f"only {fewest} of {expected:.0f} samples could be taken in time")
-    unreadable = max(sample.unreadable for window in seen.windows for sample in window)
+    unreadable = max(window.unreadable for window in figures.windows)
     if unreadable:
         gaps.append(f"the memory of {unreadable} processes could not be read")
     return gaps
@@ -172,7 +172,8 @@ def _report(
     seen: Observation, plan: BootPlan, machine: Machine, environment: Environment
 ) -> MemoryReport:
     stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
-    problems = (machine.load_problem(), *_gaps(seen, measured))
+    figures = take_figures(seen, stack, metric)
+    problems = (machine.load_problem(), *_gaps(figures, measured))
     return MemoryReport(
         environment=environment,
         window=Window(
@@ -180,18 +181,18 @@ def _report(
             settle_seconds=measured.settle_seconds,
             seconds=measured.window_seconds,
             hz=measured.hz,
-            samples=len(seen.window(metric)),
+            samples=len(figures.window.totals),
             boot_seconds=seen.start.report.seconds,
             load=machine.load,
         ),
-        box=summarise_box(seen, mode=machine.mode, cap_bytes=machine.cap_bytes, metric=metric),
-        engine=summarise_engine(seen, metric),
-        services=summarise_services(seen, stack, metric),
-        samples=summarise_samples(seen, stack, metric),
+        box=summarise_box(figures, mode=machine.mode, cap_bytes=machine.cap_bytes),
+        engine=summarise_engine(figures),
+        services=summarise_services(figures),
+        samples=summarise_samples(figures),
         incomplete=tuple(filter(None, problems)),
         stack=stack.name,
-        windows=summarise_windows(seen.windows, seen.containers, stack, metric),
-        boot=summarise_boot(seen, stack, metric),
+        windows=summarise_windows(figures.windows),
+        boot=summarise_boot(figures),
         start=seen.start.report,
         notes=tuple(dict.fromkeys((*stack.warnings, *machine.remarks))),
         settings=machine.settings,

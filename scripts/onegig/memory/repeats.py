@@ -107,7 +107,7 @@ def _totals(report: MemoryReport) -> BootTotals:
 def _windows(reports: Sequence[MemoryReport]) -> tuple[WindowTotals, ...]:
     most = max(LEAST_SAMPLES, MOST_SAMPLES // sum(len(report.windows) for report in reports))
     return tuple(
-        replace(window, boot=number, totals=thinned(window.totals, int, most))
+        replace(window, boot=number, totals=tuple(thinned(window.totals, int, most)))
         for number, report in enumerate(reports, start=1)
         for window in report.windows
     )

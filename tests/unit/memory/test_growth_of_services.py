@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onegig.memory.summary import growth
+from onegig.memory.growth import growth
 
 MIB = 1024**2
 Level = Callable[[float], float]  # seconds to MiB

@@ -10,19 +10,17 @@ from onegig.machine.cgroup import Account, Pressure
 from onegig.machine.machine import Start
 from onegig.machine.sampler import ContainerUsage as Seen
 from onegig.machine.sampler import Pass, Usage
+from onegig.memory.figures import Figures, Observation, take_figures
 from onegig.memory.summary import (
     MOST_SAMPLES,
-    Observation,
-    engine_of,
-    peak_pass,
     summarise_boot,
     summarise_box,
     summarise_engine,
     summarise_samples,
     summarise_services,
     summarise_windows,
-    total_of,
 )
+from onegig.memory.totals import engine_of, peak_pass, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import BootPeak, ServiceState, Stall
@@ -77,14 +75,18 @@ def observed(*passes: Pass, **containers: object) -> Observation:
     )
 
 
+def figures(seen: Observation, of: Stack = STACK, metric: Metric = Metric.RSS) -> Figures:
+    return take_figures(seen, of, metric)
+
+
 def test_the_peak_is_one_moment_not_a_sum_of_peaks() -> None:
     early = one_pass(0, {"id-a": 100 * MIB, "id-b": 10 * MIB})
     late = one_pass(1, {"id-a": 10 * MIB, "id-b": 105 * MIB})
     seen = observed(early, late)
-    a, b = summarise_services(seen, STACK, Metric.RSS)
+    a, b = summarise_services(figures(seen))
     assert (a.rss_bytes, b.rss_bytes) == (10 * MIB, 105 * MIB)
     assert (a.rss_min_bytes, a.rss_max_bytes) == (10 * MIB, 100 * MIB)
-    box = summarise_box(seen, mode="host engine", cap_bytes=1024 * MIB, metric=Metric.RSS)
+    box = summarise_box(figures(seen), mode="host engine", cap_bytes=1024 * MIB)
     assert box.total_rss_bytes == 115 * MIB
     assert box.charged_bytes == 180 * MIB
     assert box.peak_anon_bytes == 150 * MIB
@@ -94,13 +96,13 @@ def test_the_engine_counts_by_pss_in_the_headline_in_a_fixed_order() -> None:
     sample = one_pass(0, {"id-a": 10 * MIB})
     totals = [total_of(sample, metric) for metric in (Metric.RSS, Metric.PSS, Metric.CHARGED)]
     assert totals == [(80 + 12 + 10) * MIB, (80 + 12 + 5) * MIB, 180 * MIB]
-    parts = summarise_engine(observed(sample), Metric.RSS)
+    parts = summarise_engine(figures(observed(sample)))
     assert [(part.name, part.processes) for part in parts] == [("dockerd", 1), ("shim", 2)]
 
 
 def test_an_oom_kill_is_charged_to_the_service_the_kernel_named() -> None:
     killed = one_pass(1, {"id-a": MIB}, oom_killed=[("/docker/box", "/docker/box/docker/id-b")])
-    a, b = summarise_services(observed(one_pass(0, {}), killed, restarts=1), STACK, Metric.RSS)
+    a, b = summarise_services(figures(observed(one_pass(0, {}), killed, restarts=1)))
     assert (a.state, a.oom_kills) == (ServiceState.HEALTHY, 0)
     assert (b.state, b.oom_kills, b.restarts) == (ServiceState.OOM_KILLED, 1, 1)
 
@@ -108,7 +110,7 @@ def test_an_oom_kill_is_charged_to_the_service_the_kernel_named() -> None:
 def test_without_a_kernel_log_the_counters_tell() -> None:
     seen_container = Seen(usage=Usage(1, MIB, MIB), account=account(MIB, oom_kills=3))
     passes = one_pass(0, {}, containers={"id-b": seen_container})
-    _, b = summarise_services(observed(passes), STACK, Metric.RSS)
+    _, b = summarise_services(figures(observed(passes)))
     assert (b.state, b.oom_kills) == (ServiceState.OOM_KILLED, 3)
 
 
@@ -132,13 +134,13 @@ def test_without_a_kernel_log_the_counters_tell() -> None:
     ],
 )
 def test_states_of_a_service(changes: dict[str, object], state: ServiceState) -> None:
-    _, b = summarise_services(observed(one_pass(0, {}), **changes), STACK, Metric.RSS)
+    _, b = summarise_services(figures(observed(one_pass(0, {}), **changes)))
     assert b.state is state
 
 
 def test_restarts_before_the_window_do_not_make_a_crash() -> None:
     seen = replace(observed(one_pass(0, {}), restarts=9), restarts_before={"id-b": 7})
-    _, b = summarise_services(seen, STACK, Metric.COST)
+    _, b = summarise_services(figures(seen, metric=Metric.COST))
     assert (b.state, b.restarts) == (ServiceState.HEALTHY, 9)
     assert b.peak_bytes == Unknown(reason="never seen running")
 
@@ -147,7 +149,7 @@ def test_what_the_engine_refuses_is_told_from_what_waits_for_it() -> None:
     three = stack(*STACK.services, plain_service("c", depends_on=("b",)))
     start = replace(STARTED, refused={"b": "Range of CPUs is from 0.01 to 2.00"})
     seen = replace(observed(one_pass(0, {})), containers=(container("a"),), start=start)
-    _, b, c = summarise_services(seen, three, Metric.COST)
+    _, b, c = summarise_services(figures(seen, three, Metric.COST))
     assert (b.state, b.reason) == (ServiceState.REFUSED, start.refused["b"])
     assert (c.state, c.waits_for) == (ServiceState.WAITING, ("b",))
 
@@ -157,16 +159,15 @@ def test_when_time_ran_out_nothing_has_failed() -> None:
     chain = stack(plain_service("a"), plain_service("b", depends_on=("a",)))
     late = StartReport(seconds=120.0, timed_out=True, waited_for=("a",))
     seen = observed(one_pass(0, {}), status="created", health="")
-    _, b = summarise_services(
-        replace(seen, start=replace(STARTED, report=late)), chain, Metric.COST
-    )
+    seen = replace(seen, start=replace(STARTED, report=late))
+    _, b = summarise_services(figures(seen, chain))
     assert (b.state, b.waits_for) == (ServiceState.NOT_READY, ("a",))
 
 
 def test_what_waits_for_no_service_has_the_words_of_compose() -> None:
     start = replace(STARTED, problem="network front declared as external, but could not be found")
     seen = replace(observed(one_pass(0, {}), status="created", health=""), start=start)
-    a, b = summarise_services(seen, STACK, Metric.COST)
+    a, b = summarise_services(figures(seen, metric=Metric.COST))
     assert (a.reason, b.reason) == ("", start.problem)
 
 
@@ -178,7 +179,7 @@ def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
     one = one_pass(0, {}, box=box, containers={"id-a": Seen(usage=usage, account=own)})
     assert total_of(one, Metric.COST) == (92 + 20 + 151 + 9) * MIB
     assert engine_of(one, Metric.COST) == (92 + 1 + 7) * MIB
-    a, _ = summarise_services(observed(one), STACK, Metric.COST)
+    a, _ = summarise_services(figures(observed(one), metric=Metric.COST))
     assert (a.cost_bytes, a.shmem_bytes, a.kernel_bytes) == (172 * MIB, 150 * MIB, 2 * MIB)
     assert box.unreclaimable == 291 * MIB
 
@@ -191,7 +192,7 @@ def test_file_system_caches_of_the_kernel_are_no_growth(what: str, grows: bool) 
         one_pass(float(at), {}, containers={"id-a": Seen(usage=usage, account=one)})
         for at, one in enumerate(accounts)
     ]
-    (a,) = summarise_services(observed(*passes), stack(plain_service("a")), Metric.COST)
+    (a,) = summarise_services(figures(observed(*passes), stack(plain_service("a"))))
     assert (a.growth_bytes_per_second > 0) is grows
 
 
@@ -199,11 +200,11 @@ def test_the_peak_while_starting_names_who_made_it() -> None:
     boot = one_pass(1, {"id-a": 10 * MIB, "id-b": 860 * MIB})
     window = (one_pass(9, {"id-a": 10 * MIB}),)
     seen = replace(in_windows(window), passes=(boot, *window))
-    peak = summarise_boot(seen, STACK, Metric.RSS)
+    peak = summarise_boot(figures(seen))
     assert isinstance(peak, BootPeak)
     assert (peak.starting, peak.offset_seconds) == (True, 1.0)
     assert peak.causes == (("b", 860 * MIB),)
-    later = summarise_boot(in_windows(window), STACK, Metric.RSS)
+    later = summarise_boot(figures(in_windows(window)))
     assert isinstance(later, BootPeak)
     assert later.starting is False
 
@@ -211,7 +212,7 @@ def test_the_peak_while_starting_names_who_made_it() -> None:
 def test_stall_time_is_the_difference_over_the_window() -> None:
     first = one_pass(0, {}, pressure=Pressure(some=1_000_000, full=0))
     last = one_pass(1, {}, pressure=Pressure(some=3_500_000, full=500_000))
-    box = summarise_box(observed(first, last), mode="", cap_bytes=1, metric=Metric.RSS)
+    box = summarise_box(figures(observed(first, last)), mode="", cap_bytes=1)
     assert box.stall == Stall(some_seconds=2.5, full_seconds=0.5)
 
 
@@ -222,12 +223,13 @@ sizes = st.integers(min_value=0, max_value=1024 * MIB)
 def test_parts_add_up_to_the_highest_total(rows: list[tuple[int, int]], metric: Metric) -> None:
     passes = [one_pass(float(i), {"id-a": a, "id-b": b}) for i, (a, b) in enumerate(rows)]
     seen = observed(*passes)
-    samples = summarise_samples(seen, STACK, metric)
+    taken = figures(seen, metric=metric)
+    samples = summarise_samples(taken)
     highest = max(sample.total_bytes for sample in samples)
     assert highest == total_of(peak_pass(passes, metric), metric)
     if metric is Metric.RSS:
-        services = summarise_services(seen, STACK, metric)
-        engine = sum(part.pss_bytes for part in summarise_engine(seen, metric))
+        services = summarise_services(taken)
+        engine = sum(part.pss_bytes for part in summarise_engine(taken))
         assert sum(one.rss_bytes for one in services) + engine == highest
     assert all(len(sample.service_bytes) == 2 for sample in samples)
 
@@ -243,12 +245,12 @@ def test_the_highest_window_counts_and_every_one_is_kept() -> None:
     high = (one_pass(20, {"id-a": 9 * MIB}), one_pass(21, {"id-a": 8 * MIB}))
     last = (one_pass(30, {"id-a": 7 * MIB}),)
     seen = in_windows(low, high, last)
-    a, b = summarise_services(seen, STACK, Metric.RSS)
+    a, b = summarise_services(figures(seen))
     assert (a.rss_bytes, a.rss_min_bytes, a.rss_max_bytes) == (9 * MIB, 2 * MIB, 9 * MIB)
     assert (b.rss_bytes, b.rss_max_bytes) == (0, MIB)
-    samples = summarise_samples(seen, STACK, Metric.RSS)
+    samples = summarise_samples(figures(seen))
     assert [one.offset_seconds for one in samples] == [0, 1]
-    windows = summarise_windows(seen.windows, seen.containers, STACK, Metric.RSS)
+    windows = summarise_windows(figures(seen).windows)
     engine = 92 * MIB
     assert [(one.offset_seconds, one.samples) for one in windows] == [(0, 2), (10, 2), (20, 1)]
     assert [(one.low_bytes - engine, one.high_bytes - engine) for one in windows] == [
@@ -263,7 +265,7 @@ def test_the_highest_window_counts_and_every_one_is_kept() -> None:
 @pytest.mark.parametrize(("metric", "share"), [("rss", 8), ("pss", 4), ("charged", 8)])
 def test_services_of_a_window_by_the_metric(metric: str, share: int) -> None:
     seen = in_windows((one_pass(0, {"id-a": 8 * MIB}),))
-    (window,) = summarise_windows(seen.windows, seen.containers, STACK, Metric(metric))
+    (window,) = summarise_windows(figures(seen, metric=Metric(metric)).windows)
     assert window.services[0] == (share * MIB, share * MIB)
 
 
@@ -273,12 +275,12 @@ def test_a_long_window_is_thinned_without_losing_a_peak() -> None:
         for at in range(36_000)
     )
     seen = in_windows(hour)
-    samples = summarise_samples(seen, STACK, Metric.RSS)
+    samples = summarise_samples(figures(seen))
     assert len(samples) == MOST_SAMPLES
     assert max(one.total_bytes for one in samples) == total_of(hour[20_011], Metric.RSS)
     offsets = [one.offset_seconds for one in samples]
     assert offsets == sorted(set(offsets))
-    (window,) = summarise_windows(seen.windows, seen.containers, STACK, Metric.RSS)
+    (window,) = summarise_windows(figures(seen).windows)
     assert (window.samples, len(window.totals)) == (36_000, MOST_SAMPLES)
     assert window.low_bytes == total_of(hour[0], Metric.RSS)
     assert window.high_bytes == max(window.totals)
