@@ -8,7 +8,7 @@ Also /proc/meminfo of a machine of a given size, for containers that would see t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,31 +119,44 @@ def read_usage(cgroup: Path, version: int, marks: Marks) -> Account:
     `kernel` has all of them; version 2 leaves the reclaimable ones out, as MemAvailable does.
     """
     stat = _table(cgroup, "memory.stat")
-    if version == 1:
-        usage = _read(cgroup, "memory.usage_in_bytes")
-        kernel = _number(cgroup, "memory.kmem.usage_in_bytes") or 0
-        anon, file, prefix = "total_rss", "total_cache", "total_"
-    else:
-        usage = _read(cgroup, "memory.current")
-        kernel = _kernel(stat)
-        anon, file, prefix = "anon", "file", ""
+    if version == 2:
+        return account_of(stat, int(_read(cgroup, "memory.current")), marks)
     return Account(
-        usage=int(usage),
-        anon=stat.get(anon, 0),
-        file=stat.get(file, 0),
-        inactive_file=stat.get(f"{prefix}inactive_file", 0),
-        shmem=stat.get(f"{prefix}shmem", 0),
-        kernel=kernel,
+        usage=int(_read(cgroup, "memory.usage_in_bytes")),
+        anon=stat.get("total_rss", 0),
+        file=stat.get("total_cache", 0),
+        kernel=_number(cgroup, "memory.kmem.usage_in_bytes") or 0,
         peak=marks.peak,
         oom_kills=marks.oom_kills,
-        major_faults=stat.get(f"{prefix}pgmajfault", 0),
-        refaults=sum(
-            stat.get(f"{prefix}workingset_refault_{kind}", 0) for kind in ("anon", "file")
-        ),
+        **_shared_fields(stat, "total_"),
     )
 
 
-def _kernel(stat: dict[str, int]) -> int:
+def account_of(stat: Mapping[str, int], usage: int, marks: Marks) -> Account:
+    """Return the account in a version 2 memory.stat and memory.current."""
+    return Account(
+        usage=usage,
+        anon=stat.get("anon", 0),
+        file=stat.get("file", 0),
+        kernel=_kernel(stat),
+        peak=marks.peak,
+        oom_kills=marks.oom_kills,
+        **_shared_fields(stat, ""),
+    )
+
+
+def _shared_fields(stat: Mapping[str, int], prefix: str) -> dict[str, int]:
+    """Return what both versions name alike."""
+    refaults = (stat.get(f"{prefix}workingset_refault_{kind}", 0) for kind in ("anon", "file"))
+    return {
+        "inactive_file": stat.get(f"{prefix}inactive_file", 0),
+        "shmem": stat.get(f"{prefix}shmem", 0),
+        "major_faults": stat.get(f"{prefix}pgmajfault", 0),
+        "refaults": sum(refaults),
+    }
+
+
+def _kernel(stat: Mapping[str, int]) -> int:
     """Return the unreclaimable kernel memory in a version 2 memory.stat.
 
     `kernel` is there since Linux 5.18; before that its parts are added up. Sockets are never in it.

@@ -43,7 +43,7 @@ KINDS = {
 }
 SLOW_SECONDS = 1.0
 RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
-_OOM = re.compile(r"oom-kill:.*oom_memcg=([^,]+),task_memcg=([^,]+),task=([^,]*)")
+_OOM = re.compile(r"oom-kill:.*?,(?:oom_memcg=([^,]+)|global_oom),task_memcg=([^,]+),task=")
 
 
 @dataclass(slots=True)
@@ -90,6 +90,7 @@ class MachineMemory:
     shmem: int
     file: int  # page cache that could be dropped
     kernel: int  # unreclaimable slab, stacks, page tables, percpu
+    unaccounted: int  # in use, but in no other figure: modules, drivers, sockets, per-CPU lists
     slab_reclaimable: int
     huge_anon: int  # the part of `anon` in transparent huge pages
     swap_total: int
@@ -113,7 +114,8 @@ class MachineMemory:
 class Pass:
     """Everything read in one pass. `time` is the monotonic clock in seconds.
 
-    `box` is the account of engine and stack together. `machine` and `system`, the processes of the
+    `box` is the account of engine and stack together. Processes that were not read this time count
+    with what they had before, `age_seconds` ago at most. `machine` and `system`, the processes of the
     operating system, are only there where a whole machine is measured.
     """
 
@@ -126,6 +128,7 @@ class Pass:
     unreadable: int  # processes whose memory could not be read
     # of each new OOM kill the cgroup whose limit was reached, and the victim's
     oom_killed: list[tuple[str, str]] = field(default_factory=list)
+    age_seconds: float = 0.0
     machine: MachineMemory | None = None
     system: Usage | None = None
 
@@ -255,8 +258,14 @@ class KernelLog:
             except OSError:
                 self._log = -1
                 return
-            if match := _OOM.search(record):
-                yield match[1], match[2]
+            if kill := parse_oom_kill(record):
+                yield kill
+
+
+def parse_oom_kill(record: str) -> tuple[str, str] | None:
+    """Return the cgroup at its limit ("/" for the whole machine) and the victim's, if any."""
+    match = _OOM.search(record)
+    return (match[1] or "/", match[2]) if match else None
 
 
 def read_memory(pid: int) -> tuple[int, int, int] | None:

@@ -1,0 +1,1 @@
+"""The virtual machine that stands for the tier's machine."""
