@@ -115,8 +115,8 @@ class Pass:
     """Everything read in one pass. `time` is the monotonic clock in seconds.
 
     `box` is the account of engine and stack together. Processes that were not read this time count
-    with what they had before, `age_seconds` ago at most. `machine` and `system`, the processes of the
-    operating system, are only there where a whole machine is measured.
+    with what they had before, `age_seconds` ago at most. `machine` and `system`, the processes of
+    the operating system, are only there where a whole machine is measured.
     """
 
     time: float

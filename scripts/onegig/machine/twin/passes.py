@@ -96,11 +96,11 @@ class Passes:
         """
         try:
             parsed = _LINE.validate_json(line.decode(errors="replace"))
-        except ValidationError:
+            if isinstance(parsed, Answer):
+                return parsed
+            machine = _machine(parsed)
+        except (ValidationError, KeyError):
             return None
-        if isinstance(parsed, Answer):
-            return parsed
-        machine = _machine(parsed)
         self._find_baseline(parsed, machine)
         if self.before:
             machine = replace(machine, available_before=self.before.available)
