@@ -9,7 +9,7 @@ import pytest
 from onegig.machine.cgroup import Pressure
 from onegig.machine.sampler import Pass, Usage
 from onegig.machine.twin.passes import Answer, Passes
-from onegig.memory.summary import counted_cost
+from onegig.memory.totals import counted_cost
 
 LINES = (Path(__file__).parents[2] / "golden/twin/agent.jsonl").read_bytes().splitlines()
 KIB = 1024

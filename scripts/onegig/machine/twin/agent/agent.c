@@ -7,8 +7,8 @@
  * Sizes are kB as the kernel prints them in /proc, bytes as it prints them for cgroups.
  *
  * The machine's and the containers' accounts are read at every pass. Memory of processes
- * (/proc/PID/smaps_rollup) costs more: containers are due at every pass, engine and operating system
- * once a second, and where the time does not suffice they take turns, longest overdue first.
+ * (/proc/PID/smaps_rollup) costs more: containers are due at every pass, engine and operating
+ * system once a second, and where the time does not suffice they take turns, longest overdue first.
  * Needs cgroup version 2, Linux 4.14 or later, and any C library.
  */
 #define _GNU_SOURCE
@@ -27,7 +27,7 @@ enum kind { DOCKERD, CONTAINERD, SHIM, PROXY, RUNC, OTHER, KINDS };
 
 static const char *const PROGRAMS[] = {"dockerd", "containerd", "containerd-shim", "docker-proxy"};
 static const char *const KIND_NAMES[] = {"dockerd", "containerd", "shim", "proxy", "runc", "other"};
-static const char *const PARENTS[] = {"system.slice", "docker"}; /* where containers appear */
+static const char *const PARENTS[] = {"system.slice", "docker", NULL}; /* of containers */
 static const double SLOW_SECONDS = 1.0;
 static const double PROCESS_SHARE = 0.25, PASS_SHARE = 0.5; /* of a period: at most, and in all */
 
@@ -224,7 +224,7 @@ static void list_everything(double started) {
         cgroup_count = 0;
         walk(root, -1);
     } else {
-        for (size_t i = 0; i < sizeof PARENTS / sizeof *PARENTS; i++) find_new_containers(PARENTS[i]);
+        for (int i = 0; PARENTS[i]; i++) find_new_containers(PARENTS[i]);
     }
     for (int i = 0; i < cgroup_count; i++)
         if (slow || cgroups[i].container >= 0 || cgroups[i].engine) list_processes(i);
@@ -251,10 +251,10 @@ static void put_processes(void) {
         const struct process *process = &processes[i];
         const struct cgroup *group = &cgroups[process->cgroup];
         unreadable += process->unreadable;
-        if (process->kind == RUNC) add_usage(&engine[RUNC], &process->usage);
-        else if (group->container >= 0) add_usage(&cgroups[group->container].usage, &process->usage);
-        else if (group->engine || process->kind < RUNC) add_usage(&engine[process->kind], &process->usage);
-        else add_usage(&system, &process->usage);
+        struct usage *sum = &system;
+        if (group->engine || process->kind <= RUNC) sum = &engine[process->kind];
+        else if (group->container >= 0) sum = &cgroups[group->container].usage;
+        add_usage(sum, &process->usage);
     }
     put(",\"unreadable\":%d,\"system\":", unreadable);
     put_usage("", &system);
@@ -320,7 +320,7 @@ static void sample(double period) {
     send_line();
 }
 
-/* Lock the pages in use, so that sampling goes on when memory is short, and ask not to be killed. */
+/* Keep sampling when memory is short: lock the pages in use, and ask not to be killed. */
 static void protect_itself(void) {
     int adjustment = open("/proc/self/oom_score_adj", O_WRONLY);
     if (adjustment < 0 || write(adjustment, "-1000", 5) < 0) perror("agent: oom_score_adj");

@@ -82,7 +82,8 @@ static void start(const char *command) {
     tail_length = 0;
     child = fork();
     if (!child) {
-        int nothing = open("/dev/null", O_RDONLY), score = open("/proc/self/oom_score_adj", O_WRONLY);
+        int nothing = open("/dev/null", O_RDONLY);
+        int score = open("/proc/self/oom_score_adj", O_WRONLY); /* it may be killed */
         if (write(score, "0", 1) < 0) close(score);
         setsid();
         dup2(nothing, 0);

@@ -75,7 +75,8 @@ struct stall parse_stall(void) {
 void put(const char *format, ...) {
     va_list values;
     va_start(values, format);
-    long room = MOST_LINE - line_length, length = vsnprintf(line + line_length, room, format, values);
+    long room = MOST_LINE - line_length;
+    long length = vsnprintf(line + line_length, room, format, values);
     va_end(values);
     line_length += length < room ? length : room - 1;
 }
