@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
+from onegig.judge.settings import settings_cost
 from onegig.judge.squeeze import NEAR_SHARE
 from onegig.model.budgets import METRIC_NAMES, Budgets, MachineKind, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
@@ -56,9 +57,9 @@ def check_tier(case: Case) -> Iterator[Check]:
 
 def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     """Check the highest total since `compose up`; a share of the machine must stay free as well."""
-    system = _system_bytes(tier, budgets)
+    system, more = _system_bytes(tier, budgets), settings_cost(report, tier)
     used, starting = _used_bytes(budgets, report)
-    needed = system + used
+    needed = system + used + more
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)
     if tier.memtotal_bytes is None:
@@ -68,7 +69,8 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
         machine = f"{_name(budgets, tier)} really has {has}"
     tight = tightness(needed, most, budgets.memory)
     state = State.WARN if tight or needed > most else State.GO
-    message, limit = f"{machine}: {figures}{tight}{starting}", tier.memtotal_bytes
+    pages = f", {format_mb(more)} of them for its huge pages" if more else ""
+    message, limit = f"{machine}: {figures}{tight}{pages}{starting}", tier.memtotal_bytes
     return make_check("memory.tier", "stack", needed, limit, state, message, WHERE, about=tier.name)
 
 

@@ -19,6 +19,7 @@ from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
+from onegig.judge.settings import settings_notes
 from onegig.judge.squeeze import check_squeeze
 from onegig.judge.tier import check_tier, waterfalls
 from onegig.model.budgets import Budgets, Waiver
@@ -62,7 +63,7 @@ class Section(NamedTuple):
 SECTIONS = {
     "memory": Section(check_memory, memory_notes),
     "squeeze": Section(check_squeeze),
-    "tier": Section(check_tier),
+    "tier": Section(check_tier, settings_notes),
     "services": Section(check_services),
     "images": Section(check_images, dockerfile_notes),
     "coverage": Section(_check_coverage),

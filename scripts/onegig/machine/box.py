@@ -6,6 +6,7 @@ capped from its first page on, so that the kernel's own high-water mark is that 
 """
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -20,7 +21,7 @@ from onegig.errors import BootError, ConfigError, EngineError, OnegigError
 from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nesting import HostPrograms, Nesting, ways
 from onegig.machine.project import BoxProject, box_references, prepare_project
-from onegig.machine.settings import NO_FIT, BoxFit, fit_box, read_settings
+from onegig.machine.settings import NO_FIT, BoxFit, fit_box, pins_processors, read_settings
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
 from onegig.model.settings import Settings
@@ -139,6 +140,7 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
         wanted=plan.settings,
         processors=outer.processors,
         here=read_settings(),
+        turn=0 if pins_processors(project.config) else os.getpid(),
     )
     with (
         open_nested(

@@ -9,10 +9,11 @@ processors. Neither can be had the other way round.
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from onegig.model.settings import UNKNOWN, HugePages, Settings
 
@@ -80,21 +81,23 @@ class BoxFit:
 
 
 def fit_box(
-    *, vcpus: int, cpus: float, wanted: Settings, processors: int, here: Settings
+    *, vcpus: int, cpus: float, wanted: Settings, processors: int, here: Settings, turn: int = 0
 ) -> BoxFit:
     """Return how a box is made like a machine of `vcpus` processors, of which it may use `cpus`.
 
     0 means as many as there are. `wanted` are the settings of the tier's image, `processors` counts
     those of the outer engine, and `here` are this machine's settings. Where it has more processors,
-    the box gets its first ones to itself: programs that count those they may run on see the tier's
-    number. The share is written as a quota, which can be lifted later.
+    the box is held to some of them: programs that count those they may run on see the tier's
+    number. `turn` decides which ones, so that runs side by side spread; 0 are the first. The share
+    is written as a quota, which can be lifted later.
     """
     affinity = getattr(os, "sched_getaffinity", lambda _: range(processors))  # Linux has it only
     usable = sorted(affinity(0))[:processors]
     shown = min(vcpus or processors, len(usable))
     options, quota, remarks = list[str](), 0, tuple[str, ...]()
     if shown < processors:
-        options += ["--cpuset-cpus", ",".join(map(str, usable[:shown]))]
+        first = turn % (len(usable) - shown + 1)
+        options += ["--cpuset-cpus", ",".join(map(str, usable[first : first + shown]))]
     if 0 < cpus < shown:
         quota = max(LEAST_QUOTA, round(cpus * PERIOD))
         options += ["--cpu-period", str(PERIOD), "--cpu-quota", str(quota)]
@@ -132,6 +135,11 @@ def _huge_pages(here: Settings, wanted: HugePages | None) -> tuple[HugePages | N
 
 def _version(kernel: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", kernel)[:2]))
+
+
+def pins_processors(config: Mapping[str, Any]) -> bool:
+    """Return whether a service of the compose project names the processors that it runs on."""
+    return any(service.get("cpuset") for service in config.get("services", {}).values())
 
 
 NO_FIT = BoxFit()  # as this machine is

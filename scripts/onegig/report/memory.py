@@ -7,6 +7,7 @@ from functools import partial
 from rich.console import RenderableType
 from rich.text import Text
 
+from onegig.judge.settings import describe_settings
 from onegig.judge.squeeze import answer_of, describe_squeeze
 from onegig.model.budgets import METRIC_NAMES
 from onegig.model.images import Image
@@ -182,6 +183,11 @@ def _squeeze_line(memory: MemoryReport) -> str:
     return describe_squeeze(squeeze, answer)
 
 
+def _settings_line(memory: MemoryReport) -> str:
+    settings = memory.settings
+    return "" if isinstance(settings, Missing) else numbers.joined(*describe_settings(settings))
+
+
 def _engine_table(memory: MemoryReport) -> Table:
     parts = [(part.processes, part.pss_bytes, part.rss_bytes) for part in memory.engine]
     parts.append((sum(part[0] for part in parts), memory.engine_pss_bytes, 0))
@@ -312,6 +318,7 @@ def values(report: Report) -> Mapping[str, object]:
         "engine": _engine_table(memory) if memory else None,
         "box": _box_line(memory) if memory else "",
         "squeeze": _squeeze_line(memory) if memory else "",
+        "settings": _settings_line(memory) if memory else "",
         "describe_machine": _machine,
         "strips": waterfall_strips,
         "draw_lines": _draw_lines,

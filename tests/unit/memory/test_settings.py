@@ -104,6 +104,13 @@ def test_what_the_engine_starts_gives_up_huge_pages(flags: int, expected: str) -
 QUOTA = ("--cpu-period", "100000", "--cpu-quota")
 
 
+def test_runs_side_by_side_spread_over_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    plan: dict[str, Any] = {"vcpus": 2, "cpus": 2, "processors": 3}
+    fits = [fit_box(**plan, wanted=UNKNOWN, here=UNKNOWN, turn=turn).options for turn in (0, 1, 2)]
+    assert [options[1] for options in fits] == ["0,1", "1,2", "0,1"]
+
+
 @pytest.mark.parametrize(
     ("vcpus", "cpus", "usable", "options", "sees"),
     [
