@@ -17,7 +17,8 @@ from pathlib import Path
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import BootError, ConfigError, EngineError, OnegigError
+from onegig.errors import BootError, EngineError, OnegigError
+from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nesting import HostPrograms, Nesting, ways
 from onegig.machine.project import BoxProject, box_references, prepare_project
@@ -40,7 +41,6 @@ ENGINE_SCORE_GAP = 500
 # The engine's words when another engine, started with its bridge switched off, has deleted docker0:
 # adding interface veth0 to bridge docker0 failed: could not find bridge docker0: route ip+net: …
 _NO_BRIDGE = re.compile(r"could not find bridge (?P<name>\S+?):? ")
-LOAD_LOG_LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,15 +73,6 @@ class NestedEngine:
             self.outer.limit(self.container, limit_bytes, quota if self.fit.quota else 0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunningLoad:
-    """A load that was started, or none at all."""
-
-    description: str = ""
-    container: str = ""
-    started: float = 0.0  # seconds since the epoch
-
-
 @dataclass(kw_only=True)
 class Box:
     """A Machine; see open_machine."""
@@ -110,13 +101,7 @@ class Box:
 
     def load_problem(self) -> str:
         """Say why the load did not do its work; "" if it did, or ended and was repeated."""
-        load, outer = self.running_load, self.plan.engine
-        codes = outer.exit_codes(load.container, load.started) if load.container else []
-        failures = [code for code in codes if code != 0]
-        if not failures:
-            return ""
-        output = outer.log(load.container, LOAD_LOG_LINES).strip()
-        return f"the load `{load.description}` failed (exit {failures[0]}): {output}"
+        return self.running_load.problem(self.plan.engine)
 
 
 @contextmanager
@@ -149,48 +134,9 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
         watch_box(
             outer, run, pid=nested.pid, hz=hz, host_programs=nested.mode == HostPrograms.mode
         ) as watch,
-        _apply_load(plan, nested) as load,
+        apply_load(plan, nested.container) as load,
     ):
         yield Box(plan=plan, project=project, nested=nested, watch=watch, running_load=load)
-
-
-@contextmanager
-def _apply_load(plan: BootPlan, nested: NestedEngine) -> Iterator[RunningLoad]:
-    """Run the load in the box's network but outside its cap, again whenever it is over."""
-    outer, run, load, stack = plan.engine, plan.run, plan.budgets.load, plan.stack
-    if load is None:
-        yield RunningLoad()
-        return
-    image = next((s.image for s in stack.services if s.name == load.service), None)
-    if image is None:
-        raise ConfigError(
-            f"load.service: the stack has no service {load.service!r}",
-            advice=f"services: {', '.join(s.name for s in stack.services)}",
-        )
-    started, command = time.time(), " ".join(load.words)
-    try:
-        container = outer.start(
-            image,
-            load.words,
-            f"{run.name}-load",
-            labels=run.labels,
-            network_mode=f"container:{nested.container}",
-            cap_drop=["ALL"],
-            read_only=True,
-            tmpfs={"/tmp": "size=64m"},  # noqa: S108 - in the container
-            restart_policy={"Name": "always"},
-        )
-    except EngineError as error:
-        raise BootError(
-            f"the load could not be started: {error.message}",
-            command=command,
-            advice="load.command in budgets.yml runs in the image of load.service",
-        ) from error
-    description = f"{load.service}: {command}"
-    try:
-        yield RunningLoad(description=description, container=container, started=started)
-    finally:
-        outer.remove(container)
 
 
 @contextmanager
@@ -209,6 +155,25 @@ def open_nested(
     Raises EngineError when the engine cannot be nested here and BootError when the nested engine
     does not come up.
     """
+    with fill_volume(outer, run, images=images, project=project, say=say) as nesting:
+        say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap{_describe_processors(fit)}")
+        with _start(nesting, "box", cap_bytes, fit) as box:
+            yield box
+
+
+@contextmanager
+def fill_volume(
+    outer: Engine,
+    run: Run,
+    *,
+    images: Sequence[str],
+    project: BoxProject,
+    say: Callable[[str], None],
+) -> Iterator[Nesting]:
+    """Yield the way to nest an engine that works here, its volume filled with the images.
+
+    The volume is gone afterwards. Raises as `open_nested`.
+    """
     first, *others = ways(outer, run, project)
     outer.create_volume(first.volume, run.labels)
     try:
@@ -225,9 +190,7 @@ def open_nested(
                 _fill(nesting, images)
             except Exception:
                 raise error from None
-        say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap{_describe_processors(fit)}")
-        with _start(nesting, "box", cap_bytes, fit) as box:
-            yield box
+        yield nesting
     finally:
         outer.remove_volume(first.volume)
         outer.images.remove(first.image_name)

@@ -52,7 +52,8 @@ def prepare_project(
 ) -> BoxProject:
     """Return the project as it starts in a box that stands for a machine with `machine_bytes`.
 
-    `architecture` is the engine's: "amd64", "arm64".
+    0: the machine is a real one, which shows its own memory. `architecture` is the engine's:
+    "amd64", "arm64".
     """
     preparation = _Preparation(resolved, machine_bytes, architecture)
     preparation.change()
@@ -101,7 +102,8 @@ class _Preparation:
             self._remove_what_reaches_outside(name, service)
             self._publish_on_loopback(name, service)
             self._redirect_binds(name, service)
-            self._show_memory(service)
+            if self.machine_bytes:
+                self._show_memory(service)
         for key, network in (self.config.get("networks") or {}).items():
             if network and not network.get("external"):
                 self._replace_network_driver(f"network {key}", network)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from subprocess import Popen
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from onegig.engine import compose
 from onegig.engine.engine import Engine
@@ -24,9 +24,6 @@ from onegig.model.memory import Start as StartReport
 from onegig.model.stack import dump_config
 from onegig.process import close, run, spawn, tail
 
-if TYPE_CHECKING:
-    from onegig.machine.box import NestedEngine
-
 PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
 POLL_SECONDS = 0.25
@@ -38,11 +35,30 @@ _DAEMON = "Error response from daemon: "
 _AS_IT_IS = ("--no-build", "--pull", "never")
 
 
+class Bootable(Protocol):
+    """A machine with an engine that waits for its stack."""
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine inside."""
+
+    @property
+    def cap_bytes(self) -> int:
+        """Return how much engine and stack may take."""
+
+    @property
+    def oom_score_shift(self) -> int:
+        """Return by how much the services' OOM scores are raised."""
+
+    def limit(self, limit_bytes: int = ...) -> None:
+        """Cap the machine; with room, its engine can clear it away."""
+
+
 class _CrowdedError(Exception):
     """The machine was full for as long as CROWDED_SECONDS while containers were starting."""
 
 
-def start_stack(plan: BootPlan, project: BoxProject, box: "NestedEngine", watch: Watch) -> Start:
+def start_stack(plan: BootPlan, project: BoxProject, box: Bootable, watch: Watch) -> Start:
     """Start every service in dependency order and wait until all are ready.
 
     Services that fail are no error: the caller reads their states afterwards. Raises BootError when
@@ -92,7 +108,7 @@ class _Starter:
     def __init__(
         self,
         plan: BootPlan,
-        box: "NestedEngine",
+        box: Bootable,
         watch: Watch,
         parallel: int = 0,  # services started at once; 0: all, as compose does
     ) -> None:
