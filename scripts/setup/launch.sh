@@ -11,6 +11,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/redis.sh"
 # shellcheck source=scripts/setup/venv.sh
 . "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
+# shellcheck source=scripts/setup/twin.sh
+. "$(dirname "${BASH_SOURCE[0]}")/twin.sh"
 # shellcheck source=scripts/setup/trivy.sh
 . "$(dirname "${BASH_SOURCE[0]}")/trivy.sh"
 

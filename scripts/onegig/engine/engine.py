@@ -48,6 +48,12 @@ class Engine:
             return str(self.client.version()["Arch"])
 
     @property
+    def version(self) -> str:
+        """Return the engine's version, "28.2.2"."""
+        with typed_errors("docker version"):
+            return str(self.client.version().get("Version", "unknown"))
+
+    @property
     def data_root(self) -> str:
         """Return the folder in which the engine keeps its data."""
         with typed_errors("docker info"):
@@ -214,11 +220,16 @@ def connect() -> Iterator[Engine]:
         client.close()
 
 
-def reach(address: str, certificates: Path | None = None, version: str = "auto") -> Engine:
+def reach(
+    address: str,
+    certificates: Path | None = None,
+    version: str = "auto",
+    seconds: int = NESTED_CALL_SECONDS,
+) -> Engine:
     """Return the engine at an address like unix://PATH or tcp://HOST:PORT once it answers.
 
-    `certificates` is a folder with a client's certificate, key and authority. EngineError while
-    nothing answers.
+    `certificates` is a folder with a client's certificate, key and authority, `seconds` the time
+    limit of a call. EngineError while nothing answers.
     """
     environment, tls = {"DOCKER_HOST": address}, None
     with typed_errors("docker version"):
@@ -229,7 +240,7 @@ def reach(address: str, certificates: Path | None = None, version: str = "auto")
         client = DockerClient(
             base_url=address.replace("tcp:", "https:"),
             version=version,
-            timeout=NESTED_CALL_SECONDS,
+            timeout=seconds,
             tls=tls or False,
         )
         client.api.trust_env = False  # REQUESTS_CA_BUNDLE would overrule our certificates

@@ -17,7 +17,10 @@ from onegig.model.settings import UNKNOWN, Settings
 from onegig.model.stack import Stack
 from onegig.model.twin import Guest
 
-MACHINES = {"box": "onegig.machine.box"}  # modules with `open_machine(plan)`
+MACHINES = {
+    "box": "onegig.machine.box",
+    "twin": "onegig.machine.twin.machine",
+}  # modules with `open_machine(plan)`
 HEALTH_LOG_LENGTH = 300  # of the end, in whole lines where possible: there the error stands
 SERVICE_LABEL = "com.docker.compose.service"
 _STATES = tuple(ServiceState)  # worst first

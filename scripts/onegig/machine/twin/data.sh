@@ -1,0 +1,88 @@
+# shellcheck shell=sh
+# Makes the data disk of the twin: run as root in the host's root, in a container, where the volume
+# that the box's engine has loaded the images into is WORK. The layout stands in guest.sh.
+#
+# Environment, lists with an entry a line:
+#   WORK         the volume; gets data.img
+#   SHARE        the folder with our own files
+#   SOURCES      files and folders of the host that the stack mounts
+#   DISK_BYTES   size of the disk
+#   MOST_KIB     of what is copied from the host, in all
+set -eu
+: "${WORK:?}" "${SHARE:?}" "${SOURCES?}" "${DISK_BYTES:?}" "${MOST_KIB:?}"
+
+stage=$WORK/stage
+mkdir -p "$stage/data" "$stage/bin" "$stage/lib" "$stage/files"
+mount --bind "$WORK/data" "$stage/data"
+cp "$WORK"/bin/* "$stage/bin/"
+cp "$SHARE"/* "$stage/"
+: >"$stage/sources"
+
+remark() { echo "onegig: $*" >&2; }
+
+# The C library and its loader are the guest's: one process can't have two.
+for program in "$stage"/bin/*; do
+    ldd "$program" 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'
+done | sort -u | while read -r library; do
+    case ${library##*/} in
+    libc.so.* | libm.so.* | libpthread.so.* | libdl.so.* | libresolv.so.* | librt.so.*) ;;
+    *) cp -L "$library" "$stage/lib/" ;;
+    esac
+done
+
+# Succeed when the guest has such a place of its own, which the stack means.
+is_machines_own() {
+    case $1 in
+    / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /var/run | /var/run/*) ;;
+    /boot | /boot/* | /lib/modules | /usr/lib/modules | /usr | /etc | /var | /var/log | /var/lib | /tmp) ;;
+    /var/lib/docker | /var/lib/docker/* | /etc/localtime | /etc/timezone | /etc/machine-id) ;;
+    /etc/ssl | /etc/ssl/* | /etc/passwd | /etc/group | /etc/os-release | /etc/hostname | /etc/hosts) ;;
+    *) return 1 ;;
+    esac
+}
+
+left=$MOST_KIB
+copied=
+# Put the host's $1 on the disk, a folder of it once: what lies in a folder comes with that.
+add_source() {
+    case $copied in *"|$1|"*) return ;; esac
+    for folder in $(printf '%s' "$copied" | tr '|' ' '); do
+        case $1/ in "$folder"/*) return ;; esac
+    done
+    if [ -d "$1" ]; then
+        size=$(du -sxk "$1" 2>/dev/null | cut -f1)
+        if [ "${size:-0}" -gt "$left" ]; then
+            remark "$1 is empty in the twin: what the stack mounts may take $((MOST_KIB / 1024)) MB in all."
+            echo "e $1" >>"$stage/sources"
+            return
+        fi
+        left=$((left - size))
+        mkdir -p "$stage/files$1"
+        mount --bind "$1" "$stage/files$1"
+        echo "d $1" >>"$stage/sources"
+        copied="$copied|$1|"
+    elif [ -f "$1" ]; then
+        mkdir -p "$stage/files${1%/*}"
+        cp -p "$1" "$stage/files$1"
+        echo "f $1" >>"$stage/sources"
+    elif [ ! -e "$1" ]; then
+        echo "e $1" >>"$stage/sources"
+    fi
+}
+
+printf '%s\n' "$SOURCES" | LC_ALL=C sort -u >"$WORK/wanted"
+while IFS= read -r source; do
+    [ -n "$source" ] || continue
+    source=${source%/}
+    if is_machines_own "${source:-/}"; then
+        remark "${source:-/} is the twin's own."
+        continue
+    fi
+    real=$(readlink -f "$source" || printf '%s' "$source")
+    add_source "$real"
+    [ "$real" = "$source" ] || printf 'l %s\t%s\n' "$source" "$real" >>"$stage/sources"
+done <"$WORK/wanted"
+
+truncate -s "$DISK_BYTES" "$WORK/data.img"
+mke2fs -q -t ext4 -m 0 -L onegig -E lazy_itable_init=1,assume_storage_prezeroed=1 \
+    -d "$stage" "$WORK/data.img"

@@ -1,0 +1,113 @@
+"""The data disk: images in the engine's own store, its programs, and what the stack mounts."""
+
+import os.path
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onegig.engine.owned import Run
+from onegig.machine.box import read_remarks
+from onegig.machine.machine import BootPlan
+from onegig.machine.nesting import Nesting
+from onegig.machine.project import BoxProject
+from onegig.machine.twin import host, qemu
+from onegig.machine.twin.guest import Guest, our_file
+from onegig.model.tiers import tier_for
+
+BUILD_SECONDS = 1800.0
+LEAST_BYTES = 8 * 1000**3  # of the disk, where the tier names none or less
+MOST_SOURCE_KIB = 2 * 1024**2  # of the host's files and folders that the stack mounts, in all
+DATA = f"{host.SCRATCH}/data.img"
+_ON_DISK = ("guest.sh", "docker.service")
+
+
+def make_data_disk(
+    plan: BootPlan, nesting: Nesting, project: BoxProject, guest: Guest, settings: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Make the disk at DATA in the way's volume; return remarks on what it lacks.
+
+    Raises BootError.
+    """
+    share = _share(plan.run, guest, settings)
+    paths = (*project.folders, *project.files)
+    environment = {
+        "WORK": host.SCRATCH,
+        "SHARE": str(share),
+        "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
+        "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
+        "MOST_KIB": str(MOST_SOURCE_KIB),
+    }
+    script = share.with_name("data.sh")
+    script.write_bytes(our_file("data.sh"))
+    arguments = host.options(
+        plan.run,
+        nesting.image_name,
+        ("/bin/sh", str(script)),
+        folders=(share.parent,),
+        volume=nesting.volume,
+        environment=environment,
+    )
+    printed = host.finish(
+        plan.engine,
+        f"{plan.run.name}-data",
+        arguments,
+        seconds=BUILD_SECONDS,
+        purpose="making the twin's disk",
+    )
+    return read_remarks(printed)
+
+
+def disk_bytes(plan: BootPlan) -> int:
+    """Return the size of the tier's disk; without a tier, of the one that the budgets allow."""
+    budgets = plan.budgets
+    tier = tier_for(budgets.tier, budgets.memory.limit_bytes, plan.engine.architecture)
+    return (tier.disk_bytes if tier else None) or budgets.disk.limit_bytes
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return variables for a shell and for systemd, one a line."""
+    return "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in settings.items())
+
+
+def published_ports(config: Mapping[str, Any]) -> tuple[qemu.Port, ...]:
+    """Return the ports that the stack's services publish; of a range, the first."""
+    ports = [port for _, port in _published(config)]
+    return tuple(dict.fromkeys(ports))
+
+
+def loopback_ports(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return those that are published on a loopback address of the machine alone."""
+    return tuple(port.number for address, port in _published(config) if address.startswith("127."))
+
+
+def _published(config: Mapping[str, Any]) -> list[tuple[str, qemu.Port]]:
+    entries = [
+        entry
+        for service in (config.get("services") or {}).values()
+        for entry in service.get("ports") or ()
+        if str(entry.get("published") or "0").partition("-")[0] not in ("", "0")
+    ]
+    return [
+        (
+            str(entry.get("host_ip") or ""),
+            qemu.Port(
+                number=int(str(entry["published"]).partition("-")[0]),
+                protocol=str(entry.get("protocol") or "tcp"),
+            ),
+        )
+        for entry in entries
+        if str(entry.get("protocol") or "tcp") in ("tcp", "udp")
+    ]
+
+
+def _share(run: Run, guest: Guest, settings: Mapping[str, Any]) -> Path:
+    """Write the files of ours that belong on the disk; return their folder."""
+    share = run.directory / "twin" / "disk"
+    share.mkdir(parents=True, exist_ok=True)
+    for name in _ON_DISK:
+        (share / name).write_bytes(our_file(name))
+    (share / "agent").write_bytes(guest.agent.read_bytes())
+    (share / "agent").chmod(0o755)
+    (share / "settings").write_text(settings_text(settings))
+    return share

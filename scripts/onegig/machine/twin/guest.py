@@ -1,0 +1,167 @@
+"""The guest's root disk, kernel and agent: built once from Debian's packages, then kept.
+
+They lie in onegig's cache folder, by what they are made of: our scripts and the mirror's list of
+packages, which changes with every release. Without a network the newest guest at hand is used.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import requests
+
+from onegig.engine.engine import Engine
+from onegig.engine.owned import Run
+from onegig.errors import BootError, OnegigError
+from onegig.files import cache_folder, make_private
+from onegig.machine.twin import host
+from onegig.process import run as run_program
+
+SUITE = "trixie"
+DEBIAN = "http://deb.debian.org/debian"
+BUILD_SECONDS = 1200.0
+FETCH_SECONDS = 15.0
+MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
+AGENT = "agent"  # folder of its sources
+KEPT = 2  # guests; older ones are removed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guest:
+    """What a twin boots."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """Return the image of the root disk, which no boot changes."""
+        return self.folder / "root.img"
+
+    @property
+    def kernel(self) -> Path:
+        """Return the kernel."""
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        """Return the first root of the kernel, with its drivers."""
+        return self.folder / "initrd.img"
+
+    @property
+    def agent(self) -> Path:
+        """Return the program that samples inside."""
+        return self.folder / "agent"
+
+
+def ensure_guest(outer: Engine, run: Run, image: str, say: Callable[[str], None]) -> Guest:
+    """Return the guest, building it where it is not cached. Raises BootError and ConfigError."""
+    mirror = find_mirror()
+    shelf = cache_folder() / "onegig" / "twin"
+    key = _key(mirror)
+    cached = _newest_first(shelf)
+    if key is None and cached:
+        say("Debian's mirror does not answer: using the guest at hand")
+        return Guest(folder=cached[0])
+    folder = shelf / (key or "unknown")
+    if not (folder / "root.img").exists():
+        host.require_programs("mmdebstrap", "mke2fs")
+        say("building the twin's guest from Debian's packages, once")
+        _build(outer, run, image, mirror, folder)
+    folder.touch()
+    for old in _newest_first(shelf)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Guest(folder=folder)
+
+
+def find_mirror() -> str:
+    """Return the mirror that apt uses here for the guest's suite, else Debian's own."""
+    chosen = ["Created-By: Packages", f"Codename: {SUITE}", "Origin: Debian"]
+    with suppress(OnegigError):
+        printed = run_program(
+            ["apt-get", "indextargets", "--format", "$(SITE)", *chosen], timeout_seconds=20
+        ).stdout
+        for site in sorted(set(printed.split())):
+            if site.startswith(("http://", "https://")):
+                return site
+    return DEBIAN
+
+
+def our_file(name: str) -> bytes:
+    """Return a file of this package, b"" where there is none."""
+    place = files("onegig.machine.twin").joinpath(name)
+    return place.read_bytes() if place.is_file() else b""
+
+
+def _key(mirror: str) -> str | None:
+    """Return a name for a guest as it would be built now; None when the mirror does not answer."""
+    try:
+        response = requests.get(f"{mirror}/dists/{SUITE}/InRelease", timeout=FETCH_SECONDS)
+        response.raise_for_status()
+    except requests.RequestException:
+        return None
+    digest = hashlib.sha256(response.content)
+    for name in _made_of():
+        digest.update(name.encode() + b"\0" + our_file(name) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _made_of() -> list[str]:
+    sources = files("onegig.machine.twin").joinpath(AGENT).iterdir()
+    return [*MADE_OF, *sorted(f"{AGENT}/{file.name}" for file in sources)]
+
+
+def _newest_first(shelf: Path) -> list[Path]:
+    guests = [path.parent for path in shelf.glob("[0-9a-f]*/root.img")]
+    return sorted(guests, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> None:
+    partial = folder.with_name(f"{folder.name}.{run.name}")
+    volume, share = f"{run.name}-guest", run.directory / "guest"
+    try:
+        make_private(partial)
+        (share / AGENT).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BootError(
+            f"the twin's guest can't be kept in {folder.parent}: {error.strerror}",
+            advice="set XDG_CACHE_HOME to a folder that you can write to",
+        ) from error
+    for name in _made_of():
+        (share / name).write_bytes(our_file(name))
+    outer.create_volume(volume, run.labels)
+    environment = {
+        "MIRROR": mirror,
+        "SUITE": SUITE,
+        "WORK": host.SCRATCH,
+        "OUT": str(partial),
+        "SHARE": str(share),
+        "OWNER": f"{os.getuid()}:{os.getgid()}",
+    }
+    command = ("/bin/sh", f"{share}/root.sh")
+    arguments = host.options(
+        run,
+        image,
+        command,
+        folders=(partial, share),
+        volume=volume,
+        environment=environment,
+        network="host",
+    )
+    try:
+        host.finish(
+            outer,
+            f"{run.name}-guest",
+            arguments,
+            seconds=BUILD_SECONDS,
+            purpose="building the twin's guest",
+        )
+        with suppress(OSError):  # another run was faster
+            partial.rename(folder)
+    finally:
+        outer.remove_volume(volume)
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,84 @@
+# shellcheck shell=sh
+# Runs in the guest of the twin, as root, at each boot: shows the stack the files that it mounts,
+# sets the kernel up and becomes the agent, which samples and takes commands over the virtio port.
+#
+# The data disk is mounted at /onegig:
+#   bin, lib     the engine's programs, and the libraries that the guest may lack
+#   data         the engine's data root
+#   files        what the stack mounts from the host, by path; `sources` says what is what
+#   settings     variables: HZ, HUGE_PAGES, OVERCOMMIT, SWAPPINESS, SWAP_BYTES, ZRAM_BYTES, CONTROL_PORT
+#   engine       there once the engine was started: it then starts with the machine
+set -eu
+own=/onegig
+# shellcheck source=/dev/null
+. "$own/settings"
+
+say() { echo "onegig: $*"; }
+
+# Mount what the stack expects of its host at the same places. `sources` has a kind and a path a line:
+# f a file, d a folder, e an empty folder, l a link, whose target follows after a tab.
+attach_sources() {
+    tab=$(printf '\t')
+    while IFS= read -r line; do
+        kind=${line%% *} path=${line#* }
+        case $kind in
+        d | e) mkdir -p "$path" ;;
+        f) mkdir -p "${path%/*}" && { [ -e "$path" ] || : >"$path"; } ;;
+        l) mkdir -p "${path%/*}" && ln -sfn "${path#*"$tab"}" "${path%%"$tab"*}" ;;
+        esac || say "$path could not be made"
+        case $kind in
+        d | f) mountpoint -q "$path" || mount --rbind "$own/files$path" "$path" || say "$path is missing" ;;
+        esac
+    done <"$own/sources"
+}
+
+# Let the engine's port be reached from outside the machine alone, by the address that QEMU's network
+# gives to the outside; and not from inside by the way round through the outside.
+guard_engine() {
+    iptables -w -I INPUT -p tcp --dport 2375 ! -s 192.0.2.2 -j DROP
+    iptables -w -t raw -I PREROUTING -d 192.0.2.0/24 -p tcp --dport "$CONTROL_PORT" -j DROP
+    iptables -w -t raw -I OUTPUT -d 192.0.2.0/24 -p tcp --dport "$CONTROL_PORT" -j DROP
+}
+
+# Hand what comes from outside for a port published on 127.0.0.1 to it, as the load is no stranger.
+open_loopback_ports() {
+    for port in ${LOOPBACK_PORTS:-}; do
+        sysctl -qw net.ipv4.conf.all.route_localnet=1 2>/dev/null ||
+            echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
+        iptables -w -t nat -I PREROUTING -s 192.0.2.2 -p tcp --dport "$port" \
+            -j DNAT --to-destination "127.0.0.1:$port"
+    done
+}
+
+add_swap() {
+    if [ "${SWAP_BYTES:-0}" -gt 0 ]; then
+        if [ ! -f "$own/swap" ]; then
+            fallocate -l "$SWAP_BYTES" "$own/swap"
+            chmod 600 "$own/swap"
+            mkswap "$own/swap" >/dev/null
+        fi
+        swapon "$own/swap"
+    fi
+    if [ "${ZRAM_BYTES:-0}" -gt 0 ]; then
+        modprobe zram num_devices=1
+        echo "$ZRAM_BYTES" >/sys/block/zram0/disksize
+        mkswap /dev/zram0 >/dev/null
+        swapon -p 100 /dev/zram0
+    fi
+}
+
+[ -z "${HUGE_PAGES:-}" ] || echo "$HUGE_PAGES" >/sys/kernel/mm/transparent_hugepage/enabled
+[ -z "${OVERCOMMIT:-}" ] || echo "$OVERCOMMIT" >/proc/sys/vm/overcommit_memory
+[ -z "${SWAPPINESS:-}" ] || echo "$SWAPPINESS" >/proc/sys/vm/swappiness
+attach_sources
+add_swap || say "the swap that was asked for could not be made"
+guard_engine
+open_loopback_ports
+mkdir -p /var/lib/docker
+mountpoint -q /var/lib/docker || mount --bind "$own/data" /var/lib/docker
+cp "$own/docker.service" /run/systemd/system/docker.service
+systemctl daemon-reload
+[ ! -e "$own/engine" ] || systemctl start --no-block docker.service
+port=/dev/virtio-ports/onegig
+until [ -e "$port" ]; do sleep 0.1; done
+exec "$own/agent" "$HZ" <>"$port" >&0

@@ -1,0 +1,389 @@
+"""The twin as a Machine: boots, is sampled from its first second, starts engine and stack.
+
+What the machine's available memory falls by from then on is what engine and stack cost it.
+"""
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from onegig.engine.engine import NESTED_CALL_SECONDS, Engine, reach
+from onegig.errors import BootError, EngineError, MeasureError
+from onegig.machine.box import fill_volume
+from onegig.machine.load import RunningLoad, apply_load
+from onegig.machine.machine import BootPlan, Start, TwinFacts
+from onegig.machine.nesting import HostPrograms
+from onegig.machine.project import BoxProject, prepare_project
+from onegig.machine.sampler import Pass
+from onegig.machine.settings import FILES, read_settings
+from onegig.machine.start import start_stack
+from onegig.machine.twin import disks, host, qemu, virtual
+from onegig.machine.twin.guest import Guest, ensure_guest
+from onegig.machine.twin.virtual import VirtualMachine
+from onegig.machine.watch import Watch
+from onegig.model import twin as model
+from onegig.model.settings import Settings
+
+MODE = "virtual machine"
+MIB = 1024**2
+BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
+COMMAND_SECONDS = 60.0
+ASK_SECONDS = 3.0
+START_ENGINE = "touch /onegig/engine; systemctl start docker.service"
+ENGINE_JOURNAL = "journalctl -b -n 25 -u docker --no-pager -o cat"
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+ENGINE_SECONDS = 600.0
+QUIET_SECONDS = 3.0  # after which the most that was available counts
+SLOWER = 5.0  # an emulated processor, for time limits
+EMULATED_CALL_SECONDS = 60
+HEALTH_SECONDS = {"timeout": 30.0, "start_period": 120.0}  # at least, where it is emulated
+MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew where it is off by more
+RESERVED_FILE = "reserved_kib"
+PARAMETERS = (
+    "root=/dev/vda rw console=tty0 console=ttyS0 loglevel=5 net.ifnames=0 psi=1"
+    " systemd.show_status=0"
+)
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"([\d.]+)(h|ms|us|µs|ns|m|s)")
+
+
+@dataclass(kw_only=True)
+class Twin:
+    """A Machine; see open_machine."""
+
+    plan: BootPlan
+    project: BoxProject
+    engine: Engine
+    virtual: VirtualMachine
+    running_load: RunningLoad
+    twin: TwinFacts
+    settings: Settings
+    remarks: tuple[str, ...]
+    mode: str = MODE
+    oom_score_shift: int = 0  # docker.service has the score that Docker's packages give it
+
+    def __post_init__(self) -> None:
+        self.load = self.running_load.description
+        assert self.twin.before.machine is not None  # noqa: S101 - the agent's passes have it
+        self.cap_bytes = self.twin.before.machine.total
+
+    @property
+    def watch(self) -> Watch:
+        """Return the passes since the machine booted."""
+        return self.virtual.watch
+
+    def start_stack(self) -> Start:
+        """Start the stack and wait until it is ready; BootError when nothing could start."""
+        return start_stack(self.plan, self.project, self, self.watch)
+
+    def limit(self, limit_bytes: int = 0) -> None:
+        """Do nothing: a machine's memory is what it is."""
+
+    def lift_cap(self) -> None:
+        """Do nothing, likewise."""
+
+    def load_problem(self) -> str:
+        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
+        return self.running_load.problem(self.plan.engine)
+
+    def log(self) -> str:
+        """Return the end of the machine's console."""
+        return self.virtual.tail()
+
+    def reboot(self) -> tuple[float, float]:
+        """Reboot; return when it began and when the engine answered again (monotonic seconds).
+
+        The engine starts the containers that have a restart policy by itself, all at once. Raises
+        MeasureError when the engine does not come back.
+        """
+        port, began = self.virtual.port, time.monotonic()
+        earlier = port.run(BOOT_ID, COMMAND_SECONDS).output
+        port.run("systemctl --no-block reboot", COMMAND_SECONDS)
+        seconds = BOOT_SECONDS[self.virtual.accelerator] + ENGINE_SECONDS
+        try:
+            self.virtual.wait_for(lambda: self._is_back(earlier), seconds, "did not come back")
+        except BootError as error:
+            raise MeasureError(
+                f"after a reboot {error.message}", advice=error.advice, detail=error.detail
+            ) from error
+        return began, time.monotonic()
+
+    def _is_back(self, earlier: str) -> bool:
+        """Return whether the guest was booted anew and its engine answers."""
+        with suppress(MeasureError, EngineError):
+            answer = self.virtual.port.run(BOOT_ID, ASK_SECONDS)
+            if answer.ran == 0 and answer.output != earlier:
+                reach(self.virtual.engine_address).client.close()
+                return True
+        return False
+
+
+@contextmanager
+def open_machine(plan: BootPlan) -> Iterator[Twin]:
+    """Yield a virtual machine in which the stack's images are, sampled and under load.
+
+    It is gone afterwards. Raises ConfigError where a program is missing, BootError and EngineError
+    where the machine does not come up.
+    """
+    host.require_programs("qemu-system-x86_64", "mke2fs")
+    project = _in_twin(
+        prepare_project(
+            json.loads(plan.stack.config_json),
+            directory=plan.stack.directory,
+            machine_bytes=0,
+            architecture=plan.engine.architecture,
+        )
+    )
+    outer, run, images = plan.engine, plan.run, plan.stack.images
+    with ExitStack() as stack:
+        nesting = stack.enter_context(
+            fill_volume(outer, run, images=images, project=project, say=plan.say)
+        )
+        if not isinstance(nesting, HostPrograms):
+            raise BootError(
+                "the twin needs an engine on this host whose programs it can copy",
+                advice="install Docker Engine from packages, or measure with `--on box`",
+            )
+        guest = ensure_guest(outer, run, nesting.image_name, plan.say)
+        ports = disks.published_ports(project.config)
+        control = virtual.free_port([port.number for port in ports])
+        plan.say("making the twin's disk")
+        settings = _settings(plan, project, control)
+        printed = disks.make_data_disk(plan, nesting, project, guest, settings)
+        boot = _Boot(plan, guest, nesting, ports, control)
+        machine = stack.enter_context(boot.start())
+        facts, engine = _start_engine(boot, machine)
+        stack.callback(engine.client.close)
+        load = stack.enter_context(apply_load(plan, machine.container))
+        remarks = [*project.remarks, *printed, *machine.remarks]
+        if machine.accelerator == qemu.TCG:
+            plan, project, remark = _allow_time(plan, project, machine.failures)
+            remarks.append(remark)
+        yield Twin(
+            plan=plan,
+            project=project,
+            engine=engine,
+            virtual=machine,
+            running_load=load,
+            twin=facts,
+            settings=_read_settings(plan, machine),
+            remarks=tuple(remarks),
+        )
+
+
+class _Boot:
+    """Starts the machine at the size at which its kernel shows the MemTotal that was asked for."""
+
+    def __init__(
+        self,
+        plan: BootPlan,
+        guest: Guest,
+        nesting: HostPrograms,
+        ports: tuple[qemu.Port, ...],
+        control_port: int,
+    ) -> None:
+        self.plan = plan
+        self.guest = guest
+        self.nesting = nesting
+        self.ports = ports
+        self.control_port = control_port
+        self.directory = plan.run.directory / "twin"
+
+    @contextmanager
+    def start(self) -> Iterator[VirtualMachine]:
+        """Yield a machine of the right size whose agent has sent its first pass."""
+        memory_kib, wanted = self._memory_kib(), self.plan.memtotal_bytes
+        accelerators: tuple[str, ...] = (qemu.KVM, qemu.TCG)
+        for attempt in range(3):
+            self.plan.say(f"booting a virtual machine of {memory_kib // 1024:,} MB")
+            with self._run(memory_kib, accelerators) as machine:
+                seconds = sum(BOOT_SECONDS.values())
+                machine.wait_for(machine.is_sampled, seconds, "did not boot")
+                memory = machine.watch.passes[0].machine
+                total = memory.total if memory else wanted
+                off_kib = abs(total - wanted) // 1024
+                if off_kib <= MOST_OFF_KIB or self._is_whole or attempt == 2:
+                    yield machine
+                    return
+            reserved = qemu.reserved_by(memory_kib, total)
+            (self.guest.folder / RESERVED_FILE).write_text(str(reserved))
+            memory_kib = qemu.memory_for(wanted, reserved)
+            accelerators = (machine.accelerator,)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Return whether the machine has what is sold, as no tier says what its programs see."""
+        return self.plan.memtotal_bytes == self.plan.budgets.memory.limit_bytes
+
+    def _memory_kib(self) -> int:
+        if self._is_whole:
+            return self.plan.memtotal_bytes // 1024
+        reserved = qemu.RESERVED_KIB
+        with suppress(OSError, ValueError):
+            reserved = int((self.guest.folder / RESERVED_FILE).read_text())
+        return qemu.memory_for(self.plan.memtotal_bytes, reserved)
+
+    @contextmanager
+    def _run(self, memory_kib: int, accelerators: tuple[str, ...]) -> Iterator[VirtualMachine]:
+        hardware = qemu.Hardware(
+            memory_kib=memory_kib,
+            processors=self.plan.vcpus or os.cpu_count() or 1,
+            drives=(
+                qemu.Drive(path=str(self.guest.root), keep=True),
+                qemu.Drive(path=disks.DATA),
+            ),
+            agent_socket=str(self.directory / "agent.sock"),
+            console=str(self.directory / "console.log"),
+            control_port=self.control_port,
+            ports=self.ports,
+            kernel=str(self.guest.kernel),
+            initrd=str(self.guest.initrd),
+            parameters=PARAMETERS,
+        )
+        with virtual.start(
+            self.plan.engine,
+            self.plan.run,
+            hardware,
+            image=self.nesting.image_name,
+            volume=self.nesting.volume,
+            folders=(self.directory,),
+            cpus=self.plan.cpus if self.plan.cpus < (self.plan.vcpus or math.inf) else 0.0,
+            accelerators=accelerators,
+        ) as machine:
+            yield machine
+
+
+def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engine]:
+    """Bring the idle machine's engine up; return what the machine was like before and after."""
+    say = boot.plan.say
+    say(f"waiting for the machine to be idle ({machine.accelerator})")
+    machine.port.run("systemctl is-system-running --wait; sync", BOOT_SECONDS[machine.accelerator])
+    machine.port.run("echo 3 >/proc/sys/vm/drop_caches", COMMAND_SECONDS)
+    before = _quietest(machine)
+    machine.port.passes.before = before.machine
+    say("starting the engine")
+    answer = machine.port.run(
+        "touch /onegig/engine; systemctl start docker.service", ENGINE_SECONDS
+    )
+    if answer.ran != 0:
+        journal = machine.port.run(
+            "journalctl -b -n 25 -u docker --no-pager -o cat", COMMAND_SECONDS
+        )
+        raise BootError(
+            "the engine inside the twin did not come up",
+            command="systemctl start docker.service",
+            advice="is this host's engine made for the guest's C library? its log is above",
+            detail=journal.output,
+        )
+    emulated = machine.accelerator == qemu.TCG
+    engine = _reach(machine, EMULATED_CALL_SECONDS if emulated else NESTED_CALL_SECONDS)
+    idle = _quietest(machine)
+    described = machine.port.run(". /etc/os-release; echo $PRETTY_NAME; uname -r", COMMAND_SECONDS)
+    name, _, kernel = described.output.strip().partition("\n")
+    guest = model.Guest(
+        accelerator=machine.accelerator,
+        os=name,
+        kernel=kernel,
+        engine_version=engine.version,
+        image="",
+    )
+    return TwinFacts(guest=guest, before=before, idle=idle), engine
+
+
+def _reach(machine: VirtualMachine, seconds: int) -> Engine:
+    found: list[Engine] = []
+
+    def look() -> bool:
+        with suppress(EngineError):
+            found.append(reach(machine.engine_address, seconds=seconds))
+        return bool(found)
+
+    machine.wait_for(look, COMMAND_SECONDS, "has an engine that does not answer")
+    return found[0]
+
+
+def _quietest(machine: VirtualMachine) -> Pass:
+    """Return the pass with the most available memory of the next seconds."""
+    since = time.monotonic()
+
+    def recent() -> Sequence[Pass]:
+        return machine.watch.between(since, time.monotonic())
+
+    machine.wait_for(
+        lambda: bool(recent()) and time.monotonic() - since >= QUIET_SECONDS,
+        COMMAND_SECONDS,
+        "is not sampled any more",
+    )
+    return max(recent(), key=lambda sample: sample.machine.available if sample.machine else 0)
+
+
+def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[str, Any]:
+    """Return the guest's settings, see guest.sh."""
+    budgets, wanted = plan.budgets, plan.settings
+    return {
+        "HZ": f"{budgets.measure.hz:g}",
+        "HUGE_PAGES": wanted.thp or "",
+        "OVERCOMMIT": "" if wanted.overcommit is None else wanted.overcommit,
+        "SWAPPINESS": "" if wanted.swappiness is None else wanted.swappiness,
+        "SWAP_BYTES": budgets.swap_bytes or 0,
+        "ZRAM_BYTES": budgets.zram_bytes or 0,
+        "CONTROL_PORT": control_port,
+        "LOOPBACK_PORTS": " ".join(map(str, disks.loopback_ports(project.config))),
+        "BRIDGE": project.addresses.bridge,
+        "POOL": project.addresses.pool,
+    }
+
+
+def _read_settings(plan: BootPlan, machine: VirtualMachine) -> Settings:
+    """Return the settings that hold in the guest."""
+    texts = {path: machine.port.run(f"cat {path}", COMMAND_SECONDS).output for path in FILES}
+    vcpus = plan.vcpus or os.cpu_count() or 1
+    cpus = min(plan.cpus or vcpus, vcpus)
+    return replace(read_settings(lambda path: texts.get(path, "")), vcpus=vcpus, cpus=cpus)
+
+
+def _in_twin(project: BoxProject) -> BoxProject:
+    """Return the project with remarks that speak of the twin."""
+    remarks = tuple(remark.replace("the box", "the twin") for remark in project.remarks)
+    return replace(project, remarks=remarks)
+
+
+def _allow_time(
+    plan: BootPlan, project: BoxProject, failures: Sequence[str]
+) -> tuple[BootPlan, BoxProject, str]:
+    """Return both with the time limits that an emulated processor needs, and a remark on it."""
+    limit = plan.budgets.measure.healthy_timeout_seconds * SLOWER
+    measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
+    services = {
+        name: {**service, "healthcheck": _longer(service["healthcheck"])}
+        if "healthcheck" in service
+        else service
+        for name, service in (project.config.get("services") or {}).items()
+    }
+    remark = (
+        f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
+        f"health checks have at least {HEALTH_SECONDS['timeout']:g} s, the stack {limit:g} s."
+    )
+    return (
+        replace(plan, budgets=replace(plan.budgets, measure=measure)),
+        replace(project, config={**project.config, "services": services}),
+        remark,
+    )
+
+
+def _longer(check: dict[str, Any]) -> dict[str, Any]:
+    """Return a health check with the least time limits of HEALTH_SECONDS."""
+    least = HEALTH_SECONDS.items()
+    longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least}
+    return {**check, **{key: f"{limit:g}s" for key, limit in longer.items()}}
+
+
+def _seconds(duration: str) -> float:
+    """Return the seconds of a duration as Go writes them: "1m30s"."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))

@@ -1,0 +1,211 @@
+"""The virtual machine as onegig holds it: QEMU's container, its console, the agent's port."""
+
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from queue import Empty, Queue
+from subprocess import PIPE, Popen
+from threading import Event, Lock, Thread
+
+from onegig.engine.engine import Engine
+from onegig.engine.owned import Run
+from onegig.errors import BootError, MeasureError
+from onegig.machine.sampler import Pass
+from onegig.machine.twin import host, qemu
+from onegig.machine.twin.launcher import Config
+from onegig.machine.twin.passes import Answer, Passes
+from onegig.machine.watch import Watch
+from onegig.process import close, kill, tail
+
+POLL_SECONDS = 0.1
+CONSOLE_BYTES = 1 << 16  # of the end, for messages
+CONSOLE_LINES = 25
+
+
+@dataclass(kw_only=True)
+class Port:
+    """The agent's port: passes come in by themselves, commands are answered one at a time."""
+
+    path: Path
+    receive: Callable[[Pass], None]
+    passes: Passes = field(default_factory=Passes)
+    _answers: Queue[Answer] = field(default_factory=Queue)
+    _closed: Event = field(default_factory=Event)
+    _one_at_a_time: Lock = field(default_factory=Lock)
+    _socket: socket.socket | None = None
+
+    def listen(self) -> None:
+        """Take lines until the port is closed; QEMU may be started anew meanwhile."""
+        while not self._closed.wait(POLL_SECONDS):
+            with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+                connection.connect(str(self.path))
+                self._socket = connection
+                with connection.makefile("rb") as stream:
+                    for line in stream:
+                        self._take(line)
+            self._socket = None
+
+    def close(self) -> None:
+        """End listening."""
+        self._closed.set()
+        with suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def run(self, command: str, seconds: float) -> Answer:
+        """Run a shell command in the guest; MeasureError when no answer comes in time."""
+        with self._one_at_a_time:
+            while not self._answers.empty():
+                self._answers.get_nowait()
+            with suppress(OSError, AttributeError):
+                self._socket.sendall(json.dumps({"run": command}).encode() + b"\n")  # type: ignore[union-attr] # None: AttributeError
+            try:
+                return self._answers.get(timeout=seconds)
+            except Empty:
+                raise MeasureError(
+                    f"the twin did not answer within {seconds:g} s",
+                    command=command,
+                    advice="it may be out of memory; its console is above",
+                ) from None
+
+    def _take(self, line: bytes) -> None:
+        item = self.passes.feed(line, time.monotonic())
+        if isinstance(item, Answer):
+            self._answers.put(item)
+        elif item is not None:
+            self.receive(item)
+
+
+@dataclass(kw_only=True)
+class VirtualMachine:
+    """A running virtual machine."""
+
+    container: str
+    child: Popen[bytes]
+    port: Port
+    engine_address: str
+    console: Path
+    watch: Watch
+    accelerator: str = ""
+    failures: list[str] = field(default_factory=list)  # of accelerators that do not work here
+    remarks: list[str] = field(default_factory=list)
+    ended: str = ""  # QEMU's reason, once it is gone
+
+    def tail(self) -> str:
+        """Return the end of the console: what the kernel said last."""
+        with suppress(OSError), self.console.open("rb") as file:
+            file.seek(max(0, self.console.stat().st_size - CONSOLE_BYTES))
+            text = file.read().decode(errors="replace").replace("\r", "")
+            return tail("".join(c for c in text if c.isprintable() or c == "\n"), CONSOLE_LINES)
+        return ""
+
+    def is_sampled(self) -> bool:
+        """Return whether a pass has come."""
+        return bool(self.watch.passes)
+
+    def wait_for(self, look: Callable[[], bool], seconds: float, purpose: str) -> None:
+        """Wait until `look` is true; BootError after that time, or once the machine is gone."""
+        deadline = time.monotonic() + seconds
+        while not look():
+            gone = self.child.poll() is not None
+            if gone or time.monotonic() > deadline:
+                reason = (
+                    f"the machine is gone: {self.ended}" if gone else f"not within {seconds:g} s"
+                )
+                raise BootError(
+                    f"the twin {purpose}: {reason}",
+                    command="qemu-system-x86_64",
+                    advice="its console is above; `--on box` measures without a virtual machine",
+                    detail=self.tail(),
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _follow(self) -> None:
+        assert self.child.stdout is not None  # noqa: S101 - it was asked for
+        for line in self.child.stdout:
+            with suppress(ValueError):
+                event = json.loads(line)
+                self.accelerator = event.get("accelerator", self.accelerator)
+                self.ended = event.get("ended", event.get("reason", self.ended))
+                if "failed" in event:
+                    self.failures.append(event["reason"])
+                if "remark" in event:
+                    self.remarks.append(event["remark"])
+
+
+def free_port(taken: Sequence[int]) -> int:
+    """Return a port of QEMU's network that nothing else there uses."""
+    return next(
+        port for port in iter(lambda: 20_000 + secrets.randbelow(10_000), None) if port not in taken
+    )
+
+
+@contextmanager
+def start(
+    outer: Engine,
+    run: Run,
+    hardware: qemu.Hardware,
+    *,
+    image: str,
+    volume: str,
+    folders: Sequence[Path],
+    cpus: float = 0.0,
+    accelerators: Sequence[str] = (qemu.KVM, qemu.TCG),
+) -> Iterator[VirtualMachine]:
+    """Yield the machine as soon as QEMU is being started; gone after the block.
+
+    `folders` can be written by QEMU; the volume is at host.SCRATCH there.
+    """
+    name, console = f"{run.name}-twin", Path(hardware.console)
+    console.touch()
+    engine_socket = Path(hardware.agent_socket).with_name("engine.sock")
+    engine_socket.unlink(missing_ok=True)
+    config = Config(
+        commands=[(kind, qemu.arguments(hardware, kind)) for kind in accelerators],
+        console=str(console),
+        agent_socket=hardware.agent_socket,
+        engine_socket=str(engine_socket),
+        control_port=hardware.control_port,
+        owner=(os.getuid(), os.getgid()),
+    )
+    options = host.options(
+        run,
+        image,
+        host.python("onegig.machine.twin.launcher", json.dumps(asdict(config))),
+        folders=folders,
+        volume=volume,
+        environment={"TMPDIR": host.SCRATCH},
+        network="bridge",
+    )
+    limits = ["--interactive", *([f"--cpus={cpus:g}"] if cpus else [])]
+    watch = Watch()
+    with ExitStack() as stack:
+        errors = stack.enter_context((run.directory / "twin.log").open("wb"))
+        child = outer.run(name, [*limits, *options], stdin=PIPE, stdout=PIPE, stderr=errors)
+        stack.callback(close, child)
+        stack.callback(outer.remove, name)
+        port = Port(
+            path=Path(hardware.agent_socket),
+            receive=watch.add,
+        )
+        machine = VirtualMachine(
+            container=name,
+            child=child,
+            port=port,
+            engine_address=f"unix://{engine_socket}",
+            console=console,
+            watch=watch,
+        )
+        for target in (port.listen, machine._follow):  # noqa: SLF001 - its own
+            thread = Thread(target=target, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 10)
+        stack.callback(kill, child)
+        stack.callback(port.close)
+        yield machine
