@@ -28,8 +28,9 @@ def limits(limit_bytes: int, **changes: object) -> Budgets:
 
 
 def service(name: str, rss_bytes: int, **changes: object) -> ServiceMemory:
-    """A healthy service with exactly these bytes, by every metric."""
+    """A healthy service that can't run twice, with exactly these bytes by every metric."""
     exact = {
+        "single": "publishes port 80",
         **dict.fromkeys(("cost_bytes", "rss_bytes"), rss_bytes),
         **dict.fromkeys(("pss_bytes", "working_set_bytes"), rss_bytes),
         **dict.fromkeys(("rss_min_bytes", "rss_max_bytes", "peak_bytes"), rss_bytes),

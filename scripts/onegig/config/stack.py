@@ -15,7 +15,7 @@ from typing import Any
 
 from onegig.config.compose import Compose, explain
 from onegig.config.document import find_place
-from onegig.config.host_access import find_host_access
+from onegig.config.host_access import SOCKETS, find_host_access
 from onegig.dockerfiles.stages import platform_arguments, read_stages
 from onegig.errors import ConfigError
 from onegig.files import read_text, shown
@@ -149,7 +149,24 @@ def _service(
         memory_limit_bytes=memory_bytes or None,
         cpus=float(limits.get("cpus") or config.get("cpus") or 0) or None,
         platform=str(config.get("platform") or ""),
+        single=next(_single(config), ""),
     )
+
+
+def _single(config: Config) -> Iterator[str]:
+    """Yield why two containers of a service cannot run at once; sockets hold no data."""
+    for mount in config.get("volumes") or ():
+        kept = mount.get("type") in ("volume", "bind") and not mount.get("read_only")
+        if kept and Path(str(mount.get("source") or "")).name not in SOCKETS:
+            yield f"writes to {mount['target']}"
+    for port in config.get("ports") or ():
+        published = str(port.get("published") or "")
+        if published and "-" not in published:  # of a range the engine takes a free one
+            yield f"publishes port {published}"
+    if config.get("container_name"):
+        yield f"has the container_name {config['container_name']}"
+    if config.get("network_mode") == "host":
+        yield "uses the host's network"
 
 
 def _replicas(config: Config) -> int:

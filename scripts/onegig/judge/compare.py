@@ -46,6 +46,7 @@ NOT_COUNTED = Skipped(reason="the baseline did not count them")
 IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 OTHER_RULES = Skipped(reason="the baseline was checked by other rules")
 SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
+BY_TOTAL = ("memory.total", "memory.tier", "memory.deploy")  # depend on metric and overhead
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have names
 
@@ -132,7 +133,7 @@ def _incomparable(
     if check.id == "memory.tier" and other is None and check.limit != past.limit:
         return Skipped(reason="the baseline was judged for another machine")
     by_metric = check.id == "service.memory" and baseline.metric != report.verdict.metric
-    return other if by_metric or check.id in ("memory.total", "memory.tier") else None
+    return other if by_metric or check.id in BY_TOTAL else None
 
 
 def _is_inherited(check: Check, past: PastCheck) -> bool:

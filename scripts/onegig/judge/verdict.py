@@ -15,6 +15,7 @@ from typing import NamedTuple
 from onegig.judge.baseline import missing_section
 from onegig.judge.checks import SOON_DAYS, Case, compare, days_left, describe_terms, gap, shorten
 from onegig.judge.compare import GROWTH_IDS, check_growth, growth_notes
+from onegig.judge.deploy import check_deploy
 from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.scan import check_scan, scan_notes
@@ -64,6 +65,7 @@ SECTIONS = {
     "memory": Section(check_memory, memory_notes),
     "squeeze": Section(check_squeeze),
     "tier": Section(check_tier, settings_notes),
+    "deploy": Section(check_deploy),
     "services": Section(check_services),
     "images": Section(check_images, dockerfile_notes),
     "coverage": Section(_check_coverage),

@@ -186,6 +186,8 @@ def _service(
         log_tail=seen.logs.get(service.name, ""),
         waits_for=needed,
         growth_bytes_per_second=growth(_series(figures, in_windows)) if state in UP else 0.0,
+        containers=max(1, len(own)),
+        single=service.single,
     )
 
 

@@ -63,6 +63,8 @@ class ServiceMemory:
     log_tail: str = ""  # the last lines of a service that failed
     waits_for: tuple[str, ...] = ()  # the services that kept it from starting
     growth_bytes_per_second: float = 0.0  # at the end of the window; 0: none beyond noise
+    containers: int = 1  # replicas
+    single: str = ""  # why two of its containers cannot run at once: "publishes port 80"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

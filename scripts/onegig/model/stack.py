@@ -36,6 +36,7 @@ class Service:
     memory_limit_bytes: int | None  # compose mem_limit
     cpus: float | None = None  # compose cpus; None: no limit
     platform: str = ""  # "linux/arm64"; "": the engine's own
+    single: str = ""  # why two of its containers cannot run at once: "publishes port 80"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

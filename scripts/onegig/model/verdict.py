@@ -46,6 +46,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("disk.total", "Disk", Unit.STORAGE, "images"),
     CheckKind("measure.complete", "Measured in full: {}", Unit.COUNT, ""),
     CheckKind("memory.tier", "Memory on {}", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("memory.deploy", "Second copy of {}", Unit.MEMORY, "memory", blocking=False),
     CheckKind("service.growth", "Growth of {} in a minute", Unit.MEMORY, "memory", blocking=False),
     CheckKind("tier.cpus", "CPUs of {}", Unit.COUNT, "memory", blocking=False),
     CheckKind(

@@ -14,6 +14,8 @@ from onegig.process import CommandError, Completed
 from stacks import answering
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
+DATA = {"type": "volume", "source": "data", "target": "/data"}
+TMPFS = {"type": "tmpfs", "target": "/tmp"}
 Load = Callable[[dict[str, Any]], Stack]
 
 
@@ -104,6 +106,14 @@ def test_a_service_in_full(load: Load, project: Path) -> None:
         ({"cpus": 0.5}, "cpus", 0.5),
         ({"cpus": 0}, "cpus", None),
         ({"deploy": {"resources": {"limits": {"cpus": "0.25"}}}}, "cpus", 0.25),
+        ({"volumes": [DATA]}, "single", "writes to /data"),
+        ({"volumes": [{**DATA, "type": "bind", "source": "/srv"}]}, "single", "writes to /data"),
+        ({"volumes": [{**DATA, "read_only": True}]}, "single", ""),
+        ({"volumes": [{**DATA, "source": "/run/docker.sock"}, TMPFS]}, "single", ""),
+        ({"ports": [{"target": 80, "published": "8080"}]}, "single", "publishes port 8080"),
+        ({"ports": [{"target": 80}, {"published": "8000-8010"}]}, "single", ""),
+        ({"container_name": "web"}, "single", "has the container_name web"),
+        ({"network_mode": "host"}, "single", "uses the host's network"),
     ],
 )
 def test_the_ways_to_write_it(load: Load, config: dict[str, Any], field: str, value: Any) -> None:
