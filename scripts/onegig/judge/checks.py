@@ -111,11 +111,6 @@ def percent_beside(share: float, limit: float, *, at_most: bool) -> str:
     return percent(share)
 
 
-def format_share(share: float) -> str:
-    """Return a share of time, rounded to a tenth of a percent: "3.6 %"."""
-    return f"{share * 100:.1f}".removesuffix(".0") + " %"
-
-
 def times(count: int) -> str:
     """Return "once", "twice", "3 times"."""
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

@@ -7,18 +7,17 @@ PRESSURE_SHARE on, where the stall begins to grow much faster than the memory in
 "under pressure", which is a WARN. No share of stall by itself is a NO-GO: systemd-oomd, the only
 common program that acts on one (at 60 % `full`, oomd.conf(5)), does not run on servers by default.
 
-Where the kernel keeps no PSI (cgroup v1) the stall is estimated from what causes it: each major
-fault waits FAULT_SECONDS for the disk, each refaulted page for its share of DISK_BYTES_PER_SECOND.
-Both are those of the disks that small machines come with (gp3 volumes: "single-digit millisecond
-latency", 125 MiB/s; AWS EBS User Guide, General Purpose SSD volumes). The measuring machine's disk
-is faster, so the estimate also counts where there is PSI.
+Under cgroup v1 the stall is that of the whole measuring host, an upper bound. Where the kernel
+keeps no PSI at all it is estimated: each major fault waits FAULT_SECONDS, what a disk that small
+machines come with takes to read the 128 KiB that Linux reads ahead (gp3 volumes: 125 MiB/s; AWS EBS
+User Guide, "General Purpose SSD volumes").
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.judge.checks import Case, duration, format_share
+from onegig.judge.checks import Case, duration
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport, ServiceState, Squeeze
 from onegig.model.sizes import format_mb
@@ -29,8 +28,6 @@ from onegig.text import format_list, plain
 NEAR_SHARE = 0.1  # of a limit, on either side: there the kernel has the last word
 PRESSURE_SHARE = 0.01  # of the time waiting for memory
 FAULT_SECONDS = 0.001
-DISK_BYTES_PER_SECOND = 125 * 1024**2
-PAGE_BYTES = 4096
 NAMED = 3  # services
 _STATES = list(ServiceState)
 _DONE = _STATES[_STATES.index(ServiceState.STOPPED) :]
@@ -59,7 +56,7 @@ class Answer:
     outcome: Outcome
     reason: str
     failures: int = 0  # kills, and services that failed
-    stall_share: float = 0.0  # of the window, with pressure estimated where that is more
+    stall_share: float = 0.0  # of the window
 
     def __str__(self) -> str:
         """Return outcome and reason."""
@@ -145,18 +142,21 @@ def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[
 
 
 def _stall(squeeze: Squeeze) -> tuple[float, str]:
-    """Return the share of the window that was stalled, and its reason as text."""
-    stall, faults, measured = squeeze.stall, squeeze.faults, 0.0
+    """Return the share of the window that was stalled, and what is known of it as text."""
+    stall, faults = squeeze.stall, squeeze.faults
     if not isinstance(stall, Missing) and squeeze.window_seconds > 0:
-        measured = min(1.0, stall.some_seconds / squeeze.window_seconds)
+        share = min(1.0, stall.some_seconds / squeeze.window_seconds)
+        return share, f"stall {'at most ' if stall.of_host else ''}{_format(share)}"
     if isinstance(faults, Missing):
-        return measured, f"stall {format_share(measured)}"
-    waited = faults.major_per_second * FAULT_SECONDS
-    reread = faults.refaults_per_second * PAGE_BYTES / DISK_BYTES_PER_SECOND
-    estimated = min(1.0, max(waited, reread))
-    if estimated <= measured:
-        return measured, f"stall {format_share(measured)}"
-    cause = f"{faults.major_per_second:,.0f} major faults"
-    if reread > waited:
-        cause = f"{faults.refaults_per_second:,.0f} pages read again"
-    return estimated, f"stall about {format_share(estimated)}, from {cause} a second"
+        return 0.0, f"stall not measured: {plain(faults.reason)}"
+    share = min(1.0, faults.major_per_second * FAULT_SECONDS)
+    cause = f"{faults.major_per_second:,.0f} major faults a second"
+    return share, f"stall about {_format(share)}, from {cause}"
+
+
+def _format(share: float) -> str:
+    """Return a share as "3.6 %", rounded but never up to PRESSURE_SHARE."""
+    tenths = round(share * 1000)
+    if share < PRESSURE_SHARE:
+        tenths = min(tenths, round(PRESSURE_SHARE * 1000) - 1)
+    return f"{tenths / 10:g} %"

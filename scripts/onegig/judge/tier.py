@@ -99,6 +99,8 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
         return SqueezePlan(room_bytes=room, machine=machine)
     if needs[0][0] > limit * (1 + NEAR_SHARE):
         return Skipped(reason="the total is far over its limit")
+    if report.box.oom_kills or report.incomplete:
+        return Skipped(reason="the verdict does not depend on it")
     near = [need for need in needs if need[0] >= need[1] * (1 - NEAR_SHARE)]
     if not near:
         return Skipped(reason="no limit is near")

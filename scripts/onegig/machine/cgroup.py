@@ -9,9 +9,11 @@ Also /proc/meminfo of a machine of a given size, for containers that would see t
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+HOST_PRESSURE = Path("/proc/pressure/memory")
 LEAVES = ("engine", "init")  # box.sh's and dind's
 
 
@@ -63,10 +65,11 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pressure:
-    """Total stall times from `memory.pressure`, in microseconds since the cgroup was made."""
+    """Total stall times of a cgroup, or of the whole host, in microseconds since it began."""
 
     some: int
     full: int
+    of_host: bool = False
 
 
 def find_hierarchy(mounts: str) -> Hierarchy:
@@ -166,16 +169,19 @@ def _kernel(stat: Mapping[str, int]) -> int:
     return max(0, whole - stat.get("slab_reclaimable", 0)) + stat.get("sock", 0)
 
 
-def read_pressure(cgroup: Path) -> Pressure | None:
-    """Read stall times; None where the kernel keeps none (version 1, PSI off)."""
-    try:
-        lines = (cgroup / "memory.pressure").read_text().splitlines()
-    except OSError:
-        return None
-    totals = {
-        line.split()[0]: int(line.rpartition("total=")[2]) for line in lines if "total=" in line
-    }
-    return Pressure(some=totals.get("some", 0), full=totals.get("full", 0))
+def read_pressure(cgroup: Path, host: Path = HOST_PRESSURE) -> Pressure | None:
+    """Return stall times; the host's where a cgroup has none (version 1); None without PSI."""
+    for path in (cgroup / "memory.pressure", host):
+        with suppress(OSError):
+            lines = path.read_text().splitlines()
+            totals = {
+                line.split()[0]: int(line.rpartition("total=")[2])
+                for line in lines
+                if "total=" in line
+            }
+            some, full = totals.get("some", 0), totals.get("full", 0)
+            return Pressure(some=some, full=full, of_host=path == host)
+    return None
 
 
 def processes(cgroup: Path) -> tuple[int, ...]:

@@ -11,9 +11,11 @@ def measure_stall(window: Sequence[Pass]) -> Stall | Unknown:
     """Return how long processes waited for memory; Unknown where the kernel does not say."""
     first, last = window[0].pressure, window[-1].pressure
     if first is None or last is None:
-        return Unknown(reason="this kernel keeps no memory pressure for the box (cgroup v1)")
+        return Unknown(reason="this kernel keeps no memory pressure (PSI)")
     return Stall(
-        some_seconds=(last.some - first.some) / 1e6, full_seconds=(last.full - first.full) / 1e6
+        some_seconds=(last.some - first.some) / 1e6,
+        full_seconds=(last.full - first.full) / 1e6,
+        of_host=last.of_host,
     )
 
 

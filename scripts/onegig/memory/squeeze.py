@@ -50,12 +50,9 @@ def squeeze_stack(
     room = format_mb(squeeze.room_bytes, down=True)
     plan.say(f"{because}booting once more with {room}, which {machine} leaves to engine and stack")
     began = clock()
-    once = replace(plan.budgets, measure=replace(plan.budgets.measure, windows=1))
     try:
-        report = boot(
-            replace(plan, budgets=once, cap_bytes=squeeze.room_bytes, say=_prefixed(plan.say)),
-            environment,
-        )
+        smaller = replace(plan, cap_bytes=squeeze.room_bytes, say=_prefixed(plan.say))
+        report = boot(smaller, environment)
     except (BootError, MeasureError) as error:
         return _failed(first, squeeze, error.message, round(clock() - began, 1))
     except EngineError as error:

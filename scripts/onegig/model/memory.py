@@ -79,18 +79,22 @@ class EnginePart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stall:
-    """Memory pressure over the window, from the kernel's PSI (`memory.pressure`)."""
+    """Time that some, or all, processes waited for memory over the window, from the kernel's PSI.
+
+    Where cgroups have none (version 1) it is the measuring host's: at most so much was the box's.
+    """
 
     some_seconds: float
     full_seconds: float
+    of_host: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Faults:
     """Pages that the kernel had dropped and had to read again, per second of the window.
 
-    Kept under cgroup v1, too, where there is no PSI. Source: Linux
-    Documentation/admin-guide/cgroup-v2.rst, `pgmajfault` and `workingset_refault_file`.
+    Refaults include pages read ahead, so they grow with the measuring host's read_ahead_kb. Source:
+    Linux Documentation/admin-guide/cgroup-v2.rst, `pgmajfault` and `workingset_refault_*`.
     """
 
     major_per_second: float  # faults that waited for the disk

@@ -162,7 +162,7 @@ def _box_line(memory: MemoryReport) -> str:
         waited = f"stall {numbers.missing(stall)}"
     else:
         some, full = map(numbers.seconds, (stall.some_seconds, stall.full_seconds))
-        waited = f"stalled {some} some, {full} all"
+        waited = f"stalled {some} some, {full} all{' (whole host)' if stall.of_host else ''}"
     return numbers.joined(
         f"charged {numbers.memory(box.charged_bytes)}",
         f"peak {numbers.memory_or_missing(box.peak_bytes)} with page cache",

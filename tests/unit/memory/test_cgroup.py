@@ -114,13 +114,16 @@ def test_working_set_is_never_negative() -> None:
 
 
 def test_pressure_in_microseconds_and_its_absence(tmp_path: Path) -> None:
-    assert read_pressure(tmp_path) is None
-    assert read_pressure(GOLDEN / "v2") == Pressure(some=0, full=0)
+    absent = tmp_path / "absent"
+    assert read_pressure(tmp_path, host=absent) is None
+    assert read_pressure(GOLDEN / "v2", host=absent) == Pressure(some=0, full=0)
     (tmp_path / "memory.pressure").write_text(
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500\n"
         "full avg10=0.00 avg60=0.00 avg300=0.00 total=700\n"
     )
-    assert read_pressure(tmp_path) == Pressure(some=1500, full=700)
+    own = tmp_path / "memory.pressure"
+    assert read_pressure(tmp_path, host=absent) == Pressure(some=1500, full=700)
+    assert read_pressure(GOLDEN / "v1", host=own) == Pressure(some=1500, full=700, of_host=True)
 
 
 def test_a_vanished_cgroup_is_told_from_an_empty_one(tmp_path: Path) -> None:
