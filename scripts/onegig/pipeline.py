@@ -22,7 +22,8 @@ from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
 from onegig.judge.limits import describe_host_access
 from onegig.judge.memory import doubt
-from onegig.judge.tier import choose_tier, plan_squeeze
+from onegig.judge.throttled import plan_throttle
+from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze
 from onegig.judge.verdict import judge
 from onegig.model.budgets import RATE, Budgets, MachineKind, SqueezeMode
 from onegig.model.codec import from_json
@@ -59,6 +60,7 @@ class Options:
     repeats: int | None = None
     rate: float | None = None
     squeeze: SqueezeMode | None = None
+    throttled: bool | None = None
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     weigh: bool = False  # compress layers to learn what a pull moves
@@ -82,6 +84,7 @@ class Options:
             ("--squeeze", self.squeeze),
         ]
         flags = ["--update-database"] * self.update_database + ["--weigh"] * self.weigh
+        flags += ["--throttled"] * bool(self.throttled)
         words = ["onegig", "check"]
         for name, value in pairs:
             if value is not None:
@@ -151,7 +154,7 @@ def load_limits(options: Options) -> Budgets:
     """
     missing = options.budgets_may_be_missing and not options.budgets.exists()
     budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
-    names = ("window_seconds", "settle_seconds", "repeats", "squeeze")
+    names = ("window_seconds", "settle_seconds", "repeats", "squeeze", "throttled")
     plan = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     load, tier = budgets.load, options.tier or budgets.tier
     if options.rate is not None:
@@ -355,6 +358,7 @@ def measure_stack(
                 say,
                 doubt=partial(doubt, budgets),
                 squeeze=partial(plan_squeeze, budgets),
+                throttle=lambda seen: plan_throttle(budgets, choose_tier(budgets, seen, NO_IMAGES)),
             )
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""

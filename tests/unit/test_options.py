@@ -67,6 +67,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     tier=st.none() | st.just("aws-t2-micro"),
     machine=st.none() | st.sampled_from(MachineKind),
     squeeze=st.none() | st.sampled_from(SqueezeMode),
+    throttled=st.sampled_from((None, True)),
 )
 def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     window: float | None,
@@ -77,6 +78,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     tier: str | None,
     machine: MachineKind | None,
     squeeze: SqueezeMode | None,
+    throttled: bool | None,
 ) -> None:
     options = Options(
         budgets=Path("my folder/budgets.yml"),
@@ -85,6 +87,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
         tier=tier,
         machine=machine,
         squeeze=squeeze,
+        throttled=throttled,
         window_seconds=window,
         settle_seconds=settle,
         repeats=repeats,

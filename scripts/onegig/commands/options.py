@@ -136,6 +136,12 @@ window_options = partial(
     _decorated,
     options=(
         _of_budgets("--on", "machine", "machine"),
+        click.option(
+            "--throttled",
+            is_flag=True,
+            default=None,
+            help=dict(walk(Budgets))["measure.throttled"].meaning,
+        ),
         _of_budgets("--squeeze", "squeeze", "measure.squeeze", is_flag=False, flag_value="always"),
         _of_budgets("--window", "window_seconds", "measure.window"),
         _of_budgets("--settle", "settle_seconds", "measure.settle"),

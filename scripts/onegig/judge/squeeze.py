@@ -30,7 +30,7 @@ PRESSURE_SHARE = 0.01  # of the time waiting for memory
 FAULT_SECONDS = 0.001
 NAMED = 3  # services
 _STATES = list(ServiceState)
-_DONE = _STATES[_STATES.index(ServiceState.STOPPED) :]
+DONE = _STATES[_STATES.index(ServiceState.STOPPED) :]
 _ENDINGS = {
     ServiceState.OOM_KILLED: "was killed",
     ServiceState.REFUSED: "could not be started",
@@ -136,8 +136,8 @@ def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[
     if squeeze.crowded:
         yield f"memory was full while {squeeze.crowded} containers started at once"
     for service in squeeze.services:
-        worked = before.get(service.name, service.state) in _DONE
-        if worked and service.state not in _DONE:
+        worked = before.get(service.name, service.state) in DONE
+        if worked and service.state not in DONE:
             yield f"{plain(service.name)} {_ENDINGS[service.state]}"
 
 

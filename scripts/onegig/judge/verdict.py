@@ -22,6 +22,7 @@ from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
 from onegig.judge.settings import settings_notes
 from onegig.judge.squeeze import check_squeeze
+from onegig.judge.throttled import check_throttled, throttled_notes
 from onegig.judge.tier import check_tier, waterfalls
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import ImagesReport
@@ -64,6 +65,7 @@ class Section(NamedTuple):
 SECTIONS = {
     "memory": Section(check_memory, memory_notes),
     "squeeze": Section(check_squeeze),
+    "throttled": Section(check_throttled, throttled_notes),
     "tier": Section(check_tier, settings_notes),
     "deploy": Section(check_deploy),
     "services": Section(check_services),

@@ -8,9 +8,10 @@ from onegig.machine.machine import BootPlan
 from onegig.memory.boot import boot
 from onegig.memory.repeats import Doubt, Say, no_doubt, repeat
 from onegig.memory.squeeze import PlanSqueeze, no_squeeze, squeeze_stack
+from onegig.memory.throttled import PlanThrottle, no_throttle, throttle_stack
 from onegig.model.budgets import Budgets
-from onegig.model.measured import Environment, Missing
-from onegig.model.memory import MemoryReport
+from onegig.model.measured import Environment, Missing, Skipped
+from onegig.model.memory import MemoryReport, Squeeze, SqueezePlan, Throttle, Throttled
 from onegig.model.settings import UNKNOWN
 from onegig.model.stack import Stack
 from onegig.model.tiers import tier_for
@@ -28,20 +29,36 @@ def measure(
     *,
     doubt: Doubt = no_doubt,
     squeeze: PlanSqueeze = no_squeeze,
+    throttle: PlanThrottle = no_throttle,
 ) -> MemoryReport:
     """Boot the stack on machines of the budgets' size, under load, and measure it.
 
-    It is booted more often than planned while there is `doubt`, and once more where `squeeze` plans
-    that. Raises BootError when machine or stack cannot start, MeasureError when nothing was
-    sampled.
+    It is booted more often than planned while there is `doubt`, and once more each where `squeeze`
+    and `throttle` plan that. Raises BootError when machine or stack cannot start, MeasureError when
+    nothing was sampled.
     """
     plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
     report = repeat(lambda: boot(plan, environment), budgets.measure.repeats, say, doubt)
-    planned = squeeze(report)
-    if isinstance(planned, Missing):
-        return replace(report, squeeze=planned)
+    return replace(
+        report,
+        squeeze=_squeezed(plan, environment, report, squeeze(report)),
+        throttled=_throttled(plan, environment, throttle(report)),
+    )
+
+
+def _squeezed(
+    plan: BootPlan, environment: Environment, report: MemoryReport, planned: SqueezePlan | Skipped
+) -> Squeeze | Missing:
+    if isinstance(planned, Skipped):
+        return planned
     planned = replace(planned, room_bytes=max(LEAST_CAP_BYTES, planned.room_bytes))
-    return replace(report, squeeze=squeeze_stack(plan, environment, report, planned))
+    return squeeze_stack(plan, environment, report, planned)
+
+
+def _throttled(
+    plan: BootPlan, environment: Environment, planned: Throttle | Skipped
+) -> Throttled | Missing:
+    return planned if isinstance(planned, Skipped) else throttle_stack(plan, environment, planned)
 
 
 def plan_boot(

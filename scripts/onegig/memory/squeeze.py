@@ -68,20 +68,25 @@ def summarise_squeeze(report: MemoryReport, squeeze: SqueezePlan, *, seconds: fl
         machine=squeeze.machine,
         seconds=seconds,
         window_seconds=report.window.seconds,
-        services=tuple(
-            SqueezedService(
-                name=service.name,
-                state=service.state,
-                oom_kills=max(0, service.oom_kills - service.own_limit_kills),
-            )
-            for service in report.services
-        ),
+        services=outcomes(report),
         engine_kills=max(0, report.box.oom_kills - sum(s.oom_kills for s in report.services)),
         stall=report.box.stall,
         faults=report.box.faults,
         cost_bytes=report.box.cost_bytes,
         crowded=start.crowded if start else 0,
         problem=NO_ANSWER if NO_ANSWER in report.incomplete else "",
+    )
+
+
+def outcomes(report: MemoryReport) -> tuple[SqueezedService, ...]:
+    """Return how each service ended; kills at a limit of its own do not count."""
+    return tuple(
+        SqueezedService(
+            name=service.name,
+            state=service.state,
+            oom_kills=max(0, service.oom_kills - service.own_limit_kills),
+        )
+        for service in report.services
     )
 
 

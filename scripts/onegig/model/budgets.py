@@ -244,6 +244,8 @@ class Measure:
         squeeze: When to boot the stack once more with just the memory that the tier's machine
             leaves to engine and stack, to see what the kernel does: always, never, or auto: where
             at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
+        throttled: Whether to boot the stack once more with just the processor that the tier's
+            machine has left once its credits are used up, to see whether it starts and stays up.
     """
 
     # a shorter wait misses some of what grows, a longer one some of the start
@@ -254,6 +256,7 @@ class Measure:
     windows: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
     repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
     squeeze: SqueezeMode = key(choice(tuple(SqueezeMode), SqueezeMode), later, "auto")
+    throttled: bool = key(FLAG, lowered, default=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from onegig.model.settings import NO_SETTINGS, Settings
 
 NO_BOOT = Skipped(reason="the start was not recorded")
 NO_SQUEEZE = Skipped(reason="not asked for")
+NOT_THROTTLED = Skipped(reason="not asked for")
 NO_FAULTS = Skipped(reason="not recorded")
 
 
@@ -177,7 +178,7 @@ class SqueezePlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SqueezedService:
-    """One service at the end of the squeeze."""
+    """One service at the end of a squeeze, or of a throttled boot."""
 
     name: str
     state: ServiceState
@@ -201,6 +202,35 @@ class Squeeze:
     faults: Faults | Missing
     cost_bytes: int | Missing  # the real cost at the peak of its window
     crowded: int = 0  # as in Start: containers that were starting when memory was full
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throttle:
+    """The processors' worth of work that a machine may always do, and its name."""
+
+    cpus: float
+    machine: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throttled:
+    """The stack on a machine that has used up its processor's credits.
+
+    `problem` says why no window could be measured; the figures are Missing then, or 0.
+    """
+
+    cpus: float  # processors' worth of work
+    machine: str  # the tier
+    seconds: float  # the boot took
+    start: Start | Missing
+    services: tuple[SqueezedService, ...]
+    total_bytes: int | Missing  # highest since `compose up`, as BootPeak.total_bytes
+    health_checks: int = (
+        0  # processes of runc at the peak of the window: health checks, overlapping
+    )
+    health_check_bytes: int = 0  # their PSS
+    samples: int = 0
     problem: str = ""
 
 
@@ -268,6 +298,7 @@ class MemoryReport:
     start: Start | Missing = NO_BOOT
     notes: tuple[str, ...] = ()  # compose's warnings, and what the box had to do differently
     squeeze: Squeeze | Missing = NO_SQUEEZE
+    throttled: Throttled | Missing = NOT_THROTTLED
     settings: Settings | Missing = NO_SETTINGS  # that held on the machine
 
     @property

@@ -36,6 +36,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("memory.rss", "The same by total RSS", Unit.MEMORY, "memory", blocking=False),
     CheckKind("memory.boot", "Peak while starting", Unit.MEMORY, "memory"),
     CheckKind("memory.squeeze", "Stall when squeezed", Unit.SHARE, "memory"),
+    CheckKind("memory.throttled", "Memory without CPU credits", Unit.MEMORY, "memory"),
     CheckKind("service.state", "State of {}", Unit.COUNT, "memory"),
     CheckKind("service.memory", "Memory of {}", Unit.MEMORY, "memory"),
     CheckKind("service.image", "Image of {}", Unit.STORAGE, "images"),

@@ -183,6 +183,12 @@ def _squeeze_line(memory: MemoryReport) -> str:
     return describe_squeeze(squeeze, answer)
 
 
+def _throttled_line(report: Report) -> str:
+    """Return how the stack did without CPU credits; "" where that was not tried."""
+    checks = (check for check in report.verdict.checks if check.id == "memory.throttled")
+    return next((check.message for check in checks), "")
+
+
 def _settings_line(memory: MemoryReport) -> str:
     settings = memory.settings
     return "" if isinstance(settings, Missing) else numbers.joined(*describe_settings(settings))
@@ -241,6 +247,7 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
             ("engine", f"{pss} PSS: {engine}"),
             ("box", _box_line(memory)),
             ("squeeze", _squeeze_line(memory)),
+            ("throttled", _throttled_line(report)),
         )
         table = marked((Text(name), Text(plain(text))) for name, text in rows if text)
         parts.append(section("Engine and box", table))
@@ -318,6 +325,7 @@ def values(report: Report) -> Mapping[str, object]:
         "engine": _engine_table(memory) if memory else None,
         "box": _box_line(memory) if memory else "",
         "squeeze": _squeeze_line(memory) if memory else "",
+        "throttled": _throttled_line(report),
         "settings": _settings_line(memory) if memory else "",
         "describe_machine": _machine,
         "strips": waterfall_strips,

@@ -19,7 +19,8 @@ NOT_BLOCKING = "does not block"
 NOT_MEASURED = "not measured"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _LIMITS = (  # one row each, in this order; of many subjects the one with the least room
-    "memory.total", "memory.rss", "memory.boot", "memory.tier", "memory.deploy",
+    "memory.total", "memory.rss", "memory.boot", "memory.throttled", "memory.tier",
+    "memory.deploy",
     "memory.max_growth", "service.memory", "service.max_growth", "images.total", "service.image",
     "image.max_growth",
     "image.efficiency", "image.wasted", "image.user_wasted", "image.dead", "image.base_dead",

@@ -1,0 +1,111 @@
+"""The stack judged on a machine that has used up its processor's credits.
+
+A service that fails only there, and memory beyond the limit, are a NO-GO: whoever asks wants to
+know whether the stack outlives its credits.
+"""
+
+from collections.abc import Iterator
+
+from onegig.judge.checks import Case, compare, duration
+from onegig.judge.memory import add_up, starting_peak
+from onegig.judge.squeeze import DONE
+from onegig.model.budgets import Budgets
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import NOT_THROTTLED, MemoryReport, Start, Throttle, Throttled
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.tiers import Tier
+from onegig.model.verdict import Check, make_check
+from onegig.text import format_list, plain
+
+NAMED = 3  # services
+CAUSE_SHARE = 0.5  # of what a throttled stack takes more: health checks are named from there on
+
+
+def plan_throttle(budgets: Budgets, tier: Tier | None) -> Throttle | Skipped:
+    """Return the share of its processors that the tier's machine always has; Skipped if it is all.
+
+    And where nobody asked.
+    """
+    if not budgets.measure.throttled:
+        return NOT_THROTTLED
+    if tier is None:
+        return Skipped(reason="no tier says how much of its processor a machine always has")
+    if tier.baseline_vcpus >= tier.vcpus:
+        return Skipped(reason=f"{tier.name} always has all of its processors")
+    return Throttle(cpus=tier.baseline_vcpus, machine=tier.name)
+
+
+def check_throttled(case: Case) -> Iterator[Check]:
+    """Yield how the stack did without credits; nothing where that was not tried."""
+    report, limit = case.memory, case.budgets.memory.limit_bytes
+    if isinstance(report, Missing) or isinstance(report.throttled, Skipped):
+        return
+    throttled, where = report.throttled, case.budgets.where("memory.limit")
+    if isinstance(throttled, Unknown):
+        message = f"the stack could not be throttled: {plain(throttled.reason)}"
+        yield make_check("memory.throttled", "stack", throttled, limit, State.WARN, message, where)
+        return
+    machine = plain(throttled.machine)
+    has = f"without CPU credits {machine} has {throttled.cpus:g} CPUs"
+    total = _total(case.budgets, report, throttled)
+    failures = list(_failures(report, throttled))
+    over = isinstance(total, int) and total > limit
+    state = State.NO_GO if failures or over else State.GO
+    parts = [*(failures or _ready(report, throttled)), *_memory(case.budgets, report, throttled)]
+    message = f"{has}: {'; '.join(parts)}"
+    yield make_check("memory.throttled", "stack", total, limit, state, message, where)
+
+
+def throttled_notes(case: Case) -> Iterator[str]:
+    """Yield why a stack was not throttled although somebody asked for it."""
+    throttled = NOT_THROTTLED if isinstance(case.memory, Missing) else case.memory.throttled
+    if isinstance(throttled, Skipped) and throttled != NOT_THROTTLED:
+        yield f"the stack was not throttled: {plain(throttled.reason)}"
+
+
+def _total(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> int | Missing:
+    """Return the highest total since `compose up`; it is known by one metric only."""
+    if report.window.metric != budgets.memory.metric:
+        return Unknown(reason=f"measured by {plain(report.window.metric)}")
+    if isinstance(throttled.total_bytes, Missing):
+        return throttled.total_bytes
+    return throttled.total_bytes + budgets.memory.system_overhead_bytes
+
+
+def _failures(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
+    """Describe what failed for want of processor, the clearest first."""
+    if throttled.problem:
+        yield plain(throttled.problem)
+    before = {service.name: service.state for service in report.services}
+    failed: dict[str, list[str]] = {}
+    for service in throttled.services:
+        worked = before.get(service.name, service.state) in DONE
+        if worked and service.state not in DONE:
+            failed.setdefault(service.state, []).append(plain(service.name))
+    for state, names in failed.items():
+        yield f"{state}: {format_list(names, NAMED)}"
+
+
+def _ready(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
+    if isinstance(throttled.start, Start):
+        seconds = duration(round(throttled.start.seconds))
+        usual = report.start
+        beside = f", not {duration(round(usual.seconds))}" if isinstance(usual, Start) else ""
+        yield f"ready after {seconds}{beside}, and health checks hold"
+
+
+def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Iterator[str]:
+    total = _total(budgets, report, throttled)
+    if isinstance(total, Missing):
+        return
+    usual = add_up(report, budgets.memory).bytes
+    if peak := starting_peak(budgets, report):
+        usual = max(usual, peak.total_bytes + budgets.memory.system_overhead_bytes)
+    yield f"{compare(total, budgets.memory.limit_bytes).of}, not {format_mb(usual)}"
+    before = sum(part.pss_bytes for part in report.engine if part.name == "runc")
+    more = throttled.health_check_bytes - before
+    if more > 0 and more >= (total - usual) * CAUSE_SHARE:
+        taken, earlier = format_mb(throttled.health_check_bytes), format_mb(before)
+        processes = f"{throttled.health_checks} processes of overlapping health checks"
+        yield f"{processes} take {taken}, not {earlier}"

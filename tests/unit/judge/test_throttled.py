@@ -1,0 +1,123 @@
+"""The stack on a machine without CPU credits, judged beside the same stack with them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from factories import make_memory, make_service
+from judging import checks, judge_stack, limits
+from onegig.judge.throttled import plan_throttle
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import (
+    EnginePart,
+    MemoryReport,
+    ServiceState,
+    SqueezedService,
+    Start,
+    Throttle,
+    Throttled,
+)
+from onegig.model.state import State
+from onegig.model.tiers import find_tier
+
+MIB = 1024**2
+BUDGETS = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
+WITHOUT_CREDITS = "without CPU credits aws-t2-micro has 0.1 CPUs: "
+
+
+def measured(throttled: Throttled | Missing) -> MemoryReport:
+    """A stack of two services that takes 408 MB with credits, 21 of them for health checks."""
+    web, db = make_service("web", 200), make_service("db", 100)
+    engine = (
+        EnginePart(name="dockerd", processes=1, rss_bytes=0, pss_bytes=87 * MIB),
+        EnginePart(name="runc", processes=2, rss_bytes=0, pss_bytes=21 * MIB),
+    )
+    report = make_memory((web, db), engine=engine, samples=(), throttled=throttled)
+    box = replace(report.box, cost_bytes=408 * MIB)
+    return replace(report, box=box, start=Start(seconds=37.5))
+
+
+def without_credits(mib: int, *states: ServiceState, **changes: Any) -> Throttled:
+    """What a throttled boot showed: the highest total, and how `web` and `db` ended."""
+    ended = states or (ServiceState.HEALTHY, ServiceState.HEALTHY)
+    outcome = Throttled(
+        cpus=0.1,
+        machine="aws-t2-micro",
+        seconds=500.0,
+        start=Start(seconds=412.0),
+        services=tuple(
+            SqueezedService(name=name, state=state, oom_kills=0)
+            for name, state in zip(("web", "db"), ended, strict=True)
+        ),
+        total_bytes=mib * MIB,
+        health_checks=3,
+        health_check_bytes=25 * MIB,
+        samples=150,
+    )
+    return replace(outcome, **changes)
+
+
+READY = "ready after 7 min, not 38 s, and health checks hold"
+
+
+OVERLAP = "26 processes of overlapping health checks take 134 MB, not 21 MB"
+
+
+@pytest.mark.parametrize(
+    ("throttled", "state", "message"),
+    [
+        (without_credits(420), State.GO, f"{READY}; 500 of 1,024 MB, not 488 MB"),
+        (
+            without_credits(523, health_checks=26, health_check_bytes=134 * MIB),
+            State.GO,
+            f"{READY}; 603 of 1,024 MB, not 488 MB; {OVERLAP}",
+        ),
+        (without_credits(945), State.NO_GO, f"{READY}; 1,025 of 1,024 MB, not 488 MB"),
+        (
+            without_credits(420, ServiceState.UNHEALTHY, ServiceState.UNHEALTHY),
+            State.NO_GO,
+            "unhealthy: web, db; 500 of 1,024 MB, not 488 MB",
+        ),
+        (
+            without_credits(0, total_bytes=Unknown(reason="x"), problem="it did not come up"),
+            State.NO_GO,
+            "it did not come up",
+        ),
+    ],
+)
+def test_a_stack_without_credits(throttled: Throttled, state: State, message: str) -> None:
+    verdict = judge_stack(BUDGETS, measured(throttled))
+    (check,) = checks(verdict, "memory.throttled")
+    assert (check.state, check.message) == (state, WITHOUT_CREDITS + message)
+    assert verdict.state is state
+
+
+def test_what_was_not_tried_is_not_judged() -> None:
+    unknown = judge_stack(BUDGETS, measured(Unknown(reason="the engine was gone")))
+    (check,) = checks(unknown, "memory.throttled")
+    assert (check.state, check.message) == (
+        State.WARN,
+        "the stack could not be throttled: the engine was gone",
+    )
+    skipped = judge_stack(BUDGETS, measured(Skipped(reason="oracle-a1 always has everything")))
+    assert not checks(skipped, "memory.throttled")
+    assert "the stack was not throttled: oracle-a1 always has everything" in skipped.notes
+    assert not judge_stack(BUDGETS, make_memory(())).notes
+
+
+@pytest.mark.parametrize(
+    ("tier", "asked", "planned"),
+    [
+        ("aws-t3-micro", True, Throttle(cpus=0.2, machine="aws-t3-micro")),
+        ("aws-t3-micro", False, "not asked for"),
+        ("oracle-a1", True, "oracle-a1 always has all of its processors"),
+        (None, True, "no tier says how much of its processor a machine always has"),
+    ],
+)
+def test_how_far_a_stack_is_throttled(
+    tier: str | None, asked: bool, planned: Throttle | str
+) -> None:
+    budgets = replace(BUDGETS, measure=replace(BUDGETS.measure, throttled=asked))
+    expected = planned if isinstance(planned, Throttle) else Skipped(reason=planned)
+    assert plan_throttle(budgets, find_tier(tier) if tier else None) == expected
