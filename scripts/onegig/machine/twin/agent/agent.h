@@ -1,4 +1,4 @@
-/* The agent's parts: text.c reads the kernel's files and writes lines, port.c speaks to the host. */
+/* The parts of the agent: text.c reads files and writes lines, port.c speaks to the host. */
 #ifndef AGENT_H
 #define AGENT_H
 
