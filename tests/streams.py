@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from onegig.machine.cgroup import Account
 from onegig.machine.machine import Start
+from onegig.machine.processes import Usage
 from onegig.machine.recording import Recording
-from onegig.machine.sampler import ContainerUsage, Pass, Usage
+from onegig.machine.sampler import ContainerUsage, Pass
 from onegig.memory.figures import Observation, take_figures
 from onegig.memory.summary import (
     summarise_boot,

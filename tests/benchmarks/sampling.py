@@ -60,7 +60,7 @@ def main() -> None:
         remove_leftovers(engine)
         stack = stack_of(options.containers, options.image, directory)
         with boot(engine.client, stack, 2**30) as (box, _):
-            sampler = open_sampler(box.nested.pid)
+            sampler = open_sampler(box.nested.pid, hz=10)
             passes, stats = [], []
             for number in range(options.rounds):
                 passes.append(sampler.read().cost_seconds)

@@ -5,7 +5,7 @@ so that measuring costs the measured machine nothing. Standard library only.
 
     python -m onegig.machine.sampler --pid BOX_PID --hz 10
 
-Each line is a `Pass` as `dataclasses.asdict` gives it. Memory of processes comes from
+Each line is a `Pass` with its fields as names. Memory of processes comes from
 /proc/PID/smaps_rollup (Linux Documentation/filesystems/proc.rst), of cgroups from `cgroup`.
 """
 
@@ -15,8 +15,10 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from onegig.machine.cgroup import (
     Account,
@@ -32,40 +34,10 @@ from onegig.machine.cgroup import (
     read_usage,
     walk,
 )
+from onegig.machine.processes import ENGINE, PROC, SLOW_SECONDS, Processes, Usage
 
-PROC = Path("/proc")
 CONTAINERS = "docker"  # the cgroup below the box's that holds its containers
-KINDS = {
-    "dockerd": "dockerd",
-    "containerd": "containerd",
-    "containerd-shim": "shim",
-    "docker-proxy": "proxy",
-}
-SLOW_SECONDS = 1.0
-RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
 _OOM = re.compile(r"oom-kill:.*?,(?:oom_memcg=([^,]+)|global_oom),task_memcg=([^,]+),task=")
-
-
-@dataclass(slots=True)
-class Usage:
-    """Processes of one kind or one container, added up, in bytes."""
-
-    processes: int = 0
-    rss: int = 0
-    pss: int = 0
-    shmem: int = 0  # the part of `pss` that the cgroup's account has in its own `shmem`
-
-    def add(self, rss: int, pss: int, shmem: int) -> None:
-        """Count one more process."""
-        self.processes += 1
-        self.rss += rss
-        self.pss += pss
-        self.shmem += shmem
-
-    @property
-    def private(self) -> int:
-        """Return PSS without shared memory: what can be added to a cgroup's `shmem`."""
-        return self.pss - self.shmem
 
 
 @dataclass(slots=True)
@@ -136,51 +108,55 @@ class Pass:
 class Sampler:
     """Reads one box.
 
-    Services are read at every pass. The engine's processes, whose mappings take the kernel ten
-    times longer and which change slowly, and the high-water marks are read once a second.
+    Accounts are read at every pass, processes as `Processes` finds time, high-water marks and the
+    cgroups that a container has made once a second.
     """
 
-    def __init__(self, box: Path, hierarchy: Hierarchy, kernel_log: "KernelLog") -> None:
+    def __init__(
+        self, box: Path, hierarchy: Hierarchy, kernel_log: "KernelLog", processes: Processes
+    ) -> None:
         self.box = box
         self.version = hierarchy.version
         self.kernel_log = kernel_log
+        self.processes = processes
         self.box_name = f"/{box.relative_to(hierarchy.root)}"
         self._slow_due = 0.0
-        self._engine: dict[int, tuple[str, tuple[int, int, int]]] = {}  # what was read this second
         self._marks: dict[Path, Marks] = {}
         self._parts: dict[Path, tuple[Path, ...]] = {}  # a container's cgroups
-        self._seen: set[int] = set()  # processes of containers that were no runc when looked at
-        self._own: set[int] = set()  # and were none the next time: they have become themselves
 
     def read(self) -> Pass:
         """Read one pass. Raises FileNotFoundError once the box is gone."""
-        started = time.monotonic()
+        clock = self.processes.clock
+        started = clock()
         if started >= self._slow_due:
             self._slow_due = started + SLOW_SECONDS
             self._marks.clear()
             self._parts.clear()
-            self._engine.clear()
-        engine, unreadable = self._read_engine()
-        containers: dict[str, ContainerUsage] = {}
+        owners = dict.fromkeys(self._engine_pids(), ENGINE)
+        accounts: dict[str, Account] = {}
         for name in children(self.box / CONTAINERS):
-            try:
-                containers[name], failed = self._container(self.box / CONTAINERS / name, engine)
-            except OSError:
-                continue  # it ended while being read
-            unreadable += failed
+            with suppress(OSError):  # it ended while being read
+                owners |= dict.fromkeys(self._container_pids(self.box / CONTAINERS / name), name)
+                accounts[name] = self._account(self.box / CONTAINERS / name)
+        box, pressure = self._account(self.box), read_pressure(self.box)
+        sums = self.processes.read(owners, started)
         return Pass(
             time=started,
-            box=self._account(self.box),
-            pressure=read_pressure(self.box),
-            engine=engine,
-            containers=containers,
-            unreadable=unreadable,
+            box=box,
+            pressure=pressure,
+            engine=sums.engine,
+            containers={
+                name: ContainerUsage(usage=sums.containers.get(name, Usage()), account=account)
+                for name, account in accounts.items()
+            },
+            unreadable=sums.unreadable,
             oom_killed=[
                 (limit, victim)
                 for limit, victim in self.kernel_log.oom_killed()
                 if f"{victim}/".startswith(f"{self.box_name}/")
             ],
-            cost_seconds=time.monotonic() - started,
+            age_seconds=sums.age_seconds,
+            cost_seconds=clock() - started,
         )
 
     def _account(self, cgroup: Path) -> Account:
@@ -188,32 +164,11 @@ class Sampler:
             self._marks[cgroup] = read_marks(cgroup, self.version)
         return read_usage(cgroup, self.version, self._marks[cgroup])
 
-    def _container(self, cgroup: Path, engine: dict[str, Usage]) -> tuple[ContainerUsage, int]:
-        usage, failed = Usage(), 0
+    def _container_pids(self, cgroup: Path) -> Iterator[int]:
         if cgroup not in self._parts:
             self._parts[cgroup] = tuple(walk(cgroup))
-        for pid in (pid for part in self._parts[cgroup] for pid in processes(part)):
-            of_runc = self._is_runc(pid)  # first: runc turns into the program, never back
-            memory = read_memory(pid)
-            if memory is None:
-                failed += 1
-            elif memory[0]:
-                (engine.setdefault(RUNC, Usage()) if of_runc else usage).add(*memory)
-        return ContainerUsage(usage=usage, account=self._account(cgroup)), failed
-
-    def _read_engine(self) -> tuple[dict[str, Usage], int]:
-        """Read processes that are new or short-lived now, the others once a second."""
-        kinds: dict[str, Usage] = {}
-        failed = 0
-        for pid in self._engine_pids():
-            kind, memory = self._engine.get(pid) or (_kind(pid), read_memory(pid))
-            if memory is None:
-                failed += 1
-            elif memory[0]:
-                kinds.setdefault(kind, Usage()).add(*memory)
-                if kind != RUNC:
-                    self._engine[pid] = kind, memory
-        return kinds, failed
+        for part in self._parts[cgroup]:
+            yield from processes(part)
 
     def _engine_pids(self) -> Iterator[int]:
         yield from processes(self.box)
@@ -221,15 +176,6 @@ class Sampler:
             if name != CONTAINERS:
                 for part in walk(self.box / name):
                     yield from processes(part)
-
-    def _is_runc(self, pid: int) -> bool:
-        """Tell whether it still is; one look is not enough, as runc begins under another name."""
-        if pid in self._own:
-            return False
-        if read_name(pid).startswith(RUNC):
-            return True
-        (self._own if pid in self._seen else self._seen).add(pid)
-        return False
 
 
 class KernelLog:
@@ -268,45 +214,20 @@ def parse_oom_kill(record: str) -> tuple[str, str] | None:
     return (match[1] or "/", match[2]) if match else None
 
 
-def read_memory(pid: int) -> tuple[int, int, int] | None:
-    """Read (RSS, PSS, shared memory in PSS) in bytes.
-
-    Zeros for a process that ended; None when it may not be read.
-    """
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:  # noqa: PTH123
-            text = rollup.read()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0, 0, 0
-    except PermissionError:
-        return None
-    # after the line of the address range (6 words): "Rss: 7936 kB Pss: 7932 kB"
-    words = text.split(maxsplit=12)
-    if len(words) < 12 or words[6] != b"Rss:" or words[9] != b"Pss:":
-        return 0, 0, 0
-    _, _, shmem = text.partition(b"\nPss_Shmem:")  # since Linux 5.1
-    mapped = int(shmem.split(maxsplit=1)[0]) if shmem else 0
-    return int(words[7]) * 1024, int(words[10]) * 1024, mapped * 1024
-
-
-def read_name(pid: int) -> str:
-    """Return the process's name, at most 15 characters; "" for one that ended."""
-    try:
-        return (PROC / str(pid) / "comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _kind(pid: int) -> str:
-    name = read_name(pid)
-    return RUNC if name.startswith(RUNC) else KINDS.get(name, "other")
-
-
-def open_sampler(pid: int) -> Sampler:
-    """Return a sampler for the box whose first process is `pid`."""
+def open_sampler(pid: int, hz: float) -> Sampler:
+    """Return a sampler for the box whose first process is `pid`, to be asked so often."""
     hierarchy = find_hierarchy((PROC / "mounts").read_text())
     cgroup = box_cgroup(hierarchy, (PROC / str(pid) / "cgroup").read_text())
-    return Sampler(cgroup, hierarchy, KernelLog())
+    return Sampler(cgroup, hierarchy, KernelLog(), Processes(1 / hz))
+
+
+def encode(sample: Pass) -> str:
+    """Return a pass as a line of JSON; `asdict` would copy all of it first."""
+    return json.dumps(sample, default=_fields, separators=(",", ":"))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def main() -> None:
@@ -315,12 +236,11 @@ def main() -> None:
     parser.add_argument("--pid", type=int, required=True)
     parser.add_argument("--hz", type=float, default=10)
     options = parser.parse_args()
-    sampler = open_sampler(options.pid)
+    sampler = open_sampler(options.pid, options.hz)
     due = time.monotonic()
     while True:
         try:
-            line = json.dumps(asdict(sampler.read()), separators=(",", ":"))
-            print(line, flush=True)  # noqa: T201 - its output
+            print(encode(sampler.read()), flush=True)  # noqa: T201 - its output
         except (FileNotFoundError, BrokenPipeError):
             return
         due = max(due + 1 / options.hz, time.monotonic())

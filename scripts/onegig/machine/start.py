@@ -16,8 +16,9 @@ from onegig.engine import compose
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, EngineError
 from onegig.machine.machine import FAILED, BootPlan, Container, Start, list_containers, worst_state
+from onegig.machine.processes import RUNC
 from onegig.machine.project import BoxProject, raise_oom_scores
-from onegig.machine.sampler import RUNC, Pass
+from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
 from onegig.model.memory import ServiceState
 from onegig.model.memory import Start as StartReport

@@ -14,7 +14,8 @@ import pytest
 
 import onegig
 from onegig.machine.cgroup import read_marks, read_usage
-from onegig.machine.sampler import Pass, Usage, read_memory
+from onegig.machine.processes import Usage, read_memory
+from onegig.machine.sampler import Pass
 from onegig.machine.twin.passes import Answer, Passes
 
 SOURCES = Path(onegig.__file__).parent / "machine/twin/agent"

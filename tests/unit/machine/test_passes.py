@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from onegig.machine.cgroup import Pressure
-from onegig.machine.sampler import Pass, Usage
+from onegig.machine.processes import Usage
+from onegig.machine.sampler import Pass
 from onegig.machine.twin.passes import Answer, Passes
 from onegig.memory.totals import counted_cost
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onegig.machine import sampler
 from onegig.machine.cgroup import Hierarchy
+from onegig.machine.processes import Processes
 from onegig.machine.sampler import KernelLog, Sampler
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cgroup" / "v1"
@@ -16,7 +16,7 @@ LARGE, SMALL = (12_000_000, 12_000_000, 0), (1_000_000, 1_000_000, 0)
 
 
 @pytest.fixture
-def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[str]], Sampler]:
+def read(tmp_path: Path) -> Callable[[Iterator[str]], Sampler]:
     """A box with one container of one process, whose name is the next one at every step.
 
     A step is a look at its name or at its memory; it is large while it is runc, by whatever name.
@@ -30,11 +30,12 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[
                 shutil.copy(file, folder)
             (folder / "cgroup.procs").write_text("")
         (box / "docker" / "c1" / "cgroup.procs").write_text(f"{PID}\n")
-        monkeypatch.setattr(sampler, "read_name", lambda _pid: next(names))
-        monkeypatch.setattr(
-            sampler, "read_memory", lambda _pid: SMALL if next(names) == "sleep" else LARGE
+        processes = Processes(
+            60.0,  # more than enough time for all
+            name_of=lambda _pid: next(names),
+            memory_of=lambda _pid: SMALL if next(names) == "sleep" else LARGE,
         )
-        return Sampler(box, Hierarchy(root=tmp_path, version=1), KernelLog(""))
+        return Sampler(box, Hierarchy(root=tmp_path, version=1), KernelLog(""), processes)
 
     return make
 

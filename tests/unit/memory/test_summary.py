@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from onegig.machine.cgroup import Account, Pressure
 from onegig.machine.machine import Start
+from onegig.machine.processes import Usage
 from onegig.machine.sampler import ContainerUsage as Seen
-from onegig.machine.sampler import Pass, Usage
+from onegig.machine.sampler import Pass
 from onegig.memory.figures import Figures, Observation, take_figures
 from onegig.memory.summary import (
     MOST_SAMPLES,

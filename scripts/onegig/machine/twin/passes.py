@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from onegig.machine.cgroup import Account, Marks, Pressure, account_of
-from onegig.machine.sampler import ContainerUsage, MachineMemory, Pass, Usage, parse_oom_kill
+from onegig.machine.processes import Usage
+from onegig.machine.sampler import ContainerUsage, MachineMemory, Pass, parse_oom_kill
 
 KIB = 1024
 BASELINE_SECONDS = 2.0  # between the baseline and the first sight of an engine, which comes late

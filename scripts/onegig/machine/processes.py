@@ -1,0 +1,173 @@
+"""Memory of a box's processes, read in turns where a pass has no time for all of them.
+
+Standard library only, as the sampler. The agent in the twin's guest does the same
+(twin/agent/agent.c).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROC = Path("/proc")
+ENGINE = ""  # the owner of processes that are in no container
+KINDS = {
+    "dockerd": "dockerd",
+    "containerd": "containerd",
+    "containerd-shim": "shim",
+    "docker-proxy": "proxy",
+}
+RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
+SLOW_SECONDS = 1.0
+PASS_SHARE = 0.5  # of a period, after which a pass reads no further process
+LEAST_SHARE = 0.125  # of a period, for processes at least, whatever else took its time
+NEVER = -1.0  # before every time of the clock
+
+Memory = tuple[int, int, int]  # RSS, PSS, shared memory in PSS; zeros for a process that ended
+
+
+@dataclass(slots=True)
+class Usage:
+    """Processes of one kind or one container, added up, in bytes."""
+
+    processes: int = 0
+    rss: int = 0
+    pss: int = 0
+    shmem: int = 0  # the part of `pss` that the cgroup's account has in its own `shmem`
+
+    def add(self, rss: int, pss: int, shmem: int) -> None:
+        """Count one more process."""
+        self.processes += 1
+        self.rss += rss
+        self.pss += pss
+        self.shmem += shmem
+
+    @property
+    def private(self) -> int:
+        """Return PSS without shared memory: what can be added to a cgroup's `shmem`."""
+        return self.pss - self.shmem
+
+
+@dataclass(slots=True)
+class Sums:
+    """All processes by kind of the engine's and by container, as they were read last."""
+
+    engine: dict[str, Usage] = field(default_factory=dict)
+    containers: dict[str, Usage] = field(default_factory=dict)
+    unreadable: int = 0
+    age_seconds: float = 0.0  # of the oldest reading among those that were due
+
+
+@dataclass(slots=True)
+class _Process:
+    pid: int
+    owner: str
+    kind: str = ""
+    memory: Memory | None = (0, 0, 0)
+    read_at: float = NEVER
+    seen: bool = False  # its name was no runc's once: it may have become itself
+    own: bool = False  # and again the next time: it has
+
+    @property
+    def due_at(self) -> float:
+        """Return when to read it again: the engine's change slowly and take the kernel longer."""
+        slow = self.read_at != NEVER and self.owner == ENGINE and self.kind != RUNC
+        return self.read_at + SLOW_SECONDS if slow else self.read_at
+
+
+def read_memory(pid: int) -> Memory | None:
+    """Read a process's memory in bytes; None when it may not be read."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as rollup:  # noqa: PTH123
+            text = rollup.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, 0, 0
+    except PermissionError:
+        return None
+    # after the line of the address range (6 words): "Rss: 7936 kB Pss: 7932 kB"
+    words = text.split(maxsplit=12)
+    if len(words) < 12 or words[6] != b"Rss:" or words[9] != b"Pss:":
+        return 0, 0, 0
+    _, _, shmem = text.partition(b"\nPss_Shmem:")  # since Linux 5.1
+    mapped = int(shmem.split(maxsplit=1)[0]) if shmem else 0
+    return int(words[7]) * 1024, int(words[10]) * 1024, mapped * 1024
+
+
+def read_name(pid: int) -> str:
+    """Return the process's name, at most 15 characters; "" for one that ended."""
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Processes:
+    """Keeps what was read last of every process.
+
+    At each pass those of containers are due, and runc's; the engine's once a second. Reading one
+    costs the kernel a walk through all its mappings: when half of the period is over, the others
+    wait, and the longest overdue is the first to be read in the next pass.
+    """
+
+    def __init__(
+        self,
+        period_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        memory_of: Callable[[int], Memory | None] = read_memory,
+        name_of: Callable[[int], str] = read_name,
+    ) -> None:
+        self.period_seconds = period_seconds
+        self.clock = clock
+        self._memory_of, self._name_of = memory_of, name_of
+        self._known: dict[int, _Process] = {}
+
+    def read(self, owners: Mapping[int, str], started: float) -> Sums:
+        """Read those due in the pass that began at `started`, and sum up all.
+
+        `owners` has every process there is, with its container or ENGINE.
+        """
+        self._known = {
+            pid: process
+            if (process := self._known.get(pid)) and process.owner == owner
+            else _Process(pid=pid, owner=owner)
+            for pid, owner in owners.items()
+        }
+        due = [process for process in self._known.values() if process.due_at <= started]
+        due.sort(key=lambda process: process.due_at)
+        least = self.clock() + self.period_seconds * LEAST_SHARE
+        end = max(least, started + self.period_seconds * PASS_SHARE)
+        waiting = iter(due)
+        for process in waiting:
+            self._read(process)
+            if self.clock() >= end:
+                break
+        late = [process.read_at for process in waiting if process.read_at != NEVER]
+        return self._sum_up(age_seconds=started - min(late) if late else 0.0)
+
+    def _read(self, process: _Process) -> None:
+        process.kind = self._kind(process)  # first: runc turns into the program, never back
+        process.memory = self._memory_of(process.pid)
+        process.read_at = self.clock()
+
+    def _kind(self, process: _Process) -> str:
+        """Tell runc from a container's own; one look is not enough, as it begins as another."""
+        if process.own:
+            return ""
+        name = self._name_of(process.pid)
+        if name.startswith(RUNC):
+            return RUNC
+        if process.owner == ENGINE:
+            return KINDS.get(name, "other")
+        process.own, process.seen = process.seen, True
+        return ""
+
+    def _sum_up(self, age_seconds: float) -> Sums:
+        sums = Sums(age_seconds=age_seconds)
+        for process in self._known.values():
+            if process.memory is None:
+                sums.unreadable += 1
+            elif process.memory[0]:
+                group = sums.engine if process.kind else sums.containers
+                group.setdefault(process.kind or process.owner, Usage()).add(*process.memory)
+        return sums
