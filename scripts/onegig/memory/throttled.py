@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from onegig.errors import BootError, EngineError, MeasureError
 from onegig.machine.machine import BootPlan
-from onegig.machine.sampler import RUNC
+from onegig.machine.processes import RUNC
 from onegig.memory.boot import NO_ANSWER, boot
 from onegig.memory.squeeze import outcomes
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
