@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from onegig.machine.cgroup import Account
 from onegig.machine.machine import Container, Start
-from onegig.machine.sampler import ContainerUsage, Pass
+from onegig.machine.sampler import Pass
 from onegig.memory.totals import share_of, total_of
 from onegig.model.budgets import Metric
 from onegig.model.stack import Stack
@@ -63,6 +64,7 @@ class WindowFigures:
     peak: Pass  # with the highest total
     times: "array[float]"  # of each pass
     totals: "array[int]"
+    held: "array[int]"  # of the whole box in each pass: see `held_by`
     services: tuple[ServiceFigures, ...]  # in the order of the ids
     unreadable: int  # processes, in the worst pass
 
@@ -134,7 +136,8 @@ def read_window(
 ) -> WindowFigures:
     """Walk through a window; ValueError for an empty one."""
     services: list[ServiceFigures] = []
-    times, totals, unreadable, highest = array("d"), array("q"), 0, 0
+    times, totals, held = array("d"), array("q"), array("q")
+    unreadable = highest = 0
     first = last = peak = None
     for sample in window:
         total = total_of(sample, metric)
@@ -143,6 +146,7 @@ def read_window(
         first, last = first or sample, sample
         times.append(sample.time)
         totals.append(total)
+        held.append(held_by(sample.box))
         unreadable = max(unreadable, sample.unreadable)
         _add_services(services, sample, ids, metric)
     if first is None or last is None or peak is None:
@@ -154,6 +158,7 @@ def read_window(
         peak=peak,
         times=times,
         totals=totals,
+        held=held,
         services=tuple(services),
         unreadable=unreadable,
     )
@@ -171,15 +176,16 @@ def _add_services(
         figures = services[index]
         figures.shares.widen(share)
         figures.rss.widen(rss)
-        figures.held.append(sum(map(held_by, usages)))
+        figures.held.append(sum(held_by(used.account) for used in usages))
 
 
-def held_by(container: ContainerUsage) -> int:
-    """Return a container's real cost without the kernel's memory, in bytes.
+def held_by(account: Account) -> int:
+    """Return what only a process that ends, or a file that is removed, gives back, in bytes.
 
-    Under cgroup v1 that memory includes the file systems' caches, which grow with every file.
+    That is where leaks are. The page cache can be dropped, mapped or not, and the kernel's memory
+    includes the file systems' caches under cgroup v1: both grow with every file that is read.
     """
-    return container.usage.private + container.account.shmem
+    return account.anon + account.shmem
 
 
 def read_run(passes: Iterable[Pass], began: float, metric: Metric) -> RunFigures:

@@ -1,10 +1,10 @@
 """From what was seen of a stack to a MemoryReport: pure arithmetic, the headline included."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from onegig.memory.figures import Figures, ServiceFigures, WindowFigures, service_ids
-from onegig.memory.growth import cut, growth
+from onegig.memory.growth import cut, find_trend
 from onegig.memory.pressure import count_faults, measure_stall
 from onegig.memory.states import oom_kills, service_states, waits_for
 from onegig.memory.totals import engine_of, share_of, shares_of, total_of
@@ -17,6 +17,7 @@ from onegig.model.memory import (
     Sample,
     ServiceMemory,
     ServiceState,
+    Trend,
     WindowTotals,
 )
 from onegig.model.stack import Service
@@ -94,6 +95,7 @@ def summarise_box(figures: Figures, *, mode: str, cap_bytes: int) -> Box:
         oom_kills=sum(oom_kills(figures).values()) or run.box_kills,
         stall=measure_stall(figures.window.passes),
         faults=count_faults(figures.window.passes),
+        trend=_trend(figures, (window.held for window in figures.windows)),
     )
 
 
@@ -152,6 +154,9 @@ def _service(
     now = [figures.peak.containers[cid] for cid in ids if cid in figures.peak.containers]
     marks = [run.marks[cid] for cid in ids if cid in run.marks]
     state = states[service.name]
+    trend: Trend | Unknown = Unknown(reason="it was not up at the end")
+    if state in UP:
+        trend = _trend(figures, (window.held for window in in_windows))
     needed = waits_for(service, states, figures.stack, seen.start) if state in BLOCKED else ()
     failing = [container for container in own if not container.ready or container.restarts]
     limits = [limit.split("/") for limit, _ in run.oom_killed]
@@ -185,15 +190,16 @@ def _service(
         health_log=next((c.health_log for c in failing if c.health_log), ""),
         log_tail=seen.logs.get(service.name, ""),
         waits_for=needed,
-        growth_bytes_per_second=growth(_series(figures, in_windows)) if state in UP else 0.0,
         containers=max(1, len(own)),
         single=service.single,
+        growth_bytes_per_second=trend.rate if isinstance(trend, Trend) else 0.0,
+        trend=trend,
     )
 
 
-def _series(figures: Figures, in_windows: Sequence[ServiceFigures]) -> list[tuple[float, int]]:
-    return [
-        pair
-        for window, own in zip(figures.windows, in_windows, strict=True)
-        for pair in zip(window.times, own.held, strict=True)
-    ]
+def _trend(figures: Figures, held: Iterable[Sequence[int]]) -> Trend | Unknown:
+    """Return the trend of what was held in each pass of each window."""
+    windows = zip(figures.windows, held, strict=True)
+    return find_trend(
+        [pair for window, own in windows for pair in zip(window.times, own, strict=True)]
+    )

@@ -24,7 +24,7 @@ from onegig.memory.summary import (
 from onegig.memory.totals import engine_of, peak_pass, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import BootPeak, ServiceState, Stall
+from onegig.model.memory import BootPeak, ServiceState, Stall, Trend
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Service, Stack
 from stacks import plain_container as container
@@ -185,16 +185,31 @@ def test_shared_memory_counts_once_whether_mapped_or_not() -> None:
     assert box.unreclaimable == 291 * MIB
 
 
-@pytest.mark.parametrize(("what", "grows"), [("kernel", False), ("shmem", True)])
-def test_file_system_caches_of_the_kernel_are_no_growth(what: str, grows: bool) -> None:
-    usage = Usage(1, 40 * MIB, 20 * MIB)
-    accounts = [account(40 * MIB, **{what: at * MIB}) for at in range(40)]
+@pytest.mark.parametrize(
+    ("what", "grows"), [("kernel", False), ("file", False), ("shmem", True), ("anon", True)]
+)
+def test_caches_of_the_kernel_are_no_growth(what: str, grows: bool) -> None:
+    """Mapped files are in PSS and still can be dropped."""
     passes = [
-        one_pass(float(at), {}, containers={"id-a": Seen(usage=usage, account=one)})
-        for at, one in enumerate(accounts)
+        one_pass(
+            float(at),
+            {},
+            box=account(300 * MIB, **{what: at * MIB}),
+            containers={
+                "id-a": Seen(
+                    usage=Usage(1, (20 + at) * MIB, (20 + at) * MIB),
+                    account=account(90 * MIB, **{what: at * MIB}),
+                )
+            },
+        )
+        for at in range(40)
     ]
-    (a,) = summarise_services(figures(observed(*passes), stack(plain_service("a"))))
+    taken = figures(observed(*passes), stack(plain_service("a")))
+    (a,) = summarise_services(taken)
     assert (a.growth_bytes_per_second > 0) is grows
+    trend = summarise_box(taken, mode="", cap_bytes=1).trend
+    assert isinstance(trend, Trend)
+    assert trend.grows is grows
 
 
 def test_the_peak_while_starting_names_who_made_it() -> None:
