@@ -11,6 +11,8 @@ from docker import DockerClient
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.judge.memory import doubt
+from onegig.judge.throttled import plan_throttle
+from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.machine.box import Box, open_machine
 from onegig.machine.machine import BootPlan, Start
 from onegig.memory.measure import measure
@@ -83,4 +85,13 @@ def measured(
     engine = Engine(client)
     with new_run() as run:
         environment, check = engine.describe(stack.images), partial(doubt, budgets)
-        return measure(engine, stack, budgets, environment, run, say, doubt=check)
+        return measure(
+            engine,
+            stack,
+            budgets,
+            environment,
+            run,
+            say,
+            doubt=check,
+            throttle=lambda seen: plan_throttle(budgets, choose_tier(budgets, seen, NO_IMAGES)),
+        )

@@ -1,14 +1,20 @@
 """The box has the processors and, as far as the kernel lets it, the settings of the tier."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from docker import DockerClient
 
-from booting import MIB, Boxed, MakeStack, boot, sleeper
+from booting import HERE, MIB, Boxed, MakeStack, boot, measured, sleeper
+from judging import checks, judge_stack
+from onegig.model.memory import ServiceState, Throttled
 from onegig.model.settings import HugePages, Settings
+from onegig.model.state import State
 
 pytestmark = pytest.mark.engine
+
+SERVICES = 6
 
 
 def test_a_stack_sees_the_processors_and_huge_pages_of_its_tier(
@@ -27,6 +33,26 @@ def test_a_stack_sees_the_processors_and_huge_pages_of_its_tier(
         assert _quota(client, box.nested.container) == 50_000
         box.lift_cap()
         assert _quota(client, box.nested.container) <= 0
+
+
+def test_health_checks_overlap_without_credits(client: DockerClient, make_stack: MakeStack) -> None:
+    """Six checks a second need more than a tenth of a processor: all run nearly all the time."""
+    check = {"test": ["CMD", "true"], "interval": "1s", "timeout": "60s", "retries": 9}
+    stack = make_stack({f"s{number}": sleeper(healthcheck=check) for number in range(SERVICES)})
+    budgets = replace(
+        HERE,
+        tier="aws-t2-micro",
+        measure=replace(HERE.measure, throttled=True, window_seconds=5, settle_seconds=1),
+    )
+    report = measured(client, stack, budgets)
+    throttled = report.throttled
+    assert isinstance(throttled, Throttled)
+    assert {service.state for service in throttled.services} == {ServiceState.HEALTHY}
+    assert throttled.health_checks > SERVICES / 2
+    assert throttled.samples >= 5  # of 10: the sampler is not throttled
+    (check,) = checks(judge_stack(budgets, report), "memory.throttled")
+    assert check.state is State.GO
+    assert "without CPU credits aws-t2-micro has 0.1 CPUs: ready after" in check.message
 
 
 def _quota(client: DockerClient, container: str) -> int:

@@ -7,7 +7,7 @@ know whether the stack outlives its credits.
 from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare, duration
-from onegig.judge.memory import add_up, starting_peak
+from onegig.judge.memory import add_up
 from onegig.judge.squeeze import DONE
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -96,16 +96,15 @@ def _ready(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
 
 
 def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Iterator[str]:
-    total = _total(budgets, report, throttled)
-    if isinstance(total, Missing):
+    total, system = _total(budgets, report, throttled), budgets.memory.system_overhead_bytes
+    if isinstance(total, Missing) or isinstance(throttled.window_bytes, Missing):
         return
-    usual = add_up(report, budgets.memory).bytes
-    if peak := starting_peak(budgets, report):
-        usual = max(usual, peak.total_bytes + budgets.memory.system_overhead_bytes)
-    yield f"{compare(total, budgets.memory.limit_bytes).of}, not {format_mb(usual)}"
+    now, usual = throttled.window_bytes + system, add_up(report, budgets.memory).bytes
+    yield f"{format_mb(now)} in operation, not {format_mb(usual)}"
     before = sum(part.pss_bytes for part in report.engine if part.name == "runc")
     more = throttled.health_check_bytes - before
-    if more > 0 and more >= (total - usual) * CAUSE_SHARE:
+    if more > 0 and more >= (now - usual) * CAUSE_SHARE:
         taken, earlier = format_mb(throttled.health_check_bytes), format_mb(before)
         processes = f"{throttled.health_checks} processes of overlapping health checks"
         yield f"{processes} take {taken}, not {earlier}"
+    yield f"at most {compare(total, budgets.memory.limit_bytes).of}"

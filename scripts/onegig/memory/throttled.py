@@ -69,16 +69,16 @@ def summarise_throttled(report: MemoryReport, throttle: Throttle, *, seconds: fl
     """Return what a throttled boot showed; `seconds` is how long it took."""
     none = EnginePart(name=RUNC, processes=0, rss_bytes=0, pss_bytes=0)
     runc = next((part for part in report.engine if part.name == RUNC), none)
-    totals = [sample.total_bytes for sample in report.samples]
-    if not isinstance(report.boot, Missing):
-        totals.append(report.boot.total_bytes)
+    total = max(sample.total_bytes for sample in report.samples)
+    boot_peak = total if isinstance(report.boot, Missing) else report.boot.total_bytes
     return Throttled(
         cpus=throttle.cpus,
         machine=throttle.machine,
         seconds=seconds,
         start=report.start,
         services=outcomes(report),
-        total_bytes=max(totals),
+        window_bytes=total,
+        total_bytes=max(total, boot_peak),
         health_checks=runc.processes,
         health_check_bytes=runc.pss_bytes,
         samples=report.window.samples,
@@ -94,6 +94,7 @@ def _failed(throttle: Throttle, problem: str, seconds: float) -> Throttled:
         seconds=seconds,
         start=missing,
         services=(),
+        window_bytes=missing,
         total_bytes=missing,
         problem=problem,
     )

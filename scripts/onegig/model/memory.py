@@ -248,7 +248,8 @@ class Throttled:
     seconds: float  # the boot took
     start: Start | Missing
     services: tuple[SqueezedService, ...]
-    total_bytes: int | Missing  # highest since `compose up`, as BootPeak.total_bytes
+    window_bytes: int | Missing  # the total at the peak of the window, as BootPeak.total_bytes
+    total_bytes: int | Missing  # the highest since `compose up`
     health_checks: int = (
         0  # processes of runc at the peak of the window: health checks, overlapping
     )

@@ -50,7 +50,8 @@ def without_credits(mib: int, *states: ServiceState, **changes: Any) -> Throttle
             SqueezedService(name=name, state=state, oom_kills=0)
             for name, state in zip(("web", "db"), ended, strict=True)
         ),
-        total_bytes=mib * MIB,
+        window_bytes=mib * MIB,
+        total_bytes=(mib + 10) * MIB,
         health_checks=3,
         health_check_bytes=25 * MIB,
         samples=150,
@@ -61,23 +62,28 @@ def without_credits(mib: int, *states: ServiceState, **changes: Any) -> Throttle
 READY = "ready after 7 min, not 38 s, and health checks hold"
 
 
+BESIDE = " in operation, not 488 MB"
 OVERLAP = "26 processes of overlapping health checks take 134 MB, not 21 MB"
 
 
 @pytest.mark.parametrize(
     ("throttled", "state", "message"),
     [
-        (without_credits(420), State.GO, f"{READY}; 500 of 1,024 MB, not 488 MB"),
+        (without_credits(420), State.GO, f"{READY}; 500 MB{BESIDE}; at most 510 of 1,024 MB"),
         (
             without_credits(523, health_checks=26, health_check_bytes=134 * MIB),
             State.GO,
-            f"{READY}; 603 of 1,024 MB, not 488 MB; {OVERLAP}",
+            f"{READY}; 603 MB{BESIDE}; {OVERLAP}; at most 613 of 1,024 MB",
         ),
-        (without_credits(945), State.NO_GO, f"{READY}; 1,025 of 1,024 MB, not 488 MB"),
+        (
+            without_credits(935),
+            State.NO_GO,
+            f"{READY}; 1,015 MB{BESIDE}; at most 1,025 of 1,024 MB",
+        ),
         (
             without_credits(420, ServiceState.UNHEALTHY, ServiceState.UNHEALTHY),
             State.NO_GO,
-            "unhealthy: web, db; 500 of 1,024 MB, not 488 MB",
+            f"unhealthy: web, db; 500 MB{BESIDE}; at most 510 of 1,024 MB",
         ),
         (
             without_credits(0, total_bytes=Unknown(reason="x"), problem="it did not come up"),
