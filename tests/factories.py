@@ -19,10 +19,13 @@ from onegig.model.measured import Environment, Missing
 from onegig.model.memory import (
     Box,
     EnginePart,
+    Faults,
     MemoryReport,
     Sample,
     ServiceMemory,
     ServiceState,
+    Squeeze,
+    SqueezedService,
     Stall,
     Window,
 )
@@ -171,6 +174,24 @@ def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryR
         stack="crypto-desk",
     )
     return replace(report, **changes)  # type: ignore[arg-type]  # any field of the dataclass
+
+
+def make_squeeze(names: Iterable[str], **changes: object) -> Squeeze:
+    """The stack in the 764 MB that aws-t2-micro leaves it, under pressure."""
+    squeeze = Squeeze(
+        room_bytes=764 * MIB,
+        machine="aws-t2-micro",
+        seconds=41.6,
+        window_seconds=15,
+        services=tuple(
+            SqueezedService(name=name, state=ServiceState.HEALTHY, oom_kills=0) for name in names
+        ),
+        engine_kills=0,
+        stall=Stall(some_seconds=0.54, full_seconds=0.21),
+        faults=Faults(major_per_second=31.4, refaults_per_second=912.7),
+        cost_bytes=round(758.2 * MIB),
+    )
+    return replace(squeeze, **changes)  # type: ignore[arg-type]  # any field of the dataclass
 
 
 def make_images(names: Iterable[str], own_mb: float = 0.4) -> ImagesReport:

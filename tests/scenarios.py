@@ -13,6 +13,7 @@ from factories import (
     make_memory,
     make_report,
     make_service,
+    make_squeeze,
     stack,
     with_failures,
 )
@@ -35,7 +36,18 @@ def make_go() -> Report:
 
 
 def make_warn() -> Report:
-    return run(stack({"telegram-bot": 260.9, "correlation": 264.0}))
+    """Little is left on the tier, and the kernel had to read pages again there."""
+    services = stack({"telegram-bot": 260.9, "correlation": 264.0})
+    return run(services, squeeze=make_squeeze(service.name for service in services))
+
+
+def make_too_large() -> Report:
+    """Within the limit, but the kernel kills in what the tier leaves."""
+    services = stack({"telegram-bot": 260.9, "correlation": 264.0})
+    squeeze = make_squeeze(service.name for service in services)
+    first = replace(squeeze.services[0], oom_kills=2, state=ServiceState.OOM_KILLED)
+    killed = replace(squeeze, services=(first, *squeeze.services[1:]))
+    return run(services, squeeze=killed)
 
 
 def make_no_go() -> Report:
@@ -90,9 +102,10 @@ HOSTILE = (
 def make_hostile() -> Report:
     """Names, messages, paths and logs as a stranger might choose them."""
     services = [make_service(name, 10.0, log_tail=f"{name}\n```\n{name}") for name in HOSTILE]
+    squeeze = make_squeeze(HOSTILE, machine=HOSTILE[1], problem=HOSTILE[4])
     files = [policy(name, remark(name, 7, name)) for name in HOSTILE]
     images = with_dockerfiles(make_images(HOSTILE), *files)
-    report = make_report(make_memory(services, incomplete=HOSTILE), images)
+    report = make_report(make_memory(services, incomplete=HOSTILE, squeeze=squeeze), images)
     failures = tuple(
         make_check(
             "service.memory",
@@ -115,6 +128,7 @@ REPORTS: Mapping[str, Callable[[], Report]] = {
     "go": make_go,
     "warn": make_warn,
     "no-go": make_no_go,
+    "too-large": make_too_large,
     "incomplete": make_incomplete,
     "never-healthy": make_never_healthy,
     "one-service": make_one_service,

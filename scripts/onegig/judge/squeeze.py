@@ -7,10 +7,11 @@ PRESSURE_SHARE on, where the stall begins to grow much faster than the memory in
 "under pressure", which is a WARN. No share of stall by itself is a NO-GO: systemd-oomd, the only
 common program that acts on one (at 60 % `full`, oomd.conf(5)), does not run on servers by default.
 
-Under cgroup v1 the stall is that of the whole measuring host, an upper bound. Where the kernel
-keeps no PSI at all it is estimated: each major fault waits FAULT_SECONDS, what a disk that small
-machines come with takes to read the 128 KiB that Linux reads ahead (gp3 volumes: 125 MiB/s; AWS EBS
-User Guide, "General Purpose SSD volumes").
+Cgroups of version 1 have no PSI. There it is the measuring host's, and at most FAULT_SECONDS for each
+fault and refault of the box: other programs of the host may have stalled. Where the kernel keeps no
+PSI at all, the stall is estimated from the major faults alone. FAULT_SECONDS is what a disk that
+small machines come with takes to read the 128 KiB that Linux reads ahead (gp3 volumes: 125 MiB/s;
+AWS EBS User Guide, "General Purpose SSD volumes").
 """
 
 from collections.abc import Iterator, Mapping
@@ -146,7 +147,12 @@ def _stall(squeeze: Squeeze) -> tuple[float, str]:
     stall, faults = squeeze.stall, squeeze.faults
     if not isinstance(stall, Missing) and squeeze.window_seconds > 0:
         share = min(1.0, stall.some_seconds / squeeze.window_seconds)
-        return share, f"stall {'at most ' if stall.of_host else ''}{_format(share)}"
+        if not stall.of_host:
+            return share, f"stall {_format(share)}"
+        if not isinstance(faults, Missing):
+            events = faults.major_per_second + faults.refaults_per_second
+            share = min(share, events * FAULT_SECONDS)
+        return share, f"stall at most {_format(share)}"
     if isinstance(faults, Missing):
         return 0.0, f"stall not measured: {plain(faults.reason)}"
     share = min(1.0, faults.major_per_second * FAULT_SECONDS)

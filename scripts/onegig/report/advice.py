@@ -130,6 +130,19 @@ def _boot(report: Report, check: Check) -> Step | None:
     return Step(text=text, place=_place(check))
 
 
+def _squeeze(report: Report, _check: Check) -> Step | None:
+    """Name the largest service, and the room that there is."""
+    memory = report.memory
+    if isinstance(memory, Missing) or isinstance(memory.squeeze, Missing) or not memory.services:
+        return None
+    largest = max(memory.services, key=lambda service: service.cost_bytes)
+    takes = f"it takes {numbers.memory(largest.cost_bytes)}"
+    machine = memory.squeeze.machine or "the machine"
+    room = numbers.memory(memory.squeeze.room_bytes, down=True)
+    text = f"Make {largest.name} smaller, or choose a larger machine: {takes}"
+    return Step(text=f"{text}, {machine} leaves {room} to engine and stack")
+
+
 def _image(report: Report, check: Check) -> Step | None:
     """Name the layer of the image that is to blame, and how the image grew."""
     image = _image_of(report, check)
@@ -229,6 +242,7 @@ def _over(check: Check) -> str:
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
     "memory.boot": _boot,
+    "memory.squeeze": _squeeze,
     "memory.max_growth": _total,
     "service.memory": _service,
     "service.max_growth": _service,

@@ -180,7 +180,13 @@ def _squeeze_line(memory: MemoryReport) -> str:
     squeeze, answer = memory.squeeze, answer_of(memory)
     if isinstance(squeeze, Missing) or isinstance(answer, Missing):
         return numbers.missing(squeeze) if isinstance(squeeze, Unknown) else ""
-    return describe_squeeze(squeeze, answer)
+    faults, cost = squeeze.faults, squeeze.cost_bytes
+    rates = ""
+    if not isinstance(faults, Missing):
+        major, again = faults.major_per_second, faults.refaults_per_second
+        rates = f"{major:,.0f} major faults and {again:,.0f} refaults a second"
+    taken = "" if isinstance(cost, Missing) else f"took {numbers.memory(cost)}"
+    return numbers.joined(describe_squeeze(squeeze, answer), taken, rates)
 
 
 def _throttled_line(report: Report) -> str:

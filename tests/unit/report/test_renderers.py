@@ -21,8 +21,9 @@ from scenarios import REPORTS, make_go, make_hostile, make_many
 SUFFIXES = {"terminal": "txt", "markdown": "md", "html": "html"}
 COMMENT_LIMIT = 65_000  # characters: GitHub takes 65,536, a marker comes on top
 SHOWN_ELSEWHERE = {  # too long to be read as a change, like another page, among the comments
-    *(("html", scenario) for scenario in ("150-services", "one-service", "warn")),
+    *(("html", scenario) for scenario in ("150-services", "one-service", "too-large", "warn")),
     *(("markdown", name) for name in ("150-services", "dockerfiles", "go", "no-go", "warn")),
+    ("terminal", "too-large"),
 }
 DOCUMENTS = sorted({(name, report) for name in SUFFIXES for report in REPORTS} - SHOWN_ELSEWHERE)
 Make = Callable[[], Report]

@@ -21,7 +21,7 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport
+from onegig.model.memory import MemoryReport, Squeeze
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
 
@@ -109,6 +109,8 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield "has a sample that is not one number for every service"
     yield from _doubt_windows(report)
     yield from _doubt_sums(report)
+    if not isinstance(report.squeeze, Missing):
+        yield from _doubt_squeeze(report.squeeze, report)
 
 
 def _doubt_image(image: Image) -> Iterator[str]:
@@ -271,6 +273,17 @@ def _doubt_sums(report: MemoryReport) -> Iterator[str]:
         yield "has a sample whose total is less than its parts"
     if not isinstance(report.boot, Missing) and len(report.boot.causes) > MOST_SERVICES:
         yield f"has more than {MOST_SERVICES:,} causes of its peak"
+
+
+def _doubt_squeeze(squeeze: Squeeze, report: MemoryReport) -> Iterator[str]:
+    """Check that it is one of the same stack, and had no more room than the first boot."""
+    names = [service.name for service in report.services]
+    if not squeeze.problem and [service.name for service in squeeze.services] != names:
+        yield "has a squeeze of other services"
+    if squeeze.room_bytes > report.box.cap_bytes or squeeze.window_seconds <= 0:
+        yield "has a squeeze with more room than there was, or without a window"
+    if max(len(squeeze.machine), len(squeeze.problem)) > MOST_REASON:
+        yield "has a squeeze with a text that is too long"
 
 
 def _names(kind: str, names: Iterable[str]) -> Iterator[str]:
