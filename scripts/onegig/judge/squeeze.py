@@ -9,9 +9,9 @@ common program that acts on one (at 60 % `full`, oomd.conf(5)), does not run on 
 
 Cgroups of version 1 have no PSI. There it is the measuring host's, and at most FAULT_SECONDS for
 each fault and refault of the box: other programs of the host may have stalled. Where the kernel
-keeps no PSI at all, the stall is estimated from the major faults alone. FAULT_SECONDS is what a disk that
-small machines come with takes to read the 128 KiB that Linux reads ahead (gp3 volumes: 125 MiB/s;
-AWS EBS User Guide, "General Purpose SSD volumes").
+keeps no PSI at all, the stall is estimated from the major faults alone. FAULT_SECONDS is what a
+disk that small machines come with takes to read the 128 KiB that Linux reads ahead (gp3 volumes:
+125 MiB/s; AWS EBS User Guide, "General Purpose SSD volumes").
 """
 
 from collections.abc import Iterator, Mapping
