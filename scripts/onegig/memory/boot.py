@@ -33,6 +33,7 @@ from onegig.model.memory import MemoryReport, ServiceState, Window
 
 LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
+OLD_SECONDS = 1.0  # processes read longer ago than that are mentioned
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
 NO_ANSWER = "the engine inside the box stopped answering"
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
@@ -168,6 +169,15 @@ def _gaps(figures: Figures, plan: Measure) -> list[str]:
     return gaps
 
 
+def _notes(figures: Figures, machine: Machine) -> tuple[str, ...]:
+    """List what is different from the machine that is stood for, each once."""
+    notes = [*figures.stack.warnings, *machine.remarks]
+    age = max(window.age_seconds for window in figures.windows)
+    if age > OLD_SECONDS:
+        notes.append(f"this machine is slow: what processes hold was up to {age:.1f} s old")
+    return tuple(dict.fromkeys(notes))
+
+
 def _report(
     seen: Observation, plan: BootPlan, machine: Machine, environment: Environment
 ) -> MemoryReport:
@@ -194,6 +204,6 @@ def _report(
         windows=summarise_windows(figures.windows),
         boot=summarise_boot(figures),
         start=seen.start.report,
-        notes=tuple(dict.fromkeys((*stack.warnings, *machine.remarks))),
+        notes=_notes(figures, machine),
         settings=machine.settings,
     )

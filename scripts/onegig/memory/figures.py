@@ -67,6 +67,7 @@ class WindowFigures:
     held: "array[int]"  # of the whole box in each pass: see `held_by`
     services: tuple[ServiceFigures, ...]  # in the order of the ids
     unreadable: int  # processes, in the worst pass
+    age_seconds: float  # of a process's figures in any pass, at most
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ def read_window(
     services: list[ServiceFigures] = []
     times, totals, held = array("d"), array("q"), array("q")
     unreadable = highest = 0
+    age = 0.0
     first = last = peak = None
     for sample in window:
         total = total_of(sample, metric)
@@ -148,6 +150,7 @@ def read_window(
         totals.append(total)
         held.append(held_by(sample.box))
         unreadable = max(unreadable, sample.unreadable)
+        age = max(age, sample.age_seconds)
         _add_services(services, sample, ids, metric)
     if first is None or last is None or peak is None:
         raise ValueError("the window is empty")
@@ -161,6 +164,7 @@ def read_window(
         held=held,
         services=tuple(services),
         unreadable=unreadable,
+        age_seconds=age,
     )
 
 

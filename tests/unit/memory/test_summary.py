@@ -285,6 +285,14 @@ def test_services_of_a_window_by_the_metric(metric: str, share: int) -> None:
     assert window.services[0] == (share * MIB, share * MIB)
 
 
+def test_a_window_has_the_age_of_its_oldest_figure() -> None:
+    ages = (0.0, 1.7, 0.2)
+    seen = in_windows(
+        tuple(one_pass(at, {"id-a": MIB}, age_seconds=age) for at, age in enumerate(ages))
+    )
+    assert figures(seen).window.age_seconds == 1.7
+
+
 def test_a_long_window_is_thinned_without_losing_a_peak() -> None:
     hour = tuple(
         one_pass(at / 10, {"id-a": MIB + 1000 * (at % 7), "id-b": 90 * MIB * (at == 20_011)})
