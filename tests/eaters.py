@@ -20,10 +20,11 @@ from onegig.judge.squeeze import answer_of
 from onegig.judge.tier import plan_squeeze
 from onegig.judge.verdict import judge
 from onegig.memory.measure import measure
-from onegig.model.budgets import Budgets, MachineKind, Measure
+from onegig.model.budgets import Budgets, Measure
 from onegig.model.memory import NO_SQUEEZE, MemoryReport
 from onegig.model.stack import Stack
 from onegig.model.tiers import Tier
+from onegig.model.twin import MachineKind
 from onegig.model.verdict import Verdict
 from onegig.process import run
 from stacks import plain_service

@@ -25,7 +25,7 @@ from onegig.judge.memory import doubt
 from onegig.judge.throttled import plan_throttle
 from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze
 from onegig.judge.verdict import judge
-from onegig.model.budgets import RATE, Budgets, MachineKind, SqueezeMode
+from onegig.model.budgets import RATE, Budgets, SqueezeMode
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -34,6 +34,7 @@ from onegig.model.report import Report
 from onegig.model.sizes import plain_number
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier
+from onegig.model.twin import MachineKind
 from onegig.model.verdict import Baseline
 from onegig.process import ask_git
 from onegig.progress import Progress, Quiet

@@ -21,7 +21,8 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.errors import ConfigError
-from onegig.model.budgets import MachineKind, SqueezeMode
+from onegig.model.budgets import SqueezeMode
+from onegig.model.twin import MachineKind
 from onegig.pipeline import Options, load_limits
 
 BOX, TWIN = MachineKind

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from onegig.judge.memory import own_ranges
+from onegig.judge.memory import other_size, own_ranges
 from onegig.judge.scan import describe_finding
 from onegig.model.budgets import METRIC_NAMES, MemoryBudget, Metric
 from onegig.model.images import ImagesReport
@@ -11,6 +11,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.scan import FindingKind, Scan
 from onegig.model.sizes import format_mb
+from onegig.model.twin import MachineKind
 from onegig.model.verdict import (
     CHECK_KINDS,
     NO_CONTENTS,
@@ -63,6 +64,7 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         environment=environment_of(report),
         contents=contents_of(report.images),
         dockerfiles=remarks_of(report.images),
+        machine=machine_of(report.memory) or MachineKind.BOX,
     )
 
 
@@ -91,6 +93,11 @@ def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[Service
         )
         for name in dict.fromkeys((*memory, *images))
     )
+
+
+def machine_of(memory: MemoryReport | Missing) -> MachineKind | None:
+    """Return the kind of machine that was measured; None where nothing was."""
+    return None if isinstance(memory, Missing) else memory.machine
 
 
 def environment_of(report: Report) -> Environment | Missing:
@@ -171,13 +178,15 @@ def list_differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
         return () if isinstance(now, Missing) else ("the baseline's environment is not known",)
     if isinstance(now, Missing):
         return ("this run's environment is not known",)
-    pairs = zip(_facts(now), _facts(before), strict=True)
+    machine = machine_of(report.memory) or baseline.machine
+    pairs = zip(_facts(now, machine), _facts(before, baseline.machine), strict=True)
     return tuple(
         plain(f"{name} {value}, was {old}") for (name, value), (_, old) in pairs if value != old
     )
 
 
-def _facts(env: Environment) -> Iterator[tuple[str, str]]:
+def _facts(env: Environment, machine: MachineKind) -> Iterator[tuple[str, str]]:
+    yield "machine", machine
     yield "engine", ".".join(env.engine_version.split(".")[:2])
     yield "kernel", ".".join(env.kernel.split(".")[:2])
     yield "cgroup", f"v{env.cgroup_version}"
@@ -187,8 +196,19 @@ def _facts(env: Environment) -> Iterator[tuple[str, str]]:
     yield "onegig", env.onegig_version
 
 
-def other_total(baseline: Baseline, now: Verdict | MemoryBudget) -> Skipped | None:
+def other_machine(baseline: Baseline, now: MachineKind | None) -> Skipped | None:
+    """Return why no memory is compared: one side is a box's, where kernel and OS are assumed."""
+    if now in (None, baseline.machine):
+        return None
+    return Skipped(reason=f"the baseline was measured on a {baseline.machine}, not on a {now}")
+
+
+def other_total(
+    baseline: Baseline, now: Verdict | MemoryBudget, machine: MachineKind | None
+) -> Skipped | None:
     """Return why the baseline's total is of another kind; None where it is of the same."""
+    if other := other_machine(baseline, machine):
+        return other
     metric, limit_bytes = str(now.metric), now.limit_bytes
     if baseline.metric != metric:
         names = [METRIC_NAMES.get(metric, plain(metric)) for metric in (baseline.metric, metric)]
@@ -203,11 +223,10 @@ def other_memory(baseline: Baseline, report: MemoryReport, budget: MemoryBudget)
     """Return why memory can't be compared: metric, limit, box or architecture differ."""
     if not baseline.is_complete:
         return Skipped(reason="the baseline was not measured in full")
-    cap = report.box.cap_bytes
-    if cap != budget.room_bytes:
-        boxes = f"{format_mb(cap)}, not {format_mb(budget.room_bytes)}"
-        return Skipped(reason=f"this run was measured in a box of {boxes}")
-    return other_total(baseline, budget) or other_architecture(baseline, report.environment)
+    if other := other_size(report, budget):
+        return Skipped(reason=f"this run was measured {other}")
+    total = other_total(baseline, budget, report.machine)
+    return total or other_architecture(baseline, report.environment)
 
 
 def other_architecture(baseline: Baseline, environment: Environment) -> Skipped | None:

@@ -12,9 +12,11 @@ from typing import NamedTuple, TypeVar
 
 from onegig.judge.baseline import (
     list_differences,
+    machine_of,
     missing_section,
     noise_floor,
     other_architecture,
+    other_machine,
     other_memory,
     other_total,
     service_numbers,
@@ -37,7 +39,15 @@ from onegig.model.report import (
 from onegig.model.scan import Scan
 from onegig.model.sizes import Convention, Growth
 from onegig.model.state import State
-from onegig.model.verdict import Baseline, Check, PastCheck, ServiceNumbers, Unit, make_check
+from onegig.model.verdict import (
+    CHECK_KINDS,
+    Baseline,
+    Check,
+    PastCheck,
+    ServiceNumbers,
+    Unit,
+    make_check,
+)
 from onegig.text import plain
 
 NEW = Skipped(reason="not in the baseline")
@@ -47,6 +57,7 @@ IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 OTHER_RULES = Skipped(reason="the baseline was checked by other rules")
 SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
 BY_TOTAL = ("memory.total", "memory.tier", "memory.deploy")  # depend on metric and overhead
+MEMORY_IDS = {id_ for id_, kind in CHECK_KINDS.items() if kind.unit is Unit.MEMORY}
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have names
 
@@ -64,7 +75,8 @@ def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
         created=baseline.created,
         behind=behind,
         state=baseline.state,
-        total_bytes=other_total(baseline, report.verdict) or baseline.total_bytes,
+        total_bytes=other_total(baseline, report.verdict, machine_of(report.memory))
+        or baseline.total_bytes,
         deltas=tuple(_compare_checks(report, baseline)),
         services=_compare_services(report, baseline),
         differences=list_differences(report, baseline),
@@ -129,7 +141,10 @@ def _compare_check(check: Check, past: PastCheck, report: Report, baseline: Base
 def _incomparable(
     check: Check, past: PastCheck, report: Report, baseline: Baseline
 ) -> Skipped | None:
-    other = other_total(baseline, report.verdict)
+    machine = machine_of(report.memory)
+    other = other_total(baseline, report.verdict, machine)
+    if check.id in MEMORY_IDS and (differs := other_machine(baseline, machine)):
+        return differs
     if check.id == "memory.tier" and other is None and check.limit != past.limit:
         return Skipped(reason="the baseline was judged for another machine")
     by_metric = check.id == "service.memory" and baseline.metric != report.verdict.metric
@@ -195,8 +210,10 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
     before = {service.name: service for service in baseline.services}
     if not now or not before:
         return ()
-    same = baseline.metric == report.verdict.metric
-    other = None if same else other_total(baseline, report.verdict)
+    machine = machine_of(report.memory)
+    other = other_machine(baseline, machine)
+    if other is None and baseline.metric != report.verdict.metric:
+        other = other_total(baseline, report.verdict, machine)
     deltas = [
         _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from onegig.judge.checks import Case, compare
-from onegig.judge.memory import add_up, own_ranges
+from onegig.judge.memory import own_ranges
 from onegig.judge.tier import waterfalls
 from onegig.model.budgets import Metric
 from onegig.model.measured import Missing
@@ -38,7 +38,7 @@ def check_deploy(case: Case) -> Iterator[Check]:
     report, budgets = case.memory, case.budgets
     if isinstance(report, Missing):
         return
-    machines = waterfalls(budgets, add_up(report, budgets.memory), case.tier)
+    machines = waterfalls(budgets, report, case.tier)
     copies = _copies(report, budgets.memory.metric)
     rooms = [machine for machine in machines if machine.headroom_bytes >= 0]
     if copies and machines[0] in rooms:

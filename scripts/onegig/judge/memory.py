@@ -12,11 +12,13 @@ from operator import attrgetter
 
 from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
 from onegig.judge.squeeze import is_spared
+from onegig.judge.twin import with_measured_system
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import BootPeak, BootTotals, MemoryReport, ServiceMemory, WindowTotals
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
+from onegig.model.twin import TwinMemory
 from onegig.model.verdict import Check, make_check
 
 CAUSES = 2  # that are named
@@ -51,9 +53,9 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
     """Return the total by `budget.metric`.
 
     cost is what the machine loses to engine and stack: every page once, with tmpfs and the kernel's
-    own memory for them. rss and pss add the services to the engine's PSS, charged is what the
-    kernel counts for the whole box. The system's share is assumed in all of them:
-    `system_overhead`.
+    own memory for them; on a twin what its available memory fell by. rss and pss add the services
+    to the engine's PSS, charged is what the kernel counts for the whole box. The system's share is
+    the same in all of them: `system_overhead`, which a twin replaces by what it measured.
     """
     metric, system = budget.metric, budget.system_overhead_bytes
     windows = _windows(memory, metric)
@@ -140,6 +142,7 @@ def doubt(budgets: Budgets, report: MemoryReport) -> str:
     """
     if report.incomplete or report.box.oom_kills:
         return ""
+    budgets = with_measured_system(budgets, report)
     low, high = _span(report, budgets.memory)
     if _is_close(low, high, budgets.memory.limit_bytes):
         return f"the total came to {format_span(low, high)}, too close to its limit"
@@ -224,6 +227,14 @@ def memory_notes(case: Case) -> Iterator[str]:
             yield rise
 
 
+def other_size(report: MemoryReport, budget: MemoryBudget) -> str:
+    """Return "in a box of 944 MB, not 432 MB" where it was not the budget's; "" where it was."""
+    where, size, expected = "in a box of", report.box.cap_bytes, budget.room_bytes
+    if isinstance(report.twin, TwinMemory):
+        where, size, expected = "on a machine of", report.twin.sold_bytes, budget.limit_bytes
+    return "" if size == expected else f"{where} {format_mb(size)}, not {format_mb(expected)}"
+
+
 def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
     """Return what to add to figures that leave less free than `memory.headroom`; "" for others."""
     if used_bytes <= most_bytes < used_bytes + most_bytes * budget.headroom_share:
@@ -233,7 +244,7 @@ def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
     """Warn where the limit is exceeded by no more than two windows may differ by."""
-    limit, room, cap = budgets.memory.limit_bytes, budgets.memory.room_bytes, report.box.cap_bytes
+    limit, other = budgets.memory.limit_bytes, other_size(report, budgets.memory)
     remark = tightness(total.bytes, limit, budgets.memory)
     state = State.WARN if remark else State.GO
     if total.bytes > limit:
@@ -249,8 +260,8 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
         elif report.services:
             largest = max(report.services, key=lambda service: consumption(service, metric))
             remark = f"; {largest.name} takes {format_mb(consumption(largest, metric))}"
-    box = f" (measured in a box of {format_mb(cap)}, not {format_mb(room)})" if cap != room else ""
-    return state, f"{compare(total.bytes, limit)}{remark}{box}"
+    measured = f" (measured {other})" if other else ""
+    return state, f"{compare(total.bytes, limit)}{remark}{measured}"
 
 
 def _judge_boot(

@@ -12,19 +12,21 @@ from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
 from onegig.judge.settings import settings_cost
 from onegig.judge.squeeze import NEAR_SHARE
-from onegig.model.budgets import METRIC_NAMES, Budgets, MachineKind, Metric, SqueezeMode
+from onegig.judge.twin import twin_of
+from onegig.model.budgets import METRIC_NAMES, Budgets, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import Tier, kernel_name, tier_for
+from onegig.model.twin import MachineKind
 from onegig.model.verdict import Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
 WHERE = "tiers.toml"
 NO_IMAGES = Skipped(reason="not asked for")
-ASSUMED = "assumed: memory.system_overhead"
+ASSUMED, MEASURED = "assumed: memory.system_overhead", "measured"
 _ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}
 
 
@@ -57,7 +59,7 @@ def check_tier(case: Case) -> Iterator[Check]:
 
 def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     """Check the highest total since `compose up`; a share of the machine must stay free as well."""
-    system, more = _system_bytes(tier, budgets), settings_cost(report, tier)
+    system, more = _os_bytes(tier, budgets, report), settings_cost(report, tier)
     used, starting = _used_bytes(budgets, report)
     needed = system + used + more
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
@@ -91,7 +93,7 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
     rooms = [(budgets.memory.room_bytes, "")]
     needs = [(used + budgets.memory.system_overhead_bytes, limit, "")]
     if tier and tier.memtotal_bytes is not None:
-        system = _system_bytes(tier, budgets)
+        system = _os_bytes(tier, budgets, report)
         rooms.append((tier.memtotal_bytes - system, tier.name))
         needs.append((used + system, tier.memtotal_bytes, f" on {tier.name}"))
     room, machine = min(rooms)
@@ -118,8 +120,15 @@ def _used_bytes(budgets: Budgets, report: MemoryReport) -> tuple[int, str]:
     return used, ""
 
 
-def _system_bytes(tier: Tier, budgets: Budgets) -> int:
-    """Return what the idle OS takes on the tier; the budget's assumption if not known."""
+def _os_bytes(tier: Tier, budgets: Budgets, report: MemoryReport) -> int:
+    """Return what the idle OS takes on the tier.
+
+    A twin that ran a cloud image has measured it. The Debian of another twin is not the tier's OS:
+    like the budget's assumption it only counts where the tier's own is not known.
+    """
+    twin = twin_of(report)
+    if twin and (twin.guest.image or tier.os_idle_bytes is None):
+        return twin.os_bytes
     if tier.os_idle_bytes is None:
         return budgets.memory.system_overhead_bytes
     return tier.os_idle_bytes
@@ -159,22 +168,28 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
     return make_check("tier.architecture", "stack", count, 0, state, message, WHERE, about=about)
 
 
-def waterfalls(budgets: Budgets, total: Total, tier: Tier | None) -> tuple[Waterfall, ...]:
+def waterfalls(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> tuple[Waterfall, ...]:
     """Return where the memory goes of the budget's own machine, and of the tier's.
 
     Each adds up: as sold, minus kernel, OS, engine and stack, is what is left.
     """
-    limit = budgets.memory.limit_bytes
-    system = Bar(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED)
-    own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, (system,), budgets, total)
+    limit, total, twin = budgets.memory.limit_bytes, add_up(report, budgets.memory), twin_of(report)
+    system: tuple[Bar, ...] = (Bar(name="kernel and OS", bytes=total.system_bytes, note=ASSUMED),)
+    if twin:
+        sizes = {"kernel": twin.reserve_bytes, "OS": twin.os_bytes}
+        system = tuple(Bar(name=name, bytes=size, note=MEASURED) for name, size in sizes.items())
+    own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, system, budgets, total)
     if tier is None:
         return (own,)
     confirmed = tier.memtotal_bytes is not None
     reserve = tier.memory_bytes - (tier.memtotal_bytes or 0) if confirmed else 0
+    os_bytes = _os_bytes(tier, budgets, report)
     note = ASSUMED if tier.os_idle_bytes is None else "when idle"
+    if twin and os_bytes == twin.os_bytes:
+        note = MEASURED
     bars = (
         Bar(name="kernel", bytes=reserve, note="" if confirmed else "not confirmed"),
-        Bar(name="OS", bytes=_system_bytes(tier, budgets), note=note),
+        Bar(name="OS", bytes=os_bytes, note=note),
     )
     sold = _waterfall(tier.name, tier.memory_bytes, bars, budgets, total)
     return (own, replace(sold, usd_per_month=tier.usd_per_month))

@@ -24,6 +24,7 @@ from onegig.judge.settings import settings_notes
 from onegig.judge.squeeze import check_squeeze
 from onegig.judge.throttled import check_throttled, throttled_notes
 from onegig.judge.tier import check_tier, waterfalls
+from onegig.judge.twin import check_twin, twin_notes, with_measured_system
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
@@ -68,6 +69,7 @@ SECTIONS = {
     "throttled": Section(check_throttled, throttled_notes),
     "tier": Section(check_tier, settings_notes),
     "deploy": Section(check_deploy),
+    "twin": Section(check_twin),
     "services": Section(check_services),
     "images": Section(check_images, dockerfile_notes),
     "coverage": Section(_check_coverage),
@@ -90,6 +92,7 @@ def judge(
     The arguments are those of `Case`. Growth is judged against `main`, and findings block only
     where it does not have them.
     """
+    written, budgets = budgets, with_measured_system(budgets, memory)
     case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
     unwaived = tuple(check for section in SECTIONS.values() for check in section.checks(case))
     checks = tuple(_apply_waivers(check, budgets.waivers, today) for check in unwaived)
@@ -104,10 +107,11 @@ def judge(
         metric=budgets.memory.metric.value,
         spread_bytes=total if isinstance(total, Missing) else total.spread,
         checks=checks,
-        waterfalls=() if isinstance(total, Missing) else waterfalls(budgets, total, tier),
+        waterfalls=() if isinstance(memory, Missing) else waterfalls(budgets, memory, tier),
         incomplete=tuple(dict.fromkeys(missing)),
         notes=(
             *(note for section in SECTIONS.values() for note in section.notes(case)),
+            *twin_notes(written, memory),
             *_waiver_notes(unwaived, budgets.waivers, today),
             *_default_notes(budgets),
         ),

@@ -39,6 +39,7 @@ class BootPlan:
     budgets: Budgets
     cap_bytes: int  # what engine and stack may take
     memtotal_bytes: int  # what the stack sees
+    sold_bytes: int  # the same as clouds sell it: with what the kernel reserves
     say: Callable[[str], None]
     vcpus: int = 0  # processors that the stack sees; 0: as many as there are
     cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all

@@ -27,9 +27,11 @@ from onegig.memory.summary import (
     summarise_services,
     summarise_windows,
 )
+from onegig.memory.twin import summarise_twin
 from onegig.model.budgets import Measure
 from onegig.model.measured import Environment
 from onegig.model.memory import MemoryReport, ServiceState, Window
+from onegig.model.twin import NO_TWIN
 
 LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
@@ -184,6 +186,7 @@ def _report(
     stack, measured, metric = plan.stack, plan.budgets.measure, plan.budgets.memory.metric
     figures = take_figures(seen, stack, metric)
     problems = (machine.load_problem(), *_gaps(figures, measured))
+    facts = machine.twin
     return MemoryReport(
         environment=environment,
         window=Window(
@@ -206,4 +209,5 @@ def _report(
         start=seen.start.report,
         notes=_notes(figures, machine),
         settings=machine.settings,
+        twin=summarise_twin(figures, facts, plan.budgets, plan.sold_bytes) if facts else NO_TWIN,
     )

@@ -203,7 +203,8 @@ def read_run(passes: Iterable[Pass], began: float, metric: Metric) -> RunFigures
         if box.peak is not None:
             run.box_peak = max(run.box_peak or 0, box.peak)
         run.unreclaimable = max(run.unreclaimable, box.unreclaimable)
-        run.box_kills = max(run.box_kills, box.oom_kills)
+        machine_kills = sample.machine.oom_kills if sample.machine else 0
+        run.box_kills = max(run.box_kills, box.oom_kills, machine_kills)
         run.oom_killed += sample.oom_killed
         for name, used in sample.containers.items():
             account = used.account

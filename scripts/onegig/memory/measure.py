@@ -74,6 +74,7 @@ def plan_boot(
         budgets=budgets,
         cap_bytes=max(LEAST_CAP_BYTES, budgets.memory.room_bytes),
         memtotal_bytes=machine_bytes(budgets, architecture),
+        sold_bytes=sold_bytes(budgets, architecture),
         say=say,
         vcpus=settings.vcpus or 0,
         cpus=settings.cpus or 0.0,
@@ -86,3 +87,10 @@ def machine_bytes(budgets: Budgets, architecture: str) -> int:
     limit = budgets.memory.limit_bytes
     tier = tier_for(budgets.tier, limit, architecture)
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)
+
+
+def sold_bytes(budgets: Budgets, architecture: str) -> int:
+    """Return the memory of that machine as it is sold, within the limit."""
+    limit = budgets.memory.limit_bytes
+    tier = tier_for(budgets.tier, limit, architecture)
+    return min(limit, tier.memory_bytes) if tier else limit

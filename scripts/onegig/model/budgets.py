@@ -36,6 +36,7 @@ from onegig.model.keys import (
 )
 from onegig.model.scan import Severity
 from onegig.model.sizes import Growth, plain_number
+from onegig.model.twin import MachineKind
 from onegig.model.verdict import CHECK_KINDS
 
 RATE = "{rate}"
@@ -57,13 +58,6 @@ METRIC_NAMES: dict[str, str] = {
     Metric.PSS: "PSS",
     Metric.CHARGED: "charged",
 }
-
-
-class MachineKind(StrEnum):
-    """Kinds of machines that a stack is booted on."""
-
-    BOX = "box"
-    TWIN = "twin"
 
 
 class SqueezeMode(StrEnum):

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.settings import NO_SETTINGS, Settings
+from onegig.model.twin import NO_TWIN, MachineKind, TwinMemory
 
 NO_TREND = Skipped(reason="the report does not say how memory went on")
 NO_BOOT = Skipped(reason="the start was not recorded")
@@ -324,6 +325,12 @@ class MemoryReport:
     squeeze: Squeeze | Missing = NO_SQUEEZE
     throttled: Throttled | Missing = NOT_THROTTLED
     settings: Settings | Missing = NO_SETTINGS  # that held on the machine
+    twin: TwinMemory | Missing = NO_TWIN
+
+    @property
+    def machine(self) -> MachineKind:
+        """Return the kind of machine that the stack was booted on."""
+        return MachineKind.TWIN if isinstance(self.twin, TwinMemory) else MachineKind.BOX
 
     @property
     def engine_pss_bytes(self) -> int:

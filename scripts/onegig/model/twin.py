@@ -1,10 +1,18 @@
 """What a virtual machine showed that a box cannot: its own kernel, operating system and memory."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from onegig.model.measured import Missing, Skipped
 
 NO_TWIN = Skipped(reason="the stack was measured in a box")
+
+
+class MachineKind(StrEnum):
+    """Kinds of machines that a stack is booted on."""
+
+    BOX = "box"
+    TWIN = "twin"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

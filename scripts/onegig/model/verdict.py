@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.state import State
+from onegig.model.twin import MachineKind
 
 
 class Unit(StrEnum):
@@ -37,6 +38,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("memory.boot", "Peak while starting", Unit.MEMORY, "memory"),
     CheckKind("memory.squeeze", "Stall when squeezed", Unit.SHARE, "memory"),
     CheckKind("memory.throttled", "Memory without CPU credits", Unit.MEMORY, "memory"),
+    CheckKind("memory.swap", "Swap in use", Unit.MEMORY, "memory"),
     CheckKind("service.state", "State of {}", Unit.COUNT, "memory"),
     CheckKind("service.memory", "Memory of {}", Unit.MEMORY, "memory"),
     CheckKind("service.image", "Image of {}", Unit.STORAGE, "images"),
@@ -227,6 +229,7 @@ class Baseline:
     environment: Environment | Missing
     contents: tuple[Contents, ...] | Missing = NO_CONTENTS
     dockerfiles: tuple[Remarked, ...] | Missing = NO_REMARKS
+    machine: MachineKind = MachineKind.BOX  # that the stack was booted on
 
     @property
     def is_complete(self) -> bool:

@@ -13,7 +13,6 @@ from onegig.model.budgets import (
     Budgets,
     Forks,
     Load,
-    MachineKind,
     Metric,
     Policy,
     ScanBudget,
@@ -24,6 +23,7 @@ from onegig.model.budgets import (
 from onegig.model.keys import MEMORY
 from onegig.model.scan import Severity
 from onegig.model.sizes import Growth
+from onegig.model.twin import MachineKind
 
 MIB = 1024**2
 DIGEST = "0123456789abcdef" * 4
