@@ -1,0 +1,73 @@
+"""Reports of a twin as the reference stack gives them; the figures of a run under emulation, in MiB."""
+
+from dataclasses import replace
+
+from factories import MIB, make_memory, stack
+from onegig.model.memory import MemoryReport
+from onegig.model.twin import Guest, Reading, TwinMemory
+
+GUEST = Guest(
+    accelerator="tcg",
+    os="Debian GNU/Linux 13 (trixie)",
+    kernel="6.12.48+deb13-cloud-amd64",
+    engine_version="26.1.5",
+)
+
+
+def reading(
+    available: float, *, engine: float = 0, services: float = 0, swap: float = 0
+) -> Reading:
+    """A moment; what else there is of the machine is always the same."""
+    return Reading(
+        available_bytes=round(available * MIB),
+        shmem_bytes=1 * MIB,
+        kernel_bytes=48 * MIB,
+        swap_used_bytes=round(swap * MIB),
+        engine_pss_bytes=round(engine * MIB),
+        stack_pss_bytes=round(services * MIB),
+        system_pss_bytes=39 * MIB,
+        system_processes=14,
+    )
+
+
+def make_twin(fell: float = 368, counted: float = 364, **changes: object) -> TwinMemory:
+    """A machine sold as 1,024 MB of which 968 are MemTotal and 846 available before the engine."""
+    before = 846
+    lowest = reading(before - fell, engine=236, services=97)
+    twin = TwinMemory(
+        guest=GUEST,
+        sold_bytes=1024 * MIB,
+        memtotal_bytes=968 * MIB,
+        sampler_bytes=1 * MIB,
+        before=reading(before),
+        idle=reading(745, engine=92),
+        peak=lowest,
+        lowest=lowest,
+        counted_bytes=round(counted * MIB),
+    )
+    return replace(twin, **changes)  # type: ignore[arg-type]  # any field of the dataclass
+
+
+def make_twin_memory(twin: TwinMemory | None = None, **changes: object) -> MemoryReport:
+    """The reference stack's report from that twin."""
+    twin = twin or make_twin()
+    report = make_memory(stack())
+    box = replace(
+        report.box,
+        mode="virtual machine",
+        cap_bytes=twin.memtotal_bytes,
+        cost_bytes=twin.fell_bytes,
+        kernel_bytes=31 * MIB,
+        peak_bytes=twin.memtotal_bytes,
+    )
+    gap = twin.fell_bytes - max(sample.total_bytes for sample in report.samples)
+    samples = tuple(
+        replace(
+            sample,
+            total_bytes=sample.total_bytes + gap,
+            cost_bytes=sample.cost_bytes + gap,
+            engine_bytes=sample.engine_bytes + gap,
+        )
+        for sample in report.samples
+    )
+    return replace(report, twin=twin, box=box, samples=samples, **changes)  # type: ignore[arg-type]
