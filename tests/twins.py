@@ -1,4 +1,4 @@
-"""Reports of a twin as the reference stack gives them; the figures of a run under emulation, in MiB."""
+"""Reports of a twin, with the figures of the reference stack under emulation, in MiB."""
 
 from dataclasses import replace
 
@@ -14,15 +14,13 @@ GUEST = Guest(
 )
 
 
-def reading(
-    available: float, *, engine: float = 0, services: float = 0, swap: float = 0
-) -> Reading:
+def reading(available: float, *, engine: float = 0, services: float = 0) -> Reading:
     """A moment; what else there is of the machine is always the same."""
     return Reading(
         available_bytes=round(available * MIB),
         shmem_bytes=1 * MIB,
         kernel_bytes=48 * MIB,
-        swap_used_bytes=round(swap * MIB),
+        swap_used_bytes=0,
         engine_pss_bytes=round(engine * MIB),
         stack_pss_bytes=round(services * MIB),
         system_pss_bytes=39 * MIB,

@@ -73,7 +73,10 @@ def test_by_other_metrics_the_system_is_measured_too() -> None:
             1100,
             312,
             WARN,
-            "fits with 312 MB in swap: 1,277 MB were held on a machine of 1,024 MB, 40 MB read back",
+            (
+                "fits with 312 MB in swap: 1,277 MB were held on a machine of 1,024 MB,"
+                " 40 MB read back"
+            ),
         ),
     ],
 )
