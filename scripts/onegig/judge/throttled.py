@@ -11,7 +11,14 @@ from onegig.judge.memory import add_up
 from onegig.judge.squeeze import DONE
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import NOT_THROTTLED, MemoryReport, Start, Throttle, Throttled
+from onegig.model.memory import (
+    NOT_THROTTLED,
+    MemoryReport,
+    ServiceState,
+    Start,
+    Throttle,
+    Throttled,
+)
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import Tier
@@ -19,6 +26,7 @@ from onegig.model.verdict import Check, make_check
 from onegig.text import format_list, plain
 
 NAMED = 3  # services
+NOTED_SHARE = 0.1  # of the total: health checks that take so much are named in any case
 CAUSE_SHARE = 0.5  # of what a throttled stack takes more: health checks are named from there on
 
 
@@ -58,10 +66,16 @@ def check_throttled(case: Case) -> Iterator[Check]:
 
 
 def throttled_notes(case: Case) -> Iterator[str]:
-    """Yield why a stack was not throttled although somebody asked for it."""
-    throttled = NOT_THROTTLED if isinstance(case.memory, Missing) else case.memory.throttled
-    if isinstance(throttled, Skipped) and throttled != NOT_THROTTLED:
-        yield f"the stack was not throttled: {plain(throttled.reason)}"
+    """Yield why a stack was not throttled although that was asked for, and checks that overlap."""
+    report = case.memory
+    if isinstance(report, Missing):
+        return
+    if isinstance(report.throttled, Skipped) and report.throttled != NOT_THROTTLED:
+        yield f"the stack was not throttled: {plain(report.throttled.reason)}"
+    count, taken = _health_checks(report)
+    if taken >= add_up(report, case.budgets.memory).bytes * NOTED_SHARE:
+        overlapping = f"at the peak, {count} processes of health checks took {format_mb(taken)}"
+        yield f"{overlapping}: checks that are further apart, or cheaper, would not overlap"
 
 
 def _total(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> int | Missing:
@@ -92,7 +106,9 @@ def _ready(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
         seconds = duration(round(throttled.start.seconds))
         usual = report.start
         beside = f", not {duration(round(usual.seconds))}" if isinstance(usual, Start) else ""
-        yield f"ready after {seconds}{beside}, and health checks hold"
+        states = {service.state for service in throttled.services}
+        holds = "health checks hold" if ServiceState.HEALTHY in states else "all stays up"
+        yield f"ready after {seconds}{beside}, and {holds}"
 
 
 def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Iterator[str]:
@@ -101,10 +117,19 @@ def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Ite
         return
     now, usual = throttled.window_bytes + system, add_up(report, budgets.memory).bytes
     yield f"{format_mb(now)} in operation, not {format_mb(usual)}"
-    before = sum(part.pss_bytes for part in report.engine if part.name == "runc")
+    _, before = _health_checks(report)
     more = throttled.health_check_bytes - before
     if more > 0 and more >= (now - usual) * CAUSE_SHARE:
         taken, earlier = format_mb(throttled.health_check_bytes), format_mb(before)
         processes = f"{throttled.health_checks} processes of overlapping health checks"
         yield f"{processes} take {taken}, not {earlier}"
     yield f"at most {compare(total, budgets.memory.limit_bytes).of}"
+
+
+def _health_checks(report: MemoryReport) -> tuple[int, int]:
+    """Return the processes of runc at the peak of the window, and their PSS in bytes.
+
+    The containers run by then: what runc still does is to start their health checks.
+    """
+    parts = [part for part in report.engine if part.name == "runc"]
+    return sum(part.processes for part in parts), sum(part.pss_bytes for part in parts)

@@ -10,6 +10,7 @@ from judging import checks, judge_stack, limits
 from onegig.judge.throttled import plan_throttle
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
+    NOT_THROTTLED,
     EnginePart,
     MemoryReport,
     ServiceState,
@@ -127,3 +128,12 @@ def test_how_far_a_stack_is_throttled(
     budgets = replace(BUDGETS, measure=replace(BUDGETS.measure, throttled=asked))
     expected = planned if isinstance(planned, Throttle) else Skipped(reason=planned)
     assert plan_throttle(budgets, find_tier(tier) if tier else None) == expected
+
+
+@pytest.mark.parametrize(("mib", "named"), [(48, False), (49, True)])
+def test_health_checks_that_take_a_tenth_of_the_total_are_named(mib: int, named: bool) -> None:
+    report = measured(NOT_THROTTLED)
+    runc = EnginePart(name="runc", processes=9, rss_bytes=0, pss_bytes=mib * MIB)
+    verdict = judge_stack(BUDGETS, replace(report, engine=(runc,)))  # of 488 MB
+    note = f"at the peak, 9 processes of health checks took {mib} MB"
+    assert any(text.startswith(note) for text in verdict.notes) is named
