@@ -54,11 +54,11 @@ def make_twin_memory(twin: TwinMemory | None = None, **changes: object) -> Memor
         report.box,
         mode="virtual machine",
         cap_bytes=twin.memtotal_bytes,
-        cost_bytes=twin.fell_bytes,
+        cost_bytes=max(twin.fell_bytes, twin.counted_bytes),
         kernel_bytes=31 * MIB,
         peak_bytes=twin.memtotal_bytes,
     )
-    gap = twin.fell_bytes - max(sample.total_bytes for sample in report.samples)
+    gap = box.cost_bytes - max(sample.total_bytes for sample in report.samples)
     samples = tuple(
         replace(
             sample,

@@ -53,9 +53,10 @@ def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
     """Return the total by `budget.metric`.
 
     cost is what the machine loses to engine and stack: every page once, with tmpfs and the kernel's
-    own memory for them; on a twin what its available memory fell by. rss and pss add the services
-    to the engine's PSS, charged is what the kernel counts for the whole box. The system's share is
-    the same in all of them: `system_overhead`, which a twin replaces by what it measured.
+    own memory for them; on a twin what its available memory fell by, if that is more. rss and pss
+    add the services to the engine's PSS, charged is what the kernel counts for the whole box. The
+    system's share is the same in all of them: `system_overhead`, which a twin replaces by what it
+    measured.
     """
     metric, system = budget.metric, budget.system_overhead_bytes
     windows = _windows(memory, metric)

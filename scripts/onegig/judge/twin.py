@@ -12,7 +12,7 @@ from onegig.model.state import State
 from onegig.model.twin import MachineKind, TwinMemory
 from onegig.model.verdict import Check, make_check
 
-APART = 0.1  # of what available memory fell by: a larger difference deserves a note
+APART = 0.1  # of the counted cost: a larger difference to what was lost deserves a note
 BOX_ASSUMES = 16 * 1024**2  # less than the system takes: a box would be that much too generous
 
 
@@ -73,4 +73,7 @@ def twin_notes(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str
         yield f"{takes}; a box assumes {format_mb(assumed)} (memory.system_overhead)"
     if abs(twin.difference_share) > APART:
         fell, counted = format_mb(twin.fell_bytes), format_mb(twin.counted_bytes)
-        yield f"available memory fell by {fell}, a box would have counted {counted}"
+        why = "the kernel takes pages of programs for available"
+        if twin.fell_bytes > twin.counted_bytes:
+            why = "the difference is in no account"
+        yield f"available memory fell by {fell}, engine and stack count {counted}: {why}"

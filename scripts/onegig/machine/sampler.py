@@ -78,7 +78,7 @@ class MachineMemory:
 
     @property
     def fell(self) -> int:
-        """Return what MemAvailable has fallen by since then: the cost of engine and stack."""
+        """Return what MemAvailable has fallen by since then; 0 where that is not known yet."""
         return max(0, self.available_before - self.available)
 
 

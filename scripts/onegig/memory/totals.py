@@ -9,16 +9,20 @@ from onegig.model.budgets import Metric
 def total_of(sample: Pass, metric: Metric) -> int:
     """Return the headline of one pass, without the system overhead: stack plus engine, in bytes.
 
-    A machine of its own shows the real cost: what its available memory has fallen by. In a box it
-    is counted. By the other metrics the engine counts by PSS always: its shims share most of their
-    pages, and a sum of their RSS overstates them four times.
+    The real cost is counted. A machine of its own also shows it: what its available memory has
+    fallen by. There the larger of the two is the total: MemAvailable has pages of programs in it,
+    which must be read again and again once they are dropped; counting misses what the kernel keeps
+    in no account.
+
+    By the other metrics the engine counts by PSS always: its shims share most of their pages, and a
+    sum of their RSS overstates them four times.
     """
     if metric is Metric.CHARGED:
         return sample.box.working_set
     usages = [container.usage for container in sample.containers.values()]
     if metric is Metric.COST:
-        machine = sample.machine
-        return machine.fell if machine and machine.available_before else counted_cost(sample)
+        fell = sample.machine.fell if sample.machine else 0
+        return max(fell, counted_cost(sample))
     return _engine_pss(sample) + sum(u.pss if metric is Metric.PSS else u.rss for u in usages)
 
 

@@ -3,8 +3,8 @@
 from onegig.machine.machine import TwinFacts
 from onegig.machine.sampler import MachineMemory, Pass
 from onegig.memory.figures import Figures
-from onegig.memory.totals import counted_cost
-from onegig.model.budgets import Budgets
+from onegig.memory.totals import counted_cost, total_of
+from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Unknown
 from onegig.model.twin import Reading, TwinMemory
 
@@ -23,7 +23,7 @@ def summarise_twin(
         if sample.time >= figures.seen.start.began:
             lowest = min(lowest, sample, key=lambda each: _memory(each).available)
             swapped = max(swapped, _swapped(sample))
-            held = max(held, _memory(sample).fell + _swapped(sample))
+            held = max(held, total_of(sample, Metric.COST) + _swapped(sample))
     return TwinMemory(
         guest=facts.guest,
         sold_bytes=sold_bytes,

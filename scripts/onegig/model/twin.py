@@ -44,8 +44,10 @@ class Reading:
 class TwinMemory:
     """Where a virtual machine's memory went.
 
-    What its available memory falls by is what engine and stack cost it. `counted_bytes` is what a
-    box would have counted at the same moment: PSS, shared memory and the kernel's memory for them.
+    `counted_bytes` is the real cost of engine and stack as a box counts it: PSS, shared memory and
+    the kernel's memory for them. The machine's available memory fell by as much or less, because
+    the kernel takes pages of programs, which it could read again, for available; or by more, where
+    the kernel keeps memory that is in no account. The larger of the two is the total.
     """
 
     guest: Guest
@@ -85,5 +87,6 @@ class TwinMemory:
 
     @property
     def difference_share(self) -> float:
-        """Return how far the counted cost lies above what fell, as a share; below: negative."""
-        return (self.counted_bytes - self.fell_bytes) / self.fell_bytes if self.fell_bytes else 0.0
+        """Return how much more than the counted cost was lost, as a share; less: negative."""
+        lost = self.fell_bytes - self.counted_bytes
+        return lost / self.counted_bytes if self.counted_bytes else 0.0
