@@ -94,6 +94,7 @@ def test_swap_that_is_needed_is_a_warning(
     assert (check.state, check.message) == (state, message)
 
 
+FELL = "available memory fell by {} MB, engine and stack count {} MB"
 TWIN = replace(BUDGETS, machine=MachineKind.TWIN)
 
 
@@ -122,18 +123,12 @@ TWIN = replace(BUDGETS, machine=MachineKind.TWIN)
         (
             replace(TWIN, memory=replace(BUDGETS.memory, system_overhead_bytes=170 * MIB)),
             make_twin_memory(make_twin(368, 410)),
-            [
-                "available memory fell by 368 MB, engine and stack count 410 MB: "
-                "the kernel takes pages of programs for available"
-            ],
+            [f"{FELL.format(368, 410)}: the kernel takes pages of programs for available"],
         ),
         (
             replace(TWIN, memory=replace(BUDGETS.memory, system_overhead_bytes=170 * MIB)),
             make_twin_memory(make_twin(410, 368)),
-            [
-                "available memory fell by 410 MB, engine and stack count 368 MB: "
-                "the difference is in no account"
-            ],
+            [f"{FELL.format(410, 368)}: the difference is in no account"],
         ),
     ],
     ids=["box", "box-swap", "box-for-twin", "twin", "programs", "no-account"],
