@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # QEMU and mmdebstrap for the twin, the virtual machine of `--on twin`. Sourced after packages.sh.
 
-TWIN_PROGRAMS=(qemu-system-x86_64 qemu-img mmdebstrap mke2fs)
-TWIN_PACKAGES=(qemu-system-x86 qemu-utils mmdebstrap e2fsprogs debian-archive-keyring)
+TWIN_PROGRAMS=(qemu-system-x86_64 mmdebstrap mke2fs genisoimage)
+TWIN_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs debian-archive-keyring genisoimage)
 OLDEST_QEMU=8.0 # older ones crash now and then when they emulate several processors
 
 ensure_twin() {

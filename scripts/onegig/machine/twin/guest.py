@@ -7,7 +7,6 @@ packages, which changes with every release. Without a network the newest guest a
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,7 +18,8 @@ from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, OnegigError
 from onegig.files import cache_folder, make_private
-from onegig.machine.twin import host
+from onegig.machine.machine import BootPlan
+from onegig.machine.twin import cloud, host, qemu
 from onegig.process import run as run_program
 
 SUITE = "trixie"
@@ -27,55 +27,67 @@ DEBIAN = "http://deb.debian.org/debian"
 BUILD_SECONDS = 1200.0
 FETCH_SECONDS = 15.0
 MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
-AGENT = "agent"  # folder of its sources
+AGENT, ROOT = "agent", "root.img"  # the former also the folder of its sources
 KEPT = 2  # guests; older ones are removed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guest:
-    """What a twin boots."""
+    """What a twin boots. `notes` is a folder for what is learned of it."""
 
-    folder: Path
-
-    @property
-    def root(self) -> Path:
-        """Return the image of the root disk, which no boot changes."""
-        return self.folder / "root.img"
-
-    @property
-    def kernel(self) -> Path:
-        """Return the kernel."""
-        return self.folder / "vmlinuz"
-
-    @property
-    def initrd(self) -> Path:
-        """Return the first root of the kernel, with its drivers."""
-        return self.folder / "initrd.img"
-
-    @property
-    def agent(self) -> Path:
-        """Return the program that samples inside."""
-        return self.folder / "agent"
+    agent: Path  # the program that samples inside
+    notes: Path
+    root: qemu.Drive
+    kernel: str = ""  # "": the disk has its own, and a boot loader
+    initrd: str = ""
+    seed: qemu.Drive | None = None  # a disk for cloud-init
+    image: str = ""  # name of the cloud image
 
 
-def ensure_guest(outer: Engine, run: Run, image: str, say: Callable[[str], None]) -> Guest:
-    """Return the guest, building it where it is not cached. Raises BootError and ConfigError."""
+def ensure_guest(plan: BootPlan, empty_image: str) -> Guest:
+    """Return the guest that the budgets ask for. Raises BootError and ConfigError.
+
+    `empty_image` is for the container that builds one.
+    """
+    budgets, shelf = plan.budgets, cache_folder() / "onegig" / "twin"
+    chosen = budgets.twin and cloud.check_image(budgets.twin, budgets.path)
+    folder = _ensure_debian(plan, empty_image, shelf)
+    if not (budgets.twin and chosen):
+        return Guest(
+            agent=folder / AGENT,
+            notes=folder,
+            root=qemu.Drive(path=str(folder / ROOT), keep=True),
+            kernel=str(folder / "vmlinuz"),
+            initrd=str(folder / "initrd.img"),
+        )
+    notes = shelf / "images" / budgets.twin.sha256[:16]
+    notes.mkdir(parents=True, exist_ok=True)
+    unit = our_file("onegig.service").decode()
+    return Guest(
+        agent=folder / AGENT,
+        notes=notes,
+        root=chosen,
+        seed=cloud.make_seed(plan.run.directory / "seed", unit),
+        image=Path(budgets.twin.image).name,
+    )
+
+
+def _ensure_debian(plan: BootPlan, empty_image: str, shelf: Path) -> Path:
+    """Return the folder of the Debian guest, building it where it is not cached."""
     mirror = find_mirror()
-    shelf = cache_folder() / "onegig" / "twin"
-    key = _key(mirror)
-    cached = _newest_first(shelf)
+    key, cached = _key(mirror), _newest_first(shelf)
     if key is None and cached:
-        say("Debian's mirror does not answer: using the guest at hand")
-        return Guest(folder=cached[0])
+        plan.say("Debian's mirror does not answer: using the guest at hand")
+        return cached[0]
     folder = shelf / (key or "unknown")
-    if not (folder / "root.img").exists():
+    if not (folder / ROOT).exists():
         host.require_programs("mmdebstrap", "mke2fs")
-        say("building the twin's guest from Debian's packages, once")
-        _build(outer, run, image, mirror, folder)
+        plan.say("building the twin's guest from Debian's packages, once")
+        _build(plan.engine, plan.run, empty_image, mirror, folder)
     folder.touch()
     for old in _newest_first(shelf)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
-    return Guest(folder=folder)
+    return folder
 
 
 def find_mirror() -> str:
@@ -116,7 +128,7 @@ def _made_of() -> list[str]:
 
 
 def _newest_first(shelf: Path) -> list[Path]:
-    guests = [path.parent for path in shelf.glob("[0-9a-f]*/root.img")]
+    guests = [path.parent for path in shelf.glob(f"[0-9a-f]*/{ROOT}")]
     return sorted(guests, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

@@ -12,11 +12,13 @@ Standard library only.
 
 import asyncio
 import json
+import math
 import os
 import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ KVM_FAILURE = "KVM internal error"
 KVM_SECONDS = 60.0  # until the guest prints anything; it takes a second
 GUARD_SECONDS = 20.0
 POLL_SECONDS = 0.1
-LAST_LINES = 8  # of QEMU's own output, for the reason
+MOST_LINES = 20  # of QEMU's own output, for the reason
 _CHUNK = 1 << 16
 
 
@@ -47,12 +49,12 @@ class Config:
 async def launch(config: Config, emit: Callable[..., None]) -> None:
     """Run the machine until it is gone."""
     port = config.control_port
-    group = _guard(port, emit)
-    relay = await asyncio.start_unix_server(
-        lambda *streams: _relay(port, group, *streams), config.engine_socket
+    group = guard(port, emit)
+    server = await asyncio.start_unix_server(
+        lambda *streams: relay(port, group, *streams), config.engine_socket
     )
     _hand_over(config.engine_socket, config.owner)
-    async with relay:
+    async with server:
         for accelerator, command in config.commands:
             if accelerator == KVM and not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
                 emit(failed=accelerator, reason=f"there is no {KVM_DEVICE}")
@@ -81,15 +83,15 @@ async def _run(
     reading = asyncio.create_task(_read(child, lines))
     handing = asyncio.create_task(_hand_over_once_there(config))
     try:
-        if accelerator == KVM:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(_await_life(config, child, lines), KVM_SECONDS)
-            if not _is_alive(config) or _failed(lines):
-                return _summary(lines) or "the guest showed no sign of life", False
-        code = await child.wait()
-        await reading
-        alive = _is_alive(config)
-        return _summary(lines) or f"QEMU ended with code {code}", alive
+        deadline = time.monotonic() + (KVM_SECONDS if accelerator == KVM else math.inf)
+        while child.returncode is None and not _failed(lines):
+            if time.monotonic() > deadline and not _is_alive(config):
+                return "the guest showed no sign of life", False
+            await asyncio.sleep(POLL_SECONDS)
+        if child.returncode is not None:
+            await reading
+        works = _is_alive(config) and not _failed(lines)
+        return _summary(lines) or f"QEMU ended with code {child.returncode}", works
     finally:
         handing.cancel()
         with suppress(ProcessLookupError):
@@ -101,14 +103,9 @@ async def _run(
 async def _read(child: asyncio.subprocess.Process, lines: list[str]) -> None:
     assert child.stdout is not None  # noqa: S101 - it was asked for
     async for line in child.stdout:
-        if len(lines) < LAST_LINES:  # the first ones say what happened; registers follow
-            lines.append(line.decode(errors="replace").strip())
-
-
-async def _await_life(config: Config, child: asyncio.subprocess.Process, lines: list[str]) -> None:
-    while child.returncode is None and not _is_alive(config) and not _failed(lines):
-        await asyncio.sleep(POLL_SECONDS)
-    await asyncio.sleep(POLL_SECONDS)
+        text = line.decode(errors="replace").strip()
+        if len(lines) < MOST_LINES and "warning:" not in text:
+            lines.append(text)  # the first ones say what happened; registers follow
 
 
 async def _hand_over_once_there(config: Config) -> None:
@@ -132,11 +129,10 @@ def _failed(lines: list[str]) -> bool:
 
 def _summary(lines: list[str]) -> str:
     """Return the line of QEMU's output that names the failure."""
-    errors = [line for line in lines if line and "warning:" not in line]
-    return next((line for line in errors if KVM_FAILURE in line), "; ".join(errors[-2:]))
+    return next((line for line in lines if KVM_FAILURE in line), "; ".join(lines[:2]))
 
 
-def _guard(port: int, emit: Callable[..., None]) -> int:
+def guard(port: int, emit: Callable[..., None]) -> int:
     """Refuse connections to the port to all but a group that nobody else has; return that."""
     group = 100_000 + secrets.randbelow(1 << 30)
     rule = ["OUTPUT", "--protocol", "tcp", "--destination-port", str(port)]
@@ -151,14 +147,15 @@ def _guard(port: int, emit: Callable[..., None]) -> int:
 
 def _socket_of(group: int) -> socket.socket:
     """Return a socket of that group. QEMU, which the guest speaks through, is not in it."""
+    own = os.getegid()
     os.setegid(group)
     try:
         return socket.socket()
     finally:
-        os.setegid(0)
+        os.setegid(own)
 
 
-async def _relay(
+async def relay(
     port: int, group: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Connect one caller with the guest's engine."""

@@ -150,7 +150,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
                 "the twin needs an engine on this host whose programs it can copy",
                 advice="install Docker Engine from packages, or measure with `--on box`",
             )
-        guest = ensure_guest(outer, run, nesting.image_name, plan.say)
+        guest = ensure_guest(plan, nesting.image_name)
         ports = disks.published_ports(project.config)
         control = virtual.free_port([port.number for port in ports])
         plan.say("making the twin's disk")
@@ -212,7 +212,7 @@ class _Boot:
                     yield machine
                     return
             reserved = qemu.reserved_by(memory_kib, total)
-            (self.guest.folder / RESERVED_FILE).write_text(str(reserved))
+            (self.guest.notes / RESERVED_FILE).write_text(str(reserved))
             memory_kib = qemu.memory_for(wanted, reserved)
             accelerators = (machine.accelerator,)
 
@@ -226,7 +226,7 @@ class _Boot:
             return self.plan.memtotal_bytes // 1024
         reserved = qemu.RESERVED_KIB
         with suppress(OSError, ValueError):
-            reserved = int((self.guest.folder / RESERVED_FILE).read_text())
+            reserved = int((self.guest.notes / RESERVED_FILE).read_text())
         return qemu.memory_for(self.plan.memtotal_bytes, reserved)
 
     @contextmanager
@@ -235,15 +235,16 @@ class _Boot:
             memory_kib=memory_kib,
             processors=self.plan.vcpus or os.cpu_count() or 1,
             drives=(
-                qemu.Drive(path=str(self.guest.root), keep=True),
+                self.guest.root,
                 qemu.Drive(path=disks.DATA),
+                *([self.guest.seed] if self.guest.seed else []),
             ),
             agent_socket=str(self.directory / "agent.sock"),
             console=str(self.directory / "console.log"),
             control_port=self.control_port,
             ports=self.ports,
-            kernel=str(self.guest.kernel),
-            initrd=str(self.guest.initrd),
+            kernel=self.guest.kernel,
+            initrd=self.guest.initrd,
             parameters=PARAMETERS,
         )
         with virtual.start(
@@ -291,7 +292,7 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
         os=name,
         kernel=kernel,
         engine_version=engine.version,
-        image="",
+        image=boot.guest.image,
     )
     return TwinFacts(guest=guest, before=before, idle=idle), engine
 
@@ -361,7 +362,7 @@ def _allow_time(
     limit = plan.budgets.measure.healthy_timeout_seconds * SLOWER
     measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
     services = {
-        name: {**service, "healthcheck": _longer(service["healthcheck"])}
+        name: {**service, "healthcheck": lengthen(service["healthcheck"])}
         if "healthcheck" in service
         else service
         for name, service in (project.config.get("services") or {}).items()
@@ -377,7 +378,7 @@ def _allow_time(
     )
 
 
-def _longer(check: dict[str, Any]) -> dict[str, Any]:
+def lengthen(check: dict[str, Any]) -> dict[str, Any]:
     """Return a health check with the least time limits of HEALTH_SECONDS."""
     least = HEALTH_SECONDS.items()
     longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least}

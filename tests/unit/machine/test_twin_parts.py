@@ -1,0 +1,162 @@
+"""The twin's parts that need no virtual machine: sizes, ports, QEMU's command, accelerators."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onegig.machine.twin import launcher, qemu
+from onegig.machine.twin.disks import loopback_ports, published_ports, settings_text
+from onegig.machine.twin.machine import lengthen
+
+KIB = 1024
+HARDWARE = qemu.Hardware(
+    memory_kib=989_248,
+    processors=1,
+    drives=(qemu.Drive(path="/root,1.img", keep=True), qemu.Drive(path="/data.img")),
+    agent_socket="/run/agent.sock",
+    console="/run/console.log",
+    control_port=20_001,
+    ports=(qemu.Port(number=53, protocol="udp"),),
+    kernel="/vmlinuz",
+    initrd="/initrd.img",
+    parameters="root=/dev/vda",
+)
+
+
+@pytest.mark.parametrize(
+    ("memory_kib", "memtotal_kib"), [(1024 * KIB, 990_892), (989_248, 931_560)]
+)
+def test_memory_for_a_memtotal_that_was_seen(memory_kib: int, memtotal_kib: int) -> None:
+    reserved = qemu.reserved_by(memory_kib, memtotal_kib * KIB)
+    assert 40_000 < reserved < 44_000
+    assert abs(qemu.memory_for(memtotal_kib * KIB, reserved) - memory_kib) <= 64
+    assert abs(qemu.memory_for(memtotal_kib * KIB) - memory_kib) <= KIB  # before any was booted
+
+
+@pytest.mark.parametrize("accelerator", [qemu.KVM, qemu.TCG])
+def test_command_of_qemu(accelerator: str) -> None:
+    command = " ".join(qemu.arguments(HARDWARE, accelerator))
+    assert f"-accel {accelerator}" in command
+    assert ("-cpu host" in command) == (accelerator == qemu.KVM)
+    for part in (
+        "-m size=989248k",
+        "file=/root,,1.img,format=raw,if=none,id=disk0,cache=unsafe,snapshot=on",
+        "file=/data.img,format=raw,if=none,id=disk1,cache=unsafe,snapshot=off",
+        "hostfwd=tcp:127.0.0.1:20001-192.0.2.15:2375,hostfwd=udp::53-192.0.2.15:53 ",
+        "-kernel /vmlinuz -initrd /initrd.img -append root=/dev/vda",
+    ):
+        assert part in command
+
+
+PORTS: list[dict[str, Any]] = [
+    {"target": 80, "published": "8080", "protocol": "tcp"},
+    {"target": 53, "published": "53", "protocol": "udp"},
+    {"target": 5432, "published": "5432", "protocol": "tcp", "host_ip": "127.0.0.1"},
+    {"target": 9, "published": "9000-9010", "protocol": "tcp"},
+    {"target": 7},
+]
+
+
+def test_ports_that_services_publish() -> None:
+    config = {"services": {"web": {"ports": PORTS}, "same": {"ports": PORTS[:1]}, "none": {}}}
+    published = [(port.number, port.protocol) for port in published_ports(config)]
+    assert published == [(8080, "tcp"), (53, "udp"), (5432, "tcp"), (9000, "tcp")]
+    assert loopback_ports(config) == (5432,)
+
+
+def test_settings_are_quoted_for_the_shell() -> None:
+    assert settings_text({"PORTS": "80 90", "HZ": 10}) == "PORTS='80 90'\nHZ=10\n"
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ({"test": ["CMD", "a"], "timeout": "5s"}, ("30s", "120s")),
+        ({"timeout": "1m30s", "start_period": "2m0.5s", "interval": "5s"}, ("90s", "120.5s")),
+    ],
+)
+def test_health_checks_have_time_where_the_processor_is_emulated(
+    check: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    longer = lengthen(check)
+    assert (longer["timeout"], longer["start_period"]) == expected
+    assert {key: longer[key] for key in check if key not in ("timeout", "start_period")} == {
+        key: value for key, value in check.items() if key not in ("timeout", "start_period")
+    }
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets."""
+    path = Path(tempfile.mkdtemp(prefix="onegig-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+CRASH = "echo 'qemu: warning: no such feature'; echo 'qemu: KVM failed'; exit 1"
+ERROR, MISSING = "KVM internal error. Suberror: 1", "there is no"
+HANG = f"echo '{ERROR}'; echo registers; exec sleep 600"
+STOP = f"echo GRUB >{{console}}; {HANG}"
+BOOT = "echo Linux >{console}; exec sleep 0.3"
+DIE = "exit 3"
+
+
+@pytest.mark.parametrize(
+    ("kvm", "tcg", "events"),
+    [
+        (CRASH, BOOT, ["kvm", "failed: qemu: KVM failed", "tcg", "ended: QEMU ended with code 0"]),
+        (HANG, BOOT, ["kvm", f"failed: {ERROR}", "tcg", "ended: QEMU ended with code 0"]),
+        (STOP, BOOT, ["kvm", f"failed: {ERROR}", "tcg", "ended: QEMU ended with code 0"]),
+        (BOOT, DIE, ["kvm", "ended: QEMU ended with code 0"]),
+        (MISSING, BOOT, [f"failed: {MISSING}", "tcg", "ended: QEMU ended with code 0"]),
+        (
+            DIE,
+            DIE,
+            ["kvm", "failed: QEMU ended with code 3", "tcg", "failed: QEMU ended with code 3"],
+        ),
+    ],
+    ids=[
+        "kvm crashes",
+        "kvm hangs",
+        "kvm runs the boot loader only",
+        "kvm works",
+        "no kvm",
+        "none works",
+    ],
+)
+def test_the_first_accelerator_that_works_is_taken(
+    kvm: str, tcg: str, events: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = folder / "console"
+    console.touch()
+    scripts = {"kvm": kvm, "tcg": tcg}
+    config = launcher.Config(
+        commands=[
+            (kind, ["/bin/sh", "-c", script.format(console=console)])
+            for kind, script in scripts.items()
+        ],
+        console=str(console),
+        agent_socket=str(folder / "agent.sock"),
+        engine_socket=str(folder / "engine.sock"),
+        control_port=1,
+        owner=(os.getuid(), os.getgid()),
+    )
+    monkeypatch.setattr(launcher, "KVM_DEVICE", folder / "missing" if kvm == MISSING else console)
+    monkeypatch.setattr(launcher, "guard", lambda *_: 0)  # the rules are this machine's own here
+    seen: list[str] = []
+
+    def emit(**event: str) -> None:
+        if "failed" in event:
+            reason = event["reason"]
+            seen.append(f"failed: {MISSING if reason.startswith(MISSING) else reason}")
+        else:
+            seen.append(event.get("accelerator") or f"ended: {event['ended']}")
+
+    asyncio.run(launcher.launch(config, emit))
+    assert seen == events
