@@ -40,9 +40,12 @@ ENGINE_JOURNAL = "journalctl -b -n 25 -u docker --no-pager -o cat"
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 ENGINE_SECONDS = 600.0
 QUIET_SECONDS = 3.0  # after which the most that was available counts
-SLOWER = 5.0  # an emulated processor, for time limits
-EMULATED_CALL_SECONDS = 60
-HEALTH_SECONDS = {"timeout": 30.0, "start_period": 120.0}  # at least, where it is emulated
+BOOT_EXPECTED_SECONDS = 12.0  # until the machine is idle; time limits grow with the true figure
+LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time limits
+EMULATED_CALL_SECONDS = 120
+# The least times of health checks where the processor is not slowed down at all: each starts three
+# processes, and many at once must not be all that the machine does.
+HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
 MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew where it is off by more
 RESERVED_FILE = "reserved_kib"
 PARAMETERS = (
@@ -163,7 +166,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         load = stack.enter_context(apply_load(plan, machine.container))
         remarks = [*project.remarks, *printed, *machine.remarks]
         if machine.accelerator == qemu.TCG:
-            plan, project, remark = _allow_time(plan, project, machine.failures)
+            plan, project, remark = _allow_time(plan, project, machine, boot.slowdown)
             remarks.append(remark)
         yield Twin(
             plan=plan,
@@ -194,6 +197,7 @@ class _Boot:
         self.ports = ports
         self.control_port = control_port
         self.directory = plan.run.directory / "twin"
+        self.slowdown = LEAST_SLOWDOWN
 
     @contextmanager
     def start(self) -> Iterator[VirtualMachine]:
@@ -265,6 +269,8 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     say = boot.plan.say
     say(f"waiting for the machine to be idle ({machine.accelerator})")
     machine.port.run("systemctl is-system-running --wait; sync", BOOT_SECONDS[machine.accelerator])
+    took = time.monotonic() - machine.started
+    boot.slowdown = min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, took / BOOT_EXPECTED_SECONDS))
     machine.port.run("echo 3 >/proc/sys/vm/drop_caches", COMMAND_SECONDS)
     before = _quietest(machine)
     machine.port.passes.before = before.machine
@@ -356,20 +362,22 @@ def _in_twin(project: BoxProject) -> BoxProject:
 
 
 def _allow_time(
-    plan: BootPlan, project: BoxProject, failures: Sequence[str]
+    plan: BootPlan, project: BoxProject, machine: VirtualMachine, slowdown: float
 ) -> tuple[BootPlan, BoxProject, str]:
     """Return both with the time limits that an emulated processor needs, and a remark on it."""
-    limit = plan.budgets.measure.healthy_timeout_seconds * SLOWER
+    limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
     services = {
-        name: {**service, "healthcheck": lengthen(service["healthcheck"])}
+        name: {**service, "healthcheck": lengthen(service["healthcheck"], slowdown)}
         if "healthcheck" in service
         else service
         for name, service in (project.config.get("services") or {}).items()
     }
+    timeout, interval = (HEALTH_SECONDS[key] * slowdown for key in ("timeout", "interval"))
     remark = (
-        f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
-        f"health checks have at least {HEALTH_SECONDS['timeout']:g} s, the stack {limit:g} s."
+        f"The twin's processor is emulated ({'; '.join(machine.failures) or 'KVM was not tried'}): "
+        f"health checks have at least {timeout:.0f} s and are {interval:.0f} s apart, "
+        f"the stack has {limit:.0f} s to get healthy."
     )
     return (
         replace(plan, budgets=replace(plan.budgets, measure=measure)),
@@ -378,10 +386,10 @@ def _allow_time(
     )
 
 
-def lengthen(check: dict[str, Any]) -> dict[str, Any]:
-    """Return a health check with the least time limits of HEALTH_SECONDS."""
-    least = HEALTH_SECONDS.items()
-    longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least}
+def lengthen(check: dict[str, Any], slowdown: float) -> dict[str, Any]:
+    """Return a health check with at least the times of HEALTH_SECONDS, on so slow a processor."""
+    least = {key: seconds * slowdown for key, seconds in HEALTH_SECONDS.items()}
+    longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least.items()}
     return {**check, **{key: f"{limit:g}s" for key, limit in longer.items()}}
 
 

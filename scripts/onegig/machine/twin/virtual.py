@@ -92,6 +92,7 @@ class VirtualMachine:
     engine_address: str
     console: Path
     watch: Watch
+    started: float = field(default_factory=time.monotonic)
     accelerator: str = ""
     failures: list[str] = field(default_factory=list)  # of accelerators that do not work here
     remarks: list[str] = field(default_factory=list)
