@@ -41,6 +41,19 @@ def sample(one: Document) -> list[int]:
     return values
 
 
+def throttled(**values: Any) -> Change:
+    """A throttled boot, honest but for `values`."""
+
+    def change(one: Document) -> None:
+        state = {"state": "healthy", "oom_kills": 0}
+        ended = [{"name": each["name"], **state} for each in one["services"]]
+        boot = {"cpus": 0.1, "machine": "aws-t2-micro", "seconds": 9, "start": {"seconds": 5}}
+        boot |= {"services": ended, "window_bytes": 1, "total_bytes": 2}
+        one["throttled"] = {**boot, **values}
+
+    return change
+
+
 def window(**values: Any) -> Change:
     """One window, honest but for `values`."""
 

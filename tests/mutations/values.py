@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mutations.changes import Change, box, image, sample, service, window
+from mutations.changes import Change, box, image, sample, service, throttled, window
 
 
 def values() -> Iterator[tuple[str, str, Change]]:
@@ -33,6 +33,16 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
     yield "a service without a name", "memory.json", service(name="")
     yield "a name without end", "memory.json", service(name="x" * 300)
     yield "a metric nobody knows", "memory.json", lambda one: one["window"].update(metric="vibes")
+    for what, values in (
+        ("no processor", {"vcpus": 0}),
+        ("more of its processors than it has", {"vcpus": 1, "cpus": 1.5}),
+        ("none of its processor to use", {"vcpus": 1, "cpus": 0}),
+        ("a kernel without end", {"kernel": "6" * 300}),
+    ):
+        yield what, "memory.json", lambda one, v=values: one.update(settings=v)
+    yield "throttled to nothing", "memory.json", throttled(cpus=0)
+    yield "another stack throttled", "memory.json", throttled(services=[])
+    yield "throttled on a novel", "memory.json", throttled(machine="x" * 6000)
 
 
 def _samples() -> Iterator[tuple[str, str, Change]]:

@@ -21,9 +21,10 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Squeeze
+from onegig.model.memory import MemoryReport, Squeeze, Throttled
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
+from onegig.model.settings import Settings
 
 MOST_ITEMS = 20_000  # parts or findings of one image
 MOST_FIXES = 500
@@ -37,6 +38,7 @@ MOST_SERVICES = 2_000
 MOST_LAYERS = 128  # an engine takes no more
 MOST_SAMPLES = 50_000
 MOST_PARTS = 100
+MOST_CPUS = 10_000
 MOST_WINDOWS = 500  # of all boots
 MOST_NAME = 255
 MOST_REASONS = 10_000
@@ -111,6 +113,10 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
     yield from _doubt_sums(report)
     if not isinstance(report.squeeze, Missing):
         yield from _doubt_squeeze(report.squeeze, report)
+    if not isinstance(report.throttled, Missing):
+        yield from _doubt_throttled(report.throttled, report)
+    if not isinstance(report.settings, Missing):
+        yield from _doubt_settings(report.settings)
 
 
 def _doubt_image(image: Image) -> Iterator[str]:
@@ -284,6 +290,26 @@ def _doubt_squeeze(squeeze: Squeeze, report: MemoryReport) -> Iterator[str]:
         yield "has a squeeze with more room than there was, or without a window"
     if max(len(squeeze.machine), len(squeeze.problem)) > MOST_REASON:
         yield "has a squeeze with a text that is too long"
+
+
+def _doubt_throttled(throttled: Throttled, report: MemoryReport) -> Iterator[str]:
+    """Check that it is a boot of the same stack, on less of a processor than there is."""
+    names = [service.name for service in report.services]
+    if not throttled.problem and [service.name for service in throttled.services] != names:
+        yield "has a throttled boot of other services"
+    if not 0 < throttled.cpus <= MOST_CPUS:
+        yield "has a throttled boot with a number of processors that does not exist"
+    if max(len(throttled.machine), len(throttled.problem)) > MOST_REASON:
+        yield "has a throttled boot with a text that is too long"
+
+
+def _doubt_settings(settings: Settings) -> Iterator[str]:
+    if settings.vcpus is not None and not 0 < settings.vcpus <= MOST_CPUS:
+        yield "has a number of processors that does not exist"
+    elif settings.cpus is not None and not 0 < settings.cpus <= (settings.vcpus or MOST_CPUS):
+        yield "has a share of its processors that does not exist"
+    if len(settings.kernel) > MOST_NAME:
+        yield "has the version of a kernel that is too long"
 
 
 def _names(kind: str, names: Iterable[str]) -> Iterator[str]:
