@@ -10,7 +10,7 @@ from docker import DockerClient
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
-from onegig.judge.memory import doubt
+from onegig.judge.fit import doubt
 from onegig.judge.throttled import plan_throttle
 from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.machine.box import Box, open_machine

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from onegig.config.budgets import check_against, default_budgets, load_budgets
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
+from onegig.judge.fit import doubt
 from onegig.judge.limits import describe_host_access
-from onegig.judge.memory import doubt
 from onegig.judge.throttled import plan_throttle
 from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze
 from onegig.judge.verdict import judge

@@ -22,6 +22,7 @@ from jinja2 import Template
 from onegig.errors import ConfigError, GithubError, HistoryError, PublishError
 from onegig.github.client import GONE, Client
 from onegig.github.job import DATA_BRANCH
+from onegig.judge.baseline import other_conditions
 from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
@@ -251,10 +252,34 @@ def find_baseline(
         return Unknown(reason=f"the history on {data_branch} could not be read: {error.message}")
     if not history:
         return Skipped(reason=f"no baseline yet: onegig has not run on {branch}")
-    return nearest(history, commits) or Skipped(
-        reason=f"no baseline: none of the last {len(commits)} commits up to {base_sha[:12]} "
-        f"was measured on {branch}"
+    found = nearest(history, commits)
+    if found is None:
+        return Skipped(
+            reason=f"no baseline: none of the last {len(commits)} commits up to {base_sha[:12]} "
+            f"was measured on {branch}"
+        )
+    baseline, behind = found
+    return replace(baseline, earlier=earlier_peaks(history, baseline)), behind
+
+
+def earlier_peaks(history: Iterable[Baseline], baseline: Baseline) -> tuple[int, ...]:
+    """Return the peak of one boot of each commit up to the baseline that was measured alike."""
+    return tuple(
+        _peak(entry)
+        for entry in history
+        if entry.is_complete
+        and _place(entry) <= _place(baseline)
+        and (entry.metric, entry.limit_bytes) == (baseline.metric, baseline.limit_bytes)
+        and not other_conditions(baseline.environment, baseline.machine, entry)
     )
+
+
+def _peak(entry: Baseline) -> int:
+    """Return the first boot's peak: the highest of several would be another quantity."""
+    if entry.peaks:
+        return entry.peaks[0]
+    values = [entry.total_bytes, *(m.value for m in entry.marks if m.id == "memory.boot")]
+    return int(max(value for value in values if not isinstance(value, Missing)))
 
 
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:

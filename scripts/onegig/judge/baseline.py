@@ -19,6 +19,7 @@ from onegig.model.verdict import (
     Baseline,
     Check,
     Contents,
+    Fit,
     PastCheck,
     Remarked,
     ServiceNumbers,
@@ -65,6 +66,7 @@ def make_baseline(report: Report, costs: Mapping[str, float]) -> Baseline:
         contents=contents_of(report.images),
         dockerfiles=remarks_of(report.images),
         machine=machine_of(report.memory) or MachineKind.BOX,
+        peaks=verdict.fit.peaks if isinstance(verdict.fit, Fit) else (),
     )
 
 
@@ -173,12 +175,19 @@ def list_differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
     Engine and kernel count to their second number. Of GitHub's runner images only the name does:
     they are renewed every week, and what matters of that is listed here by itself.
     """
-    now, before = environment_of(report), baseline.environment
+    return other_conditions(environment_of(report), machine_of(report.memory), baseline)
+
+
+def other_conditions(
+    now: Environment | Missing, kind: MachineKind | None, baseline: Baseline
+) -> tuple[str, ...]:
+    """Return what differs between an environment with its machine and the baseline's."""
+    before = baseline.environment
     if isinstance(before, Missing):
         return () if isinstance(now, Missing) else ("the baseline's environment is not known",)
     if isinstance(now, Missing):
         return ("this run's environment is not known",)
-    machine = machine_of(report.memory) or baseline.machine
+    machine = kind or baseline.machine
     pairs = zip(_facts(now, machine), _facts(before, baseline.machine), strict=True)
     return tuple(
         plain(f"{name} {value}, was {old}") for (name, value), (_, old) in pairs if value != old

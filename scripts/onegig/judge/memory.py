@@ -12,7 +12,6 @@ from operator import attrgetter
 
 from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
 from onegig.judge.squeeze import is_spared
-from onegig.judge.twin import with_measured_system
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import BootPeak, BootTotals, MemoryReport, ServiceMemory, WindowTotals
@@ -136,31 +135,8 @@ def is_noise(low: int, high: int, limit: int) -> bool:
     return low <= limit and 0 < high - limit <= limit * NOISE_SHARE
 
 
-def doubt(budgets: Budgets, report: MemoryReport) -> str:
-    """Explain why the boots so far can't show whether a limit is kept; "" where they can.
-
-    Where the kernel killed something, or the box was gone, the answer is there already.
-    """
-    if report.incomplete or report.box.oom_kills:
-        return ""
-    budgets = with_measured_system(budgets, report)
-    low, high = _span(report, budgets.memory)
-    if _is_close(low, high, budgets.memory.limit_bytes):
-        return f"the total came to {format_span(low, high)}, too close to its limit"
-    for name, (low, high) in own_ranges(report, budgets.memory.metric).items():
-        limit = budgets.service(name).memory_bytes
-        if limit is not None and _is_close(low, high, limit):
-            return f"{name} took {format_span(low, high)}, too close to its limit"
-    return ""
-
-
-def _span(report: MemoryReport, budget: MemoryBudget) -> tuple[int, int]:
-    """Return the range of the total, or the total twice where there are no samples."""
-    total = add_up(report, budget)
-    return (total.bytes, total.bytes) if isinstance(total.spread, Missing) else total.spread
-
-
-def _is_close(low: int, high: int, limit: int) -> bool:
+def is_close(low: int, high: int, limit: int) -> bool:
+    """Return whether a limit lies within a range of samples, or within noise of its end."""
     return low <= limit < high or abs(high - limit) <= NOISE_SHARE * limit
 
 

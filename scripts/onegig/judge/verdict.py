@@ -16,6 +16,7 @@ from onegig.judge.baseline import missing_section
 from onegig.judge.checks import SOON_DAYS, Case, compare, days_left, describe_terms, gap, shorten
 from onegig.judge.compare import GROWTH_IDS, check_growth, growth_notes
 from onegig.judge.deploy import check_deploy
+from onegig.judge.fit import check_fit, find_fit
 from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.scan import check_scan, scan_notes
@@ -67,6 +68,7 @@ SECTIONS = {
     "memory": Section(check_memory, memory_notes),
     "squeeze": Section(check_squeeze),
     "throttled": Section(check_throttled, throttled_notes),
+    "fit": Section(check_fit),
     "tier": Section(check_tier, settings_notes),
     "deploy": Section(check_deploy),
     "twin": Section(check_twin),
@@ -115,6 +117,7 @@ def judge(
             *_waiver_notes(unwaived, budgets.waivers, today),
             *_default_notes(budgets),
         ),
+        fit=find_fit(budgets, memory, main),
     )
 
 

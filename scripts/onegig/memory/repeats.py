@@ -101,7 +101,15 @@ def _totals(report: MemoryReport) -> BootTotals:
         peak_bytes=max(high, _peak_bytes(report.boot)),
         high_bytes=high,
         failed=tuple(s.name for s in report.services if s.state not in READY),
+        full=_ran_full(report),
     )
+
+
+def _ran_full(report: MemoryReport) -> bool:
+    """Return whether the machine was too small, not only a service's own limit."""
+    own = sum(service.own_limit_kills for service in report.services)
+    crowded = 0 if isinstance(report.start, Missing) else report.start.crowded
+    return report.box.oom_kills > own or crowded > 0
 
 
 def _windows(reports: Sequence[MemoryReport]) -> tuple[WindowTotals, ...]:

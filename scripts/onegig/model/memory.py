@@ -296,6 +296,7 @@ class BootTotals:
     peak_bytes: int  # the highest total since `compose up` began
     high_bytes: int  # the highest in its windows
     failed: tuple[str, ...] = ()  # services that were not up at its end
+    full: bool = False  # memory did not suffice: the kernel killed, or it was full during the start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

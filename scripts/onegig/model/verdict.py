@@ -36,6 +36,9 @@ _KINDS = (  # the one to read of first first
     CheckKind("memory.total", "Memory of the stack", Unit.MEMORY, "memory"),
     CheckKind("memory.rss", "The same by total RSS", Unit.MEMORY, "memory", blocking=False),
     CheckKind("memory.boot", "Peak while starting", Unit.MEMORY, "memory"),
+    CheckKind(
+        "memory.fit", "Probability of fitting", Unit.SHARE, "memory", at_most=False, blocking=False
+    ),
     CheckKind("memory.squeeze", "Stall when squeezed", Unit.SHARE, "memory"),
     CheckKind("memory.throttled", "Memory without CPU credits", Unit.MEMORY, "memory"),
     CheckKind("memory.swap", "Swap in use", Unit.MEMORY, "memory"),
@@ -150,6 +153,31 @@ class Waterfall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """How likely the next boot stays within the limit, its start included.
+
+    The interval from `low` to `high` holds the true share of boots that do with probability
+    `level`.
+    """
+
+    probability: float
+    low: float
+    high: float
+    level: float
+    peaks: tuple[int, ...]  # bytes: the highest total of each boot, the system's part included
+    earlier: int = 0  # peaks of earlier commits that their spread was taken from, too
+    full: int = 0  # boots that ran out of memory
+
+    @property
+    def boots(self) -> int:
+        """Return how many boots were measured."""
+        return len(self.peaks)
+
+
+NO_FIT = Skipped(reason="the probability of fitting was not computed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """The judgement. `total_bytes` is the headline; `spread_bytes` its range over the window."""
 
@@ -163,6 +191,7 @@ class Verdict:
     waterfalls: tuple[Waterfall, ...]  # the budget's own machine first, then the tier's
     incomplete: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what changes nothing, but should be known: unused waivers
+    fit: Fit | Missing = NO_FIT
 
 
 NO_CONTENTS = Skipped(reason="what is in the images was not kept")
@@ -230,6 +259,8 @@ class Baseline:
     contents: tuple[Contents, ...] | Missing = NO_CONTENTS
     dockerfiles: tuple[Remarked, ...] | Missing = NO_REMARKS
     machine: MachineKind = MachineKind.BOX  # that the stack was booted on
+    peaks: tuple[int, ...] = ()  # of its boots, as `Fit` has them
+    earlier: tuple[int, ...] = ()  # peaks of commits up to this one, measured alike; not kept
 
     @property
     def is_complete(self) -> bool:

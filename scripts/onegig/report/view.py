@@ -169,7 +169,13 @@ def facts(report: Report) -> tuple[str, ...]:
     time = f"{report.created[:16].replace('T', ' ')} UTC"
     heading = numbers.joined(report.stack, f"commit {sha[:10]}" if sha else "", time)
     compared = comparison.compared_line(report), comparison.differences_line(report)
-    return tuple(filter(None, (heading, *compared, _total_line(report))))
+    return tuple(filter(None, (heading, *compared, _total_line(report), fit_line(report))))
+
+
+def fit_line(report: Report) -> str:
+    """Return how likely the stack fits; "" where that was not computed."""
+    checks = (check.message for check in report.verdict.checks if check.id == "memory.fit")
+    return next(checks, "")
 
 
 def _total_line(report: Report) -> str:

@@ -60,8 +60,12 @@ def test_the_total_against_the_limit(value: int, state: State, sentence: str) ->
     assert verdict.total_bytes == value
 
 
-def test_without_headroom_exactly_the_limit_is_a_go() -> None:
-    assert total(LIMIT, headroom=0).state is GO
+def test_without_headroom_exactly_the_limit_is_kept_but_the_next_boot_may_not() -> None:
+    verdict = total(LIMIT, headroom=0)
+    assert checks(verdict, "memory.total")[0].state is GO
+    (fit,) = checks(verdict, "memory.fit")
+    message = "within noise of the limit: fits with 50 % (95 % interval 2 to 97 %), 1 boot"
+    assert (fit.state, fit.message, verdict.state) == (WARN, message, WARN)
     assert total(LIMIT + 1, headroom=0).state is NO_GO
 
 
