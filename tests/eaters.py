@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from factories import make_images
@@ -30,7 +31,6 @@ from onegig.process import run
 from stacks import plain_service
 
 MIB = 1024**2
-IMAGE = "onegig-near-limit:latest"
 SOURCE = Path(__file__).parent / "eat.c"
 FILE_MB, SMALL, PROCESSES = 150, 15, 40
 KINDS = ("big", "small", "heap", "tmpfs", "cache", "processes")
@@ -38,27 +38,28 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def eater_image(engine: Engine, folder: Path) -> Iterator[None]:
-    """The image, for as long as the block; OnegigError where there is no compiler."""
+def eater_image(engine: Engine, folder: Path) -> Iterator[str]:
+    """The image's name, for as long as the block; OnegigError where there is no compiler."""
+    image = f"onegig-eater-{token_hex(4)}:latest"
     program = folder / "eat"
     run(["cc", "-static", "-Os", "-s", "-o", str(program), str(SOURCE)])
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(program, "eat")
-    engine.client.api.import_image_from_data(archive.getvalue(), *IMAGE.split(":"))
+    engine.client.api.import_image_from_data(archive.getvalue(), *image.split(":"))
     try:
-        yield
+        yield image
     finally:
-        engine.client.images.remove(IMAGE, force=True)
+        engine.client.images.remove(image, force=True)
 
 
-def make_stack(kind: str, mb: float, directory: str) -> Stack:
+def make_stack(image: str, kind: str, mb: float, directory: str) -> Stack:
     """A stack of a kind that takes so many MB besides what its containers cost."""
     count = SMALL if kind == "small" else 1
     more = {"cache": [str(FILE_MB)], "processes": [str(PROCESSES)]}.get(kind, [])
     words = ["/eat", "big" if kind == "small" else kind, f"{mb / count:.3f}", *more]
     health = {"test": ["CMD", "/eat", "ready"], "interval": "3s", "timeout": "15s", "retries": 20}
-    service: dict[str, Any] = {"image": IMAGE, "command": words, "healthcheck": health}
+    service: dict[str, Any] = {"image": image, "command": words, "healthcheck": health}
     if kind == "tmpfs":
         service["tmpfs"] = ["/data"]
     names = [kind] if count == 1 else [f"{kind}-{number:02}" for number in range(count)]
@@ -67,7 +68,7 @@ def make_stack(kind: str, mb: float, directory: str) -> Stack:
         name="onegig-near",
         directory=directory,
         files=(),
-        services=tuple(plain_service(name, IMAGE, has_healthcheck=True) for name in names),
+        services=tuple(plain_service(name, image, has_healthcheck=True) for name in names),
         config_json=json.dumps(config),
     )
 
@@ -101,16 +102,20 @@ class Case:
 class Bench:
     """Boots stacks on a machine of a tier, or in a box of its size."""
 
-    def __init__(self, engine: Engine, tier: Tier, directory: str, say: Say, **plan: Any) -> None:
-        self.engine, self.tier, self.directory, self.say = engine, tier, directory, say
+    def __init__(self, engine: Engine, image: str, tier: Tier, say: Say, **plan: Any) -> None:
+        self.engine, self.image, self.tier, self.say = engine, image, tier, say
         settings = Measure(settle_seconds=3, window_seconds=8, **plan)
         self.budgets = Budgets(
             path="budgets.yml", compose="compose.yml", tier=tier.name, measure=settings
         )
 
+    def stack(self, kind: str, hold_mb: float) -> Stack:
+        """A stack that holds so many MB."""
+        return make_stack(self.image, kind, hold_mb, "/")
+
     def run(self, kind: str, hold_mb: float, delta_mb: int = 0) -> Case:
         """Measure, squeeze and judge a stack that holds so many MB."""
-        stack = make_stack(kind, hold_mb, self.directory)
+        stack = self.stack(kind, hold_mb)
         report = self.measure(stack, squeezed=True)
         today, images = date(2026, 11, 29), make_images(s.name for s in stack.services)
         unsqueezed = replace(report, squeeze=NO_SQUEEZE)
@@ -127,7 +132,7 @@ class Bench:
         """Boot the stack, and once more where it is near its limit."""
         kind = MachineKind.TWIN if twin else MachineKind.BOX
         budgets = replace(self.budgets, machine=kind)
-        environment = self.engine.describe([IMAGE])
+        environment = self.engine.describe([self.image])
         with new_run() as own:
             return measure(
                 self.engine,

@@ -15,7 +15,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from eaters import KINDS, MIB, Bench, Case, describe_answer, eater_image, make_stack
+from eaters import KINDS, MIB, Bench, Case, describe_answer, eater_image
 from onegig.engine.engine import connect
 from onegig.engine.owned import remove_leftovers
 from onegig.errors import OnegigError
@@ -26,7 +26,7 @@ from onegig.model.tiers import find_tier
 def twin_column(bench: Bench, case: Case) -> str:
     """What a virtual machine did with the same stack."""
     try:
-        stack = make_stack(case.kind, case.hold_mb, bench.directory)
+        stack = bench.stack(case.kind, case.hold_mb)
         report = bench.measure(stack, squeezed=False, twin=True)
     except OnegigError as error:
         return f"failed: {error.message}"
@@ -68,8 +68,8 @@ def main() -> None:
     print("|" + "--|" * 9, flush=True)
     with tempfile.TemporaryDirectory() as folder, connect() as engine:
         remove_leftovers(engine)
-        with eater_image(engine, Path(folder)):
-            bench = Bench(engine, tier, folder, lambda line: print(f"  {line}", file=sys.stderr))
+        with eater_image(engine, Path(folder)) as image:
+            bench = Bench(engine, image, tier, lambda line: print(f"  {line}", file=sys.stderr))
             for kind in options.kind or KINDS:
                 base = bench.base_mb(kind)
                 for point in map(int, options.points.split(",")):

@@ -26,9 +26,9 @@ T3 = replace(find_tier("aws-t3-micro"), os_idle_bytes=185 * MIB)  # leaves 726 M
 @pytest.fixture(scope="module")
 def bench(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder, engine = tmp_path_factory.mktemp("near"), Engine(client)
-    with eater_image(engine, folder):
+    with eater_image(engine, folder) as image:
         yield Bench(
-            engine, T3, str(folder), print, squeeze=SqueezeMode.ALWAYS, healthy_timeout_seconds=40
+            engine, image, T3, print, squeeze=SqueezeMode.ALWAYS, healthy_timeout_seconds=40
         )
 
 

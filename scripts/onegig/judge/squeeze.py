@@ -88,6 +88,13 @@ def answer_of(report: MemoryReport) -> Answer | Missing:
     return classify(report.squeeze, {service.name: service.state for service in report.services})
 
 
+def has_failed(report: MemoryReport) -> bool:
+    """Return whether the stack failed with more room already, so that less can't help it."""
+    crowded = not isinstance(report.start, Missing) and report.start.crowded > 0
+    failed = any(service.state not in _DONE for service in report.services)
+    return failed or crowded or report.box.oom_kills > 0 or bool(report.incomplete)
+
+
 def is_spared(report: MemoryReport, used_bytes: int, limit_bytes: int) -> bool:
     """Return whether a sum just over its limit fitted all the same, without pressure."""
     answer = answer_of(report)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
 from onegig.judge.settings import settings_cost
-from onegig.judge.squeeze import NEAR_SHARE
+from onegig.judge.squeeze import NEAR_SHARE, has_failed
 from onegig.judge.twin import twin_of
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
@@ -101,7 +101,7 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
         return SqueezePlan(room_bytes=room, machine=machine)
     if needs[0][0] > limit * (1 + NEAR_SHARE):
         return Skipped(reason="the total is far over its limit")
-    if report.box.oom_kills or report.incomplete:
+    if has_failed(report):
         return Skipped(reason="the verdict does not depend on it")
     near = [need for need in needs if need[0] >= need[1] * (1 - NEAR_SHARE)]
     if not near:

@@ -17,6 +17,7 @@ from onegig.model.memory import (
     SqueezedService,
     SqueezePlan,
     Stall,
+    Start,
 )
 from onegig.model.state import State
 
@@ -195,6 +196,15 @@ def test_when_and_into_which_room(
         assert planned.reason == plan
 
 
-def test_what_was_killed_with_more_room_is_not_squeezed() -> None:
-    planned = plan_squeeze(AUTO, report_of(900, FITTED, oom_kills=1))
-    assert planned == Skipped(reason="the verdict does not depend on it")
+def test_what_failed_with_more_room_is_not_squeezed() -> None:
+    sound = report_of(900, FITTED)
+    ill = replace(sound.services[0], state=ServiceState.UNHEALTHY)
+    failed = (
+        report_of(900, FITTED, oom_kills=1),
+        replace(sound, services=(ill,)),
+        replace(sound, incomplete=("the box was gone",)),
+        replace(sound, start=Start(seconds=9, crowded=5, parallel=3)),
+    )
+    useless = Skipped(reason="the verdict does not depend on it")
+    assert [plan_squeeze(AUTO, report) for report in failed] == [useless] * 4
+    assert isinstance(plan_squeeze(AUTO, sound), SqueezePlan)
