@@ -91,7 +91,7 @@ def answer_of(report: MemoryReport) -> Answer | Missing:
 def has_failed(report: MemoryReport) -> bool:
     """Return whether the stack failed with more room already, so that less can't help it."""
     crowded = not isinstance(report.start, Missing) and report.start.crowded > 0
-    failed = any(service.state not in _DONE for service in report.services)
+    failed = any(service.state not in DONE for service in report.services)
     return failed or crowded or report.box.oom_kills > 0 or bool(report.incomplete)
 
 
