@@ -187,8 +187,9 @@ class _Reader:
                 return kind.type(**values) if is_whole else _BAD
             case Several() if isinstance(value, dict if kind.named else list):
                 return self._items(key, kind, value, at)
-            case Several() if kind.or_single and isinstance(value, str):
-                return (text,) if text.strip() else self.refuse(at, "is empty")
+            case Several(item=Kind()) if kind.or_single and isinstance(value, (str, int, float)):
+                item = self._value(_item(key, kind), value, at)
+                return item if item is _BAD else (item,)
             case Kind() if isinstance(value, (str, int, float)):
                 try:
                     parsed = key.parse(text)
@@ -206,12 +207,16 @@ class _Reader:
     def _items(self, key: Key, kind: Several, value: Any, at: KeyPath) -> Any:
         if len(value) < kind.least:
             return self.refuse(at, f"is empty{_written(key.example)}")
-        each = Key(kind=kind.item, looser=key.looser, example=kind.item.example)
+        each = _item(key, kind)
         names = value if kind.named else range(len(value))
         items = [(name, self._value(each, value[name], (*at, name))) for name in names]
         if any(item is _BAD for _, item in items):
             return _BAD
         return tuple(items) if kind.named else tuple(item for _, item in items)
+
+
+def _item(key: Key, kind: Several) -> Key:
+    return Key(kind=kind.item, looser=key.looser, example=kind.item.example)
 
 
 def _types(kind: Kind | Section | Several) -> tuple[str, ...]:

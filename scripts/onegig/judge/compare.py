@@ -303,8 +303,8 @@ def check_growth(case: Case) -> Iterator[Check]:
 def growth_notes(case: Case) -> Iterator[str]:
     """Yield why growth that budgets.yml limits could not be compared."""
     memory = case.budgets.memory
-    own = any(limits.max_growth for _, limits in case.budgets.services)
-    limited = memory.max_growth or memory.max_service_growth or own
+    own = (limit for _, limits in case.budgets.services for limit in limits.max_growth)
+    limited = any(_against_main((*memory.max_growth, *memory.max_service_growth, *own)))
     for what, is_limited, other in (
         ("memory", limited, _other_memory(case)),
         ("images", case.budgets.images.max_growth, _other_images(case)),
@@ -332,14 +332,18 @@ def _memory_pairs(case: Case) -> Iterator[_Pair]:
     limits = case.budgets.memory
     if limits.max_growth and not isinstance(main.total_bytes, Missing):
         total = add_up(memory, limits).bytes
-        yield _Pair(key, "stack", main.total_bytes, total, limits.max_growth, key)
+        for limit in _against_main(limits.max_growth):
+            yield _Pair(key, "stack", main.total_bytes, total, limit, key)
     before = {service.name: service.memory_bytes for service in main.services}
     for name, (_, now) in own_ranges(memory, limits.metric).items():
-        own, was = case.budgets.service(name).max_growth, before.get(name)
-        limit = own or limits.max_service_growth
-        key = f"services.{name}.max_growth" if own else "memory.max_service_growth"
-        if limit and isinstance(was, int):
-            yield _Pair("service.max_growth", name, was, now, limit, key)
+        (most, key), was = case.budgets.growth_of(name), before.get(name)
+        for limit in _against_main(most):
+            if isinstance(was, int):
+                yield _Pair("service.max_growth", name, was, now, limit, key)
+
+
+def _against_main(limits: Sequence[Growth]) -> list[Growth]:
+    return [limit for limit in limits if not limit.per_seconds]
 
 
 def _image_pairs(case: Case) -> Iterator[_Pair]:

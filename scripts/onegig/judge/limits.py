@@ -110,14 +110,14 @@ def _services(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
             own = [getattr(budgets.service(service), key.attribute) for budgets in (old, new)]
             for change in _change(key, f"services.{service}.{name}", *own):
                 in_force = [
-                    _for_all(name, budgets) if value is None else value
+                    _for_all(name, budgets) if value in (None, ()) else value
                     for value, budgets in zip(own, (old, new), strict=True)
                 ]
                 looser = in_force[0] != in_force[1] and key.looser(*in_force)
                 yield replace(change, looser=looser)
 
 
-def _for_all(name: str, budgets: Budgets) -> int | Growth | None:
+def _for_all(name: str, budgets: Budgets) -> int | Sequence[Growth] | None:
     if name == "image":
         return budgets.images.each_bytes
     return budgets.memory.max_service_growth if name == "max_growth" else None

@@ -1,10 +1,10 @@
-"""Each service judged: its state, its own limit, and whether it still grew in the end."""
+"""Each service judged: its state and its own limit."""
 
 from collections.abc import Iterator
 from signal import Signals
 
 from onegig.judge.checks import Case, compare, duration, format_span, shorten, times
-from onegig.judge.memory import add_up, is_noise, own_ranges
+from onegig.judge.memory import is_noise, own_ranges
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
@@ -14,7 +14,6 @@ from onegig.model.verdict import Check, make_check
 from onegig.text import plain
 
 FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its own
-SOON_SECONDS = 365 * 86_400  # a machine that is full later than this is not worth a sentence
 REASON_LENGTH = 600
 LOG_LINE_LENGTH = 120
 _SIGNALS = {signal.value: f" ({signal.name})" for signal in Signals}
@@ -22,13 +21,12 @@ _WORST_FIRST = ("oom-killed", "refused", "crashed", "unhealthy", "not-ready", "w
 
 
 def check_services(case: Case) -> Iterator[Check]:
-    """Judge state, own limit and growth of every service, optional ones included."""
+    """Judge state and own limit of every service, optional ones included."""
     budgets, report = case.budgets, case.memory
     if isinstance(report, Missing):
         return
     yield from _check_states(budgets, report)
     yield from _check_limits(budgets, report)
-    yield from _check_growth(budgets, report)
 
 
 def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
@@ -154,16 +152,3 @@ def _check_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
         message = f"{name} takes {compare(value, limit)}{remark}"
         where = budgets.where(f"services.{name}.memory")
         yield make_check("service.memory", name, value, limit, state, message, where)
-
-
-def _check_growth(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    left_bytes = max(0, budgets.memory.limit_bytes - add_up(report, budgets.memory).bytes)
-    doubt = "a leak, or memory that still fills (a longer --settle and --window show which)"
-    for service in report.services:
-        name, rate = service.name, service.growth_bytes_per_second
-        if rate > 0:
-            seconds, a_minute = left_bytes / rate, int(rate * 60)
-            is_soon = seconds < SOON_SECONDS
-            full = f": the machine would be full in {duration(seconds)}" if is_soon else ""
-            message = f"{name} grows by {format_mb(a_minute)} a minute{full}; {doubt}"
-            yield make_check("service.growth", name, a_minute, None, State.WARN, message)

@@ -18,6 +18,7 @@ from onegig.judge.compare import GROWTH_IDS, check_growth, growth_notes
 from onegig.judge.deploy import check_deploy
 from onegig.judge.fit import check_fit, find_fit
 from onegig.judge.images import check_images, dockerfile_notes
+from onegig.judge.leaks import check_leaks, leak_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
@@ -73,6 +74,7 @@ SECTIONS = {
     "deploy": Section(check_deploy),
     "twin": Section(check_twin),
     "services": Section(check_services),
+    "leaks": Section(check_leaks, leak_notes),
     "images": Section(check_images, dockerfile_notes),
     "coverage": Section(_check_coverage),
     "growth": Section(check_growth, growth_notes),

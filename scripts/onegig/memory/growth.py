@@ -25,7 +25,6 @@ POINTS = 60  # medians of equal stretches: pairs grow with the square
 LEAST_POINTS = 8
 MOST_ALIKE = 0.98
 LEAST_BYTES = 512 * 1024  # over the window; a healthy service moves by some hundred pages
-LEAST_SHARE = 0.01  # of what it takes
 NOISES = 4.0  # times the median distance from the slope
 LATE_SHARE = 0.5  # of the mean rate, in the last part: what fills up is no leak
 MOST_WARM_UP = 0.5  # of the points; what is still warming up then may go on doing so
@@ -135,7 +134,7 @@ def _is_material(points: Points, slope: float) -> bool:
         return False
     middle = median(value - slope * at for at, value in points)
     noise = median(abs(value - slope * at - middle) for at, value in points)
-    return last - first >= max(LEAST_BYTES, LEAST_SHARE * first, NOISES * noise)
+    return last - first >= max(LEAST_BYTES, NOISES * noise)
 
 
 def _is_stepped(points: Points, slope: float) -> bool:

@@ -15,6 +15,7 @@ from onegig.model.memory import (
     MemoryReport,
     ServiceMemory,
     Start,
+    Trend,
     WindowTotals,
 )
 
@@ -150,7 +151,14 @@ def _worst(own: ServiceMemory, boots: Sequence[ServiceMemory]) -> ServiceMemory:
         health_log=fate.health_log,
         log_tail=fate.log_tail,
         waits_for=fate.waits_for,
+        growth_bytes_per_second=max(boot.growth_bytes_per_second for boot in boots),
+        trend=_steepest([boot.trend for boot in boots]),
     )
+
+
+def _steepest(trends: Sequence[Trend | Missing]) -> Trend | Missing:
+    known = [trend for trend in trends if isinstance(trend, Trend)]
+    return max(known, key=lambda t: (t.grows, t.low_bytes_per_second), default=trends[0])
 
 
 def _worse_box(one: Box, another: Box) -> Box:
@@ -160,6 +168,7 @@ def _worse_box(one: Box, another: Box) -> Box:
         peak_bytes=max(marks) if marks else one.peak_bytes,
         peak_anon_bytes=max(one.peak_anon_bytes, another.peak_anon_bytes),
         oom_kills=max(one.oom_kills, another.oom_kills),
+        trend=_steepest([one.trend, another.trend]),
     )
 
 

@@ -39,6 +39,8 @@ from onegig.model.sizes import Growth, plain_number
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import CHECK_KINDS
 
+GROWTHS = Several(item=MEMORY_GROWTH, or_single=True)
+GROWTHS_EXAMPLE = ["10%", "1MB/h"]
 RATE = "{rate}"
 FORMAT = 1  # the version of budgets.yml
 
@@ -112,18 +114,19 @@ class MemoryBudget:
         headroom_share: The share of the limit that should stay free. Less than this is a WARN.
         system_overhead_bytes: Memory of kernel and operating system. The engine is measured and
             does not belong here.
-        max_growth: The most the total may grow by against main, as a share or an amount. More is a
-            NO-GO; the difference between two runs of one commit is ignored.
-        max_service_growth: The most the memory of any single service may grow by against main,
-            unless it has a limit of its own. New services are ignored.
+        max_growth: The most the total may grow by against main, as a share or an amount; over time
+            while it is measured, as an amount in some time; or a list of both. More is a NO-GO; the
+            difference between two runs of one commit is ignored.
+        max_service_growth: The same for the memory of any single service, unless it has a limit of
+            its own. Against main new services are ignored.
     """
 
     limit_bytes: int = key(MEMORY, raised, "1024MB", bounds=POSITIVE)
     metric: Metric = key(choice(tuple(Metric), Metric), _metric_is_looser, "cost")
     headroom_share: float = key(SHARE, lowered, "10%")
     system_overhead_bytes: int = key(MEMORY, lowered, "80MB")
-    max_growth: Growth | None = key(MEMORY_GROWTH, grown)
-    max_service_growth: Growth | None = key(MEMORY_GROWTH, grown)
+    max_growth: tuple[Growth, ...] = key(GROWTHS, grown, example=GROWTHS_EXAMPLE)
+    max_service_growth: tuple[Growth, ...] = key(GROWTHS, grown, example=GROWTHS_EXAMPLE)
 
     @property
     def room_bytes(self) -> int:
@@ -213,13 +216,13 @@ class ServiceBudget:
         memory_bytes: The most all containers of this service may take together, by the metric
             chosen. More is a NO-GO.
         image_bytes: The most this service's image may take; instead of images.each.
-        max_growth: The most this service's memory may grow by against main; instead of
-            memory.max_service_growth.
+        max_growth: The most this service's memory may grow by, against main or over time; instead
+            of memory.max_service_growth.
     """
 
     memory_bytes: int | None = key(MEMORY, raised, bounds=POSITIVE)
     image_bytes: int | None = key(STORAGE, raised, bounds=POSITIVE)
-    max_growth: Growth | None = key(MEMORY_GROWTH, grown)
+    max_growth: tuple[Growth, ...] = key(GROWTHS, grown, example=GROWTHS_EXAMPLE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -418,6 +421,12 @@ class Budgets:
     def service(self, name: str) -> ServiceBudget:
         """Return the service's own limits, or none."""
         return dict(self.services).get(name, ServiceBudget())
+
+    def growth_of(self, name: str) -> tuple[tuple[Growth, ...], str]:
+        """Return the limits of a service's growth, and the key they stand at."""
+        if own := self.service(name).max_growth:
+            return own, f"services.{name}.max_growth"
+        return self.memory.max_service_growth, "memory.max_service_growth"
 
     def where(self, key: str) -> str:
         """Return where a key was written ("budgets.yml:12"), or "default" for one that was not."""

@@ -19,6 +19,7 @@ from onegig.model.sizes import (
     Growth,
     format_mb,
     growth,
+    memory_growth,
     percent,
     seconds,
     share,
@@ -82,7 +83,8 @@ class Several:
 
     def write(self, items: Sequence[Any]) -> str:
         """Return the items on one line."""
-        texts = [f"{each[0]}={each[1]}" if self.named else str(each) for each in items]
+        write = self.item.write if isinstance(self.item, Kind) else str
+        texts = [f"{each[0]}={write(each[1])}" if self.named else write(each) for each in items]
         return ", ".join(texts) or self.empty
 
 
@@ -182,8 +184,8 @@ def _shape(kind: Kind | Section | Several) -> dict[str, Any]:
         case Several(named=True):
             return {"type": "object", "additionalProperties": _shape(kind.item)}
         case Several():
-            types = ["string", "array"] if kind.or_single else "array"
-            return {"type": types, "minItems": kind.least, "items": _shape(kind.item)}
+            several = {"type": "array", "minItems": kind.least, "items": _shape(kind.item)}
+            return {"anyOf": [_shape(kind.item), several]} if kind.or_single else several
     return {"$ref": f"#/$defs/{kind.name}"} if kind.name else dict(kind.schema)
 
 
@@ -202,11 +204,21 @@ def enlarged(old: Any, new: Any) -> bool:
     return new is not None and (old is None or new > old)
 
 
-def grown(old: Growth | None, new: Growth | None) -> bool:
-    """Return whether more may grow; a share and an amount can't be compared, so it may."""
-    if old is None or new is None:
-        return new is None
-    return old.is_share != new.is_share or new.value > old.value
+def grown(old: Sequence[Growth] | Growth | None, new: Sequence[Growth] | Growth | None) -> bool:
+    """Return whether more may grow: a limit has no counterpart of its kind that is as strict."""
+    before, after = _limits(old), _limits(new)
+    return any(not any(_as_strict(limit, each) for each in after) for limit in before)
+
+
+def _limits(value: Sequence[Growth] | Growth | None) -> Sequence[Growth]:
+    return (value,) if isinstance(value, Growth) else value or ()
+
+
+def _as_strict(old: Growth, new: Growth) -> bool:
+    if old.per_seconds and new.per_seconds:
+        return new.bytes_per_second <= old.bytes_per_second
+    same = (old.is_share, old.per_seconds) == (new.is_share, new.per_seconds)
+    return same and new.value <= old.value
 
 
 def later(old: Enum, new: Enum) -> bool:
@@ -286,8 +298,11 @@ def write_size(value_bytes: int, convention: Convention) -> str:
 
 
 def write_growth(value: Growth, convention: Convention) -> str:
-    """Return a limit of growth: "10 %", "20 MB"."""
-    return percent(value.value) if value.is_share else write_size(int(value.value), convention)
+    """Return a limit of growth: "10 %", "20 MB", "1.0 MB/h"."""
+    if value.is_share:
+        return percent(value.value)
+    amount = write_size(int(value.value), convention)
+    return f"{amount}/{value.period}" if value.period else amount
 
 
 def _write_number(value: float) -> str:
@@ -296,6 +311,9 @@ def _write_number(value: float) -> str:
 
 _SIZE_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*[kKmMgGtT]?[iI]?[bB]?\s*$"
 _GROWTH_PATTERN = r"^\s*[0-9]+([.,][0-9]+)?\s*(%|[kKmMgGtT][iI]?[bB]?|[bB])\s*$"
+_MEMORY_GROWTH_PATTERN = (
+    r"^\s*[0-9]+([.,][0-9]+)?\s*(%|([kKmMgGtT][iI]?[bB]?|[bB])\s*(/\s*(s|min|h|day))?)\s*$"
+)
 _SHARE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
 _DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h)\s*$"
 _SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -310,15 +328,19 @@ MEMORY, STORAGE = (
     )
     for convention in Convention
 )
-MEMORY_GROWTH, STORAGE_GROWTH = (
-    Kind(
-        name="growth",
-        schema={"type": "string", "pattern": _GROWTH_PATTERN},
-        parse=partial(growth, convention=convention),
-        write=partial(write_growth, convention=convention),
-        example="10%",
-    )
-    for convention in Convention
+MEMORY_GROWTH = Kind(
+    name="memory_growth",
+    schema={"type": "string", "pattern": _MEMORY_GROWTH_PATTERN},
+    parse=memory_growth,
+    write=partial(write_growth, convention=Convention.MEMORY),
+    example="10%",
+)
+STORAGE_GROWTH = Kind(
+    name="growth",
+    schema={"type": "string", "pattern": _GROWTH_PATTERN},
+    parse=partial(growth, convention=Convention.STORAGE),
+    write=partial(write_growth, convention=Convention.STORAGE),
+    example="10%",
 )
 SHARE = Kind(
     name="share",
@@ -356,4 +378,4 @@ SHA256 = Kind(
     example="0123456789abcdef" * 4,
 )
 AS_WRITTEN = Kind(schema={"type": ["string", "number", "boolean"]}, parse=str, example="--rate")
-NAMED_KINDS = (MEMORY, SHARE, MEMORY_GROWTH, DURATION, COUNT)
+NAMED_KINDS = (MEMORY, SHARE, MEMORY_GROWTH, STORAGE_GROWTH, DURATION, COUNT)

@@ -31,6 +31,7 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECA
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h|)\s*")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+PERIODS = {"s": 1, "min": 60, "h": 3600, "day": DAY_SECONDS}
 _PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*")
 _BARE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*")
 _NUMBER = re.compile(r"\s*0*([0-9]*(?:[.,][0-9]+)?)(?<=[0-9])")
@@ -39,10 +40,25 @@ _THOUSANDS = re.compile(r"\s*[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])\s*[a-zA-Z]*\s*")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Growth:
-    """The most that something may grow by against main: a share of what it was, or bytes."""
+    """The most that something may grow by.
+
+    Against main that is a share of what it was, or bytes; while it is measured, bytes in so many
+    seconds.
+    """
 
     value: float
     is_share: bool
+    per_seconds: int = 0  # 0: against main
+
+    @property
+    def period(self) -> str:
+        """Return the unit of time, as budgets.yml writes it; "" for growth against main."""
+        return next((name for name, each in PERIODS.items() if each == self.per_seconds), "")
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Return a limit of growth over time."""
+        return self.value / self.per_seconds
 
     def most_bytes(self, before_bytes: int) -> int:
         """Return how much larger it may be than it was."""
@@ -68,8 +84,19 @@ def size(text: str, convention: Convention) -> int:
     return value
 
 
+def memory_growth(text: str) -> Growth:
+    """Return a growth of memory: "10%", "20MB", or over time "1MB/h"."""
+    amount, slash, unit = text.partition("/")
+    if not slash:
+        return growth(text, Convention.MEMORY)
+    if unit.strip() not in PERIODS:
+        raise ValueError(f"{text!r} is not a growth over time (write 1MB/h)")
+    value = size(amount, Convention.MEMORY)
+    return Growth(value=value, is_share=False, per_seconds=PERIODS[unit.strip()])
+
+
 def growth(text: str, convention: Convention) -> Growth:
-    """Return a growth: "10%" or "20MB"."""
+    """Return a growth against main: "10%" or "20MB"."""
     if percentage := _PERCENT.fullmatch(text):
         return Growth(value=float(percentage[1]) / 100, is_share=True)
     if _BARE.fullmatch(text):

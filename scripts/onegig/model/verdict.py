@@ -53,7 +53,8 @@ _KINDS = (  # the one to read of first first
     CheckKind("measure.complete", "Measured in full: {}", Unit.COUNT, ""),
     CheckKind("memory.tier", "Memory on {}", Unit.MEMORY, "memory", blocking=False),
     CheckKind("memory.deploy", "Second copy of {}", Unit.MEMORY, "memory", blocking=False),
-    CheckKind("service.growth", "Growth of {} in a minute", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("memory.growth", "Growth of memory in an hour", Unit.MEMORY, "memory"),
+    CheckKind("service.growth", "Growth of {} in an hour", Unit.MEMORY, "memory"),
     CheckKind("tier.cpus", "CPUs of {}", Unit.COUNT, "memory", blocking=False),
     CheckKind(
         "tier.architecture", "Images that do not run on {}", Unit.COUNT, "images", blocking=False

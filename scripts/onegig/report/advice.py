@@ -239,6 +239,12 @@ def _over(check: Check) -> str:
     return numbers.check_headroom(check).removesuffix(" over")
 
 
+def _leak(_: Report, check: Check) -> Step:
+    """Say who keeps what it takes."""
+    who = "the service that grows" if check.subject == "stack" else check.subject
+    return Step(text=f"Find what {who} never gives back, or bound its caches", place=_place(check))
+
+
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
     "memory.boot": _boot,
@@ -246,6 +252,8 @@ _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.max_growth": _total,
     "service.memory": _service,
     "service.max_growth": _service,
+    "memory.growth": _leak,
+    "service.growth": _leak,
     "service.state": _state,
     "service.image": _image,
     "image.max_growth": _image,

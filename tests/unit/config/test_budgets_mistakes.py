@@ -153,8 +153,20 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             ),
         ),
         (
-            "memory: {max_growth: [1]}",
-            "1: memory.max_growth: should be text, not a list (write 10%)",
+            "memory: {max_growth: [10%, 1]}",
+            "1: memory.max_growth[1]: 1 is ambiguous (write 1% or 1MB)",
+        ),
+        (
+            "memory: {max_growth: {h: 1MB}}",
+            "1: memory.max_growth: should be text or a list, not a mapping (write [10%, 1MB/h])",
+        ),
+        (
+            "memory: {max_growth: 1MB/week}",
+            "1: memory.max_growth: '1MB/week' is not a growth over time (write 1MB/h)",
+        ),
+        (
+            "images: {max_growth: 1MB/h}",
+            "1: images.max_growth: '1MB/h' is not a growth (write 10% or 20MB)",
         ),
         (
             "load: {service: a, command: [b, '{rate}'], rate: 0}",

@@ -29,6 +29,7 @@ VALUES = {
     "size": "size: `90MB`",
     "share": "share: `10%`",
     "growth": "share or size: `10%`, `20MB`",
+    "memory_growth": "share, size, or size over time: `10%`, `20MB`, `1MB/h`",
     "duration": "duration: `15s`, `2m`",
     "count": "number or `any`",
 }
@@ -45,6 +46,8 @@ def value(kind: Kind | Section | Several) -> str:
             return "keys below"
         case Several(named=True):
             return "mapping"
+        case Several(item=Kind(name=str() as name)) if name:
+            return f"{VALUES[name]}, or a list of them"
         case Several():
             return f"list of {'these' if isinstance(kind.item, Section) else 'text'}"
     choices = kind.schema.get("enum", ())

@@ -13,6 +13,7 @@ from onegig.model.budgets import (
     Budgets,
     Forks,
     Load,
+    MemoryBudget,
     Metric,
     Policy,
     ScanBudget,
@@ -20,7 +21,7 @@ from onegig.model.budgets import (
     Shards,
     TwinImage,
 )
-from onegig.model.keys import MEMORY
+from onegig.model.keys import MEMORY, keys_of
 from onegig.model.scan import Severity
 from onegig.model.sizes import Growth
 from onegig.model.twin import MachineKind
@@ -180,9 +181,26 @@ def test_a_growth_is_a_share_or_an_amount(
             f"images: {{max_growth: {text}}}\nservices: {{web: {{max_growth: {text}}}}}\n"
         )
     )
-    assert (budgets.memory.max_growth, budgets.memory.max_service_growth) == (memory, memory)
-    assert budgets.service("web").max_growth == memory
+    assert (budgets.memory.max_growth, budgets.memory.max_service_growth) == ((memory,), (memory,))
+    assert budgets.service("web").max_growth == (memory,)
     assert budgets.images.max_growth == image
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_second", "written"),
+    [
+        ("1MB/h", MIB / 3600, "1.0 MB/h"),
+        ("3 MB / min", 3 * MIB / 60, "3.0 MB/min"),
+        ("512k/s", MIB / 2, "0.5 MB/s"),
+        ("1GiB/day", 1024 * MIB / 86_400, "1,024 MB/day"),
+    ],
+)
+def test_a_growth_over_time(write: Write, text: str, bytes_per_second: float, written: str) -> None:
+    budgets = load_budgets(write(f"memory: {{max_growth: [10%, {text}]}}"))
+    share, rate = budgets.memory.max_growth
+    assert (share.is_share, share.per_seconds) == (True, 0)
+    assert rate.bytes_per_second == pytest.approx(bytes_per_second)
+    assert keys_of(MemoryBudget)["max_growth"].write((share, rate)) == f"10 %, {written}"
 
 
 @given(st.integers(min_value=1, max_value=10**9), st.sampled_from(["", " "]))

@@ -31,7 +31,7 @@ WHOLE = Budgets(  # nothing left out
     swap_bytes=MIB,
     zram_bytes=MIB,
     twin=keys.TwinImage(image="debian.raw", sha256="0" * 64),
-    memory=keys.MemoryBudget(max_growth=TENTH, max_service_growth=TENTH),
+    memory=keys.MemoryBudget(max_growth=(TENTH,), max_service_growth=(TENTH,)),
     images=keys.ImagesBudget(
         each_bytes=110 * 10**6,
         max_wasted_bytes=1,
@@ -42,7 +42,7 @@ WHOLE = Budgets(  # nothing left out
     ),
     scan=keys.ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
-    services=(("web", ServiceBudget(memory_bytes=MIB, image_bytes=80, max_growth=TENTH)),),
+    services=(("web", ServiceBudget(memory_bytes=MIB, image_bytes=80, max_growth=(TENTH,))),),
     allow_host_access=("web",),
     waivers=(replace(WAIVER, check="image.vulnerabilities", id="CVE-2026-1"),),
 )
@@ -166,6 +166,8 @@ images.ignore_user_wasted_below: - -> 5MB | 1.0 MB -> 5.0 MB
 memory.max_growth: 5% -> 6% | 5 % -> 6 %
 memory.max_growth: 5% -> - | 5 % -> none
 memory.max_service_growth: 10MB -> 20MB | 10 MB -> 20 MB
+memory.max_growth: 1MB/h -> 1MB/min | 1.0 MB/h -> 1.0 MB/min
+memory.max_growth: [5%, 1MB/h] -> 5% | 5 %, 1.0 MB/h -> 5 %
 images.max_growth: 5MB -> - | 5.0 MB -> none
 services.web.max_growth: 5% -> - | 5 % -> none
 measure.window: 15s -> 5s | 15 s -> 5 s

@@ -20,7 +20,7 @@ from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.model.images import NOT_ACCOUNTED, Accounting, ImagesReport
 from onegig.model.measured import Unknown
-from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.memory import ServiceMemory, ServiceState, Trend
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report.advice import MOST, Step, steps
@@ -58,6 +58,15 @@ def beside_main(limit: bytes, sizes: Mapping[str, float], grown: str = "") -> Re
     memory, main = make_memory(stack(sizes)), make_baseline(MAIN, {})
     report = make_report(memory, images, parse_budgets("budgets.yml", limit), main=main)
     return review(report)
+
+
+def leaking() -> Report:
+    """A run in which a service grows by 6 MB a minute, and may not."""
+    rates = {f"{name}bytes_per_second": MIB / 10 for name in ("", "low_", "high_")}
+    grown = make_service("risk", 14, trend=Trend(**rates, grows=True))
+    budgets = parse_budgets("budgets.yml", b"services: {risk: {max_growth: 1MB/h}}")
+    memory = make_memory([grown, *stack(without=["risk"])])
+    return make_report(memory, make_images(SERVICES), budgets)
 
 
 def without_fixes(images: ImagesReport) -> ImagesReport:
@@ -177,6 +186,10 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
             text="Bring risk down by 71.2 MB: it grew from 14 to 90 MB against main",
             place="budgets.yml:1",
         ),
+    ),
+    "a service that leaks": (
+        leaking,
+        Step(text="Find what risk never gives back, or bound its caches", place="budgets.yml:1"),
     ),
     "an image that grew": (
         lambda: beside_main(b"images: {max_growth: 5MB}", {}, grown="risk"),

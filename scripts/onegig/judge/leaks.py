@@ -1,0 +1,131 @@
+"""Leaks: growth over time of each service and of the whole, judged by what it does to the machine.
+
+A limit (`max_growth: 1MB/h`) is exceeded where the whole interval of the slope lies above it, so
+that noise is no NO-GO. Without a limit, growth that would fill the machine soon is a WARN.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from onegig.judge.checks import Case, duration
+from onegig.judge.memory import add_up
+from onegig.model.keys import write_growth
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, Trend
+from onegig.model.sizes import PERIODS, Convention, Growth
+from onegig.model.state import State
+from onegig.model.verdict import Check, make_check
+
+SOON_SECONDS = 30 * 86_400  # few machines run longer without a restart of their services
+LONGER = "a longer --settle and --window show which"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Series:
+    """Something that may grow, and the limits of its growth over time."""
+
+    id: str  # of its check
+    subject: str
+    name: str  # in a sentence
+    trend: Trend | Missing
+    limits: tuple[Growth, ...]
+    key: str  # of the limits in budgets.yml
+
+
+def check_leaks(case: Case) -> Iterator[Check]:
+    """Yield a check for everything that grows, or whose growth over time is limited."""
+    if isinstance(case.memory, Missing):
+        return
+    limit = case.budgets.memory.limit_bytes
+    left_bytes = max(0, limit - add_up(case.memory, case.budgets.memory).bytes)
+    for series in _all_series(case, case.memory):
+        if isinstance(series.trend, Trend):
+            where = case.budgets.where(series.key) if series.limits else ""
+            yield from _check(series, series.trend, left_bytes, where)
+
+
+def leak_notes(case: Case) -> Iterator[str]:
+    """Yield why growth over time that budgets.yml limits could not be judged."""
+    if isinstance(case.memory, Missing):
+        return
+    for series in _all_series(case, case.memory):
+        if series.limits and isinstance(series.trend, Missing):
+            yield f"growth over time of {series.name} is not judged: {series.trend.reason}"
+
+
+def _all_series(case: Case, report: MemoryReport) -> Iterator[_Series]:
+    key, most = "memory.max_growth", case.budgets.memory.max_growth
+    yield _Series(
+        id="memory.growth",
+        subject="stack",
+        name="memory",
+        trend=report.box.trend,
+        limits=_over_time(most),
+        key=key,
+    )
+    for service in report.services:
+        most, key = case.budgets.growth_of(service.name)
+        yield _Series(
+            id="service.growth",
+            subject=service.name,
+            name=service.name,
+            trend=service.trend,
+            limits=_over_time(most),
+            key=key,
+        )
+
+
+def _over_time(limits: tuple[Growth, ...]) -> tuple[Growth, ...]:
+    return tuple(limit for limit in limits if limit.per_seconds)
+
+
+def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Iterator[Check]:
+    """Yield the check by the strictest limit; without one only of what grows by itself.
+
+    The whole grows wherever a service does, so without a limit that says nothing new.
+    """
+    limit = min(series.limits, key=lambda limit: limit.bytes_per_second, default=None)
+    if limit is None and (not trend.grows or series.subject == "stack"):
+        return
+    full_seconds = left_bytes / trend.rate if trend.grows else SOON_SECONDS
+    state, text = _judge(trend, limit)
+    if state is State.GO and full_seconds < SOON_SECONDS:
+        state = State.WARN
+    full = f": the machine would be full in {duration(full_seconds)}" if trend.grows else ""
+    cause = f"; a leak, or memory that still fills ({LONGER})" if trend.grows else ""
+    most = int(limit.bytes_per_second * PERIODS["h"]) if limit else None
+    hourly = int(trend.rate * PERIODS["h"])
+    message = f"{series.name} {text}{full}{cause}"
+    check = make_check(series.id, series.subject, hourly, most, state, message, where)
+    yield replace(check, blocking=limit is not None)
+
+
+def _judge(trend: Trend, limit: Growth | None) -> tuple[State, str]:
+    """Return the state by the limit alone, and the growth beside it."""
+    period = limit.period if limit else _period(trend)
+    allowed = f", at most {write_growth(limit, Convention.MEMORY)} allowed" if limit else ""
+    most = limit.bytes_per_second if limit else float("inf")
+    if not trend.grows:
+        text = "does not grow beyond noise"
+        if trend.high_bytes_per_second > most:
+            shown = format_rate(trend.high_bytes_per_second, period)
+            text += f", but these windows only show that it is less than {shown}"
+        return State.GO, text + allowed
+    low, high = trend.low_bytes_per_second, trend.high_bytes_per_second
+    ends = [format_rate(each, period).partition(" ")[0] for each in (low, high)]
+    text = f"grows by {format_rate(trend.rate, period)} ({ends[0]} to {ends[1]}){allowed}"
+    if low > most:
+        return State.NO_GO, text
+    return (State.WARN if trend.rate > most else State.GO), text
+
+
+def _period(trend: Trend) -> str:
+    """Return a minute, or an hour for what would round to nothing in it."""
+    return "min" if trend.rate * PERIODS["min"] >= Convention.MEMORY.mb / 2 else "h"
+
+
+def format_rate(bytes_per_second: float, period: str) -> str:
+    """Write "3.1 MB/min"."""
+    mb = bytes_per_second * PERIODS[period] / Convention.MEMORY.mb
+    decimals = 0 if abs(mb) >= 100 else 1 if abs(mb) >= 1 else 2
+    return f"{mb:,.{decimals}f} MB/{period}"
