@@ -24,6 +24,7 @@ from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.state import State
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
+from twins import make_twin, make_twin_memory, reading
 
 
 def run(services: Sequence[ServiceMemory], **changes: object) -> Report:
@@ -124,6 +125,23 @@ def make_hostile() -> Report:
     return replace(report, stack=HOSTILE[0], reproduce=reproduce)
 
 
+def make_twin_report() -> Report:
+    """On a virtual machine that fits the stack with its swap only."""
+    lowest = reading(9, engine=236, services=640)
+    twin = make_twin(
+        837,
+        861,
+        peak=lowest,
+        lowest=lowest,
+        swap_bytes=1024 * MIB,
+        swap_kind="swap",
+        swap_peak_bytes=212 * MIB,
+        held_bytes=1062 * MIB,
+        swapped_in_bytes=31 * MIB,
+    )
+    return make_report(make_twin_memory(twin), make_images(SERVICES))
+
+
 REPORTS: Mapping[str, Callable[[], Report]] = {
     "go": make_go,
     "warn": make_warn,
@@ -134,4 +152,5 @@ REPORTS: Mapping[str, Callable[[], Report]] = {
     "one-service": make_one_service,
     "dockerfiles": make_remarked,
     "150-services": make_many,
+    "twin": make_twin_report,
 }

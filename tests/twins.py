@@ -31,7 +31,7 @@ def reading(available: float, *, engine: float = 0, services: float = 0) -> Read
 def make_twin(fell: float = 368, counted: float = 364, **changes: object) -> TwinMemory:
     """A machine sold as 1,024 MB of which 968 are MemTotal and 846 available before the engine."""
     before = 846
-    lowest = reading(before - fell, engine=236, services=97)
+    lowest = reading(max(0, before - fell), engine=236, services=97)
     twin = TwinMemory(
         guest=GUEST,
         sold_bytes=1024 * MIB,

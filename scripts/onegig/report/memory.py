@@ -16,6 +16,7 @@ from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Change, Report, ServiceDelta
 from onegig.model.sizes import Convention
 from onegig.model.state import State
+from onegig.model.twin import TwinMemory
 from onegig.model.verdict import Check, Waterfall
 from onegig.report import comparison, numbers, view
 from onegig.report.accounts import images_by_service
@@ -27,6 +28,7 @@ from onegig.report.figures import (
     waterfall_strips,
 )
 from onegig.report.layout import Row, Table, marked, print_table, section
+from onegig.report.twin import machine_name, twin_rows
 from onegig.text import plain
 
 COMPOSE_MARK = "*"
@@ -163,13 +165,17 @@ def _box_line(memory: MemoryReport) -> str:
     else:
         some, full = map(numbers.seconds, (stall.some_seconds, stall.full_seconds))
         waited = f"stalled {some} some, {full} all{' (whole host)' if stall.of_host else ''}"
-    return numbers.joined(
-        f"charged {numbers.memory(box.charged_bytes)}",
+    twin = isinstance(memory.twin, TwinMemory)
+    peak = (
         f"peak {numbers.memory_or_missing(box.peak_bytes)} with page cache",
         f"{numbers.memory(box.peak_anon_bytes)} without",
+    )
+    return numbers.joined(
+        f"charged {numbers.memory(box.charged_bytes)}",
+        *(() if twin else peak),
         f"{numbers.memory(box.shmem_bytes)} in tmpfs and shared memory",
         f"{numbers.memory(box.kernel_bytes)} of the kernel",
-        f"cap {numbers.memory(box.cap_bytes, down=True)}, no swap",
+        "" if twin else f"cap {numbers.memory(box.cap_bytes, down=True)}, no swap",
         numbers.plural(box.oom_kills, "OOM kill") if box.oom_kills else "",
         waited,
     )
@@ -251,12 +257,13 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
         pss = numbers.memory(memory.engine_pss_bytes)
         rows = (
             ("engine", f"{pss} PSS: {engine}"),
-            ("box", _box_line(memory)),
+            (machine_name(memory), _box_line(memory)),
+            *twin_rows(memory),
             ("squeeze", _squeeze_line(memory)),
             ("throttled", _throttled_line(report)),
         )
         table = marked((Text(name), Text(plain(text))) for name, text in rows if text)
-        parts.append(section("Engine and box", table))
+        parts.append(section(f"Engine and {machine_name(memory)}", table))
     for waterfall in report.verdict.waterfalls:
         text = Text(no_wrap=True, overflow="ellipsis")
         for kind, label, bar in _waterfall_lines(waterfall, 60, width):
@@ -330,6 +337,8 @@ def values(report: Report) -> Mapping[str, object]:
         "limit_note": _limit_note(report) if memory else "",
         "engine": _engine_table(memory) if memory else None,
         "box": _box_line(memory) if memory else "",
+        "machine": machine_name(memory),
+        "twin": twin_rows(memory) if memory else (),
         "squeeze": _squeeze_line(memory) if memory else "",
         "throttled": _throttled_line(report),
         "settings": _settings_line(memory) if memory else "",

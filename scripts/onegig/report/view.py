@@ -9,9 +9,11 @@ from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.state import State
+from onegig.model.twin import TwinMemory
 from onegig.model.verdict import Check, Verdict
 from onegig.report import comparison, numbers
 from onegig.report.layout import Row, Table
+from onegig.report.twin import describe_guest
 from onegig.text import plain
 
 ALIKE = 3  # warnings of one kind that are listed
@@ -206,7 +208,9 @@ def environment_line(report: Report) -> str:
     if known is None:
         return ""
     env = known.environment
-    box = report.memory.box.mode if isinstance(report.memory, MemoryReport) else ""
+    box = f"box: {report.memory.box.mode}" if isinstance(report.memory, MemoryReport) else ""
+    if isinstance(report.memory, MemoryReport) and isinstance(report.memory.twin, TwinMemory):
+        box = f"twin: {describe_guest(report.memory.twin.guest)}"
     return numbers.joined(
         env.runner if env.runner != "local" else "local machine",
         env.os,
@@ -214,7 +218,7 @@ def environment_line(report: Report) -> str:
         f"{numbers.plural(env.cpus, 'CPU')}, {numbers.memory(env.memory_bytes, down=True)}",
         f"Docker {env.engine_version} ({env.storage_driver})",
         f"cgroup v{env.cgroup_version} ({env.cgroup_driver})",
-        f"box: {box}" if box else "",
+        box,
         f"base images: {env.bases}",
         f"onegig {env.onegig_version}",
     )
