@@ -23,7 +23,7 @@ from onegig.model.verdict import Check, make_check
 CAUSES = 2  # that are named
 FULL_SHARE = 0.95  # of the box's cap: little is left then for the programs' own pages
 NOISE_SHARE = 0.01  # of the limit: what two windows of the same stack may differ by
-SPARED = "but it fitted without pressure when squeezed"
+SPARED = "but it fitted without pressure"
 ENOUGH_TO_RISE = 3  # windows that must each be higher than the one before
 
 
@@ -233,7 +233,7 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
                 seen = f"{len(total.peaks)} {parts} peaked at {format_values(total.peaks)}"
             remark = f", within noise ({seen})"
         elif is_spared(report, total.bytes, limit):
-            state, remark = State.WARN, f"; {SPARED}"
+            state, remark = State.WARN, _spared(report)
         elif report.services:
             largest = max(report.services, key=lambda service: consumption(service, metric))
             remark = f"; {largest.name} takes {format_mb(consumption(largest, metric))}"
@@ -258,8 +258,13 @@ def _judge_boot(
     remark = tightness(value, limit, budgets.memory)
     state = State.NO_GO if value > limit else State.WARN if remark else State.GO
     if state is State.NO_GO and is_spared(report, value, limit):
-        state, remark = State.WARN, f"; {SPARED}"
+        state, remark = State.WARN, _spared(report)
     return state, f"{describe_boot(report, peak)}: {compare(value, limit)}{remark}"
+
+
+def _spared(report: MemoryReport) -> str:
+    where = "on the twin" if isinstance(report.twin, TwinMemory) else "when squeezed"
+    return f"; {SPARED} {where}"
 
 
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:

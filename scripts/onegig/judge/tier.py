@@ -12,7 +12,7 @@ from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
 from onegig.judge.settings import settings_cost
 from onegig.judge.squeeze import NEAR_SHARE, has_failed
-from onegig.judge.twin import twin_of
+from onegig.judge.twin import twin_of, with_measured_system
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
@@ -20,7 +20,6 @@ from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import Tier, kernel_name, tier_for
-from onegig.model.twin import MachineKind
 from onegig.model.verdict import Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
@@ -81,13 +80,13 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
 
     That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, or
     the limit without `memory.system_overhead`, whichever is less. By itself a stack is squeezed
-    where a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth.
+    where a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth. A
+    twin's room is its own.
     """
     mode, limit = budgets.measure.squeeze, budgets.memory.limit_bytes
     if mode is SqueezeMode.NEVER:
         return Skipped(reason="measure.squeeze is never")
-    if budgets.machine is MachineKind.TWIN:
-        return Skipped(reason="the twin has the kernel's answer already")
+    budgets = with_measured_system(budgets, report)
     tier = choose_tier(budgets, report, NO_IMAGES)
     used, _ = _used_bytes(budgets, report)
     rooms = [(budgets.memory.room_bytes, "")]
@@ -97,6 +96,8 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
         rooms.append((tier.memtotal_bytes - system, tier.name))
         needs.append((used + system, tier.memtotal_bytes, f" on {tier.name}"))
     room, machine = min(rooms)
+    if twin := twin_of(report):
+        room, machine = twin.before.available_bytes, ""
     if mode is SqueezeMode.ALWAYS:
         return SqueezePlan(room_bytes=room, machine=machine)
     if needs[0][0] > limit * (1 + NEAR_SHARE):

@@ -20,6 +20,7 @@ from onegig.model.memory import (
     SqueezePlan,
 )
 from onegig.model.sizes import format_mb
+from onegig.model.twin import MachineKind, TwinMemory
 
 # Decides by what was measured first whether to squeeze, and into which room.
 PlanSqueeze = Callable[[MemoryReport], SqueezePlan | Skipped]
@@ -40,10 +41,11 @@ def squeeze_stack(
 ) -> Squeeze | Unknown:
     """Boot the stack in the squeeze's room, as it was booted first, and return what happened.
 
-    A first boot that had no more room has the answer already. A machine that does not come up, or
-    is gone before it could be measured, is an answer, too; Unknown where the engine outside fails.
+    A first boot that had no more room, or a machine of its own, has the answer already. A machine
+    that does not come up, or is gone before it could be measured, is an answer, too; Unknown where
+    the engine outside fails.
     """
-    if squeeze.room_bytes >= first.box.cap_bytes:
+    if first.machine is MachineKind.TWIN or squeeze.room_bytes >= first.box.cap_bytes:
         return summarise_squeeze(first, squeeze, seconds=0.0)
     because = f"{squeeze.reason}: " if squeeze.reason else ""
     machine = squeeze.machine or "the machine"
@@ -62,9 +64,10 @@ def squeeze_stack(
 
 def summarise_squeeze(report: MemoryReport, squeeze: SqueezePlan, *, seconds: float) -> Squeeze:
     """Return what a boot in the squeeze's room showed; `seconds` is how long it took."""
+    twin = isinstance(report.twin, TwinMemory)
     start = None if isinstance(report.start, Missing) else report.start
     return Squeeze(
-        room_bytes=report.box.cap_bytes,
+        room_bytes=squeeze.room_bytes if twin else report.box.cap_bytes,
         machine=squeeze.machine,
         seconds=seconds,
         window_seconds=report.window.seconds,

@@ -7,7 +7,7 @@ import pytest
 from judging import GO, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
 from onegig.judge.squeeze import Outcome, classify
 from onegig.judge.tier import plan_squeeze
-from onegig.model.budgets import Budgets, MachineKind, SqueezeMode
+from onegig.model.budgets import Budgets, SqueezeMode
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
     Faults,
@@ -161,7 +161,6 @@ def budgets_of(mode: SqueezeMode = SqueezeMode.AUTO, tier: str | None = None) ->
 
 AUTO, ALWAYS, NEVER = (budgets_of(SqueezeMode(mode)) for mode in ("auto", "always", "never"))
 ALONE = budgets_of(tier="none")
-ON_TWIN = replace(ALWAYS, machine=MachineKind.TWIN)
 
 
 @pytest.mark.parametrize(
@@ -179,11 +178,6 @@ ON_TWIN = replace(ALWAYS, machine=MachineKind.TWIN)
         (ALONE, 1046, ("", 944, "the stack needs 1,126 of 1,024 MB")),
         (budgets_of(tier="aws-t3-small"), 900, ("", 944, "the stack needs 980 of 1,024 MB")),
         (budgets_of(tier="gcp-e2-micro"), 900, ("", 944, "the stack needs 980 of 1,024 MB")),
-        (
-            replace(ALWAYS, machine=MachineKind.TWIN),
-            900,
-            "the twin has the kernel's answer already",
-        ),
     ],
 )
 def test_when_and_into_which_room(

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from factories import BUDGETS, MIB, make_images, make_memory, make_report, stack
-from judging import GO, WARN, checks
+from judging import GO, NO_GO, WARN, checks
 from onegig.judge.baseline import list_differences, make_baseline, other_memory
 from onegig.judge.compare import compare
+from onegig.judge.tier import plan_squeeze
+from onegig.memory.squeeze import summarise_squeeze
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport
+from onegig.model.memory import MemoryReport, SqueezePlan, Stall
 from onegig.model.report import Report
 from onegig.model.twin import MachineKind
 from twins import GUEST, make_twin, make_twin_memory
@@ -137,6 +139,35 @@ def test_what_a_box_assumes_is_said(
     budgets: Budgets, memory: MemoryReport, notes: list[str]
 ) -> None:
     assert list(judged(memory, budgets).verdict.notes) == notes
+
+
+def squeezed(memory: MemoryReport) -> MemoryReport:
+    """The report with the kernel's answer, as `measure` adds it."""
+    planned = plan_squeeze(TWIN, memory)
+    assert isinstance(planned, SqueezePlan), planned
+    room = SqueezePlan(room_bytes=846 * MIB, machine="", reason=planned.reason)
+    assert planned == room
+    return replace(memory, squeeze=summarise_squeeze(memory, planned, seconds=0.0))
+
+
+@pytest.mark.parametrize(
+    ("stalled", "state", "remark"),
+    [
+        (0.0, WARN, "; but it fitted without pressure on the twin"),
+        (0.9, NO_GO, "; market-data takes 22 MB"),
+    ],
+)
+def test_near_the_limit_the_twins_kernel_has_answered(
+    stalled: float, state: object, remark: str
+) -> None:
+    memory = make_twin_memory(make_twin(820, 870))
+    stall = Stall(some_seconds=stalled, full_seconds=0.0)
+    memory = squeezed(replace(memory, box=replace(memory.box, stall=stall)))
+    verdict = judged(memory, TWIN).verdict
+    (total,) = checks(verdict, "memory.total")
+    assert (total.state, total.message) == (state, f"1,047 of 1,024 MB, 23 MB (3 %) over{remark}")
+    (check,) = checks(verdict, "memory.squeeze")
+    assert "into the 846 MB that this machine leaves to engine and stack" in check.message
 
 
 def test_a_machine_of_another_size_is_named() -> None:
