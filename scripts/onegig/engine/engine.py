@@ -138,7 +138,7 @@ class Engine:
             return [int(event["Actor"]["Attributes"].get("exitCode", 0)) for event in events]
 
     def limit(self, container: str, limit_bytes: int, cpu_quota: int = 0) -> None:
-        """Cap a running container's memory, swap off.
+        """Cap a running container's memory, swap off; 0: no change.
 
         `cpu_quota` is in microseconds of the container's period: -1 for no limit, 0 for no change.
         """

@@ -12,7 +12,7 @@ import pytest
 
 from onegig.machine.twin import launcher, qemu
 from onegig.machine.twin.disks import loopback_ports, published_ports, settings_text
-from onegig.machine.twin.machine import lengthen
+from onegig.machine.twin.emulation import lengthen
 
 KIB = 1024
 HARDWARE = qemu.Hardware(

@@ -129,7 +129,7 @@ def _failed(lines: list[str]) -> bool:
 
 def _summary(lines: list[str]) -> str:
     """Return the line of QEMU's output that names the failure."""
-    return next((line for line in lines if KVM_FAILURE in line), "; ".join(lines[:2]))
+    return next((line for line in lines if KVM_FAILURE in line), lines[0] if lines else "")
 
 
 def guard(port: int, emit: Callable[..., None]) -> int:

@@ -4,9 +4,7 @@ What the machine's available memory falls by from then on is what engine and sta
 """
 
 import json
-import math
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,9 +19,9 @@ from onegig.machine.machine import BootPlan, Start, TwinFacts
 from onegig.machine.nesting import HostPrograms
 from onegig.machine.project import BoxProject, prepare_project
 from onegig.machine.sampler import Pass
-from onegig.machine.settings import FILES, read_settings
+from onegig.machine.settings import FILES, PERIOD, read_settings
 from onegig.machine.start import start_stack
-from onegig.machine.twin import disks, host, qemu, virtual
+from onegig.machine.twin import disks, emulation, host, qemu, virtual
 from onegig.machine.twin.guest import Guest, ensure_guest
 from onegig.machine.twin.virtual import VirtualMachine
 from onegig.machine.watch import Watch
@@ -40,20 +38,13 @@ ENGINE_JOURNAL = "journalctl -b -n 25 -u docker --no-pager -o cat"
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 ENGINE_SECONDS = 600.0
 QUIET_SECONDS = 3.0  # after which the most that was available counts
-BOOT_EXPECTED_SECONDS = 12.0  # until the machine is idle; time limits grow with the true figure
-LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time limits
 EMULATED_CALL_SECONDS = 120
-# The least times of health checks where the processor is not slowed down at all: each starts three
-# processes, and many at once must not be all that the machine does.
-HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
 MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew where it is off by more
 RESERVED_FILE = "reserved_kib"
 PARAMETERS = (
     "root=/dev/vda rw console=tty0 console=ttyS0 loglevel=5 net.ifnames=0 psi=1"
     " systemd.show_status=0"
 )
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_DURATION = re.compile(r"([\d.]+)(h|ms|us|µs|ns|m|s)")
 
 
 @dataclass(kw_only=True)
@@ -166,7 +157,9 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         load = stack.enter_context(apply_load(plan, machine.container))
         remarks = [*project.remarks, *printed, *machine.remarks]
         if machine.accelerator == qemu.TCG:
-            plan, project, remark = _allow_time(plan, project, machine, boot.slowdown)
+            plan, project, remark = emulation.allow_time(
+                plan, project, machine.failures, boot.slowdown
+            )
             remarks.append(remark)
         yield Twin(
             plan=plan,
@@ -175,7 +168,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
             virtual=machine,
             running_load=load,
             twin=facts,
-            settings=_read_settings(plan, machine),
+            settings=_throttle(plan, machine),
             remarks=tuple(remarks),
         )
 
@@ -197,7 +190,7 @@ class _Boot:
         self.ports = ports
         self.control_port = control_port
         self.directory = plan.run.directory / "twin"
-        self.slowdown = LEAST_SLOWDOWN
+        self.slowdown = 1.0
 
     @contextmanager
     def start(self) -> Iterator[VirtualMachine]:
@@ -258,7 +251,6 @@ class _Boot:
             image=self.nesting.image_name,
             volume=self.nesting.volume,
             folders=(self.directory,),
-            cpus=self.plan.cpus if self.plan.cpus < (self.plan.vcpus or math.inf) else 0.0,
             accelerators=accelerators,
         ) as machine:
             yield machine
@@ -270,7 +262,7 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     say(f"waiting for the machine to be idle ({machine.accelerator})")
     machine.port.run("systemctl is-system-running --wait; sync", BOOT_SECONDS[machine.accelerator])
     took = time.monotonic() - machine.started
-    boot.slowdown = min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, took / BOOT_EXPECTED_SECONDS))
+    boot.slowdown = emulation.slowdown(took)
     machine.port.run("echo 3 >/proc/sys/vm/drop_caches", COMMAND_SECONDS)
     before = _quietest(machine)
     machine.port.passes.before = before.machine
@@ -347,11 +339,16 @@ def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[st
     }
 
 
-def _read_settings(plan: BootPlan, machine: VirtualMachine) -> Settings:
-    """Return the settings that hold in the guest."""
+def _throttle(plan: BootPlan, machine: VirtualMachine) -> Settings:
+    """Hold the machine to its share of the processors; return the settings that hold in the guest.
+
+    An emulated processor does less than any tier's: it is not slowed down further.
+    """
     texts = {path: machine.port.run(f"cat {path}", COMMAND_SECONDS).output for path in FILES}
     vcpus = plan.vcpus or os.cpu_count() or 1
     cpus = min(plan.cpus or vcpus, vcpus)
+    if cpus < vcpus and machine.accelerator != qemu.TCG:
+        plan.engine.limit(machine.container, 0, round(cpus * PERIOD))
     return replace(read_settings(lambda path: texts.get(path, "")), vcpus=vcpus, cpus=cpus)
 
 
@@ -359,40 +356,3 @@ def _in_twin(project: BoxProject) -> BoxProject:
     """Return the project with remarks that speak of the twin."""
     remarks = tuple(remark.replace("the box", "the twin") for remark in project.remarks)
     return replace(project, remarks=remarks)
-
-
-def _allow_time(
-    plan: BootPlan, project: BoxProject, machine: VirtualMachine, slowdown: float
-) -> tuple[BootPlan, BoxProject, str]:
-    """Return both with the time limits that an emulated processor needs, and a remark on it."""
-    limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
-    measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
-    services = {
-        name: {**service, "healthcheck": lengthen(service["healthcheck"], slowdown)}
-        if "healthcheck" in service
-        else service
-        for name, service in (project.config.get("services") or {}).items()
-    }
-    timeout, interval = (HEALTH_SECONDS[key] * slowdown for key in ("timeout", "interval"))
-    remark = (
-        f"The twin's processor is emulated ({'; '.join(machine.failures) or 'KVM was not tried'}): "
-        f"health checks have at least {timeout:.0f} s and are {interval:.0f} s apart, "
-        f"the stack has {limit:.0f} s to get healthy."
-    )
-    return (
-        replace(plan, budgets=replace(plan.budgets, measure=measure)),
-        replace(project, config={**project.config, "services": services}),
-        remark,
-    )
-
-
-def lengthen(check: dict[str, Any], slowdown: float) -> dict[str, Any]:
-    """Return a health check with at least the times of HEALTH_SECONDS, on so slow a processor."""
-    least = {key: seconds * slowdown for key, seconds in HEALTH_SECONDS.items()}
-    longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least.items()}
-    return {**check, **{key: f"{limit:g}s" for key, limit in longer.items()}}
-
-
-def _seconds(duration: str) -> float:
-    """Return the seconds of a duration as Go writes them: "1m30s"."""
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))

@@ -156,7 +156,6 @@ def start(
     image: str,
     volume: str,
     folders: Sequence[Path],
-    cpus: float = 0.0,
     accelerators: Sequence[str] = (qemu.KVM, qemu.TCG),
 ) -> Iterator[VirtualMachine]:
     """Yield the machine as soon as QEMU is being started; gone after the block.
@@ -184,11 +183,10 @@ def start(
         environment={"TMPDIR": host.SCRATCH},
         network="bridge",
     )
-    limits = ["--interactive", *([f"--cpus={cpus:g}"] if cpus else [])]
     watch = Watch()
     with ExitStack() as stack:
         errors = stack.enter_context((run.directory / "twin.log").open("wb"))
-        child = outer.run(name, [*limits, *options], stdin=PIPE, stdout=PIPE, stderr=errors)
+        child = outer.run(name, ["--interactive", *options], stdin=PIPE, stdout=PIPE, stderr=errors)
         stack.callback(close, child)
         stack.callback(outer.remove, name)
         port = Port(

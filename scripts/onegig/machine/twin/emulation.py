@@ -1,0 +1,59 @@
+"""Time for a machine whose processor is emulated: it may be ten times slower. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from onegig.machine.machine import BootPlan
+from onegig.machine.project import BoxProject
+
+BOOT_EXPECTED_SECONDS = 12.0  # until the machine is idle; time limits grow with the true figure
+LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time limits
+# The least times of health checks where the processor is not slowed down at all: each starts three
+# processes, and many at once must not be all that the machine does.
+HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"([\d.]+)(h|ms|us|µs|ns|m|s)")
+
+
+def slowdown(boot_seconds: float) -> float:
+    """Return how much slower the machine is than expected, by the time until it was idle."""
+    return min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, boot_seconds / BOOT_EXPECTED_SECONDS))
+
+
+def allow_time(
+    plan: BootPlan, project: BoxProject, failures: Sequence[str], slowdown: float
+) -> tuple[BootPlan, BoxProject, str]:
+    """Return both with the time limits that an emulated processor needs, and a remark on it."""
+    limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
+    measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
+    services = {  # without a check of its own, a service has its image's
+        name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, slowdown)}
+        for name, service in (project.config.get("services") or {}).items()
+    }
+    timeout, interval = (HEALTH_SECONDS[key] * slowdown for key in ("timeout", "interval"))
+    remark = (
+        f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
+        f"health checks have at least {timeout:.0f} s and are {interval:.0f} s apart, "
+        f"the stack has {limit:.0f} s to get healthy."
+    )
+    return (
+        replace(plan, budgets=replace(plan.budgets, measure=measure)),
+        replace(project, config={**project.config, "services": services}),
+        remark,
+    )
+
+
+def lengthen(check: dict[str, Any], slowdown: float) -> dict[str, Any]:
+    """Return a health check with at least the times of HEALTH_SECONDS, on so slow a processor."""
+    if check.get("disable"):
+        return check
+    least = {key: seconds * slowdown for key, seconds in HEALTH_SECONDS.items()}
+    longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least.items()}
+    return {**check, **{key: f"{limit:g}s" for key, limit in longer.items()}}
+
+
+def _seconds(duration: str) -> float:
+    """Return the seconds of a duration as Go writes them: "1m30s"."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))
