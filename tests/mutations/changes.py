@@ -54,6 +54,20 @@ def throttled(**values: Any) -> Change:
     return change
 
 
+def squeezed(**values: Any) -> Change:
+    """A squeeze, honest but for `values`."""
+
+    def change(one: Document) -> None:
+        state = {"state": "healthy", "oom_kills": 0}
+        ended = [{"name": each["name"], **state} for each in one["services"]]
+        missing = {"kind": "unknown", "reason": "no PSI"}
+        squeeze = {"room_bytes": 2**28, "machine": "aws-t2-micro", "seconds": 9, "services": ended}
+        squeeze |= {"window_seconds": 5, "engine_kills": 0, "stall": missing, "faults": missing}
+        one["squeeze"] = {**squeeze, "cost_bytes": 2, **values}
+
+    return change
+
+
 def window(**values: Any) -> Change:
     """One window, honest but for `values`."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mutations.changes import Change, box, image, sample, service, throttled, window
+from mutations.changes import Change, box, image, sample, service, squeezed, throttled, window
 
 
 def values() -> Iterator[tuple[str, str, Change]]:
@@ -40,6 +40,10 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
         ("a kernel without end", {"kernel": "6" * 300}),
     ):
         yield what, "memory.json", lambda one, v=values: one.update(settings=v)
+    yield "more room when squeezed", "memory.json", squeezed(room_bytes=2**49)
+    yield "another stack squeezed", "memory.json", squeezed(services=[])
+    yield "squeezed for no time", "memory.json", squeezed(window_seconds=0)
+    yield "squeezed into a novel", "memory.json", squeezed(machine="x" * 6000)
     yield "throttled to nothing", "memory.json", throttled(cpus=0)
     yield "another stack throttled", "memory.json", throttled(services=[])
     yield "throttled on a novel", "memory.json", throttled(machine="x" * 6000)

@@ -159,7 +159,8 @@ def _stall(squeeze: Squeeze) -> tuple[float, str]:
         if not isinstance(faults, Missing):
             events = faults.major_per_second + faults.refaults_per_second
             share = min(share, events * FAULT_SECONDS)
-        return share, f"stall at most {_format(share)}"
+        text = _format(share)
+        return share, f"stall {text}" if text == "0 %" else f"stall at most {text}"
     if isinstance(faults, Missing):
         return 0.0, f"stall not measured: {plain(faults.reason)}"
     share = min(1.0, faults.major_per_second * FAULT_SECONDS)

@@ -66,7 +66,7 @@ NOTHING = {"services": (), "faults": NO_PSI}
         (squeezed(some=25), HEALTHY, PRESSURE, "stall 100 %"),
         (squeezed(some=0.36, of_host=True, major=9), HEALTHY, PRESSURE, "stall at most 3.6 %"),
         (squeezed(some=0.36, of_host=True, major=2), HEALTHY, PRESSURE, "stall at most 2.2 %"),
-        (squeezed(some=0.36, of_host=True), HEALTHY, FITS, "stall at most 0 %"),
+        (squeezed(some=0.36, of_host=True), HEALTHY, FITS, "stall 0 %"),
         (
             squeezed(some=0.36, of_host=True, faults=NO_PSI),
             HEALTHY,
