@@ -242,7 +242,7 @@ def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, k
     values = zip(*(band.values for band in bands), strict=True)
     heights = list(zip(*(accumulate(column, initial=0) for column in values), strict=True))
     highest = max(limit_bytes, *heights[-1]) * 1.04 / Convention.MEMORY.mb
-    return _draw(
+    return draw(
         "memory.svg.j2",
         key,
         "Memory over the window of measurement",
@@ -270,7 +270,7 @@ def _draw_bars(
     row_height: int = 24,
     mark: int | None = None,
 ) -> str:
-    return _draw(
+    return draw(
         "bars.svg.j2",
         key,
         title,
@@ -282,6 +282,7 @@ def _draw_bars(
     )
 
 
-def _draw(template: str, key: str, title: str, description: str, **values: object) -> str:
+def draw(template: str, key: str, title: str, description: str, **values: object) -> str:
+    """Draw a template's figure; the title and the description are for those who can't see it."""
     about = {"key": key, "title": title, "description": plain(description, 4000)}
     return templates().get_template(template).render(**about, widths=WIDTHS, **values)

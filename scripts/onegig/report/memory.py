@@ -20,6 +20,7 @@ from onegig.model.twin import TwinMemory
 from onegig.model.verdict import Check, Waterfall
 from onegig.report import comparison, numbers, view
 from onegig.report.accounts import images_by_service
+from onegig.report.boots import boots_line, boots_table, draw_boots, legend
 from onegig.report.figures import (
     Band,
     draw_memory,
@@ -259,6 +260,7 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
             ("engine", f"{pss} PSS: {engine}"),
             (machine_name(memory), _box_line(memory)),
             *twin_rows(memory),
+            ("boots", boots_line(report)),
             ("squeeze", _squeeze_line(memory)),
             ("throttled", _throttled_line(report)),
         )
@@ -342,6 +344,9 @@ def values(report: Report) -> Mapping[str, object]:
         "squeeze": _squeeze_line(memory) if memory else "",
         "throttled": _throttled_line(report),
         "settings": _settings_line(memory) if memory else "",
+        "boots": boots_table(report),
+        "legend": partial(legend, report),
+        "draw_boots": partial(draw_boots, report),
         "describe_machine": _machine,
         "strips": waterfall_strips,
         "draw_lines": _draw_lines,

@@ -245,13 +245,15 @@ def _doubt_dockerfiles(policies: tuple[DockerfilePolicy, ...]) -> Iterator[str]:
 
 
 def _doubt_windows(report: MemoryReport) -> Iterator[str]:
+    if report.boots and {window.boot for window in report.windows} != {
+        number for number, _ in enumerate(report.boots, start=1)
+    }:
+        yield "has a boot without a window, or a window of a boot that is not there"
     for boot in report.boots:
         if boot.high_bytes > boot.peak_bytes:
             yield "has a boot whose peak is below that of its windows"
         yield from _names("service that failed", boot.failed)
     for window in report.windows:
-        if report.boots and not 0 < window.boot <= len(report.boots):
-            yield "has a window of a boot that is not there"
         if len(window.totals) > MOST_SAMPLES:
             yield f"has a window of more than {MOST_SAMPLES:,} samples"
         if len(window.services) != len(report.services):

@@ -1,0 +1,124 @@
+"""Several boots of one stack side by side: a line, a table, and every sample in a figure."""
+
+from dataclasses import dataclass
+
+from onegig.judge.checks import format_values
+from onegig.model.measured import Missing
+from onegig.model.memory import BootTotals, MemoryReport, WindowTotals
+from onegig.model.report import Report
+from onegig.model.sizes import Convention
+from onegig.report import numbers
+from onegig.report.figures import COLORED, POINTS, Plane, draw, round_ticks
+from onegig.report.layout import Row, Table
+from onegig.text import plain
+
+ROUND = 10  # MB: the figure begins at a multiple of it
+NAMED = 3  # services that failed, in a cell
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One boot in the figure: totals one after the other, in MB above the lowest."""
+
+    color: str
+    values: tuple[float, ...]
+
+
+def boots_of(report: Report) -> tuple[BootTotals, ...]:
+    """Return the boots where there are several."""
+    memory = report.memory
+    return memory.boots if isinstance(memory, MemoryReport) and len(memory.boots) > 1 else ()
+
+
+def boots_line(report: Report) -> str:
+    """Return the peaks of all boots; "" where there is only one."""
+    boots, system = boots_of(report), _system_bytes(report)
+    if not boots:
+        return ""
+    peaks, highs = (
+        format_values([size + system for size in sizes])
+        for sizes in ([b.peak_bytes for b in boots], [b.high_bytes for b in boots])
+    )
+    return f"{len(boots)} boots peaked at {peaks}, in operation at {highs}"
+
+
+def boots_table(report: Report) -> Table | None:
+    """Return each boot with its start, its range in operation and what was not up in the end."""
+    boots, system = boots_of(report), _system_bytes(report)
+    if not boots:
+        return None
+    rows = []
+    for number, boot in enumerate(boots, start=1):
+        lows = (window.low_bytes for window in _windows(report, number))
+        low = min(lows, default=boot.high_bytes) + system
+        failed = ", ".join(plain(name) for name in boot.failed[:NAMED])
+        more = len(boot.failed) - NAMED
+        cells = (
+            numbers.seconds(boot.seconds),
+            numbers.tenths(boot.peak_bytes + system),
+            numbers.tenths(low),
+            numbers.tenths(boot.high_bytes + system),
+            (f"{failed} and {more} more" if more > 0 else failed) or "all up",
+        )
+        rows.append(Row(name=f"{number}", cells=cells))
+    heads = ("boot", "ready after", "peak", "lowest in operation", "highest", "in the end")
+    return Table(heads=heads, rows=tuple(rows), texts=1)
+
+
+def draw_boots(report: Report, key: str) -> str:
+    """Draw every boot's samples as a line; in each stretch of time the highest."""
+    boots = [_totals(report, number + 1) for number in range(len(boots_of(report)))]
+    mb = Convention.MEMORY.mb
+    lowest = min((total for totals in boots for total in totals), default=0)
+    floor = lowest // (ROUND * mb) * ROUND * mb
+    lines = [
+        Line(color=_color(at), values=tuple((total - floor) / mb for total in totals))
+        for at, totals in enumerate(boots)
+        if totals
+    ]
+    highest = max((value for line in lines for value in line.values), default=0) * 1.04 or 1
+    return draw(
+        "boots.svg.j2",
+        key,
+        "Memory in operation, boot by boot",
+        boots_line(report),
+        lines=lines,
+        plane=Plane,
+        across=max([2, *(len(line.values) for line in lines)]) - 1,
+        highest=highest,
+        ticks=[(tick, floor / mb + tick) for tick in round_ticks(highest)],
+    )
+
+
+def legend(report: Report) -> tuple[tuple[str, str, str], ...]:
+    """Return colour, label and highest total in operation of each boot."""
+    system = _system_bytes(report)
+    return tuple(
+        (_color(at), f"boot {at + 1}", numbers.memory(boot.high_bytes + system))
+        for at, boot in enumerate(boots_of(report))
+    )
+
+
+def _windows(report: Report, number: int) -> list[WindowTotals]:
+    windows = report.memory.windows if isinstance(report.memory, MemoryReport) else ()
+    return [window for window in windows if window.boot == number]
+
+
+def _totals(report: Report, number: int) -> list[int]:
+    """Return a boot's totals, POINTS of them at most."""
+    system = _system_bytes(report)
+    totals = [total + system for window in _windows(report, number) for total in window.totals]
+    step = max(1, -(-len(totals) // POINTS))
+    return [max(totals[at : at + step]) for at in range(0, len(totals), step)]
+
+
+def _color(place: int) -> str:
+    return f"c{place % COLORED + 1}"
+
+
+def _system_bytes(report: Report) -> int:
+    """Return what the headline has over the samples: kernel and operating system."""
+    total, boots = report.verdict.total_bytes, boots_of(report)
+    if isinstance(total, Missing) or not boots:
+        return 0
+    return max(0, total - max(boot.high_bytes for boot in boots))
