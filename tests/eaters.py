@@ -22,7 +22,8 @@ from onegig.judge.tier import plan_squeeze
 from onegig.judge.verdict import judge
 from onegig.memory.measure import measure
 from onegig.model.budgets import Budgets, Measure
-from onegig.model.memory import NO_SQUEEZE, MemoryReport
+from onegig.model.measured import Skipped
+from onegig.model.memory import NO_SQUEEZE, MemoryReport, SqueezePlan
 from onegig.model.stack import Stack
 from onegig.model.tiers import Tier
 from onegig.model.twin import MachineKind
@@ -142,9 +143,17 @@ class Bench:
                 own,
                 self.say,
                 squeeze=lambda report: (
-                    plan_squeeze(budgets, report) if squeezed and not twin else NO_SQUEEZE
+                    self._plan(budgets, report) if squeezed and not twin else NO_SQUEEZE
                 ),
             )
+
+    def _plan(self, budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skipped:
+        """The squeeze into the room of this tier, whose OS may be another than the catalogue's."""
+        planned = plan_squeeze(budgets, report)
+        system, memtotal = self.tier.os_idle_bytes, self.tier.memtotal_bytes
+        if isinstance(planned, Skipped) or system is None or memtotal is None:
+            return planned
+        return replace(planned, room_bytes=memtotal - system)
 
     def base_mb(self, kind: str, hold_mb: float = 100) -> float:
         """What the machine needs for such a stack besides what it holds."""
