@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from onegig.config.budgets import check_against, default_budgets, load_budgets
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
+from onegig.judge.build import judge_build
 from onegig.judge.fit import doubt
 from onegig.judge.limits import describe_host_access
 from onegig.judge.throttled import plan_throttle
-from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze
+from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze, tightest_room
 from onegig.judge.verdict import judge
 from onegig.model.budgets import RATE, Budgets, SqueezeMode
+from onegig.model.build import BuildReport
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
@@ -33,7 +35,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import plain_number
 from onegig.model.stack import Stack
-from onegig.model.tiers import NO_TIER, find_tier
+from onegig.model.tiers import NO_TIER, find_tier, tier_for
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Baseline
 from onegig.process import ask_git
@@ -237,6 +239,29 @@ def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> Non
     if absent:
         with progress.step(f"pull {len(absent)} images") as say:
             pull_images(absent, say, platforms_of(stack))
+
+
+def measure_build(
+    engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress
+) -> BuildReport:
+    """Build every image from nothing in a box with the tier's room; judge what that takes."""
+    from onegig.config.stack import read_build_inputs
+    from onegig.dockerfiles.builds import read_base_images
+    from onegig.memory.build import measure_build
+    from onegig.memory.measure import LEAST_CAP_BYTES, plan_boot
+
+    if not any(service.builds for service in stack.services):
+        raise ConfigError(f"no service of {stack.name} has a build section")
+    inputs = read_build_inputs(stack, load_environment(budgets))
+    environment = engine.describe(())
+    tier = tier_for(budgets.tier, budgets.memory.limit_bytes, environment.architecture)
+    room = tightest_room(budgets, tier)
+    with progress.step(f"build {sum(s.builds for s in stack.services)} images in the box") as say:
+        bases = [image for image in read_base_images(stack) if engine.images.diff_ids(image)]
+        plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
+        plan = replace(plan, cap_bytes=max(LEAST_CAP_BYTES, room.bytes))
+        memory = measure_build(plan, inputs, bases)
+    return judge_build(budgets, memory, room, stack=stack.name, environment=environment)
 
 
 def inspect_stack(

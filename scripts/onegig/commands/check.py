@@ -40,6 +40,7 @@ from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS, annotations, html, terminal
+from onegig.report.build import render_build
 from onegig.report.comment import render as render_comment
 from onegig.report.inspection import render_images
 
@@ -170,16 +171,43 @@ def _show(report: Report, progress: Progress) -> None:
 @project_options
 @service_options
 @progress_options
-def build(*, options: Options, progress: Progress) -> None:
+@click.option(
+    "--measure",
+    "measured",
+    is_flag=True,
+    help="Build in the box instead, from nothing and all at once: would the build fit on the "
+    "machine? Exits with 1 where it does not.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --measure: print JSON.")
+@click.option("--output", type=SOME_FILE, help="With --measure: also write the JSON here.")
+def build(
+    *,
+    options: Options,
+    progress: Progress,
+    measured: bool,
+    as_json: bool,
+    output: Path | None,
+) -> None:
     """Build the image of every service that has a build section; pull others that are missing.
 
     In a job of GitHub Actions that passes ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL on, layers
     are read from and kept in GitHub's build cache, if buildx's builder can: one of the driver
     docker-container, or the engine's own with containerd's image store. No build fails for it.
     """
+    if not measured and (as_json or output):
+        raise click.UsageError("--json and --output go with --measure")
     budgets, stack = pipeline.load(options)
-    with pipeline.session(progress) as (_, run):
-        pipeline.build(stack, budgets, run, progress)
+    with pipeline.session(progress) as (engine, run):
+        if not measured:
+            pipeline.build(stack, budgets, run, progress)
+            return
+        report = pipeline.measure_build(engine, stack, budgets, run, progress)
+    if output:
+        write_file(output, to_json(report))
+    color = progress.color and sys.stdout.isatty()
+    text = render_build(report, width=terminal_width(), color=color)
+    click.echo(to_json(report) if as_json else text, nl=False, color=color)
+    click.get_current_context().exit(report.state.exit_code)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onegig.dockerfiles.parse import Dockerfile
-from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile
+from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile, read_stages
 from onegig.files import from_here, read_text
 from onegig.model.stack import Stack, unescape
 
@@ -90,6 +90,19 @@ def read_build_files(stack: Stack) -> dict[str, BuildFile]:
         if build.file:
             files.setdefault(build.image, build.file)
     return files
+
+
+def read_base_images(stack: Stack) -> tuple[str, ...]:
+    """Return the images that builds of the stack start or copy from, without its own."""
+    images: dict[str, None] = {}
+    for build in builds_of(stack):
+        if build.file:
+            file, contexts = build.file, dict(build.file.contexts)
+            stages = read_stages(file.text, dict(file.arguments))
+            images |= dict.fromkeys(name for name in stages.images(file.target))
+            sources = (source for source in contexts.values() if source.startswith(IMAGE_CONTEXT))
+            images |= dict.fromkeys(source.removeprefix(IMAGE_CONTEXT) for source in sources)
+    return tuple(image for image in images if image and image not in stack.images)
 
 
 def _contexts(contexts: Mapping[str, Any], images: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from onegig.engine.build_plan import (
     target_of,
 )
 from onegig.engine.build_steps import Steps
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BuildError
 from onegig.model.stack import BuildInputs, Stack
@@ -71,6 +72,7 @@ class Builder:
     name: str = ""  # "": the one that buildx has chosen
     cache: bool = False
     remark: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)  # to reach another engine
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -100,6 +102,31 @@ def build_images(
     except CommandError as error:
         raise _build_error(error, list(plan["target"])) from error
     return {images[target]: took for target, took in seconds.items() if target in images}
+
+
+def build_on(
+    engine: Engine,
+    stack: Stack,
+    run_: Run,
+    *,
+    say: Say,
+    inputs: BuildInputs,
+    on_line: Callable[[str], None],
+) -> None:
+    """Build on another engine as `docker compose build` does there: all at once, from nothing.
+
+    `on_line` sees every line of bake's plain progress. Raises BuildError as `build_images` does.
+    """
+    plan = make_plan(stack, inputs)
+    for target in plan["target"].values():
+        target.pop("cache-from", None)
+        target.pop("cache-to", None)
+    builder = Builder(name=ENGINES_OWN, environment=engine.environment)
+    secrets = {secret_variable(name): value for name, value in inputs.secrets.items()}
+    try:
+        _bake(stack, run_, say, builder, secrets, plan, on_line)
+    except CommandError as error:
+        raise _build_error(error, list(plan["target"])) from error
 
 
 def image_ids(references: Iterable[str]) -> dict[str, str]:
@@ -194,9 +221,20 @@ def _bake_cached(
 
 
 def _bake(
-    stack: Stack, run_: Run, say: Say, builder: Builder, secrets: Mapping[str, str], plan: Plan
+    stack: Stack,
+    run_: Run,
+    say: Say,
+    builder: Builder,
+    secrets: Mapping[str, str],
+    plan: Plan,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> dict[str, float]:
     """Run bake; return the seconds of each target that it built from nothing."""
+
+    def read(line: str) -> None:
+        steps.read(line)
+        on_line(line)
+
     definition = run_.directory / "bake.json"
     definition.write_text(dump_plan(plan))
     targets = plan["target"]
@@ -210,9 +248,15 @@ def _bake(
     run(
         [*command, "--file", str(definition)],
         cwd=Path(stack.directory),
-        env={**secrets, **SETTINGS, **access, **(CACHE_SERVICE if builder.cache else {})},
+        env={
+            **secrets,
+            **SETTINGS,
+            **access,
+            **(CACHE_SERVICE if builder.cache else {}),
+            **builder.environment,
+        },
         timeout_seconds=BUILD_SECONDS,
-        on_line=steps.read,
+        on_line=read,
     )
     say(str(steps))
     return steps.shares(time.monotonic() - started)

@@ -5,7 +5,9 @@ now under the other, or under a number of its own as CACHED; what tells that it 
 Dockerfile, its stage, its place in there and its text.
 """
 
+import math
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,10 @@ _LINE = re.compile(
     r"|(?P<cached>CACHED)|DONE (?P<seconds>\d+\.\d+)s|(?P<output>\d+\.\d+) "
     r"|(?P<cache>(?:\[[^\]]+\] )?(?:importing cache manifest from gha|exporting to GitHub))"
     r"|ERROR: (?P<error>.+))"
+)
+_VERTEX = re.compile(
+    r"#(?P<number>\d+) (?:(?P<ended>DONE (?P<seconds>\d+\.\d+)s|CACHED|CANCELED|ERROR: .*)"
+    r"|(?P<text>\[.+|exporting to .+))"
 )
 _TAKES_FROM = re.compile(r"\bfrom=([\w.-]+)")  # COPY --from=tools, RUN --mount=from=tools
 _QUERY = re.compile(r"\?[^\s\"]*")  # of an address: it may hold a signature
@@ -131,3 +137,51 @@ def _whole(seen: set[Step], known: set[Step]) -> set[Step]:
 
 def _without_bases(steps: Iterable[Step]) -> list[Step]:
     return [step for step in steps if not step.command.startswith("FROM ")]
+
+
+@dataclass(slots=True)
+class _Vertex:
+    """One thing that BuildKit does: a step, reading a context, writing an image."""
+
+    text: str
+    began: float
+    ended: float = math.inf
+    failed: bool = False
+
+    @property
+    def is_step(self) -> bool:
+        """Tell whether it is an instruction of a Dockerfile."""
+        return "internal]" not in self.text and self.text.startswith("[")
+
+
+class Timeline:
+    """When bake did what, by its plain progress and the monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._vertices: dict[str, _Vertex] = {}
+
+    def read(self, line: str) -> None:
+        """Read one line of `--progress plain`."""
+        match = _VERTEX.match(line)
+        if match is None:
+            return
+        now, vertex = self._clock(), self._vertices.get(match["number"])
+        if match["text"] and vertex is None:
+            self._vertices[match["number"]] = _Vertex(match["text"], now)
+        elif match["ended"] and vertex is not None:
+            vertex.ended = now
+            vertex.failed |= match["ended"].startswith("ERROR")
+            if match["seconds"]:  # lines come late, several at once
+                vertex.began = min(vertex.began, now - float(match["seconds"]))
+
+    def running(self, at: float) -> tuple[str, ...]:
+        """Return what went on at a moment: steps of Dockerfiles, or else what BuildKit did."""
+        running = [v for v in self._vertices.values() if v.began <= at <= v.ended]
+        steps = [vertex for vertex in running if vertex.is_step] or running
+        return tuple(dict.fromkeys(vertex.text for vertex in steps))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Return the steps that failed."""
+        return tuple(v.text for v in self._vertices.values() if v.failed and v.is_step)

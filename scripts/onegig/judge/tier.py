@@ -6,7 +6,7 @@ smallest one sold with memory.limit is taken. No check here is worse than a WARN
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
@@ -112,6 +112,36 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
     return SqueezePlan(room_bytes=room, machine=machine, reason=reason)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What a machine leaves to engine and stack: its limit without kernel and operating system."""
+
+    machine: str  # "the budget's 1,024 MB", or the tier
+    limit_bytes: int
+    system_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Return what is left."""
+        return self.limit_bytes - self.system_bytes
+
+
+def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:
+    """Return the room on the budget's own machine, or on the tier's where that has less."""
+    limit = budgets.memory.limit_bytes
+    system = budgets.memory.system_overhead_bytes
+    rooms = [Room(machine=own_machine(limit), limit_bytes=limit, system_bytes=system)]
+    if tier and tier.memtotal_bytes is not None:
+        system = system if tier.os_idle_bytes is None else tier.os_idle_bytes
+        rooms.append(Room(machine=tier.name, limit_bytes=tier.memtotal_bytes, system_bytes=system))
+    return min(rooms, key=lambda room: room.bytes)
+
+
+def own_machine(limit_bytes: int) -> str:
+    """Return the name of the machine that has the budget's memory."""
+    return f"the budget's {mb_down(limit_bytes):,} MB"
+
+
 def _used_bytes(budgets: Budgets, report: MemoryReport) -> tuple[int, str]:
     """Return the highest total since `compose up`, without the system, and who made it."""
     total = add_up(report, budgets.memory)
@@ -179,7 +209,7 @@ def waterfalls(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> tup
     if twin:
         sizes = {"kernel": twin.reserve_bytes, "OS": twin.os_bytes}
         system = tuple(Bar(name=name, bytes=size, note=MEASURED) for name, size in sizes.items())
-    own = _waterfall(f"the budget's {mb_down(limit):,} MB", limit, system, budgets, total)
+    own = _waterfall(own_machine(limit), limit, system, budgets, total)
     if tier is None:
         return (own,)
     confirmed = tier.memtotal_bytes is not None

@@ -17,6 +17,7 @@ KINDS = {
     "containerd-shim": "shim",
     "docker-proxy": "proxy",
 }
+DAEMONS = ("dockerd", "containerd")  # one process each
 RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
 SLOW_SECONDS = 1.0
 PASS_SHARE = 0.5  # of a period, after which a pass reads no further process
@@ -101,6 +102,15 @@ def read_name(pid: int) -> str:
         return ""
 
 
+def read_parent(pid: int) -> int:
+    """Return the parent's process id; 0 for a process that ended."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])  # the name, in brackets, may hold any character
+
+
 class Processes:
     """Keeps what was read last of every process.
 
@@ -116,10 +126,11 @@ class Processes:
         clock: Callable[[], float] = time.monotonic,
         memory_of: Callable[[int], Memory | None] = read_memory,
         name_of: Callable[[int], str] = read_name,
+        parent_of: Callable[[int], int] = read_parent,
     ) -> None:
         self.period_seconds = period_seconds
         self.clock = clock
-        self._memory_of, self._name_of = memory_of, name_of
+        self._memory_of, self._name_of, self._parent_of = memory_of, name_of, parent_of
         self._known: dict[int, _Process] = {}
 
     def read(self, owners: Mapping[int, str], started: float) -> Sums:
@@ -148,6 +159,8 @@ class Processes:
     def _read(self, process: _Process) -> None:
         process.kind = self._kind(process)  # first: runc turns into the program, never back
         process.memory = self._memory_of(process.pid)
+        if process.kind in DAEMONS and self._is_copy(process):
+            process.kind, process.memory = RUNC, (0, 0, 0)
         process.read_at = self.clock()
 
     def _kind(self, process: _Process) -> str:
@@ -161,6 +174,11 @@ class Processes:
             return KINDS.get(name, "other")
         process.own, process.seen = process.seen, True
         return ""
+
+    def _is_copy(self, process: _Process) -> bool:
+        """Tell a daemon from its copy that is about to run runc and still has the same pages."""
+        parent = self._known.get(self._parent_of(process.pid))
+        return parent is not None and self._name_of(parent.pid) == process.kind
 
     def _sum_up(self, age_seconds: float) -> Sums:
         sums = Sums(age_seconds=age_seconds)

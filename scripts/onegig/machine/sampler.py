@@ -37,6 +37,7 @@ from onegig.machine.cgroup import (
 from onegig.machine.processes import ENGINE, PROC, SLOW_SECONDS, Processes, Usage
 
 CONTAINERS = "docker"  # the cgroup below the box's that holds its containers
+BUILDKIT = "buildkit"  # among them: a cgroup in which each step of a build has one, for a moment
 _OOM = re.compile(r"oom-kill:.*?,(?:oom_memcg=([^,]+)|global_oom),task_memcg=([^,]+),task=")
 
 
@@ -165,7 +166,7 @@ class Sampler:
         return read_usage(cgroup, self.version, self._marks[cgroup])
 
     def _container_pids(self, cgroup: Path) -> Iterator[int]:
-        if cgroup not in self._parts:
+        if cgroup not in self._parts or cgroup.name == BUILDKIT:
             self._parts[cgroup] = tuple(walk(cgroup))
         for part in self._parts[cgroup]:
             yield from processes(part)

@@ -9,13 +9,14 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from onegig.errors import ConfigError
+from onegig.model.build import BuildReport
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report, RunReport
 from onegig.model.verdict import Baseline
 
-Document = ImagesReport | MemoryReport | Report | RunReport | Baseline
-D = TypeVar("D", ImagesReport, MemoryReport, Report, RunReport, Baseline)
+Document = ImagesReport | MemoryReport | BuildReport | Report | RunReport | Baseline
+D = TypeVar("D", ImagesReport, MemoryReport, BuildReport, Report, RunReport, Baseline)
 DOCUMENTS: dict[str, type[Any]] = {
     str(fields(kind)[0].default): kind for kind in get_args(Document)
 }

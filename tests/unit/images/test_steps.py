@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onegig.engine.build_steps import Steps
+from onegig.engine.build_steps import Steps, Timeline
 
 LOGS = Path(__file__).parents[2] / "golden" / "build"
 NOBODY_THERE = (
@@ -82,3 +82,31 @@ def test_an_error_of_a_step_is_no_trouble_with_the_cache() -> None:
         ["#7 [web 2/3] RUN false", "#7 ERROR: process did not complete: exit code: 1"]
     )
     assert lines == []
+
+
+def test_when_what_ran_is_known_from_lines_that_come_late() -> None:
+    lines = (
+        (1.0, "#1 [web internal] load build definition from Dockerfile"),
+        (1.5, "#1 DONE 0.1s"),
+        (2.0, "#2 [web 1/2] FROM alpine"),
+        (2.0, "#2 CACHED"),
+        (3.0, "#3 [web 2/2] RUN make"),
+        (4.0, "#3 [web 2/2] RUN make"),
+        (5.0, "#4 [api 2/2] RUN make"),
+        (6.0, "#3 DONE 3.5s"),
+        (7.0, '#4 ERROR: process "make" did not complete successfully: exit code: 137'),
+        (8.0, "#5 [web] exporting to image"),
+    )
+    times = iter([at for at, _ in lines])
+    timeline = Timeline(lambda: next(times))
+    for _, line in lines:
+        timeline.read(line)
+    running = {at: timeline.running(at) for at in (1.2, 2.6, 5.5, 6.5, 9.0)}
+    assert running == {
+        1.2: ("[web internal] load build definition from Dockerfile",),
+        2.6: ("[web 2/2] RUN make",),  # it took 3.5 s and was over at 6
+        5.5: ("[web 2/2] RUN make", "[api 2/2] RUN make"),
+        6.5: ("[api 2/2] RUN make",),
+        9.0: ("[web] exporting to image",),
+    }
+    assert timeline.failed == ("[api 2/2] RUN make",)
