@@ -11,7 +11,7 @@ from factories import make_images
 from judging import TODAY
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Measure, Metric
-from onegig.model.memory import BootPeak, MemoryReport, ServiceState, Start
+from onegig.model.memory import BootPeak, Breakdown, MemoryReport, ServiceState, Start
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check
 
@@ -70,6 +70,14 @@ def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> N
     assert report.box.shmem_bytes >= services["tmpfs"].shmem_bytes + services["shm"].shmem_bytes
     assert report.box.cost_bytes >= sum(service.cost_bytes for service in report.services)
     assert report.window.metric == Metric.COST
+
+    for name in ("forks", "tmpfs", "shm"):
+        parts, service = services[name].breakdown, services[name]
+        assert isinstance(parts, Breakdown)
+        # they only wait: nothing has changed since the peak
+        assert abs(parts.pss_bytes - service.pss_bytes) < 0.5 * MIB
+        assert (parts.heap_bytes > 60 * MIB) is (name == "forks")
+        assert (parts.unmapped_bytes + parts.shared_bytes > 57 * MIB) is (name != "forks")
 
     rate = services["grows"].growth_bytes_per_second
     assert 0.4 * MIB < rate < 1.2 * MIB

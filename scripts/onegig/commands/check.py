@@ -39,7 +39,7 @@ from onegig.model.report import Report
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.report import BADGES, RENDERERS, annotations, html, terminal
+from onegig.report import BADGES, RENDERERS, TABLES, annotations, html, terminal
 from onegig.report.build import render_build
 from onegig.report.comment import render as render_comment
 from onegig.report.inspection import render_images
@@ -293,7 +293,7 @@ def judge(
 @click.option(
     "--format",
     "form",
-    type=click.Choice((*RENDERERS, *BADGES)),
+    type=click.Choice((*RENDERERS, *TABLES, *BADGES)),
     default="terminal",
     help="What to render.",
 )
@@ -301,4 +301,4 @@ def judge(
 def render(*, report: Path, form: str, output: Path | None) -> None:
     """Render a report.json again, without measuring anything."""
     document = from_json(Report, report.read_bytes(), str(report))
-    print_or_write({**RENDERERS, **BADGES}[form](document), output)
+    print_or_write({**RENDERERS, **TABLES, **BADGES}[form](document), output)

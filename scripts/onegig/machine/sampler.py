@@ -217,9 +217,13 @@ def parse_oom_kill(record: str) -> tuple[str, str] | None:
 
 def open_sampler(pid: int, hz: float) -> Sampler:
     """Return a sampler for the box whose first process is `pid`, to be asked so often."""
+    return Sampler(*find_box(pid), KernelLog(), Processes(1 / hz))
+
+
+def find_box(pid: int) -> tuple[Path, Hierarchy]:
+    """Return the cgroup of the box whose first process is `pid`."""
     hierarchy = find_hierarchy((PROC / "mounts").read_text())
-    cgroup = box_cgroup(hierarchy, (PROC / str(pid) / "cgroup").read_text())
-    return Sampler(cgroup, hierarchy, KernelLog(), Processes(1 / hz))
+    return box_cgroup(hierarchy, (PROC / str(pid) / "cgroup").read_text()), hierarchy
 
 
 def encode(sample: Pass) -> str:

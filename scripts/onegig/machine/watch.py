@@ -5,18 +5,20 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from threading import Thread
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import MeasureError
+from onegig.machine.breakdown import Parts
 from onegig.machine.nesting import system_folders
 from onegig.machine.recording import Recording
 from onegig.machine.sampler import Pass
@@ -28,7 +30,9 @@ PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
     "PYTHON_IMAGE",
     "python:3.13-alpine@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
 )
+PARTS_SECONDS = 30.0
 _PASS = TypeAdapter(Pass)
+_PARTS = TypeAdapter(dict[str, Parts])
 
 
 @dataclass(slots=True)
@@ -37,6 +41,8 @@ class Watch:
 
     passes: Recording = field(default_factory=Recording)
     pauses: list[tuple[float, float]] = field(default_factory=list)
+    # where the memory of each container's processes goes just now; empty where nobody can tell
+    read_parts: Callable[[], Mapping[str, Parts]] = dict
 
     def add(self, sample: Pass) -> None:
         """Keep a pass, unless it was taken in a pause."""
@@ -66,8 +72,9 @@ def watch_box(
 
     Raises MeasureError when no pass comes.
     """
-    child = _start(outer, run, pid=pid, hz=hz, host_programs=host_programs)
-    watch = Watch()
+    start = partial(_start, outer, run, host_programs=host_programs)
+    child = start("sampler", "--pid", str(pid), "--hz", str(hz))
+    watch = Watch(read_parts=lambda: _read_parts(start("breakdown", "--pid", str(pid))))
     reader = Thread(target=_collect, args=(child, watch), daemon=True)
     reader.start()
     try:
@@ -83,12 +90,14 @@ def watch_box(
         close(child)
 
 
-def _start(outer: Engine, run: Run, *, pid: int, hz: float, host_programs: bool) -> Popen[bytes]:
-    """Start the sampler as root here; else, through the engine, as root in its name spaces."""
-    sampler = ["-P", "-m", "onegig.machine.sampler", "--pid", str(pid), "--hz", str(hz)]
+def _start(
+    outer: Engine, run: Run, name: str, *arguments: str, host_programs: bool
+) -> Popen[bytes]:
+    """Start a module of machine/ as root; through the engine where that is not who we are."""
+    module = ["-P", "-m", f"onegig.machine.{name}", *arguments]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
-        return spawn([sys.executable, *sampler], env={"PYTHONPATH": str(PACKAGE_ROOT)})
+        return spawn([sys.executable, *module], env={"PYTHONPATH": str(PACKAGE_ROOT)})
     options = [
         *("--privileged", "--pid", "host", "--cgroupns", "host", "--network", "none"),
         *(*run.label_options, "--env", "PYTHONDONTWRITEBYTECODE=1"),
@@ -97,14 +106,14 @@ def _start(outer: Engine, run: Run, *, pid: int, hz: float, host_programs: bool)
         options += [
             *system_folders(),
             *("--volume", "/:/host:ro", "--env", f"PYTHONPATH={PACKAGE_ROOT}"),
-            *(f"{run.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *sampler),
+            *(f"{run.name}:box", "/usr/sbin/chroot", "/host", sys.executable, *module),
         ]
     else:
         options += [
             *("--volume", f"{PACKAGE_ROOT}:/onegig:ro", "--env", "PYTHONPATH=/onegig"),
-            *(PYTHON, "python3", *sampler),
+            *(PYTHON, "python3", *module),
         ]
-    return outer.run(f"{run.name}-sampler", options)
+    return outer.run(f"{run.name}-{name}", options)
 
 
 def _collect(child: Popen[bytes], watch: Watch) -> None:
@@ -112,6 +121,18 @@ def _collect(child: Popen[bytes], watch: Watch) -> None:
     for line in child.stdout:
         if line.endswith(b"\n"):
             watch.add(_PASS.validate_json(line))
+
+
+def _read_parts(child: Popen[bytes]) -> Mapping[str, Parts]:
+    """Return what the child prints in time, by container id; nothing where it fails."""
+    try:
+        output, _ = child.communicate(timeout=PARTS_SECONDS)
+        return _PARTS.validate_json(output)
+    except (TimeoutExpired, ValidationError):
+        return {}
+    finally:
+        kill(child)
+        close(child)
 
 
 def _silent(child: Popen[bytes]) -> MeasureError:

@@ -7,6 +7,7 @@ boot of another size or speed is the same boot with another plan.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from onegig.errors import EngineError, MeasureError
 from onegig.machine.machine import (
@@ -52,8 +53,9 @@ def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
         start, seconds = machine.start_stack(), plan.budgets.measure.settle_seconds
         before = settle(lambda: _containers(machine), seconds, plan.say) or ()
         windows = _take_windows(machine, plan)
+        parts = machine.watch.read_parts() if windows else {}
         machine.lift_cap()
-        seen = _observe(machine, start, before, windows)
+        seen = replace(_observe(machine, start, before, windows), parts=parts)
         return _report(seen, plan, machine, environment)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from onegig.machine.breakdown import Parts
 from onegig.machine.cgroup import Account
 from onegig.machine.machine import Container, Start
 from onegig.machine.sampler import Pass
@@ -27,6 +28,7 @@ class Observation:
     restarts_before: Mapping[str, int]  # by container id, when the first window opened
     logs: Mapping[str, str]  # by service, for those that failed
     start: Start
+    parts: Mapping[str, Parts] = field(default_factory=dict)  # by container id, after the windows
 
     def own(self, service: str) -> tuple[Container, ...]:
         """Return the containers (replicas) of a service."""

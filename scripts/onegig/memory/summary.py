@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from onegig.machine.breakdown import Parts
 from onegig.memory.figures import Figures, ServiceFigures, WindowFigures, service_ids
 from onegig.memory.growth import cut, find_trend
 from onegig.memory.pressure import count_faults, measure_stall
@@ -13,6 +14,7 @@ from onegig.model.measured import Unknown
 from onegig.model.memory import (
     BootPeak,
     Box,
+    Breakdown,
     EnginePart,
     Sample,
     ServiceMemory,
@@ -194,6 +196,30 @@ def _service(
         single=service.single,
         growth_bytes_per_second=trend.rate if isinstance(trend, Trend) else 0.0,
         trend=trend,
+        breakdown=_break_down(figures, ids),
+    )
+
+
+def _break_down(figures: Figures, ids: Sequence[str]) -> Breakdown | Unknown:
+    """Return where a service's memory goes, with the accounts of the last pass."""
+    known = [figures.seen.parts[cid] for cid in ids if cid in figures.seen.parts]
+    last = figures.windows[-1].last.containers
+    accounts = [last[cid].account for cid in ids if cid in last]
+    if not known or not accounts:
+        return Unknown(reason="its processes were not there to be looked at")
+    whole = Parts()
+    for parts in known:
+        whole.add(parts)
+    return Breakdown(
+        program_bytes=whole.program,
+        libraries_bytes=whole.libraries,
+        dependencies_bytes=whole.dependencies,
+        heap_bytes=whole.heap,
+        stacks_bytes=whole.stacks,
+        files_bytes=whole.files,
+        shared_bytes=whole.shared,
+        unmapped_bytes=max(0, sum(account.shmem for account in accounts) - whole.shared),
+        kernel_bytes=sum(account.kernel for account in accounts),
     )
 
 

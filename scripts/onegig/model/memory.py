@@ -8,6 +8,7 @@ from onegig.model.settings import NO_SETTINGS, Settings
 from onegig.model.twin import NO_TWIN, MachineKind, TwinMemory
 
 NO_TREND = Skipped(reason="the report does not say how memory went on")
+NO_BREAKDOWN = Skipped(reason="the report does not say where its memory goes")
 NO_BOOT = Skipped(reason="the start was not recorded")
 NO_SQUEEZE = Skipped(reason="not asked for")
 NOT_THROTTLED = Skipped(reason="not asked for")
@@ -50,6 +51,30 @@ class Trend:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Breakdown:
+    """Where a service's memory goes at the end of the windows, in bytes.
+
+    All but the last two are its PSS, by what each mapping of its processes is for.
+    """
+
+    program_bytes: int  # the executable and its runtime: python3, libpython, libjvm
+    libraries_bytes: int  # shared libraries of the system
+    dependencies_bytes: int  # what packages brought: .so of site-packages, .node, jars
+    heap_bytes: int  # anonymous memory: heap, objects, compiled code, threads' stacks
+    stacks_bytes: int  # of main threads
+    files_bytes: int  # data mapped from files
+    shared_bytes: int  # tmpfs, /dev/shm, memfd and shared anonymous maps, as far as mapped
+    unmapped_bytes: int  # what lies in them without being mapped
+    kernel_bytes: int  # the kernel's own memory for the service
+
+    @property
+    def pss_bytes(self) -> int:
+        """Return PSS, as smaps_rollup has it."""
+        own = (self.program_bytes, self.libraries_bytes, self.dependencies_bytes, self.heap_bytes)
+        return sum(own) + self.stacks_bytes + self.files_bytes + self.shared_bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceMemory:
     """One service at the peak of the window. All its containers (replicas) together.
 
@@ -89,6 +114,7 @@ class ServiceMemory:
     containers: int = 1  # replicas
     single: str = ""  # why two of its containers cannot run at once: "publishes port 80"
     trend: Trend | Missing = NO_TREND
+    breakdown: Breakdown | Missing = NO_BREAKDOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from onegig.model.verdict import Check, Waterfall
 from onegig.report import comparison, numbers, view
 from onegig.report.accounts import images_by_service
 from onegig.report.boots import boots_line, boots_table, draw_boots, legend
+from onegig.report.breakdown import breakdown_table
 from onegig.report.figures import (
     Band,
     draw_memory,
@@ -336,6 +337,7 @@ def values(report: Report) -> Mapping[str, object]:
         "counts": comparison.count_changes(changed),
         "others": replace(others, rows=tuple(r for r in others.rows if r.name not in names)),
         "unchanged": ", none changed by more than noise" if is_same else "",
+        "breakdown": breakdown_table(report),
         "limit_note": _limit_note(report) if memory else "",
         "engine": _engine_table(memory) if memory else None,
         "box": _box_line(memory) if memory else "",
