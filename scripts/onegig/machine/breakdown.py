@@ -26,6 +26,7 @@ _DEPENDENCY = re.compile(
 )
 _LIBRARY = re.compile(r"(\.so(\.[0-9.]+)?|/ld-[^/]*|\.dll)$")
 _SHARED = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero", "anon_inode:")  # noqa: S108 - names
+ATTEMPTS = 3  # to read a process that does not change meanwhile
 _DELETED = " (deleted)"
 
 
@@ -87,32 +88,41 @@ def kind_of(name: str, program: str) -> str:
     return "libraries" if _LIBRARY.search(path) else "files"
 
 
-def settle_up(parts: Parts, pss: int, shmem: int, rounded: int) -> None:
+def settle_up(parts: Parts, pss: int, shmem: int, rounded: int) -> bool:
     """Make the parts add up to the process's PSS, with its shared memory where it belongs.
 
-    What rounding loses is part of libraries, which are what processes share. Anything else is what
-    the process took or gave back between the two reads.
+    What rounding loses is part of libraries, which are what processes share. Return whether that
+    was all; if not, the process or its neighbours changed between the two reads, and all parts are
+    made larger or smaller alike.
     """
     mapped = parts.files + parts.shared
     parts.shared = min(shmem, mapped)  # a file in tmpfs looks like any file
     parts.files = mapped - parts.shared
-    missing = pss - parts.pss
-    lost = max(0, min(missing, rounded))
-    parts.libraries += lost
-    parts.heap += missing - lost
+    fits = 0 <= pss - parts.pss <= rounded
+    if fits:
+        parts.libraries += pss - parts.pss
+    else:
+        whole = max(1, parts.pss)
+        for each in fields(parts):
+            setattr(parts, each.name, getattr(parts, each.name) * pss // whole)
+        parts.heap += pss - parts.pss
+    return fits
 
 
 def read_parts(pid: int) -> Parts:
     """Read one process; nothing for one that ended. Raises PermissionError for another user's."""
-    try:
-        program = str((PROC / str(pid) / "exe").readlink())
-        smaps = (PROC / str(pid) / "smaps").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return Parts()
-    _, pss, shmem = read_memory(pid) or (0, 0, 0)
-    parts, rounded = split_mappings(smaps, program)
-    settle_up(parts, pss, shmem, rounded)
-    return parts if pss and parts.heap >= 0 else Parts()  # else it ended meanwhile
+    parts = Parts()
+    for _ in range(ATTEMPTS):
+        try:
+            program = str((PROC / str(pid) / "exe").readlink())
+            smaps = (PROC / str(pid) / "smaps").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return Parts()
+        _, pss, shmem = read_memory(pid) or (0, 0, 0)
+        parts, rounded = split_mappings(smaps, program)
+        if settle_up(parts, pss, shmem, rounded):
+            break
+    return parts
 
 
 def read_containers(box: Path) -> Iterator[tuple[str, Parts]]:

@@ -98,21 +98,19 @@ Pss: 700 kB
 
 
 @pytest.mark.parametrize(
-    ("pss", "shmem", "libraries", "heap", "files"),
+    ("pss", "shmem", "parts"),
     [
-        (13_800, 0, 100, 9000, 700),
-        (13_802, 0, 102, 9000, 700),  # rounding: less than 1 KiB for each of the three files
-        (13_900, 0, 103, 9097, 700),  # and the process has grown
-        (13_700, 0, 100, 8900, 700),
-        (13_800, 600, 100, 9000, 100),  # a file in tmpfs
+        (13_800, 0, (4000, 100, 9000, 700, 0)),
+        (13_802, 0, (4000, 102, 9000, 700, 0)),  # rounding: below 1 KiB for each of three files
+        (13_800, 600, (4000, 100, 9000, 100, 600)),  # a file in tmpfs
+        (27_600, 0, (8000, 200, 18_000, 1400, 0)),  # it has grown while it was read
+        (6_900, 0, (2000, 50, 4500, 350, 0)),
+        (0, 0, (0, 0, 0, 0, 0)),
     ],
 )
-def test_what_is_missing_goes_where_it_came_from(
-    pss: int, shmem: int, libraries: int, heap: int, files: int
-) -> None:
-    parts, rounded = split_mappings(SMAPS, PYTHON)
-    settle_up(parts, pss * 1024, shmem * 1024, rounded)
-    assert parts.pss == pss * 1024
-    assert [parts.program, parts.libraries, parts.heap, parts.files, parts.shared] == [
-        kib * 1024 for kib in (4000, libraries, heap, files, shmem)
-    ]
+def test_parts_are_made_to_add_up(pss: int, shmem: int, parts: tuple[int, ...]) -> None:
+    split, rounded = split_mappings(SMAPS, PYTHON)
+    settle_up(split, pss * 1024, shmem * 1024, rounded)
+    assert split.pss == pss * 1024
+    known = (split.program, split.libraries, split.heap, split.files, split.shared)
+    assert known == tuple(kib * 1024 for kib in parts)
