@@ -20,7 +20,7 @@ from factories import (
 from onegig.config.budgets import parse_budgets
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Unknown
-from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.memory import Reboot, ServiceMemory, ServiceState
 from onegig.model.report import Report
 from onegig.model.state import State
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
@@ -130,7 +130,7 @@ def make_twin_report() -> Report:
     lowest = reading(9, engine=236, services=640)
     twin = make_twin(
         837,
-        861,
+        830,
         peak=lowest,
         lowest=lowest,
         swap_bytes=1024 * MIB,
@@ -139,7 +139,17 @@ def make_twin_report() -> Report:
         held_bytes=1062 * MIB,
         swapped_in_bytes=31 * MIB,
     )
-    return make_report(make_twin_memory(twin), make_images(SERVICES))
+    reboot = Reboot(
+        down_seconds=31.0,
+        ready_seconds=42.4,
+        timed_out=False,
+        services=(),
+        absent=("funding",),
+        peak_bytes=812 * MIB,
+        available_bytes=34 * MIB,
+        oom_kills=0,
+    )
+    return make_report(make_twin_memory(twin, reboot=reboot), make_images(SERVICES))
 
 
 REPORTS: Mapping[str, Callable[[], Report]] = {

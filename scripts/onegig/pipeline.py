@@ -64,6 +64,7 @@ class Options:
     rate: float | None = None
     squeeze: SqueezeMode | None = None
     throttled: bool | None = None
+    reboot: bool | None = None
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     weigh: bool = False  # compress layers to learn what a pull moves
@@ -87,7 +88,7 @@ class Options:
             ("--squeeze", self.squeeze),
         ]
         flags = ["--update-database"] * self.update_database + ["--weigh"] * self.weigh
-        flags += ["--throttled"] * bool(self.throttled)
+        flags += ["--throttled"] * bool(self.throttled) + ["--reboot"] * bool(self.reboot)
         words = ["onegig", "check"]
         for name, value in pairs:
             if value is not None:
@@ -157,7 +158,7 @@ def load_limits(options: Options) -> Budgets:
     """
     missing = options.budgets_may_be_missing and not options.budgets.exists()
     budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
-    names = ("window_seconds", "settle_seconds", "repeats", "squeeze", "throttled")
+    names = ("window_seconds", "settle_seconds", "repeats", "squeeze", "throttled", "reboot")
     plan = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     load, tier = budgets.load, options.tier or budgets.tier
     if options.rate is not None:
@@ -168,6 +169,8 @@ def load_limits(options: Options) -> Budgets:
     if tier and tier != NO_TIER:
         find_tier(tier)
     machine = options.machine or budgets.machine
+    if options.reboot and machine is not MachineKind.TWIN:
+        raise ConfigError("--reboot needs a machine of its own", advice="add --on twin")
     measured = replace(budgets.measure, **plan)
     return replace(budgets, tier=tier, machine=machine, measure=measured, load=load)
 

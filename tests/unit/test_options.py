@@ -69,6 +69,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     machine=st.none() | st.sampled_from(MachineKind),
     squeeze=st.none() | st.sampled_from(SqueezeMode),
     throttled=st.sampled_from((None, True)),
+    reboot=st.sampled_from((None, True)),
 )
 def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     window: float | None,
@@ -80,6 +81,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     machine: MachineKind | None,
     squeeze: SqueezeMode | None,
     throttled: bool | None,
+    reboot: bool | None,
 ) -> None:
     options = Options(
         budgets=Path("my folder/budgets.yml"),
@@ -89,6 +91,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
         machine=machine,
         squeeze=squeeze,
         throttled=throttled,
+        reboot=reboot,
         window_seconds=window,
         settle_seconds=settle,
         repeats=repeats,
@@ -186,6 +189,14 @@ def test_a_rate_that_nothing_takes(budgets: Callable[[str], Path], text: str) ->
     with pytest.raises(ConfigError, match="--rate has nothing to set") as caught:
         load_limits(Options(budgets=budgets(text), rate=5))
     assert "{rate}" in caught.value.advice
+
+
+def test_only_a_twin_can_be_rebooted(budgets: Callable[[str], Path]) -> None:
+    path = budgets("version: 1")
+    with pytest.raises(ConfigError, match="needs a machine of its own") as caught:
+        load_limits(Options(budgets=path, reboot=True))
+    assert caught.value.advice == "add --on twin"
+    assert load_limits(Options(budgets=path, reboot=True, machine=TWIN)).measure.reboot
 
 
 def test_help_says_how_values_are_written() -> None:

@@ -142,6 +142,12 @@ window_options = partial(
             default=None,
             help=dict(walk(Budgets))["measure.throttled"].meaning,
         ),
+        click.option(
+            "--reboot",
+            is_flag=True,
+            default=None,
+            help=dict(walk(Budgets))["measure.reboot"].meaning,
+        ),
         _of_budgets("--squeeze", "squeeze", "measure.squeeze", is_flag=False, flag_value="always"),
         _of_budgets("--window", "window_seconds", "measure.window"),
         _of_budgets("--settle", "settle_seconds", "measure.settle"),

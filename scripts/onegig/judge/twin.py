@@ -64,6 +64,8 @@ def twin_notes(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str
         if budgets.swap_bytes or budgets.zram_bytes:
             swap = "swap" if budgets.swap_bytes else "zram"
             yield f"a box has no swap: `--on twin` measures with the {swap} of {budgets.path}"
+        if budgets.measure.reboot:
+            yield "a box cannot be rebooted: `--on twin` can"
         if budgets.machine is MachineKind.TWIN:
             yield f"{budgets.path} asks for a twin, but this was measured in a box"
         return

@@ -20,6 +20,7 @@ from onegig.judge.fit import check_fit, find_fit
 from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.leaks import check_leaks, leak_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
+from onegig.judge.reboot import check_reboot
 from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
 from onegig.judge.settings import settings_notes
@@ -73,6 +74,7 @@ SECTIONS = {
     "tier": Section(check_tier, settings_notes),
     "deploy": Section(check_deploy),
     "twin": Section(check_twin),
+    "reboot": Section(check_reboot),
     "services": Section(check_services),
     "leaks": Section(check_leaks, leak_notes),
     "images": Section(check_images, dockerfile_notes),

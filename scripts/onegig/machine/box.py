@@ -17,7 +17,7 @@ from pathlib import Path
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
-from onegig.errors import BootError, EngineError, OnegigError
+from onegig.errors import BootError, EngineError, MeasureError, OnegigError
 from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nesting import HostPrograms, Nesting, ways
@@ -94,6 +94,10 @@ class Box:
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
         return start_stack(self.plan, self.project, self.nested, self.watch)
+
+    def reboot(self) -> tuple[float, float]:
+        """Raise MeasureError: a box has no operating system to boot."""
+        raise MeasureError("a box cannot be rebooted", advice="measure with --on twin")
 
     def log(self) -> str:
         """Return the box's own log."""

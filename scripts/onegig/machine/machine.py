@@ -40,6 +40,7 @@ class BootPlan:
     cap_bytes: int  # what engine and stack may take
     memtotal_bytes: int  # what the stack sees
     sold_bytes: int  # the same as clouds sell it: with what the kernel reserves
+    reboot: bool = False  # in the end, where the machine can be
     say: Callable[[str], None]
     vcpus: int = 0  # processors that the stack sees; 0: as many as there are
     cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all
@@ -68,6 +69,7 @@ class Container:
     restarts: int
     error: str  # why the engine could not start it
     health_log: str = ""  # what the last failing health check printed
+    comes_back: bool = False  # the engine starts it by itself after a reboot
     stays_up: bool = False  # has ports, a health check or restarts always: not a job
 
     @property
@@ -103,6 +105,7 @@ class TwinFacts:
 class Machine(Protocol):
     """A running machine under load, sampled all the time."""
 
+    plan: BootPlan  # with the time limits that hold on this machine
     engine: Engine  # inside
     mode: str  # how it describes itself in the report
     cap_bytes: int
@@ -123,6 +126,12 @@ class Machine(Protocol):
 
     def log(self) -> str:
         """Return the machine's own log."""
+
+    def reboot(self) -> tuple[float, float]:
+        """Reboot; return when it began and when the engine answered again (monotonic seconds).
+
+        Raises MeasureError when the engine does not come back, and on a box.
+        """
 
 
 def open_machine(plan: BootPlan, kind: str = "box") -> AbstractContextManager[Machine]:
@@ -153,6 +162,7 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
         restarts=inspected["RestartCount"],
         error=state.get("Error", ""),
         health_log=_health_log(health),
+        comes_back=policy in _STAYS_UP,
         stays_up=bool(host.get("PortBindings") or test[0] != "NONE" or policy in _STAYS_UP),
     )
 

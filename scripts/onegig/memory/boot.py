@@ -20,6 +20,7 @@ from onegig.machine.machine import (
 )
 from onegig.machine.sampler import Pass
 from onegig.memory.figures import Figures, Observation, take_figures
+from onegig.memory.reboot import reboot_stack
 from onegig.memory.summary import (
     summarise_boot,
     summarise_box,
@@ -56,7 +57,14 @@ def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
         parts = machine.watch.read_parts() if windows else {}
         machine.lift_cap()
         seen = replace(_observe(machine, start, before, windows), parts=parts)
-        return _report(seen, plan, machine, environment)
+        report = _report(seen, plan, machine, environment)
+        if not plan.reboot or machine.twin is None:
+            return report
+        metric = plan.budgets.memory.metric
+        rebooted = reboot_stack(
+            machine, seen.containers, metric, lambda: _containers(machine) or ()
+        )
+        return replace(report, reboot=rebooted)
 
 
 def settle(

@@ -1,6 +1,7 @@
 """`measure`: which boots a stack is measured by, in which order, and what they say together."""
 
 from dataclasses import replace
+from itertools import chain, cycle
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
@@ -33,12 +34,14 @@ def measure(
 ) -> MemoryReport:
     """Boot the stack on machines of the budgets' size, under load, and measure it.
 
-    It is booted more often than planned while there is `doubt`, and once more each where `squeeze`
-    and `throttle` plan that. Raises BootError when machine or stack cannot start, MeasureError when
+    The first machine is rebooted in the end where the budgets ask for that. The stack is booted
+    more often than planned while there is `doubt`, and once more each where `squeeze` and
+    `throttle` plan that. Raises BootError when machine or stack cannot start, MeasureError when
     nothing was sampled.
     """
     plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
-    report = repeat(lambda: boot(plan, environment), budgets.measure.repeats, say, doubt)
+    boots = chain((replace(plan, reboot=budgets.measure.reboot),), cycle((plan,)))
+    report = repeat(lambda: boot(next(boots), environment), budgets.measure.repeats, say, doubt)
     return replace(
         report,
         squeeze=_squeezed(plan, environment, report, squeeze(report)),

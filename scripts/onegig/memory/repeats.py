@@ -13,6 +13,7 @@ from onegig.model.memory import (
     BootTotals,
     Box,
     MemoryReport,
+    Reboot,
     ServiceMemory,
     Start,
     Trend,
@@ -71,6 +72,7 @@ def merge_boots(reports: Sequence[MemoryReport]) -> MemoryReport:
         box=replace(box, oom_kills=max(box.oom_kills, kills)),
         boot=max((report.boot for report in reports), key=_peak_bytes),
         start=max((report.start for report in reports), key=_trouble),
+        reboot=next((r.reboot for r in reports if isinstance(r.reboot, Reboot)), top.reboot),
         incomplete=tuple(dict.fromkeys(gap for report in reports for gap in report.incomplete)),
         notes=(
             *dict.fromkeys(note for report in reports for note in report.notes),

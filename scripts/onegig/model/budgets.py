@@ -243,6 +243,8 @@ class Measure:
             at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
         throttled: Whether to boot the stack once more with just the processor that the tier's
             machine has left once its credits are used up, to see whether it starts and stays up.
+        reboot: Whether to reboot the twin in the end: the engine then starts everything that has a
+            restart policy at once, without compose's order. Does all come back, and fit?
     """
 
     # a shorter wait misses some of what grows, a longer one some of the start
@@ -254,6 +256,7 @@ class Measure:
     repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
     squeeze: SqueezeMode = key(choice(tuple(SqueezeMode), SqueezeMode), later, "auto")
     throttled: bool = key(FLAG, lowered, default=False)
+    reboot: bool = key(FLAG, lowered, default=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from onegig.model.twin import NO_TWIN, MachineKind, TwinMemory
 NO_TREND = Skipped(reason="the report does not say how memory went on")
 NO_BREAKDOWN = Skipped(reason="the report does not say where its memory goes")
 NO_BOOT = Skipped(reason="the start was not recorded")
+NO_REBOOT = Skipped(reason="not asked for")
 NO_SQUEEZE = Skipped(reason="not asked for")
 NOT_THROTTLED = Skipped(reason="not asked for")
 NO_FAULTS = Skipped(reason="not recorded")
@@ -228,7 +229,7 @@ class SqueezePlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SqueezedService:
-    """One service at the end of a squeeze, or of a throttled boot."""
+    """One service at the end of a squeeze or a throttled boot, or after a reboot."""
 
     name: str
     state: ServiceState
@@ -252,6 +253,24 @@ class Squeeze:
     faults: Faults | Missing
     cost_bytes: int | Missing  # the real cost at the peak of its window
     crowded: int = 0  # as in Start: containers that were starting when memory was full
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reboot:
+    """The stack after a reboot: the engine starts what has a restart policy, all at once.
+
+    `problem` says why the machine or its engine did not come back; there are no figures then.
+    """
+
+    down_seconds: float  # until the engine answered again
+    ready_seconds: float  # from then until all that came back was ready, or the wait was over
+    timed_out: bool
+    services: tuple[SqueezedService, ...]
+    absent: tuple[str, ...]  # services that were up before and have no restart policy
+    peak_bytes: int  # the total, without the system
+    available_bytes: int  # the least
+    oom_kills: int
     problem: str = ""
 
 
@@ -353,6 +372,7 @@ class MemoryReport:
     throttled: Throttled | Missing = NOT_THROTTLED
     settings: Settings | Missing = NO_SETTINGS  # that held on the machine
     twin: TwinMemory | Missing = NO_TWIN
+    reboot: Reboot | Missing = NO_REBOOT
 
     @property
     def machine(self) -> MachineKind:

@@ -41,6 +41,7 @@ _KINDS = (  # the one to read of first first
     ),
     CheckKind("memory.squeeze", "Stall when squeezed", Unit.SHARE, "memory"),
     CheckKind("memory.throttled", "Memory without CPU credits", Unit.MEMORY, "memory"),
+    CheckKind("memory.reboot", "Peak after a reboot", Unit.MEMORY, "memory"),
     CheckKind("memory.swap", "Swap in use", Unit.MEMORY, "memory"),
     CheckKind("service.state", "State of {}", Unit.COUNT, "memory"),
     CheckKind("service.memory", "Memory of {}", Unit.MEMORY, "memory"),

@@ -245,10 +245,17 @@ def _leak(_: Report, check: Check) -> Step:
     return Step(text=f"Find what {who} never gives back, or bound its caches", place=_place(check))
 
 
+def _reboot(_: Report, _check: Check) -> Step:
+    """Say what holds without compose."""
+    text = "Let each service wait by itself for what it needs, or free memory"
+    return Step(text=f"{text}: after a reboot the engine starts all at once")
+
+
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.total": _total,
     "memory.boot": _boot,
     "memory.squeeze": _squeeze,
+    "memory.reboot": _reboot,
     "memory.max_growth": _total,
     "service.memory": _service,
     "service.max_growth": _service,

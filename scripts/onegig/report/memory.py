@@ -197,10 +197,9 @@ def _squeeze_line(memory: MemoryReport) -> str:
     return numbers.joined(describe_squeeze(squeeze, answer), taken, rates)
 
 
-def _throttled_line(report: Report) -> str:
-    """Return how the stack did without CPU credits; "" where that was not tried."""
-    checks = (check for check in report.verdict.checks if check.id == "memory.throttled")
-    return next((check.message for check in checks), "")
+def _message(report: Report, id_: str) -> str:
+    """Return what a check of the whole stack says; "" where there is no such check."""
+    return next((check.message for check in report.verdict.checks if check.id == id_), "")
 
 
 def _settings_line(memory: MemoryReport) -> str:
@@ -263,7 +262,8 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
             *twin_rows(memory),
             ("boots", boots_line(report)),
             ("squeeze", _squeeze_line(memory)),
-            ("throttled", _throttled_line(report)),
+            ("throttled", _message(report, "memory.throttled")),
+            ("reboot", _message(report, "memory.reboot")),
         )
         table = marked((Text(name), Text(plain(text))) for name, text in rows if text)
         parts.append(section(f"Engine and {machine_name(memory)}", table))
@@ -344,7 +344,8 @@ def values(report: Report) -> Mapping[str, object]:
         "machine": machine_name(memory),
         "twin": twin_rows(memory) if memory else (),
         "squeeze": _squeeze_line(memory) if memory else "",
-        "throttled": _throttled_line(report),
+        "throttled": _message(report, "memory.throttled"),
+        "reboot": _message(report, "memory.reboot"),
         "settings": _settings_line(memory) if memory else "",
         "boots": boots_table(report),
         "legend": partial(legend, report),

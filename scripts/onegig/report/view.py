@@ -21,7 +21,8 @@ NOT_BLOCKING = "does not block"
 NOT_MEASURED = "not measured"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _LIMITS = (  # one row each, in this order; of many subjects the one with the least room
-    "memory.total", "memory.rss", "memory.boot", "memory.throttled", "memory.tier",
+    "memory.total", "memory.rss", "memory.boot", "memory.throttled", "memory.reboot",
+    "memory.swap", "memory.tier",
     "memory.deploy",
     "memory.max_growth", "service.memory", "service.max_growth", "images.total", "service.image",
     "image.max_growth",

@@ -12,7 +12,14 @@ from onegig.judge.tier import plan_squeeze
 from onegig.memory.squeeze import summarise_squeeze
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, SqueezePlan, Stall
+from onegig.model.memory import (
+    MemoryReport,
+    Reboot,
+    ServiceState,
+    SqueezedService,
+    SqueezePlan,
+    Stall,
+)
 from onegig.model.report import Report
 from onegig.model.twin import MachineKind
 from twins import GUEST, make_twin, make_twin_memory
@@ -168,6 +175,63 @@ def test_near_the_limit_the_twins_kernel_has_answered(
     assert (total.state, total.message) == (state, f"1,047 of 1,024 MB, 23 MB (3 %) over{remark}")
     (check,) = checks(verdict, "memory.squeeze")
     assert "into the 846 MB that this machine leaves to engine and stack" in check.message
+
+
+BACK = Reboot(
+    down_seconds=31.0,
+    ready_seconds=42.4,
+    timed_out=False,
+    services=tuple(
+        SqueezedService(name=service.name, state=ServiceState.HEALTHY, oom_kills=0)
+        for service in stack()
+    ),
+    absent=(),
+    peak_bytes=420 * MIB,
+    available_bytes=426 * MIB,
+    oom_kills=0,
+)
+KILLED = replace(BACK.services[0], state=ServiceState.CRASHED, oom_kills=1)
+LATE = [replace(each, state=ServiceState.NOT_READY) for each in BACK.services[1:3]]
+ALL = "all that has a restart policy is back 42 s after the engine"
+FIGURES = "at most 597 of 1,024 MB, 427 MB (41 %) to spare"
+
+
+@pytest.mark.parametrize(
+    ("reboot", "state", "message"),
+    [
+        (BACK, GO, f"{ALL}; {FIGURES}"),
+        (
+            replace(BACK, absent=("migrate", "web")),
+            WARN,
+            f"{ALL}; migrate, web stay down without a restart policy; {FIGURES}",
+        ),
+        (
+            replace(BACK, peak_bytes=850 * MIB),
+            WARN,
+            f"{ALL}; at most 1,027 of 1,024 MB, 3 MB (1 %) over",
+        ),
+        (
+            replace(BACK, services=(KILLED, *LATE, *BACK.services[3:]), oom_kills=1),
+            NO_GO,
+            (
+                "the kernel killed once (redis-coordinator); redis-coordinator is crashed; "
+                f"market-data, telegram-bot are not-ready; {FIGURES}"
+            ),
+        ),
+        (
+            replace(BACK, problem="the machine did not come back", services=(), peak_bytes=0),
+            NO_GO,
+            "the machine did not come back",
+        ),
+    ],
+    ids=["back", "absent", "over", "killed", "lost"],
+)
+def test_after_a_reboot_everything_must_come_back(
+    reboot: Reboot, state: object, message: str
+) -> None:
+    verdict = judged(make_twin_memory(reboot=reboot)).verdict
+    (check,) = checks(verdict, "memory.reboot")
+    assert (check.state, check.message) == (state, f"after a reboot {message}")
 
 
 def test_a_machine_of_another_size_is_named() -> None:

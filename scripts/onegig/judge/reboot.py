@@ -1,0 +1,58 @@
+"""A reboot judged: does everything come back by itself, and fit while all starts at once?"""
+
+from collections.abc import Iterator
+
+from onegig.judge.checks import Case, compare, duration, times
+from onegig.judge.memory import tightness
+from onegig.judge.squeeze import DONE, NAMED
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport, Reboot
+from onegig.model.state import State
+from onegig.model.verdict import Check, make_check
+from onegig.text import format_list, plain
+
+
+def check_reboot(case: Case) -> Iterator[Check]:
+    """Yield whether the stack is back after a reboot; nothing where there was none.
+
+    The kernel has had its say: a peak beyond the limit without a kill is no more than a WARN.
+    """
+    report, budgets = case.memory, case.budgets
+    if isinstance(report, Missing) or isinstance(report.reboot, Missing):
+        return
+    reboot, limit, where = report.reboot, budgets.memory.limit_bytes, budgets.where("memory.limit")
+    peak = reboot.peak_bytes + budgets.memory.system_overhead_bytes
+    failures, remarks = list(_failures(report, reboot)), list(_remarks(reboot))
+    tight = tightness(peak, limit, budgets.memory)
+    if failures:
+        state, parts = State.NO_GO, [*failures, *remarks]
+    else:
+        state = State.WARN if remarks or tight or peak > limit else State.GO
+        back = duration(round(reboot.ready_seconds))
+        parts = [f"all that has a restart policy is back {back} after the engine", *remarks]
+    figures = f"at most {compare(peak, limit)}{tight}"
+    message = f"after a reboot {'; '.join((*parts, *([] if reboot.problem else [figures])))}"
+    yield make_check("memory.reboot", "stack", peak, limit, state, message, where)
+
+
+def _failures(report: MemoryReport, reboot: Reboot) -> Iterator[str]:
+    """Describe what does not come back, the clearest first."""
+    if reboot.problem:
+        yield plain(reboot.problem)
+    if reboot.oom_kills:
+        killed = [plain(service.name) for service in reboot.services if service.oom_kills]
+        victims = f" ({format_list(killed, NAMED)})" if killed else ""
+        yield f"the kernel killed {times(reboot.oom_kills)}{victims}"
+    before = {service.name: service.state for service in report.services}
+    failed: dict[str, list[str]] = {}
+    for service in reboot.services:
+        if before.get(service.name, service.state) in DONE and service.state not in DONE:
+            failed.setdefault(service.state, []).append(plain(service.name))
+    for state, names in failed.items():
+        yield f"{format_list(names, NAMED)} {'is' if len(names) == 1 else 'are'} {state}"
+
+
+def _remarks(reboot: Reboot) -> Iterator[str]:
+    if reboot.absent:
+        names = format_list([plain(name) for name in reboot.absent], NAMED)
+        yield f"{names} stay{'s' if len(reboot.absent) == 1 else ''} down without a restart policy"
