@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onegig.engine.engine import NESTED_CALL_SECONDS, Engine, reach
-from onegig.errors import BootError, EngineError, MeasureError
+from onegig.errors import BootError, ConfigError, EngineError, MeasureError
 from onegig.machine.box import fill_volume
 from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start, TwinFacts
@@ -29,6 +29,7 @@ from onegig.model import twin as model
 from onegig.model.settings import Settings
 
 MODE = "virtual machine"
+ARCHITECTURE = "amd64"  # as the engine names it
 MIB = 1024**2
 BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
 COMMAND_SECONDS = 60.0
@@ -126,6 +127,11 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
     where the machine does not come up.
     """
     host.require_programs("qemu-system-x86_64", "mke2fs")
+    if plan.engine.architecture != ARCHITECTURE:
+        raise ConfigError(
+            f"the twin is an x86-64 machine, this one is {plan.engine.architecture}",
+            advice="measure with `--on box`",
+        )
     project = _in_twin(
         prepare_project(
             json.loads(plan.stack.config_json),
