@@ -105,7 +105,7 @@ class TwinFacts:
 class Machine(Protocol):
     """A running machine under load, sampled all the time."""
 
-    plan: BootPlan  # with the time limits that hold on this machine
+    plan: BootPlan  # with the time limits and the samples that are possible on this machine
     engine: Engine  # inside
     mode: str  # how it describes itself in the report
     cap_bytes: int

@@ -51,6 +51,7 @@ def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
     Raises BootError when machine or stack cannot start, MeasureError when nothing was sampled.
     """
     with open_machine(plan, plan.budgets.machine) as machine:
+        plan = machine.plan
         start, seconds = machine.start_stack(), plan.budgets.measure.settle_seconds
         before = settle(lambda: _containers(machine), seconds, plan.say) or ()
         windows = _take_windows(machine, plan)

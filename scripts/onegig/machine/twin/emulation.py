@@ -13,6 +13,8 @@ LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time 
 # The least times of health checks where the processor is not slowed down at all: each starts three
 # processes, and many at once must not be all that the machine does.
 HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
+# A sample takes an emulated processor up to a second, so that ten would be all that it does.
+LEAST_HZ, SAMPLING = 1.0, 0.4  # half as many on a processor that is five times slower
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"([\d.]+)(h|ms|us|µs|ns|m|s)")
 
@@ -27,7 +29,9 @@ def allow_time(
 ) -> tuple[BootPlan, BoxProject, str]:
     """Return both with the time limits that an emulated processor needs, and a remark on it."""
     limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
-    measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit)
+    wanted = plan.budgets.measure.hz
+    hz = min(wanted, max(LEAST_HZ, wanted / (SAMPLING * slowdown)))
+    measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit, hz=hz)
     services = {  # without a check of its own, a service has its image's
         name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, slowdown)}
         for name, service in (project.config.get("services") or {}).items()
@@ -36,7 +40,7 @@ def allow_time(
     remark = (
         f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
         f"health checks have at least {timeout:.0f} s and are {interval:.0f} s apart, "
-        f"the stack has {limit:.0f} s to get healthy."
+        f"the stack has {limit:.0f} s to get healthy, and {hz:.1f} samples a second are taken."
     )
     return (
         replace(plan, budgets=replace(plan.budgets, measure=measure)),
