@@ -54,6 +54,35 @@ def throttled(**values: Any) -> Change:
     return change
 
 
+def rebooted(**values: Any) -> Change:
+    """A reboot, honest but for `values`."""
+
+    def change(one: Document) -> None:
+        ended = [{"name": one["services"][0]["name"], "state": "healthy", "oom_kills": 0}]
+        reboot = {"down_seconds": 9, "ready_seconds": 9, "timed_out": False, "services": ended}
+        reboot |= {"absent": [], "peak_bytes": 1, "available_bytes": 1, "oom_kills": 0}
+        one["reboot"] = {**reboot, **values}
+
+    return change
+
+
+def twin(*, lowest_bytes: int = 2**19, **values: Any) -> Change:
+    """A virtual machine, honest but for `values`; `lowest_bytes` is the least available."""
+
+    def change(one: Document) -> None:
+        names = ("shmem", "kernel", "swap_used", "engine_pss", "stack_pss", "system_pss")
+        reading = {f"{name}_bytes": 1 for name in names} | {"system_processes": 1}
+        texts = ("accelerator", "os", "kernel", "engine_version")
+        machine: Document = {"guest": dict.fromkeys(texts, "x"), "sampler_bytes": 1}
+        machine |= {"sold_bytes": 2**30, "memtotal_bytes": 2**29, "counted_bytes": 1}
+        machine |= {key: {**reading, "available_bytes": 2**20} for key in ("before", "idle")}
+        machine["peak"] = {**reading, "available_bytes": 2**19}
+        machine["lowest"] = {**reading, "available_bytes": lowest_bytes}
+        one["twin"] = {**machine, **values}
+
+    return change
+
+
 def squeezed(**values: Any) -> Change:
     """A squeeze, honest but for `values`."""
 

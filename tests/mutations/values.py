@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator
 
-from mutations.changes import Change, box, image, sample, service, squeezed, throttled, window
+from mutations.changes import (
+    Change,
+    box,
+    image,
+    rebooted,
+    sample,
+    service,
+    squeezed,
+    throttled,
+    twin,
+    window,
+)
 
 
 def values() -> Iterator[tuple[str, str, Change]]:
@@ -47,6 +58,13 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
     yield "throttled to nothing", "memory.json", throttled(cpus=0)
     yield "another stack throttled", "memory.json", throttled(services=[])
     yield "throttled on a novel", "memory.json", throttled(machine="x" * 6000)
+    yield "more MemTotal than was sold", "memory.json", twin(sold_bytes=2**20)
+    yield "more available than there is", "memory.json", twin(memtotal_bytes=2**18)
+    yield "more at the least", "memory.json", twin(lowest_bytes=2**20)
+    yield "more swap than there is", "memory.json", twin(swap_peak_bytes=1)
+    yield "swap of a kind without end", "memory.json", twin(swap_kind="x" * 300)
+    yield "a reboot of another stack", "memory.json", rebooted(absent=["nobody"])
+    yield "a reboot of a novel", "memory.json", rebooted(problem="x" * 6000)
 
 
 def _samples() -> Iterator[tuple[str, str, Change]]:

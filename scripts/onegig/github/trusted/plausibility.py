@@ -21,10 +21,11 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Squeeze, Throttled
+from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
 from onegig.model.settings import Settings
+from onegig.model.twin import TwinMemory
 
 MOST_ITEMS = 20_000  # parts or findings of one image
 MOST_FIXES = 500
@@ -117,6 +118,10 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield from _doubt_throttled(report.throttled, report)
     if not isinstance(report.settings, Missing):
         yield from _doubt_settings(report.settings)
+    if not isinstance(report.twin, Missing):
+        yield from _doubt_twin(report.twin)
+    if not isinstance(report.reboot, Missing):
+        yield from _doubt_reboot(report.reboot, report)
 
 
 def _doubt_image(image: Image) -> Iterator[str]:
@@ -303,6 +308,34 @@ def _doubt_throttled(throttled: Throttled, report: MemoryReport) -> Iterator[str
         yield "has a throttled boot with a number of processors that does not exist"
     if max(len(throttled.machine), len(throttled.problem)) > MOST_REASON:
         yield "has a throttled boot with a text that is too long"
+
+
+def _doubt_twin(twin: TwinMemory) -> Iterator[str]:
+    """Check that no more of the machine is available than it has, and less and less of it."""
+    readings = (twin.before, twin.peak, twin.lowest)
+    if not twin.memtotal_bytes <= twin.sold_bytes:
+        yield "has a twin with more memory than was sold"
+    if any(each.available_bytes > twin.memtotal_bytes for each in readings):
+        yield "has a twin with more memory available than it has"
+    if twin.lowest.available_bytes > twin.peak.available_bytes:
+        yield "has a twin whose least available memory is not the least"
+    if twin.swap_peak_bytes > twin.swap_bytes:
+        yield "has a twin that uses more swap than it has"
+    guest = twin.guest
+    texts = (guest.accelerator, guest.os, guest.kernel, guest.engine_version, twin.swap_kind)
+    if any(len(text) > MOST_NAME for text in texts) or len(guest.image) > MOST_REASON:
+        yield "has a twin with a text that is too long"
+
+
+def _doubt_reboot(reboot: Reboot, report: MemoryReport) -> Iterator[str]:
+    """Check that it is one of the same stack."""
+    names = {service.name for service in report.services}
+    back = [service.name for service in reboot.services]
+    if not {*back, *reboot.absent} <= names or len(reboot.absent) > len(names):
+        yield "has a reboot of other services"
+    yield from _names("service after a reboot", back)
+    if len(reboot.problem) > MOST_REASON:
+        yield "has a reboot with a text that is too long"
 
 
 def _doubt_settings(settings: Settings) -> Iterator[str]:
