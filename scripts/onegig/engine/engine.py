@@ -83,6 +83,10 @@ class Engine:
             storage_driver=info.get("Driver", "unknown"),
         )
 
+    def allow(self, seconds: int) -> None:
+        """Give every call so much time for its answer."""
+        self.client.api.timeout = seconds
+
     def run(self, name: str, options: Sequence[str], **streams: Any) -> Popen[bytes]:
         """Start `docker run` as a child process; `options` end with the image and its command."""
         command = ["docker", "run", "--rm", "--name", name, *options]

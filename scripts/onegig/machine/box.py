@@ -30,6 +30,7 @@ from onegig.process import close, tail
 
 READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
 POLL_SECONDS = 0.2
+SLOW_CALL_SECONDS = 60  # for an engine that is held to a share of a processor
 NO_QUOTA = -1  # of processors
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
@@ -236,6 +237,8 @@ def _start(
         stack.callback(_stop, outer, child, name, in_order=not cap_bytes)
         nested = _await(child, nesting, name, log)
         stack.callback(nested.client.close)
+        if fit.quota:
+            nested.allow(SLOW_CALL_SECONDS)
         assert child.stdin is not None  # noqa: S101 - it was asked for
         with suppress(OSError):  # a box that is gone says so at the next call
             child.stdin.write(b"\n")
