@@ -16,6 +16,7 @@ COMMANDS = {  # the module of each, imported when its command is asked for
     "build": "check",
     "inspect": "check",
     "measure": "check",
+    "imports": "imports",
     "judge": "check",
     "render": "check",
     "init": "init",

@@ -40,6 +40,7 @@ class EngineImage:
     labels: tuple[tuple[str, str], ...]
     size_bytes: int  # as the engine prints it
     digests: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()  # of its environment: "PYTHONPATH=/app"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +76,8 @@ class Images:
                     advice="build it with `onegig build`, or fetch it with "
                     f"`docker pull {reference}`",
                 ) from error
-        labels = (attributes.get("Config") or {}).get("Labels") or {}
+        config = attributes.get("Config") or {}
+        labels = config.get("Labels") or {}
         return EngineImage(
             reference=reference,
             image_id=attributes["Id"],
@@ -84,6 +86,7 @@ class Images:
             labels=tuple(sorted(labels.items())),
             size_bytes=attributes.get("Size", 0),
             digests=tuple(attributes.get("RepoDigests") or ()),
+            variables=tuple(config.get("Env") or ()),
         )
 
     def diff_ids(self, reference: str) -> tuple[str, ...]:
