@@ -7,8 +7,9 @@
  * Sizes are kB as the kernel prints them in /proc, bytes as it prints them for cgroups.
  *
  * The machine's and the containers' accounts are read at every pass. Memory of processes
- * (/proc/PID/smaps_rollup) costs more: containers are due at every pass, engine and operating
- * system once a second, and where the time does not suffice they take turns, longest overdue first.
+ * (/proc/PID/smaps_rollup) costs more, and all is time that the measured machine does not have: it
+ * is due at every pass in a container whose account moved, else once a second, and where the time
+ * does not suffice they take turns, longest overdue first.
  * Needs cgroup version 2, Linux 4.14 or later, and any C library.
  */
 #define _GNU_SOURCE
@@ -29,7 +30,8 @@ static const char *const PROGRAMS[] = {"dockerd", "containerd", "containerd-shim
 static const char *const KIND_NAMES[] = {"dockerd", "containerd", "shim", "proxy", "runc", "other"};
 static const char *const PARENTS[] = {"system.slice", "docker", NULL}; /* of containers */
 static const double SLOW_SECONDS = 1.0;
-static const double PROCESS_SHARE = 0.25, PASS_SHARE = 0.5; /* of a period: at most, and in all */
+static const double PASS_SHARE = 0.25;   /* of a period, after which no further process is read */
+static const double LEAST_SHARE = 0.06;  /* for processes at least, whatever else took its time */
 
 struct usage { long processes, rss, pss, shmem; };
 
@@ -37,7 +39,8 @@ struct cgroup {
     char path[400];
     int container; /* index of the container's own cgroup, -1 outside of containers */
     bool engine;   /* holds a process of the engine */
-    long long peak, oom_kills;
+    bool moved;    /* the container takes more or less than in the last pass */
+    long long current, peak, oom_kills;
     struct stall pressure;
     struct usage usage;
 };
@@ -174,8 +177,11 @@ static void read_process(struct process *process) {
     process->read_at = now();
 }
 
+/* Tell what may change from pass to pass; what has not its own name yet may turn out to be runc. */
 static bool is_fast(const struct process *process) {
-    return cgroups[process->cgroup].container >= 0 || process->kind == RUNC;
+    int container = cgroups[process->cgroup].container;
+    if (container < 0) return process->kind == RUNC;
+    return process->kind == RUNC || !process->own_name || cgroups[container].moved;
 }
 
 /* Return when it should be read again: 0 for one that never was. */
@@ -193,7 +199,7 @@ static int by_due(const void *left, const void *right) {
 static void read_processes(double started, double period) {
     static struct process *due[MOST_PROCESSES];
     int count = 0, done = 0;
-    double oldest = started, least = now() + period * PROCESS_SHARE / 2;
+    double oldest = started, least = now() + period * LEAST_SHARE;
     double end = started + period * PASS_SHARE;
     if (end < least) end = least;
     for (int i = 0; i < process_count; i++)
@@ -279,9 +285,12 @@ static void put_processes(void) {
 }
 
 /* Write a cgroup's account; false once the cgroup is gone. */
-static bool put_account(const char *prefix, const struct cgroup *group) {
+static bool put_account(const char *prefix, struct cgroup *group) {
     if (!read_cgroup(group, "memory.current")) return false;
-    put("%s{\"usage\":%lld,\"peak\":%lld,\"oom_kills\":%lld,\"pressure\":", prefix, atoll(text),
+    long long current = atoll(text);
+    group->moved = current != group->current;
+    group->current = current;
+    put("%s{\"usage\":%lld,\"peak\":%lld,\"oom_kills\":%lld,\"pressure\":", prefix, current,
         group->peak, group->oom_kills);
     put_stall(group->pressure);
     put(",\"stat\":");
