@@ -4,6 +4,8 @@ Standard library only, as the sampler. The agent in the twin's guest does the sa
 (twin/agent/agent.c).
 """
 
+import ctypes
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +19,15 @@ KINDS = {
     "containerd-shim": "shim",
     "docker-proxy": "proxy",
 }
-DAEMONS = ("dockerd", "containerd")  # one process each
 RUNC = "runc"  # starts containers and health checks, for moments inside the container's own cgroup
 SLOW_SECONDS = 1.0
 PASS_SHARE = 0.5  # of a period, after which a pass reads no further process
-LEAST_SHARE = 0.125  # of a period, for processes at least, whatever else took its time
+TURNS = 20  # passes after which each process was read, whatever else takes their time
 NEVER = -1.0  # before every time of the clock
+
+_KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())  # the system call's number
+_KCMP_VM = 1
+_SYSCALL = ctypes.CDLL(None).syscall if platform.system() == "Linux" else None
 
 Memory = tuple[int, int, int]  # RSS, PSS, shared memory in PSS; zeros for a process that ended
 
@@ -68,11 +73,12 @@ class _Process:
     read_at: float = NEVER
     seen: bool = False  # its name was no runc's once: it may have become itself
     own: bool = False  # and again the next time: it has
+    own_memory: bool = False  # not its parent's, as between vfork and exec
 
     @property
     def due_at(self) -> float:
         """Return when to read it again: the engine's change slowly and take the kernel longer."""
-        slow = self.read_at != NEVER and self.owner == ENGINE and self.kind != RUNC
+        slow = self.own_memory and self.owner == ENGINE and self.kind != RUNC
         return self.read_at + SLOW_SECONDS if slow else self.read_at
 
 
@@ -92,6 +98,17 @@ def read_memory(pid: int) -> Memory | None:
     _, _, shmem = text.partition(b"\nPss_Shmem:")  # since Linux 5.1
     mapped = int(shmem.split(maxsplit=1)[0]) if shmem else 0
     return int(words[7]) * 1024, int(words[10]) * 1024, mapped * 1024
+
+
+def shares_memory(pid: int) -> bool:
+    """Return whether a process, between vfork and exec, still runs in its parent's memory.
+
+    That would count twice. False where kcmp(2) cannot say.
+    """
+    if _KCMP is None or _SYSCALL is None:
+        return False
+    parent = read_parent(pid)
+    return parent > 0 and int(_SYSCALL(_KCMP, pid, parent, _KCMP_VM, 0, 0)) == 0
 
 
 def read_name(pid: int) -> str:
@@ -126,11 +143,11 @@ class Processes:
         clock: Callable[[], float] = time.monotonic,
         memory_of: Callable[[int], Memory | None] = read_memory,
         name_of: Callable[[int], str] = read_name,
-        parent_of: Callable[[int], int] = read_parent,
+        borrows: Callable[[int], bool] = shares_memory,
     ) -> None:
         self.period_seconds = period_seconds
         self.clock = clock
-        self._memory_of, self._name_of, self._parent_of = memory_of, name_of, parent_of
+        self._memory_of, self._name_of, self._borrows = memory_of, name_of, borrows
         self._known: dict[int, _Process] = {}
 
     def read(self, owners: Mapping[int, str], started: float) -> Sums:
@@ -146,21 +163,19 @@ class Processes:
         }
         due = [process for process in self._known.values() if process.due_at <= started]
         due.sort(key=lambda process: process.due_at)
-        least = self.clock() + self.period_seconds * LEAST_SHARE
-        end = max(least, started + self.period_seconds * PASS_SHARE)
-        waiting = iter(due)
-        for process in waiting:
-            self._read(process)
-            if self.clock() >= end:
-                break
-        late = [process.read_at for process in waiting if process.read_at != NEVER]
+        end = started + self.period_seconds * PASS_SHARE
+        done = 0
+        while done < len(due) and (self.clock() < end or done <= len(due) // TURNS):
+            self._read(due[done])
+            done += 1
+        late = [process.read_at for process in due[done:] if process.read_at != NEVER]
         return self._sum_up(age_seconds=started - min(late) if late else 0.0)
 
     def _read(self, process: _Process) -> None:
         process.kind = self._kind(process)  # first: runc turns into the program, never back
-        process.memory = self._memory_of(process.pid)
-        if process.kind in DAEMONS and self._is_copy(process):
-            process.kind, process.memory = RUNC, (0, 0, 0)
+        process.own_memory = process.own_memory or not self._borrows(process.pid)
+        if process.own_memory:
+            process.memory = self._memory_of(process.pid)
         process.read_at = self.clock()
 
     def _kind(self, process: _Process) -> str:
@@ -174,11 +189,6 @@ class Processes:
             return KINDS.get(name, "other")
         process.own, process.seen = process.seen, True
         return ""
-
-    def _is_copy(self, process: _Process) -> bool:
-        """Tell a daemon from its copy that is about to run runc and still has the same pages."""
-        parent = self._known.get(self._parent_of(process.pid))
-        return parent is not None and self._name_of(parent.pid) == process.kind
 
     def _sum_up(self, age_seconds: float) -> Sums:
         sums = Sums(age_seconds=age_seconds)

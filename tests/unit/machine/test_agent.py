@@ -184,6 +184,20 @@ def test_every_process_is_read_even_where_a_pass_has_no_time_for_all(
     assert sample.containers[FIRST].usage.rss == memory(*pids).rss
 
 
+def test_memory_borrowed_between_vfork_and_exec_counts_once(
+    agent: Callable[[], Agent],
+    cgroup: Callable[..., Path],
+    sleeper: Callable[[str], int],
+    spawning: tuple[int, int],
+) -> None:
+    cgroup(f"docker/{FIRST}", *reversed(spawning))
+    cgroup(f"docker/{SECOND}", sleeper("sleep"))
+    running = agent()
+    running.first(lambda sample: sample.containers[SECOND].usage.processes == 1)
+    sample = running.first(lambda sample: sample.containers[FIRST].usage.processes > 0)
+    assert sample.containers[FIRST].usage.processes == 1
+
+
 def test_containers_come_and_go(
     agent: Callable[[], Agent],
     cgroup: Callable[..., Path],

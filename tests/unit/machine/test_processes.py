@@ -2,7 +2,7 @@
 
 import pytest
 
-from onegig.machine.processes import ENGINE, Processes, Sums, Usage
+from onegig.machine.processes import ENGINE, Processes, Sums, Usage, shares_memory
 
 PERIOD = 0.1
 ENGINE_PIDS, CONTAINER_PIDS = range(1, 21), range(101, 141)
@@ -17,7 +17,11 @@ class Machine:
         self.read: list[int] = []
         self.grown = 0  # bytes that each process has more by now
         self.processes = Processes(
-            PERIOD, clock=lambda: self.now, memory_of=self.memory, name_of=lambda _pid: "dockerd"
+            PERIOD,
+            clock=lambda: self.now,
+            memory_of=self.memory,
+            name_of=lambda _pid: "dockerd",
+            borrows=lambda _pid: False,
         )
 
     def memory(self, pid: int) -> tuple[int, int, int] | None:
@@ -83,6 +87,15 @@ def test_new_processes_come_first_and_those_that_ended_do_not_count() -> None:
 
 
 def test_a_process_that_may_not_be_read_is_counted_as_such() -> None:
-    processes = Processes(PERIOD, memory_of=lambda _pid: None, name_of=lambda _pid: "x")
+    processes = Processes(
+        PERIOD, memory_of=lambda _pid: None, name_of=lambda _pid: "x", borrows=lambda _pid: False
+    )
     sums = processes.read({1: ENGINE, 2: "web"}, 0.0)
     assert (sums.unreadable, sums.engine, sums.containers) == (2, {}, {})
+
+
+def test_memory_borrowed_between_vfork_and_exec_counts_once(spawning: tuple[int, int]) -> None:
+    parent, child = spawning
+    assert (shares_memory(parent), shares_memory(child)) == (False, True)
+    sums = Processes(60.0).read({parent: "web", child: "web"}, 0.0)
+    assert sums.containers["web"].processes == 1

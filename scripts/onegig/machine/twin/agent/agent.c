@@ -21,9 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_PROCESSES = 8192, MOST_CGROUPS = 1024, ID_LENGTH = 64 };
+enum { MOST_PROCESSES = 8192, MOST_CGROUPS = 1024, ID_LENGTH = 64, KCMP_VM = 1 };
+enum { TURNS = 20 }; /* passes after which each process was read, whatever else takes their time */
 enum kind { DOCKERD, CONTAINERD, SHIM, PROXY, RUNC, OTHER, KINDS };
 
 static const char *const PROGRAMS[] = {"dockerd", "containerd", "containerd-shim", "docker-proxy"};
@@ -31,7 +34,6 @@ static const char *const KIND_NAMES[] = {"dockerd", "containerd", "shim", "proxy
 static const char *const PARENTS[] = {"system.slice", "docker", NULL}; /* of containers */
 static const double SLOW_SECONDS = 1.0;
 static const double PASS_SHARE = 0.25;   /* of a period, after which no further process is read */
-static const double LEAST_SHARE = 0.06;  /* for processes at least, whatever else took its time */
 
 struct usage { long processes, rss, pss, shmem; };
 
@@ -49,6 +51,7 @@ struct process {
     int pid, cgroup;
     enum kind kind;
     bool looked_at, own_name;  /* a container's runc turns into its program, never back */
+    bool own_memory;           /* not its parent's, as between vfork and exec */
     bool kernel, unreadable;
     unsigned seen;             /* the last pass that listed it */
     double read_at;
@@ -60,7 +63,6 @@ static struct cgroup cgroups[MOST_CGROUPS];
 static struct process processes[MOST_PROCESSES];
 static int cgroup_count, process_count;
 static unsigned pass;
-static double slow_due;
 
 static bool is_container(const char *name) {
     if (!strncmp(name, "docker-", 7)) name += 7;
@@ -162,9 +164,19 @@ static void name_process(struct process *process, bool contained) {
     process->looked_at = true;
 }
 
+/* Tell whether a process between vfork and exec still runs in its parent's memory. */
+static bool shares_memory(int pid) {
+    if (!read_text("/proc/%d/status", pid)) return false;
+    long long parent = number_after("PPid:");
+    return parent > 0 && !syscall(SYS_kcmp, pid, (int)parent, KCMP_VM, 0, 0);
+}
+
 static void read_process(struct process *process) {
     name_process(process, cgroups[process->cgroup].container >= 0);
     mark_engine(process);
+    process->read_at = now();
+    if (process->cgroup && !process->own_memory && shares_memory(process->pid)) return;
+    process->own_memory = true;
     long length = read_text("/proc/%d/smaps_rollup", process->pid);
     process->unreadable = length < 0 && errno == EACCES;
     process->kernel = length <= 0 && !process->cgroup; /* the kernel's threads stay in the root */
@@ -174,13 +186,12 @@ static void read_process(struct process *process) {
         .pss = number_after("Pss:"),
         .shmem = number_after("Pss_Shmem:"),
     };
-    process->read_at = now();
 }
 
 /* Tell what may change from pass to pass; what has not its own name yet may turn out to be runc. */
 static bool is_fast(const struct process *process) {
     int container = cgroups[process->cgroup].container;
-    if (container < 0) return process->kind == RUNC;
+    if (container < 0) return process->kind == RUNC || !process->own_memory;
     return process->kind == RUNC || !process->own_name || cgroups[container].moved;
 }
 
@@ -199,13 +210,11 @@ static int by_due(const void *left, const void *right) {
 static void read_processes(double started, double period) {
     static struct process *due[MOST_PROCESSES];
     int count = 0, done = 0;
-    double oldest = started, least = now() + period * LEAST_SHARE;
-    double end = started + period * PASS_SHARE;
-    if (end < least) end = least;
+    double oldest = started, end = started + period * PASS_SHARE;
     for (int i = 0; i < process_count; i++)
         if (!processes[i].kernel && due_at(&processes[i]) <= started) due[count++] = &processes[i];
     qsort(due, count, sizeof *due, by_due);
-    while (done < count && now() < end) read_process(due[done++]);
+    while (done < count && (now() < end || done <= count / TURNS)) read_process(due[done++]);
     for (int i = done; i < count; i++)
         if (due[i]->read_at && due[i]->read_at < oldest) oldest = due[i]->read_at;
     put(",\"due\":%d,\"read\":%d,\"oldest\":%.3f", count, done, started - oldest);
@@ -221,11 +230,9 @@ static void forget_ended(unsigned last_slow) {
     process_count = kept;
 }
 
-static void list_everything(double started) {
+static void list_everything(bool slow) {
     static unsigned last_slow;
-    bool slow = started >= slow_due;
     if (slow) {
-        slow_due = started + SLOW_SECONDS;
         last_slow = pass;
         cgroup_count = 0;
         walk(root, -1);
@@ -316,12 +323,15 @@ static void put_accounts(void) {
 }
 
 static void sample(double period) {
+    static double slow_due;
     double started = now();
+    bool slow = started >= slow_due;
+    if (slow) slow_due = started + SLOW_SECONDS;
     pass++;
     put("{\"time\":%.6f", started);
-    put_machine();
+    put_machine(slow);
     put_oom_kills();
-    list_everything(started);
+    list_everything(slow);
     put_accounts();
     read_processes(started, period);
     put_processes();
@@ -329,8 +339,9 @@ static void sample(double period) {
     send_line();
 }
 
-/* Keep sampling when memory is short: lock the pages in use, and ask not to be killed. */
+/* Keep sampling when memory or time is short: come first, lock the pages in use, stay alive. */
 static void protect_itself(void) {
+    if (setpriority(PRIO_PROCESS, 0, -20)) perror("agent: priority");
     int adjustment = open("/proc/self/oom_score_adj", O_WRONLY);
     if (adjustment < 0 || write(adjustment, "-1000", 5) < 0) perror("agent: oom_score_adj");
     close(adjustment);

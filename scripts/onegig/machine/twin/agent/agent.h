@@ -25,7 +25,7 @@ void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void put_string(const char *value, long length);
 void put_table(const char *const *fields); /* those of `text`'s lines "name value", as an object */
 void put_stall(struct stall stall);
-void put_machine(void);
+void put_machine(bool slow); /* some of it only once a second */
 void put_oom_kills(void);
 
 bool set_rate(double hertz, double *period); /* false for a rate that is out of range */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,6 +86,7 @@ static void start(const char *command) {
         int nothing = open("/dev/null", O_RDONLY);
         int score = open("/proc/self/oom_score_adj", O_WRONLY); /* it may be killed */
         if (write(score, "0", 1) < 0) close(score);
+        setpriority(PRIO_PROCESS, 0, 0);
         setsid();
         dup2(nothing, 0);
         dup2(ends[1], 1);

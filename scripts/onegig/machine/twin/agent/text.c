@@ -127,20 +127,30 @@ static long own_memory(void) {
     return own + number_after("VmPTE:") + 16;
 }
 
-void put_machine(void) {
+/* Write the counters, which cost more than all the rest, as they were read last. */
+static void put_counters(bool afresh) {
+    static char kept[2048];
+    long before = line_length;
+    if (afresh) {
+        read_text("/proc/vmstat");
+        put(",\"vmstat\":");
+        put_table(COUNTER_FIELDS);
+        put(",\"sampler\":%ld", own_memory());
+        snprintf(kept, sizeof kept, "%s", line + before);
+    } else put("%s", kept);
+}
+
+void put_machine(bool slow) {
     read_text("/proc/meminfo");
     put(",\"meminfo\":");
     put_table(MEMORY_FIELDS);
-    read_text("/proc/vmstat");
-    put(",\"vmstat\":");
-    put_table(COUNTER_FIELDS);
+    put_counters(slow);
     read_text("/proc/pressure/memory");
     put(",\"memory_pressure\":");
     put_stall(parse_stall());
     read_text("/proc/pressure/cpu");
     put(",\"cpu_pressure\":");
     put_stall(parse_stall());
-    put(",\"sampler\":%ld", own_memory());
 }
 
 /* Write the kernel's records of OOM kills since the last pass, as they stand in its log. */
