@@ -164,8 +164,8 @@ class Processes:
         due = [process for process in self._known.values() if process.due_at <= started]
         due.sort(key=lambda process: process.due_at)
         end = started + self.period_seconds * PASS_SHARE
-        done = 0
-        while done < len(due) and (self.clock() < end or done <= len(due) // TURNS):
+        done, least = 0, max(1, len(due) // TURNS)
+        while done < len(due) and (self.clock() < end or done < least):
             self._read(due[done])
             done += 1
         late = [process.read_at for process in due[done:] if process.read_at != NEVER]

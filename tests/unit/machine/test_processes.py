@@ -43,7 +43,7 @@ class Machine:
         (0.1, 60, 40, 1),  # time for all: containers every time, the engine once a second
         (1, 50, 40, 2),  # half of the period, no more
         (10, 5, 5, 12),
-        (90, 1, 1, 60),  # at least one, however long it takes
+        (30, 3, 3, 30),  # one in twenty, however long it takes
     ],
 )
 def test_a_pass_reads_as_many_as_half_of_its_period_takes(
