@@ -12,7 +12,6 @@ from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.judge.fit import doubt
 from onegig.judge.throttled import plan_throttle
-from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.machine.box import Box, open_machine
 from onegig.machine.machine import BootPlan, Start
 from onegig.memory.measure import measure
@@ -93,5 +92,5 @@ def measured(
             run,
             say,
             doubt=check,
-            throttle=lambda seen: plan_throttle(budgets, choose_tier(budgets, seen, NO_IMAGES)),
+            throttle=partial(plan_throttle, budgets),
         )

@@ -24,7 +24,7 @@ from onegig.judge.build import judge_build
 from onegig.judge.fit import doubt
 from onegig.judge.limits import describe_host_access
 from onegig.judge.throttled import plan_throttle
-from onegig.judge.tier import NO_IMAGES, choose_tier, plan_squeeze, tightest_room
+from onegig.judge.tier import choose_tier, plan_squeeze, tightest_room
 from onegig.judge.verdict import judge
 from onegig.model.budgets import RATE, Budgets, SqueezeMode
 from onegig.model.build import BuildReport
@@ -387,7 +387,7 @@ def measure_stack(
                 say,
                 doubt=partial(doubt, budgets),
                 squeeze=partial(plan_squeeze, budgets),
-                throttle=lambda seen: plan_throttle(budgets, choose_tier(budgets, seen, NO_IMAGES)),
+                throttle=partial(plan_throttle, budgets),
             )
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from onegig.judge.checks import Case, compare, duration
 from onegig.judge.memory import add_up
 from onegig.judge.squeeze import DONE
+from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
@@ -21,22 +22,26 @@ from onegig.model.memory import (
 )
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
-from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, make_check
 from onegig.text import format_list, plain
 
+EMULATED = "tcg"  # as Guest.accelerator
 NAMED = 3  # services
 NOTED_SHARE = 0.1  # of the total: health checks that take so much are named in any case
 CAUSE_SHARE = 0.5  # of what a throttled stack takes more: health checks are named from there on
 
 
-def plan_throttle(budgets: Budgets, tier: Tier | None) -> Throttle | Skipped:
-    """Return the share of its processors that the tier's machine always has; Skipped if it is all.
+def plan_throttle(budgets: Budgets, report: MemoryReport) -> Throttle | Skipped:
+    """Return the share of its processors that the tier's machine always has.
 
-    And where nobody asked.
+    Skipped where that is all of them, where nobody asked, and where the stack was measured on an
+    emulated processor: that one does less than any tier's.
     """
     if not budgets.measure.throttled:
         return NOT_THROTTLED
+    if not isinstance(report.twin, Missing) and report.twin.guest.accelerator == EMULATED:
+        return Skipped(reason="the twin's emulated processor was slower than any tier's already")
+    tier = choose_tier(budgets, report, NO_IMAGES)
     if tier is None:
         return Skipped(reason="no tier says how much of its processor a machine always has")
     if tier.baseline_vcpus >= tier.vcpus:

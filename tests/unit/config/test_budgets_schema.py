@@ -36,7 +36,11 @@ VALUES = {
 
 
 def row(name: str, key: Key) -> str:
-    default = "" if key.default is None else f"`{str(key.default).replace('True', 'true')}`"
+    default = (
+        ""
+        if key.default is None
+        else f"`{str(key.default).replace('True', 'true').replace('False', 'false')}`"
+    )
     return f"| `{name}` | {value(key.kind)} | {default} | {key.meaning} |\n"
 
 

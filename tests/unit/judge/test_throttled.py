@@ -20,7 +20,8 @@ from onegig.model.memory import (
     Throttled,
 )
 from onegig.model.state import State
-from onegig.model.tiers import find_tier
+from onegig.model.twin import Guest
+from twins import make_twin
 
 MIB = 1024**2
 BUDGETS = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
@@ -113,21 +114,30 @@ def test_what_was_not_tried_is_not_judged() -> None:
     assert not judge_stack(BUDGETS, make_memory(())).notes
 
 
+EMULATED = "the twin's emulated processor was slower than any tier's already"
+
+
 @pytest.mark.parametrize(
-    ("tier", "asked", "planned"),
+    ("tier", "asked", "accelerator", "planned"),
     [
-        ("aws-t3-micro", True, Throttle(cpus=0.2, machine="aws-t3-micro")),
-        ("aws-t3-micro", False, "not asked for"),
-        ("oracle-a1", True, "oracle-a1 always has all of its processors"),
-        (None, True, "no tier says how much of its processor a machine always has"),
+        ("aws-t3-micro", True, "", Throttle(cpus=0.2, machine="aws-t3-micro")),
+        ("aws-t3-micro", True, "kvm", Throttle(cpus=0.2, machine="aws-t3-micro")),
+        ("aws-t3-micro", True, "tcg", EMULATED),
+        ("aws-t3-micro", False, "tcg", "not asked for"),
+        ("oracle-a1", True, "", "oracle-a1 always has all of its processors"),
+        ("none", True, "", "no tier says how much of its processor a machine always has"),
     ],
 )
 def test_how_far_a_stack_is_throttled(
-    tier: str | None, asked: bool, planned: Throttle | str
+    tier: str, asked: bool, accelerator: str, planned: Throttle | str
 ) -> None:
-    budgets = replace(BUDGETS, measure=replace(BUDGETS.measure, throttled=asked))
+    measure = replace(BUDGETS.measure, throttled=asked)
+    budgets, report = replace(BUDGETS, tier=tier, measure=measure), measured(NOT_THROTTLED)
+    if accelerator:
+        guest = Guest(accelerator=accelerator, os="", kernel="", engine_version="")
+        report = replace(report, twin=make_twin(guest=guest))
     expected = planned if isinstance(planned, Throttle) else Skipped(reason=planned)
-    assert plan_throttle(budgets, find_tier(tier) if tier else None) == expected
+    assert plan_throttle(budgets, report) == expected
 
 
 @pytest.mark.parametrize(("mib", "named"), [(48, False), (49, True)])
