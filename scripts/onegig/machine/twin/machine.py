@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from onegig.engine.engine import NESTED_CALL_SECONDS, Engine, reach
@@ -42,7 +43,6 @@ BOOT_HZ = 2.0  # passes a second until the engine is up
 QUIET_SECONDS = 3.0  # after which the most that was available counts
 EMULATED_CALL_SECONDS = 120
 MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew where it is off by more
-RESERVED_FILE = "reserved_kib"
 PARAMETERS = (
     "root=/dev/vda rw console=tty0 console=ttyS0 loglevel=5 net.ifnames=0 psi=1"
     " systemd.show_status=0"
@@ -213,12 +213,12 @@ class _Boot:
                 machine.wait_for(machine.is_sampled, seconds, "did not boot")
                 memory = machine.watch.passes[0].machine
                 total = memory.total if memory else wanted
+                reserved = qemu.reserved_by(memory_kib, total)
+                self._reserved_file.write_text(str(reserved))
                 off_kib = abs(total - wanted) // 1024
                 if off_kib <= MOST_OFF_KIB or self._is_whole or attempt == 2:
                     yield machine
                     return
-            reserved = qemu.reserved_by(memory_kib, total)
-            (self.guest.notes / RESERVED_FILE).write_text(str(reserved))
             memory_kib = qemu.memory_for(wanted, reserved)
             accelerators = (machine.accelerator,)
 
@@ -227,12 +227,17 @@ class _Boot:
         """Return whether the machine has what is sold, as no tier says what its programs see."""
         return self.plan.memtotal_bytes == self.plan.budgets.memory.limit_bytes
 
+    @property
+    def _reserved_file(self) -> Path:
+        """Return the file with what the kernel of a machine of this size was seen to reserve."""
+        return self.guest.notes / f"reserved_kib.{self.plan.memtotal_bytes // MIB}"
+
     def _memory_kib(self) -> int:
         if self._is_whole:
             return self.plan.memtotal_bytes // 1024
         reserved = qemu.RESERVED_KIB
         with suppress(OSError, ValueError):
-            reserved = int((self.guest.notes / RESERVED_FILE).read_text())
+            reserved = int(self._reserved_file.read_text())
         return qemu.memory_for(self.plan.memtotal_bytes, reserved)
 
     @contextmanager
