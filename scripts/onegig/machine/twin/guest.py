@@ -7,6 +7,7 @@ packages, which changes with every release. Without a network the newest guest a
 import hashlib
 import os
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,7 +16,7 @@ from pathlib import Path
 import requests
 
 from onegig.engine.engine import Engine
-from onegig.engine.owned import Run
+from onegig.engine.owned import PREFIX, Run
 from onegig.errors import BootError, OnegigError
 from onegig.files import cache_folder, make_private
 from onegig.machine.machine import BootPlan
@@ -29,6 +30,7 @@ FETCH_SECONDS = 15.0
 MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
 AGENT, ROOT = "agent", "root.img"  # the former also the folder of its sources
 KEPT = 2  # guests; older ones are removed
+UNFINISHED_SECONDS = 24 * 3600.0  # after which a build was killed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +87,8 @@ def _ensure_debian(plan: BootPlan, empty_image: str, shelf: Path) -> Path:
         plan.say("building the twin's guest from Debian's packages, once")
         _build(plan.engine, plan.run, empty_image, mirror, folder)
     folder.touch()
-    for old in _newest_first(shelf)[KEPT:]:
+    unfinished = (path for path in shelf.glob(f"*.{PREFIX}*") if _age(path) > UNFINISHED_SECONDS)
+    for old in (*_newest_first(shelf)[KEPT:], *unfinished):
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
@@ -125,6 +128,10 @@ def _key(mirror: str) -> str | None:
 def _made_of() -> list[str]:
     sources = files("onegig.machine.twin").joinpath(AGENT).iterdir()
     return [*MADE_OF, *sorted(f"{AGENT}/{file.name}" for file in sources)]
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def _newest_first(shelf: Path) -> list[Path]:
