@@ -35,7 +35,7 @@ is_machines_own() {
     case $1 in
     / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /var/run | /var/run/*) ;;
     /boot | /boot/* | /lib/modules | /usr/lib/modules | /usr | /etc | /var | /var/log | /var/lib | /tmp) ;;
-    /var/lib/docker | /var/lib/docker/* | /etc/localtime | /etc/timezone | /etc/machine-id) ;;
+    /var/lib/docker | /var/lib/docker/* | /etc/machine-id) ;;
     /etc/ssl | /etc/ssl/* | /etc/passwd | /etc/group | /etc/os-release | /etc/hostname | /etc/hosts) ;;
     *) return 1 ;;
     esac
@@ -49,24 +49,23 @@ add_source() {
     for folder in $(printf '%s' "$copied" | tr '|' ' '); do
         case $1/ in "$folder"/*) return ;; esac
     done
-    if [ -d "$1" ]; then
-        size=$(du -sxk "$1" 2>/dev/null | cut -f1)
-        if [ "${size:-0}" -gt "$left" ]; then
-            remark "$1 is empty in the twin: what the stack mounts may take $((MOST_KIB / 1024)) MB in all."
-            echo "e $1" >>"$stage/sources"
-            return
-        fi
+    size=$(du -sxk "$1" 2>/dev/null | cut -f1)
+    if [ ! -e "$1" ]; then
+        echo "e $1" >>"$stage/sources"
+    elif [ "${size:-0}" -gt "$left" ]; then
+        remark "$1 is empty in the twin: what the stack mounts may take $((MOST_KIB / 1024)) MB in all."
+        if [ -d "$1" ]; then echo "e $1" >>"$stage/sources"; fi
+    elif [ -d "$1" ]; then
         left=$((left - size))
         mkdir -p "$stage/files$1"
         mount --bind "$1" "$stage/files$1"
         echo "d $1" >>"$stage/sources"
         copied="$copied|$1|"
     elif [ -f "$1" ]; then
+        left=$((left - size))
         mkdir -p "$stage/files${1%/*}"
         cp -p "$1" "$stage/files$1"
         echo "f $1" >>"$stage/sources"
-    elif [ ! -e "$1" ]; then
-        echo "e $1" >>"$stage/sources"
     fi
 }
 
