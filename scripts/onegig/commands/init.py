@@ -23,6 +23,7 @@ from onegig.errors import ConfigError
 from onegig.files import write_new_file
 from onegig.github.doctor.checkout import repository_of
 from onegig.judge.memory import add_up, own_ranges
+from onegig.judge.squeeze import Answer, Outcome, answer_of
 from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
@@ -193,14 +194,22 @@ def ran_well(memory: MemoryReport | Missing) -> bool:
     )
 
 
+def fits(memory: MemoryReport | Missing) -> bool:
+    """Return false where the stack was squeezed and did not fit into its machine."""
+    answer = memory if isinstance(memory, Missing) else answer_of(memory)
+    return not isinstance(answer, Answer) or answer.outcome is not Outcome.DOES_NOT_FIT
+
+
 def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> str:
     """Return a budgets.yml with which a check of the same numbers is GO or WARN.
 
     `compose` is the file to name and `tier` the machine to show, "" for none. Where a service was
-    killed or never turned healthy, memory gets the machine's limit only.
+    killed or never turned healthy, memory gets the machine's limit only. A stack that did not fit
+    gets a larger machine, unless `tier` names this one.
     """
     machines = (waterfall.machine for waterfall in report.verdict.waterfalls)
-    tier = tier or next((name for name in machines if name in catalogue()), "")
+    if fits(report.memory):
+        tier = tier or next((name for name in machines if name in catalogue()), "")
     parts = [
         _HEAD.format(today=today.isoformat(), margin=MARGIN),
         f"compose: {_quoted(compose)}\n" if compose else "",
@@ -224,6 +233,8 @@ def _memory(report: Report) -> str:
     total = add_up(memory, MemoryBudget(metric=metric)).bytes
     boot = 0 if isinstance(memory.boot, Missing) else memory.boot.total_bytes
     peak = max(total, boot + default.system_overhead_bytes)
+    if not fits(memory):
+        peak = max(peak, limit + 1)  # a larger machine
     lines = [
         f"  limit: {mb_down(_machine(peak, limit))}MB # {what}; measured {format_mb(peak)}",
         f"  max_growth: {MARGIN_SHARE * 100:g}% # the most that a change may add to main's total",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from onegig.judge.checks import Case, compare
 from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tightness
 from onegig.judge.settings import settings_cost
-from onegig.judge.squeeze import NEAR_SHARE, has_failed
+from onegig.judge.squeeze import NEAR_SHARE, Outcome, answer_of, has_failed
 from onegig.judge.twin import twin_of, with_measured_system
 from onegig.model.budgets import METRIC_NAMES, Budgets, Metric, SqueezeMode
 from onegig.model.images import ImagesReport
@@ -89,17 +89,13 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
     budgets = with_measured_system(budgets, report)
     tier = choose_tier(budgets, report, NO_IMAGES)
     used, _ = _used_bytes(budgets, report)
-    rooms = [(budgets.memory.room_bytes, "")]
     needs = [(used + budgets.memory.system_overhead_bytes, limit, "")]
     if tier and tier.memtotal_bytes is not None:
         system = _os_bytes(tier, budgets, report)
-        rooms.append((tier.memtotal_bytes - system, tier.name))
         needs.append((used + system, tier.memtotal_bytes, f" on {tier.name}"))
-    room, machine = min(rooms)
-    if twin := twin_of(report):
-        room, machine = twin.before.available_bytes, ""
+    plan = _plan_room(budgets, report, tier)
     if mode is SqueezeMode.ALWAYS:
-        return SqueezePlan(room_bytes=room, machine=machine)
+        return plan
     if needs[0][0] > limit * (1 + NEAR_SHARE):
         return Skipped(reason="the total is far over its limit")
     if has_failed(report):
@@ -108,8 +104,15 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
     if not near:
         return Skipped(reason="no limit is near")
     needed, most, where = near[-1]
-    reason = f"the stack needs {compare(needed, most).of}{where}"
-    return SqueezePlan(room_bytes=room, machine=machine, reason=reason)
+    return replace(plan, reason=f"the stack needs {compare(needed, most).of}{where}")
+
+
+def _plan_room(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> SqueezePlan:
+    if twin := twin_of(report):
+        return SqueezePlan(room_bytes=twin.before.available_bytes, machine="")
+    room = tightest_room(budgets, tier)
+    is_own = room.machine == own_machine(budgets.memory.limit_bytes)
+    return SqueezePlan(room_bytes=room.bytes, machine="" if is_own else room.machine)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +143,21 @@ def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:
 def own_machine(limit_bytes: int) -> str:
     """Return the name of the machine that has the budget's memory."""
     return f"the budget's {mb_down(limit_bytes):,} MB"
+
+
+def with_apt_squeeze(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> MemoryReport:
+    """Return the report without a squeeze that says nothing of the machine now judged for.
+
+    What fitted into more room than that machine leaves, or failed in less, may end otherwise there.
+    """
+    squeeze, answer = report.squeeze, answer_of(report)
+    if isinstance(squeeze, Missing) or isinstance(answer, Missing) or twin_of(report):
+        return report
+    room = tightest_room(budgets, tier).bytes
+    fits, fails = answer.outcome is Outcome.FITS, answer.outcome is Outcome.DOES_NOT_FIT
+    if (squeeze.room_bytes > room and not fails) or (squeeze.room_bytes < room and not fits):
+        return replace(report, squeeze=Skipped(reason="squeezed for another machine"))
+    return report
 
 
 def _used_bytes(budgets: Budgets, report: MemoryReport) -> tuple[int, str]:

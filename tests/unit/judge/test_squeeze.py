@@ -20,7 +20,10 @@ from onegig.model.memory import (
     Start,
 )
 from onegig.model.state import State
+from onegig.model.tiers import Tier, find_tier
 
+STATES = [GO, WARN, NO_GO]
+T2, T3 = find_tier("aws-t2-micro"), find_tier("aws-t3-micro")  # leave 764 and 726 MB
 HEALTHY, CRASHED = ServiceState.HEALTHY, ServiceState.CRASHED
 NO_PSI = Unknown(reason="no PSI")
 
@@ -144,14 +147,36 @@ TIGHT = f"the stack fits into {ROOM}, but under pressure: stall 3.6 %"
 def test_what_the_answer_makes_of_the_verdict(
     used_mb: float, squeeze: Squeeze | Missing, total: State, verdict: State, message: str
 ) -> None:
-    judged = judge_stack(limits(1000 * MIB), report_of(used_mb, squeeze))
+    judged = judge_stack(limits(1000 * MIB), report_of(used_mb, squeeze), tier=T3)
     (sum_check,) = checks(judged, "memory.total")
-    assert (sum_check.state, judged.state) == (total, verdict)
+    blocking = max((check.state for check in judged.checks if check.blocking), key=STATES.index)
+    assert (sum_check.state, blocking) == (total, verdict)
     assert [check.message for check in checks(judged, "memory.squeeze")] == [message] * bool(
         message
     )
     spared = "but it fitted without pressure when squeezed" in sum_check.message
     assert spared is (total is WARN and used_mb > 1000)
+
+
+@pytest.mark.parametrize(
+    ("squeeze", "tier", "counts"),
+    [
+        (FITTED, T3, True),
+        (FITTED, T2, True),  # which leaves more
+        (PRESSED, T2, False),
+        (KILLED, T2, False),
+        (KILLED, T3, True),
+        (KILLED, None, False),  # the limit leaves all of its 1,000 MB
+        (replace(FITTED, room_bytes=764 * MIB), T3, False),
+        (replace(PRESSED, room_bytes=764 * MIB), T3, False),
+        (replace(KILLED, room_bytes=764 * MIB), T3, True),
+    ],
+)
+def test_an_answer_counts_for_machines_that_it_says_something_of(
+    squeeze: Squeeze, tier: Tier | None, *, counts: bool
+) -> None:
+    judged = judge_stack(limits(1000 * MIB), report_of(700, squeeze), tier=tier)
+    assert bool(checks(judged, "memory.squeeze")) is counts
 
 
 def budgets_of(mode: SqueezeMode = SqueezeMode.AUTO, tier: str | None = None) -> Budgets:
