@@ -88,7 +88,11 @@ def test_new_processes_come_first_and_those_that_ended_do_not_count() -> None:
 
 def test_a_process_that_may_not_be_read_is_counted_as_such() -> None:
     processes = Processes(
-        PERIOD, memory_of=lambda _pid: None, name_of=lambda _pid: "x", borrows=lambda _pid: False
+        PERIOD,
+        clock=lambda: 0.0,
+        memory_of=lambda _pid: None,
+        name_of=lambda _pid: "x",
+        borrows=lambda _pid: False,
     )
     sums = processes.read({1: ENGINE, 2: "web"}, 0.0)
     assert (sums.unreadable, sums.engine, sums.containers) == (2, {}, {})
@@ -97,5 +101,5 @@ def test_a_process_that_may_not_be_read_is_counted_as_such() -> None:
 def test_memory_borrowed_between_vfork_and_exec_counts_once(spawning: tuple[int, int]) -> None:
     parent, child = spawning
     assert (shares_memory(parent), shares_memory(child)) == (False, True)
-    sums = Processes(60.0).read({parent: "web", child: "web"}, 0.0)
+    sums = Processes(PERIOD, clock=lambda: 0.0).read({parent: "web", child: "web"}, 0.0)
     assert sums.containers["web"].processes == 1
