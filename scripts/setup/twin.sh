@@ -1,5 +1,12 @@
-# shellcheck shell=bash
-# QEMU and mmdebstrap for the twin, the virtual machine of `--on twin`. Sourced after packages.sh.
+#!/usr/bin/env bash
+# QEMU and mmdebstrap for the twin, the virtual machine of `--on twin`. Run it by itself
+# (sudo scripts/setup/twin.sh), or source it and call ensure_twin.
+set -euo pipefail
+SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=scripts/setup/common.sh
+. "$SETUP/common.sh"
+# shellcheck source=scripts/setup/packages.sh
+. "$SETUP/packages.sh"
 
 TWIN_PROGRAMS=(qemu-system-x86_64 mmdebstrap mke2fs genisoimage)
 TWIN_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs debian-archive-keyring genisoimage)
@@ -21,3 +28,8 @@ ensure_twin() {
     fi
     apt_install "${target[@]}" "${TWIN_PACKAGES[@]}"
 }
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    ensure_twin
+    say "the twin has what it needs"
+fi

@@ -40,22 +40,35 @@ jobs:
 
 
 def full_stack(act: Act, **inputs: str) -> Ran:
-    payload = events.workflow_dispatch(**inputs)
+    payload = events.workflow_dispatch(**{"machine": "box", **inputs})
     return act.run("full-stack.yml", "workflow_dispatch", payload, act.forge.git("rev-parse", "@"))
 
 
 @pytest.mark.engine
 def test_a_long_look_takes_what_it_is_given(act: Act) -> None:
     act.forge.push({"budgets.yml": budgets() + LOAD})
-    ran = full_stack(act, tier="aws-t3-micro", minutes="0.02", repeats="2", rate="12.5", ref="main")
+    ran = full_stack(
+        act,
+        tier="aws-t3-micro",
+        minutes="0.02",
+        repeats="2",
+        rate="12.5",
+        ref="main",
+        squeeze="always",
+        reboot="false",
+        throttled="true",
+    )
     assert ran.jobs == {"measure": "success"}, ran.log
     report = json.loads(ran.artifact("onegig-report")["report.json"])
-    assert "--tier aws-t3-micro --window 1.2 --repeats 2 --rate 12.5" in report["reproduce"]
+    options = "--tier aws-t3-micro --on box --window 1.2 --repeats 2 --rate 12.5 --squeeze always"
+    assert f"{options} --update-database --throttled" in report["reproduce"]
     assert "GO:" in ran.summary
     assert b"<svg" in ran.artifact("onegig-report")["report.html"]
 
 
-@pytest.mark.parametrize("name", ["tier", "minutes", "repeats", "rate", "ref"])
+@pytest.mark.parametrize(
+    "name", ["tier", "machine", "squeeze", "minutes", "repeats", "rate", "ref"]
+)
 def test_what_somebody_types_runs_nothing(act: Act, name: str) -> None:
     canary = act.root / "canary"
     hostile = f"1;touch {canary};`touch {canary}`$(touch {canary}) --json a[$(touch {canary})]"
