@@ -1,16 +1,16 @@
 """The probability that the next boot fits, with an interval, from the peaks of boots so far.
 
 Boots of one stack are taken for draws from one normal distribution. Neither its mean nor its
-variance is known: the mean comes from the boots, the variance from them and from three sources that
-each count as some degrees of freedom, so that a single boot has an answer, too:
+variance is known: the mean comes from the boots, the variance from them and, so that a single boot
+has an answer, from one of two sources that count as some degrees of freedom:
 
-- what boots of the reference stack differed by, as a share of the peak (WINDOW_NOISE, START_NOISE);
-- the spread within the boots, where it is larger: maxima of equal blocks of their windows (block
-  maxima, E. J. Gumbel, Statistics of Extremes, 1958);
 - boots of earlier commits in the same environment: half the squared difference of successive ones
   estimates the variance whatever drifts between them (J. von Neumann et al., The mean square
   successive difference, Annals of Mathematical Statistics 12, 1941). A median takes the place of
-  the mean, because a commit that changes the stack makes one difference large.
+  the mean, because a commit that changes the stack makes one difference large;
+- without enough of them, what boots of the reference stack differed by, as a share of the peak
+  (WINDOW_NOISE, START_NOISE), or the spread within the boots where it is larger: that of maxima of
+  equal blocks of their windows (E. J. Gumbel, Statistics of Extremes, 1958).
 
 With the conjugate prior on variance and a flat one on the mean the next peak has Student's t
 distribution (A. Gelman et al., Bayesian Data Analysis, 3rd edition, sections 2.6 and 3.3). The
@@ -32,11 +32,11 @@ from onegig.model.verdict import Fit
 
 LEVEL = 0.95  # of the interval
 SURE = 0.95  # the least probability that is not within noise of the limit
-# Five boots of the reference stack on a busy machine came to 462 MB in operation, with a standard
-# deviation of 1.8 %, and to 700 MB while they started, with one of 8 %. With processors to spare
-# fewer of the programs that start containers overlap.
-WINDOW_NOISE = 0.02
-START_NOISE = 0.05
+# Twice five boots of the reference stack on a machine that was five to fifteen times overloaded had
+# standard deviations of 1.8 and 5.9 % in operation, 8.0 and 3.5 % while starting. Runs on a quiet
+# machine lay within 2.4 % of each other in operation.
+WINDOW_NOISE = 0.025
+START_NOISE = 0.06
 NOISE_DEGREES = 2  # few: another stack may differ by more, and its own boots soon outweigh this
 BLOCKS = 5  # of a window
 HISTORY_WEIGHT = 4  # differences for one degree: a median of overlapping ones knows less
@@ -72,7 +72,7 @@ def predict(
         high=max(high, mean),
         level=LEVEL,
         peaks=tuple(peaks),
-        earlier=len(earlier) if _history(earlier)[0] else 0,
+        earlier=len(earlier) if _history(earlier)[0] >= NOISE_DEGREES else 0,
     )
 
 
@@ -118,15 +118,17 @@ def measure_distance(
 ) -> tuple[int, float]:
     """Return the degrees of freedom and the limit's distance from the mean in deviations.
 
-    What is assumed never makes boots look more alike than they were.
+    Enough history takes the place of what is assumed. Neither makes boots look more alike than they
+    were.
     """
     mean, free = fmean(peaks), len(peaks) - 1
     own = variance(peaks) if free else 0.0
     within = [variance(highest) for highest in blocks if len(highest) > 1]
-    assumed = max((noise * mean) ** 2, fmean(within) if within else 0.0)
-    past_degrees, past = _history(earlier)
-    degrees = NOISE_DEGREES + past_degrees + free
-    pooled = (NOISE_DEGREES * assumed + past_degrees * past + free * own) / degrees
+    known, prior = _history(earlier)
+    if known < NOISE_DEGREES:
+        known, prior = NOISE_DEGREES, max((noise * mean) ** 2, fmean(within) if within else 0.0)
+    degrees = known + free
+    pooled = (known * prior + free * own) / degrees
     spread = math.sqrt(max(pooled, own, 1.0))
     return degrees, max(-FARTHEST, min(FARTHEST, (limit - mean) / spread))
 
@@ -135,7 +137,7 @@ def _history(earlier: Sequence[int]) -> tuple[int, float]:
     """Return the degrees of freedom that earlier peaks are worth, and their variance."""
     steps = [abs(after - before) for before, after in pairwise(earlier)]
     degrees = min(MOST_HISTORY, len(steps) // HISTORY_WEIGHT)
-    return degrees, (median(steps) / MEDIAN_OF_NORMAL) ** 2 / 2 if degrees else 0.0
+    return degrees, (median(steps) / MEDIAN_OF_NORMAL) ** 2 / 2 if steps else 0.0
 
 
 def share_below(distance: float, count: int, degrees: int, part: float) -> float:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import make_environment
 from histories import commit, entry, incomplete
 from onegig.errors import ExitCode, HistoryError
 from onegig.github.history import (
@@ -15,12 +16,15 @@ from onegig.github.history import (
     MOST_ENTRIES,
     REMARKS_GONE,
     add,
+    earlier_peaks,
     nearest,
     parse_history,
     write_history,
 )
+from onegig.model.budgets import MachineKind
 from onegig.model.codec import to_json, to_line
-from onegig.model.verdict import Baseline, Contents, Remarked, ServiceNumbers
+from onegig.model.state import State
+from onegig.model.verdict import Baseline, Contents, PastCheck, Remarked, ServiceNumbers
 
 LINE = to_line(entry(1))
 
@@ -173,3 +177,20 @@ def test_any_sequence_of_runs_gives_a_sound_history(runs: list[tuple[int, bool, 
         assert item == (
             entry(int(item.commit, 16), total_mb) if measured else incomplete(int(item.commit, 16))
         )
+
+
+def test_earlier_peaks_are_those_of_commits_measured_alike() -> None:
+    other = replace(make_environment(), kernel="7.1")
+    start = PastCheck(id="memory.boot", subject="stack", value=9.0, limit=None, state=State.GO)
+    history = (
+        entry(1, total_bytes=5, marks=(start,)),  # as they were kept before boots were
+        entry(2, total_bytes=7, peaks=(6, 7)),
+        entry(3, environment=other),
+        entry(4, metric="pss"),
+        entry(5, limit_bytes=1),
+        entry(6, machine=MachineKind.TWIN),
+        incomplete(7),
+        entry(8, total_bytes=8),
+        entry(9, total_bytes=10),
+    )
+    assert earlier_peaks(history, history[7]) == (9, 6, 8)

@@ -113,9 +113,9 @@ def test_the_interval_holds_the_true_share(boots: int) -> None:
 def test_blocks_of_a_window_are_the_least_that_boots_differ_by() -> None:
     calm = [block_maxima([MEAN + i % 3 for i in range(150)])]
     wild = [block_maxima([MEAN + (i // 30) % 2 * 90 * MIB for i in range(150)])]
-    sure, unsure = (predict([MEAN], MEAN + 60 * MIB, blocks=blocks) for blocks in (calm, wild))
+    sure, unsure = (predict([MEAN], MEAN + 80 * MIB, blocks=blocks) for blocks in (calm, wild))
     assert block_maxima([1, 5, 2, 2, 9, 3], 3) == (5, 2, 9)
-    assert unsure.probability < 0.8 < 0.95 < sure.probability
+    assert unsure.probability < 0.9 < 0.95 < sure.probability
 
 
 def test_earlier_commits_show_how_much_boots_differ_and_not_how_much_they_take() -> None:
