@@ -145,7 +145,9 @@ def own_machine(limit_bytes: int) -> str:
     return f"the budget's {mb_down(limit_bytes):,} MB"
 
 
-def with_apt_squeeze(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> MemoryReport:
+def without_foreign_squeeze(
+    budgets: Budgets, report: MemoryReport, tier: Tier | None
+) -> MemoryReport:
     """Return the report without a squeeze that says nothing of the machine now judged for.
 
     What fitted into more room than that machine leaves, or failed in less, may end otherwise there.

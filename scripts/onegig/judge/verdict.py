@@ -26,7 +26,7 @@ from onegig.judge.services import check_services
 from onegig.judge.settings import settings_notes
 from onegig.judge.squeeze import check_squeeze
 from onegig.judge.throttled import check_throttled, throttled_notes
-from onegig.judge.tier import check_tier, waterfalls, with_apt_squeeze
+from onegig.judge.tier import check_tier, waterfalls, without_foreign_squeeze
 from onegig.judge.twin import check_twin, twin_notes, with_measured_system
 from onegig.model.budgets import Budgets, Waiver
 from onegig.model.images import ImagesReport
@@ -100,7 +100,7 @@ def judge(
     """
     written, budgets = budgets, with_measured_system(budgets, memory)
     if not isinstance(memory, Missing):
-        memory = with_apt_squeeze(budgets, memory, tier)
+        memory = without_foreign_squeeze(budgets, memory, tier)
     case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
     unwaived = tuple(check for section in SECTIONS.values() for check in section.checks(case))
     checks = tuple(_apply_waivers(check, budgets.waivers, today) for check in unwaived)
