@@ -92,13 +92,6 @@ class Case:
         kills = 0 if isinstance(squeeze, type(NO_SQUEEZE)) else _kills(squeeze)
         return bool(kills or self.report.box.oom_kills)
 
-    @property
-    def needed_mb(self) -> float:
-        """What the tier's check says that the stack needs, in MB."""
-        check = next(check for check in self.verdict.checks if check.id == "memory.tier")
-        assert isinstance(check.value, (int, float))
-        return check.value / MIB
-
 
 class Bench:
     """Boots stacks on a machine of a tier, or in a box of its size."""
@@ -157,7 +150,13 @@ class Bench:
 
     def base_mb(self, kind: str, hold_mb: float = 100) -> float:
         """What the machine needs for such a stack besides what it holds."""
-        return self.run(kind, hold_mb).needed_mb - hold_mb
+        return self.needed_mb(self.run(kind, hold_mb)) - hold_mb
+
+    def needed_mb(self, case: Case) -> float:
+        """What the stack needs in operation, with the tier's OS."""
+        total, system = case.verdict.total_bytes, self.budgets.memory.system_overhead_bytes
+        assert isinstance(total, int)
+        return (total - system + (self.tier.os_idle_bytes or system)) / MIB
 
     def hold_mb(self, base_mb: float, delta_mb: float) -> float:
         """How much a stack has to hold to need `delta_mb` more than the machine has."""

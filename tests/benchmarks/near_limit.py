@@ -37,7 +37,7 @@ def twin_column(bench: Bench, case: Case) -> str:
     return f"{report.box.oom_kills} killed, {states}{stalled}"
 
 
-def row(case: Case, seconds: float, twin: str) -> str:
+def row(case: Case, needed_mb: float, seconds: float, twin: str) -> str:
     """One line of the table."""
     squeeze = case.report.squeeze
     rates = ""
@@ -45,7 +45,7 @@ def row(case: Case, seconds: float, twin: str) -> str:
         faults = squeeze.faults
         rates = f"{faults.major_per_second:.0f} / {faults.refaults_per_second:,.0f}"
     return (
-        f"| {case.kind} | {case.delta_mb:+} | {case.needed_mb:.0f} | {case.before.state} "
+        f"| {case.kind} | {case.delta_mb:+} | {needed_mb:.0f} | {case.before.state} "
         f"| {describe_answer(case.report)} | {rates} | {case.verdict.state} "
         f"| {twin} | {seconds:.0f} |"
     )
@@ -76,7 +76,8 @@ def main() -> None:
                     began = time.monotonic()
                     case = bench.run(kind, bench.hold_mb(base, point), point)
                     twin = twin_column(bench, case) if options.twin else "-"
-                    print(row(case, time.monotonic() - began, twin), flush=True)
+                    line = row(case, bench.needed_mb(case), time.monotonic() - began, twin)
+                    print(line, flush=True)
 
 
 if __name__ == "__main__":
