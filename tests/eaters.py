@@ -33,7 +33,8 @@ from stacks import plain_service
 
 MIB = 1024**2
 SOURCE = Path(__file__).parent / "eat.c"
-FILE_MB, SMALL, PROCESSES = 150, 15, 40
+FILE_MB, PROCESSES = 150, 40
+COUNTS = {"small": 15, "forty": 40}  # containers, each a `big` one with its share
 KINDS = ("big", "small", "heap", "tmpfs", "cache", "processes")
 Say = Callable[[str], None]
 
@@ -56,9 +57,9 @@ def eater_image(engine: Engine, folder: Path) -> Iterator[str]:
 
 def make_stack(image: str, kind: str, mb: float, directory: str) -> Stack:
     """A stack of a kind that takes so many MB besides what its containers cost."""
-    count = SMALL if kind == "small" else 1
+    count = COUNTS.get(kind, 1)
     more = {"cache": [str(FILE_MB)], "processes": [str(PROCESSES)]}.get(kind, [])
-    words = ["/eat", "big" if kind == "small" else kind, f"{mb / count:.3f}", *more]
+    words = ["/eat", "big" if kind in COUNTS else kind, f"{mb / count:.3f}", *more]
     health = {"test": ["CMD", "/eat", "ready"], "interval": "3s", "timeout": "15s", "retries": 20}
     service: dict[str, Any] = {"image": image, "command": words, "healthcheck": health}
     if kind == "tmpfs":
