@@ -27,6 +27,8 @@ from onegig.model.memory import (
     Squeeze,
     SqueezedService,
     Stall,
+    Start,
+    Throttled,
     Window,
 )
 from onegig.model.report import Report
@@ -174,6 +176,25 @@ def make_memory(services: Sequence[ServiceMemory], **changes: object) -> MemoryR
         stack="crypto-desk",
     )
     return replace(report, **changes)  # type: ignore[arg-type]  # any field of the dataclass
+
+
+def make_throttled(names: Iterable[str], **changes: object) -> Throttled:
+    """The stack at the baseline of aws-t2-micro: its health checks overlap, and hold."""
+    throttled = Throttled(
+        cpus=0.1,
+        machine="aws-t2-micro",
+        seconds=124.2,
+        start=Start(seconds=83.0),
+        services=tuple(
+            SqueezedService(name=name, state=ServiceState.HEALTHY, oom_kills=0) for name in names
+        ),
+        window_bytes=round(915.4 * MIB),
+        total_bytes=round(928.9 * MIB),
+        health_checks=26,
+        health_check_bytes=134 * MIB,
+        samples=150,
+    )
+    return replace(throttled, **changes)  # type: ignore[arg-type]  # any field of the dataclass
 
 
 def make_squeeze(names: Iterable[str], **changes: object) -> Squeeze:

@@ -14,6 +14,7 @@ from factories import (
     make_report,
     make_service,
     make_squeeze,
+    make_throttled,
     stack,
     with_failures,
 )
@@ -22,9 +23,22 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Unknown
 from onegig.model.memory import Reboot, ServiceMemory, ServiceState
 from onegig.model.report import Report
+from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
 from twins import make_twin, make_twin_memory, reading
+
+SETTINGS = Settings(
+    vcpus=1,
+    cpus=1,
+    thp=HugePages.MADVISE,
+    overcommit=0,
+    swappiness=60,
+    swap_bytes=0,
+    zram_bytes=0,
+    kernel="6.14.0-1017-azure",
+    cgroup_version=2,
+)
 
 
 def run(services: Sequence[ServiceMemory], **changes: object) -> Report:
@@ -33,13 +47,14 @@ def run(services: Sequence[ServiceMemory], **changes: object) -> Report:
 
 
 def make_go() -> Report:
-    return run(stack())
+    return run(stack(), settings=SETTINGS)
 
 
 def make_warn() -> Report:
     """Little is left on the tier, and the kernel had to read pages again there."""
     services = stack({"telegram-bot": 260.9, "correlation": 264.0})
-    return run(services, squeeze=make_squeeze(service.name for service in services))
+    names = [service.name for service in services]
+    return run(services, squeeze=make_squeeze(names), throttled=make_throttled(names))
 
 
 def make_too_large() -> Report:

@@ -125,9 +125,9 @@ def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Ite
     _, before = _health_checks(report)
     more = throttled.health_check_bytes - before
     if more > 0 and more >= (now - usual) * CAUSE_SHARE:
-        taken, earlier = format_mb(throttled.health_check_bytes), format_mb(before)
+        taken, usual_checks = format_mb(throttled.health_check_bytes), format_mb(before)
         processes = f"{throttled.health_checks} processes of overlapping health checks"
-        yield f"{processes} take {taken}, not {earlier}"
+        yield f"{processes} take {taken}{f', not {usual_checks}' if before else ''}"
     yield f"at most {compare(total, budgets.memory.limit_bytes).of}"
 
 
