@@ -204,7 +204,7 @@ class _Starter:
         try:
             self.containers = list_containers(self.box.engine)
         except EngineError:
-            self.say("the engine inside the box does not answer")
+            self.say("the engine of the stack does not answer")
             return
         ready = sum(container.ready for container in self.containers)
         text = f"{ready}/{self._expected()} services ready"

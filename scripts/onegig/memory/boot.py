@@ -39,7 +39,7 @@ LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
 OLD_SECONDS = 1.0  # processes read longer ago than that are mentioned
 RETRY_SECONDS = 30.0  # for services that restart until what they need is there
-NO_ANSWER = "the engine inside the box stopped answering"
+NO_ANSWER = "the engine of the stack stopped answering"
 LEAST_SECONDS = 2.0  # of quiet before a service that was restarted counts as up
 
 Containers = Sequence[Container] | None  # None: the engine does not answer
@@ -135,8 +135,8 @@ def _observe(
     windows: tuple[Sequence[Pass], ...],
 ) -> Observation:
     if not windows:
-        message = "the box was gone before it could be measured"
-        raise MeasureError(message, advice="the box's own log:", detail=machine.log())
+        message = "the machine was gone before it could be measured"
+        raise MeasureError(message, advice="its own log:", detail=machine.log())
     containers = _containers(machine)
     return Observation(
         passes=machine.watch.between(0, windows[-1][-1].time),
@@ -171,7 +171,7 @@ def _gaps(figures: Figures, plan: Measure) -> list[str]:
     if not seen.answered:
         gaps.append(NO_ANSWER)
     if len(seen.windows) < plan.windows:
-        gaps.append(f"the box was gone after {len(seen.windows)} of {plan.windows} windows")
+        gaps.append(f"the machine was gone after {len(seen.windows)} of {plan.windows} windows")
     expected = plan.hz * plan.window_seconds
     fewest = min(len(window) for window in seen.windows)
     if fewest < expected * ENOUGH_PASSES:

@@ -122,7 +122,7 @@ def test_over_the_limit_comes_before_everything() -> None:
 
 
 def test_states_nobody_could_see_are_incomplete() -> None:
-    gap = "the engine inside the box stopped answering"
+    gap = "the engine of the stack stopped answering"
     unseen = [service(name, MIB, state=ServiceState.WAITING) for name in ("a", "b")]
     verdict = verdict_on(*unseen, incomplete=(gap,))
     assert verdict.state is INCOMPLETE
