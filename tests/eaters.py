@@ -60,7 +60,9 @@ def make_stack(image: str, kind: str, mb: float, directory: str) -> Stack:
     count = COUNTS.get(kind, 1)
     more = {"cache": [str(FILE_MB)], "processes": [str(PROCESSES)]}.get(kind, [])
     words = ["/eat", "big" if kind in COUNTS else kind, f"{mb / count:.3f}", *more]
-    health = {"test": ["CMD", "/eat", "ready"], "interval": "3s", "timeout": "15s", "retries": 20}
+    # often while starting, and never in the window: each check is a process of runc
+    health: dict[str, Any] = {"test": ["CMD", "/eat", "ready"], "interval": "5m", "timeout": "15s"}
+    health |= {"start_period": "90s", "start_interval": "2s", "retries": 20}
     service: dict[str, Any] = {"image": image, "command": words, "healthcheck": health}
     if kind == "tmpfs":
         service["tmpfs"] = ["/data"]

@@ -139,7 +139,7 @@ def _squeeze(report: Report, _check: Check) -> Step | None:
     takes = f"it takes {numbers.memory(largest.cost_bytes)}"
     machine = memory.squeeze.machine or "the machine"
     room = numbers.memory(memory.squeeze.room_bytes, down=True)
-    text = f"Make {largest.name} smaller, or choose a larger machine: {takes}"
+    text = f"Make {largest.name} smaller, or choose a larger machine (tier): {takes}"
     return Step(text=f"{text}, {machine} leaves {room} to engine and stack")
 
 
