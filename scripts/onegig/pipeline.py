@@ -6,15 +6,12 @@ Steps that need an engine import what speaks to it themselves: where results are
 """
 
 import shlex
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import current_thread, main_thread
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from onegig.config.budgets import check_against, default_budgets, load_budgets
@@ -38,7 +35,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, tier_for
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Baseline
-from onegig.process import ask_git
+from onegig.process import ask_git, terminable
 from onegig.progress import Progress, Quiet
 
 if TYPE_CHECKING:
@@ -196,7 +193,7 @@ def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
     from onegig.engine.engine import connect
     from onegig.engine.owned import new_run, remove_leftovers, remove_run
 
-    with connect() as engine, _terminable(), new_run() as run:
+    with connect() as engine, terminable(), new_run() as run:
         if leftovers := remove_leftovers(engine):
             with progress.step("remove what an earlier run left behind") as say:
                 for name in leftovers:
@@ -205,25 +202,6 @@ def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
             yield engine, run
         finally:
             remove_run(engine, run)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: through every clean-up.
-
-    Python takes signals in the main thread only. In another one they are the caller's.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signals = (signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
-    before = {each: signal.signal(each, interrupt) for each in signals}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> None:

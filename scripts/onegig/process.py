@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
+from types import FrameType
 from typing import IO
 
 from onegig.errors import OnegigError
@@ -133,6 +134,25 @@ def kill(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         child.kill()
     child.wait()
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: through every clean-up.
+
+    Python takes signals in the main thread only. In another one they are the caller's.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
+    before = {each: signal.signal(each, interrupt) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def close(child: subprocess.Popen[bytes]) -> None:

@@ -12,6 +12,7 @@ import pytest
 import onegig
 from onegig import pipeline
 from onegig.model.report import Report
+from onegig.process import terminable
 
 
 def test_the_library_has_what_it_documents() -> None:
@@ -31,7 +32,7 @@ def test_what_speaks_to_an_engine_is_imported_late() -> None:
 
 def test_signals_end_a_run_in_the_main_thread_only() -> None:
     def handler() -> object:
-        with pipeline._terminable():
+        with terminable():
             return signal.getsignal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)

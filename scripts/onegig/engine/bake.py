@@ -111,16 +111,15 @@ def build_on(
     *,
     say: Say,
     inputs: BuildInputs,
+    names: Mapping[str, str],
     on_line: Callable[[str], None],
 ) -> None:
     """Build on another engine as `docker compose build` does there: all at once, from nothing.
 
-    `on_line` sees every line of bake's plain progress. Raises BuildError as `build_images` does.
+    `names` has the base images that the engine knows by another name. `on_line` sees every line of
+    bake's plain progress. Raises BuildError as `build_images` does.
     """
-    plan = make_plan(stack, inputs)
-    for target in plan["target"].values():
-        target.pop("cache-from", None)
-        target.pop("cache-to", None)
+    plan = from_nothing(make_plan(stack, inputs), names)
     builder = Builder(name=ENGINES_OWN, environment=engine.environment)
     secrets = {secret_variable(name): value for name, value in inputs.secrets.items()}
     try:
@@ -186,6 +185,17 @@ def choose_builder(
     missing = _missing_for_cache((inspect or _inspect_builder)(name))
     remark = f"GitHub's build cache is not used: {missing}" if missing else ""
     return Builder(name=name, cache=not missing, remark=remark)
+
+
+def from_nothing(plan: Plan, names: Mapping[str, str]) -> Plan:
+    """Return the same definition without any cache, and with base images by these names."""
+    bases = {image: f"docker-image://{name}" for image, name in names.items()}
+    targets = {}
+    for name, target in plan["target"].items():
+        kept = {key: value for key, value in target.items() if not key.startswith("cache-")}
+        contexts = bases | target.get("contexts", {})
+        targets[name] = kept | ({"contexts": contexts} if contexts else {})
+    return plan | {"target": targets}
 
 
 def with_cache(plan: Plan, stack: str) -> Plan:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
+from onegig.machine.project import box_references
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
@@ -138,6 +139,11 @@ def open_machine(plan: BootPlan, kind: str = "box") -> AbstractContextManager[Ma
     """Return a machine of that kind, up for as long as its block and gone afterwards."""
     opened = import_module(MACHINES[kind]).open_machine(plan)
     return cast(AbstractContextManager[Machine], opened)
+
+
+def names_inside(images: Sequence[str]) -> dict[str, str]:
+    """Map images given by digest or id to the names by which a machine's engine knows them."""
+    return box_references(images)
 
 
 def list_containers(engine: Engine) -> tuple[Container, ...]:

@@ -11,7 +11,7 @@ import psutil
 from onegig.engine.bake import build_on
 from onegig.engine.build_steps import Timeline
 from onegig.errors import BuildError, MeasureError
-from onegig.machine.machine import BootPlan, Machine, open_machine
+from onegig.machine.machine import BootPlan, Machine, names_inside, open_machine
 from onegig.machine.processes import read_memory
 from onegig.machine.sampler import BUILDKIT, Pass
 from onegig.memory.summary import ENGINE_ORDER
@@ -55,6 +55,7 @@ def measure_build(plan: BootPlan, inputs: BuildInputs, bases: Sequence[str]) -> 
                     plan.run,
                     say=plan.say,
                     inputs=inputs,
+                    names=names_inside(bases),
                     on_line=timeline.read,
                 )
             except BuildError as caught:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onegig.engine.bake import Builder, choose_builder, with_cache
+from onegig.engine.bake import Builder, choose_builder, from_nothing, with_cache
 
 ON_GITHUB = {"ACTIONS_RUNTIME_TOKEN": "secret", "ACTIONS_RESULTS_URL": "https://results.example/"}
 LOCAL = {"ONEGIG_BASES": "assembled locally"}
@@ -115,3 +115,22 @@ def test_every_target_has_a_scope_of_its_own_and_failing_to_write_it_is_ignored(
             },
         },
     }
+
+
+def test_a_build_from_nothing_knows_no_cache_and_its_bases_by_the_names_they_have_there() -> None:
+    alpine = "alpine:3.23@sha256:1"
+    plan = {
+        "group": {"default": {"targets": ["web", "api"]}},
+        "target": {
+            "web": {"context": "/web", "cache-from": ["shop/web"], "cache-to": ["type=inline"]},
+            "api": {"context": "/api", "contexts": {alpine: "target:web", "files": "/files"}},
+        },
+    }
+    named, own = {alpine: "docker-image://alpine:3.23"}, {alpine: "target:web", "files": "/files"}
+    assert from_nothing(plan, {alpine: "alpine:3.23"}) == plan | {
+        "target": {
+            "web": {"context": "/web", "contexts": named},
+            "api": {"context": "/api", "contexts": own},
+        }
+    }
+    assert from_nothing(plan, {})["target"]["web"] == {"context": "/web"}
