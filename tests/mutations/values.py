@@ -15,6 +15,14 @@ from mutations.changes import (
     window,
 )
 
+TREND = {
+    "bytes_per_second": 9.0,
+    "low_bytes_per_second": 1.0,
+    "high_bytes_per_second": 2.0,
+    "grows": True,
+    "warm_up_seconds": 0.0,
+}
+
 
 def values() -> Iterator[tuple[str, str, Change]]:
     """All of them: of the commits, the memory and the images."""
@@ -40,6 +48,7 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
     yield "fewer kills in the box", "memory.json", service(oom_kills=5)
     yield "RSS above its range", "memory.json", service(rss_max_bytes=0)
     yield "RSS below its range", "memory.json", service(rss_min_bytes=2**40)
+    yield "growth outside of its interval", "memory.json", service(trend=TREND)
     yield "a service twice", "memory.json", service(name="market-data")
     yield "a service without a name", "memory.json", service(name="")
     yield "a name without end", "memory.json", service(name="x" * 300)

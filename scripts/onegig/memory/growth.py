@@ -59,9 +59,9 @@ def find_trend(series: Sequence[tuple[float, int]]) -> Trend | Unknown:
     slope = estimate(rest)
     grows = warm_up <= MOST_WARM_UP * len(points) and slope.low > 0
     return Trend(
-        bytes_per_second=slope.middle,
-        low_bytes_per_second=slope.low,
-        high_bytes_per_second=slope.high,
+        bytes_per_second=max(0.0, slope.middle),
+        low_bytes_per_second=max(0.0, slope.low),
+        high_bytes_per_second=max(0.0, slope.high),
         grows=grows and _is_material(rest, slope.middle) and not _is_stepped(rest, slope.middle),
         warm_up_seconds=round(rest[0][0] - points[0][0], 1),
     )

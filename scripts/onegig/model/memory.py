@@ -33,9 +33,9 @@ class ServiceState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
-    """The slope of anonymous and shared memory over the windows, in bytes per second.
+    """Growth of anonymous and shared memory over the windows, in bytes per second; 0 for a fall.
 
-    The true slope lies between `low` and `high` in 95 of 100 runs, as far as memory goes on as in
+    The true one lies between `low` and `high` in 95 of 100 runs, as far as memory goes on as in
     the windows.
     """
 

@@ -75,6 +75,13 @@ def test_what_a_healthy_service_does_is_no_growth(level: Level) -> None:
     assert trend_of(level, noise_mib=0.1).rate == 0.0
 
 
+def test_what_falls_grows_by_nothing_and_stays_readable() -> None:
+    """A job that holds a token refuses numbers below zero."""
+    trend = trend_of(lambda at: 120 - at, noise_mib=0.1)
+    assert (trend.bytes_per_second, trend.low_bytes_per_second) == (0, 0)
+    assert trend.high_bytes_per_second == 0
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
 def test_a_few_samples_tell_nothing(count: int) -> None:
     assert isinstance(find_trend([(float(at), at * 100 * MIB) for at in range(count)]), Unknown)

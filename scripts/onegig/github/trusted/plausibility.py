@@ -21,7 +21,7 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled
+from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled, Trend
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
 from onegig.model.settings import Settings
@@ -108,6 +108,12 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
     for service in report.services:
         if not service.rss_min_bytes <= service.rss_bytes <= service.rss_max_bytes:
             yield "has a service whose rss_bytes lies outside of its own range"
+    trends = (report.box.trend, *(service.trend for service in report.services))
+    for trend in trends:
+        if isinstance(trend, Trend) and not (
+            trend.low_bytes_per_second <= trend.bytes_per_second <= trend.high_bytes_per_second
+        ):
+            yield "has a growth that lies outside of its own interval"
     if any(len(sample.service_bytes) != len(report.services) for sample in report.samples):
         yield "has a sample that is not one number for every service"
     yield from _doubt_windows(report)
