@@ -108,6 +108,16 @@ def window(**values: Any) -> Change:
     return change
 
 
+def boot(**values: Any) -> Change:
+    """One boot with one window, honest but for `values`."""
+
+    def change(one: Document) -> None:
+        window(boot=values.pop("of", 1))(one)
+        one["boots"] = [{"seconds": 1, "peak_bytes": 1, "high_bytes": 1, **values}]
+
+    return change
+
+
 def image(**values: Any) -> Change:
     """Of the first image."""
     return lambda one: one["images"][0].update(values)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mutations.changes import (
     Change,
+    boot,
     box,
     image,
     rebooted,
@@ -60,6 +61,9 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
         ("a kernel without end", {"kernel": "6" * 300}),
     ):
         yield what, "memory.json", lambda one, v=values: one.update(settings=v)
+    yield "a boot below its windows", "memory.json", boot(peak_bytes=0)
+    yield "a boot without a window", "memory.json", boot(of=2)
+    yield "a boot where one failed twice", "memory.json", boot(failed=["web", "web"])
     yield "more room when squeezed", "memory.json", squeezed(room_bytes=2**49)
     yield "another stack squeezed", "memory.json", squeezed(services=[])
     yield "squeezed for no time", "memory.json", squeezed(window_seconds=0)

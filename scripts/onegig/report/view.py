@@ -191,9 +191,10 @@ def _total_line(report: Report) -> str:
         low, high = map(numbers.memory, verdict.spread_bytes)
         spread = f" ({low.removesuffix(' MB')} to {high})"
     rss = next((check.value for check in verdict.checks if check.id == "memory.rss"), None)
-    several = f"{len(memory.windows)} windows of " if len(memory.windows) > 1 else ""
-    if len(memory.boots) > 1:
-        several = f"{numbers.plural(len(memory.boots), 'boot')}, {several}"
+    boots, windows = len(memory.boots), len(memory.windows)
+    several = f"{windows} windows of " if windows > 1 else ""
+    if boots > 1:
+        several = f"{boots} boots{f', {windows} windows' if windows > boots else ''} of "
     metric = METRIC_NAMES.get(verdict.metric, verdict.metric)
     return numbers.joined(
         f"{metric} at the peak of {several}{numbers.seconds(window.seconds)}{spread}",
