@@ -70,6 +70,7 @@ def boot(
             budgets=HERE,
             cap_bytes=memory_bytes,
             memtotal_bytes=memory_bytes,
+            sold_bytes=memory_bytes,
             say=ignore,
             **more,
         )
