@@ -33,7 +33,7 @@ MODE = "virtual machine"
 ARCHITECTURE = "amd64"  # as the engine names it
 MIB = 1024**2
 BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 180.0
 ASK_SECONDS = 3.0
 START_ENGINE = "touch /onegig/engine; systemctl start docker.service"
 ENGINE_JOURNAL = "journalctl -b -n 25 -u docker --no-pager -o cat"
@@ -281,13 +281,9 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     before = _quietest(machine)
     machine.port.passes.before = before.machine
     say("starting the engine")
-    answer = machine.port.run(
-        "touch /onegig/engine; systemctl start docker.service", ENGINE_SECONDS
-    )
+    answer = machine.port.run(START_ENGINE, ENGINE_SECONDS)
     if answer.ran != 0:
-        journal = machine.port.run(
-            "journalctl -b -n 25 -u docker --no-pager -o cat", COMMAND_SECONDS
-        )
+        journal = machine.port.run(ENGINE_JOURNAL, COMMAND_SECONDS)
         raise BootError(
             "the engine inside the twin did not come up",
             command="systemctl start docker.service",
