@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from onegig.judge.checks import Case, compare, duration, times
 from onegig.judge.memory import tightness
 from onegig.judge.squeeze import DONE, NAMED
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport, Reboot
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
@@ -21,6 +21,10 @@ def check_reboot(case: Case) -> Iterator[Check]:
     if isinstance(report, Missing) or isinstance(report.reboot, Missing):
         return
     reboot, limit, where = report.reboot, budgets.memory.limit_bytes, budgets.where("memory.limit")
+    if reboot.problem:
+        lost, message = Unknown(reason=reboot.problem), f"after a reboot {plain(reboot.problem)}"
+        yield make_check("memory.reboot", "stack", lost, limit, State.INCOMPLETE, message, where)
+        return
     peak = reboot.peak_bytes + budgets.memory.system_overhead_bytes
     failures, remarks = list(_failures(report, reboot)), list(_remarks(reboot))
     tight = tightness(peak, limit, budgets.memory)
@@ -30,15 +34,12 @@ def check_reboot(case: Case) -> Iterator[Check]:
         state = State.WARN if remarks or tight or peak > limit else State.GO
         back = duration(round(reboot.ready_seconds))
         parts = [f"all that has a restart policy is back {back} after the engine", *remarks]
-    figures = f"at most {compare(peak, limit)}{tight}"
-    message = f"after a reboot {'; '.join((*parts, *([] if reboot.problem else [figures])))}"
+    message = f"after a reboot {'; '.join(parts)}; at most {compare(peak, limit)}{tight}"
     yield make_check("memory.reboot", "stack", peak, limit, state, message, where)
 
 
 def _failures(report: MemoryReport, reboot: Reboot) -> Iterator[str]:
     """Describe what does not come back, the clearest first."""
-    if reboot.problem:
-        yield plain(reboot.problem)
     if reboot.oom_kills:
         killed = [plain(service.name) for service in reboot.services if service.oom_kills]
         victims = f" ({format_list(killed, NAMED)})" if killed else ""

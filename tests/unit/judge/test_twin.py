@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from factories import BUDGETS, MIB, make_images, make_memory, make_report, stack
-from judging import GO, NO_GO, WARN, checks
+from judging import GO, INCOMPLETE, NO_GO, WARN, checks
 from onegig.judge.baseline import list_differences, make_baseline, other_memory
 from onegig.judge.compare import compare
 from onegig.judge.tier import plan_squeeze
@@ -220,7 +220,7 @@ FIGURES = "at most 597 of 1,024 MB, 427 MB (41 %) to spare"
         ),
         (
             replace(BACK, problem="the machine did not come back", services=(), peak_bytes=0),
-            NO_GO,
+            INCOMPLETE,
             "the machine did not come back",
         ),
     ],
