@@ -35,7 +35,7 @@ def store(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
-    """A compose project of services that run the small image."""
+    """A compose project of services that run the small image, unless they name another."""
 
     def make(services: dict[str, dict[str, Any]]) -> Stack:
         resolved = {name: {"image": SMALL_IMAGE, **service} for name, service in services.items()}
@@ -46,7 +46,7 @@ def make_stack(tmp_path: Path) -> Callable[[dict[str, dict[str, Any]]], Stack]:
             services=tuple(
                 plain_service(
                     name,
-                    SMALL_IMAGE,
+                    service["image"],
                     has_healthcheck="healthcheck" in service,
                     depends_on=tuple(service.get("depends_on", ())),
                     memory_limit_bytes=int(service.get("mem_limit", 0)) or None,

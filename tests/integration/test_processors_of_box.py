@@ -8,6 +8,8 @@ from docker import DockerClient
 
 from booting import HERE, MIB, Boxed, MakeStack, boot, measured, sleeper
 from judging import checks, judge_stack
+from onegig.machine import box as box_module
+from onegig.machine.settings import EXCEPT_ADVISED_SINCE, read_settings, version
 from onegig.model.memory import ServiceState, Throttled
 from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
@@ -15,6 +17,7 @@ from onegig.model.state import State
 pytestmark = pytest.mark.engine
 
 SERVICES = 6
+PYTHON_IMAGE = os.environ.get("PYTHON_IMAGE", "onegig-local/python:3.13-alpine")
 
 
 def test_a_stack_sees_the_processors_and_huge_pages_of_its_tier(
@@ -33,6 +36,25 @@ def test_a_stack_sees_the_processors_and_huge_pages_of_its_tier(
         assert _quota(client, box.nested.container) == 50_000
         box.lift_cap()
         assert _quota(client, box.nested.container) <= 0
+
+
+@pytest.mark.skipif(
+    version(read_settings().kernel) < EXCEPT_ADVISED_SINCE,
+    reason="this kernel can't tell huge pages that were asked for from others",
+)
+def test_a_stack_gives_up_huge_pages_that_its_tier_gives_when_asked_only(
+    client: DockerClient, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that gives them unasked, as this one claims here."""
+    here = replace(read_settings(), thp=HugePages.ALWAYS)
+    monkeypatch.setattr(box_module, "read_settings", lambda: here)
+    ask = "import ctypes; print(ctypes.CDLL(None).prctl(42, 0, 0, 0, 0))"  # PR_GET_THP_DISABLE
+    stack = make_stack({"one": sleeper(image=PYTHON_IMAGE)})
+    wanted = Settings(thp=HugePages.MADVISE)
+    with boot(client, stack, 400 * MIB, settings=wanted) as (box, _start):
+        boxed = Boxed(box=box, name=stack.name)
+        assert boxed.sh("one", f"python3 -c '{ask}'", check=True) == "3"  # all that was not advised
+        assert box.settings.thp is HugePages.MADVISE
 
 
 def test_health_checks_overlap_without_credits(client: DockerClient, make_stack: MakeStack) -> None:

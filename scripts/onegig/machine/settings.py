@@ -126,14 +126,15 @@ def _huge_pages(here: Settings, wanted: HugePages | None) -> tuple[HugePages | N
     A kernel that can't tell huge pages that were asked for from others gives none.
     """
     takes_away = (here.thp, wanted) == (HugePages.ALWAYS, HugePages.MADVISE)
-    if takes_away and _version(here.kernel) >= EXCEPT_ADVISED_SINCE:
+    if takes_away and version(here.kernel) >= EXCEPT_ADVISED_SINCE:
         return HugePages.MADVISE, EXCEPT_ADVISED
     if takes_away or (wanted is HugePages.NEVER and here.thp not in (None, HugePages.NEVER)):
         return HugePages.NEVER, NONE_AT_ALL
     return here.thp, None
 
 
-def _version(kernel: str) -> tuple[int, ...]:
+def version(kernel: str) -> tuple[int, ...]:
+    """Return the first two numbers of a kernel's version."""
     return tuple(map(int, re.findall(r"\d+", kernel)[:2]))
 
 
