@@ -223,9 +223,9 @@ def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> Non
 
 
 def measure_build(
-    engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress
+    engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress, taken: int
 ) -> BuildReport:
-    """Build every image from nothing in a box with the tier's room; judge what that takes."""
+    """Build every image from nothing in the tier's room, without `taken` bytes; judge the build."""
     from onegig.config.stack import read_build_inputs
     from onegig.dockerfiles.builds import read_base_images
     from onegig.memory.build import measure_build
@@ -236,7 +236,7 @@ def measure_build(
     inputs = read_build_inputs(stack, load_environment(budgets))
     environment = engine.describe(())
     tier = tier_for(budgets.tier, budgets.memory.limit_bytes, environment.architecture)
-    room = tightest_room(budgets, tier)
+    room = replace(tightest_room(budgets, tier), stack_bytes=taken)
     with progress.step(f"build {sum(s.builds for s in stack.services)} images in the box") as say:
         bases = [image for image in read_base_images(stack) if engine.images.diff_ids(image)]
         plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)

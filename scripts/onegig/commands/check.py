@@ -31,6 +31,7 @@ from onegig.commands.output import (
 from onegig.errors import GithubError, InspectError, MeasureError
 from onegig.files import refuse_outside, remove_file, write_file
 from onegig.github.job import Job, read_job
+from onegig.judge.build import running_bytes
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -178,6 +179,12 @@ def _show(report: Report, progress: Progress) -> None:
     help="Build in the box instead, from nothing and all at once: would the build fit on the "
     "machine? Exits with 1 where it does not.",
 )
+@click.option(
+    "--beside",
+    "running",
+    type=EXISTING_FILE,
+    help="With --measure: JSON of `onegig measure`; the stack it measured runs meanwhile.",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --measure: print JSON.")
 @click.option("--output", type=SOME_FILE, help="With --measure: also write the JSON here.")
 def build(
@@ -185,6 +192,7 @@ def build(
     options: Options,
     progress: Progress,
     measured: bool,
+    running: Path | None,
     as_json: bool,
     output: Path | None,
 ) -> None:
@@ -194,14 +202,15 @@ def build(
     are read from and kept in GitHub's build cache, if buildx's builder can: one of the driver
     docker-container, or the engine's own with containerd's image store. No build fails for it.
     """
-    if not measured and (as_json or output):
-        raise click.UsageError("--json and --output go with --measure")
+    if not measured and (as_json or output or running):
+        raise click.UsageError("--beside, --json and --output go with --measure")
+    taken = running_bytes(read_document(MemoryReport, running, "--beside"))
     budgets, stack = pipeline.load(options)
     with pipeline.session(progress) as (engine, run):
         if not measured:
             pipeline.build(stack, budgets, run, progress)
             return
-        report = pipeline.measure_build(engine, stack, budgets, run, progress)
+        report = pipeline.measure_build(engine, stack, budgets, run, progress, taken)
     if output:
         write_file(output, to_json(report))
     color = progress.color and sys.stdout.isatty()

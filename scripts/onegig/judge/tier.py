@@ -117,16 +117,17 @@ def _plan_room(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> Squ
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """What a machine leaves to engine and stack: its limit without kernel and operating system."""
+    """What a machine leaves: its limit without kernel, operating system and what else runs."""
 
     machine: str  # "the budget's 1,024 MB", or the tier
     limit_bytes: int
     system_bytes: int
+    stack_bytes: int = 0  # of a stack that runs there already
 
     @property
     def bytes(self) -> int:
         """Return what is left."""
-        return self.limit_bytes - self.system_bytes
+        return self.limit_bytes - self.system_bytes - self.stack_bytes
 
 
 def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:

@@ -51,4 +51,10 @@ class BuildReport:
     machine: str  # "the budget's 1,024 MB", or the tier
     limit_bytes: int  # of that machine
     system_bytes: int  # of it for kernel and operating system
+    stack_bytes: int = 0  # of it for the stack that runs meanwhile; 0: none does
     memory: BuildMemory
+
+    @property
+    def used_bytes(self) -> int:
+        """Return what all that runs meanwhile takes of the machine."""
+        return self.system_bytes + self.stack_bytes + self.memory.used_bytes

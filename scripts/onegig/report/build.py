@@ -42,16 +42,18 @@ def _parts(report: BuildReport) -> Table:
     programs = ", ".join(f"{p.name} {numbers.memory(p.pss_bytes)}" for p in memory.engine)
     rows = (
         ("kernel and OS", report.system_bytes, ""),
+        ("running stack", report.stack_bytes, "as onegig measure found it"),
         ("engine and BuildKit", engine, programs),
         ("steps", memory.steps_bytes, "what RUN starts"),
         ("client", memory.client_bytes, "docker compose build"),
-        ("together", report.system_bytes + memory.used_bytes, report.machine),
+        ("together", report.used_bytes, report.machine),
     )
     return Table(
         heads=("", "MB", ""),
         rows=tuple(
             Row(name=name, cells=(numbers.tenths(size), text), is_total=name == "together")
             for name, size, text in rows
+            if size or name != "running stack"
         ),
         texts=1,
     )

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from factories import make_environment
+from factories import make_environment, make_memory, make_service
 from judging import BUDGETS, GO, MIB, NO_GO, WARN, limits
-from onegig.judge.build import judge_build
+from onegig.judge.build import judge_build, running_bytes
 from onegig.judge.tier import tightest_room
 from onegig.model.budgets import Budgets
 from onegig.model.build import BuildMemory
@@ -64,3 +64,16 @@ def test_the_parts_add_up_in_a_terminal(golden: Callable[[str, str], None]) -> N
     room = tightest_room(BUDGETS, MICRO)
     report = judge_build(BUDGETS, KILLED, room, stack="desk", environment=make_environment())
     golden("build/killed.txt", render_build(report))
+
+
+def test_a_running_stack_leaves_less_room() -> None:
+    running = make_memory([make_service("web", 200), make_service("db", 100.2)])
+    taken, limit = running_bytes(running), tightest_room(BUDGETS, None)
+    assert taken == pytest.approx((300.2 + 74.8) * MIB, abs=2)  # with fifteen shims
+    room = replace(limit, stack_bytes=taken + 8 * MIB)
+    report = judge_build(BUDGETS, MEMORY, room, stack="desk", environment=make_environment())
+    assert report.sentence == (
+        "WARN: the build fits on the budget's 1,024 MB beside the running stack: 923 of 1,024 MB, "
+        "101 MB (9 %) to spare, less than the required 10 %"
+    )
+    assert "running stack        383.0" in render_build(report)
