@@ -110,6 +110,7 @@ def booted(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> It
             budgets=budgets,
             cap_bytes=MEMTOTAL,
             memtotal_bytes=MEMTOTAL,
+            sold_bytes=1024 * MIB,
             vcpus=1,
             settings=Settings(thp=HugePages.NEVER, overcommit=1, swappiness=10),
             say=said.append,
