@@ -1,11 +1,18 @@
 """Reports of a twin, with the figures of the reference stack under emulation, in MiB."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from factories import MIB, make_memory, stack
+from onegig.machine.cgroup import Account
+from onegig.machine.sampler import MachineMemory, Pass
 from onegig.model.memory import MemoryReport
 from onegig.model.twin import Guest, Reading, TwinMemory
 
+_NUMBERS = [each.name for each in fields(MachineMemory) if each.type is int]
+_NOTHING = MachineMemory(**{**dict.fromkeys(_NUMBERS, 0), "cpu_pressure": None})  # type: ignore[arg-type]
+_EMPTY = Account(
+    usage=0, anon=0, file=0, inactive_file=0, shmem=0, kernel=0, peak=None, oom_kills=0
+)
 GUEST = Guest(
     accelerator="tcg",
     os="Debian GNU/Linux 13 (trixie)",
@@ -69,3 +76,36 @@ def make_twin_memory(twin: TwinMemory | None = None, **changes: object) -> Memor
         for sample in report.samples
     )
     return replace(report, twin=twin, box=box, samples=samples, **changes)  # type: ignore[arg-type]
+
+
+def machine_pass(
+    time: float,
+    *,
+    available: int,
+    faults: int = 0,
+    kills: int = 0,
+    victim: str = "",
+    swapped: int = 0,
+) -> Pass:
+    """A pass of a machine with 960 MiB, 800 of them available without an engine."""
+    machine = replace(
+        _NOTHING,
+        total=960 * MIB,
+        available=available * MIB,
+        available_before=800 * MIB,
+        major_faults=faults,
+        oom_kills=kills,
+        swap_total=512 * MIB,
+        swap_free=(512 - swapped) * MIB,
+    )
+    return Pass(
+        time=time,
+        cost_seconds=0.0,
+        box=_EMPTY,
+        pressure=None,
+        engine={},
+        containers={},
+        unreadable=0,
+        oom_killed=[("/", f"/system.slice/{victim}")] if victim else [],
+        machine=machine,
+    )

@@ -79,7 +79,8 @@ def summarise_box(figures: Figures, *, mode: str, cap_bytes: int) -> Box:
     """Return the box at the peak of the window, with its high-water marks since it came up."""
     peak, run = figures.peak, figures.run
     usages = [container.usage for container in peak.containers.values()]
-    peak_bytes: int | Unknown = Unknown(reason="kernel older than 5.19")
+    why = "no cgroup holds engine and stack of a twin" if peak.machine else "kernel older than 5.19"
+    peak_bytes: int | Unknown = Unknown(reason=why)
     if run.box_peak is not None:  # the cap of a box that was stuck was lifted for a while
         peak_bytes = min(run.box_peak, cap_bytes)
     return Box(

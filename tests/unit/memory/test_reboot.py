@@ -1,55 +1,27 @@
 """A reboot as it is observed: who is back, when, and the most that was taken since it booted."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from onegig.errors import MeasureError
-from onegig.machine.cgroup import Account
 from onegig.machine.machine import Container, Machine
-from onegig.machine.sampler import MachineMemory, Pass
 from onegig.memory.reboot import reboot_stack
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.memory import Reboot, ServiceState, SqueezedService
 from stacks import plain_container
-
-MIB = 1024**2
-NUMBERS = [each.name for each in fields(MachineMemory) if each.type is int]
-NOTHING = MachineMemory(**{**dict.fromkeys(NUMBERS, 0), "cpu_pressure": None})  # type: ignore[arg-type]
-EMPTY = Account(usage=0, anon=0, file=0, inactive_file=0, shmem=0, kernel=0, peak=None, oom_kills=0)
-
-
-def sample(time: float, available: int, faults: int, kills: int = 0, victim: str = "") -> Pass:
-    """A pass of a machine that had 800 MiB available without an engine."""
-    machine = replace(
-        NOTHING,
-        available=available * MIB,
-        available_before=800 * MIB,
-        major_faults=faults,
-        oom_kills=kills,
-    )
-    killed = [("/", f"/system.slice/{victim}")] if victim else []
-    return Pass(
-        time=time,
-        cost_seconds=0.0,
-        box=EMPTY,
-        pressure=None,
-        engine={},
-        containers={},
-        unreadable=0,
-        oom_killed=killed,
-        machine=machine,
-    )
-
+from twins import MIB, machine_pass
 
 PASSES = (
-    sample(100, 100, 900, kills=3, victim="id-db"),  # before: the kill is none of the reboot's
-    sample(110, 780, 10),
-    sample(120, 300, 40, kills=1, victim="id-web"),
-    sample(130, 350, 50, kills=1),
+    machine_pass(
+        100, available=100, faults=900, kills=3, victim="id-db"
+    ),  # before: the kill is none of the reboot's
+    machine_pass(110, available=780, faults=10),
+    machine_pass(120, available=300, faults=40, kills=1, victim="id-web"),
+    machine_pass(130, available=350, faults=50, kills=1),
 )
 BEFORE = (
     plain_container("db", comes_back=True),
