@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python tests/benchmarks/twin_beside_box.py [--kind big] [--box-only]
 
-One row for each part: engine and stack by PSS, shared memory, the kernel's own. `lost` is what the
-twin's available memory fell by. One process with much heap, forty tiny containers, a page cache,
+One row for each part: engine and stack by PSS, shared memory, the kernel's own. `quiet` is the cost
+without the health checks that happened to run, `lost` what the twin's available memory fell by. One process with much heap, forty tiny containers, a page cache,
 a full tmpfs; the reference stack is measured by `onegig measure --on twin` beside `--on box`.
 """
 
@@ -21,7 +21,8 @@ from onegig.model.tiers import find_tier
 from onegig.model.twin import TwinMemory
 
 STACKS = {"big": 300, "forty": 60, "cache": 100, "tmpfs": 250}  # MB that each holds
-PARTS = ("cost", "engine", "stack", "shared", "kernel", "lost")
+KINDS = ("dockerd", "containerd", "shim", "runc")
+PARTS = ("cost", *KINDS, "stack", "shared", "kernel", "quiet", "lost")
 
 
 def parts(report: MemoryReport) -> dict[str, float]:
@@ -29,13 +30,15 @@ def parts(report: MemoryReport) -> dict[str, float]:
     box, twin = report.box, report.twin
     sizes = {
         "cost": box.cost_bytes,
-        "engine": report.engine_pss_bytes,
+        **dict.fromkeys(KINDS, 0),
+        **{part.name: part.pss_bytes for part in report.engine},
         "stack": box.total_pss_bytes,
         "shared": box.shmem_bytes,
         "kernel": box.kernel_bytes,
     }
     if isinstance(twin, TwinMemory):
         sizes |= {"cost": twin.counted_bytes, "lost": twin.fell_bytes}
+    sizes["quiet"] = sizes["cost"] - sizes["runc"]
     return {name: size / MIB for name, size in sizes.items()}
 
 
