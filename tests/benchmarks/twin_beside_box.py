@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python tests/benchmarks/twin_beside_box.py [--kind big] [--box-only]
 
-One row for each part: engine and stack by PSS, shared memory, the kernel's own. `quiet` is the least
+Each part has a row: engine and stack by PSS, shared memory, the kernel's own. `quiet` is the least
 total of the window, where no health check runs, `lost` what the twin's available memory fell by.
 One process with much heap, forty tiny containers, a page cache, a full tmpfs; the reference stack
 is measured by `onegig measure --on twin` beside `--on box`.
