@@ -8,7 +8,7 @@ Hamed, A. R. Rao, A modified Mann-Kendall trend test for autocorrelated data, Jo
 204, 1998).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import sqrt
@@ -21,7 +21,7 @@ from onegig.model.memory import Trend
 CONFIDENCE = 0.95  # of the interval
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 PARTS = 4  # of what is left after the warm-up: their medians must rise one after the other
-POINTS = 60  # medians of equal stretches: pairs grow with the square
+POINTS = 60  # one of each stretch of the windows: pairs grow with the square
 LEAST_POINTS = 8
 MOST_ALIKE = 0.98
 LEAST_BYTES = 512 * 1024  # over the window; a healthy service moves by some hundred pages
@@ -145,8 +145,14 @@ def _is_stepped(points: Points, slope: float) -> bool:
 
 
 def _stretches(series: Sequence[tuple[float, int]]) -> list[tuple[float, float]]:
+    """Return the lower quartile of each stretch: health checks and garbage come on top of it."""
     parts = cut(series, min(POINTS, len(series))) if series else []
-    return [(median(at for at, _ in part), median(value for _, value in part)) for part in parts]
+    return [(median(at for at, _ in part), _lower(value for _, value in part)) for part in parts]
+
+
+def _lower(values: Iterable[int]) -> int:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 4]
 
 
 def cut(values: Sequence[V], count: int) -> list[Sequence[V]]:

@@ -108,6 +108,12 @@ def saw(dice: random.Random) -> list[float]:
     return [height * ((at + shift) % period) / period for at in range(SAMPLES)]
 
 
+def checks(dice: random.Random) -> list[float]:
+    """Return health checks, each a process of its own for a quarter of the time."""
+    period, shift = dice.uniform(5, 20), dice.random() * 20
+    return [12 * ((at + shift) % period < period / 4) + dice.gauss(0, 0.2) for at in range(SAMPLES)]
+
+
 def steps(dice: random.Random) -> list[float]:
     at_first, at_last, height = dice.random(), dice.random(), dice.uniform(1, 50)
     places = [at / SAMPLES for at in range(SAMPLES)]
@@ -130,13 +136,13 @@ def simulate(noise: Noise, rate_mib: float, count: int) -> list[Trend]:
     return trends
 
 
-@pytest.mark.parametrize("noise", [white, sluggish, skewed, saw, steps, warm_up])
+@pytest.mark.parametrize("noise", [white, sluggish, skewed, saw, checks, steps, warm_up])
 def test_healthy_services_are_taken_for_leaks_less_than_once_in_a_hundred(noise: Noise) -> None:
     """docs/measuring.md states this rate. One of sixty would still be chance."""
     assert sum(trend.grows for trend in simulate(noise, 0.0, 60)) <= 1
 
 
-@pytest.mark.parametrize("noise", [white, sluggish, skewed])
+@pytest.mark.parametrize("noise", [white, sluggish, skewed, checks])
 def test_intervals_have_the_true_slope_as_often_as_they_state(noise: Noise) -> None:
     rate = 0.05
     trends = simulate(noise, rate, 60)
