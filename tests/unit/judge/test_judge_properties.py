@@ -13,7 +13,7 @@ from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import Convention
-from onegig.model.verdict import Unit
+from onegig.model.verdict import Check, Unit, Verdict
 from strategies import all_budgets, extra, inspections, memories, tiers
 
 
@@ -57,6 +57,11 @@ def with_more_images(report: ImagesReport, more: int) -> ImagesReport:
     )
 
 
+def _own(verdict: Verdict) -> list[Check]:
+    """Return all checks but that of a second copy: a machine that is full already has none."""
+    return [check for check in verdict.checks if check.id != "memory.deploy"]
+
+
 @given(all_budgets(), inspections(), memories(), tiers, extra)
 def test_more_bytes_never_improve_the_verdict(
     budgets: Budgets, images: ImagesReport, memory: MemoryReport, tier: object, more: int
@@ -67,7 +72,7 @@ def test_more_bytes_never_improve_the_verdict(
         judge(budgets, with_more_images(images, more), memory, tier, today=TODAY),  # type: ignore[arg-type]
     ):
         assert heavier.state.rank >= before.state.rank
-        for old, new in zip(before.checks, heavier.checks, strict=True):
+        for old, new in zip(_own(before), _own(heavier), strict=True):
             assert new.state.rank >= old.state.rank, new.id
 
 
