@@ -12,7 +12,7 @@ KVM, TCG = "kvm", "tcg"
 # images ask for those of x86-64-v2, which QEMU's own qemu64 lacks.
 # Nor is it attacked through its caches: the page tables that Linux changes at each system call
 # against that make an emulated one twice as slow.
-_EMULATED = " mitigations=off tsc=reliable nowatchdog"
+_EMULATED = " mitigations=off nowatchdog"
 _PROCESSORS = {KVM: "host", TCG: "Nehalem"}
 # Debian's Linux 6.12 reserves this much for itself, and 64 bytes for each page of 4 KiB: MemTotal
 # was 970,000 kB of 1,028,000.
