@@ -40,7 +40,12 @@ names = st.lists(
     min_size=6,
     max_size=8,
     unique_by=plain,
-).filter(lambda texts: all(map(plain, texts)))
+).filter(lambda texts: all(map(plain, texts)) and _are_distinct(texts))
+
+
+def _are_distinct(texts: list[str]) -> bool:
+    """Return whether none is called like what main had of another, see `make_hostile`."""
+    return {plain(text) for text in texts}.isdisjoint(plain(f"{text}!") for text in texts)
 
 
 @cache
