@@ -149,7 +149,7 @@ class _Starter:
             not self.refused or len(self.refused) > len(set(self.refused.values()))
         ):  # nothing at all: what is refused to several alike is no fault of theirs
             raise BootError(
-                "docker compose could not create the stack in the box",
+                "docker compose could not create the stack",
                 command="docker compose up",
                 advice="does `docker compose up` work on this machine?",
                 detail=tail(self.log.read_text(errors="replace")),
