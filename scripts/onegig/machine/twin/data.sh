@@ -74,7 +74,8 @@ while IFS= read -r source; do
     [ -n "$source" ] || continue
     source=${source%/}
     if is_machines_own "${source:-/}"; then
-        remark "${source:-/} is the twin's own."
+        case $source in /proc* | /sys* | /dev* | /run* | /var/run*) ;; # as it is meant
+        *) remark "${source:-/} is the twin's own." ;; esac
         continue
     fi
     real=$(readlink -f "$source" || printf '%s' "$source")
