@@ -5,7 +5,7 @@ It is the box with another setting, so it comes up in seconds and leaves nothing
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -62,18 +62,18 @@ def _ways(engine: Engine, run: Run, project: BoxProject) -> tuple[HostPrograms]:
 @contextmanager
 def containerd_engine(client: DockerClient, images: Sequence[str], project: str) -> Iterator[Store]:
     """A box with `images` of the outer engine. Skips where the host's engine can't be nested."""
-    with (
-        patch.object(box, "ways", _ways),
-        new_run() as run,
-        box.open_nested(
+    with ExitStack() as stack:
+        run = stack.enter_context(new_run())
+        nested = box.open_nested(
             Engine(client),
             run,
             images=images,
             project=BoxProject(directory=project),
             cap_bytes=ROOM_BYTES,
             say=lambda _line: None,
-        ) as opened,
-    ):
+        )
+        with patch.object(box, "ways", _ways):  # other boxes, opened meanwhile, are as usual
+            opened = stack.enter_context(nested)
         if "snapshotter" not in str(opened.engine.client.info()["DriverStatus"]):
             pytest.skip("this machine's engine has no containerd image store")
         yield Store(engine=opened.engine, container=opened.container)

@@ -67,7 +67,10 @@ def test_a_compose_file_is_enough_and_init_writes_the_rest(cli: Cli, project: Pa
     again = cli(*arguments, "--json", "--quiet")
     assert (again.returncode, again.stderr) == (0, "")
     report = json.loads(again.stdout)
-    assert (report["verdict"]["state"], report["verdict"]["notes"]) == ("GO", [])
+    assert report["verdict"]["state"] == "GO"
+    assert all(
+        "differs from the machine that was measured" in n for n in report["verdict"]["notes"]
+    )
     assert report["memory"]["services"][0]["state"] == "running"
     (image,) = report["images"]["images"]
     assert image["reference"] == "onegig-cli-test-web"

@@ -287,13 +287,15 @@ def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
     smaller than what the machine should hold.
     """
     only_engine = [name for name, _ in peak.causes] == ["engine"]
+    largest = max(report.services, key=lambda service: service.cost_bytes, default=None)
     if only_engine and report.box.cost_bytes >= report.box.cap_bytes * FULL_SHARE:
-        largest = max(report.services, key=lambda service: service.cost_bytes, default=None)
         most = f"{largest.name} took {format_mb(largest.cost_bytes)} and " if largest else ""
         return f"{most}memory was full until parts of the engine were pushed out of it"
     causes = [
         f"{'the engine' if name == 'engine' else name} took {format_mb(taken)}"
         for name, taken in peak.causes[:CAUSES]
     ]
+    if only_engine and largest:
+        causes.append(f"{largest.name} {format_mb(largest.cost_bytes)}")
     largest_parts = " and ".join(causes) or "engine and stack were largest"
     return f"{largest_parts} while the stack started (after {duration(round(peak.offset_seconds))})"

@@ -50,7 +50,8 @@ def unpack(tmp_path: Path) -> Unpack:
     def unpacked(raw: bytes) -> Path:
         folder = tmp_path / "layout"
         with tarfile.open(fileobj=BytesIO(raw)) as tar:
-            tar.extractall(folder, filter="data")
+            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not in 3.11.2
+            tar.extractall(folder, **safe)  # type: ignore[arg-type]
         return folder
 
     return unpacked

@@ -280,7 +280,7 @@ PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
     ("causes", "free_mib", "sentence"),
     [
         ((("engine", 160 * MIB),), 10, PUSHED_OUT),
-        ((("engine", 160 * MIB),), 300, f"the engine took 160 MB {STARTED}"),
+        ((("engine", 160 * MIB),), 300, f"the engine took 160 MB and big 452 MB {STARTED}"),
         (BOTH, 10, f"big took 700 MB and the engine took 160 MB {STARTED}"),
         ((), 10, f"engine and stack were largest {STARTED}"),
     ],
