@@ -271,7 +271,8 @@ def test_files_of_the_host_are_there(boxed: OfferedBox, path: str, content: str 
     command = f"cat {path} | wc -c" if content is None else f"find {path} -type f -exec cat {{}} +"
     shown = boxed.run("files", command)
     if content is None:
-        assert int(shown) > 0
+        # engines lose what an exec printed now and then, when it ends at once
+        assert int(shown or boxed.run("files", command)) > 0
     else:
         assert shown == content
 
