@@ -43,7 +43,7 @@ _ENDINGS = {
 
 
 class Outcome(StrEnum):
-    """What the kernel did with a stack in the room of its machine, best first."""
+    """The kernel's answer to a stack in the room of its machine, best first."""
 
     FITS = "fits"
     PRESSURE = "fits under pressure"

@@ -117,7 +117,7 @@ def _plan_room(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> Squ
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """What a machine leaves: its limit without kernel, operating system and what else runs."""
+    """The memory that a machine leaves to a stack: its limit, and what runs there already."""
 
     machine: str  # "the budget's 1,024 MB", or the tier
     limit_bytes: int

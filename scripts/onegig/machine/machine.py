@@ -96,7 +96,7 @@ class Container:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TwinFacts:
-    """What only a virtual machine has to say. The passes are those of an idle machine."""
+    """Facts that only a virtual machine shows. The passes are those of an idle machine."""
 
     guest: Guest
     before: Pass  # without an engine; from then on each pass's `machine.available_before` is its

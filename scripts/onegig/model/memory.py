@@ -53,7 +53,7 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Breakdown:
-    """Where a service's memory goes at the end of the windows, in bytes.
+    """The memory of a service by use, at the end of the windows, in bytes.
 
     All but the last two are its PSS, by what each mapping of its processes is for.
     """
@@ -238,7 +238,7 @@ class SqueezedService:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Squeeze:
-    """What the kernel did when engine and stack had exactly the room that a machine leaves them.
+    """One more boot in exactly the room that a machine leaves to engine and stack.
 
     `problem` says why no window could be measured; the figures are zeros or Missing then.
     """

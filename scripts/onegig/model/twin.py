@@ -42,7 +42,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TwinMemory:
-    """Where a virtual machine's memory went.
+    """The memory of a virtual machine by use.
 
     `counted_bytes` is the real cost of engine and stack as a box counts it: PSS, shared memory and
     the kernel's memory for them. The machine's available memory fell by as much or less, because

@@ -156,7 +156,7 @@ class Waterfall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fit:
-    """How likely the next boot stays within the limit, its start included.
+    """The probability that the next boot stays within the limit, its start included.
 
     The interval from `low` to `high` holds the true share of boots that do with probability
     `level`.

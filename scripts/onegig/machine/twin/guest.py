@@ -35,7 +35,7 @@ UNFINISHED_SECONDS = 24 * 3600.0  # after which a build was killed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guest:
-    """What a twin boots. `notes` is a folder for what is learned of it."""
+    """The system that a twin boots. `notes` is a folder for what is learned about it."""
 
     agent: Path  # the program that samples inside
     notes: Path
