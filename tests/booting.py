@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from docker import DockerClient
+from docker.models.containers import Container
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
@@ -27,6 +28,24 @@ MakeStack = Callable[[dict[str, dict[str, Any]]], Stack]
 HERE = Budgets(path="budgets.yml", compose="compose.yml", measure=Measure(hz=2))
 
 
+END_MARK = "-- end --"
+
+
+def run_shell(container: Container, command: str) -> tuple[int, str]:
+    """Return the exit code and output of a command in a container.
+
+    Engines lose the output of a command that ends at once now and then: it is repeated until the
+    mark after it arrives.
+    """
+    marked = f"(\n{command}\n)\ncode=$?; echo; echo '{END_MARK}'; exit $code"
+    for _ in range(10):
+        done = container.exec_run(["sh", "-c", marked])
+        output, mark, _rest = done.output.decode().rpartition(END_MARK)
+        if mark:
+            return done.exit_code, output.strip()
+    raise AssertionError(f"no output of {command} in ten attempts: {done}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Boxed:
     """A stack in a box."""
@@ -37,9 +56,8 @@ class Boxed:
     def sh(self, service: str, command: str, *, check: bool = False) -> str:
         """Return what a command prints in a service's container, errors included."""
         container = self.box.engine.client.containers.get(f"{self.name}-{service}-1")
-        done = container.exec_run(["sh", "-c", command])
-        text: str = done.output.decode().strip()
-        assert done.exit_code == 0 or not check, f"{command}: {text}"
+        code, text = run_shell(container, command)
+        assert code == 0 or not check, f"{command}: {text}"
         return text
 
 

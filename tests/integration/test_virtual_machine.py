@@ -17,7 +17,7 @@ from docker import DockerClient
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from booting import HERE
+from booting import HERE, run_shell
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run, new_run, remove_leftovers
 from onegig.machine.machine import BootPlan, list_containers
@@ -61,8 +61,7 @@ class Booted:
     def sh(self, command: str) -> tuple[int, str]:
         """Run a command in the service's container; its exit code and output."""
         container = self.twin.engine.client.containers.get("onegig-test-web-1")
-        done = container.exec_run(["sh", "-c", command])
-        return done.exit_code, done.output.decode().strip()
+        return run_shell(container, command)
 
 
 def _stack(folder: Path) -> Stack:
@@ -230,6 +229,6 @@ def _await(look: Callable[[], bool], problem: str, seconds: float = 300.0) -> No
 
 def _listening(container: Container) -> list[int]:
     """Return the TCP ports that something listens on in a container's network."""
-    table = container.exec_run(["cat", "/proc/net/tcp"]).output.decode()
+    table = run_shell(container, "cat /proc/net/tcp")[1]
     rows = [line.split() for line in table.splitlines()[1:]]
     return [int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A"]

@@ -74,9 +74,10 @@ def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> N
     for name in ("forks", "tmpfs", "shm"):
         parts, service = services[name].breakdown, services[name]
         assert isinstance(parts, Breakdown)
-        # they only wait: nothing has changed since the peak
-        assert abs(parts.pss_bytes - service.pss_bytes) < 0.5 * MIB
-        assert (parts.heap_bytes > 60 * MIB) is (name == "forks")
+        # nothing has changed since the peak, but that one forks while its shares are being read
+        slack = 60 / 5 if name == "forks" else 0.5
+        assert abs(parts.pss_bytes - service.pss_bytes) < slack * MIB
+        assert (parts.heap_bytes > 45 * MIB) is (name == "forks")
         assert (parts.unmapped_bytes + parts.shared_bytes > 57 * MIB) is (name != "forks")
 
     rate = services["grows"].growth_bytes_per_second
