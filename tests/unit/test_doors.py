@@ -8,7 +8,8 @@ import onegig
 
 ROOT = Path(onegig.__file__).parent
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
-PURE = ("model", "judge", "report")
+PURE = ("model", "judge", "plan", "report")
+BOOTS = "plan/verify.py"  # the only module of a pure room that may have effects
 EFFECTS = {"subprocess", "requests", "urllib3", "socket", "time", "random", "os", "docker"}
 EFFECTS |= {"http", "tempfile", "shutil", "secrets", "psutil", "threading", "asyncio"}
 CLOCK = {"now", "today", "utcnow"}
@@ -62,7 +63,7 @@ def test_only_the_machine_room_knows_the_box() -> None:
 
 
 def test_pure_rooms_have_no_effects() -> None:
-    modules = [module for module in MODULES if room_of(module) in PURE]
+    modules = [m for m in MODULES if room_of(m) in PURE and m != BOOTS]
     assert {room_of(module) for module in modules} == set(PURE)
     found = {m: {n.split(".")[0] for n in imported(parse(m))} & EFFECTS for m in modules}
     assert {m: effects for m, effects in found.items() if effects} == {}

@@ -12,12 +12,17 @@ from onegig.errors import ConfigError
 from onegig.model.build import BuildReport
 from onegig.model.images import ImagesReport
 from onegig.model.memory import MemoryReport
+from onegig.model.plan import Plan
 from onegig.model.redis import RedisAudit
 from onegig.model.report import Report, RunReport
 from onegig.model.verdict import Baseline
 
-Document = ImagesReport | MemoryReport | BuildReport | RedisAudit | Report | RunReport | Baseline
-D = TypeVar("D", ImagesReport, MemoryReport, BuildReport, RedisAudit, Report, RunReport, Baseline)
+Document = (
+    ImagesReport | MemoryReport | BuildReport | RedisAudit | Report | RunReport | Baseline | Plan
+)
+D = TypeVar(
+    "D", ImagesReport, MemoryReport, BuildReport, RedisAudit, Report, RunReport, Baseline, Plan
+)
 DOCUMENTS: dict[str, type[Any]] = {
     str(fields(kind)[0].default): kind for kind in get_args(Document)
 }

@@ -10,6 +10,7 @@ from enum import StrEnum
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
+from onegig.model.plan import NO_PLAN, Plan
 from onegig.model.stack import HostAccess
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
@@ -145,3 +146,4 @@ class Report:
     reproduce: str  # the command that gives this result locally
     failure: Failure | None = None  # why images or memory are missing, where a step failed
     review: Review | None = None  # only where there is something to compare with
+    plan: Plan | Missing = NO_PLAN

@@ -1,0 +1,20 @@
+"""The registry of action makers. To add one, write a module in this room and name it here.
+
+A maker is pure: it reads a case and yields the actions that this stack could take. It does not look
+at other actions: which of them go together is decided in options.py.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from onegig.model.plan import Action
+from onegig.plan.case import Case
+
+Maker = Callable[[Case], Iterable[Action]]
+MAKERS: Mapping[str, Maker] = {}
+
+
+def make_actions(case: Case) -> tuple[Action, ...]:
+    """Return the actions of all makers, the one that saves most first; each id once."""
+    found = (action for make in MAKERS.values() for action in make(case))
+    unique = {action.id: action for action in reversed(list(found))}
+    return tuple(sorted(unique.values(), key=lambda action: (-action.saving.bytes, action.id)))

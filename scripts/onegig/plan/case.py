@@ -1,0 +1,27 @@
+"""Everything that the makers of a plan's actions may read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from onegig.model.budgets import Budgets
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Report
+from onegig.model.stack import Stack
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One judged report and what it is about.
+
+    `stack` is missing where only a report is at hand. `files` has the texts of the project's files
+    by the path that a user would write, as far as they were read: changes to them become diffs.
+    """
+
+    report: Report
+    memory: MemoryReport  # the report's
+    stack: Stack | Missing
+    budgets: Budgets
+    today: date  # UTC
+    files: Mapping[str, str] = field(default_factory=dict)
