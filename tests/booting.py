@@ -16,7 +16,8 @@ from onegig.judge.throttled import plan_throttle
 from onegig.machine.box import Box, open_machine
 from onegig.machine.machine import BootPlan, Start
 from onegig.memory.measure import measure
-from onegig.model.budgets import Budgets, Measure
+from onegig.model.budgets import Budgets
+from onegig.model.measuring import Measure
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE

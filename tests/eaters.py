@@ -21,8 +21,9 @@ from onegig.judge.squeeze import answer_of
 from onegig.judge.tier import plan_squeeze
 from onegig.judge.verdict import judge
 from onegig.memory.measure import measure
-from onegig.model.budgets import Budgets, Measure
+from onegig.model.budgets import Budgets
 from onegig.model.measured import Skipped
+from onegig.model.measuring import Measure
 from onegig.model.memory import NO_SQUEEZE, MemoryReport, SqueezePlan
 from onegig.model.stack import Stack
 from onegig.model.tiers import Tier

@@ -23,11 +23,12 @@ from onegig.judge.limits import describe_host_access
 from onegig.judge.throttled import plan_throttle
 from onegig.judge.tier import choose_tier, plan_squeeze, tightest_room
 from onegig.judge.verdict import judge
-from onegig.model.budgets import RATE, Budgets, SqueezeMode
+from onegig.model.budgets import Budgets
 from onegig.model.build import BuildReport
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
+from onegig.model.measuring import RATE, SqueezeMode
 from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.sizes import plain_number

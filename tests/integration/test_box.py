@@ -19,7 +19,8 @@ from booting import MIB, READY, MakeStack, measured, shell
 from onegig.engine import engine as engines
 from onegig.engine.owned import remove_leftovers
 from onegig.judge.memory import describe_rise
-from onegig.model.budgets import Budgets, Load, Measure, MemoryBudget
+from onegig.model.budgets import Budgets, MemoryBudget
+from onegig.model.measuring import Load, Measure
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.stack import Stack
 

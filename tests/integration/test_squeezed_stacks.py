@@ -8,7 +8,7 @@ from docker import DockerClient
 
 from eaters import Bench, eater_image
 from onegig.engine.engine import Engine
-from onegig.model.budgets import SqueezeMode
+from onegig.model.measuring import SqueezeMode
 from onegig.model.memory import ServiceState, Squeeze
 from onegig.model.state import State
 from onegig.model.tiers import find_tier

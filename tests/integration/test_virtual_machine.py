@@ -22,7 +22,7 @@ from onegig.engine.engine import Engine
 from onegig.engine.owned import Run, new_run, remove_leftovers
 from onegig.machine.machine import BootPlan, list_containers
 from onegig.machine.twin.machine import Twin, open_machine
-from onegig.model.budgets import Load
+from onegig.model.measuring import Load
 from onegig.model.memory import ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.stack import Stack

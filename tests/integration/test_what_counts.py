@@ -10,7 +10,8 @@ from booting import FILL, MIB, READY, MakeStack, measured, shell
 from factories import make_images
 from judging import TODAY
 from onegig.judge.verdict import judge
-from onegig.model.budgets import Budgets, Measure, Metric
+from onegig.model.budgets import Budgets, Metric
+from onegig.model.measuring import Measure
 from onegig.model.memory import BootPeak, Breakdown, MemoryReport, ServiceState, Start
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check

@@ -7,9 +7,10 @@ from booting import FILL, MIB, MakeStack, measured, shell
 from judging import TODAY, checks
 from onegig.judge.memory import describe_rise
 from onegig.judge.verdict import judge
-from onegig.model.budgets import Budgets, Measure, MemoryBudget, Metric, ServiceBudget
+from onegig.model.budgets import Budgets, MemoryBudget, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Skipped
+from onegig.model.measuring import Measure
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 

@@ -21,7 +21,7 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.errors import ConfigError
-from onegig.model.budgets import SqueezeMode
+from onegig.model.measuring import SqueezeMode
 from onegig.model.twin import MachineKind
 from onegig.pipeline import Options, load_limits
 

@@ -22,8 +22,9 @@ from onegig.config.document import (
     parse_document,
     read_document,
 )
-from onegig.model.budgets import RATE, Budgets
+from onegig.model.budgets import Budgets
 from onegig.model.keys import NAMED_KINDS, Key, Kind, Section, Several, json_schema, keys_of
+from onegig.model.measuring import RATE
 from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, catalogue
 from onegig.text import did_you_mean
@@ -109,6 +110,8 @@ def _service_names(budgets: Budgets, stack: Stack) -> Iterator[tuple[KeyPath, st
     yield from ((("services", name), name) for name, _ in budgets.services)
     if budgets.load:
         yield ("load", "service"), budgets.load.service
+    for index, name in enumerate(budgets.redis.services if budgets.redis else ()):
+        yield ("redis", "services", index), name
     for index, name in enumerate(budgets.allow_host_access):
         yield ("allow_host_access", index), name
     for index, waiver in enumerate(budgets.waivers):

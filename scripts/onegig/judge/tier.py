@@ -13,9 +13,10 @@ from onegig.judge.memory import Total, add_up, describe_boot, starting_peak, tig
 from onegig.judge.settings import settings_cost
 from onegig.judge.squeeze import NEAR_SHARE, Outcome, answer_of, has_failed
 from onegig.judge.twin import twin_of, with_measured_system
-from onegig.model.budgets import METRIC_NAMES, Budgets, Metric, SqueezeMode
+from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
+from onegig.model.measuring import SqueezeMode
 from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State

@@ -30,8 +30,8 @@ from onegig.memory.summary import (
     summarise_windows,
 )
 from onegig.memory.twin import summarise_twin
-from onegig.model.budgets import Measure
 from onegig.model.measured import Environment
+from onegig.model.measuring import Measure
 from onegig.model.memory import MemoryReport, ServiceState, Window
 from onegig.model.twin import NO_TWIN
 

@@ -1,20 +1,16 @@
 """budgets.yml: each key is declared once, as a field here, with its meaning in the docstring."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from onegig.model.keys import (
-    AS_WRITTEN,
     COUNT,
     DAY,
-    DURATION,
     FLAG,
     MEMORY,
     MEMORY_GROWTH,
-    NUMBER,
     POSITIVE,
-    SHA256,
     SHARE,
     STORAGE,
     STORAGE_GROWTH,
@@ -31,17 +27,18 @@ from onegig.model.keys import (
     key,
     later,
     lowered,
+    narrowed,
     never,
     raised,
 )
+from onegig.model.measuring import Load, Measure, TwinImage
 from onegig.model.scan import Severity
-from onegig.model.sizes import Growth, plain_number
+from onegig.model.sizes import Growth
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import CHECK_KINDS
 
 GROWTHS = Several(item=MEMORY_GROWTH, or_single=True)
 GROWTHS_EXAMPLE = ["10%", "1MB/h"]
-RATE = "{rate}"
 FORMAT = 1  # the version of budgets.yml
 
 
@@ -60,14 +57,6 @@ METRIC_NAMES: dict[str, str] = {
     Metric.PSS: "PSS",
     Metric.CHARGED: "charged",
 }
-
-
-class SqueezeMode(StrEnum):
-    """When a stack is booted once more under the room that its machine leaves it."""
-
-    ALWAYS = "always"
-    AUTO = "auto"  # where the numbers alone can't show whether it fits
-    NEVER = "never"
 
 
 class Policy(StrEnum):
@@ -226,87 +215,22 @@ class ServiceBudget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measure:
-    """Settings of the measurement: how long and how often to sample.
+class RedisBudget:
+    """Audit of each Redis or Valkey of the stack, at the end of the window.
 
     Attributes:
-        settle_seconds: Wait between the last service turning healthy and the first sample.
-        window_seconds: How long samples are taken; the highest total counts.
-        hz: Samples per second.
-        healthy_timeout_seconds: How long the stack may take to turn healthy.
-        windows: How many windows are measured one after the other in each boot; the highest counts,
-            all are shown.
-        repeats: How often the stack is booted anew, on a fresh machine each time; the highest
-            counts, all are shown. Up to two boots are added where a limit lies within their spread.
-        squeeze: When to boot the stack once more with just the memory that the tier's machine
-            leaves to engine and stack, to see what the kernel does: always, never, or auto: where
-            at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
-        throttled: Whether to boot the stack once more with just the processor that the tier's
-            machine has left once its credits are used up, to see whether it starts and stays up.
-        reboot: Whether to reboot the twin in the end: the engine then starts everything that has a
-            restart policy at once, without compose's order. Does all come back, and fit?
+        memory_bytes: The most that the data of any single server may take (its used_memory). More
+            is a NO-GO.
+        services: The services to audit. Default: every one that runs a Redis or Valkey.
+        replay: Whether to prove each saving: a sample of the data is written again in a scratch
+            server, in the layout that is recommended. Without it savings are predictions.
     """
 
-    # a shorter wait misses some of what grows, a longer one some of the start
-    settle_seconds: float = key(DURATION, either, "5s")
-    window_seconds: float = key(DURATION, lowered, "15s", bounds=POSITIVE)
-    hz: float = key(NUMBER, lowered, 10, bounds={**POSITIVE, "maximum": 100})
-    healthy_timeout_seconds: float = key(DURATION, raised, "120s", bounds=POSITIVE)
-    windows: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
-    repeats: int = key(WHOLE, lowered, 1, bounds={"minimum": 1, "maximum": 20})
-    squeeze: SqueezeMode = key(choice(tuple(SqueezeMode), SqueezeMode), later, "auto")
-    throttled: bool = key(FLAG, lowered, default=False)
-    reboot: bool = key(FLAG, lowered, default=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TwinImage:
-    """A cloud image that the twin boots, instead of the Debian that onegig builds for it.
-
-    Attributes:
-        image: The image's file, qcow2 or raw, relative to this file. It has to have cloud-init and
-            to take its data from a NoCloud disk, as images of clouds do.
-        sha256: Its SHA-256. Any other file is refused.
-    """
-
-    image: str = key(TEXT, either, required=True, example="debian-13.qcow2")
-    sha256: str = key(SHA256, either, required=True)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Load:
-    """A load applied from outside the box, in its network: a command run from one service's image.
-
-    Attributes:
-        service: The service whose image the command runs from.
-        command: Program and arguments, one item each; no shell. {rate} stands for load.rate.
-        rate: The number that {rate} in the command stands for, such as messages a second.
-        environment: Variables that compose fills in while it reads the stack, so that a stack can
-            be pointed at the load. Names that steer programs of this machine, such as PATH or
-            DOCKER_HOST, are refused.
-    """
-
-    service: str = key(TEXT, either, required=True, example="web")
-    command: tuple[str, ...] = key(
-        Several(item=AS_WRITTEN), either, required=True, example=["python", "load.py"]
+    memory_bytes: int | None = key(MEMORY, raised, bounds=POSITIVE)
+    services: tuple[str, ...] = key(
+        Several(item=TEXT, empty="every one"), narrowed, example=["redis"]
     )
-    rate: float | None = key(NUMBER, lowered, bounds=POSITIVE)
-    environment: tuple[tuple[str, str], ...] = key(
-        Several(item=replace(AS_WRITTEN, example="ws://feed:9400"), named=True), either
-    )
-
-    @property
-    def takes_rate(self) -> bool:
-        """Return whether the command has a place for the rate."""
-        return any(RATE in word for word in self.command)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Return the command as it is run."""
-        if self.rate is None:
-            return self.command
-        rate = plain_number(self.rate)
-        return tuple(word.replace(RATE, rate) for word in self.command)
+    replay: bool = key(FLAG, lowered, default=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -379,6 +303,7 @@ class Budgets:
         load: A load applied while measuring: a command run from one service's image, outside the
             measured machine but in its network. Default: none, the stack idles.
         services: Limits of single services, by the names the compose file gives them.
+        redis: An audit of each Redis and Valkey of the stack. Default: none is audited.
         allow_host_access: Services that may ask for what can reach the machine: privileged,
             devices, host namespaces, the engine's socket. With any other the numbers of a pull
             request count as self-reported. The base branch's list counts.
@@ -413,6 +338,7 @@ class Budgets:
     services: tuple[tuple[str, ServiceBudget], ...] = key(
         Several(item=Section(ServiceBudget), named=True, least=0), either
     )
+    redis: RedisBudget | None = key(Section(RedisBudget, optional=True), either)
     allow_host_access: tuple[str, ...] = key(Several(item=TEXT), extended, example=["traefik"])
     waivers: tuple[Waiver, ...] = key(Several(item=Section(Waiver), least=0), either)
     forks: Forks = key(choice(tuple(Forks), Forks), later, "confirm")

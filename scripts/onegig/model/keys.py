@@ -232,6 +232,13 @@ def extended(old: Sequence[str], new: Sequence[str]) -> bool:
     return not set(new) <= set(old)
 
 
+def narrowed(old: Sequence[str] | None, new: Sequence[str] | None) -> bool:
+    """Return whether a list of what is checked leaves more out; an empty list has all."""
+    if old is None or new is None:
+        return new is None
+    return bool(new) and not (old and set(old) <= set(new))
+
+
 def either(_old: Any, _new: Any) -> bool:
     """Return true: any change may let more pass, so that a reviewer looks."""
     return True

@@ -12,16 +12,15 @@ from onegig.errors import ConfigError
 from onegig.model.budgets import (
     Budgets,
     Forks,
-    Load,
     MemoryBudget,
     Metric,
     Policy,
     ScanBudget,
     ServiceBudget,
     Shards,
-    TwinImage,
 )
 from onegig.model.keys import MEMORY, keys_of
+from onegig.model.measuring import Load, TwinImage
 from onegig.model.scan import Severity
 from onegig.model.sizes import Growth
 from onegig.model.twin import MachineKind

@@ -13,7 +13,8 @@ from judging import MIB
 from onegig.config.budgets import parse_budgets
 from onegig.judge.limits import limit_changes
 from onegig.model import budgets as keys
-from onegig.model.budgets import Budgets, Load, ServiceBudget, Waiver
+from onegig.model.budgets import Budgets, ServiceBudget, Waiver
+from onegig.model.measuring import Load
 from onegig.model.report import LimitChange
 from onegig.model.sizes import Growth
 
@@ -43,6 +44,7 @@ WHOLE = Budgets(  # nothing left out
     scan=keys.ScanBudget(misconfigurations=0),
     load=Load(service="web", command=("load", "{rate}"), environment=(("A", "1"),), rate=200),
     services=(("web", ServiceBudget(memory_bytes=MIB, image_bytes=80, max_growth=(TENTH,))),),
+    redis=keys.RedisBudget(memory_bytes=MIB, services=("web",)),
     allow_host_access=("web",),
     waivers=(replace(WAIVER, check="image.vulnerabilities", id="CVE-2026-1"),),
 )
@@ -129,6 +131,19 @@ def test_other_compose_files_and_profiles_are_shown() -> None:
         ("compose", "docker compose's choice", "a.yml, b.yml", True),
         ("profiles", "COMPOSE_PROFILES", "debug", True),
     ]
+
+
+def test_fewer_audits_of_redis_let_more_pass() -> None:
+    audited, limited = "redis: {services: [a, b]}", "redis: {memory: 90MB}"
+    assert changes("version: 1", limited) == [
+        ("redis.memory", "none", "90 MB", False),
+        ("redis.services", "none", "every one", False),
+        ("redis.replay", "none", "no", False),
+    ]
+    assert [looser for *_, looser in changes(limited, "version: 1")] == [True, True, True]
+    assert changes("redis: {}", audited) == [("redis.services", "every one", "a, b", True)]
+    assert changes(audited, "redis: {}") == [("redis.services", "a, b", "every one", False)]
+    assert changes(audited, "redis: {services: [b]}") == [("redis.services", "a, b", "b", True)]
 
 
 def test_the_same_limits_are_no_change() -> None:

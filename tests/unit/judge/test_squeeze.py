@@ -7,8 +7,9 @@ import pytest
 from judging import GO, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
 from onegig.judge.squeeze import Outcome, classify
 from onegig.judge.tier import plan_squeeze
-from onegig.model.budgets import Budgets, SqueezeMode
+from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.measuring import SqueezeMode
 from onegig.model.memory import (
     Faults,
     MemoryReport,

@@ -8,7 +8,7 @@ import yaml
 
 from onegig.errors import ConfigError
 from onegig.machine.twin.cloud import check_image, user_data
-from onegig.model.budgets import TwinImage
+from onegig.model.measuring import TwinImage
 
 
 def _qcow2(*, version: int = 3, backing: int = 0, features: int = 0) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from onegig.errors import ConfigError
 from onegig.files import absolute
 from onegig.machine.twin import host, qemu
-from onegig.model.budgets import TwinImage
+from onegig.model.measuring import TwinImage
 from onegig.process import run
 
 SEED_SECONDS = 60.0
