@@ -17,10 +17,8 @@ from docker.errors import DockerException
 
 from booting import MIB, Boxed, boot, run_shell
 from booting import sleeper as service
-from containerd_engine import Store
 from onegig.config.stack import load_stack
 from onegig.machine.machine import list_containers
-from onegig.machine.project import box_references
 from onegig.process import run
 from registry import registry
 from small_image import SMALL_IMAGE
@@ -395,10 +393,3 @@ def test_nothing_of_the_host_is_mounted_writable(boxed: OfferedBox) -> None:
         if source.split()[0] in ("ext4", "xfs", "btrfs") and not options.startswith("ro"):
             own = (volume.attrs["Mountpoint"], "/sock", "/containers/")
             assert any(part in root + point for part in own), line
-
-
-def test_images_by_id_reach_an_engine_with_another_image_store(
-    client: DockerClient, store: Store
-) -> None:
-    (reference,) = box_references([str(client.images.get(SMALL_IMAGE).id)]).values()
-    assert store.client.containers.run(reference, ["echo", "hello"], remove=True) == b"hello\n"

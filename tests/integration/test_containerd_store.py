@@ -20,6 +20,7 @@ from odd_image import STEPS, build_odd
 from onegig.cli import main
 from onegig.engine.images import Images
 from onegig.images import dive
+from onegig.machine.project import box_references
 from onegig.images.archive import Archive
 from onegig.model.images import Accounting, Dive, Image
 from onegig.process import run
@@ -207,3 +208,10 @@ def test_on_the_command_line(
     assert image["image_id"] == store.client.images.get(reference).id
     layers = [layer["diff_id"] for layer in image["layers"]]
     assert layers == [layer.diff_id for layer in expected.layers]
+
+
+def test_images_by_id_reach_an_engine_with_another_image_store(
+    client: DockerClient, store: Store
+) -> None:
+    (reference,) = box_references([str(client.images.get(SMALL_IMAGE).id)]).values()
+    assert store.client.containers.run(reference, ["echo", "hello"], remove=True) == b"hello\n"

@@ -1,57 +1,26 @@
 """The compose project as the box runs it: what changes, what stays, and which remarks there are."""
-
 import copy
 import re
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
+from box_projects import (
+    MACHINE,
+    Config,
+    bind,
+    prepare,
+    resources,
+    service,
+)
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError
 from onegig.machine.box import did_not_come_up, read_remarks
 from onegig.machine.cgroup import meminfo_text
 from onegig.machine.nesting import Dind, asks_for_disk, bind_option, read_sockets
-from onegig.machine.project import BoxProject, box_references, prepare_project, raise_oom_scores
-from onegig.machine.subnets import DEFAULT_ADDRESSES, Network, Subnet, choose_addresses
-
-MACHINE = 967 * 1024**2
-DIGEST = "sha256:" + "ab" * 32
-OTHER_DIGEST = "sha256:" + "cd" * 32
-
-Config = dict[str, Any]
-
-
-def prepare(services: dict[str, Config], **sections: Config) -> BoxProject:
-    services = {name: {"image": "alpine", **service} for name, service in services.items()}
-    return prepare_project(
-        {"name": "shop", "services": services, **sections},
-        directory="/home/me/shop",
-        machine_bytes=MACHINE,
-        architecture="amd64",
-    )
-
-
-def service(**keys: Any) -> Config:
-    """The only service of a project, as the box runs it."""
-    config = prepare({"web": keys}).config
-    result: Config = config["services"]["web"]
-    return result
-
-
-def bind(source: str, target: str, **options: Any) -> Config:
-    return {"type": "bind", "source": source, "target": target, **options}
-
-
-def external(name: str) -> Config:
-    return {"name": name, "external": True, "ipam": {}}
-
-
-def resources(kind: str, memory_bytes: int) -> Config:
-    return {"resources": {kind: {"memory": str(memory_bytes)}}}
-
+from onegig.machine.project import BoxProject, prepare_project, raise_oom_scores
 
 # Services
 
@@ -228,177 +197,6 @@ def test_meminfo_of_a_machine() -> None:
     assert values["SwapTotal"] == values["SwapFree"] == 0
 
 
-# Images
-
-
-def test_images_by_digest_and_id_get_a_tag() -> None:
-    images = ("web:1", f"r:5000/shop/api:2@{DIGEST}", f"r:5000/shop/db@{DIGEST}", DIGEST)
-    assert box_references(images) == {
-        f"r:5000/shop/api:2@{DIGEST}": "r:5000/shop/api:2",
-        f"r:5000/shop/db@{DIGEST}": "r:5000/shop/db:sha256-abababababab",
-        DIGEST: "onegig/image:sha256-abababababab",
-    }
-    assert service(image=f"web:1@{DIGEST}")["image"] == "web:1"
-
-
-def test_images_of_the_same_tag_stay_apart() -> None:
-    first, second = f"web:1@{DIGEST}", f"web:1@{OTHER_DIGEST}"
-    assert box_references(["web:1", first, second, first]) == {
-        first: "web:1-abababababab",
-        second: "web:1-cdcdcdcdcdcd",
-    }
-    assert box_references([first, second]) == {first: "web:1", second: "web:1-cdcdcdcdcdcd"}
-
-
-# Networks and volumes
-
-
-def test_an_external_network_is_created_once_and_the_engines_own_never() -> None:
-    project = prepare(
-        {"web": {"networks": {"front": None, "back": {}}}},
-        networks={
-            "front": external("shared"),
-            "back": external("shared"),
-            "default": {"name": "shop_default"},
-            "machine": external("host"),
-            "bridge": external("bridge"),
-            "off": external("none"),
-        },
-    )
-    assert project.networks == (Network(name="shared"),)
-
-
-def test_external_volumes_are_created_once() -> None:
-    volumes = {"a": external("data"), "b": external("data"), "c": {"name": "c"}, "d": None}
-    assert prepare({"web": {}}, volumes=volumes).volumes == ("data",)
-
-
-@pytest.mark.parametrize(
-    ("addresses", "subnet"),
-    [
-        (
-            ["192.168.50.10"],
-            Subnet(subnet="192.168.50.0/24", gateway="192.168.50.1", dynamic="192.168.50.128/25"),
-        ),
-        (
-            ["10.1.1.1", "10.1.1.200"],
-            Subnet(subnet="10.1.1.0/24", gateway="10.1.1.2", dynamic="10.1.1.128/26"),
-        ),
-        (
-            ["172.20.0.5", "172.20.9.5"],
-            Subnet(subnet="172.20.0.0/16", gateway="172.20.0.1", dynamic="172.20.128.0/17"),
-        ),
-        (
-            ["192.168.1.255"],
-            Subnet(subnet="192.168.0.0/16", gateway="192.168.0.1", dynamic="192.168.128.0/17"),
-        ),
-        (["fd00::5"], Subnet(subnet="fd00::/64", gateway="fd00::1", dynamic="fd00::8000:0:0:0/65")),
-        (["not an address"], None),
-    ],
-)
-def test_a_stand_in_holds_the_fixed_addresses(addresses: list[str], subnet: Subnet | None) -> None:
-    asked = [{"ipv6_address" if ":" in text else "ipv4_address": text} for text in addresses]
-    services = {f"s{number}": {"networks": {"lan": keys}} for number, keys in enumerate(asked)}
-    (network,) = prepare(services, networks={"lan": external("lan")}).networks
-    assert network.subnets == ((subnet,) if subnet else ())
-    assert network.has_ipv6 == (":" in addresses[0])
-
-
-def test_stand_ins_do_not_overlap() -> None:
-    services = {
-        "a": {"networks": {"one": {"ipv4_address": "192.168.1.10"}}},
-        "b": {"networks": {"two": {"ipv4_address": "192.168.1.200"}}},
-    }
-    networks = {"one": external("one"), "two": external("two")}
-    subnets = [each.subnets[0].subnet for each in prepare(services, networks=networks).networks]
-    assert subnets == ["192.168.1.0/25", "192.168.1.128/25"]
-
-
-@pytest.mark.parametrize(
-    "subnet", ["10.200.0.0/24", "10.201.7.0/24", "10.0.0.0/8", "10.201.0.5/16", "8.0.0.0/5"]
-)
-def test_the_engines_addresses_overlap_no_subnet_of_the_project(subnet: str) -> None:
-    networks = {"lan": {"name": "lan", "ipam": {"config": [{"subnet": subnet}, {}]}}}
-    addresses = prepare({"web": {}}, networks=networks).addresses
-    assert addresses != DEFAULT_ADDRESSES
-    for own in (addresses.bridge, addresses.pool):
-        assert not ip_network(own, strict=False).overlaps(ip_network(subnet, strict=False))
-
-
-def test_the_engines_addresses_are_the_usual_ones_where_nothing_overlaps() -> None:
-    assert choose_addresses([]) == DEFAULT_ADDRESSES
-    assert choose_addresses([ip_network("0.0.0.0/0")]) == DEFAULT_ADDRESSES
-    others = [ip_network("fd00::/8"), ip_network("10.0.0.0/16")]
-    assert choose_addresses(others) == DEFAULT_ADDRESSES
-
-
-@pytest.mark.parametrize("driver", ["macvlan", "ipvlan", "overlay", "weave"])
-def test_a_network_that_the_box_cannot_have_is_a_bridge(driver: str) -> None:
-    ipam = {"config": [{"subnet": "192.168.1.0/24"}]}
-    network = {"name": "n", "driver": driver, "driver_opts": {"parent": "eth0"}, "ipam": ipam}
-    plugin = {"name": "p", "ipam": {"driver": "infoblox", "config": []}}
-    project = prepare({"web": {}}, networks={"lan": network, "wan": plugin})
-    assert project.config["networks"]["lan"] == {"name": "n", "driver": "bridge", "ipam": ipam}
-    assert project.remarks == (
-        f"network lan: the box has a bridge instead of {driver}.",
-        "network wan: the box assigns addresses itself, not infoblox.",
-    )
-
-
-@pytest.mark.parametrize(
-    ("volume", "kind"),
-    [
-        ({"driver": "rclone"}, "rclone"),
-        ({"driver_opts": {"type": "nfs", "o": "addr=1.2.3.4", "device": ":/x"}}, "nfs"),
-        ({"driver": "local", "driver_opts": {"size": "1g"}}, "one with options"),
-    ],
-)
-def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -> None:
-    project = prepare({"web": {}}, volumes={"media": {"name": "m", **volume}})
-    assert project.config["volumes"]["media"] == {"name": "m"}
-    remark = f"volume media: the box has an empty local volume instead of {kind}."
-    assert project.remarks == (remark,)
-
-
-@pytest.mark.parametrize(
-    "options", [{"type": "tmpfs", "device": "tmpfs"}, {"o": "rbind", "device": "/srv"}]
-)
-def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
-    volume = {"name": "m", "driver": "local", "driver_opts": options}
-    project = prepare({"web": {}}, volumes={"media": volume})
-    assert project.config["volumes"]["media"] == volume
-    assert project.remarks == ()
-
-
-@pytest.mark.security
-@pytest.mark.parametrize(
-    ("flags", "device", "bound", "path"),
-    [
-        ("bind", "/proc", "rbind", "/proc"),
-        ("bind", "proc", "rbind", "/proc"),
-        ("ro,bind,rslave", "../proc", "ro,rbind,rslave", "/proc"),
-        ("bind,rbind", "./srv/x/..", "rbind,rbind", "/srv"),
-        ("rbind", ".onegig", "rbind", "/.onegig"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["none", "tmpfs", "proc"])
-def test_a_volume_of_a_folder_shows_what_is_mounted_below_it(
-    flags: str, device: str, bound: str, path: str, kind: str
-) -> None:
-    options = {"type": kind, "o": flags, "device": device}
-    project = prepare({"web": {}}, volumes={"v": {"name": "v", "driver_opts": options}})
-    assert project.config["volumes"]["v"]["driver_opts"] == options | {"o": bound, "device": path}
-    assert (project.folders, project.remarks) == ((path,), ())
-
-
-@pytest.mark.security
-def test_a_bind_mount_shows_what_is_mounted_below_it() -> None:
-    given = ({"recursive": "disabled", "propagation": "rslave"}, {"recursive": "readonly"}, None)
-    mounts = [bind("/proc", f"/{number}", bind=options) for number, options in enumerate(given)]
-    shown = [mount.get("bind") for mount in service(volumes=mounts)["volumes"][:3]]
-    assert shown == [{"propagation": "rslave"}, {"recursive": "readonly"}, None]
-
-
 # The box itself
 
 
@@ -441,7 +239,7 @@ def test_disks_stay_out_of_the_box_unless_a_service_asks_for_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Path, "is_block_device", lambda path: str(path) == "/dev/sda")
-    for service, asks in (
+    for keys, asks in (
         ({}, False),
         ({"privileged": True}, False),
         ({"devices": ["/dev/net/tun:/dev/net/tun:rwm"]}, False),
@@ -449,4 +247,4 @@ def test_disks_stay_out_of_the_box_unless_a_service_asks_for_one(
         ({"devices": [{"source": "/dev/sda", "target": "/dev/x"}]}, True),
         ({"volumes": [{"type": "bind", "source": "/dev/sda", "target": "/dev/sda"}]}, True),
     ):
-        assert asks_for_disk(prepare({"web": service})) is asks
+        assert asks_for_disk(prepare({"web": keys})) is asks
