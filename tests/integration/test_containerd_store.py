@@ -20,8 +20,8 @@ from odd_image import STEPS, build_odd
 from onegig.cli import main
 from onegig.engine.images import Images
 from onegig.images import dive
-from onegig.machine.project import box_references
 from onegig.images.archive import Archive
+from onegig.machine.project import box_references
 from onegig.model.images import Accounting, Dive, Image
 from onegig.process import run
 from saved_image import read_saved
