@@ -1,4 +1,5 @@
 """Compose projects as the box runs them."""
+
 from typing import Any
 
 from onegig.machine.project import BoxProject, prepare_project
@@ -37,5 +38,3 @@ def external(name: str) -> Config:
 
 def resources(kind: str, memory_bytes: int) -> Config:
     return {"resources": {kind: {"memory": str(memory_bytes)}}}
-
-

@@ -1,4 +1,5 @@
 """The compose project as the box runs it: what changes, what stays, and which remarks there are."""
+
 import copy
 import re
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Images, networks and volumes of the compose project as the box has them."""
+
 from ipaddress import ip_network
 
 import pytest
@@ -176,5 +177,3 @@ def test_a_bind_mount_shows_what_is_mounted_below_it() -> None:
     mounts = [bind("/proc", f"/{number}", bind=options) for number, options in enumerate(given)]
     shown = [mount.get("bind") for mount in service(volumes=mounts)["volumes"][:3]]
     assert shown == [{"propagation": "rslave"}, {"recursive": "readonly"}, None]
-
-
