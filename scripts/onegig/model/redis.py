@@ -227,3 +227,14 @@ class RedisAudit:
     def is_over(self) -> bool:
         """Return whether used memory is over the limit."""
         return bool(self.limit_bytes) and self.used_bytes > self.limit_bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceRedis:
+    """The Redis of a service of the stack, audited at the end of the window."""
+
+    service: str
+    audit: RedisAudit | Missing
+
+
+NO_REDIS = Skipped(reason="budgets.yml does not ask for an audit (`redis:`)")
