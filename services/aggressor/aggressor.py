@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
 from desk.series import Ewma, Gate, Settings, Symbols, is_amount, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "aggressor"
 MEAN_TRADE_DECAY = 0.99
@@ -102,5 +102,7 @@ class Aggressor:
         )
 
 
+PROGRAM = Program(SERVICE, Aggressor)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Aggressor))
+    raise SystemExit(run(PROGRAM))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
 from desk.series import Gate, Settings, Symbols, is_amount, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "correlation"
 STILL = 1e-15
@@ -178,5 +178,7 @@ class Correlation:
         return signals(SERVICE, symbol, time_ms, ("correlation", rho, 0, confidence))
 
 
+PROGRAM = Program(SERVICE, Correlation)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Correlation))
+    raise SystemExit(run(PROGRAM))

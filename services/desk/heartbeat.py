@@ -19,6 +19,16 @@ def uptime_seconds() -> float:
         return float(file.read().partition(" ")[0])
 
 
+def read_heartbeat(path: str) -> tuple[int, str]:
+    """Return until when a service is healthy, and its state; 0 before its first beat."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            until, _, state = file.read().strip().partition(" ")
+    except FileNotFoundError:
+        return 0, "starting"
+    return int(until), state
+
+
 class Heartbeat:
     """Writes the file, at most once a second."""
 
@@ -28,13 +38,13 @@ class Heartbeat:
         self._path = path
         self._next = 0.0
 
-    def beat(self, state: str = "ok") -> None:
-        """Call the service healthy for the next seconds."""
+    def beat(self, state: str = "ok", until: int | None = None) -> None:
+        """Call the service healthy for the next seconds, or until then."""
         now = uptime_seconds()
         if now < self._next:
             return
         self._next = now + EVERY_SECONDS
-        self._write(int(now) + FRESH_SECONDS, state)
+        self._write(int(now) + FRESH_SECONDS if until is None else until, state)
 
     def fail(self, reason: str) -> None:
         """Call the service unhealthy from now on, until it beats again."""

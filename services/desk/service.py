@@ -3,9 +3,11 @@
 import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from desk.backoff import Backoff
+from desk.ballast import hold
 from desk.consumer import BATCH, Consumer
 from desk.counters import Counters
 from desk.events import BadMessage
@@ -25,24 +27,36 @@ MAINTENANCE_SECONDS = 5.0
 LAG_LIMIT_MS = 10_000
 
 
-def run(name: str, make: Callable[[Settings], Indicator], output: str = SIGNALS) -> int:
-    """Run an indicator as a service until it is stopped; return the exit code, 2 for a bad setting.
+class Program(NamedTuple):
+    """One intelligence service: its name, its indicator, and the stream that it writes."""
 
-    The indicator's settings are the variables that begin with the service's name. Where FEATURES
-    switches the service off, it idles and counts as healthy.
+    name: str
+    make: Callable[[Settings], Indicator]
+    output: str = SIGNALS
+
+    def build(self, environ: Mapping[str, str]) -> Indicator:
+        """Return the indicator with the settings that begin with its name; raises ValueError."""
+        return self.make(Settings(environ, self.name.upper().replace("-", "_")))
+
+
+def run(program: Program) -> int:
+    """Run a service alone until it is stopped; return the exit code, 2 for a bad setting.
+
+    Where FEATURES switches it off, it idles and counts as healthy.
     """
     try:
-        indicator = make(Settings(os.environ, name.upper().replace("-", "_")))
+        indicator = program.build(os.environ)
         common = read_common(os.environ)
+        if not is_enabled(program.name, os.environ):
+            info(f"{program.name} is switched off by FEATURES")
+            idle(common.heartbeat_path)
+        hold(os.environ)
     except ValueError as error:
         warn(str(error))
         return 2
-    if not is_enabled(name, os.environ):
-        info(f"{name} is switched off by FEATURES")
-        idle(common.heartbeat_path)
     shutdown = Shutdown()
     shutdown.listen()
-    Service(name, indicator, output, common, shutdown).run()
+    Service(program.name, indicator, program.output, common, shutdown).run()
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from desk.events import Event, Signal
 from desk.events import Funding as FundingEvent
 from desk.series import Gate, Settings, SortedWindow, Symbols, is_amount, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "funding"
 HOURS_PER_YEAR = 24 * 365
@@ -94,5 +94,7 @@ class Funding:
         return 1 if rank <= self._tail and rate < 0.0 else 0
 
 
+PROGRAM = Program(SERVICE, Funding)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Funding))
+    raise SystemExit(run(PROGRAM))

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from desk.events import Book, Event, Signal
 from desk.series import Ewma, Gate, Settings, Symbols, is_amount, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "liquidity"
 WIDE = 3
@@ -135,5 +135,7 @@ class Liquidity:
         )
 
 
+PROGRAM = Program(SERVICE, Liquidity)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Liquidity))
+    raise SystemExit(run(PROGRAM))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from desk.ballast import hold
 from desk.counters import Counters
 from desk.features import idle, is_enabled
 from desk.heartbeat import Heartbeat
@@ -117,6 +118,7 @@ def main() -> int:
             info(f"{SERVICE} is switched off by FEATURES")
             idle(common.heartbeat_path)
         source = make_source(settings, counters)
+        hold(os.environ)
     except ValueError as error:
         warn(str(error))
         return 2

@@ -8,7 +8,7 @@ from typing import ClassVar
 from desk.events import Event, Signal
 from desk.gaps import Moves
 from desk.series import Bars, Gate, Settings, Symbols, completed_bar, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "mean-reversion"
 FLAT = 1e-9
@@ -150,5 +150,7 @@ class MeanReversion:
         )
 
 
+PROGRAM = Program(SERVICE, MeanReversion)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, MeanReversion))
+    raise SystemExit(run(PROGRAM))

@@ -15,7 +15,7 @@ from desk.series import (
     sign,
     signals,
 )
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "momentum"
 
@@ -166,5 +166,7 @@ class Momentum:
         )
 
 
+PROGRAM = Program(SERVICE, Momentum)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Momentum))
+    raise SystemExit(run(PROGRAM))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from desk.events import Book, Event, Level, Signal
 from desk.series import Gate, Settings, Symbols, is_amount, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "order-flow"
 SLOTS = 10
@@ -147,5 +147,7 @@ class OrderFlow:
         )
 
 
+PROGRAM = Program(SERVICE, OrderFlow)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, OrderFlow))
+    raise SystemExit(run(PROGRAM))

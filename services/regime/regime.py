@@ -7,7 +7,7 @@ from typing import ClassVar
 from desk.events import Event, Signal
 from desk.gaps import Moves
 from desk.series import Bars, Gate, Settings, Symbols, completed_bar, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "regime"
 
@@ -101,5 +101,7 @@ class Regime:
         )
 
 
+PROGRAM = Program(SERVICE, Regime)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Regime))
+    raise SystemExit(run(PROGRAM))

@@ -17,7 +17,7 @@ from desk.series import (
     completed_bar,
     signals,
 )
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "risk"
 ROUNDING = 1e-9
@@ -132,5 +132,7 @@ class Risk:
         )
 
 
+PROGRAM = Program(SERVICE, Risk)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Risk))
+    raise SystemExit(run(PROGRAM))

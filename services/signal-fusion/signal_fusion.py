@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from desk.events import Event, Signal
 from desk.series import Gate, Settings, Symbols, sign, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "signal-fusion"
 OUTPUT = "fused"
@@ -112,5 +112,7 @@ class SignalFusion:
         return signals(SERVICE, event.symbol, now_ms, reading)
 
 
+PROGRAM = Program(SERVICE, SignalFusion, OUTPUT)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, SignalFusion, output=OUTPUT))
+    raise SystemExit(run(PROGRAM))

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bot_settings import BotSettings, read_settings
 from desk.backoff import Backoff
+from desk.ballast import hold
 from desk.consumer import BATCH, Consumer
 from desk.counters import Counters
 from desk.events import BadMessage, Signal
@@ -196,6 +197,7 @@ def main() -> int:
             info(f"{SERVICE} is switched off by FEATURES")
             idle(common.heartbeat_path)
         sender, questions = _connect(settings)
+        hold(os.environ)
     except ValueError as error:
         warn(str(error))
         return 2

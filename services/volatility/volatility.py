@@ -15,7 +15,7 @@ from desk.series import (
     completed_bar,
     signals,
 )
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "volatility"
 YEAR_MS = 365 * DAY_MS
@@ -102,5 +102,7 @@ class Volatility:
         return -1 if ratio <= 1.0 / self._stress else 0
 
 
+PROGRAM = Program(SERVICE, Volatility)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, Volatility))
+    raise SystemExit(run(PROGRAM))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from desk.events import Event, Signal, Trade
 from desk.series import Gate, Settings, SortedWindow, Symbols, is_amount, signals
-from desk.service import run
+from desk.service import Program, run
 
 SERVICE = "whale-watch"
 NORMAL_MAD = 0.6745
@@ -117,5 +117,7 @@ class WhaleWatch:
         return NORMAL_MAD * (size - center) / deviation
 
 
+PROGRAM = Program(SERVICE, WhaleWatch)
+
 if __name__ == "__main__":
-    raise SystemExit(run(SERVICE, WhaleWatch))
+    raise SystemExit(run(PROGRAM))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from desk.events import Book, Event, Funding, Signal, Trade
 from desk.series import SettingError
+from desk.service import Program
 from indicator_events import START_MS, book, feed, funding, signal, trade
 from indicators import KINDS, Kind
 
@@ -298,8 +299,8 @@ def test_the_script_runs_its_indicator_as_the_service(
 ) -> None:
     started: list[tuple[str, str, str]] = []
 
-    def run(name: str, make: type, *, output: str = "signals") -> int:
-        started.append((name, make.__name__, output))
+    def run(program: Program) -> int:
+        started.append((program.name, type(program.build({})).__name__, program.output))
         return 7
 
     monkeypatch.setattr("desk.service.run", run)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import desk.consumer
 from desk.events import Event, Signal, Trade
-from desk.service import run
+from desk.service import Program, run
 
 
 class Echo:
@@ -30,6 +30,8 @@ class Echo:
         )
 
 
+PROGRAM = Program("echo", lambda _: Echo())
+
 if __name__ == "__main__":
     desk.consumer.ABANDONED_MS = int(os.environ.get("ABANDONED_MS", desk.consumer.ABANDONED_MS))
-    raise SystemExit(run("echo", lambda _: Echo()))
+    raise SystemExit(run(PROGRAM))
