@@ -22,7 +22,7 @@ def settings_cost(report: MemoryReport, tier: Tier) -> int:
     """
     if isinstance(report.settings, Missing):
         return 0
-    return max(0, thp_cost(report.settings, tier.settings, _containers(report)))
+    return max(0, thp_cost(report.settings, tier.settings, containers(report)))
 
 
 def describe_settings(settings: Settings) -> Iterator[str]:
@@ -61,7 +61,7 @@ def settings_notes(case: Case) -> Iterator[str]:
 def _differences(report: MemoryReport, here: Settings, tier: Tier) -> Iterator[str]:
     there = tier.settings
     if None not in (here.thp, there.thp) and here.thp != there.thp:
-        cost = thp_cost(here, there, _containers(report))
+        cost = thp_cost(here, there, containers(report))
         amount = f", about {mb_up(abs(cost)):,} MB {'more' if cost > 0 else 'less'}" if cost else ""
         counted = " (counted in the memory that it needs)" if cost > 0 else ""
         yield f"transparent huge pages {there.thp}, not {here.thp}{amount}{counted}"
@@ -81,7 +81,7 @@ def _mb(size_bytes: int | None) -> int | None:
     return None if size_bytes is None else mb_up(size_bytes)
 
 
-def _containers(report: MemoryReport) -> int:
+def containers(report: MemoryReport) -> int:
     """Return how many containers ran: each has a shim."""
     shims = [part.processes for part in report.engine if part.name == "shim"]
     return shims[0] if shims else len(report.services)

@@ -60,8 +60,8 @@ def check_tier(case: Case) -> Iterator[Check]:
 def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     """Check the highest total since `compose up`; a share of the machine must stay free as well."""
     system, more = _os_bytes(tier, budgets, report), settings_cost(report, tier)
-    used, starting = _used_bytes(budgets, report)
-    needed = system + used + more
+    _, starting = _used_bytes(budgets, report)
+    needed = needed_on(tier, budgets, report)
     most = tier.memory_bytes if tier.memtotal_bytes is None else tier.memtotal_bytes
     figures = compare(needed, most)
     if tier.memtotal_bytes is None:
@@ -74,6 +74,12 @@ def _check_memory(budgets: Budgets, report: MemoryReport, tier: Tier) -> Check:
     pages = f", {format_mb(more)} of them for its huge pages" if more else ""
     message, limit = f"{machine}: {figures}{tight}{pages}{starting}", tier.memtotal_bytes
     return make_check("memory.tier", "stack", needed, limit, state, message, WHERE, about=tier.name)
+
+
+def needed_on(tier: Tier, budgets: Budgets, report: MemoryReport) -> int:
+    """Return the highest total since `compose up` on a tier, with its OS and its settings."""
+    used, _ = _used_bytes(budgets, report)
+    return _os_bytes(tier, budgets, report) + used + settings_cost(report, tier)
 
 
 def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skipped:

@@ -4,7 +4,7 @@ Memory is in bytes by the metric of the verdict, disks in bytes, prices in US do
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from onegig.model.measured import Missing, Skipped
 from onegig.model.state import State
@@ -58,6 +58,16 @@ class Change:
     path: str = ""
 
 
+class Loss(IntEnum):
+    """The price of an action to the user, the least first. Plans take the least that suffices."""
+
+    NOTHING = 0
+    COMFORT = 1  # something is slower, later or harder to look at
+    MINOR = 2  # an optional service of low criticality is gone
+    FEATURE = 3  # an optional service is gone, services share a fate, or it costs money
+    MAJOR = 4  # an optional service of high criticality is gone
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
     """One thing to do. `id` is stable and unique in a plan: "off:whale-watch", "thp"."""
@@ -66,12 +76,14 @@ class Action:
     option: Letter
     title: str  # in the imperative: "Turn off whale-watch (optional, criticality low)"
     saving: Saving
-    cost: str  # to the user: "no alerts about large transfers"; "" for none
+    cost: str  # to the user: "nothing looks for large transfers"; "" for none
     changes: tuple[Change, ...]
+    loss: Loss = Loss.NOTHING
     services: tuple[str, ...] = ()  # that it is about; () for the machine or the engine
     removes: tuple[str, ...] = ()  # services that do not run any more: what they saved is gone
     excludes: tuple[str, ...] = ()  # ids of actions that it can't be combined with
     start_bytes: int | None = None  # what the peak while starting falls by; None: as in operation
+    tier_bytes: int | None = None  # what the need on the tier falls by; None: as in operation
     disk_bytes: int = 0  # saved on the disk
 
 

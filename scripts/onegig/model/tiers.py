@@ -31,6 +31,11 @@ class Tier:
     memtotal_bytes: int | None  # None: not confirmed
     disk_bytes: int | None
     usd_per_month: float | None
+    ipv4_usd_per_month: float | None  # a public address; 0.0: included; None: not known
+    disk_usd_per_gb: float | None  # a month; None: what disk there is comes with the tier
+    free_months: int
+    credit_usd: float  # that a new account gets, and the free months take
+    always_free: bool
     price_note: str
     os_idle_bytes: int | None  # used by the idle operating system, engine not included
     vcpus: float
@@ -94,6 +99,10 @@ def kernel_name(architecture: str) -> str:
     return _ARCHITECTURES.get(architecture, architecture)
 
 
+def _dollars(row: dict[str, Any], key: str) -> float | None:
+    return float(row[key]) if key in row else None
+
+
 def _settings(row: dict[str, Any]) -> Settings:
     swap = row.get("swap_mib")
     return Settings(
@@ -116,7 +125,12 @@ def _tier(name: str, row: dict[str, Any], settings: Settings) -> Tier:
         memory_bytes=row["memory_mib"] * MIB,
         memtotal_bytes=size("memtotal_mib"),
         disk_bytes=size("disk_gb", GB),
-        usd_per_month=float(row["usd_per_month"]) if "usd_per_month" in row else None,
+        usd_per_month=_dollars(row, "usd_per_month"),
+        ipv4_usd_per_month=_dollars(row, "ipv4_usd_per_month"),
+        disk_usd_per_gb=_dollars(row, "disk_usd_per_gb"),
+        free_months=row.get("free_months", 0),
+        credit_usd=float(row.get("credit_usd", 0)),
+        always_free=row.get("always_free", False),
         price_note=row.get("price_note", ""),
         os_idle_bytes=size("os_idle_mib"),
         vcpus=float(row["vcpus"]),

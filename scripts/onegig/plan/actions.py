@@ -8,9 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from onegig.model.plan import Action
 from onegig.plan.case import Case
+from onegig.plan.machine import machine_settings
+from onegig.plan.optional import optional_services
 
 Maker = Callable[[Case], Iterable[Action]]
-MAKERS: Mapping[str, Maker] = {}
+MAKERS: Mapping[str, Maker] = {
+    "optional": optional_services,
+    "machine": machine_settings,
+}
 
 
 def make_actions(case: Case) -> tuple[Action, ...]:

@@ -1,0 +1,65 @@
+"""Changes to the user's files as unified diffs, and one compose override of several changes."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from onegig.model.plan import Action, Change, ChangeKind
+from onegig.plan.case import Case
+
+OVERRIDE = "compose.override.yml"
+
+
+def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
+    """Return the diff of budgets.yml that sets keys which it has; None where there is none."""
+    path = case.budgets.path
+    before = case.files.get(path, "")
+    after = before
+    for key, value in values.items():
+        after = _set_key(after, key.split("."), value)
+    if after == before:
+        return None
+    return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, before, after))
+
+
+def unified(path: str, before: str, after: str) -> str:
+    """Return a unified diff that `git apply` and `patch -p1` take; a file may be new."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    source = f"a/{path}" if before else "/dev/null"
+    return "".join(difflib.unified_diff(old, new, source, f"b/{path}"))
+
+
+def _set_key(text: str, keys: Sequence[str], value: str) -> str:
+    """Return the text with a scalar replaced that stands on a line of its own."""
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return text
+        pairs = {pair[0].value: pair[1] for pair in node.value}
+        node = pairs.get(key)
+    if not isinstance(node, yaml.ScalarNode):
+        return text
+    start, end = node.start_mark.index, node.end_mark.index
+    return f"{text[:start]}{value}{text[end:]}"
+
+
+def merged_override(actions: Iterable[Action]) -> dict[str, Any]:
+    """Return what all compose changes of some actions merge into the project."""
+    merged: dict[str, Any] = {}
+    for action in actions:
+        for change in action.changes:
+            if change.kind is ChangeKind.COMPOSE:
+                merged = merge(merged, json.loads(change.text))
+    return merged
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Return two values of a compose project merged as compose does: mappings by key, else over."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    return base | {
+        key: merge(base[key], value) if key in base else value for key, value in over.items()
+    }

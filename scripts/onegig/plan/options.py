@@ -1,0 +1,258 @@
+"""Options: the smallest set of actions that makes a stack fit, for each kind and combined.
+
+A set's total is a prediction: today's total minus what each action saves, as if none changed
+another's saving. What services save that another action of the set turns off does not count. The
+interval's halves add up in quadrature, as errors of independent measurements do. Only booting the
+set tells its total, and replaces the prediction.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from onegig.model.measured import Missing
+from onegig.model.plan import Action, Letter, Loss, Offer, Option, Plan, Verified
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.plan.actions import make_actions
+from onegig.plan.case import Case
+from onegig.plan.confidence import make_confidence
+from onegig.plan.pay import describe_old_rows, find_offers, pay_action
+
+_COMBINATIONS: Sequence[tuple[Letter, ...]] = (
+    (Letter.SQUEEZE,),
+    (Letter.ENGINE,),
+    (Letter.SQUEEZE, Letter.ENGINE),
+    (Letter.CONSOLIDATE,),
+    (Letter.SQUEEZE, Letter.ENGINE, Letter.CONSOLIDATE),
+)
+_TOTAL, _BOOT, _TIER = "memory.total", "memory.boot", "memory.tier"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """One limit of memory, with what is needed of it today."""
+
+    title: str
+    needed_bytes: int
+    limit_bytes: int
+    spare_bytes: int  # that must stay free
+    is_start: bool  # what is needed is a peak while starting
+    is_tier: bool
+
+    @property
+    def left_bytes(self) -> int:
+        """Return what is left today; negative: over."""
+        return self.limit_bytes - self.needed_bytes
+
+    def saved_bytes(self, action: Action) -> int:
+        """Return what an action saves of it."""
+        if self.is_tier and action.tier_bytes is not None:
+            return action.tier_bytes
+        if self.is_start and action.start_bytes is not None:
+            return action.start_bytes
+        return action.saving.bytes
+
+
+def make_plan(case: Case) -> Plan | Missing:
+    """Return the plan of a judged report; Missing where its memory was not measured."""
+    verdict, limits = case.report.verdict, _limits(case)
+    if isinstance(verdict.total_bytes, Missing):
+        return verdict.total_bytes
+    actions, offers = make_actions(case), find_offers(case)
+    tightest = min(limits, key=lambda limit: limit.left_bytes)
+    options = [*_combine(actions, limits, verdict.total_bytes)]
+    if offers:
+        paid = pay_action(case, offers[0], tightest.limit_bytes)
+        actions, options = (*actions, paid), [*options, _pay(paid, offers[0])]
+    plan = Plan(
+        stack=case.report.stack,
+        total_bytes=verdict.total_bytes,
+        limit_bytes=verdict.limit_bytes,
+        left_bytes=tightest.left_bytes,
+        tightest=tightest.title,
+        actions=actions,
+        options=tuple(options),
+        best="",
+        offers=offers,
+        notes=(*_full_notes(case), *describe_old_rows(offers, case.today)),
+    )
+    return with_best(replace(plan, confidence=make_confidence(case, plan)))
+
+
+def with_verified(plan: Plan, name: str, verified: Verified) -> Plan:
+    """Return the plan with what the option of that name was found to be; `best` follows."""
+    options = (_verify(each, verified) if each.name == name else each for each in plan.options)
+    return with_best(replace(plan, options=tuple(options)))
+
+
+def _verify(option: Option, verified: Verified) -> Option:
+    holds = verified.state.passes and not verified.problem
+    problem = "" if holds else verified.problem or f"booted, it was {verified.state}"
+    roomy = holds and verified.state is State.GO
+    return replace(option, verified=verified, fits=holds, roomy=roomy, problem=problem)
+
+
+def with_best(plan: Plan) -> Plan:
+    """Return the plan with the option named that fits, keeps most free and asks least."""
+
+    def price(option: Option) -> tuple[bool, Loss, int]:
+        chosen = plan.actions_of(option)
+        loss = max((action.loss for action in chosen), default=Loss.NOTHING)
+        return not option.roomy, loss, len(chosen)
+
+    fitting = [option for option in plan.options if option.fits and option.actions]
+    best = min(fitting, key=price, default=None)
+    return replace(plan, best=best.name if best else "")
+
+
+def _limits(case: Case) -> tuple[Limit, ...]:
+    """Return the limits that the verdict holds the stack to."""
+    checks = [check for check in case.report.verdict.checks if check.id in (_TOTAL, _BOOT, _TIER)]
+    starts = any(check.id == _BOOT for check in checks)
+    share = case.budgets.memory.headroom_share
+    return tuple(
+        Limit(
+            title=check.title,
+            needed_bytes=int(check.value),
+            limit_bytes=int(check.limit),
+            spare_bytes=math.ceil(check.limit * share),
+            is_start=check.id == _BOOT or (check.id == _TIER and starts),
+            is_tier=check.id == _TIER,
+        )
+        for check in checks
+        if check.limit is not None and isinstance(check.value, (int, float))
+    )
+
+
+def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> Iterator[Option]:
+    """Yield an option for each kind; combinations only where no part of them suffices alone."""
+    enough: list[set[Letter]] = []
+    for letters in _COMBINATIONS:
+        own = [action for action in actions if action.option in letters and _helps(action, limits)]
+        is_whole = {action.option for action in own} == set(letters)
+        if not is_whole or any(each < set(letters) for each in enough):
+            continue
+        option = _option(letters, _choose(own, limits), limits, total)
+        if option.roomy:
+            enough.append(set(letters))
+        yield option
+
+
+def _helps(action: Action, limits: Sequence[Limit]) -> bool:
+    return any(limit.saved_bytes(action) > 0 for limit in limits)
+
+
+def _choose(actions: Sequence[Action], limits: Sequence[Limit]) -> tuple[Action, ...]:
+    """Return a small set of actions that suffices, those that cost the user least; else all.
+
+    Where nothing has to be saved it is everything that costs no service and no money.
+    """
+    spare = [limit.spare_bytes for limit in limits]
+    for wanted in (spare, [0] * len(limits)):
+        if _suffices((), limits, wanted):
+            return _all([action for action in actions if action.loss <= Loss.COMFORT])
+        if _suffices(chosen := _grow(actions, limits, wanted), limits, wanted):
+            return _prune(chosen, limits, wanted)
+    return _all(actions)
+
+
+def _grow(
+    actions: Sequence[Action], limits: Sequence[Limit], wanted: Sequence[int]
+) -> tuple[Action, ...]:
+    """Add actions, the cheapest first and of those the largest, until they suffice."""
+    chosen: tuple[Action, ...] = ()
+    for action in _by_price(actions):
+        if _suffices(chosen, limits, wanted):
+            break
+        if _goes_with(action, chosen):
+            chosen = (*chosen, action)
+    return chosen
+
+
+def _prune(
+    chosen: tuple[Action, ...], limits: Sequence[Limit], wanted: Sequence[int]
+) -> tuple[Action, ...]:
+    """Leave out what is not needed, the dearest and smallest first."""
+    for action in reversed(_by_price(chosen)):
+        fewer = tuple(other for other in chosen if other is not action)
+        if _suffices(fewer, limits, wanted):
+            chosen = fewer
+    return chosen
+
+
+def _all(actions: Iterable[Action]) -> tuple[Action, ...]:
+    chosen: tuple[Action, ...] = ()
+    for action in _by_price(actions):
+        if _goes_with(action, chosen):
+            chosen = (*chosen, action)
+    return chosen
+
+
+def _by_price(actions: Iterable[Action]) -> list[Action]:
+    return sorted(actions, key=lambda action: (action.loss, -action.saving.bytes, action.id))
+
+
+def _goes_with(action: Action, chosen: Iterable[Action]) -> bool:
+    return not any(other.id in action.excludes or action.id in other.excludes for other in chosen)
+
+
+def _suffices(chosen: Sequence[Action], limits: Sequence[Limit], wanted: Sequence[int]) -> bool:
+    left = (_left(limit, chosen) - spare for limit, spare in zip(limits, wanted, strict=True))
+    return all(each >= 0 for each in left)
+
+
+def _left(limit: Limit, chosen: Sequence[Action]) -> int:
+    return limit.left_bytes + sum(limit.saved_bytes(action) for action in effective(chosen))
+
+
+def effective(chosen: Sequence[Action]) -> tuple[Action, ...]:
+    """Return the actions without those about nothing but services that others turn off."""
+
+    def is_moot(action: Action) -> bool:
+        removed = {name for other in chosen if other is not action for name in other.removes}
+        return bool(action.services) and removed.issuperset(action.services)
+
+    return tuple(action for action in chosen if not is_moot(action))
+
+
+def _option(
+    letters: tuple[Letter, ...], chosen: Sequence[Action], limits: Sequence[Limit], total: int
+) -> Option:
+    savings = [action.saving for action in effective(chosen)]
+    predicted = total - sum(saving.bytes for saving in savings)
+    up = math.hypot(*(saving.bytes - saving.low_bytes for saving in savings))
+    down = math.hypot(*(saving.high_bytes - saving.bytes for saving in savings))
+    left = min(_left(limit, chosen) for limit in limits)
+    ordered = sorted(chosen, key=lambda action: -action.saving.bytes)
+    return Option(
+        letters=letters,
+        actions=tuple(action.id for action in ordered),
+        total_bytes=predicted,
+        low_bytes=predicted - math.ceil(down),
+        high_bytes=predicted + math.ceil(up),
+        left_bytes=left,
+        fits=left >= 0,
+        roomy=_suffices(chosen, limits, [limit.spare_bytes for limit in limits]),
+        problem="" if left >= 0 else f"still {format_mb(-left)} over",
+    )
+
+
+def _pay(action: Action, offer: Offer) -> Option:
+    return Option(
+        letters=(Letter.PAY,),
+        actions=(action.id,),
+        total_bytes=offer.needed_bytes,
+        low_bytes=offer.needed_bytes,
+        high_bytes=offer.needed_bytes,
+        left_bytes=offer.room_bytes - offer.needed_bytes,
+        fits=True,
+        roomy=True,
+    )
+
+
+def _full_notes(case: Case) -> Iterator[str]:
+    """Yield that a full machine hides how much more the stack needs."""
+    boots = any(boot.full for boot in case.memory.boots)
+    if boots or case.memory.box.oom_kills:
+        yield "the machine ran full: the stack needs more than was measured, and so may its plan"
