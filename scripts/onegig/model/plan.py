@@ -113,6 +113,7 @@ class Option:
     fits: bool
     roomy: bool  # also keeps memory.headroom free
     problem: str = ""  # why it does not suffice, or does not hold
+    changes: tuple[Change, ...] = ()  # all of its actions', each file once
     verified: Verified | Missing = NOT_VERIFIED
 
     @property
@@ -165,13 +166,18 @@ class Confidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """All actions, and options made of them. `best` names one of the options; "": none fits."""
+    """All actions, and options made of them.
+
+    `best` names the option that fits at the least loss; "" where none does. For a stack that fits
+    with headroom it is the one that saves most without a loss.
+    """
 
     schema: str = "onegig/plan/1"
     stack: str
     total_bytes: int  # today
     limit_bytes: int
     left_bytes: int  # of the tightest limit, today
+    roomy: bool  # everything fits today, and keeps memory.headroom free
     tightest: str  # what that limit is about: "Memory on aws-t2-micro"
     actions: tuple[Action, ...]
     options: tuple[Option, ...]

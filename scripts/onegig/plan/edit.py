@@ -3,14 +3,18 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
+from onegig.model.measured import Missing
 from onegig.model.plan import Action, Change, ChangeKind
 from onegig.plan.case import Case
 
-OVERRIDE = "compose.override.yml"
+OVERRIDE = "compose.override.yml"  # read beside the default file without being named
+OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
+DEFAULT_FILES = {"compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml"}
 
 
 def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
@@ -44,6 +48,27 @@ def _set_key(text: str, keys: Sequence[str], value: str) -> str:
         return text
     start, end = node.start_mark.index, node.end_mark.index
     return f"{text[:start]}{value}{text[end:]}"
+
+
+def merge_changes(case: Case, actions: Sequence[Action]) -> tuple[Change, ...]:
+    """Return the changes of several actions together: one diff for compose, then all others."""
+    override = merged_override(actions)
+    others = [
+        change
+        for action in actions
+        for change in action.changes
+        if change.kind is not ChangeKind.COMPOSE
+    ]
+    return (*([compose_change(case, override)] if override else ()), *dict.fromkeys(others))
+
+
+def compose_change(case: Case, override: Mapping[str, Any]) -> Change:
+    """Return the diff that adds an override file, one that compose reads by itself if it can."""
+    files = () if isinstance(case.stack, Missing) else case.stack.files
+    names = {PurePosixPath(path).name for path in files}
+    path = OVERRIDE if names <= DEFAULT_FILES else OWN_FILE
+    text = yaml.safe_dump(override, sort_keys=False, width=100)
+    return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, "", text))
 
 
 def merged_override(actions: Iterable[Action]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from onegig.model.state import State
 from onegig.plan.actions import make_actions
 from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
+from onegig.plan.edit import merge_changes
 from onegig.plan.pay import describe_old_rows, find_offers, pay_action
 
 _COMBINATIONS: Sequence[tuple[Letter, ...]] = (
@@ -65,11 +66,17 @@ def make_plan(case: Case) -> Plan | Missing:
     if offers:
         paid = pay_action(case, offers[0], tightest.limit_bytes)
         actions, options = (*actions, paid), [*options, _pay(paid, offers[0])]
+    known = {action.id: action for action in actions}
+    options = [
+        replace(option, changes=merge_changes(case, [known[name] for name in option.actions]))
+        for option in options
+    ]
     plan = Plan(
         stack=case.report.stack,
         total_bytes=verdict.total_bytes,
         limit_bytes=verdict.limit_bytes,
         left_bytes=tightest.left_bytes,
+        roomy=all(limit.left_bytes >= limit.spare_bytes for limit in limits),
         tightest=tightest.title,
         actions=actions,
         options=tuple(options),
@@ -94,14 +101,18 @@ def _verify(option: Option, verified: Verified) -> Option:
 
 
 def with_best(plan: Plan) -> Plan:
-    """Return the plan with the option named that fits, keeps most free and asks least."""
+    """Return the plan with its best option named: that keeps headroom and asks least."""
 
-    def price(option: Option) -> tuple[bool, Loss, int]:
+    def price(option: Option) -> tuple[bool, Loss, int, int]:
         chosen = plan.actions_of(option)
         loss = max((action.loss for action in chosen), default=Loss.NOTHING)
-        return not option.roomy, loss, len(chosen)
+        few = 0 if plan.roomy else len(chosen)
+        return not option.roomy, loss, few, option.total_bytes
 
-    fitting = [option for option in plan.options if option.fits and option.actions]
+    needless = {Letter.PAY} if plan.roomy else set()
+    fitting = [
+        option for option in plan.options if option.fits and needless.isdisjoint(option.letters)
+    ]
     best = min(fitting, key=price, default=None)
     return replace(plan, best=best.name if best else "")
 
@@ -136,7 +147,8 @@ def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> 
         option = _option(letters, _choose(own, limits), limits, total)
         if option.roomy:
             enough.append(set(letters))
-        yield option
+        if option.actions:
+            yield option
 
 
 def _helps(action: Action, limits: Sequence[Limit]) -> bool:
