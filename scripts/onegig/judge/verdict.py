@@ -21,6 +21,7 @@ from onegig.judge.images import check_images, dockerfile_notes
 from onegig.judge.leaks import check_leaks, leak_notes
 from onegig.judge.memory import add_up, check_memory, memory_notes
 from onegig.judge.reboot import check_reboot
+from onegig.judge.redis import check_redis, redis_notes
 from onegig.judge.scan import check_scan, scan_notes
 from onegig.judge.services import check_services
 from onegig.judge.settings import settings_notes
@@ -76,6 +77,7 @@ SECTIONS = {
     "twin": Section(check_twin),
     "reboot": Section(check_reboot),
     "services": Section(check_services),
+    "redis": Section(check_redis, redis_notes),
     "leaks": Section(check_leaks, leak_notes),
     "images": Section(check_images, dockerfile_notes),
     "coverage": Section(_check_coverage),

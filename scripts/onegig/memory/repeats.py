@@ -72,6 +72,7 @@ def merge_boots(reports: Sequence[MemoryReport]) -> MemoryReport:
         box=replace(box, oom_kills=max(box.oom_kills, kills)),
         boot=max((report.boot for report in reports), key=_peak_bytes),
         start=max((report.start for report in reports), key=_trouble),
+        redis=next((r.redis for r in reports if isinstance(r.redis, tuple)), top.redis),
         reboot=next((r.reboot for r in reports if isinstance(r.reboot, Reboot)), top.reboot),
         incomplete=tuple(dict.fromkeys(gap for report in reports for gap in report.incomplete)),
         notes=(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from onegig.model.measured import Environment, Missing, Skipped
+from onegig.model.redis import NO_REDIS, ServiceRedis
 from onegig.model.settings import NO_SETTINGS, Settings
 from onegig.model.twin import NO_TWIN, MachineKind, TwinMemory
 
@@ -373,6 +374,7 @@ class MemoryReport:
     settings: Settings | Missing = NO_SETTINGS  # that held on the machine
     twin: TwinMemory | Missing = NO_TWIN
     reboot: Reboot | Missing = NO_REBOOT
+    redis: tuple[ServiceRedis, ...] | Missing = NO_REDIS  # of the first boot
 
     @property
     def machine(self) -> MachineKind:

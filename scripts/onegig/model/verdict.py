@@ -45,6 +45,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("memory.swap", "Swap in use", Unit.MEMORY, "memory"),
     CheckKind("service.state", "State of {}", Unit.COUNT, "memory"),
     CheckKind("service.memory", "Memory of {}", Unit.MEMORY, "memory"),
+    CheckKind("redis.memory", "Data in {}", Unit.MEMORY, "memory"),
     CheckKind("service.image", "Image of {}", Unit.STORAGE, "images"),
     CheckKind("memory.max_growth", "Growth of memory", Unit.MEMORY, "memory"),
     CheckKind("service.max_growth", "Growth of {}", Unit.MEMORY, "memory"),

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from onegig.judge.redis import audits
 from onegig.judge.services import has_own_limit
 from onegig.model.images import Dive, Image
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.redis import RedisAudit
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.verdict import Check
@@ -245,6 +247,22 @@ def _leak(_: Report, check: Check) -> Step:
     return Step(text=f"Find what {who} never gives back, or bound its caches", place=_place(check))
 
 
+def _redis(report: Report, check: Check) -> Step:
+    """Name the technique that saves most, where the audit knows one."""
+    text = f"Bring the data in {check.subject} down by {_over(check)}"
+    memory = report.memory
+    for each in audits(() if isinstance(memory, Missing) else memory.redis):
+        audit = each.audit
+        if each.service == check.subject and isinstance(audit, RedisAudit):
+            savings = () if isinstance(audit.savings, Missing) else audit.savings
+            best = max(savings, key=lambda saving: saving.saved_bytes, default=None)
+            if best is not None:
+                saved = numbers.memory(best.saved_bytes, down=True)
+                text = f"{text}; {saved} can go:"
+                return Step(text=text, fix=best.advice, place=_place(check))
+    return Step(text=text, place=_place(check))
+
+
 def _reboot(_: Report, _check: Check) -> Step:
     """Say what holds without compose."""
     text = "Let each service wait by itself for what it needs, or free memory"
@@ -256,6 +274,7 @@ _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {
     "memory.boot": _boot,
     "memory.squeeze": _squeeze,
     "memory.reboot": _reboot,
+    "redis.memory": _redis,
     "memory.max_growth": _total,
     "service.memory": _service,
     "service.max_growth": _service,

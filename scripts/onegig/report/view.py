@@ -24,8 +24,8 @@ _LIMITS = (  # one row each, in this order; of many subjects the one with the le
     "memory.total", "memory.rss", "memory.boot", "memory.throttled", "memory.reboot",
     "memory.swap", "memory.tier",
     "memory.deploy",
-    "memory.max_growth", "service.memory", "service.max_growth", "images.total", "service.image",
-    "image.max_growth",
+    "memory.max_growth", "service.memory", "redis.memory", "service.max_growth", "images.total",
+    "service.image", "image.max_growth",
     "image.efficiency", "image.wasted", "image.user_wasted", "image.dead", "image.base_dead",
     "image.vulnerabilities", "disk.total",
 )  # fmt: skip

@@ -1,0 +1,71 @@
+"""The data of each Redis that was audited, against `redis.memory`.
+
+An audit that was asked for and failed leaves the limit without an answer; without a limit that is a
+WARN.
+"""
+
+from collections.abc import Iterator
+
+from onegig.judge.checks import Case, compare
+from onegig.model.measured import Missing
+from onegig.model.redis import RedisAudit, ServiceRedis
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.verdict import Check, make_check
+from onegig.text import plain
+
+UNEXPLAINED_SHARE = 0.05  # of used memory: from here on the sum of the parts explains too little
+WHOLE = "stack"
+
+
+def check_redis(case: Case) -> Iterator[Check]:
+    """Judge the used memory of every server that was audited; nothing where nobody asked."""
+    asked, memory = case.budgets.redis, case.memory
+    if asked is None or isinstance(memory, Missing):
+        return
+    limit, where = asked.memory_bytes, case.budgets.where("redis.memory")
+    unanswered = State.WARN if limit is None else State.INCOMPLETE
+    if isinstance(memory.redis, Missing):
+        message = f"no Redis was audited: {plain(memory.redis.reason)}"
+        yield make_check("redis.memory", WHOLE, memory.redis, limit, unanswered, message, where)
+        return
+    for each in memory.redis:
+        value: int | Missing
+        if isinstance(each.audit, Missing):
+            value, state = each.audit, unanswered
+            message = f"{each.service} was not audited: {plain(each.audit.reason)}"
+        else:
+            value = each.audit.used_bytes
+            state = State.GO if limit is None or value <= limit else State.NO_GO
+            message = _describe(each.service, each.audit, limit)
+        yield make_check("redis.memory", each.service, value, limit, state, message, where)
+
+
+def _describe(service: str, audit: RedisAudit, limit: int | None) -> str:
+    used = format_mb(audit.used_bytes) if limit is None else str(compare(audit.used_bytes, limit))
+    largest = max(audit.patterns, key=lambda pattern: pattern.bytes.value, default=None)
+    if largest is None:
+        return f"{service} holds {used}, without a key"
+    share = f"{format_mb(largest.bytes.value)} of it in {plain(largest.name, 80)}"
+    return f"{service} holds {used}; {share}"
+
+
+def redis_notes(case: Case) -> Iterator[str]:
+    """Yield by how much each server could be made smaller, and what its audit leaves open."""
+    for each in audits(case.memory.redis if not isinstance(case.memory, Missing) else ()):
+        if isinstance(each.audit, Missing):
+            continue
+        audit, used = each.audit, max(1, each.audit.used_bytes)
+        if not isinstance(audit.savings, Missing) and audit.savings:
+            last = audit.savings[-1]
+            how = "measured" if all(saving.measured for saving in audit.savings) else "predicted"
+            saved = f"{format_mb(last.cumulative_bytes, down=True)} could be saved ({how})"
+            yield f"{each.service}: {saved}, which leaves {format_mb(last.left_bytes)}"
+        if abs(audit.unexplained_bytes) > UNEXPLAINED_SHARE * used:
+            open_bytes = format_mb(abs(audit.unexplained_bytes))
+            yield f"{each.service}: the audit does not explain {open_bytes} of its memory"
+
+
+def audits(redis: tuple[ServiceRedis, ...] | Missing) -> tuple[ServiceRedis, ...]:
+    """Return the audits of a report, none where there was no audit."""
+    return () if isinstance(redis, Missing) else redis
