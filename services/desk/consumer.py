@@ -7,8 +7,10 @@ good are claimed by the next.
 
 from collections.abc import Iterable, Sequence
 
-from desk.redis import Command, CommandError, Redis
-from desk.streams import Entry, entries
+from desk.events import Signal
+from desk.labels import Labels
+from desk.redis import Command, CommandError, Redis, Reply
+from desk.streams import KINDS, Entry, entries
 
 BATCH = 256
 ABANDONED_MS = 30_000
@@ -20,10 +22,11 @@ NEW = ">"
 class Consumer:
     """One consumer of a group over one or more streams."""
 
-    __slots__ = ("_attached_to", "_group", "_name", "_pending", "_redis", "_streams")
+    __slots__ = ("_attached_to", "_group", "_labels", "_name", "_pending", "_redis", "_streams")
 
     def __init__(self, redis: Redis, group: str, name: str, streams: Sequence[str]) -> None:
         self._redis = redis
+        self._labels = Labels(redis)
         self._group = group
         self._name = name
         self._streams = tuple(streams)
@@ -66,7 +69,7 @@ class Consumer:
         place: Command = ("GROUP", self._group, self._name, "COUNT", BATCH, "BLOCK", wait_ms)
         command: Command = ("XREADGROUP", *place, "STREAMS", *self._streams, *positions)
         reply = self._redis.call(*command, wait_seconds=wait_ms / 1000)
-        batches = {name.decode(): entries(name.decode(), part) for name, part in reply or ()}
+        batches = {name.decode(): self._entries(name.decode(), part) for name, part in reply or ()}
         for stream in tuple(self._pending):
             if batches.get(stream):
                 self._pending[stream] = batches[stream][-1].id.decode()
@@ -102,6 +105,12 @@ class Consumer:
         pending = self._redis.call("XPENDING", stream, self._group, "-", "+", BATCH, consumer)
         ids = [entry[0] for entry in pending]
         place: Command = (stream, self._group, self._name, ABANDONED_MS)
-        claimed = entries(stream, self._redis.call("XCLAIM", *place, *ids)) if ids else []
+        claimed = self._entries(stream, self._redis.call("XCLAIM", *place, *ids)) if ids else []
         gone = set(ids) - {entry.id for entry in claimed}
         return [*(Entry(stream, identifier, None) for identifier in sorted(gone)), *claimed]
+
+    def _entries(self, stream: str, reply: Reply) -> list[Entry]:
+        read = entries(stream, reply)
+        if KINDS[stream] is Signal:
+            self._labels.resolve(read)
+        return read

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from desk import labels
 from desk.backoff import Backoff
 from desk.ballast import hold
 from desk.consumer import BATCH, Consumer
@@ -127,8 +128,8 @@ class Service:
             self._counters.add("trimmed")
             return []
         try:
-            signals = self._indicator.update(entry.event())
-            commands = [add(self._output, signal) for signal in signals]
+            signals = tuple(self._indicator.update(entry.event()))
+            added = [add(self._output, signal) for signal in signals]
         except BadMessage as error:
             self._skip("bad", entry, error)
             return []
@@ -136,8 +137,8 @@ class Service:
             self._skip("failed", entry, error)
             return []
         self._counters.add("processed")
-        self._counters.add("signals", len(commands))
-        return commands
+        self._counters.add("signals", len(signals))
+        return [*labels.explain(signals), *added]
 
     def _skip(self, counter: str, entry: Entry, error: Exception) -> None:
         """Count a skipped entry; log the 1st, 10th, 100th..."""

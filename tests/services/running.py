@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from desk.events import Signal
+from desk.labels import Labels
 from desk.redis import Redis, RedisError
+from desk.streams import KINDS, entries
 
 SERVICES = Path(__file__).parents[2] / "services"
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -139,12 +142,11 @@ class ServiceProcess:
 Launch = Callable[..., ServiceProcess]
 
 
-def rows(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
-    """Return the fields of every entry of a stream, in order."""
-    return [
-        dict(zip(flat[::2], flat[1::2], strict=True))
-        for _, flat in redis.call("XRANGE", stream, "-", "+")
-    ]
+def events(redis: Redis, stream: str) -> list[Any]:
+    """Return the events of every entry of a stream, in order."""
+    read = entries(stream, redis.call("XRANGE", stream, "-", "+"))
+    Labels(redis).resolve(read if KINDS[stream] is Signal else ())
+    return [entry.event() for entry in read]
 
 
 def counters(redis: Redis, service: str) -> dict[str, int]:

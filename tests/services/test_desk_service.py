@@ -15,9 +15,9 @@ from running import (
     Launch,
     RedisServer,
     counters,
+    events,
     eventually,
     has_acknowledged,
-    rows,
 )
 
 ECHO = STAND_INS / "echo.py"
@@ -34,7 +34,7 @@ def publish(redis: Redis, numbers: range, symbol: str = "BTCUSDT") -> None:
 
 def echoed(redis: Redis) -> list[int]:
     """Return the numbers of the trades that were answered, in order."""
-    return [int(float(fields[b"value"])) for fields in rows(redis, SIGNALS)]
+    return [int(signal.value) for signal in events(redis, SIGNALS)]
 
 
 def has_echoed(redis: Redis, count: int) -> bool:
@@ -48,7 +48,7 @@ def test_an_intelligence_service_publishes_signals_and_acknowledges(
     launch(SERVICES / "aggressor" / "aggressor.py")
     eventually(lambda: has_echoed(redis, 1))
     eventually(lambda: has_acknowledged(redis, TRADES, "aggressor"))
-    assert rows(redis, SIGNALS)[-1][b"service"] == b"aggressor"
+    assert events(redis, SIGNALS)[-1].service == "aggressor"
 
 
 def test_every_trade_is_answered_once_though_the_service_is_killed_again_and_again(
@@ -124,7 +124,7 @@ def test_refused_writes_are_made_up_for(redis: Redis, launch: Launch) -> None:
 
 def test_poison_is_counted_acknowledged_and_skipped(redis: Redis, launch: Launch) -> None:
     publish(redis, range(1))
-    redis.call("XADD", TRADES, "*", "symbol", "BTCUSDT", "price", "NaN")
+    redis.call("XADD", TRADES, "*", "2", "BTCUSDT", "f", 0, "a", "NaN")
     redis.call("XADD", TRADES, "*", "nonsense", b"\xff\x00")
     publish(redis, range(1, 2), symbol="FAILS")
     publish(redis, range(2, 3))

@@ -14,7 +14,7 @@ from desk.redis import Redis
 from desk.streams import BOOKS, FUNDING, TRADES
 from market_data import read_settings
 from publisher import Publisher
-from running import ENVIRONMENT, SERVICES, Launch, RedisServer, counters, eventually, rows
+from running import ENVIRONMENT, SERVICES, Launch, RedisServer, counters, events, eventually
 from sources import ReplaySource, WebSocketSource
 from websocket_client import Address, parse_url
 
@@ -72,8 +72,7 @@ def has_all_streams(redis: Redis) -> bool:
 
 def assert_complete(redis: Redis) -> None:
     """Assert that no trade is missing and none out of order."""
-    trades = rows(redis, TRADES)
-    ids = [int(fields[b"id"]) for fields in trades if fields[b"symbol"] == b"BTCUSDT"]
+    ids = [trade.id for trade in events(redis, TRADES) if trade.symbol == "BTCUSDT"]
     assert ids == list(range(1, len(ids) + 1))
 
 

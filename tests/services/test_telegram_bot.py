@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from api import Api, Refused, SlowDown, TelegramError
 from bot_settings import read_settings
 from desk.events import Signal
+from desk.labels import explain
 from desk.redis import Redis
 from desk.streams import FUSED, Entry, add
 from limits import Limits
@@ -118,7 +119,7 @@ def signal(symbol: str = "BTCUSDT", direction: int = 1, confidence: float = 0.9)
 
 
 def publish(redis: Redis, *signals: Signal) -> None:
-    redis.pipeline([add(FUSED, signal) for signal in signals])
+    redis.pipeline([*explain(signals), *(add(FUSED, signal) for signal in signals)])
 
 
 def wait_until_done(redis: Redis) -> None:
