@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from onegig.model.plan import Action
 from onegig.plan.case import Case
+from onegig.plan.consolidate import merged_services
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 
@@ -15,6 +16,7 @@ Maker = Callable[[Case], Iterable[Action]]
 MAKERS: Mapping[str, Maker] = {
     "optional": optional_services,
     "machine": machine_settings,
+    "consolidate": merged_services,
 }
 
 

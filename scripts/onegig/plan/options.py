@@ -8,7 +8,7 @@ set tells its total, and replaces the prediction.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from onegig.model.measured import Missing
 from onegig.model.plan import Action, Letter, Loss, Offer, Option, Plan, Verified
@@ -18,6 +18,7 @@ from onegig.plan.actions import make_actions
 from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merge_changes
+from onegig.plan.need import Limit, find_limits
 from onegig.plan.pay import describe_old_rows, find_offers, pay_action
 
 _COMBINATIONS: Sequence[tuple[Letter, ...]] = (
@@ -27,37 +28,11 @@ _COMBINATIONS: Sequence[tuple[Letter, ...]] = (
     (Letter.CONSOLIDATE,),
     (Letter.SQUEEZE, Letter.ENGINE, Letter.CONSOLIDATE),
 )
-_TOTAL, _BOOT, _TIER = "memory.total", "memory.boot", "memory.tier"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limit:
-    """One limit of memory, with what is needed of it today."""
-
-    title: str
-    needed_bytes: int
-    limit_bytes: int
-    spare_bytes: int  # that must stay free
-    is_start: bool  # what is needed is a peak while starting
-    is_tier: bool
-
-    @property
-    def left_bytes(self) -> int:
-        """Return what is left today; negative: over."""
-        return self.limit_bytes - self.needed_bytes
-
-    def saved_bytes(self, action: Action) -> int:
-        """Return what an action saves of it."""
-        if self.is_tier and action.tier_bytes is not None:
-            return action.tier_bytes
-        if self.is_start and action.start_bytes is not None:
-            return action.start_bytes
-        return action.saving.bytes
 
 
 def make_plan(case: Case) -> Plan | Missing:
     """Return the plan of a judged report; Missing where its memory was not measured."""
-    verdict, limits = case.report.verdict, _limits(case)
+    verdict, limits = case.report.verdict, find_limits(case)
     if isinstance(verdict.total_bytes, Missing):
         return verdict.total_bytes
     actions, offers = make_actions(case), find_offers(case)
@@ -115,25 +90,6 @@ def with_best(plan: Plan) -> Plan:
     ]
     best = min(fitting, key=price, default=None)
     return replace(plan, best=best.name if best else "")
-
-
-def _limits(case: Case) -> tuple[Limit, ...]:
-    """Return the limits that the verdict holds the stack to."""
-    checks = [check for check in case.report.verdict.checks if check.id in (_TOTAL, _BOOT, _TIER)]
-    starts = any(check.id == _BOOT for check in checks)
-    share = case.budgets.memory.headroom_share
-    return tuple(
-        Limit(
-            title=check.title,
-            needed_bytes=int(check.value),
-            limit_bytes=int(check.limit),
-            spare_bytes=math.ceil(check.limit * share),
-            is_start=check.id == _BOOT or (check.id == _TIER and starts),
-            is_tier=check.id == _TIER,
-        )
-        for check in checks
-        if check.limit is not None and isinstance(check.value, (int, float))
-    )
 
 
 def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> Iterator[Option]:

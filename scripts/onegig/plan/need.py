@@ -1,0 +1,53 @@
+"""The limits of memory that a plan must keep, and what is missing of them today."""
+
+import math
+from dataclasses import dataclass
+
+from onegig.model.plan import Action
+from onegig.plan.case import Case
+
+_TOTAL, _BOOT, _TIER = "memory.total", "memory.boot", "memory.tier"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """One limit of memory, with what is needed of it today."""
+
+    title: str
+    needed_bytes: int
+    limit_bytes: int
+    spare_bytes: int  # that must stay free
+    is_start: bool  # what is needed is a peak while starting
+    is_tier: bool
+
+    @property
+    def left_bytes(self) -> int:
+        """Return what is left today; negative: over."""
+        return self.limit_bytes - self.needed_bytes
+
+    def saved_bytes(self, action: Action) -> int:
+        """Return what an action saves of it."""
+        if self.is_tier and action.tier_bytes is not None:
+            return action.tier_bytes
+        if self.is_start and action.start_bytes is not None:
+            return action.start_bytes
+        return action.saving.bytes
+
+
+def find_limits(case: Case) -> tuple[Limit, ...]:
+    """Return the limits that the verdict holds the stack to."""
+    checks = [check for check in case.report.verdict.checks if check.id in (_TOTAL, _BOOT, _TIER)]
+    starts = any(check.id == _BOOT for check in checks)
+    share = case.budgets.memory.headroom_share
+    return tuple(
+        Limit(
+            title=check.title,
+            needed_bytes=int(check.value),
+            limit_bytes=int(check.limit),
+            spare_bytes=math.ceil(check.limit * share),
+            is_start=check.id == _BOOT or (check.id == _TIER and starts),
+            is_tier=check.id == _TIER,
+        )
+        for check in checks
+        if check.limit is not None and isinstance(check.value, (int, float))
+    )

@@ -1,0 +1,187 @@
+"""Merged containers: which services, what that saves, and the change that does it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from factories import MIB, TODAY, make_memory, make_report, make_service
+from onegig.config.budgets import parse_budgets
+from onegig.model.measured import Skipped
+from onegig.model.memory import EnginePart, MemoryReport
+from onegig.model.plan import Action, Loss
+from onegig.model.stack import Service, Stack
+from onegig.plan.case import Case
+from onegig.plan.consolidate import merged_services
+from onegig.plan.containers import container_bytes
+
+BUDGETS = parse_budgets("budgets.yml", b"version: 1\ntier: none\nmemory: {limit: 1024MB}\n")
+LABELS = {"onegig.merge": "intelligence", "onegig.merge.variable": "RUN"}
+LEVELS = ("critical", "low", "high", "medium", "low", "high", "low", "high", "high", "high")
+
+
+def make_case(
+    total_mib: float = 457.2,
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
+    depends_on: Mapping[str, tuple[str, ...]] | None = None,
+    anon_mib: float = 5.32,
+    limit_mib: int = 64,
+) -> Case:
+    """Return twelve alike services, with what the reference stack's 15 containers took.
+
+    The engine's part is what is left of the total.
+    """
+    names = [f"s{number}" for number in range(12)]
+    alike = {
+        "criticality": "low",
+        "rss_bytes": round((anon_mib + 5.0) * MIB),
+        "pss_bytes": round((anon_mib + 0.35) * MIB),
+        "anon_bytes": round(anon_mib * MIB),
+        "kernel_bytes": round(0.41 * MIB),
+        "limit_bytes": limit_mib * MIB,
+    }
+    services = [
+        replace(make_service(name, 10.3, **alike), criticality=level)
+        for name, level in zip(names, (*LEVELS, "low", "low"), strict=True)
+    ]
+    services += [make_service(name, 8.1, kernel_bytes=MIB // 2) for name in ("db", "feed", "bot")]
+    memory = make_memory(
+        services,
+        engine=(
+            EnginePart(name="dockerd", processes=1, pss_bytes=105 * MIB, rss_bytes=108 * MIB),
+            EnginePart(name="shim", processes=15, pss_bytes=81 * MIB, rss_bytes=304 * MIB),
+        ),
+    )
+    cost = round((total_mib - 80) * MIB)
+    box = replace(memory.box, cost_bytes=cost, kernel_bytes=round(22.5 * MIB))
+    memory = replace(memory, box=box)
+    config = {name: {"labels": LABELS} | dict((configs or {}).get(name, {})) for name in names}
+    return Case(
+        report=make_report(memory, Skipped(reason="not inspected"), BUDGETS),
+        memory=memory,
+        stack=make_stack(config, depends_on or {}),
+        budgets=BUDGETS,
+        today=TODAY,
+    )
+
+
+def make_stack(config: Mapping[str, Any], depends_on: Mapping[str, tuple[str, ...]]) -> Stack:
+    services = tuple(
+        Service(
+            name=name,
+            image=name,
+            builds=False,
+            dockerfile=None,
+            replicas=1,
+            has_healthcheck=True,
+            depends_on=depends_on.get(name, ()),
+            optional=True,
+            criticality="",
+            memory_limit_bytes=None,
+        )
+        for name in config
+    )
+    text = json.dumps({"name": "desk", "services": config})
+    return Stack(name="desk", directory=".", files=(), services=services, config_json=text)
+
+
+def merge(case: Case) -> Action:
+    (action,) = merged_services(case)
+    return action
+
+
+def compose(action: Action) -> dict[str, Any]:
+    (change,) = action.changes
+    services: dict[str, Any] = json.loads(change.text)["services"]
+    return services
+
+
+def test_twelve_of_fifteen_containers_in_one_save_what_was_measured() -> None:
+    """The reference stack's twelve took 135.0 MB less: medians of 345.6 and 210.7 MB."""
+    saving = merge(make_case()).saving
+    assert saving.bytes == pytest.approx(135.0 * MIB, rel=0.05)
+    assert saving.low_bytes < 135.0 * MIB < saving.high_bytes
+
+
+def test_a_container_costs_the_private_part_of_its_shim() -> None:
+    memory = make_case().memory
+    one = container_bytes(memory, BUDGETS.memory.metric)
+    assert one.bytes == pytest.approx(6.6 * MIB, rel=0.02)
+    lone = replace(memory.engine[1], processes=1, pss_bytes=9 * MIB)
+    assert container_bytes(replace(memory, engine=(lone,)), BUDGETS.memory.metric).bytes > 9 * MIB
+    assert container_bytes(replace(memory, engine=()), BUDGETS.memory.metric).bytes < 2 * MIB
+
+
+@pytest.mark.parametrize(
+    ("total_mib", "count", "loss"),
+    [
+        (500, 12, Loss.MAJOR),  # fits already
+        (936, 3, Loss.MINOR),  # 14 MB over what leaves headroom
+        (1_030, 10, Loss.MAJOR),  # 108 MB over that
+        (1_140, 11, Loss.MAJOR),  # fits without headroom
+        (1_500, 12, Loss.MAJOR),  # never fits
+    ],
+)
+def test_no_more_are_merged_than_it_takes_and_the_least_critical_first(
+    total_mib: float, count: int, loss: Loss
+) -> None:
+    action = merge(make_case(total_mib))
+    assert (len(action.services), action.loss) == (count, loss)
+
+
+def test_the_change_lists_the_services_for_the_most_critical_and_stops_the_others() -> None:
+    configs = {"s4": {"environment": {"RUN": "s4", "S4_LENGTH": "9", "SHARED": "1"}}}
+    action = merge(make_case(936, configs))
+    assert action.title == "Run s1, s4 and s6 in one container"
+    assert (action.id, action.removes) == ("merge:intelligence", ("s1", "s4"))
+    assert compose(action) == {
+        "s6": {"environment": {"RUN": "s6,s1,s4", "S4_LENGTH": "9", "SHARED": "1"}},
+        "s1": {"profiles": ["merged"]},
+        "s4": {"profiles": ["merged"]},
+    }
+
+
+def test_a_limit_that_is_too_low_for_all_of_them_is_raised() -> None:
+    heavy = compose(merge(make_case(930, anon_mib=44.0, limit_mib=56)))
+    assert {name: change.get("mem_limit") for name, change in heavy.items()} == {
+        "s4": str(80 * MIB),
+        "s1": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("configs", "depends_on"),
+    [
+        ({"s1": {"user": "0"}}, {}),
+        ({"s1": {"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}}, {}),
+        ({"s1": {"command": ["other"]}}, {}),
+        ({"s1": {"environment": {"URL": "a"}}, "s0": {"environment": {"URL": "b"}}}, {}),
+        ({"s1": {"labels": {"onegig.merge": "intelligence"}}}, {}),
+        ({"s1": {"labels": {**LABELS, "onegig.merge": "alone"}}}, {}),
+        ({"s1": {"labels": {**LABELS, "onegig.merge.variable": "OTHER"}}}, {}),
+        ({}, {"s3": ("s1",)}),
+    ],
+)
+def test_a_service_that_needs_something_of_its_own_keeps_its_container(
+    configs: Mapping[str, Mapping[str, Any]], depends_on: Mapping[str, tuple[str, ...]]
+) -> None:
+    action = merge(make_case(500, configs, depends_on))
+    assert len(action.services) == 11
+    assert "s1" not in compose(action)
+
+
+def test_nothing_is_merged_without_labels_or_without_the_stack() -> None:
+    case = make_case(500, {f"s{number}": {"labels": {}} for number in range(12)})
+    assert not list(merged_services(case))
+    assert not list(merged_services(replace(make_case(), stack=Skipped(reason="only a report"))))
+
+
+def test_replicas_are_not_merged() -> None:
+    case = make_case(500)
+    doubled: MemoryReport = replace(
+        case.memory,
+        services=(replace(case.memory.services[0], containers=2), *case.memory.services[1:]),
+    )
+    assert "s0" not in compose(merge(replace(case, memory=doubled)))
