@@ -58,8 +58,9 @@ class Pattern:
 
     name: str
     type: str  # string, hash, list, set, zset, stream, or a module's own
+    database: int = 0
     keys: Estimate
-    bytes: Estimate  # as MEMORY USAGE counts: value, key name and entry
+    bytes: Estimate  # value, name and entry: MEMORY USAGE and what that leaves out
     measured_keys: int  # of them, those that were looked at
     encodings: tuple[Encoding, ...]  # of the keys looked at, the most frequent first
     expiring_keys: int  # with a time to live
@@ -196,8 +197,8 @@ class RedisAudit:
     schema: str = "onegig/redis/1"
     target: str  # the service or the URL, without its password
     seconds: float  # that the audit took
-    latency_ms: float  # the longest a batch of the audit kept the server busy, as seen by us
-    servers: tuple[RedisServer, ...]  # one; of a cluster, every primary
+    latency_ms: float  # 99 of 100 batches of the audit were answered faster, beyond a PING
+    servers: tuple[RedisServer, ...]  # one; of a cluster, every primary; none where INFO is denied
     coverage: Coverage
     patterns: tuple[Pattern, ...]  # the largest first
     unexplained_bytes: int  # used memory in neither keys nor overheads; below 0: counted twice
@@ -210,8 +211,8 @@ class RedisAudit:
 
     @property
     def used_bytes(self) -> int:
-        """Return used_memory, of all servers together."""
-        return sum(server.used_bytes for server in self.servers)
+        """Return used_memory, of all servers together; that of keys where INFO is denied."""
+        return sum(server.used_bytes for server in self.servers) or self.key_bytes
 
     @property
     def key_bytes(self) -> int:

@@ -1,0 +1,115 @@
+"""The audit of a server: its facts, its keys by pattern, what they contain, and what would save."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from time import monotonic
+
+from redis.exceptions import ResponseError
+
+from onegig.model.redis import Coverage, RedisAudit
+from onegig.redis.connect import Address, Session, open_session
+from onegig.redis.groups import Group
+from onegig.redis.pace import Pace
+from onegig.redis.scan import Scanner
+from onegig.redis.server import Facts, advise_settings, describe_server, read_facts
+
+MOST_FULL = 100_000  # keys that are all read where nothing else was asked for
+DEFAULT_SAMPLE = 20_000
+MOST_PATTERNS = 200  # in the document
+PINGS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditOptions:
+    """How an audit goes about it."""
+
+    sample: int | None = None  # keys that are read of a database; None: all, or some of very many
+    full: bool = False  # all keys, however many
+    limit_bytes: int = 0  # that used memory is held against
+    seed: int | None = None  # of the sample
+
+
+def audit(address: Address, *, options: AuditOptions | None = None) -> RedisAudit:
+    """Return the audit of the server at an address. Raises RedisError, RefusedError."""
+    options = options or AuditOptions()
+    began = monotonic()
+    with open_session(address) as session:
+        _be_quiet(session)
+        facts = read_facts(session)
+        pace = Pace(_ping(session))
+        scanner = Scanner(session, pace, facts.uncounted_bytes, Random(options.seed))  # noqa: S311 - a sample
+        groups, sampled = _read(session, scanner, facts, options)
+        document = _document(address, facts, groups, scanner, sampled=sampled)
+        session.rest()
+    return replace(
+        document,
+        seconds=round(monotonic() - began, 3),
+        latency_ms=round(pace.busy_ms, 3),
+        limit_bytes=options.limit_bytes,
+    )
+
+
+def _be_quiet(session: Session) -> None:
+    """Keep reads from counting as uses of keys, where the server knows how (7.2 and later)."""
+    session.ask("CLIENT", "NO-TOUCH", "ON")
+
+
+def _ping(session: Session) -> float:
+    """Return the seconds of the fastest of a few round trips."""
+    ping = b"*1\r\n$4\r\nPING\r\n"
+    return min(session.batch([ping], 1).seconds for _ in range(PINGS))
+
+
+def _read(
+    session: Session, scanner: Scanner, facts: Facts, options: AuditOptions
+) -> tuple[list[Group], bool]:
+    """Return the patterns of every database, the largest first, and whether some were sampled."""
+    groups: list[Group] = []
+    sampled = False
+    for number, (keys, _) in sorted(facts.databases.items()):
+        if isinstance(session.ask("SELECT", number), ResponseError):
+            scanner.tally.gaps.append(f"SELECT {number} is denied: its {keys:,} keys are unknown")
+        elif options.full or keys <= (options.sample or MOST_FULL):
+            groups += scanner.read_all(number)
+        else:
+            groups += scanner.read_sample(number, keys, options.sample or DEFAULT_SAMPLE)
+            sampled = True
+    return sorted(groups, key=lambda group: -group.bytes.value), sampled
+
+
+def _document(
+    address: Address, facts: Facts, groups: Sequence[Group], scanner: Scanner, *, sampled: bool
+) -> RedisAudit:
+    tally = scanner.tally
+    patterns = tuple(group.pattern for group in groups[:MOST_PATTERNS])
+    servers = (describe_server(facts),) if facts.info else ()
+    coverage = Coverage(
+        keys=sum(keys for keys, _ in facts.databases.values()),
+        examined_keys=tally.examined,
+        bytes=sum(group.pattern.bytes.value for group in groups),
+        is_sampled=sampled,
+        gaps=(*facts.gaps, *tally.gaps, *_gaps(scanner)),
+    )
+    document = RedisAudit(
+        target=str(address),
+        seconds=0.0,
+        latency_ms=0.0,
+        servers=servers,
+        coverage=coverage,
+        patterns=patterns,
+        unexplained_bytes=0,
+        settings=advise_settings(facts),
+    )
+    known = document.key_bytes + document.overhead_bytes
+    return replace(document, unexplained_bytes=document.used_bytes - known if servers else 0)
+
+
+def _gaps(scanner: Scanner) -> tuple[str, ...]:
+    tally = scanner.tally
+    numbers = (
+        (tally.denied, "keys may not be read by this user"),
+        (tally.failed, "keys could not be read"),
+        (tally.gone, "keys expired or were deleted meanwhile"),
+    )
+    return tuple(f"{number:,} {text}" for number, text in numbers if number)

@@ -1,0 +1,262 @@
+"""A server as INFO, MEMORY STATS and CONFIG state it: memory that is in no key, and settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from onegig.model.measured import Skipped
+from onegig.model.redis import Overhead, RedisServer, Setting
+from onegig.model.sizes import format_mb
+from onegig.redis.connect import Session
+from onegig.redis.groups import Reading
+
+POINTER, OBJECT, ENTRY = 8, 16, 24  # bytes: server.h, dict.h
+LONG_NAME = 128  # bytes from which on Valkey leaves room for a time to live (object.c)
+SMALL_CLASSES = 128  # bytes up to which jemalloc's classes are a quantum apart
+WORTH_BYTES = 1 << 20  # of a setting's saving
+CLIENT_BYTES = 16 << 20  # of clients' buffers that are worth a look
+SETTINGS = ("activedefrag", "repl-backlog-size", "maxmemory", "maxmemory-clients")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What a server says of itself. `info` is empty where INFO is denied."""
+
+    info: Mapping[str, str]
+    databases: Mapping[int, tuple[int, int]]  # keys and those of them that expire
+    tables_bytes: int  # buckets of the hash tables of keys and of times to live
+    config: Mapping[str, str]
+    quantum: int  # bytes between jemalloc's small classes: 8, or 16 in distributions' packages
+    gaps: tuple[str, ...] = ()
+    embeds_keys: bool  # a key's name is a part of its object, and entries of tables are not
+
+    @property
+    def is_valkey(self) -> bool:
+        """Return whether this is Valkey."""
+        return "valkey_version" in self.info
+
+    @property
+    def version(self) -> str:
+        """Return the version of the product."""
+        return self.info.get("valkey_version") or self.info.get("redis_version", "")
+
+    def number(self, name: str) -> int:
+        """Return a number of INFO; 0 where the version lacks it."""
+        text = self.info.get(name, "0")
+        return int(text) if text.lstrip("-").isdigit() else 0
+
+    def uncounted_bytes(self, key: Reading) -> int:
+        """Return the bytes of a key that MEMORY USAGE leaves out.
+
+        Redis counts an entry's size, not what the allocator gives for it. Valkey 8.1 counts 16
+        bytes for an object that holds the key's name, unless it holds the value as well
+        (createUnembeddedObjectWithKeyAndExpire and objectComputeSize, object.c).
+        """
+        expires = key.ttl_ms >= 0
+        if not self.embeds_keys:
+            return (self._allocated(ENTRY) - ENTRY) * (1 + expires)
+        if not self.is_valkey or key.encoding == "embstr":
+            return 0
+        length = len(key.name)
+        text = length + (2 if length < 32 else 4 if length < 256 else 6)  # an sds (sds.h)
+        size = OBJECT + 1 + text + POINTER * (expires or length >= LONG_NAME)
+        return self._allocated(size) - OBJECT
+
+    def _allocated(self, size: int) -> int:
+        """Return what jemalloc gives: above small sizes, four classes to each doubling (sc.h)."""
+        step = self.quantum if size <= SMALL_CLASSES else 1 << (size - 1).bit_length() - 3
+        return -(-size // step) * step
+
+
+def read_facts(session: Session) -> Facts:
+    """Ask a server about itself; what is denied is a gap."""
+    gaps: list[str] = []
+    info = _info(session, gaps)
+    databases = {
+        int(name[2:]): _keyspace(text)
+        for name, text in info.items()
+        if name.startswith("db") and name[2:].isdecimal()
+    }
+    if not info and isinstance(keys := session.ask("DBSIZE"), int):
+        databases = {0: (keys, 0)} if keys else {}
+    return Facts(
+        info=info,
+        databases=databases,
+        tables_bytes=_tables(session, databases, gaps),
+        config=_config(session, gaps),
+        quantum=_quantum(session),
+        gaps=tuple(gaps),
+        embeds_keys=_embeds_keys(info),
+    )
+
+
+def _embeds_keys(info: Mapping[str, str]) -> bool:
+    """Return whether a server is Valkey 8.1, Redis 8.2 or later."""
+    valkey = info.get("valkey_version")
+    numbers = (valkey or info.get("redis_version", "")).split(".")[:2]
+    release = tuple(int(number) for number in numbers if number.isdecimal())
+    return release >= ((8, 1) if valkey else (8, 2))
+
+
+def _info(session: Session, gaps: list[str]) -> dict[str, str]:
+    reply = session.ask("INFO")
+    if isinstance(reply, ResponseError):
+        gaps.append("INFO is denied: used memory and the server's overhead are unknown")
+        return {}
+    lines = bytes(reply).decode("utf-8", "replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line and line[0] != "#")
+
+
+def _keyspace(text: str) -> tuple[int, int]:
+    """Return the numbers of "keys=3,expires=1,avg_ttl=0"."""
+    pairs = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+    return int(pairs.get("keys", 0)), int(pairs.get("expires", 0))
+
+
+def _tables(session: Session, databases: Mapping[int, tuple[int, int]], gaps: list[str]) -> int:
+    """Return the bytes of the tables' buckets (getMemoryOverheadData, object.c).
+
+    Newer servers state them; older ones count the entries in, and an object for each key.
+    """
+    reply = session.ask("MEMORY", "STATS")
+    if isinstance(reply, ResponseError):
+        gaps.append("MEMORY STATS is denied: the size of the tables of keys is computed")
+        powers = (1 << (n - 1).bit_length() for pair in databases.values() for n in pair if n)
+        return POINTER * sum(powers)
+    stats = _mapping(reply)
+    if "overhead.db.hashtable.lut" in stats:
+        return int(stats["overhead.db.hashtable.lut"])
+    total = 0
+    for number, (keys, expiring) in databases.items():
+        tables = _mapping(stats.get(f"db.{number}", []))
+        total += int(tables.get("overhead.hashtable.main", 0)) - keys * (ENTRY + OBJECT)
+        total += int(tables.get("overhead.hashtable.expires", 0)) - expiring * ENTRY
+    return max(0, total)
+
+
+def _config(session: Session, gaps: list[str]) -> dict[str, str]:
+    reply = session.ask("CONFIG", "GET", "*")
+    if isinstance(reply, ResponseError):
+        gaps.append("CONFIG GET is denied: settings are unknown")
+        return {}
+    named = _mapping(reply)
+    return {name: _decoded(named[name]) for name in SETTINGS if name in named}
+
+
+def _quantum(session: Session) -> int:
+    """Return the distance of jemalloc's small classes: 8 in the one that Redis brings along."""
+    reply = session.ask("MEMORY", "MALLOC-STATS")
+    return 16 if isinstance(reply, bytes) and b"Quantum size: 16\n" in reply else 8
+
+
+def _mapping(reply: Any) -> dict[str, Any]:
+    flat = list(reply) if isinstance(reply, list | tuple) else []
+    return {_decoded(name): value for name, value in zip(flat[::2], flat[1::2], strict=False)}
+
+
+def _decoded(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+# ---- the document's parts -----------------------------------------------------------------------
+
+
+def describe_server(facts: Facts) -> RedisServer:
+    """Return a server's part of the document."""
+    return RedisServer(
+        product="valkey" if facts.is_valkey else "redis",
+        version=facts.version,
+        mode=facts.info.get("server_mode") or facts.info.get("redis_mode", ""),
+        role=facts.info.get("role", ""),
+        uptime_seconds=facts.number("uptime_in_seconds"),
+        keys=sum(keys for keys, _ in facts.databases.values()),
+        used_bytes=facts.number("used_memory"),
+        rss_bytes=facts.number("used_memory_rss"),
+        peak_bytes=facts.number("used_memory_peak"),
+        max_bytes=facts.number("maxmemory"),
+        policy=facts.info.get("maxmemory_policy", ""),
+        allocator=facts.info.get("mem_allocator", ""),
+        fragmentation_bytes=max(0, facts.number("allocator_frag_bytes")),
+        overheads=_overheads(facts),
+    )
+
+
+def _overheads(facts: Facts) -> tuple[Overhead, ...]:
+    expiring = 0 if facts.embeds_keys else sum(n for _, n in facts.databases.values())
+    numbers = (
+        ("server at its start", facts.number("used_memory_startup"), ""),
+        ("tables of keys", facts.tables_bytes, "buckets, of times to live as well"),
+        ("entries of times to live", ENTRY * expiring, f"{ENTRY} bytes for each key that expires"),
+        ("replication backlog", facts.number("mem_replication_backlog"), "repl-backlog-size"),
+        ("buffers of replicas", facts.number("mem_clients_slaves"), ""),
+        ("buffers of clients", facts.number("mem_clients_normal"), "maxmemory-clients limits them"),
+        ("buffer of the append-only file", facts.number("mem_aof_buffer"), ""),
+        ("links of the cluster", facts.number("mem_cluster_links"), ""),
+        ("scripts and functions", facts.number("used_memory_scripts"), ""),
+    )
+    parts = (Overhead(name=name, bytes=size, note=note) for name, size, note in numbers if size)
+    return tuple(sorted(parts, key=lambda part: -part.bytes))
+
+
+def advise_settings(facts: Facts) -> tuple[Setting, ...]:
+    """Return the settings that cost memory, or leave it without a limit."""
+    return tuple(
+        each
+        for each in (_defragment(facts), _backlog(facts), _clients(facts), _limit(facts))
+        if each
+    )
+
+
+def _defragment(facts: Facts) -> Setting | None:
+    free = facts.number("allocator_frag_bytes")
+    if facts.config.get("activedefrag") != "no" or free < max(
+        10 * WORTH_BYTES, facts.number("used_memory") // 10
+    ):
+        return None
+    return Setting(
+        name="activedefrag",
+        value="no",
+        better="yes",
+        reason="holes inside the allocator's pages keep them from the system",
+        saved_bytes=free,
+    )
+
+
+def _backlog(facts: Facts) -> Setting | None:
+    size = facts.number("mem_replication_backlog")
+    if size < WORTH_BYTES or facts.number("connected_slaves"):
+        return None
+    return Setting(
+        name="repl-backlog-size",
+        value=facts.config.get("repl-backlog-size", str(size)),
+        better=str(WORTH_BYTES),
+        reason="no replica is connected that would catch up from it",
+        saved_bytes=max(0, size - WORTH_BYTES),
+    )
+
+
+def _clients(facts: Facts) -> Setting | None:
+    size = facts.number("mem_clients_normal")
+    if size < CLIENT_BYTES or facts.config.get("maxmemory-clients") != "0":
+        return None
+    return Setting(
+        name="maxmemory-clients",
+        value="0",
+        better="5%",
+        reason=f"buffers of {facts.number('connected_clients')} clients take {format_mb(size)}",
+        saved_bytes=Skipped(reason="it depends on what the clients do"),
+    )
+
+
+def _limit(facts: Facts) -> Setting | None:
+    if not facts.info or facts.number("maxmemory"):
+        return None
+    return Setting(
+        name="maxmemory",
+        value="0",
+        better="a limit below the machine's memory",
+        reason="without a limit the kernel kills the server when the machine is full",
+        saved_bytes=Skipped(reason="it limits memory, and saves none"),
+    )
