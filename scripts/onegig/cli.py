@@ -17,6 +17,7 @@ COMMANDS = {  # the module of each, imported when its command is asked for
     "inspect": "check",
     "measure": "check",
     "imports": "imports",
+    "redis": "redis",
     "judge": "check",
     "render": "check",
     "init": "init",

@@ -16,7 +16,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 ATTACKS = [row for row in SECURITY.splitlines() if re.search(r"\| \w+/[\w/]+\.py", row)]
 EXITS = (ROOT / "docs/files-and-exit-codes.md").read_text(encoding="utf-8")
-PROGRAM = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
+ROOTS = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
+PROGRAM = {  # those of a group by both their words
+    " ".join(words): command
+    for name, root in ROOTS.items()
+    for words, command in (
+        [((name, each), command) for each, command in root.commands.items()]
+        if isinstance(root, click.Group)
+        else [((name,), root)]
+    )
+}
 
 
 def test_exit_codes_of_documents_help_and_program_agree() -> None:
@@ -46,6 +55,8 @@ def unknown(line: str) -> set[str]:
         options = {option for one in PROGRAM.values() for p in one.params for option in p.opts}
         return {first.partition("=")[0]} - options
     name = "check" if first == "scripts/check" else words.pop(0)
+    if isinstance(ROOTS.get(name), click.Group):
+        name = f"{name} {words.pop(0)}"
     command = PROGRAM.get(name)
     if command is None:
         return {name}

@@ -242,7 +242,8 @@ def explain(error: Exception, address: Address, command: str, *, was_connected: 
     happened, advice = _explanation(error, address, was_connected=was_connected)
     refused = _code(error) in ("NOAUTH", "WRONGPASS", "DENIED") or "password" in happened
     kind = RefusedError if refused or "does not speak" in happened else RedisError
-    return kind(f"{address} {happened}", command=plain(command, 100), advice=advice)
+    shown = plain(command, 100) if was_connected else ""
+    return kind(f"{address} {happened}", command=shown, advice=advice)
 
 
 def _explanation(error: Exception, address: Address, *, was_connected: bool) -> tuple[str, str]:
