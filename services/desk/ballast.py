@@ -14,6 +14,10 @@ _held: list[bytes] = []
 def hold(environ: Mapping[str, str]) -> None:
     """Hold the megabytes (2**20 bytes) that DESK_BALLAST_MB states; raises ValueError."""
     text = environ.get(VARIABLE) or "0"
-    if not text.isdecimal() or int(text) > MOST_MB:
-        raise ValueError(f"{VARIABLE}={text!r} is not a whole number from 0 to {MOST_MB}")
-    _held[:] = [b"\1" * (int(text) << 20)]
+    try:
+        megabytes = float(text)
+    except ValueError:
+        megabytes = -1.0
+    if not 0.0 <= megabytes <= MOST_MB:
+        raise ValueError(f"{VARIABLE}={text!r} is not a number from 0 to {MOST_MB}")
+    _held[:] = [b"\1" * int(megabytes * (1 << 20))]
