@@ -92,6 +92,7 @@ def test_services_switched_off_do_not_run(redis: Redis, host: Launch) -> None:
     eventually(lambda: has_echoed(redis, 3))
     eventually(service.is_healthy)
     assert "momentum" not in service.output
+    assert service.stop(within_seconds=4.0) == 0
     off = host("momentum,regime", FEATURES="risk")
     eventually(lambda: off.state == "disabled")
     assert off.stop() == 0
