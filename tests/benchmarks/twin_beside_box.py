@@ -16,6 +16,7 @@ from pathlib import Path
 from eaters import MIB, Bench, eater_image, make_stack
 from onegig.engine.engine import connect
 from onegig.errors import OnegigError
+from onegig.machine.machine import READY
 from onegig.model.memory import MemoryReport
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
@@ -57,10 +58,14 @@ def print_rows(kind: str, box: dict[str, float], twin: dict[str, float]) -> None
 def twin_parts(bench: Bench, stack: Stack) -> dict[str, float]:
     """The parts as a twin has them; none where it did not come up."""
     try:
-        return parts(bench.measure(stack, squeezed=False, twin=True))
+        report = bench.measure(stack, squeezed=False, twin=True)
     except OnegigError as error:
         print(f"  {error.message}: {error.detail}", file=sys.stderr)
         return {}
+    for service in report.services:
+        if service.state not in READY:
+            print(f"  {service.name} {service.state}: {service.reason}", file=sys.stderr)
+    return parts(report)
 
 
 def main() -> None:
@@ -77,7 +82,13 @@ def main() -> None:
         eater_image(engine, Path(folder)) as image,
     ):
         tier = find_tier(options.tier)
-        bench = Bench(engine, image, tier, lambda line: print(f"  {line}", file=sys.stderr))
+        bench = Bench(
+            engine,
+            image,
+            tier,
+            lambda line: print(f"  {line}", file=sys.stderr),
+            healthy_timeout_seconds=600,
+        )
         for kind in options.kind or STACKS:
             stack = make_stack(image, kind, STACKS[kind], "/")
             box, twin = parts(bench.measure(stack, squeezed=False)), dict[str, float]()
