@@ -1,13 +1,24 @@
-"""Reports of a twin, with the figures of the reference stack under emulation, in MiB."""
+"""When tests can boot a twin, and reports of one with the reference stack's figures, in MiB."""
 
+import shutil
 from dataclasses import fields, replace
+
+import pytest
 
 from factories import MIB, make_memory, stack
 from onegig.machine.cgroup import Account
 from onegig.machine.sampler import MachineMemory, Pass
 from onegig.model.memory import MemoryReport
 from onegig.model.twin import Guest, Reading, TwinMemory
+from onegig.variables import search_path
 
+PROGRAMS = ("qemu-system-x86_64", "mmdebstrap", "mke2fs")
+_MISSING = [name for name in PROGRAMS if not shutil.which(name, path=search_path(("/usr/sbin",)))]
+NEEDS_TWIN = [
+    pytest.mark.engine,
+    pytest.mark.twin,
+    pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
+]
 _NUMBERS = [each.name for each in fields(MachineMemory) if each.type is int]
 _NOTHING = MachineMemory(**{**dict.fromkeys(_NUMBERS, 0), "cpu_pressure": None})  # type: ignore[arg-type]
 _EMPTY = Account(

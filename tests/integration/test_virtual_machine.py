@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,17 +25,11 @@ from onegig.model.measuring import Load
 from onegig.model.memory import ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.stack import Stack
-from onegig.variables import search_path
 from small_image import SMALL_IMAGE
 from stacks import plain_service
+from twins import NEEDS_TWIN
 
-PROGRAMS = ("qemu-system-x86_64", "mmdebstrap", "mke2fs")
-MISSING = [name for name in PROGRAMS if not shutil.which(name, path=search_path(("/usr/sbin",)))]
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.twin,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-]
+pytestmark = NEEDS_TWIN
 
 MIB = 1024**2
 MEMTOTAL = 700 * MIB

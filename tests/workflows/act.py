@@ -18,7 +18,7 @@ from trivy_database import make_database
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 RUNNER = "ubuntu-24.04"
-SECONDS = 300
+SECONDS = 900
 USED = re.compile(r"uses: ([\w-]+)/([\w-]+)[\w./-]*@([0-9a-f]{40})")
 # A job on GitHub sees nothing of these.
 UNSEEN = re.compile(r"^(GITHUB|ACTIONS|RUNNER|ONEGIG|COMPOSE|PYTEST)_")
@@ -101,7 +101,7 @@ class Act:
         ]
         done = subprocess.run(
             command,
-            env={key: value for key, value in os.environ.items() if not UNSEEN.match(key)},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -119,3 +119,9 @@ class Act:
         for owner, name, commit in sorted(set(USED.findall(text))):
             folder = self.forge.action if name == "onegig" else STAND_INS / name
             yield f"{self.forge.root.as_uri()}/{owner}/{name}@{commit}", folder
+
+
+def _environment() -> dict[str, str]:
+    """What a job sees of this process's environment, with a sudo where there is none."""
+    seen = {key: value for key, value in os.environ.items() if not UNSEEN.match(key)}
+    return seen | {"PATH": f"{seen['PATH']}:{STAND_INS / 'bin'}"}
