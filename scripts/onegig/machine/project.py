@@ -104,12 +104,16 @@ class _Preparation:
             self._redirect_binds(name, service)
             if self.machine_bytes:
                 self._show_memory(service)
+                _limit_tmpfs(service, self.machine_bytes)
         for key, network in (self.config.get("networks") or {}).items():
             if network and not network.get("external"):
                 self._replace_network_driver(f"network {key}", network)
         for key, volume in (self.config.get("volumes") or {}).items():
             if volume and not volume.get("external"):
                 self._replace_volume_driver(f"volume {key}", volume)
+                options = volume.get("driver_opts") or {}
+                if self.machine_bytes and options.get("type") == "tmpfs" and not _is_bind(options):
+                    options["o"] = limit_tmpfs(str(options.get("o") or ""), self.machine_bytes)
 
     def _remark(self, subject: str, text: str) -> None:
         self._remarks.setdefault(text, []).append(subject)
@@ -203,6 +207,33 @@ class _Preparation:
             volume.pop("driver_opts", None)
             kind = driver if driver != "local" else options.get("type") or "one with options"
             self._remark(subject, f"the box has an empty local volume instead of {kind}.")
+
+
+def _limit_tmpfs(service: Config, machine_bytes: int) -> None:
+    """Give each tmpfs without a size the one that it has on the machine."""
+    mounts = service.get("tmpfs") or []
+    paths = (mount.partition(":") for mount in ([mounts] if isinstance(mounts, str) else mounts))
+    sized = [f"{path}:{limit_tmpfs(options, machine_bytes)}" for path, _, options in paths]
+    if sized:
+        service["tmpfs"] = sized
+    for volume in service.get("volumes") or ():
+        if volume["type"] == "tmpfs" and not (volume.get("tmpfs") or {}).get("size"):
+            volume["tmpfs"] = {**(volume.get("tmpfs") or {}), "size": str(machine_bytes // 2)}
+
+
+def limit_tmpfs(options: str, machine_bytes: int) -> str:
+    """Return a tmpfs's mount options with the size that they mean on a machine.
+
+    Without one it is half of the memory, and a percentage is one of the memory (Linux,
+    Documentation/filesystems/tmpfs.rst): the box's kernel would take those of its host.
+    """
+    flags = [flag for flag in options.split(",") if flag]
+    sizes = [flag.removeprefix("size=") for flag in flags if flag.startswith("size=")]
+    size = sizes[-1] if sizes else "50%"
+    if not re.fullmatch(r"[0-9]+%", size):
+        return options
+    others = [flag for flag in flags if not flag.startswith("size=")]
+    return ",".join([*others, f"size={machine_bytes * int(size[:-1]) // 100}"])
 
 
 def raise_oom_scores(config: Config, shift: int) -> Config:

@@ -182,6 +182,27 @@ def test_a_limit_goes_where_compose_allows_it(given: Config) -> None:
     assert "mem_limit" not in result
 
 
+@pytest.mark.parametrize(
+    ("given", "bytes_"),
+    [
+        ("", MACHINE // 2),
+        ("mode=755", MACHINE // 2),
+        ("size=25%", MACHINE // 4),
+        ("size=64m", None),
+        ("size=50%,size=1g,mode=700", None),
+    ],
+)
+def test_a_tmpfs_has_the_size_that_it_has_on_the_machine(given: str, bytes_: int | None) -> None:
+    volume = {"name": "v", "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": given}}
+    long = {"type": "tmpfs", "target": "/long"}
+    services = {"web": {"tmpfs": [f"/short:{given}" if given else "/short"], "volumes": [long]}}
+    config = prepare(services, volumes={"v": volume}).config
+    options = config["volumes"]["v"]["driver_opts"]["o"]
+    assert config["services"]["web"]["tmpfs"] == [f"/short:{options}"]
+    assert options.split(",")[-1] == (given.split(",")[-1] if bytes_ is None else f"size={bytes_}")
+    assert config["services"]["web"]["volumes"][0]["tmpfs"] == {"size": str(MACHINE // 2)}
+
+
 def test_oom_scores_are_raised_by_the_same() -> None:
     services = {"a": {}, "b": {"oom_score_adj": -300}, "c": {"oom_score_adj": 900}}
     config = raise_oom_scores({"name": "shop", "services": services}, 500)

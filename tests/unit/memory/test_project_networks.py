@@ -141,7 +141,8 @@ def test_a_volume_that_the_box_cannot_have_is_plain(volume: Config, kind: str) -
 
 
 @pytest.mark.parametrize(
-    "options", [{"type": "tmpfs", "device": "tmpfs"}, {"o": "rbind", "device": "/srv"}]
+    "options",
+    [{"type": "tmpfs", "device": "tmpfs", "o": "size=1g"}, {"o": "rbind", "device": "/srv"}],
 )
 def test_volumes_of_memory_and_of_folders_stay(options: Config) -> None:
     volume = {"name": "m", "driver": "local", "driver_opts": options}
