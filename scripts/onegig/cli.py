@@ -19,6 +19,8 @@ COMMANDS = {  # the module of each, imported when its command is asked for
     "imports": "imports",
     "redis": "redis",
     "judge": "check",
+    "plan": "plan",
+    "tiers": "tiers",
     "render": "check",
     "init": "init",
     "doctor": "github",

@@ -36,6 +36,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import NO_TIER, find_tier, tier_for
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Baseline
+from onegig.planning import NO_STACK, with_plan
 from onegig.process import ask_git, terminable
 from onegig.progress import Progress, Quiet
 
@@ -131,7 +132,8 @@ def attempt(options: Options, progress: Progress) -> Attempt:
     except OnegigError as caught:
         error = caught
     missing = Unknown(reason=error.message if error else "")
-    report = judge_reports(options, budgets, images or missing, memory or missing)
+    measured = images or missing, memory or missing
+    report = judge_reports(options, budgets, *measured, stack=stack or NO_STACK)
     return Attempt(report=report, budgets=budgets, stack=stack, error=error)
 
 
@@ -307,31 +309,6 @@ def inspect(
     return Unknown(reason=problems) if problems else inspection.report
 
 
-def inspect_archive(path: Path, options: Options, progress: Progress) -> ImagesReport | Missing:
-    """Return what is in the images of an archive or layout; Unknown if one cannot be read."""
-    from onegig.engine.engine import without_engine
-    from onegig.images.archive import Archive
-    from onegig.images.cache import open_cache
-    from onegig.images.inspect import inspect_images
-
-    archive = Archive(path)
-    scanner = find_scanner(options, progress)
-    with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:
-        for sentence in archive.left_out:
-            say(f"left out: {sentence}")
-        inspection = inspect_images(
-            dict.fromkeys(archive.references, ()),
-            engine=archive,
-            cache=open_cache(say),
-            environment=without_engine(archive.bases),
-            progress=say,
-            scanner=scanner,
-            weigh=options.weigh,
-        )
-    problems = "; ".join(inspection.problems)
-    return Unknown(reason=problems) if problems else inspection.report
-
-
 def find_scanner(options: Options, progress: Progress) -> "Scanner | Missing":
     """Return trivy and its database, which is only fetched when asked for."""
     from onegig.images import trivy
@@ -381,13 +358,17 @@ def judge_reports(
     images: ImagesReport | Missing,
     memory: MemoryReport | Missing,
     main: Baseline | None = None,
+    stack: Stack | Missing = NO_STACK,
 ) -> Report:
-    """Return the verdict over what was measured; `main` is what a pull request goes on top of."""
+    """Return the verdict over what was measured, and a plan.
+
+    `main` is what a pull request goes on top of; a plan's changes are to the files of `stack`.
+    """
     tier = choose_tier(budgets, memory, images)
     measured = [report for report in (images, memory) if not isinstance(report, Missing)]
     names = [report.stack for report in measured if report.stack]
     now = datetime.now(UTC)
-    return Report(
+    report = Report(
         stack=names[0] if names else options.budgets.resolve().parent.name,
         created=now.isoformat(timespec="seconds"),
         commit=ask_git(options.budgets.parent, "rev-parse", "HEAD").strip(),
@@ -396,3 +377,4 @@ def judge_reports(
         memory=memory,
         reproduce=options.reproduce,
     )
+    return with_plan(report, budgets, stack, now.date())

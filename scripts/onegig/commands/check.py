@@ -246,7 +246,10 @@ def inspect(
         raise click.UsageError("--image, --archive and --service exclude each other")
     report: ImagesReport | Missing
     if archive:
-        report = pipeline.inspect_archive(archive, options, progress)
+        from onegig.archives import inspect_archive
+
+        scanner = pipeline.find_scanner(options, progress)
+        report = inspect_archive(archive, scanner, progress, weigh=options.weigh)
     else:
         stack = None if image else pipeline.load(options)[1]
         with pipeline.session(progress) as (engine, _):

@@ -36,6 +36,7 @@ from onegig.model.scan import Finding, Scan
 from onegig.model.stack import HostAccess, Stack
 from onegig.model.verdict import Baseline
 from onegig.pipeline import Options
+from onegig.planning import NO_STACK
 from onegig.process import ask_git
 from onegig.progress import Progress
 from onegig.report.accounts import images_by_service, largest_fix
@@ -106,7 +107,10 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
         baseline = find_baseline(claim.base_sha, job.base_branch)
     main = baseline[0] if isinstance(baseline, tuple) and claim.event in INHERITING else None
     if main:
-        report = pipeline.judge_reports(options, budgets, report.images, report.memory, main)
+        stack = attempt.stack or NO_STACK
+        report = pipeline.judge_reports(
+            options, budgets, report.images, report.memory, main, stack=stack
+        )
     images = () if isinstance(report.images, Missing) else report.images.images
     today = datetime.fromisoformat(report.created).date()
     review = Review(

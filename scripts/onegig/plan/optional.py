@@ -36,7 +36,7 @@ def optional_services(case: Case) -> Iterator[Action]:
         yield Action(
             id=f"off:{service.name}",
             option=Letter.SQUEEZE,
-            title=f"Turn off {_listed(names)} ({_label(service)})",
+            title=f"Turn off {_listed(names)}",
             saving=Saving(
                 bytes=own + shims,
                 low_bytes=min(low, own),
@@ -44,7 +44,7 @@ def optional_services(case: Case) -> Iterator[Action]:
                 basis=Basis.PREDICTED,
                 source="its memory in the window, and the engine's shim for it",
             ),
-            cost=f"without {_listed(names)}",
+            cost=_label(service),
             loss=max(_LOSSES.get(each.criticality, Loss.FEATURE) for each in together),
             changes=(_change(names),),
             services=names,

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Skipped
 from onegig.model.plan import Action, Letter, Loss, Offer, Option, Plan, Verified
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
@@ -35,6 +35,8 @@ def make_plan(case: Case) -> Plan | Missing:
     verdict, limits = case.report.verdict, find_limits(case)
     if isinstance(verdict.total_bytes, Missing):
         return verdict.total_bytes
+    if not limits:
+        return Skipped(reason="memory was not judged")
     actions, offers = make_actions(case), find_offers(case)
     tightest = min(limits, key=lambda limit: limit.left_bytes)
     options = [*_combine(actions, limits, verdict.total_bytes)]

@@ -59,16 +59,17 @@ def describe_price(usd_per_month: float | Missing) -> str:
     return f"{usd_per_month:.2f} USD a month" if usd_per_month else "nothing"
 
 
-def describe_free(tier: Tier) -> str:
+def describe_free(tier: Tier, *, short: bool = False) -> str:
     """Return for how long a tier costs nothing: "free for 12 months"; "" for not at all."""
     if tier.always_free:
-        return "always free"
+        return "always" if short else "always free"
     if not tier.free_months:
         return ""
     months = f"{tier.free_months} months"
     if tier.credit_usd:
-        return f"up to {months} on {tier.credit_usd:g} USD of credit"
-    return f"free for {months}"
+        credit = f"{tier.credit_usd:g} USD"
+        return f"{months}, {credit}" if short else f"up to {months} on {credit} of credit"
+    return months if short else f"free for {months}"
 
 
 def price_of(tier: Tier, disk_bytes: int) -> tuple[float | Missing, str]:

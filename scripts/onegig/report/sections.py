@@ -10,7 +10,7 @@ from typing import Protocol
 from rich.console import RenderableType
 
 from onegig.model.report import Report
-from onegig.report import dockerfiles, images, memory
+from onegig.report import dockerfiles, images, memory, plan
 
 
 class Section(Protocol):
@@ -24,6 +24,7 @@ class Section(Protocol):
 
 
 SECTIONS: Mapping[str, Section] = {
+    "plan": plan,
     "memory": memory,
     "images": images,
     "dockerfiles": dockerfiles,

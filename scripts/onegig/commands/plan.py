@@ -1,0 +1,66 @@
+"""`onegig plan`: what to do so that the stack fits, and what it saves."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from onegig import pipeline
+from onegig.commands.options import (
+    EXISTING_FILE,
+    progress_options,
+    project_options,
+    scan_options,
+    window_options,
+)
+from onegig.commands.output import terminal_width
+from onegig.errors import ExitCode, MeasureError, OnegigError
+from onegig.model.codec import from_json, to_json
+from onegig.model.plan import Plan
+from onegig.model.report import Report
+from onegig.model.stack import Stack
+from onegig.pipeline import Options
+from onegig.planning import NO_STACK
+from onegig.progress import Progress
+from onegig.report.plan import render_plan
+
+
+@click.command()
+@project_options
+@window_options
+@scan_options
+@progress_options
+@click.argument("report", type=EXISTING_FILE, required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(*, options: Options, progress: Progress, report: Path | None, as_json: bool) -> None:
+    """Say what to do so that the stack fits, with megabytes, price and the exact change.
+
+    REPORT is a report.json of `onegig check`, which is judged again by the budgets file; without
+    one the stack is checked first. Options are the smallest sets of actions that fit: A (squeeze),
+    engine, B (consolidate) and C (a larger machine). Exits with 1 where none fits.
+    """
+    measured = (
+        _judge_again(report, options, progress) if report else pipeline.check(options, progress)
+    )
+    made = measured.plan
+    if not isinstance(made, Plan):
+        raise MeasureError(f"there is no plan: {made.reason}")
+    color = progress.color and sys.stdout.isatty()
+    text = render_plan(made, width=terminal_width(), color=color)
+    click.echo(to_json(made) if as_json else text, nl=False, color=color)
+    fits = made.best or made.left_bytes >= 0
+    click.get_current_context().exit(ExitCode.OK if fits else ExitCode.NO_GO)
+
+
+def _judge_again(path: Path, options: Options, progress: Progress) -> Report:
+    """Return a report judged by the budgets as they are now; without its stack, no files change."""
+    report = from_json(Report, path.read_bytes(), str(path))
+    stack: Stack | None = None
+    try:
+        budgets, stack = pipeline.load(options)
+    except OnegigError as error:
+        progress.note(f"the plan's changes are not fitted to your files: {error.message}")
+        budgets = pipeline.load_limits(options)
+    return pipeline.judge_reports(
+        options, budgets, report.images, report.memory, stack=stack or NO_STACK
+    )

@@ -1,0 +1,38 @@
+"""The plan of a judged report: the project's files are read here, all else is in plan/."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from onegig.files import read_text
+from onegig.model.budgets import Budgets
+from onegig.model.measured import Missing, Skipped
+from onegig.model.report import Report
+from onegig.model.stack import Stack
+from onegig.plan.case import Case
+from onegig.plan.options import make_plan
+
+NO_STACK = Skipped(reason="the compose project was not read")
+
+
+def with_plan(report: Report, budgets: Budgets, stack: Stack | Missing, today: date) -> Report:
+    """Return the report with its plan; without one where memory was not measured."""
+    case = read_case(report, budgets, stack, today)
+    return replace(report, plan=case if isinstance(case, Missing) else make_plan(case))
+
+
+def read_case(
+    report: Report, budgets: Budgets, stack: Stack | Missing, today: date
+) -> Case | Missing:
+    """Return a judged report as a case, with the texts of the project's files."""
+    if isinstance(report.memory, Missing):
+        return Skipped(reason="memory was not measured")
+    paths = () if isinstance(stack, Missing) else (budgets.path, *stack.files)
+    return Case(
+        report=report,
+        memory=report.memory,
+        stack=stack,
+        budgets=budgets,
+        today=today,
+        files={path: read_text(Path(path)) or "" for path in paths},
+    )
