@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import remarks
 from factories import (
+    BUDGETS,
     LOG,
     MIB,
     SERVICES,
+    TODAY,
     make_check,
     make_images,
     make_memory,
@@ -20,11 +22,14 @@ from factories import (
 )
 from onegig.config.budgets import parse_budgets
 from onegig.model.images import ImagesReport
-from onegig.model.measured import Unknown
-from onegig.model.memory import Reboot, ServiceMemory, ServiceState
+from onegig.model.measured import Skipped, Unknown
+from onegig.model.memory import MemoryReport, Reboot, ServiceMemory, ServiceState
+from onegig.model.plan import Plan, Verified
 from onegig.model.report import Report
 from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
+from onegig.plan.case import Case
+from onegig.plan.options import make_plan, with_verified
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
 from twins import make_twin, make_twin_memory, reading
 
@@ -103,6 +108,35 @@ def make_many(count: int = 150) -> Report:
     return make_report(make_memory(services), make_images(names), budgets)
 
 
+def with_plan(report: Report, **verified: Verified) -> Report:
+    """The report with its plan, some of whose options were booted."""
+    assert isinstance(report.memory, MemoryReport)
+    case = Case(
+        report=report,
+        memory=report.memory,
+        stack=Skipped(reason="the compose project was not read"),
+        budgets=BUDGETS,
+        today=TODAY,
+    )
+    plan = make_plan(case)
+    assert isinstance(plan, Plan)
+    for name, found in verified.items():
+        plan = with_verified(plan, name, found)
+    return replace(report, plan=plan)
+
+
+def make_planned() -> Report:
+    """46 MB over, with a plan: A was booted and holds, pages of shims could be saved, too."""
+    ranks = ["critical", "critical", "medium", "high", "high", "medium", "high", "medium", "high"]
+    sizes = dict.fromkeys(list(SERVICES), 54.47)
+    services = [
+        make_service(name, size, criticality=rank)
+        for (name, size), rank in zip(sizes.items(), [*ranks, *["low"] * 6], strict=True)
+    ]
+    found = Verified(total_bytes=838 * MIB, start_bytes=842 * MIB, state=State.GO)
+    return with_plan(run(services, settings=SETTINGS), A=found)
+
+
 HOSTILE = (
     "</td><script>alert(1)</script>",
     "[click](https://evil.example) ![x](https://evil.example/x.png)",
@@ -137,7 +171,9 @@ def make_hostile() -> Report:
     )
     report = with_failures(report, failures, f"NO-GO: {HOSTILE[2]} takes 10 of 2 MB")
     reproduce = f"onegig check --budgets {HOSTILE[3]}"
-    return replace(report, stack=HOSTILE[0], reproduce=reproduce)
+    over = make_check("memory.total", "stack", value=1070.0 * MIB, limit=1024.0 * MIB)
+    planned = with_plan(with_failures(report, (over,), ""))
+    return replace(report, stack=HOSTILE[0], reproduce=reproduce, plan=planned.plan)
 
 
 def make_twin_report() -> Report:
@@ -178,4 +214,5 @@ REPORTS: Mapping[str, Callable[[], Report]] = {
     "dockerfiles": make_remarked,
     "150-services": make_many,
     "twin": make_twin_report,
+    "planned": make_planned,
 }

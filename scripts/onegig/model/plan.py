@@ -64,8 +64,8 @@ class Loss(IntEnum):
     NOTHING = 0
     COMFORT = 1  # something is slower, later or harder to look at
     MINOR = 2  # an optional service of low criticality is gone
-    FEATURE = 3  # an optional service is gone, services share a fate, or it costs money
-    MAJOR = 4  # an optional service of high criticality is gone
+    FEATURE = 3  # an optional service is gone, or services share a fate
+    MAJOR = 4  # an optional service of high criticality is gone, or it costs money
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,6 @@
 """Turn off optional services: those labelled `onegig.optional`, by `onegig.criticality`.
 
-A service saves what it took at the peak of the window and the engine's shims for its containers.
+A service saves what it took at the peak of the window, and what the engine keeps for it.
 Only services that nothing else needs are turned off, or that only optional ones need, which then go
 with it. What is critical stays.
 """
@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from onegig.judge.memory import consumption, own_ranges
 from onegig.model.images import Image
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
 from onegig.plan.case import Case
+from onegig.plan.containers import container_bytes
 from onegig.text import plain
 
 CRITICAL = "critical"
@@ -31,18 +32,19 @@ def optional_services(case: Case) -> Iterator[Action]:
         ranges = own_ranges(case.memory, metric)
         own = sum(consumption(each, metric) for each in together)
         low, high = (sum(ranges[each.name][at] for each in together) for at in (0, 1))
-        shims = sum(each.containers for each in together) * shim_bytes(case.memory)
+        count = sum(each.containers for each in together)
+        engine = container_bytes(case.memory, metric).times(count)
         names = tuple(each.name for each in together)
         yield Action(
             id=f"off:{service.name}",
             option=Letter.SQUEEZE,
             title=f"Turn off {_listed(names)}",
             saving=Saving(
-                bytes=own + shims,
-                low_bytes=min(low, own),
-                high_bytes=max(high, own) + 2 * shims,
+                bytes=own + engine.bytes,
+                low_bytes=min(low, own) + engine.low_bytes,
+                high_bytes=max(high, own) + engine.high_bytes,
                 basis=Basis.PREDICTED,
-                source="its memory in the window, and the engine's shim for it",
+                source="its memory in the window, and the engine's for its containers",
             ),
             cost=_label(service),
             loss=max(_LOSSES.get(each.criticality, Loss.FEATURE) for each in together),
@@ -51,12 +53,6 @@ def optional_services(case: Case) -> Iterator[Action]:
             removes=names,
             disk_bytes=_disk_bytes(case, names),
         )
-
-
-def shim_bytes(memory: MemoryReport) -> int:
-    """Return what the engine keeps for one container: the PSS of its shim."""
-    shims = next((part for part in memory.engine if part.name == "shim"), None)
-    return shims.pss_bytes // shims.processes if shims and shims.processes else 0
 
 
 def _may_go(service: ServiceMemory) -> bool:

@@ -47,7 +47,7 @@ def pay_action(case: Case, offer: Offer, room_bytes: int) -> Action:
             bytes=more, low_bytes=more, high_bytes=more, basis=Basis.QUOTED, source=offer.source
         ),
         cost=offer.price,
-        loss=Loss.NOTHING if offer.usd_per_month == 0.0 else Loss.FEATURE,
+        loss=Loss.NOTHING if offer.usd_per_month == 0.0 else Loss.MAJOR,
         changes=_changes(case, offer),
     )
 
