@@ -160,19 +160,20 @@ def load_limits(options: Options) -> Budgets:
     budgets = default_budgets(options.budgets) if missing else load_budgets(options.budgets)
     names = ("window_seconds", "settle_seconds", "repeats", "squeeze", "throttled", "reboot")
     plan = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    load, tier = budgets.load, options.tier or budgets.tier
+    load, tiers = budgets.load, (options.tier,) if options.tier else budgets.tier_names
     if options.rate is not None:
         if load is None or not load.takes_rate:
             advice = f"put {RATE} into load.command of budgets.yml, where the load takes its rate"
             raise ConfigError("--rate has nothing to set", advice=advice)
         load = replace(load, rate=options.rate)
-    if tier and tier != NO_TIER:
-        find_tier(tier)
+    for tier in tiers:
+        if tier != NO_TIER:
+            find_tier(tier)
     machine = options.machine or budgets.machine
     if options.reboot and machine is not MachineKind.TWIN:
         raise ConfigError("--reboot needs a machine of its own", advice="add --on twin")
     measured = replace(budgets.measure, **plan)
-    return replace(budgets, tier=tier, machine=machine, measure=measured, load=load)
+    return replace(budgets, tier_names=tiers, machine=machine, measure=measured, load=load)
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:

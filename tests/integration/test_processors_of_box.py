@@ -63,7 +63,7 @@ def test_health_checks_overlap_without_credits(client: DockerClient, make_stack:
     stack = make_stack({f"s{number}": sleeper(healthcheck=check) for number in range(SERVICES)})
     budgets = replace(
         HERE,
-        tier="aws-t2-micro",
+        tier_names=("aws-t2-micro",),
         measure=replace(HERE.measure, throttled=True, window_seconds=5, settle_seconds=1),
     )
     report = measured(client, stack, budgets)

@@ -90,7 +90,7 @@ def booted(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> It
     folder, said = tmp_path_factory.mktemp("project"), list[str]()
     budgets = replace(
         HERE,
-        tier="aws-t3-micro",
+        tier_names=("aws-t3-micro",),
         load=Load(service="web", command=("sh", "-c", LOAD)),
         swap_bytes=64 * MIB,
     )

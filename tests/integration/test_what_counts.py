@@ -18,7 +18,7 @@ from onegig.model.verdict import Check
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
-BUDGETS = Budgets(path="budgets.yml", compose="compose.yml", tier="none")
+BUDGETS = Budgets(path="budgets.yml", compose="compose.yml", tier_names=("none",))
 
 
 def observe(

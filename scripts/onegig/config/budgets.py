@@ -265,9 +265,10 @@ def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
     if budgets.swap_bytes and budgets.zram_bytes:
         yield ("zram",), "is used instead of a swap file; remove it or `swap`"
     known = (*catalogue(), NO_TIER)
-    if budgets.tier and budgets.tier not in known:
-        hint = did_you_mean(budgets.tier, known) or f" (known: {', '.join(known)})"
-        yield ("tier",), f"no tier is called {budgets.tier!r}{hint}"
+    for name in budgets.tier_names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f" (known: {', '.join(known)})"
+            yield ("tier",), f"no tier is called {name!r}{hint}"
 
 
 def _bad_waivers(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:

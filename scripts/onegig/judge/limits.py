@@ -85,10 +85,13 @@ def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
 
     Without `tier` the smallest machine sold with memory.limit is judged, where there is one.
     """
-    if old.tier == new.tier:
+    if old.tier_names == new.tier_names:
         return
     (was, before, room_before), (now, _, room) = _machine(old), _machine(new)
-    looser = before is not None and raised(room_before, room)
+    looser = old.tier != new.tier and before is not None and raised(room_before, room)
+    was, now = (
+        ", ".join((first, *budgets.tier_names[1:])) for first, budgets in ((was, old), (now, new))
+    )
     yield LimitChange(key="tier", old=was, new=now, looser=looser)
 
 

@@ -20,8 +20,8 @@ from onegig.model.measuring import SqueezeMode
 from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
-from onegig.model.tiers import Tier, kernel_name, tier_for
-from onegig.model.verdict import Bar, Check, Waterfall, make_check
+from onegig.model.tiers import Tier, catalogue, kernel_name, tier_for
+from onegig.model.verdict import BESIDE, Bar, Check, Waterfall, make_check
 from onegig.text import plain
 
 WHERE = "tiers.toml"
@@ -43,6 +43,12 @@ def choose_tier(
     return tier_for(budgets.tier, budgets.memory.limit_bytes, architecture)
 
 
+def other_tiers(budgets: Budgets) -> tuple[Tier, ...]:
+    """Return the machines that are judged besides the verdict's, from the same measurement."""
+    known = catalogue()
+    return tuple(known[name] for name in budgets.tier_names[1:] if name in known)
+
+
 def check_tier(case: Case) -> Iterator[Check]:
     """Yield what the tier's real machine has beside what the stack needs."""
     tier, memory, images = case.tier, case.memory, case.images
@@ -50,6 +56,9 @@ def check_tier(case: Case) -> Iterator[Check]:
         return
     if not isinstance(memory, Missing):
         yield _check_memory(case.budgets, memory, tier)
+        for other in other_tiers(case.budgets):
+            check = _check_memory(case.budgets, memory, other)
+            yield replace(check, id=BESIDE, subject=other.name)
         for service in memory.services:
             if service.cpus is not None:
                 yield _check_cpus(tier, service, service.cpus)

@@ -36,7 +36,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import Tier
-from onegig.model.verdict import CHECK_KINDS, Baseline, Check, Verdict
+from onegig.model.verdict import BESIDE, CHECK_KINDS, Baseline, Check, Verdict
 from onegig.text import plain
 
 # What the layers of an engine put before a cause that each passes on: the headline does without.
@@ -106,12 +106,13 @@ def judge(
     case = Case(budgets=budgets, images=images, memory=memory, tier=tier, today=today, main=main)
     unwaived = tuple(check for section in SECTIONS.values() for check in section.checks(case))
     checks = tuple(_apply_waivers(check, budgets.waivers, today) for check in unwaived)
-    state = max((check.state for check in checks), key=lambda state: state.rank)
+    counted = tuple(check for check in checks if check.id != BESIDE)
+    state = max((check.state for check in counted), key=lambda state: state.rank)
     total = memory if isinstance(memory, Missing) else add_up(memory, budgets.memory)
     missing = (check.message for check in checks if check.state is State.INCOMPLETE)
     return Verdict(
         state=state,
-        sentence=_headline(state, checks),
+        sentence=_headline(state, counted),
         total_bytes=total if isinstance(total, Missing) else total.bytes,
         limit_bytes=budgets.memory.limit_bytes,
         metric=budgets.memory.metric.value,

@@ -281,9 +281,9 @@ class Budgets:
             this file. Default: those that `docker compose` takes in this file's folder, with
             COMPOSE_FILE and compose.override.yml.
         profiles: The compose profiles to activate. Default: those of COMPOSE_PROFILES.
-        tier: A machine of the tier catalogue to judge for besides the limit: what it really gives
-            to programs. Default: the smallest machine sold with memory.limit. none judges for no
-            machine.
+        tier_names: A machine of the tier catalogue to judge for besides the limit: what it really
+            gives to programs. Default: the smallest machine sold with memory.limit. none judges for
+            no machine. Of several the first one counts, the others are shown beside it.
         machine: The machine that the stack is booted on. box: a Docker engine in a container that
             the kernel caps, ready in seconds. twin: a virtual machine with a kernel and an
             operating system of its own, which are then measured instead of assumed.
@@ -324,7 +324,11 @@ class Budgets:
     profiles: tuple[str, ...] = key(
         Several(item=TEXT, empty="COMPOSE_PROFILES"), either, example=["debug"]
     )
-    tier: str | None = key(TEXT, either, example="aws-t2-micro")
+    tier_names: tuple[str, ...] = key(
+        Several(item=TEXT, or_single=True, empty="the smallest with memory.limit"),
+        either,
+        example="aws-t2-micro",
+    )
     machine: MachineKind = key(choice(tuple(MachineKind), MachineKind), either, "box")
     swap_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="1GB")
     zram_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="512MB")
@@ -346,6 +350,11 @@ class Budgets:
     lines: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()  # about the file, for the report
     is_default: bool = False  # there is no such file
+
+    @property
+    def tier(self) -> str | None:
+        """Return the tier that the verdict is about; None: the smallest with memory.limit."""
+        return self.tier_names[0] if self.tier_names else None
 
     def service(self, name: str) -> ServiceBudget:
         """Return the service's own limits, or none."""

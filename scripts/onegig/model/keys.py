@@ -34,7 +34,7 @@ BOUNDS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "exclusiveMinimum": ("more than", operator.gt),
 }
 POSITIVE: Mapping[str, float] = {"exclusiveMinimum": 0}
-_UNIT = re.compile(r"_(bytes|share|seconds|files)$")
+_UNIT = re.compile(r"_(bytes|share|seconds|files|names)$")
 _WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
 
 Looser = Callable[[Any, Any], bool]

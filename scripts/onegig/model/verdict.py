@@ -54,6 +54,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("disk.total", "Disk", Unit.STORAGE, "images"),
     CheckKind("measure.complete", "Measured in full: {}", Unit.COUNT, ""),
     CheckKind("memory.tier", "Memory on {}", Unit.MEMORY, "memory", blocking=False),
+    CheckKind("memory.elsewhere", "Memory on {}", Unit.MEMORY, "memory", blocking=False),
     CheckKind("memory.deploy", "Second copy of {}", Unit.MEMORY, "memory", blocking=False),
     CheckKind("memory.growth", "Growth of memory in an hour", Unit.MEMORY, "memory"),
     CheckKind("service.growth", "Growth of {} in an hour", Unit.MEMORY, "memory"),
@@ -72,6 +73,7 @@ _KINDS = (  # the one to read of first first
     CheckKind("image.dockerfile", "Dockerfile {}", Unit.COUNT, "images"),
 )
 CHECK_KINDS = {kind.id: kind for kind in _KINDS}
+BESIDE = "memory.elsewhere"  # about machines besides the verdict's: never a part of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.twin import TwinMemory
-from onegig.model.verdict import Check, Verdict
+from onegig.model.verdict import BESIDE, Check, Verdict
 from onegig.report import comparison, numbers
 from onegig.report.layout import Row, Table
 from onegig.report.twin import describe_guest
@@ -22,7 +22,7 @@ NOT_MEASURED = "not measured"
 _WAIVED = re.compile(r"; waived until [\d-]+$")
 _LIMITS = (  # one row each, in this order; of many subjects the one with the least room
     "memory.total", "memory.rss", "memory.boot", "memory.throttled", "memory.reboot",
-    "memory.swap", "memory.tier",
+    "memory.swap", "memory.tier", BESIDE,
     "memory.deploy",
     "memory.max_growth", "service.memory", "redis.memory", "service.max_growth", "images.total",
     "service.image", "image.max_growth",
@@ -59,7 +59,7 @@ def failing(verdict: Verdict) -> tuple[Check, ...]:
 
     Of checks with the same message only the first is kept.
     """
-    bad = [check for check in verdict.checks if check.state is not State.GO]
+    bad = [check for check in verdict.checks if check.state is not State.GO and check.id != BESIDE]
     kinds = list(dict.fromkeys(check.id for check in bad))
     bad.sort(key=lambda check: (_room(check)[0], kinds.index(check.id), _room(check)))
     return tuple({check.message: check for check in reversed(bad)}.values())[::-1]
@@ -121,11 +121,13 @@ def limits(report: Report) -> Table:
         if not checks:
             continue
         worst = min(checks, key=_room)
-        cells = list(_cells(worst))
-        if is_compared:
-            cells.insert(1, comparison.check_cell(worst, deltas))
-        name = f"{worst.title} (worst of {len(checks)})" if len(checks) > 1 else worst.title
-        rows.append(_row(worst, name, cells))
+        for check in checks if kind == BESIDE else (worst,):
+            cells = list(_cells(check))
+            if is_compared:
+                cells.insert(1, comparison.check_cell(check, deltas))
+            several = len(checks) > 1 and kind != BESIDE
+            name = f"{check.title} (worst of {len(checks)})" if several else check.title
+            rows.append(_row(check, name, cells))
     return Table(heads=tuple(heads), rows=tuple(rows))
 
 

@@ -199,7 +199,7 @@ def test_a_service_is_held_to_its_own_peak(highest: int, state: State) -> None:
 
 
 def test_a_tier_that_fits(judged: Judge) -> None:
-    budgets = replace(BUDGETS, tier="aws-t2-micro")
+    budgets = replace(BUDGETS, tier_names=("aws-t2-micro",))
     verdict = judged(budgets=budgets, tier=find_tier("aws-t2-micro"))
     (check,) = checks(verdict, "memory.tier")
     assert (check.state, check.blocking, check.limit) == (GO, False, MEMTOTAL)

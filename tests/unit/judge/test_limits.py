@@ -28,7 +28,7 @@ WHOLE = Budgets(  # nothing left out
     compose="compose.yml",
     compose_files=("compose.yml",),
     profiles=("debug",),
-    tier="aws-t2-micro",
+    tier_names=("aws-t2-micro",),
     swap_bytes=MIB,
     zram_bytes=MIB,
     twin=keys.TwinImage(image="debian.raw", sha256="0" * 64),

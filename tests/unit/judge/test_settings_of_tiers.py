@@ -44,7 +44,9 @@ def test_a_difference_is_named_with_its_cost(tier: str, here: Settings, named: s
 def test_huge_pages_count_in_what_the_tier_needs() -> None:
     """30 containers cost 128 MB more under `always`: of 1,024 MB 960 are used then, not 832."""
     services = [service(f"s{number}", 25 * MIB) for number in range(30)]
-    budgets = replace(limits(1024 * MIB, system_overhead_bytes=82 * MIB), tier="gcp-e2-micro")
+    budgets = replace(
+        limits(1024 * MIB, system_overhead_bytes=82 * MIB), tier_names=("gcp-e2-micro",)
+    )
     tier, states = find_tier("gcp-e2-micro"), []
     for here in (ALWAYS, HERE):
         verdict = judge_stack(budgets, replace(measured(services), settings=here), tier=tier)

@@ -182,7 +182,9 @@ def test_an_answer_counts_for_machines_that_it_says_something_of(
 
 def budgets_of(mode: SqueezeMode = SqueezeMode.AUTO, tier: str | None = None) -> Budgets:
     plain = limits(1024 * MIB, system_overhead_bytes=80 * MIB)
-    return replace(plain, tier=tier, measure=replace(plain.measure, squeeze=mode))
+    return replace(
+        plain, tier_names=(tier,) if tier else (), measure=replace(plain.measure, squeeze=mode)
+    )
 
 
 AUTO, ALWAYS, NEVER = (budgets_of(SqueezeMode(mode)) for mode in ("auto", "always", "never"))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from factories import SERVICES, make_images, make_memory, make_service
+from factories import SERVICES, make_images, make_memory, make_report, make_service
 from judging import BUDGETS, GO, MIB, TODAY, WARN, checks, service
 from onegig.config.budgets import parse_budgets
 from onegig.errors import ConfigError
+from onegig.judge.limits import limit_changes
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, MemoryBudget
@@ -18,6 +19,7 @@ from onegig.model.memory import MemoryReport
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
 from onegig.pipeline import Options, load_limits
+from onegig.report import view
 
 REFUSED = "Docker would refuse to create it"
 X86 = "aws-t2-micro"
@@ -32,7 +34,9 @@ def on(architecture: str) -> MemoryReport:
 
 
 def sold_as(mib: int, tier: str | None = None) -> Budgets:
-    return replace(BUDGETS, memory=MemoryBudget(limit_bytes=mib * MIB), tier=tier)
+    return replace(
+        BUDGETS, memory=MemoryBudget(limit_bytes=mib * MIB), tier_names=(tier,) if tier else ()
+    )
 
 
 def verdict(
@@ -157,3 +161,25 @@ def test_the_command_line_can_ask_for_none(tmp_path: Path) -> None:
     options = Options(budgets=tmp_path / "budgets.yml", tier="none")
     assert load_limits(options).tier == "none"
     assert "--tier none" in options.reproduce
+
+
+def test_several_machines_are_judged_from_one_measurement() -> None:
+    """The first decides; the others have a line each, in the table but not among what is wrong."""
+    text = b"tier: [aws-t3-small, aws-t3-micro, oracle-e2-micro]\nmemory: {limit: 2GB}"
+    budgets = parse_budgets("budgets.yml", text)
+    memory = make_memory([make_service("web", 600)])
+    judged = verdict(budgets, memory, make_images(["web"]))
+    assert judged.state is GO
+    others = {check.subject: check.state for check in checks(judged, "memory.elsewhere")}
+    assert others == {"aws-t3-micro": WARN, "oracle-e2-micro": GO}
+    report = make_report(memory, make_images(["web"]), budgets)
+    lines = [row.name for row in view.limits(report).rows if row.name.startswith("Memory on")]
+    assert lines == [
+        "Memory on aws-t3-small",
+        "Memory on aws-t3-micro, does not block",
+        "Memory on oracle-e2-micro",
+    ]
+    assert view.problems(report) == ()
+    changes = limit_changes(parse_budgets("budgets.yml", b"tier: aws-t3-small"), budgets)
+    (change,) = [change for change in changes if change.key == "tier"]
+    assert change.new == "aws-t3-small, aws-t3-micro, oracle-e2-micro"
