@@ -12,8 +12,8 @@ every entry of a stream, and whole numbers:
     a, b, c  trade: price, quantity, id. Book: bids, asks. Funding: rate, mark price, index price.
              Signal: value, confidence
 
-The four bits are the decimals that the number was multiplied by ten for, 0 to 14: 654321 with 1 is
-65432.1, exactly as it was. 15 marks the eight bytes of a double that has no such form. A book's
+The four bits count the decimals, 0 to 14, of a number that is written without its point: 654321
+with 1 is 65432.1, exactly. 15 marks the eight bytes of a double that has more decimals. A book's
 levels are `price,quantity,step,quantity,...` in whole numbers, where a step leads from one price
 to the next; with 15 they are `price:quantity,price:quantity`.
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -188,11 +188,11 @@ def wait_for(redis: Redis) -> None:
 def fill_given(address: str, names: str, scale: float) -> None:
     """Write one layout to a server that is empty; raises RedisError and ValueError."""
     layout = Layout(**{name: True for name in names.split(",") if name != "before"})
-    redis = Redis(parse_address(address), "shrink")
-    if keys := redis.call("DBSIZE"):
-        raise ValueError(f"{address} already has {keys} keys; give an empty server")
-    fill(redis, layout, scale)
-    write(f"{names}: {measure(redis).used / MIB:.1f} MB used")
+    with closing(Redis(parse_address(address), "shrink")) as redis:
+        if keys := redis.call("DBSIZE"):
+            raise ValueError(f"{address} already has {keys} keys; give an empty server")
+        fill(redis, layout, scale)
+        write(f"{names}: {measure(redis).used / MIB:.1f} MB used")
 
 
 def main(arguments: Sequence[str]) -> int:
