@@ -1,4 +1,4 @@
-"""What `onegig redis audit --replay` says of the desk's first Redis, beside what applying it brings.
+"""Savings in the desk's first Redis: predicted, replayed by the audit, and applied for real.
 
     PYTHONPATH=tests python tests/benchmarks/redis_reference.py [--scale 0.2]
 
@@ -60,9 +60,7 @@ def main() -> None:
         predicted = {saving["technique"]: saving for saving in savings(audit(port))}
         document = audit(port, "--replay")
         print(f"before: {before.used / MIB:.1f} MB used; audit in {document['seconds']:.1f} s")
-        print(
-            f"{'':28}{'predicted':>12}{'replayed':>22}{'applied':>12}{'left, replayed':>18}{'applied':>12}"
-        )
+        print(f"{'':28}{'predicted':>12}{'replayed':>22}{'applied':>12}{'left':>18}{'applied':>12}")
         layout, last = Layout(), before
         for saving in savings(document):
             technique = saving["technique"]
