@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from onegig.model.measured import Skipped
+from onegig.model.measured import Missing, Skipped
 from onegig.model.redis import (
     Coverage,
     Encoding,
@@ -60,7 +60,7 @@ def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
             keys=Estimate(value=88_000, low=86_200, high=89_800),
             bytes=Estimate(value=int(38 * share), low=int(36 * share), high=int(40 * share)),
             measured_keys=4_000,
-            expiring_keys=1_320,
+            expiring_keys=29_040,
             expiring_bytes=int(0.6 * share),
             ttl=Spread(least_seconds=12, median_seconds=1_800, most_seconds=3_600),
         ),
@@ -150,6 +150,29 @@ def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
         ),
     )
     return replace(audit, **changes)  # type: ignore[arg-type]  # any field
+
+
+def rename_audit(name: str) -> RedisAudit:
+    """An audit in which everything that a stranger could choose has this name."""
+    audit = make_audit(8 * MB)
+    assert not isinstance(audit.streams, Missing)
+    assert not isinstance(audit.values, Missing)
+    assert not isinstance(audit.savings, Missing)
+    return replace(
+        audit,
+        target=name,
+        servers=tuple(replace(each, version=name, policy=name) for each in audit.servers),
+        coverage=replace(audit.coverage, gaps=(name,)),
+        patterns=tuple(
+            replace(each, name=name, type=name, encodings=(Encoding(name=name, keys=1),))
+            for each in audit.patterns
+        ),
+        streams=tuple(replace(each, key=name, pattern=name) for each in audit.streams),
+        values=tuple(replace(each, pattern=name) for each in audit.values),
+        settings=tuple(replace(each, value=name, reason=name) for each in audit.settings),
+        savings=tuple(replace(each, title=name, advice=name) for each in audit.savings),
+        notes=(name,),
+    )
 
 
 def make_stream(size: int) -> StreamFacts:

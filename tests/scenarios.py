@@ -25,11 +25,13 @@ from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.memory import MemoryReport, Reboot, ServiceMemory, ServiceState
 from onegig.model.plan import Plan, Verified
+from onegig.model.redis import ServiceRedis
 from onegig.model.report import Report
 from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan, with_verified
+from redis_audits import make_audit, rename_audit
 from remarks import NOT_LINTED, policy, remark, with_dockerfiles
 from twins import make_twin, make_twin_memory, reading
 
@@ -99,6 +101,19 @@ def make_one_service() -> Report:
     return replace(run([make_service("web", 48.2)]), stack="web", commit="")
 
 
+def make_redis() -> Report:
+    """A Redis that was audited, and one that could not be."""
+    denied = Unknown(reason="the server asks for a client's certificate")
+    audits = (
+        ServiceRedis(service="redis-coordinator", audit=make_audit()),
+        ServiceRedis(service="sessions", audit=denied),
+    )
+    services = [make_service("redis-coordinator", 262.4), make_service("sessions", 3.1)]
+    report = replace(run(services), stack="redis", commit="")
+    assert isinstance(report.memory, MemoryReport)
+    return replace(report, memory=replace(report.memory, redis=audits))
+
+
 def make_many(count: int = 150) -> Report:
     """A large stack; every tenth service is over its own limit."""
     names = [f"worker-{i:03}" for i in range(count)]
@@ -155,7 +170,9 @@ def make_hostile() -> Report:
     squeeze = make_squeeze(HOSTILE, machine=HOSTILE[1], problem=HOSTILE[4])
     files = [policy(name, remark(name, 7, name)) for name in HOSTILE]
     images = with_dockerfiles(make_images(HOSTILE), *files)
-    report = make_report(make_memory(services, incomplete=HOSTILE, squeeze=squeeze), images)
+    audits = tuple(ServiceRedis(service=name, audit=rename_audit(name)) for name in HOSTILE)
+    memory = make_memory(services, incomplete=HOSTILE, squeeze=squeeze, redis=audits)
+    report = make_report(memory, images)
     failures = tuple(
         make_check(
             "service.memory",
@@ -211,6 +228,7 @@ REPORTS: Mapping[str, Callable[[], Report]] = {
     "incomplete": make_incomplete,
     "never-healthy": make_never_healthy,
     "one-service": make_one_service,
+    "redis": make_redis,
     "dockerfiles": make_remarked,
     "150-services": make_many,
     "twin": make_twin_report,

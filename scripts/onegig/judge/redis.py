@@ -7,7 +7,7 @@ WARN.
 from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare
-from onegig.model.measured import Missing
+from onegig.model.measured import Missing, Unknown
 from onegig.model.redis import RedisAudit, ServiceRedis
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
@@ -16,6 +16,7 @@ from onegig.text import plain
 
 UNEXPLAINED_SHARE = 0.05  # of used memory: from here on the sum of the parts explains too little
 WHOLE = "stack"
+NO_INFO = Unknown(reason="its user may not run INFO")
 
 
 def check_redis(case: Case) -> Iterator[Check]:
@@ -34,6 +35,9 @@ def check_redis(case: Case) -> Iterator[Check]:
         if isinstance(each.audit, Missing):
             value, state = each.audit, unanswered
             message = f"{each.service} was not audited: {plain(each.audit.reason)}"
+        elif not each.audit.servers:
+            value, state = NO_INFO, unanswered
+            message = f"the used memory of {each.service} is not known: {NO_INFO.reason}"
         else:
             value = each.audit.used_bytes
             state = State.GO if limit is None or value <= limit else State.NO_GO
@@ -53,7 +57,7 @@ def _describe(service: str, audit: RedisAudit, limit: int | None) -> str:
 def redis_notes(case: Case) -> Iterator[str]:
     """Yield by how much each server could be made smaller, and what its audit leaves open."""
     for each in audits(case.memory.redis if not isinstance(case.memory, Missing) else ()):
-        if isinstance(each.audit, Missing):
+        if isinstance(each.audit, Missing) or not each.audit.servers:
             continue
         audit, used = each.audit, max(1, each.audit.used_bytes)
         if not isinstance(audit.savings, Missing) and audit.savings:

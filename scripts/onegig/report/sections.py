@@ -10,7 +10,7 @@ from typing import Protocol
 from rich.console import RenderableType
 
 from onegig.model.report import Report
-from onegig.report import dockerfiles, images, memory, plan
+from onegig.report import dockerfiles, images, memory, plan, redis
 
 
 class Section(Protocol):
@@ -26,6 +26,7 @@ class Section(Protocol):
 SECTIONS: Mapping[str, Section] = {
     "plan": plan,
     "memory": memory,
+    "redis": redis,
     "images": images,
     "dockerfiles": dockerfiles,
 }

@@ -42,6 +42,12 @@ def judged(audit: RedisAudit | Missing, limit_mb: int | None) -> Verdict:
         ),
         (make_audit(), None, GO, "cache holds 238 MB; 96 MB of it in trades:{symbol}"),
         (replace(make_audit(), patterns=()), None, GO, "cache holds 238 MB, without a key"),
+        (
+            replace(make_audit(), servers=()),
+            90,
+            INCOMPLETE,
+            "the used memory of cache is not known: its user may not run INFO",
+        ),
         (NO_TLS, 90, INCOMPLETE, "cache was not audited: the server speaks TLS only"),
         (NO_TLS, None, WARN, "cache was not audited: the server speaks TLS only"),
     ],
