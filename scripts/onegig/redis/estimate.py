@@ -88,11 +88,11 @@ def _mean_errors(keys: Estimate, seen: Moments, mean: float) -> tuple[float, flo
     third = seen.cubes / count - 3 * mean * seen.squares / count + 2 * mean**3
     moved = third / (6 * variance * count)
     unseen = max(0.0, 1 - count / max(keys.value, count))
-    half = _student(count - 1) * sqrt(variance / count * unseen)
+    half = student(count - 1) * sqrt(variance / count * unseen)
     moved = max(-half, min(half, moved))
     return max(0.0, half - moved), half + moved
 
 
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
     """Return Student's t for 95 % on both sides."""
     return next(t for least, t in reversed(_T.items()) if freedom >= least)

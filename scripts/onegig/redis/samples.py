@@ -24,7 +24,8 @@ from onegig.redis.encodings import (
 
 MOST_BYTES = 256 * 1024  # of one piece
 MOST_ELEMENTS = 1000
-WINDOWS = 4  # of a stream
+WINDOWS = 3  # of a stream
+MOST_ENTRIES = 500  # of a window: several nodes
 TYPES = ("string", "hash", "list", "set", "zset", "stream")
 LONG_SECONDS = 7 * 86_400  # of a copy that only has to expire some time
 T = TypeVar("T")
@@ -127,7 +128,7 @@ def _most_elements(usage: int, length: int) -> int:
 def _read_stream(client: Client, known: dict[str, Any]) -> tuple[Sample, ...]:
     name = known["name"]
     length = int(client.xlen(name))
-    most = _most_elements(known["usage_bytes"], length)
+    most = min(MOST_ENTRIES, _most_elements(known["usage_bytes"], length))
     windows = read_windows(client, name, length, most)
     return tuple(Sample(**known, entries=window, share=len(window) / length) for window in windows)
 

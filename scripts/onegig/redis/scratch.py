@@ -37,6 +37,7 @@ class Scratch:
 
     def __init__(self, socket: Path, product: str, version: str) -> None:
         self.version = version
+        self.socket = socket
         self._client: Client = Redis(unix_socket_path=str(socket), socket_timeout=60)
         self.config = read_config(self._client)
         self.settings = settings_of(product, version, self.config)
