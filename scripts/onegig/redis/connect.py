@@ -200,8 +200,7 @@ def _pool(address: Address) -> Any:
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
         "decode_responses": False,
     }
     for name in ("username", "password"):
