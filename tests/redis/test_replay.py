@@ -17,7 +17,7 @@ from onegig.redis.scratch import Scratch, product_of, read_config, start_scratch
 from onegig.redis.techniques import configure, rewrite
 from servers import Server
 
-COUNT = 3_000
+COUNT = 1_600
 
 
 def trades() -> Iterator[Sample]:
@@ -37,7 +37,7 @@ def trades() -> Iterator[Sample]:
     yield Sample(name=b"trades", type="stream", entries=tuple(entries))
     for n in range(COUNT // 4):
         result = {"signal": "buy", "score": dice.random(), "reasons": {"rsi": dice.random()}}
-        name, value = f"result:{start + n * 8}", json.dumps(result).encode()
+        name, value = f"result:{start + n * 20}", json.dumps(result).encode()
         yield Sample(name=name.encode(), type="string", content=(value,))
         yield Sample(name=b"user:%d" % n, type="string", content=(b"v%d" % dice.randrange(9**6),))
 

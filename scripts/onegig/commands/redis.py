@@ -51,6 +51,12 @@ def _limit(_context: click.Context, _param: click.Parameter, text: str | None) -
 )
 @click.option("--full", is_flag=True, help="Read all keys, however many.")
 @click.option(
+    "--replay",
+    is_flag=True,
+    help="Measure what techniques save, with samples in a server of the same version that is "
+    "started for it; left out, it is predicted.",
+)
+@click.option(
     "--fail-over",
     "limit_bytes",
     metavar="SIZE",
@@ -68,6 +74,7 @@ def audit(
     password_file: Path | None,
     sample: int | None,
     full: bool,
+    replay: bool,
     limit_bytes: int,
     as_json: bool,  # noqa: ARG001 - tables follow
     output: Path | None,
@@ -82,7 +89,7 @@ def audit(
     """
     if full and sample:
         raise click.UsageError("--full and --sample exclude each other")
-    asked = AuditOptions(sample=sample, full=full, limit_bytes=limit_bytes)
+    asked = AuditOptions(sample=sample, full=full, limit_bytes=limit_bytes, replay=replay)
     password = _password(password_file)
     with progress.step(f"audit {_shown(target)}"):
         if "://" in target:
@@ -124,7 +131,8 @@ def _audit_service(
         labels = (f"{LABELS[0]}={stack.name}", f"{LABELS[1]}={service}")
         containers = engine.inspect(*labels)
     address = find_address(service, containers)
-    run = partial(audit_address, options=asked)
+    image = str(containers[0]["Image"])
+    run = partial(audit_address, options=replace(asked, image=image))
     if user or password:
         return run(replace(address, username=user, password=password))
     clues = read_clues(service, containers[0], json.loads(stack.config_json))
