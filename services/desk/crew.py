@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from desk.backoff import Backoff
 from desk.heartbeat import Heartbeat, read_heartbeat, uptime_seconds
@@ -30,12 +29,9 @@ class ThreadShutdown(Shutdown):
         self.requested = True
         self._event.set()
 
-    @contextmanager
-    def interrupts(self) -> Iterator[None]:
-        """Raise Stopped before the block once the threads were told to stop."""
+    def __enter__(self) -> None:
         if self.requested:
             raise Stopped
-        yield
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless told to stop: then raise Stopped."""

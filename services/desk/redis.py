@@ -5,7 +5,7 @@ is written here: connecting, time limits, pipelines, transactions and errors. A 
 failed in any way, or whose reply was not read to its end, is closed; the next call opens a new one.
 """
 
-import socket
+import _socket  # `socket` would cost each service another half MiB, for enumerations and selectors
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
@@ -47,7 +47,7 @@ class Redis:
     def __init__(self, address: tuple[str, int], name: str) -> None:
         self._address = address
         self._name = name
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._buffer = bytearray(CHUNK_BYTES)
         self._reader = hiredis.Reader(replyError=CommandError)
         self.connections = 0
@@ -63,11 +63,11 @@ class Redis:
             return
         host, port = self._address
         try:
-            connection = socket.create_connection(self._address, timeout=CONNECT_SECONDS)
+            connection = _connect(host, port)
         except OSError as error:
             raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
         self._reader = hiredis.Reader(replyError=CommandError)
         self._socket = connection
         self.call("CLIENT", "SETNAME", self._name)
@@ -142,10 +142,27 @@ class Redis:
             reply = self._reader.gets()
         return reply
 
-    def _open(self) -> socket.socket:
+    def _open(self) -> _socket.socket:
         if self._socket is None:
             raise ConnectionResetError("closed")
         return self._socket
+
+
+def _connect(host: str, port: int) -> _socket.socket:
+    """Return a connection to the first of the host's addresses that answers; raises OSError."""
+    failure = OSError("the name has no address")
+    name = host.encode()  # of text, Python would load the encoding of international names
+    for family, kind, number, _, address in _socket.getaddrinfo(name, port, 0, _socket.SOCK_STREAM):
+        connection = _socket.socket(family, kind, number)
+        try:
+            connection.settimeout(CONNECT_SECONDS)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
 
 
 def _pack(command: Command) -> bytes:

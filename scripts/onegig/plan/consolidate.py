@@ -22,7 +22,7 @@ from onegig.model.tiers import MIB
 from onegig.plan.case import Case
 from onegig.plan.containers import Estimate, container_bytes
 from onegig.plan.need import find_limits
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 GROUP, VARIABLE = "onegig.merge", "onegig.merge.variable"
 PROFILE = "merged"  # the compose profile of services that run in another's container
@@ -128,13 +128,14 @@ def _environment(member: Member) -> Config:
 def _action(case: Case, group: str, members: Sequence[Member]) -> Action:
     names = [member.name for member in members]
     *merged, host = members
+    guests = [plain(member.name) for member in merged]
     saving = _saving(case, members)
     removed = tuple(member.name for member in merged)
     containers = sum(service.containers for service in case.memory.services)
     return Action(
         id=f"merge:{group}",
         option=Letter.CONSOLIDATE,
-        title=f"Run {_listed(names)} in one container",
+        title=f"Run {format_list(guests, 3)} in the container of {plain(host.name)}",
         saving=Saving(
             bytes=saving.bytes,
             low_bytes=saving.low_bytes,
@@ -157,13 +158,6 @@ def _start_excess(memory: MemoryReport) -> int:
     if isinstance(memory.boot, Missing):
         return 0
     return max(0, memory.boot.total_bytes - max(sample.total_bytes for sample in memory.samples))
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) > 4:
-        return f"{len(names)} services ({plain(names[0])} to {plain(names[-1])})"
-    *first, last = map(plain, names)
-    return f"{', '.join(first)} and {last}"
 
 
 def _saving(case: Case, members: Sequence[Member]) -> Estimate:

@@ -134,7 +134,7 @@ def test_no_more_are_merged_than_it_takes_and_the_least_critical_first(
 def test_the_change_lists_the_services_for_the_most_critical_and_stops_the_others() -> None:
     configs = {"s4": {"environment": {"RUN": "s4", "S4_LENGTH": "9", "SHARED": "1"}}}
     action = merge(make_case(936, configs))
-    assert action.title == "Run s1, s4 and s6 in one container"
+    assert action.title == "Run s1, s4 in the container of s6"
     assert (action.id, action.removes) == ("merge:intelligence", ("s1", "s4"))
     assert compose(action) == {
         "s6": {"environment": {"RUN": "s6,s1,s4", "S4_LENGTH": "9", "SHARED": "1"}},
