@@ -11,12 +11,14 @@ from onegig.plan.case import Case
 from onegig.plan.consolidate import merged_services
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
+from onegig.plan.shim import shared_shim
 
 Maker = Callable[[Case], Iterable[Action]]
 MAKERS: Mapping[str, Maker] = {
     "optional": optional_services,
     "machine": machine_settings,
     "consolidate": merged_services,
+    "shim": shared_shim,
 }
 
 

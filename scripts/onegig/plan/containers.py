@@ -46,7 +46,7 @@ def container_bytes(memory: MemoryReport, metric: Metric) -> Estimate:
     """Return what the engine and the kernel keep for one container more."""
     count = sum(service.containers for service in memory.services) or 1
     shim = next((part for part in memory.engine if part.name == "shim"), None)
-    total = _private_bytes(shim) + DAEMON_BYTES if shim else 0
+    total = private_bytes(shim) + DAEMON_BYTES if shim else 0
     if metric in (Metric.COST, Metric.CHARGED):
         own = sum(service.kernel_bytes for service in memory.services)
         total += max(0, memory.box.kernel_bytes - own - ENGINE_KERNEL_BYTES) // count
@@ -54,7 +54,7 @@ def container_bytes(memory: MemoryReport, metric: Metric) -> Estimate:
     return Estimate(bytes=total, low_bytes=total - spread, high_bytes=total + spread)
 
 
-def _private_bytes(part: EnginePart) -> int:
+def private_bytes(part: EnginePart) -> int:
     """Return what one process of a kind holds by itself."""
     count = part.processes
     if count < 2:
