@@ -1,4 +1,4 @@
-"""A case like the reference stack's: twelve alike services of fifteen that can share a container."""
+"""A case like the reference stack's: twelve alike services of fifteen can share a container."""
 
 import json
 from collections.abc import Mapping
