@@ -115,7 +115,7 @@ def with_top_layer(account: Accounting, at: int, size: int, instruction: str) ->
 
 
 def make_scan(*findings: Finding) -> Scan:
-    """What trivy found with a database of the day."""
+    """trivy's findings with a database of the day."""
     return Scan(
         trivy_version="0.69.1",
         findings=findings,

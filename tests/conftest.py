@@ -9,7 +9,7 @@ from hypothesis import settings
 from onegig.model.report import Report
 from scenarios import REPORTS
 
-settings.register_profile("onegig", deadline=None)  # a busy machine is no failure
+settings.register_profile("onegig", deadline=None)  # a busy machine is not a failure
 settings.load_profile("onegig")
 
 GOLDEN = Path(__file__).parent / "golden"

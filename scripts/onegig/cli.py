@@ -11,7 +11,7 @@ from onegig.commands.options import TYPED, typed_command
 from onegig.commands.output import print_error
 from onegig.errors import ConfigError, ExitCode, OnegigError
 
-COMMANDS = {  # the module of each, imported when its command is asked for
+COMMANDS = {  # the module of each, imported when its command is run
     "check": "check",
     "build": "check",
     "inspect": "check",
@@ -44,14 +44,14 @@ Exit codes:
 
 
 class Root(click.Group):
-    """Imports commands late and turns errors into messages and exit codes, once for all."""
+    """Group that imports commands when needed and turns errors into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands, the most used first."""
+        """Return the commands, the most frequently used first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, imported with what it needs."""
+        """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"onegig.commands.{COMMANDS[cmd_name]}")
@@ -61,7 +61,7 @@ class Root(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the command line, which reports print as the way to reproduce them."""
+        """Store the command line, so that reports can print how to reproduce them."""
         ctx.meta[TYPED] = typed_command(args, os.environ)
         return super().parse_args(ctx, args)
 
@@ -78,7 +78,7 @@ class Root(click.Group):
             print_error(ConfigError(f"{what}, which is not installed here", advice=advice))
             ctx.exit(ExitCode.CONFIG)
         except KeyboardInterrupt:
-            click.echo("interrupted; everything was cleaned up", err=True)
+            click.echo("interrupted; containers and files were cleaned up", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise

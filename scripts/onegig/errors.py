@@ -95,7 +95,7 @@ class GithubError(OnegigError):
 
     `status` is that of HTTP, 0 when no answer came at all. `reason` is GitHub's own message and
     `errors` what it says about single fields, both without control characters. A POST that ends
-    with status 0 or 500 and above may have been carried out all the same.
+    with status 0 or 500 and above may have been carried out anyway.
     """
 
     def __init__(

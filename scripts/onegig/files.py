@@ -4,7 +4,7 @@ A commit may hold `report/comment.md`, or `report` itself, as a symbolic link to
 reader's. So a file in the checkout is made beside its place and moved there, which replaces a link,
 and a folder of the checkout that leads out of it is refused. What the user names elsewhere, such as
 /dev/stdout, is theirs to choose, links included. A file that is read may be a link to a device that
-never ends, or a pipe that waits for ever. Paths are as a shell and compose name them.
+never ends, or a pipe that waits forever. Paths are as a shell and compose name them.
 """
 
 import errno
@@ -26,7 +26,7 @@ _MODE = 0o666  # less the user's umask
 
 
 def refuse_outside(folder: Path) -> None:
-    """Raise ConfigError where a folder of the checkout leads out of it."""
+    """Raise ConfigError if a folder of the checkout leads out of it."""
     with _telling(folder):
         _real_parent(folder / "file")
 
@@ -81,7 +81,7 @@ def _telling(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}",
-            advice="name another place: --report, --output",
+            advice="choose another path with --report or --output",
         ) from error
 
 
@@ -103,13 +103,13 @@ def _place(path: Path) -> Path | None:
 
 
 def _real_parent(path: Path) -> Path:
-    """Return the real folder of a file. Raises ConfigError where it leads out of its checkout."""
+    """Return the real folder of a file. Raises ConfigError if it leads out of its checkout."""
     folder = absolute(path).parent
     real, root = Path(os.path.realpath(folder)), _root_of(folder)
     if root and not real.is_relative_to(os.path.realpath(root)):
         raise ConfigError(
-            f"{path.parent} leads out of the checkout, to {real}",
-            advice="remove that symbolic link, or name the folder that it leads to",
+            f"{path.parent} points out of the checkout, to {real}",
+            advice="remove that symbolic link, or use the folder that it points to",
         )
     return real
 
@@ -122,7 +122,7 @@ def _root_of(folder: Path) -> Path | None:
 
 @contextmanager
 def _folder(path: Path) -> Iterator[int]:
-    """Open a real folder step by step, making what is missing: no link on the way is followed."""
+    """Open a folder step by step without following links, creating missing folders."""
     folder = os.open(path.anchor, _FOLDER)
     try:
         for part in path.parts[1:]:
@@ -146,7 +146,7 @@ MOST_BYTES = 1_000_000  # more than a person would write
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Return what a regular file holds, at most one byte more than `most`.
+    """Return the content of a regular file, at most one byte more than `most`.
 
     Raises OSError for one that cannot be read, and for whatever is no regular file.
     """
@@ -158,7 +158,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str | None:
-    """Return a file's text; None where no regular file can be read, or it is larger than `most`."""
+    """Return a file's text, or None if no regular file can be read, or it is larger than `most`."""
     try:
         data = read_bytes(path, most)
     except (OSError, ValueError):  # a name with a null byte
@@ -167,13 +167,13 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str | None:
 
 
 def is_private(state: os.stat_result) -> bool:
-    """Return whether `lstat` tells of a folder of this user's that nobody else may look into."""
+    """Return whether the result of `lstat` is a private folder of this user."""
     is_folder, mode = stat.S_ISDIR(state.st_mode), stat.S_IMODE(state.st_mode)
     return is_folder and state.st_uid == os.geteuid() and not mode & 0o077
 
 
 def distrust(folder: Path) -> str:
-    """Return why what a folder holds can't be relied on; "" where it can, or is not there.
+    """Return why the contents of a folder can't be trusted, or "" if they can.
 
     It and its links have to be this user's or root's, and nobody else may write to it.
     """
@@ -210,7 +210,7 @@ def cache_folder() -> Path:
 def absolute(path: Path) -> Path:
     """Return the absolute path, with symbolic links as the shell went through them.
 
-    As in Go, which compose is written in: $PWD counts where it is the current folder.
+    As in Go, which compose is written in: $PWD counts if it is the current folder.
     """
     logical = os.environ.get("PWD", "")
     try:
@@ -233,7 +233,7 @@ def repository(place: Path) -> Path | None:
     """
     here = absolute(place)
     for folder in reversed((here, *here.parents)):
-        is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false where closed to us
+        is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false if closed to us
         if is_repository and not Path.home().is_relative_to(folder):
             return folder
     return None
@@ -250,6 +250,6 @@ def join(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path))
 
 
-def from_here(path: Path) -> str:
+def relative_to_here(path: Path) -> str:
     """Return a path relative to the current folder, for reports."""
     return os.path.relpath(absolute(path), absolute(Path()))

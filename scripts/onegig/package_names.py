@@ -47,12 +47,12 @@ _LANGUAGES = {"pip": _PYTHON, "npm": _NODE}
 
 
 def is_system(kind: str) -> bool:
-    """Tell whether packages of that kind are a distribution's, such as "apk", not a language's."""
+    """Return whether packages of a kind such as "apk" belong to a distribution, not a language."""
     return kind not in _LANGUAGES
 
 
 def is_development_name(kind: str, name: str) -> bool:
-    """Tell whether a package of that kind ("apk", "dpkg", "pip", "npm") is a development tool."""
+    """Return whether a package of that kind ("apk", "dpkg", "pip", "npm") is a development tool."""
     names = _LANGUAGES.get(kind, _SYSTEM)
     return bool(names.fullmatch(name.lower().replace("_", "-")))
 

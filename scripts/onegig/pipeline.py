@@ -69,7 +69,7 @@ class Options:
     weigh: bool = False  # compress layers to learn what a pull moves
     inspected: tuple[Path, ...] = ()  # images.json of machines that inspected a part of them
     settings_commit: str | None = None  # whose settings of linters count; None: as they are here
-    typed: str = ""  # the command line as it was typed; "" where a job runs it
+    typed: str = ""  # the command line as it was typed, or "" if a job runs it
 
     @property
     def reproduce(self) -> str:
@@ -107,7 +107,7 @@ class Attempt:
 
 
 def check(options: Options, progress: Progress | None = None) -> Report:
-    """Run every step and return the report. Raises OnegigError where a step fails."""
+    """Run every step and return the report. Raises OnegigError if a step fails."""
     result = attempt(options, progress or Quiet(color=False))
     if result.error:
         raise result.error
@@ -152,7 +152,7 @@ def load(options: Options) -> tuple[Budgets, Stack]:
 
 
 def load_limits(options: Options) -> Budgets:
-    """Return the budgets, defaults where the file may be missing, with the options' overrides.
+    """Return the budgets, defaults if the file may be missing, with the options' overrides.
 
     Raises ConfigError, which names every mistake.
     """
@@ -163,8 +163,8 @@ def load_limits(options: Options) -> Budgets:
     load, tiers = budgets.load, (options.tier,) if options.tier else budgets.tier_names
     if options.rate is not None:
         if load is None or not load.takes_rate:
-            advice = f"put {RATE} into load.command of budgets.yml, where the load takes its rate"
-            raise ConfigError("--rate has nothing to set", advice=advice)
+            advice = f"put {RATE} into load.command of budgets.yml"
+            raise ConfigError("--rate has no effect", advice=advice)
         load = replace(load, rate=options.rate)
     for tier in tiers:
         if tier != NO_TIER:
@@ -199,7 +199,7 @@ def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
 
     with connect() as engine, terminable(), new_run() as run:
         if leftovers := remove_leftovers(engine):
-            with progress.step("remove what an earlier run left behind") as say:
+            with progress.step("clean up after an earlier run") as say:
                 for name in leftovers:
                     say(f"removed {name}")
         try:
@@ -229,7 +229,7 @@ def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> Non
 def measure_build(
     engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress, taken: int
 ) -> BuildReport:
-    """Build every image from nothing in the tier's room, without `taken` bytes; judge the build."""
+    """Build every image from scratch in the tier's room, without `taken` bytes; judge the build."""
     from onegig.config.stack import read_build_inputs
     from onegig.dockerfiles.builds import read_base_images
     from onegig.memory.build import measure_build

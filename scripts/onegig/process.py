@@ -218,7 +218,7 @@ def run_git(folder: Path, *arguments: str) -> Completed:
 
 
 def ask_git(folder: Path, *arguments: str) -> str:
-    """Return what git prints, "" where it knows nothing."""
+    """Return what git prints, "" if it knows nothing."""
     try:
         return run_git(folder, *arguments).stdout
     except CommandError:

@@ -1,4 +1,4 @@
-"""Text from outside made harmless, one function per language it is written in.
+"""Sanitizers for untrusted text, one function per language it is written in.
 
 A service's name, a path or a log line may come from a stranger's pull request. `plain` removes what
 no document should carry (escape sequences, control and invisible characters) and serves terminals
@@ -63,14 +63,14 @@ def format_list(
 ) -> str:
     """Return the first `limit` items and how many are left out: "a, b and 7 more".
 
-    `rest` is their number where it is not that of the other items.
+    `rest` is their number if it is not that of the other items.
     """
     left = max(0, len(items) - limit) if rest is None else rest
     return " ".join(filter(None, (separator.join(items[:limit]), format_rest(left))))
 
 
 def format_rest(count: int, noun: str = "") -> str:
-    """Return what a list says of the items it leaves out: "and 7 more"; "" where it has all."""
+    """Return the end of a truncated list: "and 7 more", or "" if it is complete."""
     return f"and {count:,} more {noun}".rstrip() if count > 0 else ""
 
 

@@ -62,7 +62,7 @@ _STEERING = re.compile(
 
 
 def steers_programs(name: str) -> bool:
-    """Tell whether a variable decides how programs of this machine run.
+    """Return whether a variable decides how programs of this machine run.
 
     Such a name is never taken from a file of the checkout.
     """
@@ -70,7 +70,7 @@ def steers_programs(name: str) -> bool:
 
 
 def choose_variables(argv: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a command gets of an environment."""
+    """Return the variables of an environment that a command gets."""
     program = Path(argv[0]).name
     if program == "docker-compose" or (program == "docker" and argv[1:2] == ["compose"]):
         held = held_back(environment)
@@ -91,7 +91,7 @@ def choose_variables(argv: Sequence[str], environment: Mapping[str, str]) -> dic
 
 
 def held_back(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the names that compose does not get in a job of GitHub Actions; at the prompt none."""
+    """Return the names of variables that compose does not get in a GitHub Actions job."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return frozenset()
     named = environment.get(NAMED, "").split()
@@ -104,12 +104,16 @@ def held_back(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def explain_held_back(text: str, environment: Mapping[str, str]) -> str:
-    """Return why a variable that compose misses is not there though it is set; "" for others."""
+    """Explain why compose does not get a variable that is set, or return ""."""
     held = held_back(environment)
     name = next((word for word in re.findall(r"\w+", text) if word in held), "")
     if _JOBS_OWN.fullmatch(name):
-        return f"{name} belongs to the job: compose does not get it"
-    return name and f"{name} looks like a secret: name it in {NAMED} to let the stack have it"
+        return f"{name} belongs to the GitHub job and is not passed to compose"
+    return (
+        name
+        and f"{name} looks like a secret and is not passed to compose; list it in {NAMED} to "
+        "pass it"
+    )
 
 
 def outside_checkout(text: str) -> Iterator[str]:
@@ -128,5 +132,5 @@ def outside_checkout(text: str) -> Iterator[str]:
 
 
 def search_path(first: Iterable[str] = ()) -> str:
-    """Return where programs are looked for: folders to begin with, then those of PATH."""
+    """Return the folders to search for programs: the given ones, then those of PATH."""
     return os.pathsep.join((*first, *outside_checkout(os.environ.get(PATH, os.defpath))))

@@ -10,6 +10,6 @@ ensure_browser() { # Debian's chromium as root; elsewhere those tests are skippe
         apt_update
         apt_install chromium
     else
-        say "no browser: the tests of the HTML report in one are skipped"
+        say "no browser: the browser tests of the HTML report are skipped"
     fi
 }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What every set-up script shares: telling, failing, locking. Sourced. Everything is told on
-# standard error: standard output belongs to the command that follows (think of --json).
+# Shared by all set-up scripts: messages, failures, locks. Sourced. All messages go to standard error,
+# because standard output belongs to the command that follows (such as --json).
 
 # shellcheck disable=SC2034 # used by those that source it
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
-# A usable set-up that is not there, or could not be made: onegig's "build or boot failed".
+# Set-up is missing or failed; the same code as onegig's "build or boot failed".
 EXIT_SETUP=3
 
 SECONDS=${ONEGIG_SECONDS:-$SECONDS} # a script started by another one goes on counting
@@ -54,7 +54,7 @@ own_state() {
             return
         fi
     done
-    fail "there is no folder for what set-up remembers: $base/onegig can't be made or is not yours" \
+    fail "there is no folder for the state of set-up: $base/onegig can't be made or is not yours" \
         "set XDG_STATE_HOME to a folder that only you can write to"
 }
 
@@ -63,7 +63,7 @@ own_cache() { # PART: prints the folder of what is kept between runs
     case $base in /*) ;; *) base=$(own_home)/.cache ;; esac
     if ! own_folder "$base/onegig" || ! own_folder "$base/onegig/$1"; then
         fail "$base/onegig/$1 can't be made, or others can write to it" \
-            "give it to $(id -un) alone (chown, chmod go-w), or set XDG_CACHE_HOME"
+            "make $(id -un) its only writer (chown, chmod go-w), or set XDG_CACHE_HOME"
     fi
     printf '%s' "$base/onegig/$1"
 }
@@ -102,7 +102,7 @@ expect() { # FILE SHA256 NAME PINS
     local found
     found=$(checksum "$1")
     [ -n "$2" ] && [ "$found" = "$2" ] ||
-        fail "$3 is not what it should be: its SHA-256 is $found, not ${2:-pinned}" \
+        fail "$3 has the wrong content: its SHA-256 is $found, not ${2:-pinned}" \
             "do not use it; compare scripts/setup/$4 with the release's own checksums"
 }
 

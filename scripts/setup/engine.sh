@@ -46,7 +46,7 @@ refuse_what_is_not_ours() { # an engine elsewhere, or one this user may not ask
             "start that engine, or unset DOCKER_HOST to use the one of this machine"
     fi
     if ! is_root && [ -S "$ENGINE_SOCKET" ] && [ ! -w "$ENGINE_SOCKET" ]; then
-        fail "this user may not talk to the Docker Engine ($ENGINE_SOCKET)" \
+        fail "this user is not allowed to use the Docker Engine ($ENGINE_SOCKET)" \
             "sudo usermod -aG docker $(id -un), then log in again; or run this as root"
     fi
 }
@@ -56,7 +56,7 @@ no_engine() {
         fail "no Docker Engine answers" "start Docker Desktop (or another engine), then run this again"
     fi
     ! is_root ||
-        fail "no Docker Engine answers, and this system has no apt-get to install one with" \
+        fail "no Docker Engine answers, and this system has no apt-get to install one" \
             "install or start one: https://docs.docker.com/engine/install/"
     fail "no Docker Engine answers, and this user can neither start nor install one" \
         "as root: scripts/setup/engine.sh (installs one on Debian and Ubuntu, once)" \
@@ -103,8 +103,8 @@ engine_packages() {
     elif ! at_least "$(candidate docker-compose)" "$OLDEST_COMPOSE" ||
         [ -z "$(candidate docker-buildx)" ]; then
         [ "$(distribution)" = debian ] ||
-            fail "this distribution has no compose and buildx that are new enough" \
-                "install an engine yourself: https://docs.docker.com/engine/install/"
+            fail "this distribution's compose and buildx are too old" \
+                "install an engine by hand: https://docs.docker.com/engine/install/"
         add_trixie
         apt_update anew
         TARGET='-t trixie'
@@ -129,7 +129,7 @@ start_engine() {
         if [ "$SECONDS" -ge "$end" ]; then
             [ ! -f "$ENGINE_LOG" ] || tail -n 20 "$ENGINE_LOG" >&2
             fail "the Docker Engine did not answer within $START_SECONDS s of its start" \
-                "look at its log: $ENGINE_LOG, or journalctl -u docker"
+                "read its log: $ENGINE_LOG, or journalctl -u docker"
         fi
         sleep 0.3
     done

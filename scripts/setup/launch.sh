@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What both launchers need. Sourced.
+# Functions that both launchers need. Sourced.
 
 # shellcheck source=scripts/setup/engine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"

@@ -13,7 +13,7 @@ ensure_npm() { # tests/npm/node_modules as its lock says; without npm those test
         apt_install nodejs npm
     fi
     if ! has npm; then
-        say "no npm: the tests against GitHub's own descriptions are skipped"
+        say "no npm: the tests against GitHub's schemas are skipped"
         return 0
     fi
     say "installing the locked npm packages"

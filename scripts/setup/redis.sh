@@ -6,7 +6,7 @@ ensure_redis() { # puts valkey-server or redis-server on PATH; no service of the
     export PATH=$STATE/bin:$PATH
     for brand in valkey redis; do ! has "$brand-server" || return 0; done
     if ! can_install; then
-        say "no valkey-server or redis-server: the services' tests against one are skipped"
+        say "no valkey-server or redis-server: the services' Redis tests are skipped"
         return 0
     fi
     apt_update

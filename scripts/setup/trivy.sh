@@ -24,7 +24,7 @@ ensure_trivy() {
     trivy_fits || with_lock "$STATE/trivy.lock" install_trivy || code=$?
     case $code in
         0) ;;
-        "$NOT_TO_BE_HAD") say "no trivy $TRIVY_VERSION to be had: images may not be scanned" ;;
+        "$NOT_TO_BE_HAD") say "trivy $TRIVY_VERSION could not be downloaded: images may not be scanned" ;;
         *) exit "$code" ;;
     esac
 }

@@ -31,5 +31,5 @@ ensure_twin() {
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     ensure_twin
-    say "the twin has what it needs"
+    say "everything for the twin is installed"
 fi

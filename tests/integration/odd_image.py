@@ -2,7 +2,7 @@
 
 What builders make of it differs. The classic image store notes a directory that was removed and
 made again as opaque, where the containerd store lists what is gone from it; a hard link to a lower
-layer's file comes with that file once more on the one, and alone, as a copy, on the other.
+layer's file comes with that file again on the one, and alone, as a copy, on the other.
 """
 
 import io

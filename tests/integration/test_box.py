@@ -81,7 +81,7 @@ def test_the_kernels_cap_kills_and_the_victim_is_named(
     after = {name: {"condition": "service_healthy"} for name in ("modest", "middling")}
     # Restarted once: over and over, the box's engine hardly gets to answer.
     glutton = {"command": touch_all, "restart": "on-failure:1", "depends_on": after}
-    # While the victim's memory is being freed the kernel may kill once more: the largest that is
+    # While the victim's memory is being freed the kernel may kill again: the largest that is
     # left, which is not the modest service.
     stack = make_stack({"modest": hold(1), "middling": hold(30), "glutton": glutton})
     report = observe(client, stack, limit_mib=450)

@@ -372,7 +372,7 @@ def test_remarks_name_what_differs(boxed: OfferedBox) -> None:
     ]
     assert remarks == [
         "engine: /var/run/docker.sock is the socket of the box's own engine.",
-        "parent: cgroup_parent does not apply in the box.",
+        "parent: cgroup_parent is ignored in the box.",
         f"parent: its platform is linux/s390x, this machine's is {boxed.outer.version()['Arch']}.",
         "parent: the box logs to json-file instead of syslog.",
         "parent: ports on 192.0.2.7 are on a loopback address in the box.",

@@ -14,7 +14,7 @@ from random_layers import as_tar
 
 RANDOM_IMAGES = 25
 UNSEEN = "it does not see what was removed with its directory"
-TWICE = "it counts every copy of a path, the one in use too"
+TWICE = "it counts every copy of a file, even the one in use"
 MB = 1_000_000
 
 

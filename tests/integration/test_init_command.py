@@ -58,7 +58,7 @@ def test_it_measures_and_writes_limits(init: Init) -> None:
     assert there() == ["budgets.yml"]
     assert load_budgets(Path("budgets.yml")).services
     assert make_go().verdict.sentence in result.stdout
-    assert "measured values + 25 % as limits" in result.stdout
+    assert "its limits are the measured values + 25 %" in result.stdout
     assert "github" not in result.output
 
 
@@ -122,8 +122,8 @@ def test_no_file_is_written_over(init: Init) -> None:
     result = init()
     assert result.exit_code == 0
     assert Path("budgets.yml").read_text() == Path(WORKFLOWS[0]).read_text() == "mine"
-    assert "kept, as it already exists: budgets.yml" in result.stdout
-    assert f"kept, as it already exists: {WORKFLOWS[0]}" in result.stdout
+    assert "not changed, as it already exists: budgets.yml" in result.stdout
+    assert f"not changed, as it already exists: {WORKFLOWS[0]}" in result.stdout
     assert f"wrote {WORKFLOWS[1]}" in result.stdout
 
 

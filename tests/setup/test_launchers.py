@@ -49,7 +49,7 @@ def test_no_docker_at_all_and_no_root(given_to_nobody: Machine) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user outside its group")
 def test_a_user_outside_the_docker_group(given_to_nobody: Machine) -> None:
     message = refusal(given_to_nobody.run(*UNPRIVILEGED, "scripts/check"))
-    assert "this user may not talk to the Docker Engine" in message
+    assert "this user is not allowed to use the Docker Engine" in message
     assert "sudo usermod -aG docker " in message
 
 

@@ -39,7 +39,7 @@ def directories(entry: dict[str, Any]) -> list[str]:
 
 
 def is_read(path: str) -> bool:
-    """Tell whether an entry's ecosystem finds this file.
+    """Return whether an entry's ecosystem finds this file.
 
     As github.com/dependabot/dependabot-core has it in python/shared_file_fetcher.rb: files of the
     directory and of folders right in it whose names end in .txt or .in, up to 500 kB.

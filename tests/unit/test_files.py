@@ -20,10 +20,10 @@ from onegig.files import (
     append_file,
     cache_folder,
     distrust,
-    from_here,
     make_private,
     read_bytes,
     read_text,
+    relative_to_here,
     remove_file,
     shown,
     write_file,
@@ -155,7 +155,7 @@ def test_a_folder_that_leads_out_of_the_checkout_is_refused(
     result = check()
     assert result.exit_code == ExitCode.CONFIG
     real = os.path.realpath(checkout / target)
-    assert f"report leads out of the checkout, to {real}" in result.stderr
+    assert f"report points out of the checkout, to {real}" in result.stderr
     assert_untouched(precious)
 
 
@@ -332,7 +332,7 @@ def test_a_planted_database_of_trivy_is_not_used(
     spoil(folder / part, how)
     found = trivy.find(folder=folder)
     assert isinstance(found, Unknown)
-    assert found.reason.startswith("its database may be somebody else's: ")
+    assert found.reason.startswith("its database may have been written by another user: ")
     assert not (tmp_path / "asked").exists()
 
 
@@ -355,8 +355,8 @@ def test_paths_in_a_linked_folder_are_named_as_the_shell_names_them(
     monkeypatch.setenv("PWD", str(link))
     assert absolute(Path("web")) == link / "web"
     assert absolute(Path("../web")) == tmp_path / "web"
-    assert from_here(link / "web" / "Dockerfile") == "web/Dockerfile"
-    assert from_here(tmp_path / "Dockerfile") == "../Dockerfile"
+    assert relative_to_here(link / "web" / "Dockerfile") == "web/Dockerfile"
+    assert relative_to_here(tmp_path / "Dockerfile") == "../Dockerfile"
     assert shown(link / "compose.yml") == Path("compose.yml")
     assert shown(tmp_path / "compose.yml") == tmp_path / "compose.yml"
 

@@ -186,7 +186,7 @@ def test_options_go_before_the_file(budgets: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("text", ["version: 1", "load: {service: web, command: [load]}"])
 def test_a_rate_that_nothing_takes(budgets: Callable[[str], Path], text: str) -> None:
-    with pytest.raises(ConfigError, match="--rate has nothing to set") as caught:
+    with pytest.raises(ConfigError, match="--rate has no effect") as caught:
         load_limits(Options(budgets=budgets(text), rate=5))
     assert "{rate}" in caught.value.advice
 

@@ -87,8 +87,8 @@ def test_a_variable_that_is_held_back_is_explained(
     (checkout / "compose.yml").write_text("services: {web: {image: 'web:1${DB_PASSWORD}'}}")
     (warning,) = load_stack().warnings
     assert warning.endswith(
-        "DB_PASSWORD looks like a secret: name it in ONEGIG_COMPOSE_VARIABLES to let the stack "
-        "have it"
+        "DB_PASSWORD looks like a secret and is not passed to compose; list it in "
+        "ONEGIG_COMPOSE_VARIABLES to pass it"
     )
     (checkout / "compose.yml").write_text("services: {web: {image: 'web:${DB_PASSWORD:?}'}}")
     with pytest.raises(ConfigError) as caught:
@@ -185,8 +185,8 @@ def test_budgets_set_no_variable_that_steers_programs(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_budgets("budgets.yml", text.encode())
     assert caught.value.detail == (
-        f"budgets.yml:6: load.environment.{name}: changes how programs of this machine run; "
-        "rename it in the compose file"
+        f"budgets.yml:6: load.environment.{name}: would change how programs on this "
+        "machine run; use another name in the compose file"
     )
 
 

@@ -64,20 +64,20 @@ COMMENT, PAGE = "comment.md", "report.html"
 @click.option(
     "--github",
     is_flag=True,
-    help="As a job of GitHub Actions: compare with the base, write its summary and annotations.",
+    help="Run as a GitHub Actions job: compare with the base, write summary and annotations.",
 )
 @click.option(
     "--numbers",
     type=SOME_FILE,
     default=Path("numbers"),
-    help="With --github: folder for what `onegig comment` reads.",
+    help="With --github: folder for the numbers that `onegig comment` reads.",
 )
 @click.option(
     "--inspected",
     type=EXISTING_FILE,
     multiple=True,
-    help="JSON written by `onegig inspect` on another machine: the same images are not inspected "
-    "again; may be repeated.",
+    help="JSON written by `onegig inspect` on another machine; its images are not inspected again. "
+    "May be repeated.",
 )
 def check(
     *,
@@ -126,11 +126,11 @@ def check_as_job(options: Options, progress: Progress, directory: Path, numbers:
 
 
 def _baseline(job: Job, commit: str, branch: str) -> tuple[Baseline, int] | Missing:
-    """Return the numbers to compare with; that GitHub does not give them is no failure."""
+    """Return the numbers to compare with. A failing request to GitHub gives Unknown, no error."""
     from onegig.github.history import find_baseline
 
     if not job.token:
-        return Skipped(reason="no GITHUB_TOKEN to read the numbers of an earlier commit with")
+        return Skipped(reason="GITHUB_TOKEN is not set, so earlier numbers can't be read")
     try:
         with client_of(job) as client:
             return find_baseline(client, commit, branch)
@@ -140,7 +140,7 @@ def _baseline(job: Job, commit: str, branch: str) -> tuple[Baseline, int] | Miss
 
 @contextmanager
 def _quoted() -> Iterator[None]:
-    """Keep GitHub from taking a line of somebody's log for a command of ours."""
+    """Keep GitHub from running commands that a log contains."""
     token = secrets.token_hex(16)
     click.echo(f"::stop-commands::{token}")
     try:
@@ -150,7 +150,7 @@ def _quoted() -> Iterator[None]:
 
 
 def _write_data(report: Report, directory: Path) -> None:
-    """Write report.json, and remove what an earlier run has left beside it."""
+    """Write report.json, and remove the other documents of an earlier run."""
     write_file(directory / "report.json", to_json(report))
     for name in (COMMENT, PAGE):
         remove_file(directory / name)
@@ -176,14 +176,14 @@ def _show(report: Report, progress: Progress) -> None:
     "--measure",
     "measured",
     is_flag=True,
-    help="Build in the box instead, from nothing and all at once: would the build fit on the "
-    "machine? Exits with 1 where it does not.",
+    help="Build everything from scratch in the box and measure it, to see whether the build fits "
+    "on the machine. Exits with 1 if it does not.",
 )
 @click.option(
     "--beside",
     "running",
     type=EXISTING_FILE,
-    help="With --measure: JSON of `onegig measure`; the stack it measured runs meanwhile.",
+    help="With --measure: JSON of `onegig measure`, to build while that stack is running.",
 )
 @click.option("--json", "as_json", is_flag=True, help="With --measure: print JSON.")
 @click.option("--output", type=SOME_FILE, help="With --measure: also write the JSON here.")
@@ -196,14 +196,15 @@ def build(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Build the image of every service that has a build section; pull others that are missing.
+    """Build the image of every service that has a build section; pull missing images.
 
-    In a job of GitHub Actions that passes ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL on, layers
-    are read from and kept in GitHub's build cache, if buildx's builder can: one of the driver
-    docker-container, or the engine's own with containerd's image store. No build fails for it.
+    In a GitHub Actions job that passes on ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL, layers are
+    read from and written to GitHub's build cache, if the buildx builder supports it (the driver
+    docker-container, or the engine's own with containerd's image store). A failing cache never
+    fails the build.
     """
     if not measured and (as_json or output or running):
-        raise click.UsageError("--beside, --json and --output go with --measure")
+        raise click.UsageError("--beside, --json and --output need --measure")
     taken = running_bytes(read_document(MemoryReport, running, "--beside"))
     budgets, stack = pipeline.load(options)
     with pipeline.session(progress) as (engine, run):
@@ -224,11 +225,12 @@ def build(
 @service_options
 @scan_options
 @progress_options
-@click.option("--image", help="A single image instead of the stack's.")
+@click.option("--image", help="Inspect this image instead of the stack's.")
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, exists=True),
-    help="Images without an engine: what `docker save` wrote, or an OCI layout (file or folder).",
+    help="Inspect the images of a `docker save` file or an OCI layout (file or folder); needs no "
+    "engine.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--output", type=SOME_FILE, help="Also write the JSON here.")
@@ -243,7 +245,7 @@ def inspect(
 ) -> None:
     """Account for the bytes of the stack's images."""
     if sum(map(bool, (image, archive, options.services))) > 1:
-        raise click.UsageError("--image, --archive and --service exclude each other")
+        raise click.UsageError("use only one of --image, --archive and --service")
     report: ImagesReport | Missing
     if archive:
         from onegig.archives import inspect_archive
@@ -269,9 +271,9 @@ def inspect(
 @project_options
 @window_options
 @progress_options
-@click.option("--output", type=SOME_FILE, help="Write the JSON here, not to stdout.")
+@click.option("--output", type=SOME_FILE, help="Write the JSON here instead of to stdout.")
 def measure(*, options: Options, progress: Progress, output: Path | None) -> None:
-    """Boot the stack in the box and measure its memory; JSON."""
+    """Boot the stack, measure its memory and print it as JSON."""
     budgets, stack = pipeline.load(options)
     pipeline.warn_of_host_access(stack, progress)
     with pipeline.session(progress) as (engine, run):
@@ -285,11 +287,11 @@ def measure(*, options: Options, progress: Progress, output: Path | None) -> Non
 @project_options
 @click.option("--images", type=EXISTING_FILE, help="JSON of `onegig inspect`.")
 @click.option("--memory", type=EXISTING_FILE, help="JSON of `onegig measure`.")
-@click.option("--output", type=SOME_FILE, help="Write the JSON here, not to stdout.")
+@click.option("--output", type=SOME_FILE, help="Write the JSON here instead of to stdout.")
 def judge(
     *, options: Options, images: Path | None, memory: Path | None, output: Path | None
 ) -> None:
-    """Judge inspected and measured numbers against budgets.yml; JSON."""
+    """Judge the JSON of `inspect` and `measure` against budgets.yml, and print a JSON report."""
     report = pipeline.judge_reports(
         options,
         pipeline.load_limits(options),
@@ -307,10 +309,10 @@ def judge(
     "form",
     type=click.Choice((*RENDERERS, *TABLES, *BADGES)),
     default="terminal",
-    help="What to render.",
+    help="Form of the output.",
 )
-@click.option("--output", type=SOME_FILE, help="Write here, not to stdout.")
+@click.option("--output", type=SOME_FILE, help="Write here instead of to stdout.")
 def render(*, report: Path, form: str, output: Path | None) -> None:
-    """Render a report.json again, without measuring anything."""
+    """Render an existing report.json without measuring anything."""
     document = from_json(Report, report.read_bytes(), str(report))
     print_or_write({**RENDERERS, **TABLES, **BADGES}[form](document), output)

@@ -1,4 +1,4 @@
-"""`onegig dockerfile`: a minimal Dockerfile for a Python service, tried out when asked for."""
+"""`onegig dockerfile`: propose a minimal Dockerfile for a Python service, and try it out."""
 
 import json
 import os
@@ -64,9 +64,9 @@ def dockerfile(
 ) -> None:
     """Propose a minimal Dockerfile for a Python SERVICE: two stages, Alpine, no root.
 
-    Reads the service's own Dockerfile, which stays as it is. Development dependencies, caches and
-    compilers are left out; how the service runs is taken over word for word. The image is
-    python:X.Y-alpine; the environment variable PYTHON_IMAGE names another one for --build.
+    Reads the service's own Dockerfile and does not change it. Development dependencies, caches and
+    compilers are left out; the instructions that run the service are copied unchanged. The base is
+    python:X.Y-alpine; the environment variable PYTHON_IMAGE overrides it for --build.
     """
     if output and output.exists():
         raise ConfigError(f"{output} already exists", advice="choose another path for --output")
@@ -91,7 +91,7 @@ def _read(stack: Stack, service: str) -> Source:
     if build is None or build.dockerfile is None or build.file is None:
         raise ConfigError(
             f"{service} is not built from a Dockerfile that can be read here",
-            advice="name a service whose build section has a context and a Dockerfile",
+            advice="choose a service whose build section has a context and a Dockerfile",
         )
     try:
         stages = read_stages(build.file.text, dict(build.file.arguments))
@@ -124,7 +124,7 @@ def _propose(source: Source, python: str | None, base: Base | None) -> Proposal:
             f"the version of Python in {recipe.base or 'an ARG without a default'} is not known",
             advice="add --python 3.13; services in other languages get no proposal",
         )
-    from onegig.engine.owned import new_run  # not where `--help` only lists this command
+    from onegig.engine.owned import new_run  # not if `--help` only lists this command
 
     plan = plan_dependencies(recipe, source.read)
     with new_run() as run:
@@ -174,7 +174,7 @@ def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -
 
 
 def _arguments(proposal: Proposal) -> dict[str, str]:
-    """Return the image to build with: the environment's, where it is of the same Python."""
+    """Return the base image to build with: PYTHON_IMAGE, if it has the same Python version."""
     image = os.environ.get(PYTHON_IMAGE, "")
     tag = proposal.image.partition("@")[0].rpartition(":")[2]
     return {PYTHON_IMAGE: image} if f":{tag}" in image else {}

@@ -1,4 +1,4 @@
-"""Commands that speak to GitHub: `onegig comment`, `publish`, `doctor` and `shards`."""
+"""Commands that use GitHub: `onegig comment`, `publish`, `doctor` and `shards`."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from onegig.github.job import (
     Job,
     read_job,
 )
-from onegig.github.pushes import make_entry, make_report, read_push, why_foreign
+from onegig.github.pushes import foreign_reason, make_entry, make_report, read_push
 from onegig.github.transport import RAW
 from onegig.github.trusted.comment import check_key
 from onegig.github.trusted.poster import Outcome, post
@@ -49,14 +49,14 @@ from onegig.text import log_line, markdown
 
 SETTINGS = Settings()
 COMMENT_OPTIONS = {  # of `onegig comment`: fields of Settings
-    "workflow": "The file of the workflow whose runs to report.",
-    "budgets": "The budgets file's path in the repository; the base branch's is read.",
-    "measuring": "A file or folder that affects how the gate measures, besides those its workflow "
-    "runs; may be repeated.",
-    "key": "Distinguishes the comments of a repository with several stacks.",
-    "status": "The name of the commit status to set.",
-    "artifact": "The name of the artifact that holds the numbers.",
-    "author": "The login that GITHUB_TOKEN writes as.",
+    "workflow": "File of the workflow that measures.",
+    "budgets": "Path of the budgets file in the repository. It is read from the base branch.",
+    "measuring": "File or folder that affects the gate's measurement, in addition to those its "
+    "workflow runs. May be repeated.",
+    "key": "Key of the comment, in a repository with several stacks.",
+    "status": "Name of the commit status to set.",
+    "artifact": "Name of the artifact that holds the numbers.",
+    "author": "Login that GITHUB_TOKEN writes as.",
 }
 
 
@@ -72,13 +72,13 @@ def _comment_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_comment_options
 def comment(**options: str | tuple[str, ...]) -> None:
-    """Report what the gate's run for a pull request found; in a job on workflow_run.
+    """Comment on a pull request with the gate's results; runs in a workflow_run job.
 
     Reads the run's artifact as data, judges it by the base branch's budgets, writes one comment and
-    sets a status on the head commit, or on that of a merge group. Started by workflow_dispatch with
-    the inputs `pull` and `head`, it notes that a maintainer confirms the numbers of a fork. Checks
-    out and runs nothing of the pull request. A verdict of any kind that could be written is a
-    success.
+    sets a status on the head commit or the merge group's commit. When started by workflow_dispatch
+    with the inputs `pull` and `head`, it records that a maintainer confirms a fork's numbers. Never
+    checks out or runs anything from the pull request. Exits with 0 if it could write the verdict,
+    whichever it is.
     """
     settings = Settings(**options)  # type: ignore[arg-type]  # click has made each what it is
     check_key(settings.key)
@@ -111,14 +111,14 @@ def _post(job: Job, settings: Settings) -> Outcome:
 @click.option(
     "--numbers",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with run.json, images.json and memory.json of the commit, to be judged again.",
+    help="Folder with the commit's run.json, images.json and memory.json, to judge again.",
 )
 @click.option("--seed", is_flag=True, help='Only create the branch, with an "unknown" badge.')
 @click.option(
-    "--remote", help="Repository to push to: a URL or path. Default: this job's, or `origin`."
+    "--remote", help="Repository to push to (URL or path). Default: this job's, or `origin`."
 )
-@click.option("--branch", default=DATA_BRANCH, help="The branch that holds the data.")
-@click.option("--workflow", default=GATE_WORKFLOW, help="The workflow whose runs are published.")
+@click.option("--branch", default=DATA_BRANCH, help="Branch that holds the data.")
+@click.option("--workflow", default=GATE_WORKFLOW, help="Workflow whose runs are published.")
 @click.option("--artifact", default=ARTIFACT, help=COMMENT_OPTIONS["artifact"])
 def publish(
     *,
@@ -133,11 +133,11 @@ def publish(
 ) -> None:
     """Add a commit's numbers to the data branch: history, baseline, badge and trend.
 
-    Without --report, --numbers or --seed it takes those of the run in the workflow_run event, if
-    that was a push to the default branch. GITHUB_TOKEN needs `contents: write`.
+    Without --report, --numbers or --seed, it publishes the numbers of the run in the workflow_run
+    event, if that was a push to the default branch. GITHUB_TOKEN needs `contents: write`.
     """
     if bool(report) + bool(numbers) + seed > 1:
-        raise click.UsageError("--report, --numbers and --seed exclude each other")
+        raise click.UsageError("use only one of --report, --numbers and --seed")
     target = Target(
         remote=remote or _remote(),
         branch=branch,
@@ -153,7 +153,7 @@ def publish(
         entry = _of_event(options, workflow, artifact)
         if entry is None:
             return
-    done = publish_entry(entry, target, clock=SystemClock(), jitter=random.random, tell=_say)
+    done = publish_entry(entry, target, clock=SystemClock(), jitter=random.random, report=_say)
     _say(_describe(done, entry, target))
 
 
@@ -165,19 +165,19 @@ def _remote() -> str:
         return run_git(Path(), "remote", "get-url", "origin").stdout.strip()
     except CommandError as error:
         raise ConfigError(
-            "there is no repository to publish to", advice="name one with --remote"
+            "no repository to publish to is known", advice="name one with --remote"
         ) from error
 
 
 def _of_event(options: Options, workflow: str, artifact: str) -> Baseline | None:
-    """Return the entry of the run that this job was started for; None when it makes no history."""
+    """Return the entry of the run that started this job, or None if it is not to be published."""
     job = read_job(os.environ)
     push = read_push(job.event, workflow)
     if isinstance(push, Ignored):
         _say(f"nothing was published: {push.reason}")
         return None
     with client_of(job) as client:
-        if foreign := why_foreign(client, push):
+        if foreign := foreign_reason(client, push):
             _say(f"nothing was published: {foreign}")
             return None
         return make_entry(make_report(client, push, options, artifact), push.run.created)
@@ -201,9 +201,9 @@ def _judged(directory: Path, options: Options) -> Report:
 
 
 def _of_commit(report: Report, options: Options) -> Baseline:
-    """Return the entry of a report, dated by its commit where the checkout has it.
+    """Return the entry of a report, dated by its commit if the checkout has it.
 
-    The end of a run is not enough: that of an older commit may come last.
+    The time of the run is not enough: the run of an older commit may end last.
     """
     entry = make_entry(report)
     arguments = ("show", "--no-patch", "--format=%cI", entry.commit, "--")
@@ -226,24 +226,22 @@ def _say(text: str) -> None:
 
 DOCTOR_EXIT_CODES = """\b
 Exit codes:
-  0  nothing keeps the gate from working
+  0  the gate can work
   2  something must be changed
   4  GitHub could not be reached
 """
-ANONYMOUS = (
-    "without a token, so settings cannot be seen: GITHUB_TOKEN=$(gh auth token) onegig doctor"
-)
+ANONYMOUS = "without a token settings can't be read: GITHUB_TOKEN=$(gh auth token) onegig doctor"
 
 
 @click.command(epilog=DOCTOR_EXIT_CODES)
 @click.option(
     "--repository", help="owner/name on GitHub. Default: GITHUB_REPOSITORY, or that of `origin`."
 )
-@click.option("--budgets", default="budgets.yml", help="The budgets file of the gate.")
-@click.option("--gate", default=GATE_WORKFLOW, help="The workflow that measures.")
-@click.option("--comment", default=COMMENT_WORKFLOW, help="The workflow that comments.")
-@click.option("--data-branch", default=DATA_BRANCH, help="The branch with the numbers.")
-@click.option("--offline", is_flag=True, help="Check the checkout only.")
+@click.option("--budgets", default="budgets.yml", help="Budgets file of the gate.")
+@click.option("--gate", default=GATE_WORKFLOW, help="Workflow that measures.")
+@click.option("--comment", default=COMMENT_WORKFLOW, help="Workflow that comments.")
+@click.option("--data-branch", default=DATA_BRANCH, help="Branch that holds the data.")
+@click.option("--offline", is_flag=True, help="Check only the local checkout.")
 def doctor(
     *,
     repository: str | None,
@@ -253,12 +251,13 @@ def doctor(
     data_branch: str,
     offline: bool,
 ) -> None:
-    """Check, before first use, what the gate needs, and print what to change.
+    """Check the set-up of the gate on GitHub and print what to change.
 
-    Checks the workflows and the actions inside of them, the permissions that their jobs need, the
-    required check, pull requests from forks, the data branch and the budgets. Only reads. The token
-    is GITHUB_TOKEN or GH_TOKEN; an administrator's sees most, and a question mark marks what it may
-    not see. `zizmor` checks what holds for any workflow: pinned actions, excessive permissions.
+    Checks the workflows and their actions, the permissions of their jobs, the required status, pull
+    requests from forks, the data branch and the budgets. Changes nothing. The token is read from
+    GITHUB_TOKEN or GH_TOKEN; an administrator's can read the most, and settings that it can't read
+    are marked with a question mark. For general problems of workflows, such as unpinned actions or
+    excessive permissions, run `zizmor`.
     """
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
     root = Path(ask_git(Path(), "rev-parse", "--show-toplevel").strip() or ".")
@@ -269,7 +268,7 @@ def doctor(
     if offline:
         hosted = Skipped(reason="--offline was given")
     elif not name:
-        hosted = Unknown(reason="no repository is known: give --repository owner/name")
+        hosted = Unknown(reason="the repository is not known: set --repository owner/name")
     else:
         hosted = _hosted(name, token, (gate, comment), data_branch)
     sections = examine(checkout, hosted)
@@ -296,21 +295,22 @@ MOST_OUTPUT_BYTES = 1_000_000  # of a job, counted in UTF-16: docs.github.com/ac
 @click.option(
     "--baseline",
     type=SOME_FILE,
-    help="baseline.json of the data branch, for what images cost to build. Without it, it is read "
-    "from GitHub where GITHUB_TOKEN and GITHUB_REPOSITORY are set.",
+    help="baseline.json of the data branch, with the build times of images. By default it is read "
+    "from GitHub if GITHUB_TOKEN and GITHUB_REPOSITORY are set.",
 )
 @click.option(
-    "--output", type=SOME_FILE, help="Append shards=JSON to this file, as to $GITHUB_OUTPUT."
+    "--output", type=SOME_FILE, help="Append shards=JSON to this file, such as $GITHUB_OUTPUT."
 )
 @click.option("--github", is_flag=True, help="The same as --output $GITHUB_OUTPUT.")
 def shards(*, options: Options, baseline: Path | None, output: Path | None, github: bool) -> None:
-    """Spread the services over machines that build and inspect their images; JSON.
+    """Distribute the services over machines that build and inspect their images.
 
-    A list of {"name", "services"} that a job matrix can take: every service once, about equally
-    much work for each, services of one image together. [] where one machine does it as well: below
-    `shards.start` images of budgets.yml, or where starting machines takes longer than it saves.
+    Prints JSON for a job matrix: a list of {"name", "services"} with every service once, about the
+    same amount of work for each machine, and services that share an image together. The list is
+    empty if one machine is enough: for fewer than `shards.start` images, or if starting machines
+    would take longer than it saves.
 
-    Needs no engine. That costs are unknown, as before the first run, is no error.
+    Needs no engine, and works without known build times, as in the first run.
     """
     budgets, stack = pipeline.load(options)
     text = _json(plan_shards(stack, _costs(baseline), budgets.shards))
@@ -326,18 +326,18 @@ def shards(*, options: Options, baseline: Path | None, output: Path | None, gith
 
 
 def _json(shards: tuple[Shard, ...]) -> str:
-    """On one line and in ASCII, so that nothing in a name can begin another output."""
+    """Return one line of ASCII, so that no name can begin another output."""
     text = json.dumps([asdict(shard) for shard in shards])
     if 2 * len(text) > MOST_OUTPUT_BYTES:
         raise ConfigError(
-            f"{len(text):,} characters are more than a job of GitHub may put out",
+            f"{len(text):,} characters are more than the output of a GitHub job may have",
             advice="split the stack",
         )
     return text
 
 
 def _costs(path: Path | None) -> Costs:
-    """Return what images cost to build, by a file or the data branch; nothing where unknown."""
+    """Return the build times of images, from a file or the data branch; empty if unknown."""
     token, repository = (os.environ.get(f"GITHUB_{name}", "") for name in ("TOKEN", "REPOSITORY"))
     if not path and not (token and repository):
         return Costs()
@@ -357,5 +357,5 @@ def _costs(path: Path | None) -> Costs:
         reason = f"{path} cannot be read: {error.strerror}"
     except (ConfigError, GithubError) as error:
         reason = error.message
-    click.echo(f"costs of images are not known: {reason}", err=True)
+    click.echo(f"build times of images are not known: {reason}", err=True)
     return Costs()

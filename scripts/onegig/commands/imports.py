@@ -1,4 +1,4 @@
-"""`onegig imports`: what each package costs a Python service in memory."""
+"""`onegig imports`: the memory that each package costs a Python service."""
 
 from dataclasses import replace
 
@@ -27,10 +27,10 @@ MOST_SECONDS = 30.0
     help="How long the service may take to import everything.",
 )
 def imports(*, options: Options, progress: Progress, service: str, seconds: float) -> None:
-    """Say what each package costs a Python service in memory, without what it imports itself.
+    """Print the memory that each package costs a Python service, without its own imports.
 
-    Builds the service's image and starts it by itself, without a network. What it imports before it
-    fails or waits counts.
+    Builds the service's image and starts it by itself, without a network. Everything that it
+    imports before it fails or waits is counted.
     """
     from onegig.memory.imports import measure_imports
 
@@ -43,7 +43,7 @@ def imports(*, options: Options, progress: Progress, service: str, seconds: floa
 
 
 def render(service: str, costs: tuple[tuple[str, int], ...]) -> str:
-    """Return a table in MB; what is hardly anything is one row."""
+    """Return a table in MB, with very small packages summed up in one row."""
     small = sum(cost for _, cost in costs if cost < LEAST_BYTES)
     shown = [(name, cost) for name, cost in costs if cost >= LEAST_BYTES]
     rows = [Row(name=name, cells=(numbers.tenths(cost),)) for name, cost in shown]

@@ -1,6 +1,6 @@
-"""`onegig init`: budgets.yml from measured values, and the workflows of a gate on GitHub.
+"""`onegig init`: write budgets.yml from measured values, and the workflows for GitHub.
 
-Every limit is what was measured and a margin; what could not be measured gets no limit of its own.
+Every limit is the measured value plus a margin. A value that could not be measured gets no limit.
 """
 
 import json
@@ -45,15 +45,15 @@ _LARGE_STEP = 50
 _RUNNING = (ServiceState.HEALTHY, ServiceState.RUNNING, ServiceState.COMPLETED)
 _PLAIN = re.compile(r"[a-z][a-z0-9_./-]*", re.ASCII)
 _HEAD = """\
-# What this stack may take of its machine, written by `onegig init` on {today}: limits of services
-# and images are the measured values beside them + {margin}, rounded up. Sizes need a unit: 1 MB is
-# 2**20 bytes of memory and 10**6 of images. Every key is optional; `onegig check` names every
-# mistake with its line.
+# Limits for this stack, written by `onegig init` on {today}. Limits of services and images are the
+# measured values in the comments + {margin}, rounded up. Sizes need a unit: 1 MB is 2**20 bytes of
+# memory and 10**6 bytes of images. Every key is optional; `onegig check` reports every mistake with
+# its line number.
 version: 1
 """
 _IDLE = """\
-# An idle stack proves little. A load runs beside the stack while it is measured, from the image of
-# one of its services:
+# An idle stack proves little. A load is a command that runs while the stack is measured, from the
+# image of one of its services:
 #
 # load: {service: NAME, command: [PROGRAM, ARGUMENT]}
 """
@@ -67,15 +67,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 NOBODY = "OWNER/NAME"
 EPILOG = """\b
 Exit codes:
-  0  something was written
-  2  nothing was: every file already exists
-  others as those of `onegig check`
+  0  at least one file was written
+  2  nothing was written: every file already exists
+  others as for `onegig check`
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A repository on GitHub and a commit that it has; "" where that is not known."""
+    """A repository on GitHub and one of its commits, or "" if not known."""
 
     repository: str = ""  # owner/name
     commit: str = ""
@@ -90,21 +90,21 @@ class Source:
     "--report",
     "source",
     type=EXISTING_FILE,
-    help="report.json of an earlier `onegig check`, whose values to take: nothing is measured.",
+    help="Use the values of this report.json of an earlier `onegig check` instead of measuring.",
 )
 @click.option(
     "--workflows/--no-workflows",
     default=None,
-    help="Also write gate.yml and comment.yml for GitHub Actions, or don't. Default: where this is "
-    "the top folder of a checkout whose `origin` is on GitHub.",
+    help="Also write gate.yml and comment.yml for GitHub Actions. Default: yes in the top folder "
+    "of a checkout whose `origin` is on GitHub.",
 )
 def init(
     *, options: Options, progress: Progress, source: Path | None, workflows: bool | None
 ) -> None:
-    """Write budgets.yml from measured values, and the two workflows of a gate on GitHub.
+    """Write budgets.yml from measured values, and the workflows for GitHub.
 
-    Measures the stack as `onegig check` does. Each limit is the measured value and a quarter of it
-    more. Existing files are kept.
+    Measures the stack as `onegig check` does. Each limit is the measured value + 25 %. Existing
+    files are not changed.
     """
     repository = origin_of(Path())
     if workflows is None:  # the top folder of a checkout that comes from GitHub
@@ -116,7 +116,7 @@ def init(
         verb = "exists" if len(present) == 1 else "exist"
         raise ConfigError(
             f"nothing was written: {', '.join(map(str, present))} already {verb}",
-            advice="delete or rename a file to have it written again",
+            advice="delete or rename a file to have it written anew",
         )
     if options.budgets not in present:
         report = _read(source) if source else pipeline.check(options, progress)
@@ -125,7 +125,7 @@ def init(
     if missing:
         _write_workflows(missing, find_source(), options.budgets)
     for path in present:
-        click.echo(f"kept, as it already exists: {plain(str(path))}")
+        click.echo(f"not changed, as it already exists: {plain(str(path))}")
     if missing:
         _print_badge(repository)
     also = ", then `onegig doctor`" if missing else ""
@@ -137,7 +137,7 @@ def _read(path: Path) -> Report:
     if isinstance(report.memory, Missing) and isinstance(report.images, Missing):
         raise ConfigError(
             f"nothing was measured in {path}: {report.memory.reason}",
-            advice="give the report of a check that measured something",
+            advice="use the report.json of a check that measured something",
         )
     return report
 
@@ -149,18 +149,18 @@ def _write_budgets(options: Options, report: Report) -> None:
     text = write_budgets(report, compose=compose, tier=options.tier or "", today=today)
     write_new_file(path, text)
     click.echo(plain(report.verdict.sentence))
-    click.echo(f"wrote {plain(str(path))}, with measured values + {MARGIN} as limits")
+    click.echo(f"wrote {plain(str(path))}; its limits are the measured values + {MARGIN}")
     if len(files) > 1:
-        _note(f"`compose:` takes one file: give all {len(files)} to each check with --compose")
+        _note(f"`compose:` was not written: pass all {len(files)} files with --compose")
     if isinstance(report.memory, Missing):
         _note(f"memory was not measured, so its limits are the defaults: {report.memory.reason}")
     elif not ran_well(report.memory):
-        _note("not every service ran as it should, so memory has the default limit only")
+        _note("not every service ran well, so memory has only the default limit")
     elif (
         isinstance(total := report.verdict.total_bytes, int) and total > report.verdict.limit_bytes
     ):
         limit = format_mb(report.verdict.limit_bytes, down=True)
-        _note(f"the stack takes more than {limit}, so memory.limit is that of a larger machine")
+        _note(f"the stack needs more than {limit}, so memory.limit is that of a larger machine")
 
 
 def _write_workflows(paths: Iterable[Path], source: Source, budgets: Path) -> None:
@@ -168,16 +168,14 @@ def _write_workflows(paths: Iterable[Path], source: Source, budgets: Path) -> No
         write_new_file(path, workflow(path.name, source, default_branch_of(Path())))
         click.echo(f"wrote {path}")
     if not is_complete(source):
-        owner = "" if source.repository else "OWNER (the account that has onegig) and "
-        _note(
-            f"replace {owner}the zeros (a commit of it) in them; `onegig doctor` names each place"
-        )
+        owner = "" if source.repository else "OWNER by the account that has onegig, and "
+        _note(f"replace {owner}the zeros by a commit of onegig; `onegig doctor` lists the places")
     if budgets != Options().budgets:
-        _note(f"give onegig's steps in them `with: budgets: {budgets.as_posix()}`")
+        _note(f"add `with: budgets: {budgets.as_posix()}` to onegig's steps in the workflows")
 
 
 def _print_badge(repository: str) -> None:
-    click.echo("The badge, for README.md, once `onegig publish --seed` has made its branch:\n")
+    click.echo("Badge for README.md, after `onegig publish --seed` has created its branch:\n")
     click.echo(f"  {plain(badge(repository or NOBODY))}\n")
     if not repository:
         _note(f"this checkout has no `origin` on GitHub: replace {NOBODY} with your repository")
@@ -188,14 +186,14 @@ def _note(text: str) -> None:
 
 
 def ran_well(memory: MemoryReport | Missing) -> bool:
-    """Return whether every service ran as it should, so that its memory says something."""
+    """Return whether every service ran well, so that its memory is meaningful."""
     return not isinstance(memory, Missing) and all(
         service.state in _RUNNING and not service.oom_kills for service in memory.services
     )
 
 
 def fits(memory: MemoryReport | Missing) -> bool:
-    """Return false where the stack was squeezed and did not fit into its machine."""
+    """Return false if the stack was squeezed and did not fit on its machine."""
     answer = memory if isinstance(memory, Missing) else answer_of(memory)
     return not isinstance(answer, Answer) or answer.outcome is not Outcome.DOES_NOT_FIT
 
@@ -203,9 +201,9 @@ def fits(memory: MemoryReport | Missing) -> bool:
 def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> str:
     """Return a budgets.yml with which a check of the same numbers is GO or WARN.
 
-    `compose` is the file to name and `tier` the machine to show, "" for none. Where a service was
-    killed or never turned healthy, memory gets the machine's limit only. A stack that did not fit
-    gets a larger machine, unless `tier` names this one.
+    `compose` is the file to name and `tier` the machine to show, "" for none. If a service was
+    killed or never became healthy, memory gets only the machine's limit. A stack that did not fit
+    gets a larger machine, unless `tier` is set.
     """
     machines = (waterfall.machine for waterfall in report.verdict.waterfalls)
     if fits(report.memory):
@@ -213,7 +211,7 @@ def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> st
     parts = [
         _HEAD.format(today=today.isoformat(), margin=MARGIN),
         f"compose: {_quoted(compose)}\n" if compose else "",
-        f"tier: {tier} # the machine to show beside the limit\n" if tier else "",
+        f"tier: {tier} # the machine to check in addition to the limit\n" if tier else "",
         _memory(report),
         _images(report.images),
         _services(report),
@@ -223,11 +221,11 @@ def write_budgets(report: Report, *, compose: str, tier: str, today: date) -> st
 
 
 def _memory(report: Report) -> str:
-    """Write the machine's memory, which caps the box, and the growth that a change may bring."""
+    """Return the section `memory`: the machine's memory, and the growth allowed to a change."""
     memory, default = report.memory, MemoryBudget()
     limit, what = report.verdict.limit_bytes, "the machine: kernel, OS, engine and services"
     if isinstance(memory, Missing) or not ran_well(memory):
-        why = "was not measured" if isinstance(memory, Missing) else "did not run as it should"
+        why = "was not measured" if isinstance(memory, Missing) else "did not run well"
         return f"memory:\n  limit: {mb_down(limit)}MB # {what}; the stack {why}\n"
     metric = Metric(memory.window.metric)
     total = add_up(memory, MemoryBudget(metric=metric)).bytes
@@ -237,15 +235,15 @@ def _memory(report: Report) -> str:
         peak = max(peak, limit + 1)  # a larger machine
     lines = [
         f"  limit: {mb_down(_machine(peak, limit))}MB # {what}; measured {format_mb(peak)}",
-        f"  max_growth: {MARGIN_SHARE * 100:g}% # the most that a change may add to main's total",
+        f"  max_growth: {MARGIN_SHARE * 100:g}% # maximum growth of the total compared with main",
     ]
     if metric is not default.metric:
-        lines.append(f"  metric: {metric.value} # as it was measured")
+        lines.append(f"  metric: {metric.value} # as measured")
     return "\n".join(["memory:", *lines, ""])
 
 
 def _machine(peak_bytes: int, limit_bytes: int) -> int:
-    """Return the limit that was measured against, or the smallest machine that the stack fits."""
+    """Return the limit of the measurement, or the smallest machine that the stack fits on."""
     sizes = {tier.memory_bytes for tier in catalogue().values()}
     fitting = (size for size in sorted(sizes) if size >= peak_bytes)
     return limit_bytes if limit_bytes >= peak_bytes else next(fitting, 2 * peak_bytes)
@@ -286,14 +284,14 @@ def _peaks(memory: MemoryReport | Missing) -> dict[str, int]:
 
 
 def _limit(value_bytes: int, convention: Convention = Convention.MEMORY) -> str:
-    """Return a value and its margin, rounded up to a number that is easy to remember."""
+    """Return a value plus the margin, rounded up to a number that is easy to remember."""
     mb = ceil(value_bytes * (1 + MARGIN_SHARE) / convention.mb)
     step = next((step for most, step in _STEPS if mb < most), _LARGE_STEP)
     return f"{max(LEAST_MB, ceil(mb / step) * step)}MB"
 
 
 def _quoted(text: str) -> str:
-    """Return a YAML scalar that is read back as this very text."""
+    """Return a YAML scalar that is read back as exactly this text."""
     if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
         return text
     dumped: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=False)
@@ -301,23 +299,23 @@ def _quoted(text: str) -> str:
 
 
 def find_source(package: Path = PACKAGE) -> Source:
-    """Return where the onegig in the folder `package` comes from, from its checkout or from pip."""
+    """Return the origin of the onegig in the folder `package`, according to git or pip."""
     return _checkout(package) or _installed() or Source()
 
 
 def origin_of(folder: Path) -> str:
-    """Return owner/name of the checkout's `origin` on GitHub, "" where there is none."""
+    """Return owner/name of the checkout's `origin` on GitHub, or ""."""
     return repository_of(ask_git(folder, "remote", "get-url", "origin").strip())
 
 
 def default_branch_of(folder: Path) -> str:
-    """Return the default branch of the checkout's `origin`, as far as git knows it, else "main"."""
+    """Return the default branch of the checkout's `origin`, or "main" if git does not know it."""
     head = ask_git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").strip()
     return head.removeprefix("origin/") or "main"
 
 
 def _checkout(package: Path) -> Source | None:
-    """Ask git, where the package itself is tracked: it may be installed inside another checkout."""
+    """Ask git, if it tracks the package itself: it may be installed inside another checkout."""
     if not ask_git(package, "ls-files", "cli.py"):
         return None
     repository, commit = origin_of(package), ask_git(package, "rev-parse", "HEAD").strip()
@@ -329,7 +327,7 @@ def _checkout(package: Path) -> Source | None:
 
 
 def _installed() -> Source | None:
-    """Read what pip notes of an installation from a repository (PEP 610)."""
+    """Return the repository that pip installed onegig from (PEP 610), if any."""
     try:
         text = distribution("onegig").read_text("direct_url.json")
         return parse_direct_url(text) if text else None
@@ -338,7 +336,7 @@ def _installed() -> Source | None:
 
 
 def parse_direct_url(text: str) -> Source | None:
-    """Return the repository and commit of a direct_url.json, None where it names neither."""
+    """Return the repository and commit of a direct_url.json, or None if it names neither."""
     try:
         document = json.loads(text)
         url, vcs = document["url"], document["vcs_info"]
@@ -353,9 +351,9 @@ def parse_direct_url(text: str) -> Source | None:
 
 
 def workflow(name: str, source: Source, branch: str = "main") -> str:
-    """Return the text of one of NAMES, whose runs start on pushes to `branch`.
+    """Return the text of one of the workflows NAMES, for pushes to `branch`.
 
-    What `source` does not know stays a placeholder.
+    Unknown parts of `source` stay placeholders.
     """
     text = files("onegig.commands").joinpath("workflows", name).read_text(encoding="utf-8")
     if _BRANCH.fullmatch(branch):
@@ -370,7 +368,7 @@ def workflow(name: str, source: Source, branch: str = "main") -> str:
 
 
 def is_complete(source: Source) -> bool:
-    """Return whether nothing is left to fill in."""
+    """Return whether no placeholder is left to fill in."""
     return bool(source.repository and _COMMIT.fullmatch(source.commit))
 
 

@@ -53,7 +53,7 @@ def _of_budgets(option: str, field: str, key: str, **more: Any) -> Command:
 
 
 def _help(key: Key) -> str:
-    """Return what a key means, how its values are written, and their bounds."""
+    """Return the help of a key: its meaning, the form of its values, and their bounds."""
     bounds = (f"{BOUNDS[bound][0]} {limit:g}" for bound, limit in key.bounds.items())
     form = ", ".join((*(("such as 15s or 2m",) if key.kind is DURATION else ()), *bounds))
     return f"{key.meaning} {form.capitalize()}." if form else key.meaning
@@ -70,31 +70,30 @@ PROJECT = (
         "--budgets",
         type=SOME_FILE,
         default=DEFAULT_BUDGETS,
-        help="The budgets file; without this option and without the file, the defaults count.",
+        help="The budgets file. If it does not exist, the defaults apply.",
     ),
     click.option(
         "--compose",
         type=SOME_FILE,
         multiple=True,
-        help="A compose file instead of those that budgets.yml names; may be repeated.",
+        help="Compose file to use instead of those in budgets.yml. May be repeated.",
     ),
     click.option(
         "--profile",
         "profiles",
         multiple=True,
-        help="A compose profile to activate instead of those that budgets.yml names; may be "
-        "repeated.",
+        help="Compose profile to activate instead of those in budgets.yml. May be repeated.",
     ),
     click.option("--tier", help=dict(walk(Budgets))["tier"].meaning),
 )
 PROGRESS = (
-    click.option("--quiet", is_flag=True, help="No progress on standard error."),
-    click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set."),
+    click.option("--quiet", is_flag=True, help="Do not show progress."),
+    click.option("--no-color", is_flag=True, help="Do not use colours; the same as NO_COLOR=1."),
 )
 
 
 def project_options(command: Command) -> Command:
-    """Give a command `options`: which project it reads, and how."""
+    """Give a command its `options`: the project to read, and the settings to read it with."""
 
     @wraps(command)
     def wrapped(**given: Any) -> Any:
@@ -110,7 +109,7 @@ def project_options(command: Command) -> Command:
 
 
 def progress_options(command: Command) -> Command:
-    """Give a command `progress`, to tell what it is at."""
+    """Give a command its `progress`, which shows the current step."""
 
     @wraps(command)
     def wrapped(*, quiet: bool, no_color: bool, **others: Any) -> Any:
@@ -123,7 +122,7 @@ def progress_options(command: Command) -> Command:
 def typed_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return the command line as its user typed it.
 
-    A launcher says its own name, and how many of the last arguments its user gave it.
+    A launcher passes on its own name and the number of arguments that its user gave it.
     """
     launcher, count = environment.get(LAUNCHER), environment.get(TYPED_COUNT, "")
     if launcher and count.isdecimal():
@@ -159,7 +158,7 @@ service_options = click.option(
     "--service",
     "services",
     multiple=True,
-    help="Only the image of this service, as `onegig shards` spreads them; may be repeated.",
+    help="Build or inspect only this service's image (see `onegig shards`). May be repeated.",
 )
 scan_options = partial(
     _decorated,
@@ -167,14 +166,14 @@ scan_options = partial(
         click.option(
             "--update-database",
             is_flag=True,
-            help="Fetch trivy's newest vulnerability database first, and its Java database once an "
-            "image has Java archives. Without them, vulnerabilities are not scanned.",
+            help="Update trivy's vulnerability database first, and its Java database if an image "
+            "has Java archives. Without a database, vulnerabilities are not scanned.",
         ),
         click.option(
             "--weigh",
             is_flag=True,
-            help="Compress the layers that no registry has compressed, to learn what a pull of "
-            "them moves. This takes longer than everything else.",
+            help="Compress layers that are not in a registry yet, to measure the size of a pull. "
+            "This takes longer than everything else.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Where results go: standard output, files, errors with what to do next, and GitHub."""
+"""Output of results: standard output, files, error messages, and GitHub's job files."""
 
 import shutil
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ NARROWEST, WIDEST = 60, 120
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal that is printed to, within reason."""
+    """Return the terminal's width in columns, between NARROWEST and WIDEST."""
     return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 def print_or_write(text: str, path: Path | None) -> None:
-    """Write to the file that was asked for, or print."""
+    """Write the text to `path`, or print it if there is none."""
     if path:
         write_file(path, text)
     else:
@@ -42,7 +42,7 @@ def read_document(kind: type[D], path: Path | None, option: str) -> D | Skipped:
 
 
 def print_error(error: OnegigError) -> None:
-    """Print a failed command's output, what happened, the command, and what to do next."""
+    """Print an error: the failed command's output, the message, the command and the advice."""
     detail = error.detail.splitlines()
     command = f"  command: {error.command}".splitlines() if error.command else []
     advice = f"  next: {error.advice}".splitlines() if error.advice else []
@@ -51,7 +51,7 @@ def print_error(error: OnegigError) -> None:
 
 
 def append(path: Path | None, text: str) -> None:
-    """Add to one of the files that GitHub gives a job, if it gave it."""
+    """Append to one of the files that GitHub gives a job, if `path` is set."""
     if path:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
@@ -59,7 +59,7 @@ def append(path: Path | None, text: str) -> None:
 
 @contextmanager
 def open_client(repository: str, token: str, api_url: str = "") -> "Iterator[Client]":
-    """Yield a client for one repository, which prints on standard error what it waits for."""
+    """Yield a client for one repository that reports its waits on standard error."""
     import requests
 
     from onegig.github.client import Client, SystemClock
@@ -71,7 +71,7 @@ def open_client(repository: str, token: str, api_url: str = "") -> "Iterator[Cli
             token=token,
             session=session,
             clock=SystemClock(),
-            tell=lambda text: click.echo(log_line(f"onegig: {text}"), err=True),
+            report=lambda text: click.echo(log_line(f"onegig: {text}"), err=True),
         )
 
 

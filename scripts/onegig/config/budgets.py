@@ -61,12 +61,12 @@ def load_budgets(path: Path) -> Budgets:
 
 
 def default_budgets(path: Path) -> Budgets:
-    """Return the defaults, which count where there is no file at `path`."""
+    """Return the defaults, which apply if there is no file at `path`."""
     return Budgets(path=str(path), compose=_beside(path), is_default=True)
 
 
 def parse_budgets(name: str, text: bytes) -> Budgets:
-    """Return the same for a file's content, wherever it comes from; messages call it `name`.
+    """Return the budgets in a file's content, which messages call `name`.
 
     Raises ConfigError as `load_budgets` does. Without a folder to look into, a compose file that
     is not named is "compose.yml".
@@ -79,8 +79,8 @@ def budgets_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "onegig budgets",
-        "description": "budgets.yml: what a compose stack may take of a cloud machine. Every key "
-        "may be left out. Keys that begin with x- are ignored, so that anchors have a place.",
+        "description": "budgets.yml: limits for a compose stack on a cloud machine. Every key is "
+        "optional. Keys that begin with x- are ignored and can hold YAML anchors.",
         **json_schema(Budgets),
         "patternProperties": {"^x-": {"description": "Ignored."}},
         "$defs": {kind.name: dict(kind.schema) for kind in NAMED_KINDS},
@@ -88,7 +88,7 @@ def budgets_schema() -> dict[str, Any]:
 
 
 def check_against(budgets: Budgets, stack: Stack) -> None:
-    """Raise ConfigError when budgets.yml speaks of services that the compose file does not have."""
+    """Raise ConfigError if budgets.yml names services that the compose file does not have."""
     names = tuple(service.name for service in stack.services)
     lines = dict(budgets.lines)
     problems = [
@@ -101,7 +101,7 @@ def check_against(budgets: Budgets, stack: Stack) -> None:
         if name not in names
     ]
     if problems:
-        advice = f"services of {', '.join(stack.files)}: {', '.join(names)}"
+        advice = f"{', '.join(stack.files)} has the services {', '.join(names)}"
         raise mistakes(budgets.path, problems, advice=advice)
 
 
@@ -151,7 +151,7 @@ class _Reader:
         self.notes: list[str] = []
 
     def refuse(self, at: KeyPath, message: str, line_of: KeyPath = ()) -> Any:
-        """Note a mistake."""
+        """Record a mistake."""
         line = self._document.line(line_of or at)
         self.problems.append(Problem(line=line, at=at, message=message))
         return _BAD
@@ -247,23 +247,23 @@ def _written(example: Any) -> str:
 
 
 def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
-    """Yield values that are fine alone but make no sense together, or name what does not exist."""
+    """Yield values that contradict each other, or name something that does not exist."""
     memory, measure, load = budgets.memory, budgets.measure, budgets.load
     if memory.system_overhead_bytes >= memory.limit_bytes:
         yield ("memory", "system_overhead"), "leaves nothing of memory.limit"
     if measure.window_seconds * measure.hz < ENOUGH_SAMPLES:
-        message = f"holds less than two samples at {measure.hz:g} a second; make it longer"
+        message = f"is too short for two samples at {measure.hz:g} per second; make it longer"
         yield ("measure", "window"), message
     for name, _ in load.environment if load else ():
         if steers_programs(name):
-            message = "changes how programs of this machine run; rename it in the compose file"
+            message = "would affect programs on this machine; use another name in the compose file"
             yield ("load", "environment", name), message
     if load and load.rate is None and load.takes_rate:
         yield ("load", "command"), f"has {RATE} but load.rate is not set"
     if load and load.rate is not None and not load.takes_rate:
-        yield ("load", "rate"), f"is not used; put {RATE} into load.command"
+        yield ("load", "rate"), f"has no effect; put {RATE} into load.command"
     if budgets.swap_bytes and budgets.zram_bytes:
-        yield ("zram",), "is used instead of a swap file; remove it or `swap`"
+        yield ("zram",), "can't be combined with `swap`; remove one of them"
     known = (*catalogue(), NO_TIER)
     for name in budgets.tier_names:
         if name not in known:
@@ -277,9 +277,12 @@ def _bad_waivers(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
     for index, waiver in enumerate(budgets.waivers):
         at = ("waivers", index)
         if waiver.id and waiver.check not in CHECKS_WITH_FINDINGS:
-            yield (*at, "id"), f"only findings have one: {', '.join(CHECKS_WITH_FINDINGS)}"
+            yield (
+                (*at, "id"),
+                f"only these checks have findings with an id: {', '.join(CHECKS_WITH_FINDINGS)}",
+            )
         if (waiver.expires - today).days > MOST_DAYS:
-            message = f"{waiver.expires} is more than a year away; waive for less"
+            message = f"{waiver.expires} is more than a year away; choose an earlier date"
             yield (*at, "expires"), message
         earlier = first.setdefault((waiver.check, waiver.subject, waiver.id), index)
         if earlier != index:

@@ -1,4 +1,4 @@
-"""What `docker compose` makes of a project: its files, the resolved project, its variables.
+"""A project as `docker compose` resolves it: its files, its configuration and its variables.
 
 Where compose refuses a project, the error names the file, the line if compose knows it, and advice.
 """
@@ -38,21 +38,27 @@ _ADVICE = (
     ("required variable", "set the variable in the environment or in .env beside the compose file"),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
-    ("is not allowed", "compose does not know this key: a typing mistake, or one level too deep"),
-    ("REMOTE", "an include from elsewhere is only taken where that variable is true in your shell"),
-    ("undefined service", "depends_on and similar keys may only name services of the same project"),
+    ("is not allowed", "compose does not know this key; check its spelling and indentation"),
+    ("REMOTE", "to include a remote project, set that variable to true in your shell"),
+    ("undefined service", "depends_on and similar keys can only name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),
     ("env file", "create the file, or mark it `required: false`"),
-    ("no such file or directory", "a file that the compose file refers to is missing"),
-    ("project name must not be empty", "add a `name:`; the folder's name is not a valid one"),
-    ("empty compose file", "it should have a `services:` section"),
+    (
+        "no such file or directory",
+        "create the missing file, or correct its path in the compose file",
+    ),
+    (
+        "project name must not be empty",
+        "add a `name:`; the folder's name is not a valid project name",
+    ),
+    ("empty compose file", "add a `services:` section"),
 )
 _NAME_IT = "name it in budgets.yml (compose: path/to/compose.yml) or with --compose"
-_ELSE = "`docker compose config` shows the same; correct the compose file and run again"
+_ELSE = "correct the compose file; `docker compose config` shows the same error"
 
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
-    """Return compose's own message as an error; EngineError when docker or compose is missing."""
+    """Return compose's message as an error, or EngineError if docker or compose is missing."""
     if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
         return EngineError(
             "docker compose is missing or too old",
@@ -72,7 +78,7 @@ def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
 
 
 def refuse_host_access(config: Mapping[str, Any], path: Path) -> None:
-    """Raise ConfigError for a project that would have compose run programs of this machine.
+    """Raise ConfigError for a project that would make compose run programs on this machine.
 
     The same for one that holds a process's variables, read from /proc as an env file: no other text
     has a NUL.
@@ -128,7 +134,7 @@ OVERRIDE_NAMES = (
 )
 DOTENV = ".env"
 # An `include` from elsewhere is fetched by git, with variables of the checkout's .env in older
-# releases, or unpacked from a registry (CVE-2025-62725): only where the user's shell asks for it.
+# releases, or unpacked from a registry (CVE-2025-62725): only if the user's shell asks for it.
 REMOTES = ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "COMPOSE_EXPERIMENTAL_OCI_REMOTE")
 
 _WARNING = re.compile(r'level=warning msg=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))')
@@ -165,7 +171,7 @@ class Compose:
         return absolute(self.folder)
 
     def existing_files(self) -> tuple[Path, ...]:
-        """Return the absolute paths of the files that count; ConfigError where one is missing."""
+        """Return the absolute paths of the files that count; ConfigError if one is missing."""
         names = self.files or self._files_of_variable() or tuple(_default_files(self.directory))
         paths = tuple(join(self.directory, name) for name in names)
         if not paths:
@@ -180,7 +186,7 @@ class Compose:
         return paths
 
     def resolve(self, paths: tuple[Path, ...]) -> Resolved:
-        """Return what `docker compose config` says; `paths` are those of `existing_files`.
+        """Return the output of `docker compose config`; `paths` are those of `existing_files`.
 
         Raises ConfigError when compose refuses the project.
         """

@@ -18,7 +18,7 @@ import yaml
 from onegig.errors import ConfigError
 from onegig.text import plain
 
-ADVICE = "correct what is listed and run again"
+ADVICE = "correct these mistakes and run again"
 
 KeyPath = tuple[str | int, ...]
 
@@ -63,7 +63,7 @@ def kind_of(value: object) -> str:
 
 
 def shorten(text: str, length: int = 80) -> str:
-    """Return the text, cut where it would fill the screen."""
+    """Return the text, cut if it would fill the screen."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -124,7 +124,7 @@ class _Walk:
         """Return the plain value of a node. Raises TooMuchError when aliases add up to too many."""
         self._spend(key)
         if not node.tag.startswith(_TAG):
-            message = f"the tag {plain(shorten(node.tag))} has no meaning here"
+            message = f"the tag {plain(shorten(node.tag))} is not supported here"
             self._problem(node, key, message)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
@@ -208,13 +208,16 @@ def _kind(node: yaml.Node) -> str:
 
 _HINTS = (
     ("character '@'", "a value that begins with @ needs quotes"),
-    ("cannot start any token", "a tab? indent with spaces"),
-    ("mapping values are not allowed", "a wrong indent, or a value with ': ' that needs quotes"),
+    ("cannot start any token", "indent with spaces, not tabs"),
+    (
+        "mapping values are not allowed",
+        "check the indentation, or put quotes around a value with ': '",
+    ),
     ("could not find expected ':'", "a key needs ': ' after it"),
-    ("expected <block end>", "a wrong indent"),
-    ("expected ',' or", "a bracket that is not closed"),
-    ("unexpected end of stream", "a quote that is not closed"),
-    ("but found another document", "one document only, without ---"),
+    ("expected <block end>", "check the indentation"),
+    ("expected ',' or", "a bracket is not closed"),
+    ("unexpected end of stream", "a quote is not closed"),
+    ("but found another document", "remove ---: only one document is allowed"),
 )
 
 
@@ -293,7 +296,7 @@ def _read(path: Path, example: str) -> bytes:
         raise ConfigError(f"{path} does not exist", advice=example) from None
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}"
-        raise ConfigError(message, advice="it should be a readable file") from None
+        raise ConfigError(message, advice="check that it is a file that you may read") from None
 
 
 def _decode(name: str, data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Services that can reach the machine they run on, as the resolved compose project describes them.
+"""Services with access to the machine they run on, according to the resolved compose project.
 
 Neither plain Docker nor the box is a boundary for these. Other bind mounts, wherever they lie, are
 no reason: the box shows them copy-on-write.
@@ -35,7 +35,7 @@ FILE_SYSTEMS = ("", "none", "tmpfs", "nfs", "nfs4", "cifs")  # that lead to no k
 def find_host_access(
     config: Config, real_path: RealPath = os.path.realpath
 ) -> tuple[HostAccess, ...]:
-    """Return what each service asks for that can reach the machine, in the file's order.
+    """Return each service's requests for access to the machine, in the file's order.
 
     `config` is what `docker compose config` resolves, with single dollars. Paths count by their own
     name and by what symbolic links make of them.
@@ -61,7 +61,7 @@ def find_host_access(
 
 
 def _shared(service: Config) -> Iterator[tuple[str, str]]:
-    """Yield what a service shares, and with which one: its name, or FOREIGN and a container's."""
+    """Yield the namespaces that a service shares, and with which service (or FOREIGN container)."""
     for text in map(str, service.get("volumes_from") or ()):
         yield f"volumes_from: {text}", text if text.startswith(FOREIGN) else text.partition(":")[0]
     for key in NAMESPACES:
@@ -135,7 +135,7 @@ def _switches_off(option: str) -> bool:
 
 
 def _programs(service: Config) -> Iterator[str]:
-    """Yield what runs on the machine itself, or beside the service with more rights."""
+    """Yield programs that run on the machine itself, or next to the service with more rights."""
     if service.get("runtime") not in (None, "", "runc"):
         yield f"runtime: {service['runtime']}"
     if service.get("provider"):

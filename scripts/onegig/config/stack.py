@@ -56,10 +56,10 @@ def refuse_bad_names(config: Mapping[str, Any], files: Sequence[Path]) -> None:
         if image and not is_image_name(image):
             place = find_place(files, (("services", name, "image"), ("services", name)))
             raise ConfigError(
-                f"{place}: the image of the service {name} is not a name that "
-                f"docker takes: {plain(image[:MOST_CHARACTERS])}",
-                advice="write it as [registry[:port]/]name[:tag][@digest], the name in small "
-                "letters; is a variable in it not set?",
+                f"{place}: the service {name} has an image "
+                f"name that is not valid: {plain(image[:MOST_CHARACTERS])}",
+                advice="write it as [registry[:port]/]name[:tag][@digest], in lower case; "
+                "check that its variables are set",
             )
 
 
@@ -87,7 +87,7 @@ def load_stack(
     if not services:
         raise ConfigError(
             f"{shown(paths[0])} has no service that would start",
-            advice="services of inactive profiles do not count; activate them with `profiles:` in "
+            advice="services of inactive profiles are ignored; activate them with `profiles:` in "
             "budgets.yml, --profile or COMPOSE_PROFILES",
         )
     names = {service.name for service in services}
@@ -195,9 +195,9 @@ def _has_healthcheck(healthcheck: Config | None) -> bool:
 
 
 def read_build_inputs(stack: Stack, environment: Mapping[str, str]) -> BuildInputs:
-    """Return what the stack's builds need; `environment` is what compose read the stack with.
+    """Return the inputs of the stack's builds; `environment` is compose's when it read the stack.
 
-    Raises ConfigError when compose does not tell the variables of secrets.
+    Raises ConfigError if compose does not print the variables of secrets.
     """
     config: Config = unescape(json.loads(stack.config_json))
     builds = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from onegig.dockerfiles.parse import Dockerfile
 from onegig.dockerfiles.stages import IMAGE_CONTEXT, BuildFile, read_stages
-from onegig.files import from_here, read_text
+from onegig.files import read_text, relative_to_here
 from onegig.model.stack import Stack, unescape
 
 IGNORE = ".dockerignore"
@@ -23,15 +23,15 @@ class Build:
     image: str = ""
     dockerfile: Path | None  # None for one that is written in the compose file, or elsewhere
     context: Path
-    file: BuildFile | None = None  # None where it cannot be read
+    file: BuildFile | None = None  # None if it cannot be read
 
     @property
     def path(self) -> str:
         """Return the Dockerfile's path as a person here would write it."""
-        return from_here(self.dockerfile) if self.dockerfile else ""
+        return relative_to_here(self.dockerfile) if self.dockerfile else ""
 
     def read(self, name: str) -> str | None:
-        """Read a file of the context; None where it cannot be read.
+        """Read a file of the context, or None if it cannot be read.
 
         What lies outside, by `..` or by a link, cannot: no build gets it, either.
         """
@@ -43,7 +43,7 @@ class Build:
 
     @property
     def has_dockerignore(self) -> bool:
-        """Tell whether the context has one, or the Dockerfile one for it alone."""
+        """Return whether the context has one, or the Dockerfile one for it alone."""
         file = self.dockerfile
         is_own = bool(file and file.with_name(f"{file.name}{IGNORE}").is_file())
         return is_own or (self.context / IGNORE).is_file()

@@ -1,4 +1,4 @@
-"""How the build stage of a proposal installs what runs, without what is for development. Pure."""
+"""Steps of a proposal's build stage that install the dependencies needed at run time. Pure."""
 
 import posixpath
 import re

@@ -52,7 +52,7 @@ def commands(script: str) -> Iterator[tuple[str, ...]]:
 
 
 def installs(script: str) -> Iterator[Install]:
-    """Yield what the script installs and removes, in its order."""
+    """Yield the packages that the script installs and removes, in order."""
     for words in commands(script):
         program = words[0].rpartition("/")[2]
         if program in _SYSTEM:
@@ -62,7 +62,7 @@ def installs(script: str) -> Iterator[Install]:
 
 
 def installed(script: str) -> tuple[Install, ...]:
-    """Return what is still installed when the script ends."""
+    """Return the packages that are installed when the script ends."""
     present: list[Install] = []
     for install in installs(script):
         if not install.removes:
@@ -80,7 +80,7 @@ def installed(script: str) -> tuple[Install, ...]:
 
 
 def split_commands(script: str) -> tuple[str, ...]:
-    """Split a script into its commands as written; keep it whole where they depend on another."""
+    """Split a script into its commands as written; keep it whole if they depend on another."""
     texts = [""]
     for token in _TOKENS.findall(script):
         if token in ("&&", ";", "\n"):

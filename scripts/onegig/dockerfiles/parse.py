@@ -5,7 +5,7 @@ Comments, continued lines, the escape directive and here-documents follow BuildK
 would not take gives instructions that nobody asks for.
 
 An image's history keeps an instruction's words but not its flags (`COPY --from=x`), and with its
-variables filled in. So words are compared, and where none fit the layer came with the base image.
+variables filled in. So words are compared, and if none fit the layer came with the base image.
 """
 
 import json
@@ -57,7 +57,7 @@ class Instruction:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return the value's words: those of the exec form, or what spaces part."""
+        """Return the value's words, in exec form or separated by spaces."""
         form = self.form
         return tuple(self.value.split()) if form is None else form
 
@@ -142,7 +142,7 @@ def _escape(lines: list[str]) -> str:
 
 
 def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]:
-    """Join the line with what continues it; return also the number of the next."""
+    """Join the line with its continuation lines; also return the number of the next line."""
     text, begun = "", False
     while number < len(lines):
         line = lines[number]
@@ -214,12 +214,12 @@ def _words(text: str) -> list[str]:
 
 
 def is_copied(instruction: str) -> bool:
-    """Tell whether COPY, ADD or a tool other than Docker put files there as they are, not RUN."""
+    """Return whether COPY, ADD or a tool other than Docker put files there as they are, not RUN."""
     return not instruction.upper().startswith("RUN ")
 
 
 def copies_everything(instruction: str) -> bool:
-    """Tell whether an instruction copies the whole context: `COPY . /app`."""
+    """Return whether an instruction copies the whole context: `COPY . /app`."""
     return bool(_WHOLE_CONTEXT.match(instruction))
 
 

@@ -11,7 +11,7 @@ onegig's own rules are pure (the build context is passed in):
 - non-root: the last stage has a USER, and it is not root;
 - no-development: no compiler, headers or test tools are left in the image;
 - pinned-base: every base has a digest, or a tag other than `latest`;
-- dockerignore: where everything is copied, a .dockerignore lists exceptions.
+- dockerignore: if everything is copied, a .dockerignore lists exceptions.
 Defaults of ARG are filled in, so that a file is judged alike on every machine.
 """
 
@@ -34,7 +34,7 @@ from onegig.dockerfiles.requirements import (
     read_requirements,
 )
 from onegig.dockerfiles.stages import Stage, Stages, read_stages
-from onegig.files import from_here, read_text
+from onegig.files import read_text, relative_to_here
 from onegig.model.images import IGNORED, WITH, DockerfilePolicy, Level, Remark
 from onegig.model.measured import Unknown
 from onegig.model.stack import Stack
@@ -140,7 +140,7 @@ def read_settings(directory: Path, commit: str | None = None) -> Settings:
         else:
             text = ask_git(directory, "show", f"{commit}:./{name}") if commit else ""
         if text.strip():
-            return Settings(name=from_here(path), text=text)
+            return Settings(name=relative_to_here(path), text=text)
     return NO_SETTINGS
 
 
@@ -214,7 +214,7 @@ class _Case:
         return Remark(rule=rule, level=level, text=text, path=self.path, line=line)
 
     def instructions(self, name: str) -> Iterator[Instruction]:
-        """Yield those of the image itself, from its base upwards."""
+        """Yield the instructions of the image itself, from its base upwards."""
         for stage in self.chain:
             yield from (step for step in stage.instructions if step.name == name)
 
@@ -251,7 +251,7 @@ def _small_base(case: _Case) -> Iterator[Remark]:
         text = "the base is an ARG without a default"
         yield case.remark("small-base", stage.start.line, text, Level.INFO)
     elif not _SMALL.fullmatch(stage.base):
-        text = f"the image is based on {stage.base}: Alpine, distroless or scratch are smaller"
+        text = f"the image is based on {stage.base}; Alpine, distroless or scratch would be smaller"
         yield case.remark("small-base", stage.start.line, text)
 
 
@@ -260,7 +260,7 @@ def _non_root(case: _Case) -> Iterator[Remark]:
     stage = case.chain[-1]
     if not users:
         if not _UNPRIVILEGED.fullmatch(case.chain[0].base):
-            text = "no USER: it runs as root; `USER 65532:65532` needs no account"
+            text = "it runs as root, because USER is missing; `USER 65532:65532` needs no account"
             yield case.remark("non-root", stage.start.line, text)
     elif _ROOT.fullmatch(fill_in(users[-1].value, dict(stage.variables)).strip()):
         text = "it runs as root: end with `USER 65532:65532`"
@@ -274,7 +274,7 @@ def _no_development(case: _Case) -> Iterator[Remark]:
             names += _development_names(install, case.context)
         if names:
             listed = format_list(list(dict.fromkeys(names)), MOST_NAMES)
-            text = f"only building and testing need {listed}: leave them out of the image"
+            text = f"{listed} are only needed for building and testing: leave them out of the image"
             yield case.remark("no-development", instruction.line, text)
 
 
@@ -316,5 +316,5 @@ def _dockerignore(case: _Case) -> Iterator[Remark]:
     copies = (step for step in steps if step.name in ("COPY", "ADD") and not step.flag("from"))
     first = next((step for step in copies if any(map(_BROAD.fullmatch, step.words[:-1]))), None)
     if first is not None and not case.context.has_dockerignore:
-        text = f"`{first.text}` without a .dockerignore copies .git, caches and tests, too"
+        text = f"`{first.text}` without a .dockerignore also copies .git, caches and tests"
         yield case.remark("dockerignore", first.line, text)

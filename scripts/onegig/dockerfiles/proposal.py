@@ -1,6 +1,6 @@
 """A minimal Dockerfile for a Python service, in place of the one it has. Pure.
 
-Two stages of Alpine's Python (or Debian's slim one, where a package has no wheel for musl): one
+Two stages of Alpine's Python (or Debian's slim one, if a package has no wheel for musl): one
 installs into a virtual environment, the other holds that, the service's own files and nothing else,
 and does not run as root. How the service runs is taken over word for word. Packages get Alpine's
 names; one that is not listed here is taken over as it is, and reported as unsure.
@@ -110,7 +110,7 @@ class Proposal:
     """A Dockerfile, and remarks to read before it is used."""
 
     text: str
-    dockerignore: str  # "" where there is one already
+    dockerignore: str  # "" if there is one already
     base: Base
     image: str  # the default of its ARG PYTHON_IMAGE
     left_out: tuple[str, ...]  # development dependencies
@@ -249,7 +249,7 @@ def _is_used(argument: Instruction, body: Sequence[Instruction]) -> bool:
 
 
 def _only_requirements(instruction: Instruction) -> bool:
-    """Tell whether a COPY brings only what the other stage installs from."""
+    """Return whether a COPY only has files that the other stage installs from."""
     if instruction.name not in ("COPY", "ADD") or len(instruction.words) < 2:
         return False
     return all(_REQUIREMENTS.fullmatch(source) for source in instruction.words[:-1])
@@ -270,7 +270,7 @@ def _written(instruction: Instruction, recipe: Recipe) -> Iterator[str]:
 
 
 def _bytecode(body: Sequence[Instruction]) -> Iterator[str]:
-    """Compile what was copied, so that no start has to: it may not write it as another user."""
+    """Compile the copied code, because the service's user may not write bytecode at start."""
     workdir, folders = "/", []
     for step in body:
         if step.name == "WORKDIR":
@@ -288,17 +288,20 @@ def _remarks(
     recipe = source.recipe
     yield from _wheel_remarks(wheels, base)
     if packages.unsure and base is Base.ALPINE:
-        yield f"look these up on pkgs.alpinelinux.org: {', '.join(packages.unsure)}"
+        yield (
+            "find the names of these packages on pkgs.alpinelinux.org: "
+            f"{', '.join(packages.unsure)}"
+        )
     tools = [package[1] for package in recipe.packages if _translate([package]).compile]
     if tools and isinstance(wheels, Wheels) and not _compiled(wheels, base):
-        yield f"left out, as every package has a wheel: {', '.join(tools)}"
+        yield f"left out, because every package has a wheel: {', '.join(tools)}"
     if packages.left_out:
-        yield f"left out, not needed by the service: {', '.join(packages.left_out)}"
+        yield f"left out, because the service does not need them: {', '.join(packages.left_out)}"
     if not recipe.had_user:
-        yield "it no longer runs as root: mount a volume or tmpfs where it writes"
+        yield "it no longer runs as root; mount a volume or tmpfs where it writes"
     for step in recipe.body:
         if step.name == "RUN":
-            yield f"line {step.line} was written for Debian and is kept as it is"
+            yield f"line {step.line} was written for Debian and is copied unchanged"
     yield from recipe.dropped
 
 
@@ -314,10 +317,10 @@ def _wheel_remarks(wheels: Wheels | Unknown, base: Base) -> Iterator[str]:
         )
         yield f"no wheel for musl: {', '.join(wheels.glibc_only)}: {choice}"
     if wheels.source_only:
-        yield f"compiled from source everywhere: {', '.join(wheels.source_only)}"
+        yield f"compiled from source in any case: {', '.join(wheels.source_only)}"
     if wheels.not_asked:
         names = ", ".join(wheels.not_asked)
-        yield f"not checked for wheels, as these are not plain names: {names}"
+        yield f"not checked for wheels, because they are not plain names: {names}"
 
 
 def _translate(packages: Iterable[tuple[str, str]]) -> Packages:

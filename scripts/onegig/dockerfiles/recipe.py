@@ -62,7 +62,7 @@ class Recipe:
     """A service's Dockerfile, sorted."""
 
     base: str
-    python: str  # "3.13", "" where the base does not show it
+    python: str  # "3.13", "" if the base does not show it
     dependencies: tuple[Dependencies, ...]
     system: tuple[Install, ...]  # packages of the distribution
     body: tuple[Instruction, ...]  # what stays in the runtime stage, RUN without installing
@@ -79,7 +79,7 @@ class Recipe:
 
 
 def read_recipe(stages: Stages, target: str) -> Recipe:
-    """Sort the instructions that make the image.
+    """Sort the instructions that build the image.
 
     Raises ConfigError for what can't be rewritten: several stages that copy from one another, tools
     that are not known.

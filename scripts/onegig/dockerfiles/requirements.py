@@ -47,7 +47,7 @@ class Requirement:
 
     @property
     def is_development(self) -> bool:
-        """Tell whether its name is that of a development tool."""
+        """Return whether its name is that of a development tool."""
         return self.name not in BUILD_TOOLS and is_development_name("pip", self.name)
 
     @property
@@ -94,7 +94,7 @@ def parse_requirement(text: str) -> Requirement:
 
 
 def development_names(requirements: Sequence[Requirement]) -> frozenset[str]:
-    """Return the names of development tools, and of what only they need."""
+    """Return the names of development tools and of their own dependencies."""
     names = {item.name for item in requirements if item.is_development}
     while more := {
         item.name
@@ -106,14 +106,14 @@ def development_names(requirements: Sequence[Requirement]) -> frozenset[str]:
 
 
 def is_development_file(path: str) -> bool:
-    """Tell whether a file's name says that its requirements are for development."""
+    """Return whether a file's name says that its requirements are for development."""
     return bool(_DEVELOPMENT_FILE.fullmatch(path.rpartition("/")[2].rpartition(".")[0]))
 
 
 def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> Wheels | Unknown:
-    """Find the requirements, and what they need in turn, that have no wheel for musl.
+    """Find the requirements, direct and indirect, that have no wheel for musl.
 
-    `python` is a version such as "3.13", `directory` an empty folder. Unknown where pip or its
+    `python` is a version such as "3.13", `directory` an empty folder. Unknown if pip or its
     index does not answer.
     """
     plain = {text: _plain(text) for text in requirements}
@@ -123,7 +123,7 @@ def check_wheels(requirements: Sequence[str], python: str, directory: Path) -> W
         nowhere = {name for name in missing if not _has_wheel(name, GLIBC, python, directory)}
     except CommandError as error:
         *_, last = [error.message, *error.output.strip().splitlines()]
-        return Unknown(reason=f"pip could not tell: {last}")
+        return Unknown(reason=f"pip failed: {last}")
     return Wheels(
         glibc_only=tuple(name for name in missing if name not in nowhere),
         source_only=tuple(name for name in missing if name in nowhere),
@@ -176,7 +176,7 @@ def _has_wheel(name: str, platforms: Sequence[str], python: str, directory: Path
 def _look_up(
     names: Sequence[str], platforms: Sequence[str], python: str, directory: Path, *options: str
 ) -> None:
-    """Raise CommandError where pip finds no wheels; its own settings name the index."""
+    """Raise CommandError if pip finds no wheels; its own settings name the index."""
     machine = platform.machine()
     run(
         [

@@ -47,7 +47,7 @@ class Stage:
 
     @property
     def is_pinned_elsewhere(self) -> bool:
-        """Tell whether the base is not an image of a registry: nothing, or a stage."""
+        """Return whether the base is not an image of a registry: nothing, or a stage."""
         return self.base == SCRATCH or self.of_stage is not None
 
     @property
@@ -113,7 +113,7 @@ class Stages:
 
 
 def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
-    """Return the base of the image; None where it has none that is an image with a name.
+    """Return the base of the image, or None if it has none that is an image with a name.
 
     `architecture` is the image's: stages may be chosen by it.
     """
@@ -137,7 +137,7 @@ def read_base(file: BuildFile, architecture: str) -> BaseImage | None:
 
 
 def platform_arguments(architecture: str) -> dict[str, str]:
-    """Return what BuildKit sets before the first stage (docs.docker.com: Dockerfile, ARG)."""
+    """Return BuildKit's arguments before the first stage (docs.docker.com: Dockerfile, ARG)."""
     platform = f"linux/{architecture}"
     return {
         f"{prefix}{name}": value
@@ -169,7 +169,7 @@ def read_stages(
 
 
 def assignments(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
-    """Yield the names and values of an ARG, ENV or LABEL; None where ARG gives none."""
+    """Yield the names and values of an ARG, ENV or LABEL, or None if ARG gives none."""
     try:
         words = shlex.split(instruction.value)
     except ValueError:  # a quote that does not end

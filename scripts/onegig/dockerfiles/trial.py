@@ -28,7 +28,7 @@ Config = dict[str, Any]
 Say = Callable[[str], None]
 LOG_LINES = 15
 DOWN_SECONDS = 60
-SETTLE_SECONDS = 2.0  # after turning healthy, before its memory is read
+SETTLE_SECONDS = 2.0  # after becoming healthy, before its memory is read
 DOCKERFILE = "Dockerfile"
 
 
@@ -44,7 +44,7 @@ class Variant:
 def variants(
     stack: Stack, service: str, proposal: Proposal, arguments: Mapping[str, str], run_: Run
 ) -> tuple[Variant, Variant]:
-    """Return the service as it is and as proposed, with build `arguments` for the proposal.
+    """Return the service unchanged and as proposed, with build `arguments` for the proposal.
 
     The proposal's files are written for the build.
     """
@@ -98,7 +98,7 @@ def boot(engine: Engine, variant: Variant, run_: Run, *, timeout_seconds: float)
 
 
 def _own(config: Config, service: str, run_: Run) -> Config:
-    """Reduce the project to the service and what it depends on, under the run's own names."""
+    """Reduce the project to the service and its dependencies, under the run's own names."""
     needed: set[str] = set()
     waiting = [service]
     while waiting:
@@ -171,7 +171,7 @@ def _look(engine: Engine, project: str, service: str, seconds: float, problem: s
 
 
 def _rss(pids: Sequence[int]) -> int | Missing:
-    """Add up the memory of a container's processes, where this machine is the engine's."""
+    """Add up the memory of a container's processes, if this machine is the engine's."""
     try:
         return sum(psutil.Process(pid).memory_info().rss for pid in pids)
     except psutil.Error:

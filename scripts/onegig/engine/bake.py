@@ -1,9 +1,9 @@
 """Building and pulling images: every service's through buildx bake, in parallel, what changed.
 
 A builder in a container of its own (driver docker-container) can keep its layers in GitHub's build
-cache, but does not see the images of the engine: where bases were assembled there
+cache, but does not see the images of the engine: if bases were assembled there
 (scripts/bases/ensure), only the engine's own builder, "default", can start from them. That one can
-use the cache, too, where the engine keeps its images in containerd's store.
+use the cache, too, if the engine keeps its images in containerd's store.
 """
 
 import json
@@ -67,7 +67,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Builder:
-    """The builder for one build; `remark` says why there is no cache where one was offered."""
+    """The builder for one build; `remark` says why there is no cache if one was offered."""
 
     name: str = ""  # "": the one that buildx has chosen
     cache: bool = False
@@ -85,7 +85,7 @@ def build_images(
 ) -> dict[str, float]:
     """Build every service that has a build section, under the names compose gives its images.
 
-    Returns the seconds that building took, by image, for those that were built from nothing. Raises
+    Returns the seconds that building took, by image, for those that were built from scratch. Raises
     BuildError naming the service that failed, with the tail of its own log.
     """
     images = {target_of(s.name): s.image for s in stack.services if s.builds}
@@ -114,12 +114,12 @@ def build_on(
     names: Mapping[str, str],
     on_line: Callable[[str], None],
 ) -> None:
-    """Build on another engine as `docker compose build` does there: all at once, from nothing.
+    """Build on another engine as `docker compose build` does there: all at once, from scratch.
 
     `names` has the base images that the engine knows by another name. `on_line` sees every line of
     bake's plain progress. Raises BuildError as `build_images` does.
     """
-    plan = from_nothing(make_plan(stack, inputs), names)
+    plan = built_from_scratch(make_plan(stack, inputs), names)
     builder = Builder(name=ENGINES_OWN, environment=engine.environment)
     secrets = {secret_variable(name): value for name, value in inputs.secrets.items()}
     try:
@@ -129,7 +129,7 @@ def build_on(
 
 
 def image_ids(references: Iterable[str]) -> dict[str, str]:
-    """Return the ids that the engine gives to images just built; {} where it does not tell."""
+    """Return the ids that the engine gives to images just built, or {} if it does not tell."""
     names = list(references)
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", *names]
     done = run(command, check=False) if names else None
@@ -157,7 +157,7 @@ def pull_images(
             raise BuildError(
                 f"the image {image} could not be pulled",
                 command=error.command,
-                advice="does its registry answer, and does it ask for a login?",
+                advice="check that its registry can be reached and whether it needs a login",
                 detail=error.detail,
             ) from error
 
@@ -178,7 +178,7 @@ def absent_images(stack: Stack) -> tuple[str, ...]:
 def choose_builder(
     environment: Mapping[str, str], inspect: Callable[[str], str] | None = None
 ) -> Builder:
-    """Return the builder for this environment; it is looked at only where a cache is offered."""
+    """Return the builder for this environment; it is looked at only if a cache is offered."""
     name = ENGINES_OWN if environment.get("ONEGIG_BASES") == LOCAL_BASES else ""
     if not all(environment.get(variable) for variable in CACHE_VARIABLES):
         return Builder(name=name)
@@ -187,7 +187,7 @@ def choose_builder(
     return Builder(name=name, cache=not missing, remark=remark)
 
 
-def from_nothing(plan: Plan, names: Mapping[str, str]) -> Plan:
+def built_from_scratch(plan: Plan, names: Mapping[str, str]) -> Plan:
     """Return the same definition without any cache, and with base images by these names."""
     bases = {image: f"docker-image://{name}" for image, name in names.items()}
     targets = {}
@@ -226,7 +226,7 @@ def _bake_cached(
     except CommandError as error:
         if _FAILED_STEP.search(error.output) or _NO_BASE.search(error.output):
             raise
-        say(f"once more without GitHub's cache: {tail(error.output, 1)}")
+        say(f"building again without GitHub's cache: {tail(error.output, 1)}")
         return bake(plan)
 
 
@@ -239,7 +239,7 @@ def _bake(
     plan: Plan,
     on_line: Callable[[str], None] = lambda _: None,
 ) -> dict[str, float]:
-    """Run bake; return the seconds of each target that it built from nothing."""
+    """Run bake; return the seconds of each target that it built from scratch."""
 
     def read(line: str) -> None:
         steps.read(line)
@@ -273,7 +273,7 @@ def _bake(
 
 
 def _dockerfile(target: Mapping[str, Any]) -> str:
-    """Return what two targets have in common that are built from one Dockerfile."""
+    """Return the key that targets built from one Dockerfile have in common."""
     keys = ("context", "dockerfile", "dockerfile-inline")
     return json.dumps([target.get(key, "") for key in keys])
 
@@ -285,8 +285,8 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
         return BuildError(
             f"the base image {base['base']} could not be pulled",
             command=f"docker pull {base['base']}",
-            advice="does a registry answer? scripts/check assembles the reference stack's bases "
-            "where none does",
+            advice="check that the registry can be reached; without one, scripts/check assembles "
+            "the reference stack's bases",
             detail=tail(error.output, 1),
         )
     excerpt = _EXCERPT.search(error.output)
@@ -299,7 +299,7 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
         command=f"docker buildx bake {target}".strip(),
         advice="fix the Dockerfile at the failing step and run again"
         if excerpt
-        else "correct what bake names and run again",
+        else "correct the problem that bake reports and run again",
         detail=tail(error.output[excerpt.start() :] if excerpt else error.output),
     )
 
@@ -328,14 +328,17 @@ def _inspect_builder(name: str) -> str:
 
 
 def _missing_for_cache(inspected: str) -> str:
-    """Say what a builder lacks to use the cache, "" for nothing."""
+    """Return why a builder can't use the cache, or ""."""
     driver, version = _DRIVER.search(inspected), _BUILDKIT.search(inspected)
     if driver is None:
-        return "buildx does not tell which builder it has"
+        return "buildx does not report its builder"
     if driver[1] == "docker" and CONTAINERD_LABEL not in inspected:
-        return "the engine's own builder has none (docker/setup-buildx-action makes one that has)"
+        return (
+            "the engine's own builder has no cache (docker/setup-buildx-action creates one "
+            "that has)"
+        )
     if driver[1] not in ("docker", "docker-container"):
-        return f"its use with a builder of the kind {driver[1]} is not known"
+        return f"builders of the kind {driver[1]} are not supported"
     if version is None or (int(version[1]), int(version[2])) < OLDEST_BUILDKIT:
         return f"it needs BuildKit {'.'.join(map(str, OLDEST_BUILDKIT))} or later"
     return ""

@@ -1,4 +1,4 @@
-"""What bake is to build: the build sections of a compose project, written in bake's own terms.
+"""The definition for bake: the build sections of a compose project, in bake's own terms.
 
 bake reads compose files, too, but drops what it has no place for (buildx 0.13: ssh, network,
 platforms), splits paths at commas and knows images of other services only as contexts.
@@ -20,7 +20,7 @@ from typing import Any
 from onegig.errors import ConfigError
 from onegig.model.stack import BuildInputs, Stack, map_texts, unescape
 
-CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it where a build reaches its index through a private CA
+CA_SECRET = "ca"  # noqa: S105 - a name that Dockerfiles may mount it if a build reaches its index through a private CA
 CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 KERNELS = tuple(map(Path, ("/proc", "/sys", "/dev")))
 _CACHE_SERVER = ("url", "url_v2", "token")  # to say where GitHub's cache is, buildx adds the token
@@ -38,7 +38,7 @@ Config = Mapping[str, Any]
 def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
     """Return the definition of every image that services of the stack build.
 
-    Images of services that would not start are built, too, where others start or copy from them.
+    Images of services that would not start are built, too, if others start or copy from them.
     Raises ConfigError for a build that would read what is not for builds.
     """
     config: Config = unescape(json.loads(stack.config_json))
@@ -85,24 +85,25 @@ def csv_fields(fields: Iterable[str]) -> str:
 
 
 def refuse_secret_sources(target: str, definition: Config) -> None:
-    """Raise ConfigError where a target of bake would read what is not for builds."""
+    """Raise ConfigError if a target of bake would read what is not for builds."""
     for path in _files(definition):
         if _shows_processes(path):
             raise ConfigError(
-                f"the build of {target} may not read {path}: it shows this machine's processes",
-                advice="name a folder or file of the project in the build section",
+                f"the build of {target} must not read {path}, which shows this machine's processes",
+                advice="use a folder or file of the project in the build section",
             )
     for cache in (*definition.get("cache-from", ()), *definition.get("cache-to", ())):
         fields = _split(cache)
         if fields.get("type") == "gha" and any(fields.get(name) for name in _CACHE_SERVER):
             raise ConfigError(
-                f"the cache of {target} names a server that would get the token of GitHub's cache",
-                advice="leave url and token out: `type=gha` is enough",
+                f"the cache of {target} has a server that would receive the token of "
+                "GitHub's cache",
+                advice="remove url and token; `type=gha` is enough",
             )
 
 
 def _shows_processes(path: str) -> bool:
-    """Tell whether a path leads below /proc and its like, or to a folder that holds them."""
+    """Return whether a path leads below /proc and its like, or to a folder that holds them."""
     try:
         real = Path(os.path.realpath(path))
     except OSError:  # a link of a process that is not the user's own
@@ -175,7 +176,7 @@ def _own_contexts(name: str, config: Config) -> dict[str, str]:
 
 
 def _is_built(source: str, config: Config) -> bool:
-    """Return whether an additional context is what a service of the project builds."""
+    """Return whether an additional context is an image that the project builds."""
     service = source.removeprefix(_SERVICE)
     return service != source and bool(_service(service, config).get("build"))
 

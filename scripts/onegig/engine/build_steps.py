@@ -1,4 +1,4 @@
-"""What bake's plain progress tells: which steps really run, and what each image took.
+"""Bake's plain progress, parsed: the steps that really run, and the time of each image.
 
 A step that several targets have in common runs once. Bake then shows it now under the one name and
 now under the other, or under a number of its own as CACHED; what tells that it is the same is its
@@ -83,7 +83,7 @@ class Steps:
             self._complained = True
 
     def shares(self, seconds: float) -> dict[str, float]:
-        """Divide the `seconds` of a build among the targets that were built from nothing.
+        """Divide the `seconds` of a build among the targets that were built from scratch.
 
         Steps beside one another slow each other down, so theirs are scaled to the time they took
         together. Bases are left out: having them depends on the machine.
@@ -150,12 +150,12 @@ class _Vertex:
 
     @property
     def is_step(self) -> bool:
-        """Tell whether it is an instruction of a Dockerfile."""
+        """Return whether it is an instruction of a Dockerfile."""
         return "internal]" not in self.text and self.text.startswith("[")
 
 
 class Timeline:
-    """When bake did what, by its plain progress and the monotonic clock."""
+    """Times of bake's steps, from its plain progress and the monotonic clock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -176,7 +176,7 @@ class Timeline:
                 vertex.began = min(vertex.began, now - float(match["seconds"]))
 
     def running(self, at: float) -> tuple[str, ...]:
-        """Return what went on at a moment: steps of Dockerfiles, or else what BuildKit did."""
+        """Return the steps that were running at a moment, or else BuildKit's own work."""
         running = [v for v in self._vertices.values() if v.began <= at <= v.ended]
         steps = [vertex for vertex in running if vertex.is_step] or running
         return tuple(dict.fromkeys(vertex.text for vertex in steps))

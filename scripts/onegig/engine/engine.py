@@ -205,7 +205,7 @@ def connect() -> Iterator[Engine]:
             "scripts/check as root on Debian or Ubuntu to have one installed"
         )
         if "Permission denied" in detail or "PermissionError" in detail:
-            message, detail = "this user may not talk to the Docker Engine", ""
+            message, detail = "this user is not allowed to use the Docker Engine", ""
             advice = (
                 "add the user to the docker group (`sudo usermod -aG docker $USER`, then log in "
                 "again) or run as root"

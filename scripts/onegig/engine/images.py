@@ -90,7 +90,7 @@ class Images:
         )
 
     def diff_ids(self, reference: str) -> tuple[str, ...]:
-        """Return the image's layers, lowest first; () where there is no such image."""
+        """Return the image's layers, lowest first, or () if there is no such image."""
         if reference not in self._diff_ids:
             self._diff_ids[reference] = ()
             with suppress(InspectError, EngineError):
@@ -98,7 +98,7 @@ class Images:
         return self._diff_ids[reference]
 
     def history(self, reference: str) -> tuple[str, ...]:
-        """Return what made the image, oldest entry first; () where there is no such image."""
+        """Return the image's history, oldest entry first, or () if there is no such image."""
         try:
             entries = self.client.images.get(reference).history()
         except (DockerException, requests.RequestException):
@@ -216,13 +216,13 @@ def typed_errors(command: str) -> Iterator[None]:
         raise EngineError(
             f"the Docker Engine answered with an error: {error.explanation or error}",
             command=command,
-            advice="run the command yourself and read the engine's log",
+            advice="run the command by hand and read the engine's log",
         ) from error
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
             "the Docker Engine stopped answering",
             command=command,
-            advice="see the engine's log, start it again, then repeat the command",
+            advice="read the engine's log, restart the engine and run the command again",
             detail=str(error),
         ) from error
 
@@ -251,7 +251,7 @@ def _not_copied(images: Sequence[str], detail: str) -> BootError:
     return BootError(
         "the stack's images could not be copied into the box",
         command=f"docker save {' '.join(images)}",
-        advice="onegig build builds them",
+        advice="build them with `onegig build`",
         detail=detail,
     )
 
@@ -274,7 +274,7 @@ def read_pulled_bytes(image: EngineImage) -> tuple[int, ...] | Missing:
                 return sizes
             reason = f"the manifest of {name} has other layers"
         except CommandError as error:
-            reason = f"the registry of {name} gives no manifest: {error.message}"
+            reason = f"the registry of {name} returned no manifest: {error.message}"
         except _MALFORMED as error:
             reason = f"the manifest of {name} is not valid: {error!r}"
     return Unknown(reason=f"{reason} (`--weigh` measures it)") if reason else NOT_WEIGHED

@@ -1,4 +1,4 @@
-"""What onegig puts on a machine, and taking it away again: also after a run that was killed.
+"""Objects that onegig creates on a machine, and their removal, even after a run was killed.
 
 Everything a run creates on the engine carries the labels of `Run.labels`, and its files lie in one
 folder under the system's temporary folder, whose name nobody can guess and where nobody else may
@@ -83,7 +83,7 @@ def new_run() -> Iterator[Run]:
 
 
 def remove_leftovers(engine: Engine) -> tuple[str, ...]:
-    """Remove what dead runs left on the engine and in the temporary folder; name it."""
+    """Remove what dead runs left on the engine and in the temporary folder; return the names."""
     removed = [
         *_remove_objects(engine, lambda labels, at: not is_alive(labels.get(OWNER_LABEL, ""), at))
     ]
@@ -158,7 +158,7 @@ def _await_gone(client: DockerClient, container_id: str) -> None:
 
 
 def _created(attributes: Mapping[str, Any]) -> float:
-    """Return the time an object was created, seconds of the epoch; now where it is unreadable."""
+    """Return the time an object was created, seconds of the epoch; now if it is unreadable."""
     text = attributes.get("Created") or attributes.get("CreatedAt") or ""
     try:
         return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone

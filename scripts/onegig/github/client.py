@@ -83,7 +83,7 @@ class AnswerCache:
 
     @contextmanager
     def look(self) -> Iterator[None]:
-        """Hold everything as it was when it was first read."""
+        """Keep every answer as it was when it was first read."""
         self._seen = set()
         try:
             yield
@@ -137,8 +137,8 @@ class Client:
     """Requests about one repository ("owner/name").
 
     `path` is below it, with names of others quoted (urllib.parse.quote): "pulls/7"; "" is itself.
-    All methods raise GithubError, and GithubPermissionError where the token lacks a permission.
-    `jitter` gives numbers from 0 to 1; `tell` is called before every wait. Not thread-safe.
+    All methods raise GithubError, and GithubPermissionError if the token lacks a permission.
+    `jitter` gives numbers from 0 to 1; `report` is called before every wait. Not thread-safe.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Client:
         session: requests.Session,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
-        tell: Callable[[str], None] = lambda _text: None,
+        report: Callable[[str], None] = lambda _text: None,
     ) -> None:
         if not re.fullmatch(REPOSITORY, repository, re.ASCII):
             raise ConfigError(
@@ -160,7 +160,7 @@ class Client:
         self._transport = Transport(api_url, token, session)
         self._clock = clock
         self._jitter = jitter
-        self._tell = tell
+        self._report = report
         self._cache = AnswerCache()
         self._waited_seconds = 0.0
         self._next_write = 0.0
@@ -169,7 +169,7 @@ class Client:
         return f"Client({self.repository!r}, {self._transport!r})"
 
     def look(self) -> AbstractContextManager[None]:
-        """Ask nothing twice within it: everything stays as it was when it was first read."""
+        """Ask GitHub nothing twice within this block; every answer stays as it was first read."""
         return self._cache.look()
 
     def get(self, path: str, **parameters: str | int) -> Any:
@@ -179,7 +179,7 @@ class Client:
     def find(
         self, path: str, *, absent: tuple[int, ...] = (ABSENT,), **parameters: str | int
     ) -> Any | None:
-        """Return the JSON at `path`; None where GitHub answers that there is nothing."""
+        """Return the JSON at `path`, or None if GitHub answers that there is nothing."""
         try:
             return self.get(path, **parameters)
         except GithubError as error:
@@ -218,7 +218,7 @@ class Client:
         return self._ask(request).body
 
     def read_file(self, path: str, ref: str, most_bytes: int) -> bytes | None:
-        """Return a file of the repository at a commit or branch; None where there is none."""
+        """Return a file of the repository at a commit or branch, or None if there is none."""
         try:
             return self.download(
                 f"contents/{quote(path)}", accept=RAW, most_bytes=most_bytes, ref=ref
@@ -280,7 +280,7 @@ class Client:
             limit = f"{seconds:,.0f} s to wait; all waits together may be {MOST_SECONDS:.0f} s"
             raise failure(request, outcome, f" ({limit})")
         self._waited_seconds += seconds
-        self._tell(f"{failure(request, outcome).message}; asking again in {seconds:.0f} s")
+        self._report(f"{failure(request, outcome).message}; asking again in {seconds:.0f} s")
         self._clock.sleep(seconds)
 
 
@@ -288,7 +288,7 @@ def pause_seconds(answer: Answer | None, attempt: int, *, now: float, jitter: fl
     """Return the seconds until the next attempt; `attempt` counts from 0, `jitter` is from 0 to 1.
 
     By docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: Retry-After
-    first, then x-ratelimit-reset, and at least a minute, growing, where a limit says neither. No
+    first, then x-ratelimit-reset, and at least a minute, growing, if a limit says neither. No
     answer (None) and 5xx back off exponentially, so that many clients do not come back at once.
     """
     asked = _retry_after(answer, now) if answer else None

@@ -104,7 +104,7 @@ class Plumbing:
         return text
 
     def commit(self, base: str, files: Mapping[str, str], message: str) -> str:
-        """Commit the files of `base` with these instead, without parents; "" if nothing changes.
+        """Commit the files of `base` with these instead, without parents, or "" if nothing changes.
 
         Names of other files never pass through here, so that they may be any bytes.
         """
@@ -172,7 +172,7 @@ class Plumbing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """The branch after publishing. `commit` is "" where nothing had to be changed."""
+    """The branch after publishing. `commit` is "" if nothing had to be changed."""
 
     commit: str
     created: bool  # whether the branch is new
@@ -186,7 +186,7 @@ def publish(
     *,
     clock: Clock,
     jitter: Callable[[], float],
-    tell: Callable[[str], None] = lambda _text: None,
+    report: Callable[[str], None] = lambda _text: None,
 ) -> Published:
     """Add an entry to the branch and push it; None only makes sure that the branch is there.
 
@@ -202,7 +202,7 @@ def publish(
             except PassingError as error:
                 problem = error
             if attempt < MOST_ATTEMPTS:
-                tell(f"{problem.message}; trying again")
+                report(f"{problem.message}; trying again")
                 clock.sleep(min(MOST_PAUSE_SECONDS, 2.0**attempt) * (0.5 + jitter() / 2))
         raise problem
 

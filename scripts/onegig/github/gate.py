@@ -20,7 +20,7 @@ from onegig.config.budgets import parse_budgets
 from onegig.dockerfiles.parse import line_of
 from onegig.engine.build_plan import target_of
 from onegig.errors import ConfigError, ExitCode, OnegigError
-from onegig.files import from_here, read_text, write_file
+from onegig.files import read_text, relative_to_here, write_file
 from onegig.github.job import Job
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
 from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
@@ -45,12 +45,12 @@ from onegig.report.annotations import Place, parse_place
 INHERITING = ("pull_request", "merge_group")  # a push is judged for itself
 NO_COMMIT = "0" * 40  # GitHub's word for none: the first push of a branch
 CUT_SHORT = Failure(
-    message="the job ended before the check did: out of time, cancelled or killed",
-    advice="look at its log; `measure` in budgets.yml says how long things may take",
+    message="the job ended before the check did: it ran out of time, was cancelled or was killed",
+    advice="read its log; the time limits are under `measure` in budgets.yml",
     exit_code=int(ExitCode.INTERRUPTED),
 )
 LENGTHS = (9_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 30, 20, 10, 5, 3)  # of an image's lists
-TOO_MANY = Unknown(reason="the list of packages is too long to be handed on")
+TOO_MANY = Unknown(reason="the list of packages is too long to store")
 _UNCOUNTED = max(Weight) + 1
 _PLACE = re.compile(r"^(?P<place>\S+:\d+)(?::|$)", re.MULTILINE)
 _STEP = re.compile(r"^ *> \[(?P<target>\S+) (?:\S+ )?\d+/\d+\] (?P<step>.+?):?$", re.MULTILINE)
@@ -61,7 +61,7 @@ Weights = Mapping[str, FindingWeights]  # by the image's reference
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
-    """Hold the job's results; `error` is what ended the check before its end, if anything did."""
+    """Results of the job; `error` is the error that ended the check early, if any."""
 
     report: Report
     claim: RunReport
@@ -135,12 +135,12 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
 
 
 def announce(job: Job, options: Options, directory: Path) -> None:
-    """Write the run.json that holds if nothing more is heard of this job: it was cut short."""
+    """Write the run.json that counts if this job is cut short."""
     write_file(directory / "run.json", to_json(read_claim(job, options, CUT_SHORT)))
 
 
 def write_numbers(gate: Gate, directory: Path) -> None:
-    """Write run.json, and images.json and memory.json where there are such numbers."""
+    """Write run.json, and images.json and memory.json if there are such numbers."""
     write_file(directory / "run.json", to_json(gate.claim))
     if isinstance(gate.report.images, ImagesReport):
         write_file(directory / "images.json", to_json(abridge(gate.report.images, gate.weights)))
@@ -179,7 +179,7 @@ def read_claim(
 
 
 def _limit_changes(claim: RunReport, options: Options) -> tuple[LimitChange, ...]:
-    """Compare budgets.yml at both commits; () where either has none, or a bad one."""
+    """Compare budgets.yml at both commits, or () if either has none, or a bad one."""
     folder, file, name = options.budgets.parent, options.budgets.name, str(options.budgets)
     old, new = (
         ask_git(folder, "show", f"{commit}:./{file}").encode()
@@ -232,7 +232,7 @@ def _places(detail: str, stack: Stack | None) -> Iterator[str]:
         written, _, line = named["place"].rpartition(":")
         known = (path for path in files.values() if f"/{path}".endswith(f"/{written}"))
         path = next(known, None)  # builders know a Dockerfile by its last part
-        yield f"{from_here(path)}:{line}" if path else named["place"]
+        yield f"{relative_to_here(path)}:{line}" if path else named["place"]
     for step in _STEP.finditer(detail):
         for name, path in files.items():
             if target_of(name) == step["target"]:
@@ -241,7 +241,7 @@ def _places(detail: str, stack: Stack | None) -> Iterator[str]:
 
 def _line(path: Path, instruction: str) -> str:
     text = read_text(path)
-    return "" if text is None else f"{from_here(path)}:{line_of(text, instruction)}"
+    return "" if text is None else f"{relative_to_here(path)}:{line_of(text, instruction)}"
 
 
 def _dockerfiles(stack: Stack | None) -> dict[str, Path]:
@@ -251,7 +251,7 @@ def _dockerfiles(stack: Stack | None) -> dict[str, Path]:
 
 
 def abridge(report: ImagesReport, weights: Weights, room: Room = ROOM) -> ImagesReport:
-    """Return the report as far as there is room for it, unchanged where it all fits.
+    """Return the report as far as there is room for it, unchanged if it all fits.
 
     Each image keeps its largest parts, losses and fixes, and the findings that decide the verdict.
     Whole lists of packages go last: later runs are compared with them.

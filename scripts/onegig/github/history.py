@@ -22,7 +22,7 @@ from jinja2 import Template
 from onegig.errors import ConfigError, GithubError, HistoryError, PublishError
 from onegig.github.client import GONE, Client
 from onegig.github.job import DATA_BRANCH
-from onegig.judge.baseline import other_conditions
+from onegig.judge.baseline import condition_differences
 from onegig.model.codec import from_json, to_json, to_line
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.verdict import Baseline
@@ -38,8 +38,10 @@ from onegig.report.pictures import (
 MOST_ENTRIES = 400
 MOST_BYTES = 4_000_000
 MOST_CONTENTS = 20  # newest entries that keep packages and remarks: pull requests go on those
-CONTENTS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep images' packages")
-REMARKS_GONE = Skipped(reason=f"only the newest {MOST_CONTENTS} commits keep Dockerfiles' remarks")
+CONTENTS_GONE = Skipped(reason=f"packages are only stored for the newest {MOST_CONTENTS} commits")
+REMARKS_GONE = Skipped(
+    reason=f"Dockerfile findings are only stored for the newest {MOST_CONTENTS} commits"
+)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -61,7 +63,7 @@ def add(
 ) -> tuple[Baseline, ...]:
     """Return the history with an entry added or replaced; the oldest make room.
 
-    A service whose image was not built from nothing keeps what that cost when it last was.
+    A service whose image was not built from scratch keeps what that cost when it last was.
     """
     known = [item for item in history if item.commit != entry.commit]
     grown = _ordered([*known, _with_costs(entry, history)])[-most:]
@@ -76,7 +78,7 @@ def write_history(history: Iterable[Baseline]) -> str:
     entries = tuple(history)
     text = "".join(map(to_line, entries))
     if parse_history(text) != entries:
-        raise HistoryError("the history does not read back as it was written")
+        raise HistoryError("the history could not be read back after writing")
     return text
 
 
@@ -108,7 +110,7 @@ def _broken(source: str, detail: str) -> HistoryError:
     return HistoryError(
         f"{source} cannot be read, so nothing was changed",
         advice="repair or remove that line of history.jsonl on the data branch, "
-        "or delete the file there to begin anew",
+        "or delete the file there to start over",
         detail=detail,
     )
 
@@ -173,7 +175,7 @@ class Record:
 
     @property
     def badge(self) -> Badge:
-        """Return the newest commit's badge; unknown where it was not measured."""
+        """Return the newest commit's badge; unknown if it was not measured."""
         if not self.history:
             return unknown_badge()
         last = self.history[-1]
@@ -188,9 +190,9 @@ def read_files(files: Mapping[str, str], branch: str) -> Record:
     """
     if MARKER not in files.get(README, ""):
         raise PublishError(
-            f"the branch {branch} is not one of onegig's, so nothing was changed",
-            advice="choose another --branch; or, if it is one whose README.md was edited, "
-            f"put this line back into it: {MARKER}",
+            f"the branch {branch} was not created by onegig, so nothing was changed",
+            advice="choose another --branch; or, if its README.md was edited, add this "
+            f"line to it again: {MARKER}",
         )
     return Record(
         history=parse_history(files.get(HISTORY, "")),
@@ -226,7 +228,7 @@ def _baseline(text: str, branch: str) -> Baseline:
     except ConfigError as error:
         raise PublishError(
             f"{BASELINE} on {branch} cannot be read, so nothing was changed",
-            advice="repair the file there, or delete it: the next complete run writes it again",
+            advice="repair the file there, or delete it; the next complete run writes a new one",
             detail=error.detail or error.message,
         ) from error
 
@@ -239,7 +241,7 @@ def find_baseline(
 ) -> tuple[Baseline, int] | Missing:
     """Return the baseline of a change on top of `base_sha`, and how many commits it is behind.
 
-    `branch` is what `base_sha` is a commit of. Skipped where there is none yet, Unknown where it
+    `branch` is what `base_sha` is a commit of. Skipped if there is none yet, Unknown if it
     could not be read: no error stops a report.
     """
     try:
@@ -270,7 +272,7 @@ def earlier_peaks(history: Iterable[Baseline], baseline: Baseline) -> tuple[int,
         if entry.is_complete
         and _place(entry) <= _place(baseline)
         and (entry.metric, entry.limit_bytes) == (baseline.metric, baseline.limit_bytes)
-        and not other_conditions(baseline.environment, baseline.machine, entry)
+        and not condition_differences(baseline.environment, baseline.machine, entry)
     )
 
 
@@ -283,7 +285,7 @@ def _peak(entry: Baseline) -> int:
 
 
 def _read_history(client: Client, data_branch: str) -> tuple[Baseline, ...]:
-    """Return everything measured so far; nothing where there is no branch or file yet."""
+    """Return everything measured so far, or nothing if there is no branch or file yet."""
     branch = client.find(f"branches/{quote(data_branch, safe='')}", absent=GONE)
     if branch is None:
         return ()

@@ -39,8 +39,8 @@ _NEEDS = (  # by path below the repository, for answers that do not name it
     (r"", "contents"),
 )
 READ_ONLY = (
-    "in a run for a fork's or Dependabot's pull request the token is read-only whatever the YAML "
-    "says: comment.yml, which runs on workflow_run, is the one to write"
+    "for a fork's or Dependabot's pull request the token is always read-only; let "
+    "comment.yml write, which runs on workflow_run"
 )
 
 
@@ -111,7 +111,7 @@ def _read_event(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"the event's payload {path} cannot be read: {error}",
-            advice="GITHUB_EVENT_PATH names the file that GitHub wrote for this job",
+            advice="GITHUB_EVENT_PATH should be the file that GitHub wrote for this job",
         ) from error
     if not isinstance(event, dict):
         raise ConfigError(f"the event's payload {path} is not a JSON object", advice="see above")
@@ -133,7 +133,7 @@ def missing_permissions(accepted: str, method: str, path: str) -> dict[str, str]
 
 
 def advice(accepted: str, method: str, path: str) -> str:
-    """Return what to change so that the request will be allowed, to the letter."""
+    """Return the exact changes that would allow the request."""
     needed = missing_permissions(accepted, method, path)
     grantable = {name: level for name, level in needed.items() if name in GRANTABLE}
     others = [f"{name}: {level}" for name, level in needed.items() if name not in GRANTABLE]
@@ -143,8 +143,8 @@ def advice(accepted: str, method: str, path: str) -> str:
         steps.append(f"add to the job in the workflow file:\n\n    permissions:{lines}\n")
     if others:
         steps.append(
-            f"no `permissions:` grant GITHUB_TOKEN {' and '.join(others)}: use the token of a "
-            "person or an app that has it"
+            f"no `permissions:` grant GITHUB_TOKEN {' and '.join(others)}; use the token "
+            "of a person or an app with this permission"
         )
     if "write" in grantable.values():
         steps.append(f"({READ_ONLY})")

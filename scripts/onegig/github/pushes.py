@@ -28,7 +28,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def make_entry(report: Report, created: str = "") -> Baseline:
-    """Return the entry of a report; `created` is when its commit was pushed, where that is known.
+    """Return the entry of a report; `created` is when its commit was pushed, if that is known.
 
     Raises ConfigError when the report is not about a commit of a branch.
     """
@@ -50,7 +50,7 @@ def make_entry(report: Report, created: str = "") -> Baseline:
             advice="measure again",
         )
     images = report.images.images if isinstance(report.images, ImagesReport) else ()
-    seconds = {  # that building each service's image from nothing took
+    seconds = {  # that building each service's image from scratch took
         name: image.build_seconds
         for image in images
         for name in image.services
@@ -79,8 +79,8 @@ def read_push(event: Mapping[str, Any], workflow: str = GATE_WORKFLOW) -> RunEve
     return push
 
 
-def why_foreign(client: Client, push: RunEvent) -> str:
-    """Return why the commit is not one of the default branch; "" if it is.
+def foreign_reason(client: Client, push: RunEvent) -> str:
+    """Return why the commit is not one of the default branch, or "" if it is.
 
     A tag may have the branch's name, and be of a commit with a workflow of its own.
     """

@@ -22,16 +22,16 @@ MOST_JSON_BYTES = 20_000_000  # a hundred comments of the longest kind are 7 MB
 SUCCESS = range(200, 300)
 NOT_CHANGED = 304
 NOT_ALLOWED = ("not accessible by", "must have admin rights", "must have push access")
-STATUS_PAGE = "https://www.githubstatus.com says whether it is GitHub; then run again"
+STATUS_PAGE = "check https://www.githubstatus.com and run again"
 NEXT = {
     0: f"check the network; {STATUS_PAGE}",
     401: "the token is wrong or has expired: give a new one in GITHUB_TOKEN",
-    403: "the repository's or the organisation's settings forbid it; GitHub's message says which",
-    404: "check the name of the repository; GitHub answers the same where the token may not read",
-    409: "something else changed it at the same time: run again",
-    410: "it was deleted or has expired: run the workflow again",
-    422: "GitHub rejects this content: please report it as a bug of onegig",
-    429: "the rate limit is used up: run again later",
+    403: "the settings of the repository or organisation forbid it; see GitHub's message",
+    404: "check the repository's name, and that the token may read it",
+    409: "it was changed at the same time; run again",
+    410: "it was deleted or has expired; run the workflow again",
+    422: "GitHub rejects this content; please report it as a bug in onegig",
+    429: "the rate limit is used up; run again later",
 }
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 CHUNK_BYTES = 65_536
@@ -103,7 +103,7 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Return GitHub's own message; "" where it gives none."""
+        """Return GitHub's own message, or "" if it gives none."""
         message = self._object.get("message")
         return shorten(plain(message), 500) if isinstance(message, str) else ""
 
@@ -133,7 +133,7 @@ class Answer:
                 f"the answer is not JSON but {kind}, {len(self.body):,} bytes",
                 status=self.status,
                 command=str(self.request),
-                advice=f"is there a proxy in between? {STATUS_PAGE}",
+                advice=f"check whether a proxy is in between. {STATUS_PAGE}",
             ) from None
 
 
@@ -169,11 +169,11 @@ def failure(request: Request, answer: Answer | NoAnswerError, addition: str = ""
 
 
 def next_step(status: int, request: Request) -> str:
-    """Return what to do about a status; 0 is no answer."""
+    """Return the advice for an HTTP status; 0 means that there was no answer."""
     if (status == 0 or status >= 500) and not request.repeatable:
-        return f"it may have been done anyway: check before trying again. {STATUS_PAGE}"
+        return f"GitHub may have done it anyway; check before you try again. {STATUS_PAGE}"
     if status in range(300, 400):
-        return "the repository may have been renamed or moved: give its present name"
+        return "the repository may have been renamed or moved; use its current name"
     return NEXT.get(status, STATUS_PAGE)
 
 
@@ -219,7 +219,7 @@ class Transport:
         """Return the path and query of a link in an answer; never of one to another host."""
         full = _joined(self._base + request.path, url)
         if not full.startswith(f"{self._base}/"):
-            raise _astray(request, "it links to another place than the API")
+            raise _astray(request, "it links to an address outside the API")
         return full.removeprefix(self._base)
 
     def _send(
@@ -278,7 +278,7 @@ def _read(request: Request, response: requests.Response) -> bytes:
                 f"the answer is larger than {most:,} bytes",
                 status=response.status_code,
                 command=str(request),
-                advice="nothing that onegig reads is as large: is this what it should be?",
+                advice="onegig never reads files of this size; check that it is the right one",
             )
         parts.append(part)
     return b"".join(parts)
@@ -303,7 +303,7 @@ def _checked_token(token: str) -> str:
     token = token.strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(
-            "the token has characters that a token never has",
+            "the token has characters that are not valid in a token",
             advice="set GITHUB_TOKEN to the token alone, without quotes, spaces or line breaks",
         )
     return token
@@ -326,7 +326,7 @@ def _astray(request: Request, what: str) -> GithubError:
     return GithubError(
         f"the answer is not followed: {what}",
         command=str(request),
-        advice=f"is GITHUB_API_URL the API of your GitHub? {STATUS_PAGE}",
+        advice=f"check that GITHUB_API_URL is the API of your GitHub. {STATUS_PAGE}",
     )
 
 

@@ -1,6 +1,6 @@
 """Files of commits, read from GitHub folder by folder as they are needed, and tips of branches.
 
-Branches are looked up where a tag of the same name can't change the answer.
+Branches are looked up if a tag of the same name can't change the answer.
 """
 
 import posixpath
@@ -55,7 +55,7 @@ class Trees:
                 raise TreeError(
                     "GitHub does not list all files of a folder",
                     command=f"git/trees/{sha}",
-                    advice="keep what measures in a smaller folder",
+                    advice="move the files that affect the measurement to a smaller folder",
                 )
             self._known[key] = {
                 item["path"]: Entry(mode=item["mode"], sha=item["sha"]) for item in answer["tree"]
@@ -79,7 +79,7 @@ class Tree:
     def find(self, path: str) -> tuple[str, Entry | None]:
         """Return the entry at a path; that of a link or submodule on the way to it, with its path.
 
-        None where there is nothing.
+        None if there is nothing.
         """
         entry, place = Entry(mode=Mode.FOLDER, sha=self.commit), ""
         for name in path.strip("/").split("/"):
@@ -92,14 +92,14 @@ class Tree:
         return path, entry
 
     def text(self, path: str) -> str | None:
-        """Return the text of a plain file; None where there is none."""
+        """Return the text of a plain file, or None if there is none."""
         place, entry = self.find(path)
         if place != path or entry is None or entry.mode in tuple(Mode):
             return None
         return self.forest.read(entry)
 
     def below(self, path: str) -> Iterator[tuple[str, Entry]]:
-        """Yield what is at a path and, if that is a folder, all below it."""
+        """Yield the entry at a path and, if it is a folder, everything below it."""
         place, entry = self.find(path)
         if entry:
             yield place, entry
@@ -109,7 +109,7 @@ class Tree:
 
 
 def branch_tip(client: Client, name: str) -> str:
-    """Return the SHA of a branch's newest commit; GithubError where there is no such branch."""
+    """Return the SHA of a branch's newest commit; GithubError if there is no such branch."""
     return str(client.get(f"branches/{quote(name, safe='')}")["commit"]["sha"])
 
 

@@ -10,7 +10,7 @@ however deep they are. The rules that are not obvious:
 - Whiteouts and opaque directories work on lower layers only, wherever they stand in their own.
 - What lay below a directory that gave way to a file or a symbolic link died with the directory.
 - Of a path that comes twice in one layer the earlier bytes are overwritten, by that same layer.
-- The same content once more at the same path (chmod, chown, touch) makes the lower copy the dead
+- The same content again at the same path (chmod, chown, touch) makes the lower copy the dead
   one: METADATA.
 - Paths are literal, as in the tars; no symbolic link is followed.
 """
@@ -54,7 +54,7 @@ class Account:
 
 
 def account(layers: Sequence[LayerIndex]) -> Account:
-    """Return what became of every byte of these layers, lowest first.
+    """Return the fate of every byte of these layers, lowest first.
 
     Raises AccountError, a bug of ours, should the bytes not add up.
     """
@@ -107,7 +107,7 @@ class _File:
         self.names = 1
 
     def same_as(self, node: "_Node") -> bool:
-        """Tell whether both have the same content; unread content has no equal."""
+        """Return whether both have the same content; unread content has no equal."""
         if not isinstance(node, _File):
             return False
         ours, theirs = self.entry, node.entry

@@ -79,7 +79,7 @@ def _documents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
     documents: dict[str, bytes] = {}
     try:
         with _open(path) as stream:
-            mode = "r:" if stream.seekable() else "r|"  # layers are skipped where that is possible
+            mode = "r:" if stream.seekable() else "r|"  # layers are skipped if that is possible
             with open_tar(stream, mode) as archive:
                 for member in members(archive):
                     if member.isreg() and member.size <= DOCUMENT_LIMIT_BYTES:
@@ -105,7 +105,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _named(images: Sequence[ArchivedImage]) -> Iterator[tuple[str, ArchivedImage]]:
-    """Yield each image by its first name; by its digest where it has none or shares it."""
+    """Yield each image by its first name; by its digest if it has none or shares it."""
     given: set[str] = set()
     for image in images:
         name = image.names[0] if image.names else ""

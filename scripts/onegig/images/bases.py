@@ -1,10 +1,10 @@
-"""How many of an image's lowest layers came with FROM: what is known of its base, else a guess.
+"""Number of an image's lowest layers that came with FROM: known from its base, or guessed.
 
 The Dockerfile of an image that is built here names the base. Where the engine has that, its layers
 decide; where the engine has it in another version, its history is how the image's begins, or the
 Dockerfile's own instructions are how it ends. (BuildKit leaves no image behind for what it pulls.)
 
-Below any other image only these count, and only where they go further than the guess, as an image
+Below any other image only these count, and only if they go further than the guess, as an image
 on Python's is on Debian's, too: an image that a registry has (what was only built here may be a
 stage or an earlier version of the very image), that has another name, is no younger, no larger, and
 whose labels are all inherited; and what a label names as the base (OCI image-spec, annotations).
@@ -48,7 +48,7 @@ class Evidence:
 
     @property
     def key(self) -> str:
-        """Return a name for the cache of images: "" where nothing is known."""
+        """Return a name for the cache of images: "" if nothing is known."""
         if self == NOTHING_KNOWN:
             return ""
         return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()
@@ -58,7 +58,7 @@ NOTHING_KNOWN = Evidence()
 
 
 def base_evidence(image: EngineImage, file: BuildFile | None, bases: Images) -> Evidence:
-    """Return what is known of the image's base; `file` is what it was built from."""
+    """Return the evidence for the image's base; `file` is the Dockerfile it was built from."""
     if file is None:
         below = (bases.diff_ids(name) for name in _candidates(image, bases))
         lengths = (len(ids) for ids in below if ids != image.diff_ids and _are_lowest(ids, image))
@@ -136,7 +136,7 @@ def _are_lowest(diff_ids: Sequence[str], image: EngineImage) -> bool:
 
 
 def _below(base: Sequence[str], history: Sequence[Mapping[str, Any]]) -> int:
-    """Count the layers of the entries that read like the base's; 0 where they do not."""
+    """Count the layers of the entries that read like the base's, or 0 if they do not."""
     lowest = history[: len(base)]
     # versions, dates and digests may differ
     shapes = [_VERSIONS.sub("#", str(entry.get("created_by") or "")) for entry in lowest]

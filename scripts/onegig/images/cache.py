@@ -2,8 +2,8 @@
 
 Small JSON files per image and per layer under ${XDG_CACHE_HOME:-~/.cache}/onegig/inspect, and each
 layer's index beside them. A file that is damaged, of another version of onegig or dive, or of
-another kind counts as absent and is written anew. The cache never fails a run: where nothing can be
-written, nothing is kept, and nothing is read where another user could have written.
+another kind counts as absent and is written anew. The cache never fails a run: if nothing can be
+written, nothing is kept, and nothing is read if another user could have written.
 """
 
 import json
@@ -45,7 +45,7 @@ class ImageRecord:
 
     @property
     def is_weighed(self) -> bool:
-        """Tell whether it is known of every layer what a pull moves."""
+        """Return whether the download size of every layer is known."""
         return not any(isinstance(layer.compressed_bytes, Missing) for layer in self.layers)
 
 
@@ -102,7 +102,7 @@ class Cache:
         return index if index.diff_id == diff_id else None
 
     def has_indexes(self, diff_ids: Iterable[str]) -> bool:
-        """Tell whether all these layers' indexes are kept; they count as used then."""
+        """Return whether all these layers' indexes are kept; they count as used then."""
         try:
             for diff_id in diff_ids:
                 os.utime(self._path("index", diff_id, ".zst"))
@@ -179,7 +179,7 @@ class Cache:
 
 
 def open_cache(say: Callable[[str], None]) -> Cache:
-    """Return the user's cache, one that keeps nothing where somebody else could have written it.
+    """Return the user's cache, one that keeps nothing if somebody else could have written it.
 
     `say` then hears why.
     """

@@ -25,10 +25,10 @@ from onegig.process import NOWHERE, CommandError, find_program, run
 TIMEOUT_SECONDS = 120.0
 WORST_FILES = 10
 LEAST_BYTES = 100_000  # what shows in the first decimal of MB
-UNSEEN = "it does not see what was removed with its directory ({})"
-TWICE = "it counts every copy of a path, the one in use too"
+UNSEEN = "it does not see files that were removed with their directory ({})"
+TWICE = "it counts every copy of a file, even the one in use"
 LEFT_OUT = (
-    "it leaves out files that a directory replaced, and what comes after a whiteout of nothing"
+    "it ignores files replaced by a directory, and everything after a whiteout without a file"
 )
 WriteArchive = Callable[[IO[bytes]], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -81,7 +81,7 @@ def analyse(
             last = next((line.strip() for line in reversed(lines) if line.strip()), "")
             return Unknown(reason=f"{error.message}: {last}" if last else error.message)
         except OSError as error:
-            return Unknown(reason=f"dive could not be fed the image or left no report: {error}")
+            return Unknown(reason=f"dive could not read the image or wrote no report: {error}")
 
 
 def parse(report: bytes, version: str) -> Dive | Unknown:

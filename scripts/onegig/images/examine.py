@@ -233,7 +233,7 @@ class _Bench:
         return record
 
     def _weights(self, image: EngineImage) -> Mapping[str, int | Missing]:
-        """Return what pulling each layer moves: as it came, as its registry has it, or weighed."""
+        """Return the download size of each layer, measured, by its registry or compressed."""
         weights: dict[str, int | None] = {}
         for diff_id in image.diff_ids:
             size = self.spool.layers[diff_id].compressed_bytes or self._cache.weight(diff_id)
@@ -259,7 +259,7 @@ def weigh(layer: Path) -> int:
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Open a pool that, when its user gives up, does not begin what still waits."""
+    """Open a pool that drops waiting work when its user gives up."""
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         yield pool
@@ -291,7 +291,7 @@ def make_accounting(
 ) -> Accounting:
     """Return the accounting of an image's layers, lowest first.
 
-    `instructions` are those of the layers, "" where unknown; `base_layers` is how many of the
+    `instructions` are those of the layers, "" if unknown; `base_layers` is how many of the
     lowest layers came with FROM, a guess unless `is_base_known`; `workdir` is the config's. Raises
     AccountError, a bug of ours, should anything not add up.
     """

@@ -30,7 +30,7 @@ _NAMES = 3  # in a list; the others are counted
 _DELETED = (Fate.DELETED, Fate.DELETED_WITH_DIRECTORY)
 _UPGRADES = ("apk upgrade", "apt-get upgrade", "apt upgrade", "dist-upgrade", "full-upgrade")
 _DATABASES = ("var/lib/dpkg/", "var/lib/apt/", "var/cache/", "lib/apk/", "usr/lib/apk/", "etc/")
-_INSTALLING = "every RUN that installs packages does that, so install them in one RUN"
+_INSTALLING = "every RUN that installs packages does this, so install them in a single RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,18 @@ _INSIDE = re.compile(r"(?:tests|headers|static libraries) (?:of|in) .*|/usr/(?:l
 _STRAY = re.compile(r"/.*/(?:\.[^/]+|tests?|__tests__|htmlcov|venv|node_modules|[^/]+\.egg-info)")
 
 COMPILERS = Remedy(
-    "left {size} that only building needs ({names})",
-    "build in a separate stage and COPY --from it what runs, or remove it in the same RUN"
+    "left {size} that is only needed for building ({names})",
+    "build in a separate stage and COPY --from it only what is needed, or remove it in the same RUN"
     " (`apk add --virtual .build ... && apk del .build`, `apt-get purge --auto-remove`)",
 )
 REQUIREMENTS = Remedy(
-    "installed {size} that only development needs ({names})",
-    "move that to a separate requirements file, which the image does not install",
+    "installed {size} that is only needed for development ({names})",
+    "move these packages to a separate requirements file that the image does not install",
 )
 NODE_REQUIREMENTS = Remedy(REQUIREMENTS.problem, "use `npm ci --omit=dev`")
 INSTALLERS = Remedy(
     "left {size} of installers ({names})",
-    "install in a separate stage and COPY --from it what runs",
+    "install in a separate stage and COPY --from it only what is needed",
 )
 INSIDE = Remedy(
     "installed {size} of tests, headers and static libraries ({names})",
@@ -90,12 +90,12 @@ INSIDE = Remedy(
 STRAYS = Remedy("copied {size} that the image does not need ({names})", "add it to .dockerignore")
 DOCUMENTATION = Remedy(
     "installed {size} of documentation and locales ({names})",
-    f"{_SAME_RUN}; dpkg leaves it out with path-exclude in /etc/dpkg/dpkg.cfg.d",
+    f"{_SAME_RUN}; or exclude it with path-exclude in /etc/dpkg/dpkg.cfg.d",
 )
 BASE = Remedy(
-    "has {size} that nothing needs at run time ({names})",
-    "build on it, and COPY --from that stage what runs onto its -slim or -alpine variant, or"
-    " onto plain alpine",
+    "has {size} that is not needed at run time ({names})",
+    "build on it, and COPY --from that stage only what is needed to its -slim or -alpine variant,"
+    " or to plain alpine",
 )
 
 
@@ -138,8 +138,8 @@ def suggestions(files: Iterable[Explained], *, base_layers: int) -> tuple[Fix, .
     if total < DEBIAN_BYTES or all(file.kind != "dpkg" for file in base):
         return ()
     text = (
-        f"the base OS takes {_size(total)}, Alpine's takes 8.5 MB: try an -alpine base "
-        "(not measured, so not counted)"
+        f"the base OS takes {_size(total)}, Alpine only 8.5 MB: try an -alpine base "
+        "(an estimate, so not counted)"
     )
     return (Fix(bytes=0, text=text, layer=0),)
 
@@ -230,7 +230,7 @@ def _duplicate_fix(contents: list[list[Explained]]) -> Fix:
     where = "; ".join(filter(None, names))
     return Fix(
         bytes=saved,
-        text=f"{_size(saved)} are duplicated in the image ({where}): keep one, link to it",
+        text=f"{_size(saved)} are duplicated in the image ({where}): keep one copy and link to it",
         layer=max(copy.layer for copies in contents for copy in copies),
     )
 
@@ -244,7 +244,7 @@ def _dead_fix(group: Sequence[Dead], instructions: Sequence[str], base_layers: i
     copied = not in_base and is_copied(instructions[first.layer])
     is_database = all(path.path.startswith(_DATABASES) for dead in group for path in dead.largest)
     if first.killer < base_layers:
-        text = f"the base image holds {what} that no container can reach: choose a smaller one"
+        text = f"the base image holds {what} that no container can reach; choose a smaller base"
     elif first.fate in _DELETED:
         layer = first.layer
         text = f"{subject} deletes {what} of {owner}, which stay in it: "
@@ -267,7 +267,7 @@ def _dead_fix(group: Sequence[Dead], instructions: Sequence[str], base_layers: i
 
 def _delete_advice(*, in_base: bool, copied: bool) -> str:
     if in_base:
-        return "start from a base without them"
+        return "use a base without them"
     if copied:
         return "exclude them in .dockerignore, or COPY --from a stage where they are deleted"
     return "delete them in the RUN that creates them, or build in a separate stage"
@@ -275,7 +275,7 @@ def _delete_advice(*, in_base: bool, copied: bool) -> str:
 
 def _metadata_advice(killer: str, *, in_base: bool, copied: bool) -> str:
     if in_base:
-        return "leave the base image's files as they are"
+        return "do not change the base image's files"
     if copied:
         is_owner = any(command in killer for command in ("chown", "chgrp"))
         return f"use COPY {'--chown' if is_owner else '--chmod'} there"
@@ -286,8 +286,8 @@ def _replace_advice(killer: str, *, in_base: bool) -> str:
     if any(command in killer for command in _UPGRADES):
         return "build on a newer base image instead of upgrading it"
     if in_base:
-        return "both stay; start from a base that has the right ones"
-    return "both stay; create them once, or in one RUN"
+        return "both copies stay; use a base that has the right files"
+    return "both copies stay; create the files only once, or in one RUN"
 
 
 def _contents(group: Sequence[Dead], total: int) -> str:

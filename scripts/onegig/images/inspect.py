@@ -22,7 +22,7 @@ from onegig.model.sizes import Convention, format_mb
 EvidenceOf = Callable[[EngineImage], Evidence]
 
 
-def nothing_known(_image: EngineImage) -> Evidence:
+def no_evidence(_image: EngineImage) -> Evidence:
     """Guess where FROM ends."""
     return NOTHING_KNOWN
 
@@ -44,7 +44,7 @@ def inspect_images(
     progress: Callable[[str], None],
     program: dive.Program | Unknown | None = None,
     scanner: trivy.Scanner | Missing = NOT_SCANNED,
-    evidence_of: EvidenceOf = nothing_known,
+    evidence_of: EvidenceOf = no_evidence,
     weigh: bool = False,
     reports: Sequence[ImagesReport] = (),
     is_part: bool = False,
@@ -57,7 +57,7 @@ def inspect_images(
     Images are left out that `reports` know by the id that the engine has, too; the result is merged
     with those. A report that `is_part` of one to be merged lists the large files.
     Images that fail are named in `problems` and missing from the report, whose sums are then too
-    low. Raises EngineError when the engine does not answer, InspectError where the reports do not
+    low. Raises EngineError when the engine does not answer, InspectError if the reports do not
     belong together.
     """
     present = _look_up(services_by_image if reports else (), engine)[0]
@@ -112,7 +112,7 @@ class _Known:
         self.scans = self._recall_scans()
 
     def learn(self, source: ImageSource, progress: Callable[[str], None]) -> list[str]:
-        """Examine what is not known; return what failed."""
+        """Examine the unknown images; return what failed."""
         problems: list[str] = []
         indexes: dict[str, LayerIndex] = {}
         unique = {image.image_id: image for image in self._images}

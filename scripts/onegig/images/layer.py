@@ -167,7 +167,7 @@ def normal(name: str) -> str:
 
 
 def _entry(member: tarfile.TarInfo) -> Entry | None:
-    """Return what a header announces; None for metadata of AUFS and of builders."""
+    """Return the entry that a header describes, or None for metadata of AUFS and builders."""
     path = normal(member.name)
     kind = Kind.FILE if member.isreg() else _KINDS.get(member.type, Kind.OTHER)
     if _WHITEOUT in path:
@@ -185,7 +185,7 @@ def _entry(member: tarfile.TarInfo) -> Entry | None:
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, *, is_kept: bool) -> tuple[bytes, bytes]:
-    """Return a file's digest, and its content where that is to be kept."""
+    """Return a file's digest, and its content if that is to be kept."""
     state, content = hashlib.blake2b(digest_size=DIGEST_BYTES), bytearray()
     with cast(IO[bytes], tar.extractfile(member)) as file:
         while chunk := file.read(CHUNK_BYTES):

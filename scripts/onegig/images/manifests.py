@@ -69,7 +69,7 @@ class ArchivedImage:
 
     @property
     def architecture(self) -> str:
-        """Return what processors it is for, "" when it does not say."""
+        """Return its CPU architecture, or "" if it has none."""
         return str(json.loads(self.config).get("architecture") or "")
 
     @property

@@ -21,7 +21,7 @@ from onegig.model.images import Duplicate, Image, ImagesReport, LargeFile, Large
 from onegig.model.measured import Environment, Missing
 from onegig.text import escaped
 
-ALIKE = ("onegig_version", "architecture")  # bytes can only be compared where these are equal
+ALIKE = ("onegig_version", "architecture")  # bytes can only be compared if these are equal
 FLOOR_BYTES = 64 * 1024
 MOST_FILES = 20_000
 T = TypeVar("T")
@@ -30,7 +30,7 @@ T = TypeVar("T")
 def merge_images(reports: Sequence[ImagesReport], order: Sequence[str] = ()) -> ImagesReport:
     """Return the images of all reports, those of `order` (references) first and in that order.
 
-    Raises InspectError, naming both, where two reports are about different stacks, were made by
+    Raises InspectError, naming both, if two reports are about different stacks, were made by
     different versions of onegig or for different processors, or have different images of one name.
     """
     if not reports:
@@ -99,9 +99,10 @@ def _check_alike(first: ImagesReport, second: ImagesReport) -> None:
     for name, value, other in pairs:
         if value != other:
             raise InspectError(
-                f"reports of images do not belong together: {name} is {value!r} in one and "
+                f"the reports of images do not match: {name} is {value!r} in one and "
                 f"{other!r} in another",
-                advice="inspect all of them with the same version, on the same kind of machine",
+                advice="inspect all images with the same version of onegig, on the same "
+                "kind of machine",
             )
 
 
@@ -187,9 +188,11 @@ def _remark(reports: Sequence[ImagesReport]) -> str:
     machines = f"{len(reports):,} machines inspected the images"
     lists = [report.large for report in reports if isinstance(report.large, LargeFiles)]
     if len(lists) < len(reports):
-        return f"{machines}, not all alike: copies on different ones were only looked for in part"
+        return (
+            f"{machines} of different kinds, so the search for duplicates across them is incomplete"
+        )
     least = max(large.at_least_bytes for large in lists)
     return (
-        f"{machines}: copies on different ones were only looked for of contents that take "
-        f"{least:,} bytes or more on each"
+        f"{machines}; duplicates across them were only searched for files of {least:,} bytes "
+        "and more"
     )

@@ -3,7 +3,7 @@
 `cause_of_path` goes before the package databases, as it says more: gcc's manual is documentation,
 and the tests in a library's package are nothing it needs. Decided here:
 
-- Bytecode is a cache where its source is there as well, that is in __pycache__. A .pyc in place of
+- Bytecode is a cache if its source is there as well, that is in __pycache__. A .pyc in place of
   its source is the program itself.
 - A copyright file in usr/share/doc is not documentation: licences ask for it, and the slim images
   of Debian keep it, as they do C.UTF-8 in usr/lib/locale, which programs run in. So are licences in
@@ -53,7 +53,7 @@ class Reason:
 
     @property
     def is_folder(self) -> bool:
-        """Tell whether the name is that of a folder."""
+        """Return whether the name is that of a folder."""
         return self.name.startswith("/")
 
 
@@ -115,7 +115,7 @@ _BYTECODE = re.compile(r"((?:.*/)?)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 
 @lru_cache(maxsize=REMEMBERED)
 def cause_of_path(path: str) -> Reason | None:
-    """Return the cause that a path alone shows; None where it shows none. Bytecode is left out.
+    """Return the cause that a path alone shows, or None if it shows none. Bytecode is left out.
 
     Cheap tests go before the patterns: nearly all files match none of them.
     """
@@ -180,7 +180,7 @@ class Strays:
     def folder(self, path: str, layer: int) -> str:
         """Return the stray folder that a path lies in, such as "/app/.git"; "" for other paths.
 
-        A repository is one however it was copied. node_modules are only where no Node is: else they
+        A repository is one however it was copied. node_modules are only if no Node is: else they
         may be what the application runs with. `RUN chown` of a stray makes another stray.
         """
         if layer < self._base_layers:
@@ -299,7 +299,7 @@ class Unowned:
         return None
 
     def _is_copied(self, path: str, layer: int) -> bool:
-        """Count files outside of the system's folders as copied where there is no history."""
+        """Count files outside of the system's folders as copied if there is no history."""
         if not self._copies[layer]:
             return False
         return bool(self._instructions[layer]) or not _SYSTEM.fullmatch(path)

@@ -1,11 +1,11 @@
 """trivy run as a child process on images of the spool: never by name, so nothing pulls.
 
-It looks for secrets and misconfigurations always, and for vulnerabilities where its database is on
+It looks for secrets and misconfigurations always, and for vulnerabilities if its database is on
 this machine: nothing is fetched while scanning. It runs in an empty folder and gets no TRIVY_
 variable, so that neither a trivy.yaml, a .trivyignore nor anybody's settings decide what is found.
 
 trivy ends with 1 for whatever goes wrong, a missing database included, and with what it is told to
-(FOUND) where it found something. Both must agree with what it wrote; else the scan is unknown.
+(FOUND) if it found something. Both must agree with what it wrote; else the scan is unknown.
 Where it finds a Java archive and has no Java database it ends, too: it then is run again without a
 look at such archives, and the scan says so.
 """
@@ -35,14 +35,14 @@ OS_PACKAGES = "os-pkgs"  # a result's class
 _BY_MAJOR = frozenset(("alma", "amazon", "centos", "debian", "fedora", "oracle", "redhat", "rocky"))
 _LONGEST_MAJOR = 5  # digits; more are a date
 _Object = Mapping[str, Any]
-FOUND = 10  # trivy's exit code where it found something
+FOUND = 10  # trivy's exit code if it found something
 TIMEOUT_SECONDS = 300.0
 SCANNERS = ("secret", "misconfig")
 VULNERABILITIES = ("vuln", *SCANNERS)
 JAVA_ARCHIVES = ("**/*.[jJ][aA][rR]", "**/*.[eEpPwW][aA][rR]")  # by name, as trivy takes them
 LayOut = Callable[[Path], None]
 _GO = {"GOGC": "400", "GOMEMLIMIT": "256MiB"}  # a third less work for Go's garbage collector
-_NEEDS_JAVA = "initialize the Java DB"  # trivy's words when it ends for want of it
+_NEEDS_JAVA = "initialize the Java DB"  # trivy's words when it ends for lack of it
 _OPTIONS = (
     f"--input={TARGET} --format=json --output=report.json --list-all-pkgs --exit-code={FOUND} "
     f"--image-config-scanners={','.join(SCANNERS)} --cache-backend=fs --module-dir=modules "
@@ -99,19 +99,19 @@ def describe_scan(scan: Scan | Missing) -> str:
 
 
 def is_current(scan: Scan, scanner: Scanner) -> bool:
-    """Tell whether a scan would be the same again; its other databases are those of the scanner."""
+    """Return whether a scan with the scanner's databases would give the same result again."""
     if isinstance(scan.java_database, Missing) and scanner.fetches:
         return False
     return scan.java_database in ("", scanner.java_database)
 
 
 def is_lasting(scan: Scan, scanner: Scanner) -> bool:
-    """Tell whether to keep a scan: not where a database failed that may do better next time."""
+    """Return whether to keep a scan: not if a database failed that may do better next time."""
     return scan.database == scanner.database and not isinstance(scan.java_database, Unknown)
 
 
 class _JavaDatabaseError(Exception):
-    """trivy ended at a Java archive, for want of a Java database that it can use."""
+    """trivy ended at a Java archive, for lack of a Java database that it can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class _Image:
     timeout_seconds: float
 
     def scan_all(self) -> Scan | Unknown:
-        """Scan for everything, without Java archives where trivy can't tell what those are."""
+        """Scan for everything, without Java archives if trivy can't tell what those are."""
         database, java = self.scanner.database, self.scanner.java_database
         self.cache.mkdir(exist_ok=True)  # has no checks that somebody fetched: only built-in ones
         for name in ("db",) if isinstance(java, Missing) else ("db", "java-db"):
@@ -205,7 +205,7 @@ def parse(report: bytes) -> Report | Unknown:
 
 
 def release_of(family: str, name: str) -> str:
-    """Return such as "alpine 3.23" for "alpine" and "3.23.0"; the family where it has no releases.
+    """Return such as "alpine 3.23" for "alpine" and "3.23.0"; the family if it has no releases.
 
     trivy's database has advisories for Alpine 3.23, Debian 13 or Ubuntu 24.04: smaller steps
     (3.23.1, 13.2) and the dates of distributions without releases change nothing. This is how its
@@ -272,7 +272,7 @@ def _version(package: _Object) -> str:
 
 
 def _objects(parent: _Object, key: str) -> Sequence[_Object]:
-    """Return a list of objects, which trivy leaves out or writes as null where it is empty."""
+    """Return a list of objects, which trivy leaves out or writes as null if it is empty."""
     items = parent.get(key) or ()
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, dict) for item in items):
         raise TypeError(f"{key} is not a list of objects")

@@ -6,7 +6,7 @@ machines (R. L. Graham, Bounds on multiprocessing timing anomalies, SIAM J. Appl
 
 Images of one Dockerfile share layers, which every machine that builds any of them has to build: one
 image of the reference stack took 3.0 s, all fifteen together 8.3 s. So a distribution that keeps
-such images together is taken where it, too, is within 4/3 of what any must take.
+such images together is taken if it, too, is within 4/3 of what any must take.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from onegig.model.verdict import Baseline
 
 MATRIX_JOBS = 256  # most jobs of a matrix: docs.github.com/actions/reference/limits
 START_SECONDS = 60.0  # until a machine is there, has the commit, Python and a builder
-IMAGE_SECONDS = 20.0  # an image's cost where none is known
+IMAGE_SECONDS = 20.0  # an image's cost if none is known
 SLACK_STEPS = 100  # between the least possible work of the busiest machine and 4/3 of it
 
 
@@ -55,9 +55,9 @@ Part = tuple[Job, ...]
 
 
 def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]:
-    """Spread the stack's services over machines; () where one machine does it as well.
+    """Spread the stack's services over machines, or () if one machine does it as well.
 
-    That is so below `shards.start` images, and where the images are known to take less time than
+    That is so below `shards.start` images, and if the images are known to take less time than
     starting another machine. The order of services makes no difference.
     """
     jobs = _jobs(stack, costs)
@@ -76,7 +76,7 @@ def plan_shards(stack: Stack, costs: Costs, shards: Shards) -> tuple[Shard, ...]
 
 
 def costs_of(baseline: Baseline) -> Costs:
-    """Return what an earlier run knew."""
+    """Return the costs of an earlier run."""
     seconds = {service.name: service.cost_seconds for service in baseline.services}
     sizes = {service.name: service.image_bytes for service in baseline.services}
     return Costs(
@@ -141,7 +141,7 @@ def _longest_first(jobs: Iterable[Job], count: int) -> list[Part]:
 
 
 def _together(jobs: Sequence[Job], count: int, least: float) -> list[Part]:
-    """Cut the jobs, file by file, into at most `count` parts; [] where they would be too uneven.
+    """Cut the jobs, file by file, into at most `count` parts, or [] if they would be too uneven.
 
     `least` is what the busiest machine has to do in any distribution.
     """

@@ -1,10 +1,10 @@
-"""What the images of a stack share, and which contents they hold more than once. Pure.
+"""Layers that the images of a stack share, and contents that they hold more than once. Pure.
 
 Two images share a layer on the engine's disk exactly where its chain id is equal, that is where
 everything below is equal too; equal diff_ids alone are unpacked twice.
 
 Duplicates are found by content: a layer counts once however many images have it, and a hard link is
-not a duplicate. Copies that a later layer deletes count: they take room all the same.
+not a duplicate. Copies that a later layer deletes count: they take room anyway.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def disk_bytes(stack: Iterable[Layers]) -> int:
 
 
 def sum_compressed(layers: Layers) -> int | Missing:
-    """Return what pulling all the layers moves, or why that is not known of one."""
+    """Return the download size of all layers, or the reason why one is not known."""
     total = 0
     for layer in layers:
         if isinstance(layer.compressed_bytes, Missing):
@@ -51,7 +51,7 @@ def sum_compressed(layers: Layers) -> int | Missing:
 
 
 def stack_digest(image_ids: Mapping[str, str]) -> str:
-    """Name a set of images by what they are called and what they are."""
+    """Return a digest of a set of images: their names and contents."""
     lines = sorted(f"{reference} {image_id}\n" for reference, image_id in image_ids.items())
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 

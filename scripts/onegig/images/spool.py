@@ -49,7 +49,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredLayer:
-    """A layer's plain tar in a file; `compressed_bytes` where it came compressed."""
+    """A layer's plain tar in a file; `compressed_bytes` if it came compressed."""
 
     diff_id: str
     path: Path
@@ -193,7 +193,7 @@ def open_layer(stream: BufferedReader) -> IO[bytes] | None:
 
 
 def _is_tar(head: bytes) -> bool:
-    """Tell whether a block is a valid tar header, or the end mark of an empty tar."""
+    """Return whether a block is a valid tar header, or the end mark of an empty tar."""
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # missing in typeshed
@@ -231,9 +231,9 @@ def _unreadable(error: Exception, directory: Path) -> InspectError:
     if isinstance(error, OSError) and error.errno is not None:
         return InspectError(
             f"the images could not be unpacked into {directory}: {error}",
-            advice="free some space there, or set TMPDIR to a folder with room for the images",
+            advice="free some space there, or set TMPDIR to a folder with enough space",
         )
     return InspectError(
         f"the archive of images is damaged: {error}",
-        advice="if it comes from the engine, see its log; build, pull or save the images again",
+        advice="build, pull or save the images again; if the engine saved them, read its log",
     )

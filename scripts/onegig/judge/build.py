@@ -28,7 +28,7 @@ def judge_build(
 ) -> BuildReport:
     """Return the report of a build that was measured in that room.
 
-    It does not fit where the kernel killed a part of it, or where engine, steps, client and a stack
+    It does not fit if the kernel killed a part of it, or if engine, steps, client and a stack
     that runs meanwhile together need more than the machine has.
     """
     state, text = _judge(budgets, memory, room)

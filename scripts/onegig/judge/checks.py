@@ -1,4 +1,4 @@
-"""What every check is made of: the case to judge, and figures as they read in a sentence.
+"""Parts of every check: the case to judge, and figures formatted for a sentence.
 
 What is within its limit never reads as over it, nor the other way round: usage is rounded up,
 limits are rounded down, and what is left is the difference of the two printed numbers, so that a
@@ -42,7 +42,7 @@ def gap(subject: str, message: str) -> Check:
 
 
 def subject_of(image: Image) -> str:
-    """Return the service that runs an image; the image's own name where that are several."""
+    """Return the service that runs an image; or the image's own name if there are several."""
     return image.services[0] if len(image.services) == 1 else image.reference
 
 
@@ -99,7 +99,7 @@ def format_values(values: Sequence[int]) -> str:
     return f"{listed} and {last}" if listed else last
 
 
-def percent_beside(share: float, limit: float, *, at_most: bool) -> str:
+def percent_of_limit(share: float, limit: float, *, at_most: bool) -> str:
     """Return a share with as few decimals as show whether it keeps to its limit."""
     value, bound = Decimal(str(share)) * 100, Decimal(str(limit)) * 100
     sign = 1 if at_most else -1
@@ -126,7 +126,7 @@ def duration(seconds: float) -> str:
 
 
 def reason(missing: Missing, what: str, done: str) -> str:
-    """Explain why something "could not be" measured, or "was not" where it was left out."""
+    """Explain why something "could not be" measured, or "was not" if it was left out."""
     left_out = "were not" if what.endswith("s") else "was not"
     how = "could not be" if isinstance(missing, Unknown) else left_out
     return f"{what} {how} {done}: {plain(missing.reason)}"
@@ -144,7 +144,7 @@ def describe_terms(waiver: Waiver, today: date) -> str:
 
 
 def days_left(waiver: Waiver, today: date) -> str:
-    """Return how long a waiver still holds, where that is not long."""
+    """Return how long a waiver still holds, if that is not long."""
     days = (waiver.expires - today).days
     if days > SOON_DAYS:
         return ""

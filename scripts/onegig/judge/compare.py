@@ -11,17 +11,17 @@ from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple, TypeVar
 
 from onegig.judge.baseline import (
+    architecture_difference,
     list_differences,
+    machine_difference,
     machine_of,
+    memory_difference,
     missing_section,
     noise_floor,
-    other_architecture,
-    other_machine,
-    other_memory,
-    other_total,
     service_numbers,
+    total_difference,
 )
-from onegig.judge.checks import Case, percent_beside, subject_of
+from onegig.judge.checks import Case, percent_of_limit, subject_of
 from onegig.judge.memory import add_up, own_ranges
 from onegig.judge.scan import count_findings, describe_finding, known_of
 from onegig.model.images import ImagesReport
@@ -76,7 +76,7 @@ def compare(report: Report, baseline: Baseline, behind: int) -> Comparison:
         created=baseline.created,
         behind=behind,
         state=baseline.state,
-        total_bytes=other_total(baseline, report.verdict, machine_of(report.memory))
+        total_bytes=total_difference(baseline, report.verdict, machine_of(report.memory))
         or baseline.total_bytes,
         deltas=tuple(_compare_checks(report, baseline)),
         services=_compare_services(report, baseline),
@@ -143,8 +143,8 @@ def _incomparable(
     check: Check, past: PastCheck, report: Report, baseline: Baseline
 ) -> Skipped | None:
     machine = machine_of(report.memory)
-    other = other_total(baseline, report.verdict, machine)
-    if check.id in MEMORY_IDS and (differs := other_machine(baseline, machine)):
+    other = total_difference(baseline, report.verdict, machine)
+    if check.id in MEMORY_IDS and (differs := machine_difference(baseline, machine)):
         return differs
     if check.id == "memory.tier" and other is None and check.limit != past.limit:
         return Skipped(reason="the baseline was judged for another machine")
@@ -181,7 +181,7 @@ def _compare_findings(
     """Return the delta of a check that counted findings; None for every other check.
 
     Findings are compared one by one: trivy's database knows more of the same packages every day, so
-    a higher count is no sign of a change. Nothing is inherited where the baseline does not know
+    a higher count is no sign of a change. Nothing is inherited if the baseline does not know
     what was in the image.
     """
     if check.id not in SCANS or not isinstance(report.images, ImagesReport):
@@ -212,9 +212,9 @@ def _compare_services(report: Report, baseline: Baseline) -> tuple[ServiceDelta,
     if not now or not before:
         return ()
     machine = machine_of(report.memory)
-    other = other_machine(baseline, machine)
+    other = machine_difference(baseline, machine)
     if other is None and baseline.metric != report.verdict.metric:
-        other = other_total(baseline, report.verdict, machine)
+        other = total_difference(baseline, report.verdict, machine)
     deltas = [
         _compare_service(name, now.get(name), before.get(name), other) for name in {**now, **before}
     ]
@@ -287,7 +287,7 @@ class _Pair(NamedTuple):
 
 
 def check_growth(case: Case) -> Iterator[Check]:
-    """Yield a check for everything whose growth is limited, where the baseline has it.
+    """Yield a check for everything whose growth is limited, if the baseline has it.
 
     What two runs of one commit may differ by is always allowed.
     """
@@ -307,28 +307,28 @@ def growth_notes(case: Case) -> Iterator[str]:
     own = (limit for _, limits in case.budgets.services for limit in limits.max_growth)
     limited = any(_against_main((*memory.max_growth, *memory.max_service_growth, *own)))
     for what, is_limited, other in (
-        ("memory", limited, _other_memory(case)),
-        ("images", case.budgets.images.max_growth, _other_images(case)),
+        ("memory", limited, _memory_difference(case)),
+        ("images", case.budgets.images.max_growth, _images_difference(case)),
     ):
         if is_limited and other:
-            yield f"growth of {what} is not judged: {other.reason}"
+            yield f"growth of {what} could not be judged: {other.reason}"
 
 
-def _other_memory(case: Case) -> Skipped | None:
+def _memory_difference(case: Case) -> Skipped | None:
     if case.main is None or isinstance(case.memory, Missing):
         return None
-    return other_memory(case.main, case.memory, case.budgets.memory)
+    return memory_difference(case.main, case.memory, case.budgets.memory)
 
 
-def _other_images(case: Case) -> Skipped | None:
+def _images_difference(case: Case) -> Skipped | None:
     if case.main is None or isinstance(case.images, Missing):
         return None
-    return other_architecture(case.main, case.images.environment)
+    return architecture_difference(case.main, case.images.environment)
 
 
 def _memory_pairs(case: Case) -> Iterator[_Pair]:
     main, memory, key = case.main, case.memory, "memory.max_growth"
-    if main is None or isinstance(memory, Missing) or _other_memory(case):
+    if main is None or isinstance(memory, Missing) or _memory_difference(case):
         return
     limits = case.budgets.memory
     if limits.max_growth and not isinstance(main.total_bytes, Missing):
@@ -350,7 +350,12 @@ def _against_main(limits: Sequence[Growth]) -> list[Growth]:
 def _image_pairs(case: Case) -> Iterator[_Pair]:
     """Compare with the largest of the images that the services had on main."""
     main, limit = case.main, case.budgets.images.max_growth
-    if main is None or limit is None or isinstance(case.images, Missing) or _other_images(case):
+    if (
+        main is None
+        or limit is None
+        or isinstance(case.images, Missing)
+        or _images_difference(case)
+    ):
         return
     for image in case.images.images:
         sizes = [service.image_bytes for service in main.services if service.name in image.services]
@@ -370,11 +375,11 @@ def _describe_growth(pair: _Pair, unit: Unit, noise: int) -> str:
     grown, allowed = pair.now - pair.before, pair.limit.most_bytes(pair.before)
     before, now = _growth_in_mb(pair, allowed, convention.mb)
     if grown <= 0:
-        return f"{name} did not grow against main: {before:,} to {now:,} MB"
+        return f"{name} did not grow compared with main: {before:,} to {now:,} MB"
     share = ""
     if pair.before:
         limit = pair.limit.value if pair.limit.is_share else 0.0
-        share = f" ({percent_beside(grown / pair.before, limit, at_most=True)})"
+        share = f" ({percent_of_limit(grown / pair.before, limit, at_most=True)})"
     most = f"at most {write_growth(pair.limit, convention)} allowed"
     remark = ", within noise" if allowed < grown <= noise else ""
     by = f"grew by {now - before:,} MB{share} against main"

@@ -9,7 +9,7 @@ has an answer, from one of two sources that count as some degrees of freedom:
   successive difference, Annals of Mathematical Statistics 12, 1941). A median takes the place of
   the mean, because a commit that changes the stack makes one difference large;
 - without enough of them, what boots of the reference stack differed by, as a share of the peak
-  (WINDOW_NOISE, START_NOISE), or the spread within the boots where it is larger: that of maxima of
+  (WINDOW_NOISE, START_NOISE), or the spread within the boots if it is larger: that of maxima of
   equal blocks of their windows (E. J. Gumbel, Statistics of Extremes, 1958).
 
 With the conjugate prior on variance and a flat one on the mean the next peak has Student's t
@@ -77,7 +77,7 @@ def predict(
 
 
 def count_fits(peaks: Sequence[int], full: int) -> Fit:
-    """Return the share of boots that fitted, where some ran full, with its exact interval."""
+    """Return the share of boots that fitted, if some ran full, with its exact interval."""
     boots, tail = len(peaks), (1 - LEVEL) / 2
     fits = boots - full
     low = _solve(lambda share: 1 - _binomial(fits - 1, boots, share), tail) if fits else 0.0

@@ -64,7 +64,7 @@ def _copies(report: MemoryReport, metric: Metric) -> Sequence[_Copy]:
 
 
 def _judge(copies: Sequence[_Copy], left_bytes: int, where: str) -> Check:
-    """Warn where a service that could run twice has no room to."""
+    """Warn if a service that could run twice has no room to."""
     stopped = [copy for copy in copies if copy.service.single and copy.bytes > left_bytes]
     running = [copy for copy in copies if copy not in stopped]
     service, size = (running or stopped)[0]
@@ -77,10 +77,10 @@ def _judge(copies: Sequence[_Copy], left_bytes: int, where: str) -> Check:
         copy = f"the second copy of {name} ({figures.used:,} {figures.unit})"
         sentences.append(f"{copy} {room}, {figures.room}")
         if not fits:
-            sentences.append(f"stop {name} before its new copy starts")
+            sentences.append(f"stop {name} before starting its new container")
     if stopped:
         service = stopped[0].service
         why = f"{plain(service.name)} ({format_mb(stopped[0].bytes)}) {plain(service.single)}"
-        sentences.append(f"{why}: it is stopped before its new copy starts")
+        sentences.append(f"{why}, so the old container has to stop before the new one starts")
     message = "; ".join(sentences)
     return make_check("memory.deploy", "stack", size, limit, state, message, about=name)

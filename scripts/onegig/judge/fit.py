@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from onegig.judge.baseline import other_conditions, other_memory
+from onegig.judge.baseline import condition_differences, memory_difference
 from onegig.judge.checks import Case, format_span
 from onegig.judge.confidence import (
     START_NOISE,
@@ -28,7 +28,7 @@ MOST = 0.999  # more is not claimed
 def find_fit(
     budgets: Budgets, memory: MemoryReport | Missing, main: Baseline | None
 ) -> Fit | Missing:
-    """Return how likely the next boot fits; Skipped where they were measured otherwise."""
+    """Return how likely the next boot fits; Skipped if they were measured otherwise."""
     if isinstance(memory, Missing):
         return NO_FIT
     if memory.window.metric != budgets.memory.metric:
@@ -59,13 +59,13 @@ def boot_peaks(memory: MemoryReport, total: Total) -> tuple[int, ...]:
 
 def _earlier(budgets: Budgets, memory: MemoryReport, main: Baseline | None) -> Sequence[int]:
     """Return the peaks of earlier commits, unless something else than the stack differs, too."""
-    if main is None or other_memory(main, memory, budgets.memory):
+    if main is None or memory_difference(main, memory, budgets.memory):
         return ()
-    return () if other_conditions(memory.environment, memory.machine, main) else main.earlier
+    return () if condition_differences(memory.environment, memory.machine, main) else main.earlier
 
 
 def check_fit(case: Case) -> Iterator[Check]:
-    """Yield a WARN where the stack fitted, but another boot may well not.
+    """Yield a WARN if the stack fitted, but another boot may well not.
 
     What leaves too little headroom anyway is not warned of twice.
     """
@@ -113,7 +113,7 @@ def _is_noise(budgets: Budgets, memory: MemoryReport, fit: Fit) -> bool:
 
 
 def doubt(budgets: Budgets, report: MemoryReport) -> str:
-    """Explain why the boots so far can't show whether a limit is kept; "" where they can.
+    """Explain why the boots so far can't show whether a limit is kept, or "" if they can.
 
     Where the kernel killed something, or the box was gone, the answer is there already.
     """
@@ -122,18 +122,18 @@ def doubt(budgets: Budgets, report: MemoryReport) -> str:
     budgets = with_measured_system(budgets, report)
     low, high = _range(report, budgets.memory)
     if is_close(low, high, budgets.memory.limit_bytes):
-        return f"the total came to {format_span(low, high)}, too close to its limit"
+        return f"the total came to {format_span(low, high)}, too close to the limit"
     fit = find_fit(budgets, report, None)
     if not isinstance(fit, Missing) and _is_noise(budgets, report, fit):
         return f"the stack {describe_fit(fit)}"
     for name, (low, high) in own_ranges(report, budgets.memory.metric).items():
         limit = budgets.service(name).memory_bytes
         if limit is not None and is_close(low, high, limit):
-            return f"{name} took {format_span(low, high)}, too close to its limit"
+            return f"{name} took {format_span(low, high)}, too close to the limit"
     return ""
 
 
 def _range(report: MemoryReport, budget: MemoryBudget) -> tuple[int, int]:
-    """Return the range of the total, or the total twice where there are no samples."""
+    """Return the range of the total, or the total twice if there are no samples."""
     total = add_up(report, budget)
     return (total.bytes, total.bytes) if isinstance(total.spread, Missing) else total.spread

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from onegig.judge.checks import Case, compare, percent_beside, reason, subject_of
+from onegig.judge.checks import Case, compare, percent_of_limit, reason, subject_of
 from onegig.model.budgets import Budgets, Policy
 from onegig.model.images import Accounting, DockerfilePolicy, Image, ImagesReport
 from onegig.model.measured import Missing
@@ -12,14 +12,14 @@ from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Check, CheckKind, Unit, make_check
 from onegig.text import format_list, plain
 
-NOT_COUNTED = "what containers write, logs, volumes, the engine and the OS come on top"
+NOT_COUNTED = "not counted: what containers write, logs, volumes, engine and OS"
 SHOWN = 2  # issues of a Dockerfile in a message
 INSTRUCTION_LENGTH = 80
 POLICY_STATES = {Policy.WARN: State.WARN, Policy.ERROR: State.NO_GO}
 
 
 def check_images(case: Case) -> Iterator[Check]:
-    """Yield every check of images; those of the whole stack say why, where none was inspected."""
+    """Yield every check of images; those of the whole stack say why, if none was inspected."""
     budgets, report = case.budgets, case.images
     if isinstance(report, Missing):
         message, state = reason(report, "images", "inspected"), State.INCOMPLETE
@@ -95,7 +95,7 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
     state, remark = State.GO, ""
     if broken and not ignored:
         state = State.WARN if is_default else State.NO_GO
-        remark = f"; most is lost in {plain(dive.worst[0].path)}" if dive.worst else ""
+        remark = f"; most of it in {plain(dive.worst[0].path)}" if dive.worst else ""
     waste = _describe_waste(kind, value, limit, least if ignored else None)
     message, most = f"the image of {subject} {waste}{remark}", None if ignored else limit
     return make_check(kind.id, subject, value, most, state, message, where)
@@ -104,7 +104,7 @@ def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, w
 def _describe_waste(kind: CheckKind, value: float, limit: float, ignored: int | None) -> str:
     if kind.unit is Unit.STORAGE:
         return f"wastes {compare(int(value), int(limit), Convention.STORAGE)}"
-    shown = percent_beside(value, limit, at_most=kind.at_most)
+    shown = percent_of_limit(value, limit, at_most=kind.at_most)
     if not kind.at_most:
         return f"is {shown} efficient, at least {percent(limit)} required"
     if ignored is not None:
@@ -114,11 +114,11 @@ def _describe_waste(kind: CheckKind, value: float, limit: float, ignored: int | 
 
 
 def _check_dead(budgets: Budgets, image: Image) -> Iterator[Check]:
-    """Check the image's own dead bytes, and its base's where they are limited.
+    """Check the image's own dead bytes, and its base's if they are limited.
 
     They are what dive's wasted bytes are meant to be: exact, and with what a removed directory
     held. What came with FROM has a limit of its own: only a smaller base helps there. An image that
-    is not accounted for has a check only where something limits it.
+    is not accounted for has a check only if something limits it.
     """
     account, subject, limits = image.accounting, subject_of(image), budgets.images
     for id_, key, limit in (
@@ -148,13 +148,16 @@ def _check_dead(budgets: Budgets, image: Image) -> Iterator[Check]:
 
 
 def _describe_dead(account: Accounting, *, of_base: bool) -> tuple[str, str]:
-    """Return whose dead bytes they are, and what to add where that is not known."""
+    """Return whose dead bytes they are, and what to add if that is not known."""
     known = account.base_layers is not None
     if of_base:
-        return "dead bytes of its base", "" if known else "; which layers are its is unknown"
+        return (
+            "dead bytes of its base",
+            "" if known else "; which layers are the base's is not known",
+        )
     if known:
         return "dead bytes of its own", ""
-    return "dead bytes", "; which layers are its base's is unknown, so all count"
+    return "dead bytes", "; the base's layers are not known, so all bytes count"
 
 
 def _describe_largest(account: Accounting, image: Image, *, of_base: bool) -> str:
@@ -168,7 +171,7 @@ def _describe_largest(account: Accounting, image: Image, *, of_base: bool) -> st
 
 
 def _check_dockerfiles(budgets: Budgets, report: ImagesReport) -> Iterator[Check]:
-    """Check each Dockerfile, where `images.policy` is `error` or `warn`.
+    """Check each Dockerfile, if `images.policy` is `error` or `warn`.
 
     Hints (hadolint's info and style) never count. A Dockerfile that hadolint did not look at is not
     clean: it warns.

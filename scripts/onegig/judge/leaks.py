@@ -1,6 +1,6 @@
 """Leaks: growth over time of each service and of the whole, judged by what it does to the machine.
 
-A limit (`max_growth: 1MB/h`) is exceeded where the whole interval of the slope lies above it, so
+A limit (`max_growth: 1MB/h`) is exceeded if the whole interval of the slope lies above it, so
 that noise is no NO-GO. Without a limit, growth that would fill the machine soon is a WARN.
 """
 
@@ -17,7 +17,7 @@ from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 
 SOON_SECONDS = 30 * 86_400  # few machines run longer without a restart of their services
-LONGER = "a longer --settle and --window show which"
+LONGER = "a longer --settle and --window will tell"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ def leak_notes(case: Case) -> Iterator[str]:
         return
     for series in _all_series(case, case.memory):
         if series.limits and isinstance(series.trend, Missing):
-            yield f"growth over time of {series.name} is not judged: {series.trend.reason}"
+            yield f"growth over time of {series.name} could not be judged: {series.trend.reason}"
 
 
 def _all_series(case: Case, report: MemoryReport) -> Iterator[_Series]:
@@ -92,7 +92,7 @@ def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Iterat
     if state is State.GO and full_seconds < SOON_SECONDS:
         state = State.WARN
     full = f": the machine would be full in {duration(full_seconds)}" if trend.grows else ""
-    cause = f"; a leak, or memory that still fills ({LONGER})" if trend.grows else ""
+    cause = f"; a leak, or caches that are still filling ({LONGER})" if trend.grows else ""
     most = int(limit.bytes_per_second * PERIODS["h"]) if limit else None
     hourly = int(trend.rate * PERIODS["h"])
     message = f"{series.name} {text}{full}{cause}"
@@ -109,7 +109,7 @@ def _judge(trend: Trend, limit: Growth | None) -> tuple[State, str]:
         text = "does not grow beyond noise"
         if trend.high_bytes_per_second > most:
             shown = format_rate(trend.high_bytes_per_second, period)
-            text += f", but these windows only show that it is less than {shown}"
+            text += f", but windows this short only rule out growth above {shown}"
         return State.GO, text + allowed
     low, high = trend.low_bytes_per_second, trend.high_bytes_per_second
     ends = [format_rate(each, period).partition(" ")[0] for each in (low, high)]

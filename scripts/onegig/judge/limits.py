@@ -1,4 +1,4 @@
-"""What a change of budgets.yml changes in the limits, each in words and with its direction.
+"""Changes of limits between two versions of budgets.yml, as text and with their direction.
 
 "Looser" means that it may let more pass. Where no direction can be told (another load, another
 compose file) it may, so that a reviewer looks.
@@ -83,7 +83,7 @@ def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[Limit
 def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
     """Take a machine that leaves more room for looser, and judging for none for the loosest.
 
-    Without `tier` the smallest machine sold with memory.limit is judged, where there is one.
+    Without `tier` the smallest machine sold with memory.limit is judged, if there is one.
     """
     if old.tier_names == new.tier_names:
         return
@@ -157,7 +157,7 @@ def disallowed(host_access: Sequence[HostAccess], budgets: Budgets) -> tuple[Hos
 
 
 def describe_host_access(host_access: Sequence[HostAccess]) -> str:
-    """Return the sentence that names the services, or "" where there are none."""
+    """Return the sentence that names the services, or "" if there are none."""
     reasons: dict[str, list[str]] = {}
     for access in host_access:
         reasons.setdefault(access.service, []).append(shorten(plain(access.reason), REASON_LENGTH))
@@ -168,4 +168,4 @@ def describe_host_access(host_access: Sequence[HostAccess]) -> str:
     if len(named) > MOST_NAMED:
         first, last = named[:MOST_NAMED], f"{len(named) - MOST_NAMED} more"
     names = " and ".join(filter(None, (", ".join(first), last)))
-    return f"{names} can reach the machine they run on"
+    return f"{names} can access the machine they run on"

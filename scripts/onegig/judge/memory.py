@@ -88,7 +88,7 @@ def consumption(service: ServiceMemory, metric: Metric) -> int:
 def own_ranges(memory: MemoryReport, metric: Metric) -> dict[str, tuple[int, int]]:
     """Return the least and the most each service took, by name.
 
-    A service is held to its own peak where it is known, not to that of the stack.
+    A service is held to its own peak if it is known, not to that of the stack.
     """
     windows = _windows(memory, metric)
     ranges: dict[str, tuple[int, int]] = {}
@@ -109,14 +109,14 @@ def _windows(memory: MemoryReport, metric: Metric) -> tuple[WindowTotals, ...]:
 
 
 def _boots(memory: MemoryReport, metric: Metric) -> tuple[BootTotals, ...]:
-    """Return the boots where there are several, by the metric they were measured by."""
+    """Return the boots if there are several, by the metric they were measured by."""
     return memory.boots if len(memory.boots) > 1 and memory.window.metric == metric else ()
 
 
 def _samples(memory: MemoryReport, metric: Metric) -> tuple[int, ...]:
     if memory.window.metric == metric:
         return tuple(sample.total_bytes for sample in memory.samples)
-    if metric is Metric.PSS:  # samples have it only where it was measured by
+    if metric is Metric.PSS:  # samples have it only if it was measured by
         return ()
     return tuple(map(attrgetter(f"{metric}_bytes"), memory.samples))
 
@@ -143,9 +143,9 @@ def is_close(low: int, high: int, limit: int) -> bool:
 def describe_rise(
     windows: Sequence[WindowTotals], services: Sequence[str], system_bytes: int
 ) -> str:
-    """Describe memory that grew from window to window; "" where it did not.
+    """Describe memory that grew from window to window, or "" if it did not.
 
-    The least that each window took must grow every time, and by more than noise in the end: peaks
+    The least that each window took must grow every time, and by more than noise at the end: peaks
     depend on what happens to overlap in them.
     """
     lows = [window.low_bytes + system_bytes for window in windows]
@@ -160,11 +160,11 @@ def describe_rise(
     most, name = max(grown, default=(0, ""))
     service = f", {name} by {format_mb(most)}" if most > 0 else ""
     rose = f"memory rose from window to window (at least {format_values(lows)}){service}"
-    return f"{rose}: a leak, or caches that still fill"
+    return f"{rose}: a leak, or caches that are still filling"
 
 
 def check_memory(case: Case) -> Iterator[Check]:
-    """Yield every check of memory; one that says why, where it was not measured."""
+    """Yield every check of memory; one that says why, if it was not measured."""
     budgets, report, where = case.budgets, case.memory, case.budgets.where("memory.limit")
     limit, metric = budgets.memory.limit_bytes, budgets.memory.metric
     if isinstance(report, Missing):
@@ -204,8 +204,8 @@ def memory_notes(case: Case) -> Iterator[str]:
             yield rise
 
 
-def other_size(report: MemoryReport, budget: MemoryBudget) -> str:
-    """Return "in a box of 944 MB, not 432 MB" where it was not the budget's; "" where it was."""
+def size_difference(report: MemoryReport, budget: MemoryBudget) -> str:
+    """Return "in a box of 944 MB, not 432 MB" if it was not the budget's, or "" if it was."""
     where, size, expected = "in a box of", report.box.cap_bytes, budget.room_bytes
     if isinstance(report.twin, TwinMemory):
         where, size, expected = "on a machine of", report.twin.sold_bytes, budget.limit_bytes
@@ -220,8 +220,8 @@ def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
 
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
-    """Warn where the limit is exceeded by no more than two windows may differ by."""
-    limit, other = budgets.memory.limit_bytes, other_size(report, budgets.memory)
+    """Warn if the limit is exceeded by no more than two windows may differ by."""
+    limit, other = budgets.memory.limit_bytes, size_difference(report, budgets.memory)
     remark = tightness(total.bytes, limit, budgets.memory)
     state = State.WARN if remark else State.GO
     if total.bytes > limit:
@@ -268,7 +268,7 @@ def _spared(report: MemoryReport) -> str:
 
 
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
-    """Return the highest total since `compose up`; None where it was within a window.
+    """Return the highest total since `compose up`, or None if it was within a window.
 
     What was measured by another metric cannot be judged by this one.
     """
@@ -290,12 +290,12 @@ def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
     largest = max(report.services, key=lambda service: service.cost_bytes, default=None)
     if only_engine and report.box.cost_bytes >= report.box.cap_bytes * FULL_SHARE:
         most = f"{largest.name} took {format_mb(largest.cost_bytes)} and " if largest else ""
-        return f"{most}memory was full until parts of the engine were pushed out of it"
+        return f"{most}memory was full until the kernel dropped parts of the engine"
     causes = [
         f"{'the engine' if name == 'engine' else name} took {format_mb(taken)}"
         for name, taken in peak.causes[:CAUSES]
     ]
     if only_engine and largest:
         causes.append(f"{largest.name} {format_mb(largest.cost_bytes)}")
-    largest_parts = " and ".join(causes) or "engine and stack were largest"
+    largest_parts = " and ".join(causes) or "engine and stack were at their largest"
     return f"{largest_parts} while the stack started (after {duration(round(peak.offset_seconds))})"

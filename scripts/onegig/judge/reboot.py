@@ -13,7 +13,7 @@ from onegig.text import format_list, plain
 
 
 def check_reboot(case: Case) -> Iterator[Check]:
-    """Yield whether the stack is back after a reboot; nothing where there was none.
+    """Yield whether the stack is back after a reboot, or nothing if there was none.
 
     The kernel has had its say: a peak beyond the limit without a kill is no more than a WARN.
     """
@@ -33,7 +33,7 @@ def check_reboot(case: Case) -> Iterator[Check]:
     else:
         state = State.WARN if remarks or tight or peak > limit else State.GO
         back = duration(round(reboot.ready_seconds))
-        parts = [f"all that has a restart policy is back {back} after the engine", *remarks]
+        parts = [f"every service with a restart policy is back {back} after the engine", *remarks]
     message = f"after a reboot {'; '.join(parts)}; at most {compare(peak, limit)}{tight}"
     yield make_check("memory.reboot", "stack", peak, limit, state, message, where)
 

@@ -1,8 +1,8 @@
 """Judge what trivy found in an image by `scan` of budgets.yml, one limit for each kind of finding.
 
 A limit that the user wrote blocks when it is exceeded; a default only warns. What the baseline's
-image has, too, is inherited and never blocks. What was not looked for is never "none": where it was
-left out (no trivy, no database) there is no check; the report says "not scanned", and where a limit
+image has, too, is inherited and never blocks. What was not looked for is never "none": if it was
+left out (no trivy, no database) there is no check; the report says "not scanned", and if a limit
 is written a note does. Where a scan failed, a written limit is INCOMPLETE and a default warns. Java
 archives, which need a database of their own, are a part of the image's vulnerabilities: the check
 that counts the others says that they were not scanned.
@@ -140,7 +140,7 @@ class Weight(IntEnum):
 class Counted:
     """The findings that count in one image, the most severe first, and those ignored.
 
-    Findings that were left out are inherited where all is known that this takes, and never waived.
+    Findings that were left out are inherited if all is known that this takes, and never waived.
     """
 
     all: tuple[Finding, ...]

@@ -35,7 +35,7 @@ def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
     services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
     if report.box.oom_kills and not any(service.oom_kills for service in services):
         killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
-        message = f"{killed}, but no process of a service; {_describe_largest(report)}"
+        message = f"{killed}, but not a process of a service; {_describe_largest(report)}"
         kills, where = report.box.oom_kills, budgets.compose
         yield make_check("service.state", "stack", kills, 0, State.NO_GO, message, where)
     unseen = report.incomplete and all(
@@ -69,7 +69,9 @@ def _judge(service: ServiceMemory, report: MemoryReport, budgets: Budgets) -> tu
         failed = f": it waits for {', '.join(service.waits_for)}, which failed"
         return State.NO_GO, f"was never started{failed if service.waits_for else ''}{because}"
     if state is ServiceState.STOPPED:
-        stays = "though its ports, health check or restart policy say that it stays up"
+        stays = (
+            "though its ports, health check or restart policy suggest that it should keep running"
+        )
         return State.WARN, f"ended with exit code 0, {stays}"
     if service.restarts and state is not ServiceState.COMPLETED:
         return State.WARN, f"is up, but was restarted {times(service.restarts)}"
@@ -130,14 +132,14 @@ def has_own_limit(service: ServiceMemory) -> bool:
 
 
 def _describe_largest(report: MemoryReport) -> str:
-    """Name the service that ever took most: what matters to a kernel out of memory."""
+    """Name the service that was the largest at any time, as it matters when memory runs out."""
     if not report.services:
         return "no service was running"
     most, name = max(
         (max(s.rss_max_bytes, s.peak_bytes if isinstance(s.peak_bytes, int) else 0), s.name)
         for s in report.services
     )
-    return f"{name} took most: {format_mb(most)}"
+    return f"{name} was the largest: {format_mb(most)}"
 
 
 def _check_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:

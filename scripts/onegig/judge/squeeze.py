@@ -82,7 +82,7 @@ def classify(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Answer:
 
 
 def answer_of(report: MemoryReport) -> Answer | Missing:
-    """Return the kernel's answer for a report; Missing where it was not asked, or could not be."""
+    """Return the kernel's answer for a report; Missing if it was not asked, or could not be."""
     if isinstance(report.squeeze, Missing):
         return report.squeeze
     return classify(report.squeeze, {service.name: service.state for service in report.services})
@@ -96,14 +96,14 @@ def has_failed(report: MemoryReport) -> bool:
 
 
 def is_spared(report: MemoryReport, used_bytes: int, limit_bytes: int) -> bool:
-    """Return whether a sum just over its limit fitted all the same, without pressure."""
+    """Return whether a sum just over its limit fitted anyway, without pressure."""
     answer = answer_of(report)
     near = used_bytes <= limit_bytes * (1 + NEAR_SHARE)
     return near and isinstance(answer, Answer) and answer.outcome is Outcome.FITS
 
 
 def check_squeeze(case: Case) -> Iterator[Check]:
-    """Yield the kernel's answer; nothing where it was not asked."""
+    """Yield the kernel's answer, or nothing if it was not asked."""
     report = case.memory
     if isinstance(report, Missing):
         return
@@ -133,7 +133,7 @@ def describe_squeeze(squeeze: Squeeze, answer: Answer) -> str:
 
 
 def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[str]:
-    """Describe what failed for want of memory, the clearest first."""
+    """Describe what failed for lack of memory, the clearest first."""
     if squeeze.problem:
         yield plain(squeeze.problem)
     killed = [plain(service.name) for service in squeeze.services if service.oom_kills]

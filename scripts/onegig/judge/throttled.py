@@ -34,23 +34,23 @@ CAUSE_SHARE = 0.5  # of what a throttled stack takes more: health checks are nam
 def plan_throttle(budgets: Budgets, report: MemoryReport) -> Throttle | Skipped:
     """Return the share of its processors that the tier's machine always has.
 
-    Skipped where that is all of them, where nobody asked, and where the stack was measured on an
+    Skipped if that is all of them, if nobody asked, and if the stack was measured on an
     emulated processor: that one does less than any tier's.
     """
     if not budgets.measure.throttled:
         return NOT_THROTTLED
     if not isinstance(report.twin, Missing) and report.twin.guest.accelerator == EMULATED:
-        return Skipped(reason="the twin's emulated processor was slower than any tier's already")
+        return Skipped(reason="the twin's emulated processor is already slower than any tier's")
     tier = choose_tier(budgets, report, NO_IMAGES)
     if tier is None:
-        return Skipped(reason="no tier says how much of its processor a machine always has")
+        return Skipped(reason="no tier is known, so neither is its CPU baseline")
     if tier.baseline_vcpus >= tier.vcpus:
-        return Skipped(reason=f"{tier.name} always has all of its processors")
+        return Skipped(reason=f"{tier.name} can always use all of its CPUs")
     return Throttle(cpus=tier.baseline_vcpus, machine=tier.name)
 
 
 def check_throttled(case: Case) -> Iterator[Check]:
-    """Yield how the stack did without credits; nothing where that was not tried."""
+    """Yield how the stack did without credits, or nothing if that was not tried."""
     report, limit = case.memory, case.budgets.memory.limit_bytes
     if isinstance(report, Missing) or isinstance(report.throttled, Skipped):
         return
@@ -79,8 +79,10 @@ def throttled_notes(case: Case) -> Iterator[str]:
         yield f"the stack was not throttled: {plain(report.throttled.reason)}"
     count, taken = _health_checks(report)
     if taken >= add_up(report, case.budgets.memory).bytes * NOTED_SHARE:
-        overlapping = f"at the peak, {count} processes of health checks took {format_mb(taken)}"
-        yield f"{overlapping}: checks that are further apart, or cheaper, would not overlap"
+        overlapping = (
+            f"at the peak, {count} overlapping health-check processes took {format_mb(taken)}"
+        )
+        yield f"{overlapping}; run them less often, or make them cheaper"
 
 
 def _total(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> int | Missing:
@@ -93,7 +95,7 @@ def _total(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> int 
 
 
 def _failures(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
-    """Describe what failed for want of processor, the clearest first."""
+    """Describe what failed for lack of processor, the clearest first."""
     if throttled.problem:
         yield plain(throttled.problem)
     before = {service.name: service.state for service in report.services}
@@ -126,7 +128,7 @@ def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Ite
     more = throttled.health_check_bytes - before
     if more > 0 and more >= (now - usual) * CAUSE_SHARE:
         taken, usual_checks = format_mb(throttled.health_check_bytes), format_mb(before)
-        processes = f"{throttled.health_checks} processes of overlapping health checks"
+        processes = f"{throttled.health_checks} overlapping health-check processes"
         yield f"{processes} take {taken}{f', not {usual_checks}' if before else ''}"
     yield f"at most {compare(total, budgets.memory.limit_bytes).of}"
 

@@ -35,7 +35,7 @@ def choose_tier(
 ) -> Tier | None:
     """Return the tier of budgets.yml, or the smallest machine sold with memory.limit.
 
-    None where `tier` is "none", and where no machine is sold with just that much memory. A machine
+    None if `tier` is "none", and if no machine is sold with just that much memory. A machine
     that nobody named has the architecture of the one measured on.
     """
     measured = (part for part in (memory, images) if not isinstance(part, Missing))
@@ -96,7 +96,7 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
 
     That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, or
     the limit without `memory.system_overhead`, whichever is less. By itself a stack is squeezed
-    where a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth. A
+    if a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth. A
     twin's room is its own.
     """
     mode, limit = budgets.measure.squeeze, budgets.memory.limit_bytes
@@ -118,7 +118,7 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
         return Skipped(reason="the verdict does not depend on it")
     near = [need for need in needs if need[0] >= need[1] * (1 - NEAR_SHARE)]
     if not near:
-        return Skipped(reason="no limit is near")
+        return Skipped(reason="no limit is close")
     needed, most, where = near[-1]
     return replace(plan, reason=f"the stack needs {compare(needed, most).of}{where}")
 
@@ -147,7 +147,7 @@ class Room:
 
 
 def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:
-    """Return the room on the budget's own machine, or on the tier's where that has less."""
+    """Return the room on the budget's own machine, or on the tier's if that has less."""
     limit = budgets.memory.limit_bytes
     system = budgets.memory.system_overhead_bytes
     rooms = [Room(machine=own_machine(limit), limit_bytes=limit, system_bytes=system)]
@@ -192,7 +192,7 @@ def _os_bytes(tier: Tier, budgets: Budgets, report: MemoryReport) -> int:
     """Return what the idle OS takes on the tier.
 
     A twin that ran a cloud image has measured it. The Debian of another twin is not the tier's OS:
-    like the budget's assumption it only counts where the tier's own is not known.
+    like the budget's assumption it only counts if the tier's own is not known.
     """
     twin = twin_of(report)
     if twin and (twin.guest.image or tier.os_idle_bytes is None):
@@ -210,7 +210,7 @@ def _name(budgets: Budgets, tier: Tier) -> str:
 
 
 def _check_cpus(tier: Tier, service: ServiceMemory, cpus: float) -> Check:
-    """Warn where Docker would refuse to create a container for want of processors."""
+    """Warn if Docker would refuse to create a container for lack of processors."""
     name = plain(service.name)
     asks = f"{name} asks for {cpus:g} CPU{'' if cpus == 1 else 's'}, {tier.name} has {tier.vcpus:g}"
     refused = cpus > tier.vcpus and cpus > 1

@@ -1,4 +1,4 @@
-"""What only a virtual machine can answer: its system's own memory, and what swap has to hold."""
+"""Checks that only a virtual machine allows: its system's own memory, and the use of swap."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ BOX_ASSUMES = 16 * 1024**2  # less than the system takes: a box would be that mu
 
 
 def twin_of(memory: MemoryReport | Missing) -> TwinMemory | None:
-    """Return what a twin measured; None for a box, and where nothing was measured."""
+    """Return what a twin measured; None for a box, and if nothing was measured."""
     if isinstance(memory, Missing) or isinstance(memory.twin, Missing):
         return None
     return memory.twin
@@ -40,16 +40,18 @@ def check_twin(case: Case) -> Iterator[Check]:
 
 
 def _check_swap(twin: TwinMemory) -> Check:
-    """Warn where everything together was more than the machine has, so that it fits by swap only.
+    """Warn if everything together was more than the machine has, so that it fits by swap only.
 
-    The kernel also moves idle pages out where memory would do: these are no need.
+    The kernel also moves idle pages out if memory would do: these are no need.
     """
     held, used = twin.system_bytes + twin.held_bytes, twin.swap_peak_bytes
     needs, size = held > twin.sold_bytes, format_mb(twin.swap_bytes)
     state = State.WARN if needs else State.GO
-    message = f"{format_mb(used)} of {size} {twin.swap_kind} in use, none of it needed"
+    message = (
+        f"{format_mb(used)} of {size} {twin.swap_kind} in use, but the stack would fit without it"
+    )
     if needs:
-        together = f"{format_mb(held)} were held on a machine of {format_mb(twin.sold_bytes)}"
+        together = f"{format_mb(held)} were in use on a machine with {format_mb(twin.sold_bytes)}"
         read = f", {format_mb(twin.swapped_in_bytes)} read back" if twin.swapped_in_bytes else ""
         message = f"fits with {format_mb(used)} in {twin.swap_kind}: {together}{read}"
     return make_check("memory.swap", "stack", used, None, state, message)
@@ -63,9 +65,9 @@ def twin_notes(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str
     if twin is None:
         if budgets.swap_bytes or budgets.zram_bytes:
             swap = "swap" if budgets.swap_bytes else "zram"
-            yield f"a box has no swap: `--on twin` measures with the {swap} of {budgets.path}"
+            yield f"a box has no swap; use `--on twin` to measure with the {swap} of {budgets.path}"
         if budgets.measure.reboot:
-            yield "a box cannot be rebooted: `--on twin` can"
+            yield "a box cannot be rebooted; use `--on twin`"
         if budgets.machine is MachineKind.TWIN:
             yield f"{budgets.path} asks for a twin, but this was measured in a box"
         return
@@ -75,7 +77,7 @@ def twin_notes(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str
         yield f"{takes}; a box assumes {format_mb(assumed)} (memory.system_overhead)"
     if abs(twin.difference_share) > APART:
         fell, counted = format_mb(twin.fell_bytes), format_mb(twin.counted_bytes)
-        why = "the kernel takes pages of programs for available"
+        why = "the kernel counts program pages as available"
         if twin.fell_bytes > twin.counted_bytes:
-            why = "the difference is in no account"
+            why = "no counter shows where the difference went"
         yield f"available memory fell by {fell}, engine and stack count {counted}: {why}"

@@ -1,6 +1,6 @@
 """`judge`: reports and budgets in, the verdict out.
 
-The verdict in one sentence: the figures and, where it is not a GO, the first cause. A waiver holds
+The verdict in one sentence: the figures and, if it is not a GO, the first cause. A waiver holds
 until and including its last day (UTC). What it covers is still shown and never better than a WARN;
 what could not be measured can't be waived. Waivers of single findings are honoured where findings
 are counted (scan.py).
@@ -98,7 +98,7 @@ def judge(
     """Return the verdict over what was measured; what is missing makes it INCOMPLETE, never better.
 
     The arguments are those of `Case`. Growth is judged against `main`, and findings block only
-    where it does not have them.
+    if it does not have them.
     """
     written, budgets = budgets, with_measured_system(budgets, memory)
     if not isinstance(memory, Missing):
@@ -135,8 +135,8 @@ def _default_notes(budgets: Budgets) -> Iterator[str]:
     if budgets.is_default:
         limit = format_mb(budgets.memory.limit_bytes, down=True)
         yield (
-            f"there is no {budgets.path}, so the defaults apply: {limit} for everything; "
-            "onegig init writes a file that can set limits for each service, a load and a tier"
+            f"there is no {budgets.path}, so the defaults apply ({limit} for everything); "
+            "run `onegig init` to write one"
         )
 
 
@@ -182,7 +182,7 @@ def _apply_waivers(check: Check, waivers: Sequence[Waiver], today: date) -> Chec
         return check
     waiver = max(own, key=lambda waiver: waiver.expires)
     if check.state is State.INCOMPLETE:
-        remark = "not waived: what was not measured cannot be"
+        remark = "not waived: a check that was not measured can't be waived"
     elif waiver.expires < today:
         remark = f"the waiver by {plain(waiver.owner)} expired on {waiver.expires}"
     else:
@@ -211,7 +211,7 @@ def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: dat
         name = f"the waiver of {waiver.check}{finding}{subject} by {plain(waiver.owner)}"
         if all(check.state is State.GO for check in covered):
             if not missing_section(waiver.check, checks) and not unscanned:
-                yield f"{name} is unused: nothing it covers fails"
+                yield f"{name} is unused: no check that it covers fails"
         elif 0 <= (waiver.expires - today).days <= SOON_DAYS:
             yield f"{name} ends on {waiver.expires}{days_left(waiver, today)}"
 

@@ -56,7 +56,7 @@ class NestedEngine:
     log: Path
     cap_bytes: int  # 0: none
     remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
-    oom_score_shift: int = 0  # for the services, where the engine's own score cannot be lowered
+    oom_score_shift: int = 0  # for the services, if the engine's own score cannot be lowered
     fit: BoxFit = NO_FIT
 
     @property
@@ -105,7 +105,7 @@ class Box:
         return self.nested.log.read_text(errors="replace")
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
+        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
         return self.running_load.problem(self.plan.engine)
 
 
@@ -113,7 +113,7 @@ class Box:
 def open_machine(plan: BootPlan) -> Iterator[Box]:
     """Yield a box in which the stack's images are, sampled and under load; gone afterwards.
 
-    Raises BootError and EngineError where no engine can be nested, ConfigError for a load whose
+    Raises BootError and EngineError if no engine can be nested, ConfigError for a load whose
     service is not in the stack.
     """
     project = prepare_project(
@@ -281,8 +281,10 @@ def _await(child: subprocess.Popen[bytes], nesting: Nesting, name: str, log: Pat
 def did_not_come_up(log: str) -> OnegigError:
     """Return the error for a box whose container or engine ended with this log."""
     kind: type[OnegigError] = BootError
-    message = "the engine inside the box did not come up"
-    advice = "is the engine local and allowed to run privileged containers? its log is above"
+    message = "the engine inside the box did not start"
+    advice = (
+        "check its log above; the engine must be local and allowed to run privileged containers"
+    )
     refusals = [line for line in log.splitlines() if line.startswith(REFUSAL)]
     if bridge := _NO_BRIDGE.search(log):
         kind = EngineError
@@ -290,13 +292,13 @@ def did_not_come_up(log: str) -> OnegigError:
         advice = "restart the engine: `sudo systemctl restart docker`"
     elif refusals:
         message = f"the box was not started: {refusals[-1].removeprefix(REFUSAL).rstrip('.')}"
-        advice = "unmount it, or update the Docker Engine: newer ones keep it read-only"
+        advice = "unmount it, or update the Docker Engine; newer versions mount it read-only"
     command = "docker run --privileged ... dockerd"
     return kind(message, command=command, advice=advice, detail=tail(log))
 
 
 def _stop(outer: Engine, child: subprocess.Popen[bytes], name: str, *, in_order: bool) -> None:
-    """Let go of the tether; without hurry only where the engine's data is still needed."""
+    """Let go of the tether; without hurry only if the engine's data is still needed."""
     if in_order:
         with suppress(OSError, subprocess.TimeoutExpired):
             child.communicate(timeout=STOP_SECONDS)

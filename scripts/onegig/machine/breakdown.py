@@ -1,4 +1,4 @@
-"""Where the memory of each container's processes goes, read once from /proc/PID/smaps.
+"""Breakdown of the memory of each container's processes, read once from /proc/PID/smaps.
 
     python -m onegig.machine.breakdown --pid BOX_PID
 

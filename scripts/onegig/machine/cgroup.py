@@ -38,7 +38,7 @@ class Account:
     """One cgroup's account, in bytes; `peak` and `oom_kills` as in Marks.
 
     `major_faults` and `refaults` count since the cgroup was made: faults that waited for the disk,
-    and pages read again soon after they had been evicted. Both rise where memory is short.
+    and pages read again soon after they had been evicted. Both rise if memory is short.
     """
 
     usage: int
@@ -170,7 +170,7 @@ def _kernel(stat: Mapping[str, int]) -> int:
 
 
 def read_pressure(cgroup: Path, host: Path = HOST_PRESSURE) -> Pressure | None:
-    """Return stall times; the host's where a cgroup has none (version 1); None without PSI."""
+    """Return stall times; the host's if a cgroup has none (version 1); None without PSI."""
     for path in (cgroup / "memory.pressure", host):
         with suppress(OSError):
             lines = path.read_text().splitlines()
@@ -190,7 +190,7 @@ def processes(cgroup: Path) -> tuple[int, ...]:
 
 
 def children(cgroup: Path) -> list[str]:
-    """Return the names of the cgroups directly below; none where there is no such cgroup."""
+    """Return the names of the cgroups directly below; none if there is no such cgroup."""
     try:
         with os.scandir(cgroup) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -211,7 +211,7 @@ def _read(cgroup: Path, name: str) -> bytes:
 
 
 def _number(cgroup: Path, name: str) -> int | None:
-    """Return a file's number; None where the kernel has no such account."""
+    """Return a file's number, or None if the kernel has no such account."""
     try:
         return int(_read(cgroup, name))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a stack is booted on, and what can be learned there: the box is one implementation."""
+"""The machine that a stack is booted on, as an interface: box and twin implement it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -41,11 +41,11 @@ class BootPlan:
     cap_bytes: int  # what engine and stack may take
     memtotal_bytes: int  # what the stack sees
     sold_bytes: int  # the same as clouds sell it: with what the kernel reserves
-    reboot: bool = False  # in the end, where the machine can be
+    reboot: bool = False  # at the end, where the machine can be
     say: Callable[[str], None]
     vcpus: int = 0  # processors that the stack sees; 0: as many as there are
     cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all
-    settings: Settings = UNKNOWN  # of the tier's image, to apply where that can be done
+    settings: Settings = UNKNOWN  # of the tier's image, to apply if that can be done
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ class Machine(Protocol):
         """Give the machine room, so that its engine can say what happened."""
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
+        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
 
     def log(self) -> str:
         """Return the machine's own log."""
@@ -174,7 +174,7 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
 
 
 def worst_state(states: Sequence[ServiceState]) -> ServiceState:
-    """Return the worst of the states of a service's containers; WAITING where there are none."""
+    """Return the worst of the states of a service's containers; WAITING if there are none."""
     return min(states, key=_STATES.index, default=ServiceState.WAITING)
 
 

@@ -112,13 +112,13 @@ class Dind(_Nesting):
         super().__init__(engine, run, project)
         self.certificates = run.directory / "certs"
         self.remarks = tuple(
-            f"{path} is missing in the box: the dind image sees the project's folder only."
+            f"{path} is missing in the box: the dind image can only see the project's folder."
             for path in (*project.folders, *project.files)
             if not Path(path).is_relative_to(project.directory)
         )
 
     def prepare(self) -> None:
-        """Pull the image where it is missing; EngineError when it cannot be pulled."""
+        """Pull the image if it is missing; EngineError when it cannot be pulled."""
         self.certificates.mkdir(exist_ok=True)
         try:
             self.engine.images.pull_missing(DIND_IMAGE)

@@ -1,4 +1,4 @@
-"""Memory of a box's processes, read in turns where a pass has no time for all of them.
+"""Memory of a box's processes, read in turns if a pass has no time for all of them.
 
 Standard library only, as the sampler. The agent in the twin's guest does the same
 (twin/agent/agent.c).
@@ -103,7 +103,7 @@ def read_memory(pid: int) -> Memory | None:
 def shares_memory(pid: int) -> bool:
     """Return whether a process, between vfork and exec, still runs in its parent's memory.
 
-    That would count twice. False where kcmp(2) cannot say.
+    That would count twice. False if kcmp(2) cannot say.
     """
     if _KCMP is None or _SYSCALL is None:
         return False

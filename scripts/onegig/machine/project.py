@@ -1,4 +1,4 @@
-"""The compose project as the box runs it: changed where a box has something else than a machine.
+"""The compose project as the box runs it: changed if a box has something else than a machine.
 
 Pure: the resolved project goes in (`docker compose config --format json`); out come the project to
 start, what must exist in the box before, and a remark for each change that its user should know of.
@@ -40,7 +40,7 @@ class BoxProject:
     config: Config = field(default_factory=dict)
     networks: tuple[Network, ...] = ()  # to create before: the project expects them
     volumes: tuple[str, ...] = ()  # likewise
-    folders: tuple[str, ...] = ()  # of the host that services mount; created where they are missing
+    folders: tuple[str, ...] = ()  # of the host that services mount; created if they are missing
     files: tuple[str, ...] = ()  # of the host: configs and secrets
     addresses: Addresses = DEFAULT_ADDRESSES
     meminfo: str = ""  # the text of /proc/meminfo
@@ -123,7 +123,7 @@ class _Preparation:
         for key in ("build", "develop", "pull_policy"):
             service.pop(key, None)
         if service.pop("cgroup_parent", None):
-            self._remark(name, "cgroup_parent does not apply in the box.")
+            self._remark(name, "cgroup_parent is ignored in the box.")
         platform, own = service.pop("platform", None), self.architecture
         if platform and platform.split("/")[1:2] != [own]:
             self._remark(name, f"its platform is {platform}, this machine's is {own}.")

@@ -79,7 +79,7 @@ class MachineMemory:
 
     @property
     def fell(self) -> int:
-        """Return what MemAvailable has fallen by since then; 0 where that is not known yet."""
+        """Return what MemAvailable has fallen by since then, or 0 if that is not known yet."""
         return max(0, self.available_before - self.available)
 
 
@@ -89,7 +89,7 @@ class Pass:
 
     `box` is the account of engine and stack together. Processes that were not read this time count
     with what they had before, `age_seconds` ago at most. `machine` and `system`, the processes of
-    the operating system, are only there where a whole machine is measured.
+    the operating system, are only there if a whole machine is measured.
     """
 
     time: float
@@ -182,7 +182,7 @@ class Sampler:
 class KernelLog:
     """OOM kills as the kernel reports them.
 
-    The only record that names the victim's cgroup and outlives it. Empty where /dev/kmsg cannot be
+    The only record that names the victim's cgroup and outlives it. Empty if /dev/kmsg cannot be
     read; the counters then say how many.
     """
 

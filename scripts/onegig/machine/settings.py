@@ -24,7 +24,7 @@ FILES = (THP, OVERCOMMIT, SWAPPINESS, SWAPS, KERNEL, CGROUP_V2)
 # Flags of prctl(PR_SET_THP_DISABLE), inherited by all that a process starts; see its manual page.
 NONE_AT_ALL, EXCEPT_ADVISED = 0, 2
 EXCEPT_ADVISED_SINCE = (6, 18)  # of the kernel
-THP_STAYS = "This machine's mode of huge pages stays: the kernel would not change it."
+THP_STAYS = "This machine's setting of huge pages applies: the kernel would not change it."
 THP_SCRIPT = """
 import ctypes, os, sys
 flags, *command = sys.argv[1:]
@@ -38,7 +38,7 @@ LEAST_QUOTA = 1_000  # that the kernel takes
 
 
 def read_file(path: str) -> str:
-    """Return the text of this machine's file; "" where there is none."""
+    """Return the text of this machine's file, or "" if there is none."""
     with suppress(OSError):
         return Path(path).read_text(errors="replace")
     return ""
@@ -102,7 +102,7 @@ def fit_box(
         quota = max(LEAST_QUOTA, round(cpus * PERIOD))
         options += ["--cpu-period", str(PERIOD), "--cpu-quota", str(quota)]
     if vcpus > shown:
-        remarks = (f"The machine has {vcpus} processors, the box {shown}, as this machine has.",)
+        remarks = (f"The tier has {vcpus} CPUs, the box only {shown}, as many as this machine.",)
     boxed = replace(here, swap_bytes=0, zram_bytes=0, vcpus=shown, cpus=quota / PERIOD or shown)
     thp, flags = _huge_pages(boxed, wanted.thp)
     if flags is not None:

@@ -1,7 +1,7 @@
 """Starting the stack inside the box: all of it, as `docker compose up` would, or what can start.
 
 Compose gives up as a whole when one service fails. Here the services that do not depend on it are
-started all the same, so that the report speaks of each of them. A start that fills the machine by
+started anyway, so that the report speaks of each of them. A start that fills the machine by
 itself, because compose starts everything at once, is repeated with a few at a time.
 """
 
@@ -45,11 +45,11 @@ class Bootable(Protocol):
 
     @property
     def cap_bytes(self) -> int:
-        """Return how much engine and stack may take."""
+        """Return the memory that engine and stack may take."""
 
     @property
     def oom_score_shift(self) -> int:
-        """Return by how much the services' OOM scores are raised."""
+        """Return the amount by which the services' OOM scores are raised."""
 
     def limit(self, limit_bytes: int = ...) -> None:
         """Cap the machine; with room, its engine can clear it away."""
@@ -73,7 +73,9 @@ def start_stack(plan: BootPlan, project: BoxProject, box: Bootable, watch: Watch
     try:
         return starter.start()
     except _CrowdedError:
-        plan.say(f"memory was full while everything started at once: {PARALLEL} at a time now")
+        plan.say(
+            f"memory was full while everything started at once; now starting {PARALLEL} at a time"
+        )
     # The box is stuck: its engine could not even remove a container under the cap. What is sampled
     # in between does not count.
     with watch.pause():
@@ -133,7 +135,7 @@ class _Starter:
         self._full_since: float | None = None
 
     def start(self) -> Start:
-        """Bring up what can be brought up; again without a service that made compose give up."""
+        """Start every service that can be started; retry without one that made compose give up."""
         problem, names, timed_out = "", tuple(s.name for s in self.stack.services), False
         while names:
             code, timed_out = self._up_in_groups(names)
@@ -151,7 +153,7 @@ class _Starter:
             raise BootError(
                 "docker compose could not create the stack",
                 command="docker compose up",
-                advice="does `docker compose up` work on this machine?",
+                advice="try `docker compose up` on this machine",
                 detail=tail(self.log.read_text(errors="replace")),
             )
         seconds = round(time.monotonic() - self.began, 1)
@@ -199,7 +201,7 @@ class _Starter:
             close(child)
 
     def _look(self, child: Popen[bytes]) -> None:
-        """Read the containers' states; _CrowdedError when the machine is stuck in its start."""
+        """Read the containers' states; _CrowdedError if the machine is stuck while starting."""
         self._check_crowded(child)
         try:
             self.containers = list_containers(self.box.engine)
@@ -231,7 +233,7 @@ class _Starter:
         return full and starting >= CROWDED_STARTS
 
     def _not_ready(self) -> Iterator[str]:
-        """Name the services that the wait was for: not those that wait for another service."""
+        """Name the services that were not ready, without those that wait for another service."""
         return (name for name, state in self._states().items() if state is ServiceState.NOT_READY)
 
     def _states(self) -> dict[str, ServiceState]:

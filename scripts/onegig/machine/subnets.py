@@ -1,6 +1,6 @@
 """Addresses of networks in the box: stand-ins for external ones, and the engine's own.
 
-Pure. External networks exist on the machine, not in the box. A stand-in has a subnet where services
+Pure. External networks exist on the machine, not in the box. A stand-in has a subnet if services
 ask for fixed addresses; the engine's own networks keep out of every subnet of the project.
 """
 

@@ -93,7 +93,7 @@ def watch_box(
 def _start(
     outer: Engine, run: Run, name: str, *arguments: str, host_programs: bool
 ) -> Popen[bytes]:
-    """Start a module of machine/ as root; through the engine where that is not who we are."""
+    """Start a module of machine/ as root; through the engine if that is not who we are."""
     module = ["-P", "-m", f"onegig.machine.{name}", *arguments]
     linux = platform.system() == "Linux"
     if linux and os.geteuid() == 0:
@@ -124,7 +124,7 @@ def _collect(child: Popen[bytes], watch: Watch) -> None:
 
 
 def _read_parts(child: Popen[bytes]) -> Mapping[str, Parts]:
-    """Return what the child prints in time, by container id; nothing where it fails."""
+    """Return what the child prints in time, by container id, or nothing if it fails."""
     try:
         output, _ = child.communicate(timeout=PARTS_SECONDS)
         return _PARTS.validate_json(output)
@@ -141,6 +141,6 @@ def _silent(child: Popen[bytes]) -> MeasureError:
     return MeasureError(
         "the sampler could not read the box's memory",
         command="python -m onegig.machine.sampler",
-        advice="the box's cgroup must be readable from this host; is the engine a local one?",
+        advice="the box's cgroup must be readable from this host, so the engine must be local",
         detail=tail(error),
     )

@@ -187,7 +187,9 @@ def _notes(figures: Figures, machine: Machine) -> tuple[str, ...]:
     notes = [*figures.stack.warnings, *machine.remarks]
     age = max(window.age_seconds for window in figures.windows)
     if age > OLD_SECONDS:
-        notes.append(f"this machine is slow: what processes hold was up to {age:.1f} s old")
+        notes.append(
+            f"this machine is slow: memory figures of processes were up to {age:.1f} s old"
+        )
     return tuple(dict.fromkeys(notes))
 
 

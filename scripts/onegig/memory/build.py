@@ -1,4 +1,4 @@
-"""`build --measure`: the stack's images built from nothing on a machine of the budgets' size."""
+"""`build --measure`: the stack's images built from scratch on a machine of the budgets' size."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from onegig.model.stack import BuildInputs, Service, Stack, dump_config
 
 CLIENT_SECONDS = 0.2  # between two looks at the client's processes
 LATE_SECONDS = 5.0  # for a pass that was taken after the build
-FULL_SHARE = 0.95  # of the cap: what fails then fails for want of memory
+FULL_SHARE = 0.95  # of the cap: what fails then fails for lack of memory
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ def _summarise(
 
 
 def _count_kills(passes: Sequence[Pass]) -> int:
-    """Count OOM kills: by the kernel's log, or by the counters where that cannot be read."""
+    """Count OOM kills: by the kernel's log, or by the counters if that cannot be read."""
     logged = sum(len(sample.oom_killed) for sample in passes)
     steps = (sample.containers.get(BUILDKIT) for sample in passes)
     counted = (step.account.oom_kills for step in steps if step)

@@ -1,4 +1,4 @@
-"""What was observed of a stack, and the figures taken from it in one walk through the passes.
+"""Observations of a stack, and the figures computed from them in one walk through the passes.
 
 An hour of passes is packed (machine/recording.py): nothing here keeps more than a few of them.
 """

@@ -47,7 +47,7 @@ class Slope:
 def find_trend(series: Sequence[tuple[float, int]]) -> Trend | Unknown:
     """Return the slope of a series of (seconds, bytes), its warm-up left out.
 
-    It `grows` where the slope is more than a healthy service shows: the interval lies above zero,
+    It `grows` if the slope is more than a healthy service shows: the interval lies above zero,
     the medians of four parts rise one after the other by more than noise and to the end, and most
     of the growth is left without its two largest jumps.
     """

@@ -20,7 +20,7 @@ STANDARD = "standard library"
 
 
 def resident_bytes() -> int:
-    """Return the process's RSS; 0 where the kernel does not state it."""
+    """Return the process's RSS, or 0 if the kernel does not state it."""
     try:
         with open("/proc/self/smaps_rollup", "rb") as rollup:  # noqa: PTH123 - not to import it
             return int(rollup.read().split(b"\nRss:")[1].split()[0]) * 1024

@@ -1,4 +1,4 @@
-"""`measure`: which boots a stack is measured by, in which order, and what they say together."""
+"""`measure`: the boots of a stack, their order, and their combined result."""
 
 from dataclasses import replace
 from itertools import chain, cycle
@@ -34,8 +34,8 @@ def measure(
 ) -> MemoryReport:
     """Boot the stack on machines of the budgets' size, under load, and measure it.
 
-    The first machine is rebooted in the end where the budgets ask for that. The stack is booted
-    more often than planned while there is `doubt`, and once more each where `squeeze` and
+    The first machine is rebooted at the end if the budgets ask for that. The stack is booted
+    more often than planned while there is `doubt`, and again each if `squeeze` and
     `throttle` plan that. Raises BootError when machine or stack cannot start, MeasureError when
     nothing was sampled.
     """

@@ -1,4 +1,4 @@
-"""How short of memory a box was over a window: the kernel's own counters, first pass to last."""
+"""Memory pressure of a box over a window, by the kernel's counters from first to last pass."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from onegig.model.memory import Faults, Stall
 
 
 def measure_stall(window: Sequence[Pass]) -> Stall | Unknown:
-    """Return how long processes waited for memory; Unknown where the kernel does not say."""
+    """Return how long processes waited for memory; Unknown if the kernel does not say."""
     first, last = window[0].pressure, window[-1].pressure
     if first is None or last is None:
-        return Unknown(reason="this kernel keeps no memory pressure (PSI)")
+        return Unknown(reason="this kernel does not record memory pressure (PSI)")
     return Stall(
         some_seconds=(last.some - first.some) / 1e6,
         full_seconds=(last.full - first.full) / 1e6,

@@ -32,7 +32,7 @@ def reboot_stack(
     `before` are the containers as they were, `look` gives them as they are, none while the engine
     does not answer. A machine that does not come back is an answer, too.
     """
-    machine.plan.say("rebooting: the engine starts all that has a restart policy at once")
+    machine.plan.say("rebooting: the engine starts every service with a restart policy at once")
     called = clock()
     try:
         began, up = machine.reboot()

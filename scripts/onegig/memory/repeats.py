@@ -1,4 +1,4 @@
-"""Boots of one stack after the other, and what they say together."""
+"""Repeated boots of one stack, and their combined result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ MORE_BOOTS = 2  # beyond those planned, at most
 LEAST_SAMPLES = 100  # of a window that are kept, whatever the number of windows
 
 Say = Callable[[str], None]
-# Explains why the boots so far can't show whether a limit is kept; "" where they can.
+# Explains why the boots so far can't show whether a limit is kept, or "" if they can.
 Doubt = Callable[[MemoryReport], str]
 
 

@@ -1,4 +1,4 @@
-"""The squeeze: a stack booted once more with just the memory that its machine leaves it.
+"""The squeeze: a stack booted again with just the memory that its machine leaves it.
 
 Near a limit a sum of memory can't show whether a stack fits: the kernel drops pages that it can
 read again, and kills only when nothing is left to drop. So it is asked.
@@ -27,7 +27,7 @@ PlanSqueeze = Callable[[MemoryReport], SqueezePlan | Skipped]
 
 
 def no_squeeze(_report: MemoryReport) -> Skipped:
-    """Return that nobody asked for a squeeze."""
+    """Return Skipped: no squeeze was asked for."""
     return NO_SQUEEZE
 
 
@@ -42,7 +42,7 @@ def squeeze_stack(
     """Boot the stack in the squeeze's room, as it was booted first, and return what happened.
 
     A first boot that had no more room, or a machine of its own, has the answer already. A machine
-    that does not come up, or is gone before it could be measured, is an answer, too; Unknown where
+    that does not come up, or is gone before it could be measured, is an answer, too; Unknown if
     the engine outside fails.
     """
     if first.machine is MachineKind.TWIN or squeeze.room_bytes >= first.box.cap_bytes:
@@ -50,7 +50,10 @@ def squeeze_stack(
     because = f"{squeeze.reason}: " if squeeze.reason else ""
     machine = squeeze.machine or "the machine"
     room = format_mb(squeeze.room_bytes, down=True)
-    plan.say(f"{because}booting once more with {room}, which {machine} leaves to engine and stack")
+    plan.say(
+        f"{because}booting once more with {room}, the memory that {machine} leaves to "
+        "engine and stack"
+    )
     began = clock()
     try:
         smaller = replace(plan, cap_bytes=squeeze.room_bytes, say=_prefixed(plan.say))
@@ -63,7 +66,7 @@ def squeeze_stack(
 
 
 def summarise_squeeze(report: MemoryReport, squeeze: SqueezePlan, *, seconds: float) -> Squeeze:
-    """Return what a boot in the squeeze's room showed; `seconds` is how long it took."""
+    """Return the results of a squeezed boot that took `seconds`."""
     twin = isinstance(report.twin, TwinMemory)
     start = None if isinstance(report.start, Missing) else report.start
     return Squeeze(

@@ -1,4 +1,4 @@
-"""From what was seen of a stack to a MemoryReport: pure arithmetic, the headline included."""
+"""Computes a MemoryReport from the observations of a stack, including the headline. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -79,7 +79,11 @@ def summarise_box(figures: Figures, *, mode: str, cap_bytes: int) -> Box:
     """Return the box at the peak of the window, with its high-water marks since it came up."""
     peak, run = figures.peak, figures.run
     usages = [container.usage for container in peak.containers.values()]
-    why = "no cgroup holds engine and stack of a twin" if peak.machine else "kernel older than 5.19"
+    why = (
+        "a twin has no cgroup for engine and stack together"
+        if peak.machine
+        else "kernel older than 5.19"
+    )
     peak_bytes: int | Unknown = Unknown(reason=why)
     if run.box_peak is not None:  # the cap of a box that was stuck was lifted for a while
         peak_bytes = min(run.box_peak, cap_bytes)
@@ -207,7 +211,7 @@ def _break_down(figures: Figures, ids: Sequence[str]) -> Breakdown | Unknown:
     last = figures.windows[-1].last.containers
     accounts = [last[cid].account for cid in ids if cid in last]
     if not known or not accounts:
-        return Unknown(reason="its processes were not there to be looked at")
+        return Unknown(reason="its processes had already ended")
     whole = Parts()
     for parts in known:
         whole.add(parts)

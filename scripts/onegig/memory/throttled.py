@@ -1,4 +1,4 @@
-"""The stack booted once more with the processor that its machine has left without credits.
+"""The stack booted again with the processor that its machine has left without credits.
 
 Small machines burst: most of the time they may do a tenth of the work that their processors could
 do. There a stack starts slowly, and health checks that take longer than the time between two of
@@ -23,7 +23,7 @@ PlanThrottle = Callable[[MemoryReport], Throttle | Skipped]
 
 
 def no_throttle(_report: MemoryReport) -> Skipped:
-    """Return that nobody asked for it."""
+    """Return Skipped: it was not asked for."""
     return NOT_THROTTLED
 
 
@@ -37,7 +37,7 @@ def throttle_stack(
     """Boot the stack with so little processor and return what happened.
 
     The start may take as much longer as the processor is slower. A stack that can't be started is
-    an answer, too; Unknown where the engine outside fails.
+    an answer, too; Unknown if the engine outside fails.
     """
     plan.say(
         f"booting once more with {throttle.cpus:g} CPUs, "
@@ -66,7 +66,7 @@ def throttle_stack(
 
 
 def summarise_throttled(report: MemoryReport, throttle: Throttle, *, seconds: float) -> Throttled:
-    """Return what a throttled boot showed; `seconds` is how long it took."""
+    """Return the results of a throttled boot that took `seconds`."""
     none = EnginePart(name=RUNC, processes=0, rss_bytes=0, pss_bytes=0)
     runc = next((part for part in report.engine if part.name == RUNC), none)
     total = max(sample.total_bytes for sample in report.samples)

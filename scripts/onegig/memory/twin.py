@@ -1,4 +1,4 @@
-"""From passes over a virtual machine to what it showed that a box cannot."""
+"""Computes the figures of a virtual machine from its passes."""
 
 from onegig.machine.machine import TwinFacts
 from onegig.machine.sampler import MachineMemory, Pass

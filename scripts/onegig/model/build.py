@@ -1,4 +1,4 @@
-"""What `build --measure` says: what building the stack's images takes of the machine."""
+"""Document of `build --measure`: the memory that building the stack's images takes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from onegig.model.state import State
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildMemory:
-    """One build from nothing, inside a machine capped at `cap_bytes`, as it was sampled.
+    """One build from scratch, inside a machine capped at `cap_bytes`, as it was sampled.
 
     The highest real cost is that of the engine, BuildKit in it, and of the steps' processes. The
     client (compose and buildx) runs on the machine as well, but was not under the cap.

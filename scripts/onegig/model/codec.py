@@ -52,19 +52,19 @@ def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = F
     except ValidationError as error:
         raise ConfigError(
             f"{source} is not a valid {expected} document",
-            advice="write it again with this version of onegig",
+            advice="create it again with this version of onegig",
             detail=_problems(error),
         ) from error
     if document.schema != expected:
         raise ConfigError(
             f"{source} has schema {document.schema!r}, this version reads {expected!r}",
-            advice="write it again with this version of onegig",
+            advice="create it again with this version of onegig",
         )
     return document
 
 
 def _problems(error: ValidationError) -> str:
-    """Return the first values that do not fit; only how many where listing them costs too much."""
+    """Return the first values that do not fit; only how many if listing them costs too much."""
     if error.error_count() > MANY_PROBLEMS:
         return f"{error.error_count():,} values do not fit"
     return "\n".join(

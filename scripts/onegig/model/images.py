@@ -72,7 +72,7 @@ class Fix:
     bytes: int
     text: str
     layer: int | None  # whose instruction to change
-    place: str = ""  # "services/Dockerfile:12" where it is known
+    place: str = ""  # "services/Dockerfile:12" if it is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ class Accounting:
     """One image. live + dead by fate = the sum of its layers' bytes, exactly.
 
     Bytes that are dead within the lowest `base_layers` alone are the base's; all others are the
-    image's own, and so is everything where it is not known how many layers came with FROM.
+    image's own, and so is everything if it is not known how many layers came with FROM.
     """
 
     live_bytes: int
@@ -166,7 +166,7 @@ class Level(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """Tell whether such a remark counts against a limit; the rest are hints."""
+        """Return whether such a remark counts against a limit; the rest are hints."""
         return self in (Level.ERROR, Level.WARNING)
 
 
@@ -219,8 +219,8 @@ IMAGES_SCHEMA = "onegig/images/1"
 NOT_BUILT = Skipped(reason="not built from nothing here")
 NOT_ACCOUNTED = Skipped(reason="not accounted for")
 NOT_SCANNED = Skipped(reason="not scanned")
-NOT_WEIGHED = Skipped(reason="only compressing it would tell (`--weigh`)")
-NOT_LISTED = Skipped(reason="only of a part of a stack")
+NOT_WEIGHED = Skipped(reason="only known after compressing it (`--weigh`)")
+NOT_LISTED = Skipped(reason="listed only for a part of a stack")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,7 +262,7 @@ class Dive:
 class Image:
     """One image; `services` are those of the stack that run it.
 
-    `build_seconds` is the image's part of a build from nothing; steps that several images share
+    `build_seconds` is the image's part of a build from scratch; steps that several images share
     count for each of them in part. It may be carried over from an earlier build of this very image:
     one that came out of a cache costs nothing.
     """
@@ -272,7 +272,7 @@ class Image:
     services: tuple[str, ...]
     architecture: str
     size_bytes: int  # sum over layers of size_bytes, as `docker image ls` prints
-    compressed_bytes: int | Missing  # what a pull moves; known where it is of every layer
+    compressed_bytes: int | Missing  # what a pull moves; known if it is of every layer
     own_bytes: int  # layers no other image of the stack has
     shared_bytes: int  # size_bytes - own_bytes
     base: str  # "official" or what the image's `onegig.base` label says
@@ -305,7 +305,7 @@ class ImagesReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boot:
-    """The start of a container of the image; `problem` is "" for one that turned healthy."""
+    """The start of a container of the image; `problem` is "" for one that became healthy."""
 
     checked: bool  # by a health check; otherwise it only ran
     seconds: float  # until it was healthy, or given up

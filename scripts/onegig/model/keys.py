@@ -1,4 +1,4 @@
-"""How keys of budgets.yml are declared: kinds of values, bounds, and which direction is looser.
+"""Declarations of budgets.yml's keys: kinds of values, bounds, and which direction is looser.
 
 model/budgets.py declares the keys. The reader with its messages, the JSON Schema, docs/budgets.md,
 options of the command line and the comparison of two budgets all read these declarations.
@@ -56,7 +56,7 @@ class Section:
     """A mapping with keys of its own, held by a dataclass."""
 
     type: type
-    optional: bool = False  # None where it is left out
+    optional: bool = False  # None if it is left out
 
     @property
     def example(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Key:
     example: Any = None
     bounds: Mapping[str, float] = field(default_factory=dict)
     required: bool = False
-    warns_by_default: bool = False  # and blocks where it is written
+    warns_by_default: bool = False  # and blocks if it is written
     old_name: str = ""  # still read, with a note
     attribute: str = ""  # of the section's dataclass
 

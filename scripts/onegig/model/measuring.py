@@ -1,4 +1,4 @@
-"""Keys of budgets.yml that say how a stack is measured: the window, the twin's image, the load."""
+"""Keys of budgets.yml for the measurement: the window, the twin's image, the load."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,10 +26,10 @@ RATE = "{rate}"
 
 
 class SqueezeMode(StrEnum):
-    """When a stack is booted once more under the room that its machine leaves it."""
+    """Conditions for booting a stack again with only the memory that its machine leaves it."""
 
     ALWAYS = "always"
-    AUTO = "auto"  # where the numbers alone can't show whether it fits
+    AUTO = "auto"  # if the numbers alone can't show whether it fits
     NEVER = "never"
 
 
@@ -38,24 +38,24 @@ class Measure:
     """Settings of the measurement: how long and how often to sample.
 
     Attributes:
-        settle_seconds: Wait between the last service turning healthy and the first sample.
-        window_seconds: How long samples are taken; the highest total counts.
+        settle_seconds: Wait between the last service becoming healthy and the first sample.
+        window_seconds: Length of a window. Its highest total counts.
         hz: Samples per second.
-        healthy_timeout_seconds: How long the stack may take to turn healthy.
-        windows: How many windows are measured one after the other in each boot; the highest counts,
-            all are shown.
-        repeats: How often the stack is booted anew, on a fresh machine each time; the highest
-            counts, all are shown. Up to two boots are added where a limit lies within their spread.
-        squeeze: When to boot the stack once more with just the memory that the tier's machine
-            leaves to engine and stack, to see what the kernel does: always, never, or auto: where
-            at most a tenth of the machine is left, or the limit is exceeded by up to a tenth.
-        throttled: Whether to boot the stack once more with just the processor that the tier's
-            machine has left once its credits are used up, to see whether it starts and stays up.
-        reboot: Whether to reboot the twin in the end: the engine then starts everything that has a
-            restart policy at once, without compose's order. Does all come back, and fit?
+        healthy_timeout_seconds: Time that the stack may take to become healthy.
+        windows: Number of windows in each boot, one after another. The highest total counts; all
+            are shown.
+        repeats: Number of boots, each on a fresh machine. The highest total counts; all are shown.
+            Up to two boots are added if a limit is within their spread.
+        squeeze: Boot the stack again with only the memory that the tier's machine leaves to engine
+            and stack, and see what the kernel does: always, never, or auto, which does it if at
+            most a tenth of the machine is left or the limit is exceeded by at most a tenth.
+        throttled: Boot the stack again with only the CPU that the tier's machine has left when its
+            credits are used up, and check that it starts and stays up.
+        reboot: Reboot the twin at the end, and check that every service comes back and fits: the
+            engine then starts all of them at once, without compose's order.
     """
 
-    # a shorter wait misses some of what grows, a longer one some of the start
+    # a shorter wait misses growth, a longer one misses part of the start
     settle_seconds: float = key(DURATION, either, "5s")
     window_seconds: float = key(DURATION, lowered, "15s", bounds=POSITIVE)
     hz: float = key(NUMBER, lowered, 10, bounds={**POSITIVE, "maximum": 100})
@@ -72,8 +72,8 @@ class TwinImage:
     """A cloud image that the twin boots, instead of the Debian that onegig builds for it.
 
     Attributes:
-        image: The image's file, qcow2 or raw, relative to this file. It has to have cloud-init and
-            to take its data from a NoCloud disk, as images of clouds do.
+        image: File of the image, qcow2 or raw, relative to this file. It needs cloud-init with the
+            NoCloud data source, as cloud images have.
         sha256: Its SHA-256. Any other file is refused.
     """
 
@@ -83,15 +83,14 @@ class TwinImage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """A load applied from outside the box, in its network: a command run from one service's image.
+    """A load from outside the box, but in its network: a command run from one service's image.
 
     Attributes:
-        service: The service whose image the command runs from.
-        command: Program and arguments, one item each; no shell. {rate} stands for load.rate.
-        rate: The number that {rate} in the command stands for, such as messages a second.
-        environment: Variables that compose fills in while it reads the stack, so that a stack can
-            be pointed at the load. Names that steer programs of this machine, such as PATH or
-            DOCKER_HOST, are refused.
+        service: Service whose image the command runs from.
+        command: Program and arguments, one item each; no shell. {rate} is replaced by load.rate.
+        rate: Value of {rate} in the command, such as messages per second.
+        environment: Variables that are set while compose reads the stack, to point it at the load.
+            Names that affect programs on this machine, such as PATH or DOCKER_HOST, are refused.
     """
 
     service: str = key(TEXT, either, required=True, example="web")

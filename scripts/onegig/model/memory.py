@@ -1,4 +1,4 @@
-"""What `measure` says: memory per service, of the engine and of the whole box, over a window."""
+"""Document of `measure`: memory per service, of the engine and of the whole box, over a window."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from onegig.model.redis import NO_REDIS, ServiceRedis
 from onegig.model.settings import NO_SETTINGS, Settings
 from onegig.model.twin import NO_TWIN, MachineKind, TwinMemory
 
-NO_TREND = Skipped(reason="the report does not say how memory went on")
+NO_TREND = Skipped(reason="the report has no samples of memory over time")
 NO_BREAKDOWN = Skipped(reason="the report does not say where its memory goes")
 NO_BOOT = Skipped(reason="the start was not recorded")
 NO_REBOOT = Skipped(reason="not asked for")
@@ -48,7 +48,7 @@ class Trend:
 
     @property
     def rate(self) -> float:
-        """Return the slope where memory grows; 0.0 where it does not."""
+        """Return the slope if memory grows, or 0.0 if it does not."""
         return self.bytes_per_second if self.grows else 0.0
 
 
@@ -105,7 +105,7 @@ class ServiceMemory:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality, "" when unlabelled
     limit_bytes: int | None = None  # mem_limit of the compose file
-    own_limit_kills: int = 0  # OOM kills at that limit, where the kernel's log tells
+    own_limit_kills: int = 0  # OOM kills at that limit, if the kernel's log tells
     cpus: float | None = None  # the share of processors the compose file allows
     exit_code: int | None = None  # of the container that failed
     reason: str = ""  # why the engine refused it, whole
@@ -209,7 +209,7 @@ class BootPeak:
 class Start:
     """The stack's start. `crowded` counts the containers that were starting when memory was full.
 
-    In that case it was started once more with fewer at once (`parallel`; 0 otherwise).
+    In that case it was started again with fewer at once (`parallel`; 0 otherwise).
     """
 
     seconds: float  # until all services were ready, or the wait was over
@@ -221,7 +221,7 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SqueezePlan:
-    """The room to boot a stack in once more, and why."""
+    """The room to boot a stack in again, and why."""
 
     room_bytes: int
     machine: str  # as in Squeeze
@@ -246,7 +246,7 @@ class Squeeze:
 
     room_bytes: int  # for engine and stack, no swap
     machine: str  # the tier; "" for the budget's own machine
-    seconds: float  # the boot took; 0.0 where the first boot already had just this room
+    seconds: float  # the boot took, or 0.0 if the first boot already had just this room
     window_seconds: float
     services: tuple[SqueezedService, ...]
     engine_kills: int  # OOM kills of processes of no service

@@ -96,12 +96,14 @@ class Review:
     limit_changes: tuple[LimitChange, ...] = ()
     proposed: str = ""  # the verdict's sentence by the pull request's own budgets.yml
     self_reported: str = ""  # "owner/repo" of a fork whose job measured, else ""
-    measuring_changes: tuple[str, ...] = ()  # files of the pull request that decide how is measured
+    measuring_changes: tuple[
+        str, ...
+    ] = ()  # files of the pull request that decide how it is measured
     host_access: tuple[HostAccess, ...] = ()  # what the base's allow_host_access does not list
     unverified: str = ""  # why what it was measured on top of is not known, else ""
     run_url: str = ""
     confirmed_by: str = ""  # the login of a maintainer who vouches for the numbers, else ""
-    confirm_command: str = ""  # what a maintainer types to do so; "" where nobody has to
+    confirm_command: str = ""  # what a maintainer types to do so, or "" if nobody has to
     confirm_url: str = ""  # where it is done by hand
 
 
@@ -114,12 +116,12 @@ class Failure:
     advice: str = ""
     detail: str = ""  # the tail of the failing command's own output
     exit_code: int
-    place: str = ""  # "services/Dockerfile:12" where it is known
+    place: str = ""  # "services/Dockerfile:12" if it is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunReport:
-    """One run. SHAs are 40 hex digits; `base_sha` is "" where there is nothing to compare with."""
+    """One run. SHAs are 40 hex digits; `base_sha` is "" if there is nothing to compare with."""
 
     schema: str = "onegig/run/1"
     event: str  # GitHub's name of the event: "pull_request", "push", "merge_group", ...
@@ -144,6 +146,6 @@ class Report:
     images: ImagesReport | Missing
     memory: MemoryReport | Missing
     reproduce: str  # the command that gives this result locally
-    failure: Failure | None = None  # why images or memory are missing, where a step failed
-    review: Review | None = None  # only where there is something to compare with
+    failure: Failure | None = None  # why images or memory are missing, if a step failed
+    review: Review | None = None  # only if there is something to compare with
     plan: Plan | Missing = NO_PLAN

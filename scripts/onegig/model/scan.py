@@ -46,7 +46,7 @@ class Finding:
     installed: str = ""  # version
     fixed: str = ""  # first version without it; "" when there is none
     title: str = ""
-    system: str = ""  # whose package it is, where it is an OS's: "alpine 3.23"
+    system: str = ""  # whose package it is, if it is an OS's: "alpine 3.23"
     count: int = 1
 
     @property
@@ -75,14 +75,14 @@ class Scan:
     """The scan of one image.
 
     Where `database` is missing, vulnerabilities were not looked for, which is not "none"; nor were
-    those of Java archives (.jar, .war, ...) where `java_database` is missing.
+    those of Java archives (.jar, .war, ...) if `java_database` is missing.
     """
 
     trivy_version: str
     findings: tuple[Finding, ...]  # the last may be without names
     scanners: tuple[str, ...]  # that ran
     database: str | Missing  # ISO 8601: when the vulnerability database was made
-    java_database: str | Missing = ""  # the same; "" where none was needed
+    java_database: str | Missing = ""  # the same, or "" if none was needed
     packages: tuple[str, ...] | Missing = ()  # by `package_text`, each once
 
     @property

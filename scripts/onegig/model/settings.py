@@ -42,7 +42,7 @@ THP_BYTES_PER_CONTAINER = 64 * 1024**2 // 15
 def thp_cost(measured: Settings, judged: Settings, containers: int) -> int:
     """Return the bytes that the judged machine's huge pages are expected to add to what was seen.
 
-    Negative where the measured machine was the one that gives them unasked; 0 where the modes do
+    Negative if the measured machine was the one that gives them unasked, or 0 if the modes do
     not differ in that, or one is not known.
     """
     modes = (measured.thp, judged.thp)

@@ -23,7 +23,7 @@ class Tier:
     """One row. MemTotal is what the machine shows: as sold, minus the kernel's reserve.
 
     `vcpus` counts the processors that the machine shows; below 1 it is a share of one. Of them all
-    it may use `baseline_vcpus` for ever, and more only while it has credits.
+    it may use `baseline_vcpus` forever, and more only while it has credits.
     """
 
     name: str
@@ -73,7 +73,7 @@ def find_tier(name: str) -> Tier:
 def smallest_tier(memory_bytes: int, architecture: str = "") -> Tier | None:
     """Return the tier with the least MemTotal of those sold with exactly so much memory.
 
-    Only confirmed figures count, and only tiers of the architecture, where that is given.
+    Only confirmed figures count, and only tiers of the architecture, if that is given.
     """
     sold = [
         tier
@@ -87,7 +87,7 @@ def smallest_tier(memory_bytes: int, architecture: str = "") -> Tier | None:
 def tier_for(name: str | None, memory_bytes: int, architecture: str = "") -> Tier | None:
     """Return the tier of that name; without one, the smallest machine sold with so much memory.
 
-    None where the name is "none", and where no machine is sold with just that much.
+    None if the name is "none", and if no machine is sold with just that much.
     """
     if name == NO_TIER:
         return None

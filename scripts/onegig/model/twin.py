@@ -1,4 +1,4 @@
-"""What a virtual machine showed that a box cannot: its own kernel, operating system and memory."""
+"""Figures that only a virtual machine has: its own kernel, operating system and memory."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,7 +46,7 @@ class TwinMemory:
 
     `counted_bytes` is the real cost of engine and stack as a box counts it: PSS, shared memory and
     the kernel's memory for them. The machine's available memory fell by as much or less, because
-    the kernel takes pages of programs, which it could read again, for available; or by more, where
+    the kernel takes pages of programs, which it could read again, for available; or by more, if
     the kernel keeps memory that is in no account. The larger of the two is the total.
     """
 

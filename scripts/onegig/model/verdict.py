@@ -100,7 +100,7 @@ class Check:
 
     @property
     def headroom(self) -> float | None:
-        """Return what is left up to the limit (negative: over), None where it makes no sense."""
+        """Return what is left up to the limit (negative: over), None if it makes no sense."""
         if self.limit is None or not isinstance(self.value, (int, float)):
             return None
         return self.limit - self.value if self.at_most else self.value - self.limit
@@ -221,7 +221,7 @@ class ServiceNumbers:
     name: str
     memory_bytes: int | Missing  # by `Baseline.metric`
     image_bytes: int | Missing
-    cost_seconds: float | None = None  # Image.build_seconds, when last built from nothing
+    cost_seconds: float | None = None  # Image.build_seconds, when last built from scratch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the bytes of images go and what to change, picked and added up once for all renderers."""
+"""Bytes of images by cause and the fixes for them, selected and added up for all renderers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,12 +53,12 @@ class Advice:
 
     @property
     def saving(self) -> str:
-        """Return what it saves: "saves 82 MB"; "worth a try" for what was not measured."""
+        """Return the saving: "saves 82 MB", or "worth a try" if it was not measured."""
         return f"saves {numbers.storage(self.saved_bytes)}" if self.saved_bytes else "worth a try"
 
     @property
     def whose(self) -> str:
-        """Return whose image is meant: "market-data", "market-data and 14 more"."""
+        """Return the owner of the image: "market-data", "market-data and 14 more"."""
         return format_list(self.images, 1)
 
 
@@ -76,7 +76,7 @@ class Sentence:
 
 
 def images_of(report: ImagesReport | Missing) -> tuple[Image, ...]:
-    """Return the images, largest first; none where they are missing."""
+    """Return the images, largest first; none if they are missing."""
     images = () if isinstance(report, Missing) else report.images
     return tuple(sorted(images, key=lambda image: (-image.size_bytes, image.reference)))
 
@@ -120,7 +120,7 @@ def splits(report: ImagesReport | Missing) -> tuple[Split, ...]:
 def on_disk(report: ImagesReport | Missing) -> Split | None:
     """Return the whole stack, layers that images share counted once; None without all accounts.
 
-    What is live in one image may be dead in another: it is dead where it is so in all of them.
+    What is live in one image may be dead in another: it is dead if it is so in all of them.
     """
     pairs = accounted(report)
     if isinstance(report, Missing) or len(pairs) < len(report.images) or not pairs:
@@ -164,20 +164,20 @@ def causes_table(shown: Sequence[Split], together: Split | None, *, is_whole: bo
 
 
 def eliminable_bytes(report: ImagesReport | Missing) -> int:
-    """Return what all fixes save and what is dead besides, in layers that images share once."""
+    """Return the bytes that all fixes save plus other dead bytes, counting shared layers once."""
     savings: dict[object, int] = {}
     for image, account in accounted(report):
         fixes: dict[object, int] = {
             (_chain(image, fix.layer), fix.text): fix.bytes for fix in account.fixes
         }
-        dead = tuple((_chain(image, loss.layer), loss.fate, loss.bytes) for loss in account.dead)
+        dead = tuple((_chain(image, each.layer), each.fate, each.bytes) for each in account.dead)
         savings |= fixes
         savings[dead] = max(0, account.eliminable_bytes - sum(fixes.values()))
     return sum(savings.values())
 
 
 def eliminable_line(report: ImagesReport | Missing) -> str:
-    """Return what could go of all images' bytes; "" where it is little, or not known."""
+    """Return the line about savings, or "" if they are small or not known."""
     total = eliminable_bytes(report)
     much = total >= _FLOOR_BYTES or any(
         account.eliminable_bytes >= _FLOOR_SHARE * image.size_bytes > 0
@@ -190,7 +190,7 @@ def eliminable_line(report: ImagesReport | Missing) -> str:
 
 
 def advice(report: ImagesReport | Missing) -> tuple[Advice, ...]:
-    """Return every fix once, what saves most first."""
+    """Return every fix once, the largest saving first."""
     groups: dict[tuple[str, str], dict[str, int]] = {}
     names: dict[tuple[str, str], list[str]] = {}
     for image, account in accounted(report):
@@ -206,14 +206,14 @@ def advice(report: ImagesReport | Missing) -> tuple[Advice, ...]:
 
 
 def largest_fix(image: Image) -> Fix | None:
-    """Return what saves most of an image; None where that is next to nothing."""
+    """Return the largest fix of an image, or None if it would save very little."""
     fixes = () if isinstance(image.accounting, Missing) else image.accounting.fixes
     worth = [fix for fix in fixes if fix.bytes >= _WORTH_SHARE * image.size_bytes]
     return max(worth, key=lambda fix: fix.bytes, default=None)
 
 
 def fix_of(account: Accounting, dead: Dead) -> Fix | None:
-    """Return the fix of a loss: about one of its two layers, and no more bytes than it has."""
+    """Return the fix of dead bytes: about one of its two layers, and no more bytes than it has."""
     fixes = (fix for fix in account.fixes if fix.layer in (dead.layer, dead.killer))
     return next((fix for fix in fixes if 0 < fix.bytes <= dead.bytes), None)
 
@@ -231,7 +231,7 @@ def not_accounted(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
 
 
 def dive_remarks(report: ImagesReport | Missing) -> tuple[Sentence, ...]:
-    """Return where dive and the account disagree, and why."""
+    """Return the differences between dive and the account, and their reasons."""
     remarks = {image.reference: account.remark for image, account in accounted(report)}
     return grouped(images_of(report), lambda image: remarks.get(image.reference, ""))
 

@@ -1,4 +1,4 @@
-"""What to do about a NO-GO: for each failure its concrete cause, the worst offenders first."""
+"""Advice for a NO-GO: the concrete cause of each failure, the largest offenders first."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class Step:
 
 
 def steps(report: Report) -> tuple[Step, ...]:
-    """Return a handful of steps, those for new failures first; none unless it is a NO-GO."""
+    """Return a few steps, those for new failures first; none unless it is a NO-GO."""
     kinds: Counter[str] = Counter()
     chosen: dict[str, Step] = {}
     for check in (problem.check for problem in view.problems(report)):
@@ -52,7 +52,7 @@ def steps(report: Report) -> tuple[Step, ...]:
 
 
 def _total(report: Report, check: Check) -> Step:
-    """Name who grew against the baseline; without one, or when nobody did, who is the largest."""
+    """Name the services that grew against the baseline, or else the largest."""
     grown = comparison.grown(report, "memory")[:NAMED]
     causes = [_growth(service, service.name, numbers.memory, report) for service in grown]
     if not causes:
@@ -61,33 +61,37 @@ def _total(report: Report, check: Check) -> Step:
         sizes = (f"{top.name} ({numbers.memory(top.cost_bytes)})" for top in largest)
         branch = comparison.branch(report)
         compared = comparison.comparison(report)
-        nobody = f"no service grew against {branch}; " if compared else ""
-        causes = [f"{nobody}the largest are {', '.join(sizes)}"]
+        unchanged = f"no service grew against {branch}; " if compared else ""
+        causes = [f"{unchanged}the largest are {', '.join(sizes)}"]
     return Step(text=f"Free {_over(check)}: {', '.join(causes)}", place=_place(check))
 
 
-def _growth(service: comparison.Grown, who: str, size: Callable[[int], str], report: Report) -> str:
+def _growth(
+    service: comparison.Grown, name: str, size: Callable[[int], str], report: Report
+) -> str:
     if service.before is None:
-        return f"{who} is new and takes {size(service.now)}"
+        return f"{name} is new and takes {size(service.now)}"
     before = size(service.before).removesuffix(" MB")
-    return f"{who} grew from {before} to {size(service.now)} against {comparison.branch(report)}"
+    return f"{name} grew from {before} to {size(service.now)} against {comparison.branch(report)}"
 
 
 def _service(report: Report, check: Check) -> Step:
     since = _since(report, check, "memory", numbers.memory)
-    return Step(text=f"Bring {check.subject} down by {_over(check)}{since}", place=_place(check))
+    return Step(
+        text=f"Reduce the memory of {check.subject} by {_over(check)}{since}", place=_place(check)
+    )
 
 
 def _since(
     report: Report, check: Check, what: Literal["memory", "image"], size: Callable[[int], str]
 ) -> str:
-    """Return how the check's subject grew, if it did."""
+    """Return the growth of the check's subject, if any."""
     grown = (service for service in comparison.grown(report, what) if service.name == check.subject)
     return "".join(f": {_growth(service, 'it', size, report)}" for service in grown)
 
 
 def _state(report: Report, check: Check) -> Step | None:
-    """Say by which limit it was killed; of what crashed or stayed ill, where to look."""
+    """Name the limit that killed the service; for other failures, say where to look."""
     memory, name = report.memory, check.subject
     services = () if isinstance(memory, Missing) else memory.services
     service = next((entry for entry in services if entry.name == name), None)
@@ -104,7 +108,7 @@ def _state(report: Report, check: Check) -> Step | None:
 def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
     name = service.name
     if has_own_limit(service):
-        text = f"Make {name} smaller or its own limit larger: it was killed by that limit"
+        text = f"Make {name} smaller or raise its own limit, which it reached when it was killed"
         return Step(text=text, place=_place(check))
     largest = max(memory.services, key=lambda entry: entry.rss_max_bytes)
     took = f"it took {numbers.memory(largest.rss_max_bytes)}"
@@ -115,7 +119,7 @@ def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
 
 
 def _boot(report: Report, check: Check) -> Step | None:
-    """Start fewer at once where the start itself filled the machine, else make it smaller."""
+    """Start fewer at once if the start itself filled the machine, else make it smaller."""
     memory = report.memory
     if isinstance(memory, Missing):
         return None
@@ -125,10 +129,10 @@ def _boot(report: Report, check: Check) -> Step | None:
         text = f"Start {start.parallel} services at a time, or chain them with depends_on:"
         return Step(text=text, quoted=f"docker compose up -d {names}")
     causes = () if isinstance(peak, Missing) else peak.causes
-    who = next((name for name, _ in causes if name != "engine"), "")
-    if not who:
+    name = next((name for name, _ in causes if name != "engine"), "")
+    if not name:
         return Step(text=f"Start fewer containers at once, or free {_over(check)}")
-    text = f"Make {who} smaller while the stack starts, or run it apart from the others"
+    text = f"Make {name} smaller while the stack starts, or start it before the others"
     return Step(text=text, place=_place(check))
 
 
@@ -157,7 +161,7 @@ def _images(report: Report, check: Check) -> Step | None:
     """Name the image that grew most, else the largest, and its layer."""
     grown = comparison.grown(report, "image")[:1]
     image = next(iter(accounts.images_of(report.images)), None)
-    text = f"Take {_over(check)} off the images"
+    text = f"Make the images smaller by {_over(check)}"
     for most in grown:
         image = accounts.images_by_service(report.images).get(most.name)
         text += f": {_growth(most, f'that of {most.name}', numbers.storage, report)}"
@@ -188,17 +192,17 @@ def _wasted(report: Report, check: Check) -> Step | None:
         return None
     worst = image.dive.worst[0]
     copies = f"{worst.copies:,} copies, {numbers.storage(worst.bytes)}"
-    text = f"Write each file of the image of {check.subject} once: {copies}, of"
+    text = f"Write each file in the image of {check.subject} only once: {copies} of"
     return Step(text=text, quoted=worst.path, place=_place(check))
 
 
 def _dead(report: Report, check: Check) -> Step | None:
-    """Say what most of the dead bytes are, and the fix for it, should there be one."""
+    """Name the largest part of the dead bytes, and its fix if there is one."""
     image = _image_of(report, check)
     if image is None or isinstance(image.accounting, Missing):
         return None
     account, of_base = image.accounting, check.id == "image.base_dead"
-    worst = next((loss for loss in account.dead if account.is_of_base(loss) is of_base), None)
+    worst = next((dead for dead in account.dead if account.is_of_base(dead) is of_base), None)
     if worst is None:
         return None
     whose = f"the image of {check.subject}"
@@ -206,7 +210,7 @@ def _dead(report: Report, check: Check) -> Step | None:
         text = f"Choose a base with {_over(check)} fewer dead bytes for {whose}"
         return Step(text=text, place=_place(check))
     fix = accounts.fix_of(account, worst)
-    text = f"Take {_over(check)} of dead bytes off {whose}:"
+    text = f"Remove {_over(check)} of dead bytes from {whose}:"
     if fix is not None:
         return Step(text=text, place=_place(check), fix=fix.text, fix_place=fix.place)
     size = numbers.storage(worst.bytes)
@@ -242,9 +246,9 @@ def _over(check: Check) -> str:
 
 
 def _leak(_: Report, check: Check) -> Step:
-    """Say who keeps what it takes."""
-    who = "the service that grows" if check.subject == "stack" else check.subject
-    return Step(text=f"Find what {who} never gives back, or bound its caches", place=_place(check))
+    """Name the service that leaks."""
+    name = "the service that grows" if check.subject == "stack" else check.subject
+    return Step(text=f"Find out what {name} never frees, or limit its caches", place=_place(check))
 
 
 def _redis(report: Report, check: Check) -> Step:
@@ -264,9 +268,9 @@ def _redis(report: Report, check: Check) -> Step:
 
 
 def _reboot(_: Report, _check: Check) -> Step:
-    """Say what holds without compose."""
-    text = "Let each service wait by itself for what it needs, or free memory"
-    return Step(text=f"{text}: after a reboot the engine starts all at once")
+    """Advise on a start without compose's order."""
+    text = "Let each service wait for its own dependencies, or free memory"
+    return Step(text=f"{text}: after a reboot the engine starts everything at once")
 
 
 _MAKERS: Mapping[str, Callable[[Report, Check], Step | None]] = {

@@ -1,4 +1,4 @@
-"""Failing checks as workflow commands: GitHub shows each beside the line that is to blame.
+"""Failing checks as workflow commands: GitHub shows each at the line that causes it.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Annotation:
-    """A remark; `place` is None where no file is to blame."""
+    """A remark; `place` is None if no file causes it."""
 
     level: str
     title: str
@@ -35,7 +35,7 @@ class Annotation:
 
 
 def annotations(report: Report, places: Mapping[str, Place]) -> tuple[Annotation, ...]:
-    """Return the worst ten of each level. `places` maps a subject to its image's Dockerfile."""
+    """Return the ten worst of each level. `places` maps a subject to its image's Dockerfile."""
     by_level: dict[str, list[Annotation]] = {}
     for annotation in _all(report, places):
         by_level.setdefault(annotation.level, []).append(annotation)

@@ -1,4 +1,4 @@
-"""Several boots of one stack side by side: a line, a table, and every sample in a figure."""
+"""Several boots of one stack compared: a line, a table, and a figure with every sample."""
 
 from dataclasses import dataclass
 
@@ -25,13 +25,13 @@ class Line:
 
 
 def boots_of(report: Report) -> tuple[BootTotals, ...]:
-    """Return the boots where there are several."""
+    """Return the boots if there are several."""
     memory = report.memory
     return memory.boots if isinstance(memory, MemoryReport) and len(memory.boots) > 1 else ()
 
 
 def boots_line(report: Report) -> str:
-    """Return the peaks of all boots; "" where there is only one."""
+    """Return the peaks of all boots, or "" if there is only one."""
     boots, system = boots_of(report), _system_bytes(report)
     if not boots:
         return ""
@@ -43,7 +43,7 @@ def boots_line(report: Report) -> str:
 
 
 def boots_table(report: Report) -> Table | None:
-    """Return each boot with its start, its range in operation and what was not up in the end."""
+    """Return each boot with its start, its range in operation and the services that failed."""
     boots, system = boots_of(report), _system_bytes(report)
     if not boots:
         return None

@@ -1,4 +1,4 @@
-"""Where each service's memory goes: a table of the page, and by itself for a terminal."""
+"""Breakdown of each service's memory: a table in the HTML report, and one for the terminal."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from onegig.report.layout import Row, Table, print_parts, print_table, section
 from onegig.text import plain
 
 HEADS = ("program", "libraries", "dependencies", "heap", "stacks", "files", "tmpfs", "kernel")
-NOTHING = "Nothing is known about where memory goes: measure with this version of onegig"
+NOTHING = "The report does not say where memory goes; measure again with this version of onegig"
 
 
 def breakdown_table(report: Report) -> Table:

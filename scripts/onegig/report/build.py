@@ -18,7 +18,7 @@ def render_build(report: BuildReport, *, width: int = 80, color: bool = False) -
     memory, sentence = report.memory, _sentence(report)
     table = print_table(_parts(report), width - 2)
     parts = [sentence, section("Where the memory goes at the peak (MB)", table)]
-    running = f"Running then, after {numbers.seconds(memory.peak_seconds)}"
+    running = f"Steps running at that time, after {numbers.seconds(memory.peak_seconds)}"
     for title, steps in (("Failed", memory.failed), (running, memory.running)):
         if steps:
             texts = [shorten(plain(step), STEP_LENGTH) for step in steps]
@@ -44,7 +44,7 @@ def _parts(report: BuildReport) -> Table:
         ("kernel and OS", report.system_bytes, ""),
         ("running stack", report.stack_bytes, "as onegig measure found it"),
         ("engine and BuildKit", engine, programs),
-        ("steps", memory.steps_bytes, "what RUN starts"),
+        ("steps", memory.steps_bytes, "build steps (RUN)"),
         ("client", memory.client_bytes, "docker compose build"),
         ("together", report.used_bytes, report.machine),
     )

@@ -24,7 +24,7 @@ from onegig.text import code, fence, format_list, format_rest, html, markdown
 
 MAX_CHARACTERS = 65_000  # GitHub takes 65,536; whoever posts it adds a marker
 OPEN = 8  # failures that are listed without a click
-OPEN_INHERITED = 3  # of those that the branch has, too, where there are new ones
+OPEN_INHERITED = 3  # of those that the branch has, too, if there are new ones
 _ACTIONS = re.compile(
     r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)/[\w.-]+/[\w.-]+/actions/"
     r"(?:runs/\d+(?:/attempts/\d+)?|workflows/[\w.%-]+)",
@@ -57,7 +57,7 @@ def _values(report: Report) -> dict[str, object]:
         "report": report,
         "verdict": verdict,
         "review": review,
-        "added": comparison.nothing_added(report),
+        "added": comparison.all_inherited(report),
         "looks_better": distorted or bool(review and review.measuring_changes),
         "is_too_long": False,
         "failure": report.failure,
@@ -118,7 +118,7 @@ def _link(url: str, text: str) -> Markup:
 
 
 def _alert(body: str, kind: str) -> Markup:
-    """Return one of GitHub's coloured boxes; nothing where there is no body."""
+    """Return one of GitHub's coloured boxes, or nothing if there is no body."""
     lines = _squeeze(body).splitlines()
     quoted = "\n".join((f"> [!{kind}]", *(f"> {line}".rstrip() for line in lines)))
     return Markup(quoted if any(lines) else "")

@@ -25,7 +25,7 @@ class Grown:
 
 
 def comparison(report: Report) -> Comparison | None:
-    """Return what the report is compared with; None where there is nothing."""
+    """Return what the report is compared with, or None if there is nothing."""
     result = report.review.comparison if report.review else None
     return result if isinstance(result, Comparison) else None
 
@@ -48,17 +48,17 @@ def inherited(report: Report) -> frozenset[Key]:
     return frozenset(key for key, old in fates if old) - {key for key, old in fates if not old}
 
 
-def nothing_added(report: Report) -> str:
+def all_inherited(report: Report) -> str:
     """Return the sentence for a report in which all that fails is inherited; "" for others."""
     state, old = report.verdict.state, inherited(report)
     keys = [(check.id, check.subject) for check in report.verdict.checks if check.state is state]
     if not state.noun or not keys or not old.issuperset(keys):
         return ""
-    return f"Every {state.noun} is inherited: {branch(report)} has the same. This change adds none."
+    return f"Every {state.noun} is inherited: {branch(report)} has it, too. This change adds none."
 
 
 def check_cell(check: Check, deltas: Mapping[Key, Delta]) -> str:
-    """Return how a check differs: "+12 MB", "same", "new", or a dash where that is not known."""
+    """Return how a check differs: "+12 MB", "same", "new", or a dash if that is not known."""
     delta = deltas.get((check.id, check.subject))
     if delta is None or isinstance(check.value, Missing):
         return numbers.DASH
@@ -80,20 +80,20 @@ def known_remarks(report: Report) -> Mapping[Key, int | Missing]:
 
 
 def changed_services(report: Report) -> tuple[ServiceDelta, ...]:
-    """Return services that are new, gone or changed by more than noise; what grew most first."""
+    """Return new, removed and visibly changed services, the largest growth first."""
     services = compared.services if (compared := comparison(report)) else ()
     return tuple(delta for delta in services if delta.change is not Change.SAME)
 
 
 def count_changes(services: tuple[ServiceDelta, ...]) -> str:
-    """Return how many changed in which way, as "2 changed, 1 new"."""
+    """Return the number of changes by kind: "2 changed, 1 new"."""
     counts = ((kind, sum(delta.change is kind for delta in services)) for kind in Change)
     order = sorted(counts, key=lambda pair: pair[0] is not Change.CHANGED)
     return ", ".join(f"{count:,} {kind.value}" for kind, count in order if count)
 
 
 def grown(report: Report, what: Literal["memory", "image"]) -> tuple[Grown, ...]:
-    """Return services that are visibly larger than before, and new ones; what grew most first."""
+    """Return new and visibly larger services, the largest growth first."""
     sizes = (
         (delta, getattr(delta, f"{what}_before"), getattr(delta, f"{what}_now"))
         for delta in changed_services(report)
@@ -109,7 +109,7 @@ def grown(report: Report, what: Literal["memory", "image"]) -> tuple[Grown, ...]
 
 
 def compared_line(report: Report) -> str:
-    """Return what is compared with which commit, and how far which branch is behind."""
+    """Return the line about the commit compared with, and how far the branch is behind."""
     review = report.review
     if review is None:
         return ""
@@ -132,7 +132,7 @@ def compared_line(report: Report) -> str:
 
 
 def differences_line(report: Report) -> str:
-    """Return what else is not as it was when the baseline was measured."""
+    """Return the line about other differences from the baseline."""
     compared = comparison(report)
     if compared is None or not compared.differences or _is_empty(report):
         return ""

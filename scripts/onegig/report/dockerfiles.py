@@ -17,7 +17,7 @@ _ORDER = list(Level)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listed:
-    """A remark. `new`: that it is, "1 of 3 new" where they can't be told apart, else ""."""
+    """A remark. `new`: that it is, "1 of 3 new" if they can't be told apart, else ""."""
 
     remark: Remark
     new: str
@@ -44,7 +44,7 @@ def values(report: Report) -> Mapping[str, object]:
 
 
 def list_remarks(report: Report) -> tuple[Listed, ...]:
-    """Return every remark: errors, warnings, hints; of each level what is new first."""
+    """Return every remark: errors, warnings, hints, with new ones first in each level."""
     listed = []
     for file in _files(report.images):
         counts, added = _counts(file), _added(file, report)
@@ -56,7 +56,7 @@ def list_remarks(report: Report) -> tuple[Listed, ...]:
 
 
 def title(report: Report) -> str:
-    """Return "Dockerfiles: 3 remarks in 2 files, 1 of them new"; "" where there is nothing."""
+    """Return "Dockerfiles: 3 remarks in 2 files, 1 of them new", or "" if there is nothing."""
     files = _files(report.images)
     remarked = [file for file in files if file.remarks]
     remarks = sum(len(file.remarks) for file in remarked)
@@ -81,7 +81,7 @@ def lines(report: ImagesReport) -> Iterator[str]:
 
 
 def linting(report: ImagesReport | Missing) -> Iterator[str]:
-    """Yield what hadolint did not look at, and why, and whose settings it follows: each once."""
+    """Yield files that hadolint did not check, the reasons, and its settings: each once."""
     reasons: dict[str, list[str]] = {}
     for file in _files(report):
         if isinstance(file.hadolint, Missing):

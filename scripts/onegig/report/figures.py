@@ -203,7 +203,7 @@ def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
 
 
 def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
-    """Return what is stacked, from below: kernel and OS, engine, the largest services, the rest."""
+    """Return the bands from the bottom: kernel and OS, engine, the largest services, the rest."""
     samples = thin_out(memory.samples)
     names = [service.name for service in memory.services]
     series = [tuple(sample.service_bytes[i] for sample in samples) for i in range(len(names))]
@@ -245,7 +245,7 @@ def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, k
     return draw(
         "memory.svg.j2",
         key,
-        "Memory over the window of measurement",
+        "Memory during the measurement window",
         f"limit {limit}; highest: {peaks}",
         bands=bands,
         layers=list(pairwise(heights)),

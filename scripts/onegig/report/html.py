@@ -23,7 +23,7 @@ def render(report: Report) -> str:
         limits=view.limits(report),
         checks=view.checks_table(report.verdict),
         failing=view.failing(report.verdict),
-        facts=(comparison.nothing_added(report), *view.facts(report)),
+        facts=(comparison.all_inherited(report), *view.facts(report)),
         sections={name: section.values(report) for name, section in SECTIONS.items()},
     )
     return "\n".join(line.rstrip() for line in document.splitlines() if line.strip()) + "\n"

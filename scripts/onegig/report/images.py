@@ -20,7 +20,10 @@ from onegig.report.figures import ROWS_SHOWN, cause_legend, draw_causes, draw_si
 from onegig.report.layout import Row, Table, section
 from onegig.text import plain
 
-LEGEND = "Dead: what no container can reach. Bloat: size over application and runtime dependencies."
+LEGEND = (
+    "Dead: bytes that no container can reach. Bloat: size divided by application and runtime "
+    "dependencies."
+)
 _WORST_FIRST = tuple(Severity)[::-1]
 _NOUNS = {
     FindingKind.VULNERABILITY: ("vulnerability", "vulnerabilities"),
@@ -30,7 +33,7 @@ _NOUNS = {
 
 
 def terminal(report: Report, width: int) -> list[RenderableType]:
-    """Return sizes, what could go and the fix that saves most, and what trivy found."""
+    """Return sizes, possible savings with the largest fix, and trivy's findings."""
     images = report.images
     if isinstance(images, Missing):
         return [section("Images", Text(plain(numbers.missing(images))))]
@@ -40,7 +43,7 @@ def terminal(report: Report, width: int) -> list[RenderableType]:
         how = "".join(
             f": {fix.saving}: {fix.text} ({numbers.joined(fix.place, fix.whose)})" for fix in fixes
         )
-        eliminable += f"; `onegig inspect` has more{how}"
+        eliminable += f"; see `onegig inspect` for more{how}"
     gaps = (sentence.line for sentence in accounts.not_accounted(images))
     lines = (sizes_line(images), eliminable, *gaps, f"trivy: {trivy_line(images)}")
     return [section("Images", *(Text(plain(line)) for line in lines if line))]
@@ -109,7 +112,7 @@ def megabytes(value_bytes: int | Missing) -> str:
 
 
 def dive_cells(image: Image) -> tuple[str, str]:
-    """Return dive's efficiency and wasted bytes; dashes where it was not run."""
+    """Return dive's efficiency and wasted bytes; dashes if it was not run."""
     if not isinstance(image.dive, Dive):
         return numbers.DASH, numbers.DASH
     return numbers.percent(image.dive.efficiency, down=True), megabytes(image.dive.wasted_bytes)
@@ -125,12 +128,12 @@ def sizes_line(images: ImagesReport) -> str:
 
 
 def trivy_sentences(report: ImagesReport) -> tuple[accounts.Sentence, ...]:
-    """Return what trivy found, the worst first, with the images that each sentence is about."""
+    """Return trivy's findings, the worst first, with the images of each sentence."""
     return accounts.grouped(sorted(report.images, key=_worst), lambda image: scan_text(image.scan))
 
 
 def trivy_line(report: ImagesReport) -> str:
-    """Return what trivy found in all images together."""
+    """Return trivy's findings in all images in one line."""
     scans = [image.scan for image in report.images]
     done = [scan for scan in scans if isinstance(scan, Scan)]
     if not done:
@@ -159,7 +162,7 @@ def scan_text(scan: Scan | Missing) -> str:
 
 
 def describe_counts(findings: Iterable[Finding], at_least: Collection[FindingKind] = ()) -> str:
-    """Return how many of each kind and severity; "" for none. Of some kinds there may be more."""
+    """Return the number of findings of each kind and severity, at least for some, or ""."""
     counts_by_kind: Counter[tuple[FindingKind, Severity]] = Counter()
     for finding in findings:
         counts_by_kind[finding.kind, finding.severity] += finding.count
@@ -192,13 +195,13 @@ def _distinct(scans: Sequence[Scan]) -> Iterator[Finding]:
 
 
 def _nothing(scans: Sequence[Scan]) -> str:
-    """Return "no findings" only where all was looked for that could be found."""
+    """Return "no findings" only if all was looked for that could be found."""
     databases = [database for scan in scans for database in (scan.database, scan.java_database)]
     return "" if any(isinstance(entry, Missing) for entry in databases) else "no findings"
 
 
 def _databases(scan: Scan) -> Iterator[str]:
-    """Yield how old the database is, and what could not be looked up."""
+    """Yield the age of the database, and what could not be looked up."""
     if isinstance(scan.database, Missing):
         yield f"vulnerabilities not scanned: {scan.database.reason}"
     else:

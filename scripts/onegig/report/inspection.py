@@ -25,7 +25,7 @@ _LEGEND = (
 
 
 def render_images(report: ImagesReport, width: int = 80) -> str:
-    """Return tables of images, largest first, and what would make them smaller, as text."""
+    """Return tables of images, largest first, and the fixes that would make them smaller."""
     images, room = accounts.images_of(report), width - 2
     single = images[0] if len(images) == 1 else None
     title = plain(single.reference) if single else numbers.plural(len(images), "image")
@@ -39,10 +39,10 @@ def render_images(report: ImagesReport, width: int = 80) -> str:
         section(f"{title} (MB)", print_table(table, room), Text(_LEGEND, "dim")),
         *_causes(report, room),
         *_fixes(report, is_single=single is not None),
-        *_sentences("dive and the account disagree", accounts.dive_remarks(report)),
+        *_sentences("Where dive and the account differ", accounts.dive_remarks(report)),
         *(_detail(single, room) if single else ()),
         *_duplicates(report, f"{single.reference}: " if single else ""),
-        *_sentences("What trivy found", trivy_sentences(report)),
+        *_sentences("Findings of trivy", trivy_sentences(report)),
         *([section("Dockerfiles", dashed(remarks, REMARKS_SHOWN))] if remarks else ()),
         *_sentences("Not measured", (*accounts.not_accounted(report), *gaps)),
     ]
@@ -116,21 +116,21 @@ def _detail(image: Image, width: int) -> Iterator[RenderableType]:
     if isinstance(account, Missing):
         return
     if account.dead:
-        losses = [_loss(image, loss) for loss in account.dead]
+        lines = [_dead_line(image, dead) for dead in account.dead]
         title = f"Dead bytes: {numbers.storage(account.dead_bytes)}"
-        yield section(title, dashed(losses, DEAD_SHOWN))
+        yield section(title, dashed(lines, DEAD_SHOWN))
     yield section("Live bytes (MB)", print_table(_parts(account), width))
 
 
 def _layer(image: Image, at: int) -> Row:
     layer, account, dead = image.layers[at], image.accounting, numbers.DASH
     if not isinstance(account, Missing):
-        dead = megabytes(sum(loss.bytes for loss in account.dead if loss.layer == at))
+        dead = megabytes(sum(each.bytes for each in account.dead if each.layer == at))
     sizes = map(megabytes, (layer.size_bytes, layer.compressed_bytes))
     return Row(name=str(at + 1), cells=(*sizes, dead, layer.instruction))
 
 
-def _loss(image: Image, dead: Dead) -> str:
+def _dead_line(image: Image, dead: Dead) -> str:
     """Return "0.3 MB in 1 file of layer 2, deleted by layer 3 (RUN rm x): /x 0.2 MB"."""
     known = dead.killer < len(image.layers)
     killer = plain(image.layers[dead.killer].instruction if known else "unknown", 60)
@@ -160,7 +160,7 @@ def _parts(account: Accounting) -> Table:
 
 
 def render_trial(trial: Trial, width: int = 100) -> str:
-    """Return before and after side by side, and what an unhealthy container had to say."""
+    """Return a comparison of before and after, and the log of an unhealthy container."""
     heads = (plain(trial.service, 40), "before", "after", "change")
     table = Table(heads=heads, rows=tuple(_trial_rows(trial)))
     text = print_parts([print_table(table, width)], width=width)

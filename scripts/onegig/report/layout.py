@@ -1,4 +1,4 @@
-"""What documents are made of: tables, and pieces of a page for a terminal and in Markdown.
+"""Building blocks of documents: tables, and parts of a page for a terminal and in Markdown.
 
 Texts in a Table are as they come; the renderers escape them. What goes into the other Markdown
 pieces is escaped already, but for `prose`.

@@ -58,7 +58,7 @@ class ServiceRow:
 
     @property
     def limit(self) -> str:
-        """Return the limit in MB; marked where it is the compose file's, not budgets.yml's."""
+        """Return the limit in MB; marked if it is the compose file's, not budgets.yml's."""
         own = self.memory.limit_bytes if self.memory else None
         if self.limit_bytes is None and own:
             return numbers.tenths(own, down=True) + COMPOSE_MARK
@@ -66,7 +66,7 @@ class ServiceRow:
 
     @property
     def labels(self) -> str:
-        """Return what the compose file's labels say of the service."""
+        """Return the service's labels in the compose file."""
         memory = self.memory
         labels = ("optional" if memory.optional else "", memory.criticality) if memory else ()
         return ", ".join(filter(None, labels))
@@ -78,7 +78,7 @@ class ServiceRow:
 
     @property
     def mark(self) -> State | None:
-        """Return the state, unless all is well."""
+        """Return the state, unless the service is all right."""
         return None if self.state is State.GO else self.state
 
 
@@ -118,8 +118,8 @@ def service_rows(report: Report) -> tuple[ServiceRow, ...]:
         own = [check for subject in subjects for check in checks.get(subject, ())]
         limit = next((check.limit for check in own if check.id == "service.memory"), None)
         # mere warnings about the image do not mark the service
-        grave = [c for c in own if not c.state.passes or c.id.startswith("service.")]
-        state = max((check.state for check in grave), key=lambda s: s.rank, default=State.GO)
+        counted = [c for c in own if not c.state.passes or c.id.startswith("service.")]
+        state = max((check.state for check in counted), key=lambda s: s.rank, default=State.GO)
         rows.append(
             ServiceRow(
                 name=name,
@@ -155,7 +155,7 @@ def services_table(report: Report, *without: str) -> Table:
 
 
 def _limit_note(report: Report) -> str:
-    """Explain the mark of limits that stand in the compose file; "" where there is none."""
+    """Explain the mark of limits that stand in the compose file, or "" if there is none."""
     limits = (row.limit for row in service_rows(report))
     return COMPOSE_LIMIT if any(limit.endswith(COMPOSE_MARK) for limit in limits) else ""
 
@@ -184,7 +184,7 @@ def _box_line(memory: MemoryReport) -> str:
 
 
 def _squeeze_line(memory: MemoryReport) -> str:
-    """Return the kernel's answer when the stack was squeezed; "" where it was not."""
+    """Return the kernel's answer when the stack was squeezed, or "" if it was not."""
     squeeze, answer = memory.squeeze, answer_of(memory)
     if isinstance(squeeze, Missing) or isinstance(answer, Missing):
         return numbers.missing(squeeze) if isinstance(squeeze, Unknown) else ""
@@ -198,7 +198,7 @@ def _squeeze_line(memory: MemoryReport) -> str:
 
 
 def _message(report: Report, id_: str) -> str:
-    """Return what a check of the whole stack says; "" where there is no such check."""
+    """Return what a check of the whole stack says, or "" if there is no such check."""
     return next((check.message for check in report.verdict.checks if check.id == id_), "")
 
 

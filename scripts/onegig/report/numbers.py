@@ -92,7 +92,7 @@ def check_value(check: Check) -> str:
 
 
 def check_limit(check: Check) -> str:
-    """Return the limit, in the check's unit; a dash where there is none."""
+    """Return the limit, in the check's unit; a dash if there is none."""
     if check.limit is None:
         return DASH
     beside = _beside(check)
@@ -198,6 +198,6 @@ def _amount(value: float, unit: Unit, *, down: bool) -> str:
 
 
 def _rounded(value: Decimal, *, down: bool) -> str:
-    """Return a number with one decimal, or none where that is zero."""
+    """Return a number with one decimal, or none if that is zero."""
     exact = value.quantize(_TENTH, ROUND_FLOOR if down else ROUND_CEILING)
     return f"{exact:,.1f}".removesuffix(".0")

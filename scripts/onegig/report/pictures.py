@@ -1,4 +1,4 @@
-"""What a README shows of a stack: the badge with the headline, and the trend over its commits.
+"""Pictures for a README: the badge with the headline, and the trend over the commits.
 
 The badge is green only for a GO with a number, and drawn by the layout and the widths of npm's
 badge-maker 6, so that it fits in with shields.io's beside it. The trend brings its own colours and
@@ -62,7 +62,7 @@ def make_badge(state: State, total_bytes: int | Missing, limit_bytes: int) -> Ba
         color = "lightgrey" if state.passes else state.badge
         return Badge(message=UNKNOWN + word, color=color)
     text = f"{mb_up(total_bytes):,} / {mb_down(limit_bytes):,} MB"
-    over = total_bytes > limit_bytes  # red also where a waiver lets it pass
+    over = total_bytes > limit_bytes  # red also if a waiver lets it pass
     return Badge(message=text + word, color="red" if over else state.badge)
 
 

@@ -14,7 +14,7 @@ from onegig.report import dockerfiles, images, memory, plan, redis
 
 
 class Section(Protocol):
-    """One part of a report; nothing is shown where there is nothing to say."""
+    """One part of a report; nothing is shown if there is nothing to say."""
 
     def terminal(self, report: Report, width: int) -> list[RenderableType]:
         """Return the section for a terminal of so many columns."""

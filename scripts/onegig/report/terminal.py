@@ -16,7 +16,7 @@ PROBLEMS_SHOWN = 30
 
 def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     """Return the report as text no line of which is wider than `width`."""
-    under = comparison.nothing_added(report), *view.facts(report)
+    under = comparison.all_inherited(report), *view.facts(report)
     parts: list[RenderableType] = [
         _sentence(report),
         *(Text(plain(line), "dim") for line in under if line),

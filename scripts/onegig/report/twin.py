@@ -1,4 +1,4 @@
-"""What a virtual machine showed, in lines: its memory before and under the stack, its software."""
+"""Lines about a virtual machine: its memory before and under the stack, and its software."""
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport

@@ -1,4 +1,4 @@
-"""What every renderer shows of a verdict, picked and ordered once: failures first."""
+"""The view of a verdict that all renderers share: selected and ordered, failures first."""
 
 import re
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """Return where the limit comes from; "" where that explains nothing."""
+        """Return where the limit comes from, or "" if that explains nothing."""
         return "" if isinstance(self.check.value, Missing) else limit_place(self.check)
 
 
@@ -155,12 +155,12 @@ def _cells(check: Check) -> tuple[str, str, str]:
 
 
 def limit_place(check: Check) -> str:
-    """Return where the limit comes from; "" where the check has none."""
+    """Return where the limit comes from, or "" if the check has none."""
     return "default limit" if check.where == "default" else check.where
 
 
 def _room(check: Check) -> tuple[int, float]:
-    """Order checks of a kind: where there is no limit, the larger has less room."""
+    """Order checks of a kind: if there is no limit, the larger has less room."""
     room, limit, value = check.headroom, check.limit, check.value
     if limit is None and isinstance(value, (int, float)):
         return -check.state.rank, -value if check.at_most else value
@@ -169,7 +169,7 @@ def _room(check: Check) -> tuple[int, float]:
 
 
 def facts(report: Report) -> tuple[str, ...]:
-    """Return what was measured and compared, and how the headline was come by."""
+    """Return lines about what was measured and compared, and how the headline was computed."""
     sha = report.review.head_sha if report.review else report.commit
     time = f"{report.created[:16].replace('T', ' ')} UTC"
     heading = numbers.joined(report.stack, f"commit {sha[:10]}" if sha else "", time)
@@ -178,13 +178,13 @@ def facts(report: Report) -> tuple[str, ...]:
 
 
 def fit_line(report: Report) -> str:
-    """Return how likely the stack fits; "" where that was not computed."""
+    """Return how likely the stack fits, or "" if that was not computed."""
     checks = (check.message for check in report.verdict.checks if check.id == "memory.fit")
     return next(checks, "")
 
 
 def _total_line(report: Report) -> str:
-    """Return how the headline was come by, with its range over all windows."""
+    """Return the line about how the headline was computed, with its range over all windows."""
     verdict, memory = report.verdict, report.memory
     if isinstance(verdict.total_bytes, Missing) or not isinstance(memory, MemoryReport):
         return ""

@@ -111,7 +111,7 @@ def test_jitter_spreads_the_attempts(
 def test_waits_are_told(stand_in: StandIn, make_client: MakeClient) -> None:
     stand_in.fail(status=429, body=SECONDARY, headers=retry_after("42"))
     text: list[str] = []
-    make_client(tell=text.append).get("")
+    make_client(report=text.append).get("")
     assert text == [f"GitHub answered 429: {SECONDARY['message']}; asking again in 42 s"]
 
 

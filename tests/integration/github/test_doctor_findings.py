@@ -234,7 +234,11 @@ def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, t
         ("archived", True, "✗ octo/stack is archived"),
         ("actions.enabled", False, "✗ Actions are disabled"),
         ("actions.allowed", "local_only", "✗ .* does not allow"),
-        ("actions.allowed", "selected", "✓ Actions are enabled, and those used here are allowed"),
+        (
+            "actions.allowed",
+            "selected",
+            "✓ Actions are enabled, and the actions used here are allowed",
+        ),
         (
             "actions.disabled_workflows",
             (COMMENT,),
@@ -243,7 +247,7 @@ def test_whatever_a_file_holds_there_is_an_answer(offline: Examine, path: str, t
         (
             "actions.fork_approval",
             "all_external_contributors",
-            "✓ first runs of everybody without write access wait",
+            "✓ first runs of people without write access wait",
         ),
         ("required_checks", (), "! main does not require the status onegig: a NO-GO can be merged"),
         ("required_checks", ("gate",), "! main requires gate, but not the status onegig: a pull"),
@@ -350,7 +354,7 @@ def test_a_queue_whose_groups_get_no_status(
 ) -> None:
     offline(COMMENT, "  comment:\n", f"  comment:\n    if: github.{condition}\n")
     state.rules["main"] = [{"type": "merge_queue"}]
-    text = "leaves its groups without the status onegig: nothing gets through" in online()
+    text = "leaves its groups without the status onegig: nothing can be merged" in online()
     assert text is ("pull_request" in condition)
 
 

@@ -1,4 +1,4 @@
-"""A pull request is not vouched for if it decides how is measured: by content, not by names."""
+"""A pull request is not vouched for if it decides how it is measured: by content, not by names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -172,7 +172,7 @@ def test_budgets_behind_a_link(judged: Open) -> None:
     """GitHub answers with the file that a link leads to, which is what changes."""
     scene = judged(head_repository=HERE, files={"budgets.yml": "measure: {hz: 1}\n"})
     assert scene.standing() == "pending"
-    assert "measured in a way that this pull request changes" in scene.status()
+    assert "this pull request changes how it is measured" in scene.status()
 
 
 @pytest.mark.security
@@ -219,7 +219,7 @@ def test_scripts_of_a_repository_whose_gate_runs_none(judged: Open) -> None:
 
 
 def test_what_the_base_branch_changed_meanwhile(stand_in: StandIn, tell: Post) -> None:
-    """A branch that lags behind is measured by the base branch's scripts all the same."""
+    """A branch that lags behind is measured by the base branch's scripts anyway."""
     scene = open_scene(stand_in, head_repository=HERE, before={"scripts/check": "old"})
     state, head = scene.state, scene.run.head_sha
     newer = state.commit({"scripts/check": "new"}, branch="main", message="Meanwhile")

@@ -309,7 +309,7 @@ def test_a_forged_base_is_not_compared_with(
     scene.upload(**FORGERIES[forgery](scene, other))
     tell(scene.event())
     body = scene.only_body()
-    assert "no baseline: what it was measured on top of could not be verified" in body
+    assert "no baseline: the commit it was measured on could not be verified" in body
     for commit in (scene.older, scene.base, other):
         assert commit[:7] not in body
     assert scene.standing() == "pending"

@@ -181,7 +181,7 @@ def test_of_several_merge_bases_none_smuggles_older_settings(stand_in: StandIn, 
 
 
 def test_a_confirmation_is_of_the_numbers_that_were_there(stand_in: StandIn, tell: Post) -> None:
-    """Confirmed for a loose branch, then measured once more for main."""
+    """Confirmed for a loose branch, then measured again for main."""
     scene = open_scene(stand_in)
     state = scene.state
     state.protected = ("dev",)

@@ -193,7 +193,7 @@ def test_numbers_of_a_pull_request_make_no_history(
 def test_one_source_of_numbers(publish: Publish, tmp_path: Path) -> None:
     done = publish("--seed", "--report", save(make_go(), tmp_path / "report.json"))
     assert done.exit_code == ExitCode.CONFIG
-    assert "exclude each other" in done.output
+    assert "use only one of" in done.output
 
 
 def test_broken_history_ends_as_incomplete_and_says_what_to_do(

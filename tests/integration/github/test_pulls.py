@@ -13,7 +13,7 @@ from onegig.github.pushes import read_push
 from onegig.github.trusted import pulls
 from onegig.github.trusted.decision import Decision
 from onegig.github.trusted.evaluation import Decisive, find_decisive
-from onegig.github.trusted.pulls import Pull, find_pulls, why_stale
+from onegig.github.trusted.pulls import Pull, find_pulls, stale_reason
 from onegig.github.trusted.runs import (
     GateRun,
     Ignored,
@@ -150,11 +150,11 @@ def test_a_pull_request_that_loses_its_base_is_left_out(stand_in: StandIn, clien
 def test_why_nothing_should_be_written(stand_in: StandIn, client: Client) -> None:
     scene = open_scene(stand_in)
     (result,) = pulls_of(client, scene)
-    assert why_stale(client, result) == ""
+    assert stale_reason(client, result) == ""
     scene.push()
-    assert "newer head" in why_stale(client, result)
+    assert "newer head" in stale_reason(client, result)
     scene.pull.state = "closed"
-    assert "has been closed" in why_stale(client, result)
+    assert "has been closed" in stale_reason(client, result)
 
 
 def test_the_newest_run_decides(measured: Open, client: Client) -> None:

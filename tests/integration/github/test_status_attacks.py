@@ -183,7 +183,7 @@ def test_many_pull_requests_of_one_commit_are_not_all_judged(
             head_sha=scene.pull.head_sha, head_ref=f"b{number}", head_repository=STRANGER
         )
     tell(scene.event())
-    assert scene.status() == "error: 22 pull requests of one commit: close some"
+    assert scene.status() == "error: 22 pull requests have the same commit; close some"
     assert not any("/zip" in item for item in stand_in.asked())
 
 

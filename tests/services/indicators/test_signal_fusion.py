@@ -73,7 +73,7 @@ def test_no_opinion_own_signals_and_invalid_ones_are_ignored(event: Signal) -> N
 
 
 def last_lean(opinions: Opinions) -> float:
-    """Return 2 p - 1 after all opinions, given at one time and then asked for once more."""
+    """Return 2 p - 1 after all opinions, given at one time and then asked for again."""
     events = [signal(d, c, service=s) for s, d, c in opinions]
     probe = signal(1, 0.001, service="probe", at_ms=90_000)
     return 2.0 * probabilities(*events, probe, HALF_LIFE_MS="86400000")[-1] - 1.0

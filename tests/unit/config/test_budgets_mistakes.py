@@ -61,7 +61,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("measure: {hz: 1e1}", "1: measure.hz: should be a number, not '1e1' (write 10)"),
         (
             "measure: {window: 0.1s}",
-            "1: measure.window: holds less than two samples at 10 a second; make it longer",
+            "1: measure.window: is too short for two samples at 10 per second; make it longer",
         ),
         (
             "load: {service: web}",
@@ -98,7 +98,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
             "disk: {limit: 1GB}\ndisk: {limit: 2GB}",
             "2: 'disk' is written twice (first on line 1)",
         ),
-        ("memory: !gb 1", "1: memory: the tag !gb has no meaning here"),
+        ("memory: !gb 1", "1: memory: the tag !gb is not supported here"),
         ("? [a]\n: b", "1: a key should be a name, not a list"),
         ("<<: 3", "1: << should name a mapping, not '3'"),
         ("measure: {repeats: 0}", "1: measure.repeats: 0 should be at least 1"),
@@ -107,7 +107,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("machine: vm", "1: machine: 'vm' is not one of box, twin"),
         (
             "machine: twin\nswap: 1GB\nzram: 512MB",
-            "3: zram: is used instead of a swap file; remove it or `swap`",
+            "3: zram: can't be combined with `swap`; remove one of them",
         ),
         (
             "twin: {image: a.raw}",
@@ -127,7 +127,7 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ),
         (
             "load:\n  service: a\n  command: [b]\n  rate: 5",
-            "4: load.rate: is not used; put {rate} into load.command",
+            "4: load.rate: has no effect; put {rate} into load.command",
         ),
         (
             "load: {service: a, command: [b, '{rate}'], rate: fast}",
@@ -216,5 +216,5 @@ def test_services_the_stack_does_not_have(write: Write, make_stack: MakeStack) -
         "budgets.yml:4: services.reddis: the stack has no service 'reddis' (did you mean redis?)",
         "budgets.yml:5: services.zzz: the stack has no service 'zzz'",
     ]
-    assert caught.value.advice == "services of compose.yml: web, redis"
+    assert caught.value.advice == "compose.yml has the services web, redis"
     check_against(budgets, make_stack("web", "wbe", "reddis", "zzz"))

@@ -120,7 +120,7 @@ def test_its_defaults_are_those_of_the_program(write: Callable[[str], Path]) -> 
 
 def test_options_that_override_a_key_say_what_it_means_and_keep_its_bounds() -> None:
     text = " ".join(CliRunner().invoke(main, ["check", "--help"]).output.split())
-    assert "--window DURATION How long samples are taken; the highest total counts." in text
+    assert "--window DURATION Length of a window. Its highest total counts." in text
     result = CliRunner().invoke(main, ["check", "--repeats", "21"])
     assert "21 should be at most 20" in result.stderr
 

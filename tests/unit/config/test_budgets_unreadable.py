@@ -52,14 +52,14 @@ def test_text_in_another_encoding(write: Write, mistakes: Mistakes) -> None:
     ("text", "line"),
     [
         ("memory: {limit: 1GB", "expected ',' or '}', but got '<stream end>'"),
-        ("memory:\n\tlimit: 1GB", "cannot start any token (a tab? indent with spaces)"),
+        ("memory:\n\tlimit: 1GB", "cannot start any token (indent with spaces, not tabs)"),
         (
             "waivers:\n  - owner: @ops",
             "2:12: found character '@' that cannot start any token (a value that begins with @",
         ),
         ("a: b: c", "1:5: mapping values are not allowed here"),
-        ("version: 1\n---\nversion: 1\n", "one document only"),
-        ("tier: 'x", "a quote that is not closed"),
+        ("version: 1\n---\nversion: 1\n", "only one document is allowed"),
+        ("tier: 'x", "a quote is not closed"),
         ("memory: *nothing", "found undefined alias"),
     ],
 )

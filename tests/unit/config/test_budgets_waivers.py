@@ -81,7 +81,7 @@ def test_mistakes_in_waivers(
     [
         ("31.12.2026", "'31.12.2026' is not a date (write 2026-12-31)"),
         ("2026-02-30", "'2026-02-30' is not a date (write 2026-12-31)"),
-        ("2999-01-01", "2999-01-01 is more than a year away; waive for less"),
+        ("2999-01-01", "2999-01-01 is more than a year away; choose an earlier date"),
         ("[]", "should be text, not a list (write '2026-12-31')"),
     ],
 )
@@ -94,7 +94,7 @@ def test_the_end_of_a_waiver(write: Write, mistakes: Mistakes, expires: str, mes
 def test_a_waiver_may_last_a_year(write: Write, mistakes: Mistakes) -> None:
     assert load_budgets(write(expiring(366))).waivers
     (line,) = mistakes(write(expiring(368)))  # midnight may pass in between
-    assert line.endswith("is more than a year away; waive for less")
+    assert line.endswith("is more than a year away; choose an earlier date")
 
 
 def test_a_waiver_written_twice(write: Write, mistakes: Mistakes) -> None:
@@ -117,7 +117,8 @@ def test_a_waiver_of_a_single_finding(write: Write, mistakes: Mistakes) -> None:
 def test_only_findings_have_an_id(write: Write, mistakes: Mistakes) -> None:
     (line,) = mistakes(write(expiring(9).replace("    subject: web", "    id: CVE-2026-1")))
     assert line == (
-        "budgets.yml:3: waivers[0].id: only findings have one: image.vulnerabilities, "
+        "budgets.yml:3: waivers[0].id: only these checks have findings with an id: "
+        "image.vulnerabilities, "
         "image.secrets, image.misconfigurations"
     )
 

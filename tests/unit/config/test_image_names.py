@@ -35,7 +35,9 @@ def test_the_service_and_its_line_are_named(tmp_path: Path) -> None:
     config = {"services": {"db": {"image": "db:1"}, "own": {}, "web": {"image": "a:1,dest=/x\x1b"}}}
     with pytest.raises(ConfigError) as caught:
         refuse_bad_names(config, (path,))
-    assert caught.value.message.startswith(f"{path}:3: the image of the service web is not a name")
+    assert caught.value.message.startswith(
+        f"{path}:3: the service web has an image name that is not valid"
+    )
     assert "\x1b" not in caught.value.message
 
 

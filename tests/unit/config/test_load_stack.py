@@ -174,7 +174,7 @@ def test_a_missing_compose_file(project: Path) -> None:
         (
             "validating {}/compose.yml: services.web Additional property imagee is not allowed\n",
             "compose.yml:4: services.web Additional property imagee is not allowed",
-            "typing mistake",
+            "spelling",
         ),
         (
             'service "web" depends on undefined service "db": invalid compose project\n',

@@ -87,8 +87,8 @@ def test_the_report_says_so_at_the_end() -> None:
     reports = make_images(SERVICES), make_memory(services)
     verdict = judge(default_budgets(Path("budgets.yml")), *reports, None, today=TODAY)
     assert verdict.notes[-1] == (
-        "there is no budgets.yml, so the defaults apply: 1,024 MB for everything; onegig init "
-        "writes a file that can set limits for each service, a load and a tier"
+        "there is no budgets.yml, so the defaults apply (1,024 MB for everything); run "
+        "`onegig init` to write one"
     )
     written = Path("budgets.yml")
     written.write_text("version: 1\n")

@@ -55,7 +55,7 @@ def test_a_run_without_numbers_or_failure_says_that_it_left_none() -> None:
     images = make_honest_images()
     numbers = read_artifact(zip_files({"run.json": to_json(CLAIM), "images.json": to_json(images)}))
     assert numbers.images == images
-    assert numbers.memory == Unknown(reason="the run left no such numbers")
+    assert numbers.memory == Unknown(reason="the run uploaded no such numbers")
 
 
 def test_a_merge_that_is_not_known_is_no_reason_to_refuse() -> None:

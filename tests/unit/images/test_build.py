@@ -114,7 +114,8 @@ def test_a_cache_that_fails_the_build_is_left_out(build: Build, tmp_path: Path) 
     assert seconds == {"shop/web": 0.0}
     assert ["gha" in json.dumps(definition) for definition in baked(tmp_path)] == [True, False]
     assert lines[0] == (
-        "once more without GitHub's cache: ERROR: failed to solve: failed to configure gha cache "
+        "building again without GitHub's cache: ERROR: failed to solve: failed to "
+        "configure gha cache "
         "exporter: token contains an invalid number of segments"
     )
 

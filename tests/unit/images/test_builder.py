@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onegig.engine.bake import Builder, choose_builder, from_nothing, with_cache
+from onegig.engine.bake import Builder, built_from_scratch, choose_builder, with_cache
 
 ON_GITHUB = {"ACTIONS_RUNTIME_TOKEN": "secret", "ACTIONS_RESULTS_URL": "https://results.example/"}
 LOCAL = {"ONEGIG_BASES": "assembled locally"}
@@ -68,7 +68,7 @@ def test_a_builder_that_can_uses_the_cache(text: str) -> None:
         (CONTAINERD.replace("v0.20.2", "v0.0.0+unknown"), "it needs BuildKit 0.20 or later"),
         (CONTAINER.replace("BuildKit version:", "Buildkit:"), ""),
         (CONTAINER.replace("docker-container", "kubernetes"), "a builder of the kind kubernetes"),
-        ("", "buildx does not tell which builder it has"),
+        ("", "buildx does not report its builder"),
     ],
 )
 def test_one_that_cannot_builds_as_ever_and_says_why(text: str, why: str) -> None:
@@ -127,10 +127,10 @@ def test_a_build_from_nothing_knows_no_cache_and_its_bases_by_the_names_they_hav
         },
     }
     named, own = {alpine: "docker-image://alpine:3.23"}, {alpine: "target:web", "files": "/files"}
-    assert from_nothing(plan, {alpine: "alpine:3.23"}) == plan | {
+    assert built_from_scratch(plan, {alpine: "alpine:3.23"}) == plan | {
         "target": {
             "web": {"context": "/web", "contexts": named},
             "api": {"context": "/api", "contexts": own},
         }
     }
-    assert from_nothing(plan, {})["target"]["web"] == {"context": "/web"}
+    assert built_from_scratch(plan, {})["target"]["web"] == {"context": "/web"}

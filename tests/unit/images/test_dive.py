@@ -105,7 +105,7 @@ def test_an_image_that_cannot_be_fed_is_unknown(
         raise FileNotFoundError("layer.tar")
 
     result = dive.analyse(program("cat >/dev/null"), failing, tmp_path)
-    assert result == Unknown(reason="dive could not be fed the image or left no report: layer.tar")
+    assert result == Unknown(reason="dive could not read the image or wrote no report: layer.tar")
 
 
 def test_dive_is_found_beside_python_first_then_on_path(
@@ -135,9 +135,9 @@ def test_a_dive_that_does_not_run_is_unknown(
 
 MB = 1_000_000
 UNSEEN = "it does not see what was removed with its directory"
-TWICE = "it counts every copy of a path, the one in use too"
+TWICE = "it counts every copy of a file, even the one in use"
 LEFT_OUT = (
-    "it leaves out files that a directory replaced, and what comes after a whiteout of nothing"
+    "it ignores files replaced by a directory, and everything after a whiteout without a file"
 )
 
 

@@ -66,7 +66,7 @@ CASES = {
     "poetry": Case(files={"poetry.lock": ""}),
     "uv": Case(files={"uv.lock": ""}),
     "project": Case(
-        wheels=Unknown(reason="pip could not tell: no index"),
+        wheels=Unknown(reason="pip failed: no index"),
         probes=("CMD redis-cli -h redis ping",),
     ),
     "debian": Case(),

@@ -80,7 +80,7 @@ def test_a_pip_that_can_not_be_asked(
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     result = check("pure")
     assert isinstance(result, Unknown)
-    assert result.reason.startswith("pip could not tell: ")
+    assert result.reason.startswith("pip failed: ")
 
 
 @pytest.fixture

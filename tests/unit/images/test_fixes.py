@@ -109,8 +109,9 @@ def test_unneeded_files_of_the_base_image_are_one_fix() -> None:
     assert (fix.bytes, fix.layer) == (9 * MB + len("Name: pip\nVersion: 1.0\n"), 0)
     assert fix.text == (
         "the base image has 9.1 MB that nothing needs at run time (pip 1.0 6.1 MB, headers in "
-        "/usr/local/include/python3.13 2.0 MB, /usr/share/doc 1.0 MB): build on it, and COPY "
-        "--from that stage what runs onto its -slim or -alpine variant, or onto plain alpine"
+        "/usr/local/include/python3.13 2.0 MB, /usr/share/doc 1.0 MB): build on it, and "
+        "COPY --from that stage only what is needed to its -slim or -alpine variant, or to "
+        "plain alpine"
     )
 
 
@@ -126,8 +127,8 @@ def test_a_debian_base_is_questioned_but_its_bytes_are_not_counted() -> None:
     (fix,) = accounting.fixes
     assert (fix.bytes, fix.layer, accounting.eliminable_bytes) == (0, 0, 0)
     assert fix.text == (
-        "the base OS takes 81 MB, Alpine's takes 8.5 MB: try an -alpine base (not measured, so not "
-        "counted)"
+        "the base OS takes 81 MB, Alpine only 8.5 MB: try an -alpine base (an estimate, so "
+        "not counted)"
     )
 
 
@@ -148,7 +149,8 @@ def test_two_copies_of_one_content() -> None:
     (fix,) = image(("RUN cp app/model.bin /opt", copied)).fixes
     assert (fix.bytes, fix.layer) == (200_000, 1)
     assert fix.text == (
-        "0.2 MB are duplicated in the image (/app/model.bin, /opt/model.bin): keep one, link to it"
+        "0.2 MB are duplicated in the image (/app/model.bin, /opt/model.bin): keep one "
+        "copy and link to it"
     )
 
 

@@ -116,8 +116,8 @@ def test_duplicates_of_small_contents_are_those_of_one_machine(inspect: Inspect)
         merged = merge_images(parts, order=tuple(USERS))
         assert sizes(merged) == expected
         assert merged.duplicates_remark == (
-            "2 machines inspected the images: copies on different ones were only looked for of "
-            f"contents that take {floor:,} bytes or more on each"
+            "2 machines inspected the images; duplicates across them were only searched "
+            f"for files of {floor:,} bytes and more"
         )
         assert merged.large == NOT_LISTED
 
@@ -128,8 +128,8 @@ def test_what_one_part_does_not_list_is_said_not_to_be_looked_for(inspect: Inspe
         merged = merge_images(several, order=tuple(USERS))
         assert sizes(merged) == [(4000, 2), (60, 2)]
         assert merged.duplicates_remark == (
-            "2 machines inspected the images, not all alike: copies on different ones were only "
-            "looked for in part"
+            "2 machines inspected the images of different kinds, so the search for "
+            "duplicates across them is incomplete"
         )
 
 

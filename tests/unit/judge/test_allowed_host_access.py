@@ -33,18 +33,18 @@ def test_only_listed_services_may(text: str, rest: tuple[HostAccess, ...]) -> No
 def test_the_sentence_names_services_and_reasons() -> None:
     assert describe_host_access(()) == ""
     assert describe_host_access((SOCKET,)) == (
-        "traefik (mounts /var/run/docker.sock) can reach the machine they run on"
+        "traefik (mounts /var/run/docker.sock) can access the machine they run on"
     )
     assert describe_host_access((SOCKET, PRIVILEGED, PID)) == (
-        "traefik (mounts /var/run/docker.sock) and netdata (privileged: true and 1 more) can reach "
-        "the machine they run on"
+        "traefik (mounts /var/run/docker.sock) and netdata (privileged: true and 1 more) "
+        "can access the machine they run on"
     )
 
 
 def test_the_sentence_is_one_short_line() -> None:
     many = tuple(HostAccess(service=f"s{n}", reason="pid:\nhost" + "x" * 500) for n in range(30))
     text = describe_host_access(many)
-    assert "and 26 more can reach" in text
+    assert "and 26 more can access" in text
     assert len(text) < 500
     assert text.isprintable()
 
@@ -57,4 +57,4 @@ def test_one_line_is_printed_before_the_boot_and_none_without_a_reason() -> None
     assert lines == []
     warn_of_host_access(replace(stack, host_access=(PRIVILEGED, SOCKET)), progress)
     (line,) = lines
-    assert "netdata (privileged: true) and traefik (mounts /var/run/docker.sock) can reach" in line
+    assert "netdata (privileged: true) and traefik (mounts /var/run/docker.sock) can access" in line

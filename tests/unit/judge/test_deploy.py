@@ -11,8 +11,8 @@ from onegig.model.memory import BootPeak, EnginePart, MemoryReport, ServiceMemor
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 
-DB_STOPS = "db (250 MB) writes to data: it is stopped before its new copy starts"
-OVER = "over; stop web before its new copy starts"
+DB_STOPS = "db (250 MB) writes to data, so the old container has to stop before the new one starts"
+OVER = "over; stop web before starting its new container"
 IMAGES = Skipped(reason="not asked for")
 
 

@@ -89,7 +89,7 @@ def test_a_service_that_grew_too_much() -> None:
     assert redis.message == f"{grew}: 124 to 155 MB, at most 10 % allowed"
     assert (redis.value, redis.limit) == (31 * MIB, int(12.4 * MIB))
     assert redis.where == "budgets.yml:3"
-    assert web.message == "web did not grow against main: 300 to 300 MB"
+    assert web.message == "web did not grow compared with main: 300 to 300 MB"
     assert judged.sentence.startswith(f"NO-GO: {grew}")
 
 
@@ -137,8 +137,8 @@ def test_one_service_alone_can_be_limited() -> None:
 @pytest.mark.parametrize(
     ("now", "state", "end"),
     [
-        (124, GO, "did not grow against main: 124 to 124 MB"),
-        (110, GO, "did not grow against main: 124 to 110 MB"),
+        (124, GO, "did not grow compared with main: 124 to 124 MB"),
+        (110, GO, "did not grow compared with main: 124 to 110 MB"),
         (127, GO, "124 to 127 MB, at most 0 % allowed, within noise"),
         (129, NO_GO, "124 to 129 MB, at most 0 % allowed"),
     ],
@@ -199,7 +199,7 @@ def test_memory_measured_otherwise_is_not_compared(changes: dict[str, object], n
     main = replace(baseline(), **changes)  # type: ignore[arg-type]
     judged = verdict(ALL, {"redis": 155, "web": 340}, main=main)
     assert {check.id for check in grown(judged)} == {"image.max_growth"}
-    assert judged.notes == (f"growth of memory is not judged: the baseline {note}",)
+    assert judged.notes == (f"growth of memory could not be judged: the baseline {note}",)
     assert judged.state is not NO_GO
 
 
@@ -209,7 +209,10 @@ def test_another_box_is_not_compared() -> None:
     judged = run(memory, images(dict.fromkeys(BEFORE, 50)), limits(TOTAL), baseline()).verdict
     assert grown(judged) == []
     assert judged.notes == (
-        "growth of memory is not judged: this run was measured in a box of 2,048 MB, not 944 MB",
+        (
+            "growth of memory could not be judged: this run was measured in a box of 2,048 MB, "
+            "not 944 MB"
+        ),
     )
 
 
@@ -219,7 +222,7 @@ def test_another_architecture_is_not_compared() -> None:
     main = replace(main, environment=replace(main.environment, architecture="aarch64"))
     judged = verdict(ALL, {"redis": 155, "web": 340}, main=main)
     assert grown(judged) == []
-    reason = "is not judged: the baseline was measured on aarch64, not x86_64"
+    reason = "could not be judged: the baseline was measured on aarch64, not x86_64"
     assert judged.notes == (f"growth of memory {reason}", f"growth of images {reason}")
 
 
@@ -254,7 +257,10 @@ def test_it_can_be_waived_and_its_waiver_is_not_unused_where_nothing_is_compared
     assert run(stack(BEFORE), built, budgets).verdict.notes == ()
     unused = run(stack(BEFORE), built, budgets, baseline())
     assert unused.verdict.notes == (
-        "the waiver of service.max_growth of redis by @ops is unused: nothing it covers fails",
+        (
+            "the waiver of service.max_growth of redis by @ops is unused: no check that it "
+            "covers fails"
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from onegig.model.verdict import Verdict
 
 MINUTE = MIB / 60
 HOUR = MINUTE / 60
-LEAK = "a leak, or memory that still fills (a longer --settle and --window show which)"
+LEAK = "a leak, or caches that are still filling (a longer --settle and --window will tell)"
 
 
 def trend(low: float, rate: float, high: float, unit: float = MINUTE, grows: bool = True) -> Trend:
@@ -63,8 +63,8 @@ def verdict(limits: str, own: Trend | Missing, whole: Trend | Missing = FLAT) ->
             FLAT,
             GO,
             (
-                "does not grow beyond noise, but these windows only show that it is less than"
-                " 9.0 MB/h, at most 1.0 MB/h allowed"
+                "does not grow beyond noise, but windows this short only rule out growth "
+                "above 9.0 MB/h, at most 1.0 MB/h allowed"
             ),
         ),
     ],
@@ -111,5 +111,5 @@ def test_a_limit_of_all_services_yields_to_that_of_one() -> None:
 def test_what_is_limited_and_was_not_seen_is_said() -> None:
     why = "too few samples to see a trend"
     judged = verdict("memory: {max_service_growth: 1MB/h}", Unknown(reason=why))
-    assert f"growth over time of web is not judged: {why}" in judged.notes
+    assert f"growth over time of web could not be judged: {why}" in judged.notes
     assert not any(why in note for note in verdict("", Unknown(reason=why)).notes)

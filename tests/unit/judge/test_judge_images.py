@@ -122,7 +122,7 @@ def shares(share: float, wasted_bytes: int) -> Dive:
 EFFICIENCY, WASTED = "image.efficiency min_efficiency", "image.wasted max_wasted_bytes"
 SHARE = "image.user_wasted max_user_wasted_share"
 LEAST = "at least 90 % required"
-WORST = "; most is lost in /etc/apk/world"
+WORST = "; most of it in /etc/apk/world"
 CASES = [
     (EFFICIENCY, 0.9, dive(efficiency=0.9), GO, f"is 90 % efficient, {LEAST}"),
     (EFFICIENCY, 0.9, dive(efficiency=0.8999), NO_GO, f"is 89 % efficient, {LEAST}{WORST}"),
@@ -255,9 +255,9 @@ def test_where_the_base_is_not_known_all_dead_bytes_are_the_images_own(judged: J
     own, base = (checks(verdict, kind)[0] for kind in ("image.dead", "image.base_dead"))
     assert (own.value, own.state) == (OWN_DEAD + BASE_DEAD, NO_GO)
     assert own.message.startswith("the image of redis has dead bytes: 0.3 of 0.2")
-    assert own.message.endswith("; which layers are its base's is unknown, so all count")
+    assert own.message.endswith("; the base's layers are not known, so all bytes count")
     assert (base.value, base.state) == (0, GO)
-    assert base.message.endswith("; which layers are its is unknown")
+    assert base.message.endswith("; which layers are the base's is not known")
 
 
 def test_without_a_limit_dead_bytes_are_told_and_block_nothing(judged: Judge) -> None:

@@ -273,7 +273,7 @@ ENGINE = sum(part.pss_bytes for part in make_memory([]).engine)
 CAP = make_memory([]).box.cap_bytes
 STARTED = "while the stack started (after 3 s)"
 BOTH = (("big", 700 * MIB), ("engine", 160 * MIB))
-PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
+PUSHED_OUT = "memory was full until the kernel dropped parts of the engine"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ PUSHED_OUT = "memory was full until parts of the engine were pushed out of it"
         ((("engine", 160 * MIB),), 10, PUSHED_OUT),
         ((("engine", 160 * MIB),), 300, f"the engine took 160 MB and big 452 MB {STARTED}"),
         (BOTH, 10, f"big took 700 MB and the engine took 160 MB {STARTED}"),
-        ((), 10, f"engine and stack were largest {STARTED}"),
+        ((), 10, f"engine and stack were at their largest {STARTED}"),
     ],
 )
 def test_who_made_the_peak(

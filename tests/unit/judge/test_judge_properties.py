@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judging import GO, TODAY, service
-from onegig.judge.checks import compare, percent_beside
+from onegig.judge.checks import compare, percent_of_limit
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.images import Dive, ImagesReport
@@ -133,8 +133,8 @@ def test_figures_next_to_the_limit(limit: int, away: int) -> None:
     at_most=st.booleans(),
 )
 def test_a_broken_rule_never_prints_as_kept(value: float, limit: float, *, at_most: bool) -> None:
-    shown = float(percent_beside(value, limit, at_most=at_most).removesuffix(" %"))
-    bound = float(percent_beside(limit, limit, at_most=at_most).removesuffix(" %"))
+    shown = float(percent_of_limit(value, limit, at_most=at_most).removesuffix(" %"))
+    bound = float(percent_of_limit(limit, limit, at_most=at_most).removesuffix(" %"))
     if at_most:
         assert (shown > bound) == (value > limit)
     else:

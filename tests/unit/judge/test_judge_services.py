@@ -73,7 +73,7 @@ def test_a_full_machine_names_the_killed_and_the_hungriest() -> None:
     assert verdict.state is NO_GO
     assert verdict.sentence == (
         "NO-GO: web ran out of memory and was killed twice: the machine was full; "
-        "aggressor took most: 712 MB; memory 680 of 1,024 MB"
+        "aggressor was the largest: 712 MB; memory 680 of 1,024 MB"
     )
 
 

@@ -126,7 +126,7 @@ TIGHT = f"the stack fits into {ROOM}, but under pressure: stall 3.6 %"
 @pytest.mark.parametrize(
     ("used_mb", "squeeze", "total", "verdict", "message"),
     [
-        (500, Skipped(reason="no limit is near"), GO, GO, ""),
+        (500, Skipped(reason="no limit is close"), GO, GO, ""),
         (500, FITTED, GO, GO, f"the stack fits into {ROOM}: stall 0 %"),
         (500, PRESSED, GO, WARN, TIGHT),
         (500, KILLED, GO, NO_GO, f"the stack does not fit into {ROOM}: the kernel killed web"),
@@ -194,14 +194,14 @@ ALONE = budgets_of(tier="none")
 @pytest.mark.parametrize(
     ("budgets", "used_mb", "plan"),
     [
-        (AUTO, 634, "no limit is near"),  # of 911 MB on aws-t3-micro with its OS
+        (AUTO, 634, "no limit is close"),  # of 911 MB on aws-t3-micro with its OS
         (AUTO, 635, ("aws-t3-micro", 726, "the stack needs 820 of 911 MB on aws-t3-micro")),
         (AUTO, 1000, ("aws-t3-micro", 726, "the stack needs 1,185 of 911 MB on aws-t3-micro")),
         (AUTO, 1047, "the total is far over its limit"),
         (ALWAYS, 10, ("aws-t3-micro", 726, "")),
         (ALWAYS, 2000, ("aws-t3-micro", 726, "")),
         (NEVER, 900, "measure.squeeze is never"),
-        (ALONE, 841, "no limit is near"),
+        (ALONE, 841, "no limit is close"),
         (ALONE, 842, ("", 944, "the stack needs 922 of 1,024 MB")),
         (ALONE, 1046, ("", 944, "the stack needs 1,126 of 1,024 MB")),
         (budgets_of(tier="aws-t3-small"), 900, ("", 944, "the stack needs 980 of 1,024 MB")),

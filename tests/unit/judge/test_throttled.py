@@ -65,7 +65,7 @@ READY = "ready after 7 min, not 38 s, and health checks hold"
 
 
 BESIDE = " in operation, not 488 MB"
-OVERLAP = "26 processes of overlapping health checks take 134 MB, not 21 MB"
+OVERLAP = "26 overlapping health-check processes take 134 MB, not 21 MB"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_was_not_tried_is_not_judged() -> None:
     assert not judge_stack(BUDGETS, make_memory(())).notes
 
 
-EMULATED = "the twin's emulated processor was slower than any tier's already"
+EMULATED = "the twin's emulated processor is already slower than any tier's"
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ EMULATED = "the twin's emulated processor was slower than any tier's already"
         ("aws-t3-micro", True, "kvm", Throttle(cpus=0.2, machine="aws-t3-micro")),
         ("aws-t3-micro", True, "tcg", EMULATED),
         ("aws-t3-micro", False, "tcg", "not asked for"),
-        ("oracle-a1", True, "", "oracle-a1 always has all of its processors"),
-        ("none", True, "", "no tier says how much of its processor a machine always has"),
+        ("oracle-a1", True, "", "oracle-a1 can always use all of its CPUs"),
+        ("none", True, "", "no tier is known, so neither is its CPU baseline"),
     ],
 )
 def test_how_far_a_stack_is_throttled(
@@ -145,5 +145,5 @@ def test_health_checks_that_take_a_tenth_of_the_total_are_named(mib: int, named:
     report = measured(NOT_THROTTLED)
     runc = EnginePart(name="runc", processes=9, rss_bytes=0, pss_bytes=mib * MIB)
     verdict = judge_stack(BUDGETS, replace(report, engine=(runc,)))  # of 488 MB
-    note = f"at the peak, 9 processes of health checks took {mib} MB"
+    note = f"at the peak, 9 overlapping health-check processes took {mib} MB"
     assert any(text.startswith(note) for text in verdict.notes) is named

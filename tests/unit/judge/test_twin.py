@@ -6,7 +6,7 @@ import pytest
 
 from factories import BUDGETS, MIB, make_images, make_memory, make_report, stack
 from judging import GO, INCOMPLETE, NO_GO, WARN, checks
-from onegig.judge.baseline import list_differences, make_baseline, other_memory
+from onegig.judge.baseline import list_differences, make_baseline, memory_difference
 from onegig.judge.compare import compare
 from onegig.judge.tier import plan_squeeze
 from onegig.memory.squeeze import summarise_squeeze
@@ -77,13 +77,13 @@ def test_by_other_metrics_the_system_is_measured_too() -> None:
 @pytest.mark.parametrize(
     ("held", "used", "state", "message"),
     [
-        (400, 30, GO, "30 MB of 1,024 MB swap in use, none of it needed"),
+        (400, 30, GO, "30 MB of 1,024 MB swap in use, but the stack would fit without it"),
         (
             1100,
             312,
             WARN,
             (
-                "fits with 312 MB in swap: 1,277 MB were held on a machine of 1,024 MB,"
+                "fits with 312 MB in swap: 1,277 MB were in use on a machine with 1,024 MB,"
                 " 40 MB read back"
             ),
         ),
@@ -114,13 +114,13 @@ TWIN = replace(BUDGETS, machine=MachineKind.TWIN)
         (
             replace(BUDGETS, swap_bytes=MIB),
             make_memory(stack()),
-            ["a box has no swap: `--on twin` measures with the swap of budgets.yml"],
+            ["a box has no swap; use `--on twin` to measure with the swap of budgets.yml"],
         ),
         (
             replace(TWIN, zram_bytes=MIB),
             make_memory(stack()),
             [
-                "a box has no swap: `--on twin` measures with the zram of budgets.yml",
+                "a box has no swap; use `--on twin` to measure with the zram of budgets.yml",
                 "budgets.yml asks for a twin, but this was measured in a box",
             ],
         ),
@@ -132,12 +132,12 @@ TWIN = replace(BUDGETS, machine=MachineKind.TWIN)
         (
             replace(TWIN, memory=replace(BUDGETS.memory, system_overhead_bytes=170 * MIB)),
             make_twin_memory(make_twin(368, 410)),
-            [f"{FELL.format(368, 410)}: the kernel takes pages of programs for available"],
+            [f"{FELL.format(368, 410)}: the kernel counts program pages as available"],
         ),
         (
             replace(TWIN, memory=replace(BUDGETS.memory, system_overhead_bytes=170 * MIB)),
             make_twin_memory(make_twin(410, 368)),
-            [f"{FELL.format(410, 368)}: the difference is in no account"],
+            [f"{FELL.format(410, 368)}: no counter shows where the difference went"],
         ),
     ],
     ids=["box", "box-swap", "box-for-twin", "twin", "programs", "no-account"],
@@ -192,7 +192,7 @@ BACK = Reboot(
 )
 KILLED = replace(BACK.services[0], state=ServiceState.CRASHED, oom_kills=1)
 LATE = [replace(each, state=ServiceState.NOT_READY) for each in BACK.services[1:3]]
-ALL = "all that has a restart policy is back 42 s after the engine"
+ALL = "every service with a restart policy is back 42 s after the engine"
 FIGURES = "at most 597 of 1,024 MB, 427 MB (41 %) to spare"
 
 
@@ -256,6 +256,6 @@ def test_memory_of_a_box_and_of_a_twin_is_not_compared() -> None:
         assert all(isinstance(d.image_before, int) for d in comparison.services)
         assert list_differences(now, before) == (f"machine {kinds[1]}, was {kinds[0]}",)
         assert isinstance(now.memory, MemoryReport)
-        assert other_memory(before, now.memory, BUDGETS.memory) == comparison.total_bytes
+        assert memory_difference(before, now.memory, BUDGETS.memory) == comparison.total_bytes
     same = compare(twin, make_baseline(twin, {}), 0)
     assert isinstance(same.total_bytes, int)

@@ -104,7 +104,7 @@ def test_only_what_it_names_is_waived() -> None:
     (total,), (own,) = checks(verdict, "memory.total"), checks(verdict, "service.memory")
     assert (total.state, own.state) == (NO_GO, WARN)
     assert verdict.notes == (
-        "the waiver of memory.total of web by @ops is unused: nothing it covers fails",
+        "the waiver of memory.total of web by @ops is unused: no check that it covers fails",
     )
 
 
@@ -120,8 +120,8 @@ def test_an_unused_one_is_noted_and_changes_nothing() -> None:
     verdict = verdict_on(waiver("memory.total"), waiver("image.wasted", "web"), mib=300)
     assert verdict.state is GO
     assert verdict.notes == (
-        "the waiver of memory.total by @ops is unused: nothing it covers fails",
-        "the waiver of image.wasted of web by @ops is unused: nothing it covers fails",
+        "the waiver of memory.total by @ops is unused: no check that it covers fails",
+        "the waiver of image.wasted of web by @ops is unused: no check that it covers fails",
     )
 
 
@@ -134,7 +134,7 @@ def test_what_was_not_measured_is_neither_waived_nor_unused() -> None:
     assert verdict.notes == ()
     (total,) = checks(verdict, "memory.total")
     assert (total.waived, total.state) == ("", INCOMPLETE)
-    assert total.message.endswith("; not waived: what was not measured cannot be")
+    assert total.message.endswith("; not waived: a check that was not measured can't be waived")
 
 
 @given(

@@ -21,7 +21,7 @@ BUDGETS = replace(
 Range = tuple[int, int]
 BARELY = "of 1,000 MB,"
 OVER = f"1,005 {BARELY} 5 MB (1 %) over"
-CLOSE = "too close to its limit"
+CLOSE = "too close to the limit"
 
 
 def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTotals:
@@ -53,7 +53,7 @@ def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTot
         ([window((320, 1420))], f"the total came to 400 to 1,500 MB, {CLOSE}"),
         (
             [window((850, 880)), window((921, 940))],
-            "the total came to 930 to 1,020 MB, too close to its limit",
+            "the total came to 930 to 1,020 MB, too close to the limit",
         ),
         ([window((300, 320), web=(90, 98))], ""),
         ([window((300, 320), web=(90, 99))], f"web took 90 to 99 MB, {CLOSE}"),
@@ -165,6 +165,9 @@ def test_windows_by_another_metric_say_nothing() -> None:
 )
 def test_memory_that_rises_is_noted(totals: list[Range], text: str) -> None:
     verdict = verdict_on(*(window(total, web=(3 * i + 3, 30)) for i, total in enumerate(totals)))
-    rose = f"memory rose from window to window (at least {text}: a leak, or caches that still fill"
+    rose = (
+        f"memory rose from window to window (at least {text}: a leak, or caches that are still "
+        "filling"
+    )
     assert verdict.notes == ((rose,) if text else ())
     assert verdict.state is GO

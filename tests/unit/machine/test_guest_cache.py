@@ -70,7 +70,7 @@ def test_without_a_network_the_newest_guest_serves(mirror: dict[str, Any]) -> No
     cached = guest.ensure_guest(_plan(said), "empty")
     mirror["list"] = None
     assert guest.ensure_guest(_plan(said), "empty") == cached
-    assert said[1:] == ["Debian's mirror does not answer: using the guest at hand"]
+    assert said[1:] == ["Debian's mirror does not answer; using the existing guest image"]
 
 
 def test_without_a_network_and_a_guest_there_is_an_error(mirror: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def test_nothing_of_the_build_is_left_and_the_given_project_is_not_changed() -> 
 @pytest.mark.parametrize(
     ("key", "value", "remark"),
     [
-        ("cgroup_parent", "/limited", "web: cgroup_parent does not apply in the box."),
+        ("cgroup_parent", "/limited", "web: cgroup_parent is ignored in the box."),
         ("pull_policy", "always", None),
         ("platform", "linux/arm64", "web: its platform is linux/arm64, this machine's is amd64."),
         ("platform", "linux/amd64", None),
@@ -228,8 +228,8 @@ def test_the_dind_image_sees_the_projects_folder_only(tmp_path: Path) -> None:
     )
     run = Run(name="onegig-1", owner="me", directory=tmp_path)
     assert Dind(Mock(), run, project).remarks == (
-        "/srv/x is missing in the box: the dind image sees the project's folder only.",
-        "/etc/x.conf is missing in the box: the dind image sees the project's folder only.",
+        "/srv/x is missing in the box: the dind image can only see the project's folder.",
+        "/etc/x.conf is missing in the box: the dind image can only see the project's folder.",
     )
 
 
@@ -243,7 +243,7 @@ def test_a_lost_bridge_of_the_engine_is_recognised() -> None:
     assert error.message == "the Docker Engine has lost its bridge docker0: no container can start"
     assert isinstance(error, EngineError)  # the dind image is not tried: it would fail as well
     assert error.detail == log
-    assert did_not_come_up("dockerd: no").message == "the engine inside the box did not come up"
+    assert did_not_come_up("dockerd: no").message == "the engine inside the box did not start"
 
 
 @pytest.mark.security

@@ -32,7 +32,7 @@ BEFORE = (
 
 
 class Rebooted:
-    """A machine of which each look shows the next containers, the last ones for ever."""
+    """A machine of which each look shows the next containers, the last ones forever."""
 
     def __init__(self, *looks: Sequence[Container], seconds: float = 60) -> None:
         budgets = Budgets(path="budgets.yml", compose="compose.yml")

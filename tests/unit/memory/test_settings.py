@@ -88,7 +88,7 @@ def test_a_box_gives_up_huge_pages_that_the_tier_does_not_give(
 
 @pytest.mark.parametrize(("flags", "expected"), [(NONE_AT_ALL, "1"), (EXCEPT_ADVISED, "3")])
 def test_what_the_engine_starts_gives_up_huge_pages(flags: int, expected: str) -> None:
-    """A kernel before 6.18 says that it can't, and the command runs all the same."""
+    """A kernel before 6.18 says that it can't, and the command runs anyway."""
     asks = "import ctypes; print(ctypes.CDLL(None).prctl(42, 0, 0, 0, 0))"  # PR_GET_THP_DISABLE
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", THP_SCRIPT, str(flags), sys.executable, "-c", asks],

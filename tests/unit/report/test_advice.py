@@ -82,7 +82,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "killed by its own limit": (
         lambda: with_service(killed("risk", limit_bytes=64 * MIB, own_limit_kills=1)),
         Step(
-            text="Make risk smaller or its own limit larger: it was killed by that limit",
+            text="Make risk smaller or raise its own limit, which it reached when it was killed",
             place="services/compose.yml",
         ),
     ),
@@ -103,7 +103,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     ),
     "a service over its limit": (
         lambda: run(stack({"aggressor": 31.7})),
-        Step(text="Bring aggressor down by 8 MB", place="budgets.yml:13"),
+        Step(text="Reduce the memory of aggressor by 8 MB", place="budgets.yml:13"),
     ),
     "a new service over the machine": (
         lambda: review(run(stack({"giant": 700.0}))),
@@ -144,7 +144,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "all images": (
         lambda: large_images(b"total: 400MB"),
         Step(
-            text="Take 168 MB off the images: the largest is that of risk; 50 MB can go:",
+            text="Make the images smaller by 168 MB: the largest is that of risk; 50 MB can go:",
             fix=CACHE_LEFT,
             fix_place="services/Dockerfile:31",
             place="budgets.yml:3",
@@ -153,8 +153,8 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "all images against main": (
         lambda: review(large_images(b"total: 400MB")),
         Step(
-            text="Take 168 MB off the images: that of risk grew from 25 to 225 MB against main; "
-            "50 MB can go:",
+            text="Make the images smaller by 168 MB: that of risk grew from 25 to 225 MB against "
+            "main; 50 MB can go:",
             fix=CACHE_LEFT,
             fix_place="services/Dockerfile:31",
             place="budgets.yml:3",
@@ -163,7 +163,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "dead bytes": (
         lambda: large_images(b"max_dead: 200kB"),
         Step(
-            text="Take 0.1 MB of dead bytes off the image of redis-coordinator:",
+            text="Remove 0.1 MB of dead bytes from the image of redis-coordinator:",
             fix="`COPY packages` in layer 3 removes 0.21 MB that layer 2 added: remove them where "
             "they are added",
             place="budgets.yml:3",
@@ -183,13 +183,13 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "a service that grew": (
         lambda: beside_main(b"memory: {max_service_growth: 5MB}", {"risk": 90.0}),
         Step(
-            text="Bring risk down by 71.2 MB: it grew from 14 to 90 MB against main",
+            text="Reduce the memory of risk by 71.2 MB: it grew from 14 to 90 MB against main",
             place="budgets.yml:1",
         ),
     ),
     "a service that leaks": (
         leaking,
-        Step(text="Find what risk never gives back, or bound its caches", place="budgets.yml:1"),
+        Step(text="Find out what risk never frees, or limit its caches", place="budgets.yml:1"),
     ),
     "an image that grew": (
         lambda: beside_main(b"images: {max_growth: 5MB}", {}, grown="risk"),
@@ -208,8 +208,8 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
             parse_budgets("budgets.yml", b"version: 1\nimages: {max_dead: 200kB}"),
         ),
         Step(
-            text="Take 0.1 MB of dead bytes off the image of redis-coordinator: 0.3 MB of layer 2 "
-            "are deleted with a directory by",
+            text="Remove 0.1 MB of dead bytes from the image of redis-coordinator: 0.3 MB of layer "
+            "2 are deleted with a directory by",
             quoted="COPY packages",
             place="budgets.yml:2",
         ),
@@ -217,7 +217,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
     "files written twice": (
         lambda: large_images(b"min_efficiency: 99%"),
         Step(
-            text="Write each file of the image of redis-coordinator once: 2 copies, 0.2 MB, of",
+            text="Write each file in the image of redis-coordinator only once: 2 copies, 0.2 MB of",
             quoted="/etc/apk/world",
             place="budgets.yml:3",
         ),
@@ -248,7 +248,7 @@ def test_steps_are_a_handful(count: int) -> None:
 def test_new_failures_come_first() -> None:
     sizes = {"momentum": 40.0}
     report = review(run(stack({**sizes, "aggressor": 25.1})), run(stack(sizes)))
-    assert [step.text.split()[1] for step in steps(report)] == ["aggressor", "momentum"]
+    assert [step.text.split()[4] for step in steps(report)] == ["aggressor", "momentum"]
 
 
 @pytest.mark.parametrize(("rss_mib", "state"), [(13.0, State.GO), (500.0, State.WARN)])

@@ -48,7 +48,7 @@ def test_each_failure_is_shown_where_its_limit_is_written() -> None:
         (
             "::error file=services/compose.yml,title=NO-GO%3A State of aggressor"
             "::aggressor ran out of memory and was killed twice: the machine was full; "
-            "aggressor took most: 784 MB"
+            "aggressor was the largest: 784 MB"
         ),
         (
             "::error file=budgets.yml,line=13,title=NO-GO%3A Memory of aggressor"

@@ -33,5 +33,5 @@ def test_a_table_of_the_services_that_were_looked_at() -> None:
 
 def test_a_report_that_does_not_know_says_so() -> None:
     report = make_report(make_memory([make_service("risk", 14)]), make_images(SERVICES))
-    assert TABLES["breakdown"](report).startswith("Nothing is known about where memory goes")
+    assert TABLES["breakdown"](report).startswith("The report does not say where memory goes")
     assert TITLE not in html.render(report)

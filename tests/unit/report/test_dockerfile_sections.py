@@ -67,7 +67,10 @@ def test_errors_come_first_then_warnings_then_hints_each_with_its_place() -> Non
         [f"`{REDIS}:12`", "`small-base` warning"],
         [f"`{DESK}:32`", "`DL3059` info"],
     ]
-    assert rows(text)[3][2] == "no USER: it runs as root; `USER 65532:65532` needs no account"
+    assert (
+        rows(text)[3][2]
+        == "it runs as root, because USER is missing; `USER 65532:65532` needs no account"
+    )
 
 
 @pytest.mark.parametrize("render", [comment.render, html.render])

@@ -34,7 +34,7 @@ def single() -> ImagesReport:
     return replace(images, images=(web,), duplicates=(twice, small))
 
 
-def nothing_known() -> ImagesReport:
+def no_evidence() -> ImagesReport:
     report = make_images(["web", "jobs"])
     web, jobs = (
         replace(image, accounting=NOT_ACCOUNTED, scan=NOT_SCANNED) for image in report.images
@@ -54,7 +54,7 @@ REPORTS: dict[str, Callable[[], ImagesReport]] = {
     "stack": bloated,
     "slim": lambda: make_images(SERVICES),
     "single": single,
-    "nothing-known": nothing_known,
+    "nothing-known": no_evidence,
 }
 
 

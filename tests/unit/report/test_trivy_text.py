@@ -1,4 +1,4 @@
-"""What trivy found, in words: never zero for what was not looked for."""
+"""trivy's findings, in words: never zero for what was not looked for."""
 
 from dataclasses import replace
 

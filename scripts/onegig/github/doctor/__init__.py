@@ -40,7 +40,7 @@ def examine(checkout: Checkout, hosted: Hosted | Missing) -> Sections:
 
 
 def exit_code(sections: Sections, hosted: Hosted | Missing) -> ExitCode:
-    """Return 2 where something must be changed, 4 where GitHub could not be asked, else 0."""
+    """Return 2 if something must be changed, 4 if GitHub could not be asked, else 0."""
     if count(sections, Mark.MUST):
         return ExitCode.CONFIG
     return ExitCode.INCOMPLETE if isinstance(hosted, Unknown) else ExitCode.OK

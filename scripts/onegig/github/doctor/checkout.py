@@ -55,7 +55,7 @@ class Job:
         return tuple(re.findall(r"'([^']*)'", self.name)) if "${{" in self.name else (self.name,)
 
     def level(self, permission: str, default: str = "none") -> str:
-        """Return what its token may do: "none", "read" or "write"."""
+        """Return the permission of its token: "none", "read" or "write"."""
         if self.permissions is None:
             return default
         level = self.permissions.get(permission, self.permissions.get(ALL, ""))
@@ -85,7 +85,7 @@ class Workflow:
 
     @property
     def placeholders(self) -> tuple[str, ...]:
-        """Return what it uses of onegig as the examples have it: nobody's, at no commit."""
+        """Return its uses of onegig whose account or commit is still a placeholder."""
         return tuple(use for use in sorted(self.uses) if _PLACEHOLDER.fullmatch(use))
 
     def job_running(self, command: str, fallback: str = "") -> Job | None:
@@ -111,7 +111,7 @@ def inside_builder(uses: str) -> tuple[str, ...]:
 
 
 def runs_anyway(condition: str) -> bool:
-    """Return whether an `if:` holds also after failures."""
+    """Return whether an `if:` is also true after failures."""
     return bool(re.search(r"!\s*cancelled\(\)|always\(\)", condition))
 
 
@@ -150,7 +150,7 @@ def parse_workflow(path: str, text: bytes) -> Workflow:
 
 
 def parse_action(path: str, text: bytes) -> tuple[str, ...]:
-    """Return what the steps of an action use. Raises ConfigError."""
+    """Return the actions that the steps of an action use. Raises ConfigError."""
     runs = _mapping(_document(path, text).get("runs"))
     if "using" not in runs:
         raise ConfigError(f"{path} is not an action: it has no runs.using", advice="fix the file")

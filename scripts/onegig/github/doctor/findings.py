@@ -26,7 +26,7 @@ _SUMMARY = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One fact. `fix` is what to do, to the letter; "" where nothing is."""
+    """One finding. `fix` is the exact change to make, or "" if there is nothing to do."""
 
     mark: Mark
     text: str
@@ -42,17 +42,17 @@ def good(text: str) -> Finding:
 
 
 def should(text: str, fix: str) -> Finding:
-    """Return a finding about what works, but not well or not safely."""
+    """Return a finding about something that works, but not well or not safely."""
     return Finding(mark=Mark.SHOULD, text=text, fix=fix)
 
 
 def must(text: str, fix: str) -> Finding:
-    """Return a finding about what does not work."""
+    """Return a finding about something that does not work."""
     return Finding(mark=Mark.MUST, text=text, fix=fix)
 
 
 def unknown(text: str, reason: str) -> Finding:
-    """Return a finding about what could not be read."""
+    """Return a finding about something that could not be read."""
     return Finding(mark=Mark.UNKNOWN, text=f"{text}: {reason}")
 
 
@@ -73,4 +73,4 @@ def render(title: str, sections: Sections) -> str:
                 lines.append(indent(spaces + plain(line), " " * 6))
     counts = {mark: count(sections, mark) for mark in _SUMMARY}
     summary = ", ".join(f"{counts[mark]} {text}" for mark, text in _SUMMARY.items() if counts[mark])
-    return "\n".join([*lines, "", summary or "all is well", ""])
+    return "\n".join([*lines, "", summary or "everything is set up", ""])

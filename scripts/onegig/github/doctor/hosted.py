@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionsPolicy:
-    """The actions that may run; `selected` only where a selection may."""
+    """The actions that may run; `selected` only if a selection may."""
 
     enabled: bool
     allowed: str  # "all", "local_only", "selected"
@@ -78,7 +78,7 @@ class Hosted:
 def read_hosted(
     client: Client, workflows: Iterable[str], data_branch: str, data_files: Iterable[str]
 ) -> Hosted:
-    """Ask GitHub for everything; GithubError only where the repository itself cannot be read."""
+    """Ask GitHub for everything; GithubError only if the repository itself cannot be read."""
     repository = client.get("")
     branch, is_private = str(repository["default_branch"]), bool(repository["private"])
     approval: str | Missing = Skipped(reason="the repository is private")

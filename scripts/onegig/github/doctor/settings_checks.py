@@ -17,9 +17,9 @@ from onegig.text import did_you_mean
 ACTIONS_APP = 15368  # GitHub Actions itself
 ANY_APP = (None, -1, ACTIONS_APP)
 APPROVALS = {
-    "first_time_contributors_new_to_github": "of people new to GitHub and to this repository",
+    "first_time_contributors_new_to_github": "of people new to GitHub",
     "first_time_contributors": "of people new to this repository",
-    "all_external_contributors": "of everybody without write access",
+    "all_external_contributors": "of people without write access",
 }
 FORBIDDING = {  # types of rules, and what publishing does that they forbid
     "creation": "creating branches",
@@ -38,27 +38,27 @@ def check_required(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
     gate = checkout.workflows.get(checkout.gate)
     job = gate_job(gate) if gate else None
     if gate is None or job is None:
-        yield unknown("the gate's check", "there is no job that runs the gate")
+        yield unknown("the gate's check", "no job runs the gate")
         return
     sources = (hosted.protection, _required_by_rules(hosted))
     required = [check for each in sources if not isinstance(each, Unknown) for check in each]
     unread = [each.reason for each in sources if isinstance(each, Unknown)]
     for reason in unread:
-        yield unknown(f"what {hosted.default_branch} requires", reason)
+        yield unknown(f"required checks of {hosted.default_branch}", reason)
     names = {item.name for item in required}
     gates = set(job.check_names)
     if any(check.name == STATUS and check.app in ANY_APP for check in required):
         yield good(
-            f"{hosted.default_branch} requires the status {STATUS}, which `onegig comment` sets by "
-            "the base branch's own budgets"
+            f"{hosted.default_branch} requires the status {STATUS}, which `onegig comment` "
+            "sets according to the base branch's budgets"
         )
     elif STATUS not in names and not unread:
         yield _not_required(sorted(gates & names), hosted)
     for check in required:
         if check.name in (STATUS, *gates) and check.app not in ANY_APP:
             yield must(
-                f"the required check {check.name} is expected from another app (id {check.app}) "
-                "than GitHub Actions: pull requests wait forever",
+                f"the required check {check.name} is expected from an app (id {check.app}) "
+                "that is not GitHub Actions: pull requests wait forever",
                 "choose GitHub Actions as its source",
             )
     yield from _check_job_names(checkout)
@@ -71,23 +71,23 @@ def check_forks(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
     approval, private = hosted.fork_approval, hosted.private_forks
     page = f"{hosted.page}/settings/actions"
     if isinstance(approval, Unknown):
-        yield unknown("whose runs wait for approval", approval.reason)
+        yield unknown("runs that need approval", approval.reason)
     elif isinstance(approval, str):
         yield good(
-            f"first runs {APPROVALS.get(approval, approval)} wait until somebody with write access "
-            "approves them (Approve and run on the pull request)"
+            f"first runs {APPROVALS.get(approval, approval)} wait until somebody with "
+            "write access approves them (Approve and run)"
         )
     if isinstance(private, Unknown):
-        yield unknown("whether workflows run for forks of this private repository", private.reason)
+        yield unknown("workflows for forks of this private repository", private.reason)
     elif isinstance(private, Mapping) and not private.get("run_workflows_from_fork_pull_requests"):
         yield should(
             "workflows do not run for forks of this private repository: their pull requests get no "
-            "verdict and can't be merged where it is required",
+            "verdict and can't be merged if it is required",
             f"{page}, Run workflows from fork pull requests",
         )
     elif isinstance(private, Mapping) and private.get("send_write_tokens_to_workflows"):
         yield must(
-            "runs of forks get a token that may write: strangers' code gets your token",
+            "runs of forks get a token that may write: untrusted code gets your token",
             f"{page}, disable Send write tokens to workflows from fork pull requests",
         )
     elif isinstance(private, Mapping):
@@ -106,21 +106,21 @@ def check_data_branch(hosted: Hosted) -> Iterator[Finding]:
         yield unknown(f"the branch {data.name}", data.exists.reason)
     elif not data.exists:
         yield should(
-            f"there is no branch {data.name} yet: there is nothing to compare with, and caches "
-            "keep a badge that is linked now broken",
+            f"there is no branch {data.name} yet: there is nothing to compare with, and a "
+            "badge linked now would be cached as broken",
             f"onegig publish --seed\n(needs a token with contents: write; the first push to "
             f"{hosted.default_branch} adds the first numbers)",
         )
     else:
         yield _check_data_files(data)
     if isinstance(data.rules, Unknown):
-        yield unknown(f"whether {data.name} may be pushed to", data.rules.reason)
+        yield unknown(f"permission to push to {data.name}", data.rules.reason)
         return
     for rule in data.rules:
         if rule.type in FORBIDDING and not (rule.type == "creation" and data.exists is True):
             yield must(
-                f"a ruleset forbids {FORBIDDING[rule.type]} on {data.name}, which the job that "
-                "publishes the numbers does",
+                f"a ruleset forbids {FORBIDDING[rule.type]} on {data.name}, which "
+                "publishing the numbers needs",
                 f"exclude {data.name} from its targets: {hosted.page}/settings/rules/"
                 f"{rule.ruleset}",
             )
@@ -130,7 +130,7 @@ def check_actions_policy(checkout: Checkout, hosted: Hosted) -> Iterator[Finding
     """Check that the repository lets the actions run that gate and comment use."""
     policy, page = hosted.policy, f"{hosted.page}/settings/actions"
     if isinstance(policy, Unknown):
-        yield unknown("whether Actions may run", policy.reason)
+        yield unknown("permission to run Actions", policy.reason)
     elif not policy.enabled:
         yield must(
             "Actions are disabled in this repository",
@@ -140,7 +140,7 @@ def check_actions_policy(checkout: Checkout, hosted: Hosted) -> Iterator[Finding
     elif policy.allowed == "all":
         yield good("Actions are enabled, and all of them may run")
     elif isinstance(policy.selected, Unknown):
-        yield unknown("which actions may run", policy.selected.reason)
+        yield unknown("allowed actions", policy.selected.reason)
     else:
         used = dict(checkout.remote_actions())
         inner = {action: outer for outer in used for action in inside_builder(outer)}
@@ -148,7 +148,7 @@ def check_actions_policy(checkout: Checkout, hosted: Hosted) -> Iterator[Finding
         owner = hosted.repository.partition("/")[0]
         refused = [action for action in used if not _is_allowed(action, owner, policy.selected)]
         if not refused:
-            yield good("Actions are enabled, and those used here are allowed")
+            yield good("Actions are enabled, and the actions used here are allowed")
             return
         names = [
             f"{action} (inside of {used[action]})" if used[action] else action for action in refused
@@ -175,8 +175,8 @@ def _not_required(gates: list[str], hosted: Hosted) -> Finding:
     text = f"{hosted.default_branch} does not require the status {STATUS}: a NO-GO can be merged"
     if gates:
         text = (
-            f"{hosted.default_branch} requires {gates[0]}, but not the status {STATUS}: a pull "
-            f"request brings its own workflow, in which {gates[0]} may do nothing and be green"
+            f"{hosted.default_branch} requires {gates[0]}, but not the status {STATUS}: a "
+            f"pull request can change its own workflow so that {gates[0]} does nothing and passes"
         )
     return should(
         text,
@@ -191,8 +191,8 @@ def _check_job_names(checkout: Checkout) -> Iterator[Finding]:
         for job in workflow.jobs:
             if STATUS in job.check_names:
                 yield should(
-                    f"the job {job.id} of {workflow.path} has the name of the status, {STATUS}: "
-                    "readers can't tell its check from the verdict, and both have to pass",
+                    f"the job {job.id} of {workflow.path} has the name of the status, "
+                    f"{STATUS}: its check looks like the verdict, and both have to pass",
                     f"jobs:\n  {job.id}:\n    name: another name",
                 )
 
@@ -214,16 +214,16 @@ def _check_unset(checkout: Checkout, hosted: Hosted, names: set[str]) -> Iterato
     for name in sorted(names - known - seen):
         if name in as_shown:
             yield must(
-                f"the required check is written as pages show it: {name}. No check has that name, "
-                "so pull requests wait forever",
+                f"the required check is {name}, as GitHub's pages show it, but no check "
+                "has that name: pull requests wait forever",
                 f"require {as_shown[name]} instead: {page}",
             )
         elif not name.startswith(tuple(filter(None, prefixes))):
             yield should(
                 f"the required check {name} is set by no workflow here, and was not on "
-                f"{hosted.default_branch}'s newest commit{did_you_mean(name, known)}: if "
-                "nobody sets it, pull requests wait forever",
-                f"remove it, or name it as its job is: {page}",
+                f"{hosted.default_branch}'s newest commit{did_you_mean(name, known)}; if "
+                "nothing sets it, pull requests wait forever",
+                f"remove it, or use the name of its job: {page}",
             )
 
 
@@ -235,7 +235,7 @@ def _check_merge_queue(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
         return
     if "merge_group" not in gate.triggers:
         yield must(
-            f"there is a merge queue, and {gate.path} does not run for it: nothing gets through",
+            f"there is a merge queue, and {gate.path} does not run for it: nothing can be merged",
             "on:\n  merge_group:",
         )
     else:
@@ -245,7 +245,7 @@ def _check_merge_queue(checkout: Checkout, hosted: Hosted) -> Iterator[Finding]:
     if comment and job and "pull_request" in job.condition and "merge_group" not in job.condition:
         yield must(
             f"there is a merge queue, and the job {job.id} of {comment.path} leaves its groups "
-            f"without the status {STATUS}: nothing gets through",
+            f"without the status {STATUS}: nothing can be merged",
             f"copy its `if:` from {EXAMPLES.format('comment.yml')}",
         )
 

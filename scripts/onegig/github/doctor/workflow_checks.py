@@ -68,7 +68,7 @@ def check_workflows(checkout: Checkout, hosted: Hosted | None) -> Iterator[Findi
 
 
 def check_permissions(checkout: Checkout, hosted: Hosted | None) -> Iterator[Finding]:
-    """Check that each job's token may do what the job does, and the gate's no more than read."""
+    """Check that each job's token has the permissions it needs, and the gate's is read-only."""
     gate = checkout.workflows.get(checkout.gate)
     comment = checkout.workflows.get(checkout.comment)
     if gate:
@@ -80,8 +80,8 @@ def check_permissions(checkout: Checkout, hosted: Hosted | None) -> Iterator[Fin
             yield _check_granted(comment, job, needed, default)
         elif comment and command == PUBLISH:
             yield should(
-                f"no job of {comment.path} runs `onegig publish`: there is nothing to compare with "
-                "and no badge",
+                f"no job of {comment.path} runs `onegig publish`: there are no numbers to "
+                "compare with, and no badge",
                 f"copy the job `data` from {EXAMPLES.format('comment.yml')}",
             )
 
@@ -115,29 +115,29 @@ def _check_gate_triggers(gate: Workflow, branch: str) -> Iterator[Finding]:
         yield good(f'{gate.path} is the workflow "{gate.name}" and runs on {events}')
     if filters is not None and "edited" not in texts(filters.get("types")):
         yield should(
-            f"{gate.path} does not run when the base branch of a pull request changes: its status "
-            "then waits until somebody runs the gate again",
+            f"{gate.path} does not run when the base branch of a pull request changes: the "
+            "status stays pending until the gate runs again",
             f"{_ON_PULL_REQUEST}\n    types: {GATE_TYPES}\n\nand the `if:` of its job from "
             f"{EXAMPLES.format('gate.yml')}",
         )
     for name in ("paths", "paths-ignore"):
         if filters and name in filters:
             yield must(
-                f"{gate.path} runs for some files only (`{name}:`): for others a required check "
-                "never reports, and the pull request can't be merged",
+                f"{gate.path} runs for some files only (`{name}:`); a required check never "
+                "reports for other files, so their pull requests can't be merged",
                 f"remove `{name}:` from\n\n{_ON_PULL_REQUEST}",
             )
             break
     pushed = texts(gate.triggers.get("push", {}).get("branches")) or ("*",)
     if "push" not in gate.triggers or not any(fnmatchcase(branch, each) for each in pushed):
         yield should(
-            f"{gate.path} does not run on pushes to {branch}: pull requests have nothing to be "
-            "compared with, and the badge stays unknown",
+            f"{gate.path} does not run on pushes to {branch}: pull requests can't be "
+            "compared with it, and the badge stays unknown",
             f"on:\n  push:\n    branches: [{branch}]",
         )
     if "pull_request_target" in gate.triggers:
         yield must(
-            f"{gate.path} runs on pull_request_target: strangers' code gets your token",
+            f"{gate.path} runs on pull_request_target: untrusted code gets your token",
             f"remove pull_request_target from `on:` and use\n\n{_ON_PULL_REQUEST}",
         )
 
@@ -160,12 +160,12 @@ def _check_gate_job(gate: Workflow) -> Iterator[Finding]:
     fix = f"- if: ${{{{ !cancelled() }}}}\n  uses: {UPLOAD}@...\n  with:\n    name: {ARTIFACT}"
     if not steps:
         yield must(
-            f"the job {job.id} does not upload {ARTIFACT}, which the comment is made from",
+            f"the job {job.id} does not upload {ARTIFACT}, which the comment needs",
             f"{fix}\n    path: numbers",
         )
     elif not runs_anyway(str(steps[0].get("if", ""))):
         yield must(
-            f"the job {job.id} uploads {ARTIFACT} only after a success: a NO-GO gets no comment",
+            f"the job {job.id} only uploads {ARTIFACT} after a success: a NO-GO gets no comment",
             fix,
         )
     else:
@@ -198,7 +198,7 @@ def _check_comment_triggers(comment: Workflow, gate: str) -> Iterator[Finding]:
     has_inputs = isinstance(names, Mapping) and {"pull", "head"} <= set(names)
     if not has_inputs or RUN_NAME not in comment.run_name:
         yield should(
-            f"{comment.path} cannot be started by hand, so nobody can confirm what a fork measured",
+            f"{comment.path} cannot be started by hand, so nobody can confirm a fork's numbers",
             f"copy `run-name:` and `workflow_dispatch:` from {EXAMPLES.format('comment.yml')}",
         )
 
@@ -219,9 +219,9 @@ def _check_comment_jobs(comment: Workflow) -> Iterator[Finding]:
     for each in comment.jobs:
         if any("head" in str(inputs(step).get("ref", "")) for step in each.steps_using(CHECKOUT)):
             yield must(
-                f"the job {each.id} of {comment.path} checks out the pull request: strangers' code "
-                "gets your token",
-                f"remove `ref:` from the step that uses {CHECKOUT}: the default branch is right",
+                f"the job {each.id} of {comment.path} checks out the pull request: "
+                "untrusted code gets your token",
+                f"remove `ref:` from the step that uses {CHECKOUT}; the default branch is right",
             )
 
 
@@ -233,8 +233,8 @@ def _check_default_branch(checkout: Checkout, hosted: Hosted) -> Iterator[Findin
             yield unknown(f"{path} on {branch}", text.reason)
         elif isinstance(text, Skipped) and path == checkout.comment:
             yield must(
-                f"{path} is not on {branch} yet: GitHub starts it only from there",
-                f"merge it into {branch}; pull requests get their comments from then on",
+                f"{path} is not on {branch} yet; GitHub only starts it from there",
+                f"merge it into {branch}; pull requests then get comments",
             )
         elif isinstance(text, Skipped):
             yield should(f"{path} is not on {branch} yet", f"merge it into {branch}")
@@ -246,7 +246,7 @@ def _check_default_branch(checkout: Checkout, hosted: Hosted) -> Iterator[Findin
         else:
             yield good(f"{path} on {branch} equals this checkout's")
     if isinstance(hosted.disabled, Unknown):
-        yield unknown("whether the workflows are enabled", hosted.disabled.reason)
+        yield unknown("state of the workflows", hosted.disabled.reason)
         return
     for path in (checkout.gate, checkout.comment):
         if path in hosted.disabled:
@@ -265,12 +265,12 @@ def _check_read_only(gate: Workflow) -> Iterator[Finding]:
     for name, granted in writing.items():
         if granted:
             yield must(
-                f"the job {name} of {gate.path} runs strangers' code and may write "
+                f"the job {name} of {gate.path} runs untrusted code and can write "
                 f"{', '.join('everything' if item == ALL else item for item in granted)}",
                 f"jobs:\n  {name}:\n    permissions:\n      contents: read",
             )
     if not any(writing.values()) and all(job.permissions is not None for job in gate.jobs):
-        yield good(f"{gate.path}, which runs strangers' code, may only read")
+        yield good(f"{gate.path}, which runs untrusted code, can only read")
 
 
 def _check_granted(

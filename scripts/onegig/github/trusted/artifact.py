@@ -4,7 +4,7 @@ The zip stays in memory, its three JSON files are read with bounds on everything
 hold together is refused as a whole. What passes is well formed, not true: verdicts are made again
 from it by limits the pull request has no hand in.
 
-Two parsers may read one text differently where it is not quite JSON (duplicate keys, NaN, huge
+Two parsers may read one text differently if it is not quite JSON (duplicate keys, NaN, huge
 numbers): that is refused, so what passes means the same to all of them.
 """
 
@@ -49,14 +49,14 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _END, _END_BYTES = b"PK\x05\x06", 22
 _LOCATOR_64, _LOCATOR_64_BYTES = b"PK\x06\x07", 20
 _MOST_DIRECTORY_BYTES = 4096  # three entries take less than 500
-_USED_NOTHING = "nothing of them was used; run the gate again, and look at its log"
+_USED_NOTHING = "they were not used; run the gate again and read its log"
 
 D = TypeVar("D", RunReport, ImagesReport, MemoryReport)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numbers:
-    """The numbers that a run claims; `run` is None and all is missing where it left none."""
+    """The numbers that a run claims; `run` is None and all is missing if it left none."""
 
     run: RunReport | None
     images: ImagesReport | Missing
@@ -78,7 +78,7 @@ def fetch_numbers(
     artifacts = list(_of_this_attempt(client, run, name))
     if not artifacts:
         if run.conclusion == SUCCESS:
-            return no_numbers("the gate ended as success, but left no numbers")
+            return no_numbers("the gate succeeded, but uploaded no numbers")
         return no_numbers(f"the gate ended as {run.conclusion} before it measured")
     newest = max(artifacts, key=lambda item: int(item["id"]))
     if newest["expired"]:
@@ -89,12 +89,12 @@ def fetch_numbers(
     numbers = read_artifact(data)
     claim = numbers.run
     if claim is None or claim.head_sha != run.head_sha or claim.event != trigger:
-        raise _refusal("run.json speaks of another commit or event")
+        raise _refusal("run.json is about another commit or event")
     return numbers
 
 
 def _of_this_attempt(client: Client, run: GateRun, name: str) -> Iterator[Mapping[str, Any]]:
-    """Yield artifacts of that name; those of earlier attempts stay listed, but are no news."""
+    """Yield artifacts of that name, without those of earlier attempts, which stay listed."""
     started = datetime.fromisoformat(run.started)
     path = f"actions/runs/{run.id}/artifacts"
     for artifact in client.pages(path, key="artifacts", most=MOST_ARTIFACTS, name=name):
@@ -115,7 +115,7 @@ def _download(client: Client, artifact: Mapping[str, Any]) -> bytes | None:
         raise
     digest = artifact.get("digest")
     if digest and digest != f"sha256:{sha256(data).hexdigest()}":
-        raise _refusal("they are not those that were uploaded", advice="run this job again")
+        raise _refusal("they differ from those that were uploaded", advice="run this job again")
     return data
 
 
@@ -126,7 +126,7 @@ def read_artifact(data: bytes) -> Numbers:
     if run is None:
         raise _refusal("it has no run.json")
     left_out = Unknown(
-        reason=run.failure.message if run.failure else "the run left no such numbers"
+        reason=run.failure.message if run.failure else "the run uploaded no such numbers"
     )
     return Numbers(
         run=run,

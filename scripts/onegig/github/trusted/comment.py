@@ -104,7 +104,7 @@ def _edit(client: Client, comment: Mapping[str, Any], body: str) -> Posted | Non
 
 
 def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[Mapping[str, Any]]:
-    """Yield our comments of a key; what somebody has hidden stays hidden."""
+    """Yield onegig's comments with a key, without those that somebody has hidden."""
     for comment in client.pages(f"issues/{pull}/comments", most=MOST_COMMENTS):
         first = (comment.get("body") or "").split("\n", 1)[0].rstrip("\r")
         match = _MARKER.fullmatch(first)
@@ -115,5 +115,5 @@ def _find_own(client: Client, pull: int, key: str, author: str) -> Iterator[Mapp
 
 
 def _normal(text: str) -> str:
-    """Return a text without what a form on a web page does to line ends."""
+    """Return a text with normal line ends, which web forms change."""
     return text.replace("\r\n", "\n").strip()

@@ -7,8 +7,8 @@ job ended (GitHub says so, not the artifact), and of how much the numbers can be
   not measured was not passed.
 - A gate that did not succeed is a failure, even where the numbers are within the base branch's
   limits: by the pull request's own limits they may not be, or the job broke afterwards.
-- GO and WARN are a success only where onegig can vouch for the job that measured. It can't for a
-  fork, nor for a pull request that changes how is measured, nor where a service may reach the
+- GO and WARN are a success only if onegig can vouch for the job that measured. It can't for a
+  fork, nor for a pull request that changes how it is measured, nor if a service may reach the
   machine that measures (`allow_host_access`). They stay pending, which keeps a branch
   that requires them from being merged into, until a maintainer confirms the numbers.
 - A pull request that only loosens its own limits gains nothing: the base branch's limits judge.
@@ -89,9 +89,9 @@ def _doubts(review: Review, budgets: Budgets) -> list[str]:
     is_changed = any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)
     doubts = {
         "self-reported": review.self_reported and budgets.forks is not Forks.TRUST,
-        "measured in a way that this pull request changes": review.measuring_changes or is_changed,
+        "this pull request changes how it is measured": review.measuring_changes or is_changed,
         review.unverified: review.unverified,
-        "services can reach the machine that measured": review.host_access,
+        "services have access to the machine that measured": review.host_access,
     }
     return [text for text, applies in doubts.items() if applies]
 
@@ -102,7 +102,7 @@ def wait(reason: str) -> Decision:
 
 
 def refuse(error: OnegigError) -> Decision:
-    """Return the decision where there is nothing to judge: numbers are refused, or an error."""
+    """Return the decision if there is nothing to judge: numbers are refused, or an error."""
     is_refused = isinstance(error, ArtifactError)
     state = StatusState.FAILURE if is_refused else StatusState.ERROR
     return Decision(state=state, text=f"INCOMPLETE: {error.message}")

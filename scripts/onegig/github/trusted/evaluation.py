@@ -9,7 +9,7 @@ Which run decides about a pull request: the newest that measured what it would m
 branch may have several pull requests, and one may change its base branch. A run belongs to those
 whose base branch contains the commit that the head was merged into to be measured. The workflow
 that runs is that of the merge into the base branch, and GitHub does not record which one that was:
-the numbers of a run are vouched for only where no other base was possible.
+the numbers of a run are vouched for only if no other base was possible.
 
 Merge groups, the commits that a merge queue is about to make the branch's next, are vouched for:
 each pull request in one has passed its own status on its way into the queue, and GitHub itself
@@ -73,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """The status of a commit, None with the reason where it gets none, and answers to comment."""
+    """The status of a commit, None with the reason if it gets none, and answers to comment."""
 
     status: Status | None
     reason: str = ""
@@ -82,7 +82,7 @@ class Evaluation:
 
     @property
     def decided(self) -> tuple[object, ...]:
-        """Return what was decided, to compare it with a later look."""
+        """Return the decisions, to compare them with a later evaluation."""
         status = (self.status.state, self.status.description) if self.status else self.reason
         runs = [(answer.pull.number, answer.run.order) for answer in self.answers if answer.run]
         return (status, *runs)
@@ -100,7 +100,7 @@ class Counting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decisive:
-    """A finished run; `base_sha` as `measured_on` gives it, "" where it is not known."""
+    """A finished run; `base_sha` as `measured_on` gives it, "" if it is not known."""
 
     run: GateRun
     numbers: Numbers
@@ -155,7 +155,7 @@ def find_counting(client: Client, home: Home, head_sha: str, settings: Settings)
         )
     elif not own and contains(client, branch_tip(client, home.default_branch), head_sha):
         branch = home.default_branch
-        reason = f"{head_sha[:12]} is on {branch} already, and not the fork's to mark"
+        reason = f"{head_sha[:12]} is already on {branch}, so the fork can't set its status"
     confirmed = tuple(pull for pull in protected if pull.number in confirmers)
     counting = () if reason else own or confirmed or protected
     return Counting(pulls=pulls, confirmers=confirmers, counting=counting, reason=reason)
@@ -175,7 +175,7 @@ def _status(answers: Sequence[Answer]) -> Status:
 
 def too_many(count: int) -> Status:
     """Return the status of a commit of too many pull requests to judge them all."""
-    text = f"{count} pull requests of one commit: close some"
+    text = f"{count} pull requests have the same commit; close some"
     return Status(state=StatusState.ERROR, description=text)
 
 
@@ -234,7 +234,7 @@ def find_decisive(
     if it measured the merge into the present base branch. ArtifactError where the numbers of the
     newest are refused.
     """
-    unmeasured = wait(f"not measured on top of {pull.base.name} yet: run the gate again")
+    unmeasured = wait(f"not measured on top of {pull.base.name} yet; run the gate again")
     own = [run for run in runs if pull.is_from(run)]
     changed = last_base_change(client, pull.number) if own else ""
     if own and own[0].created <= changed:
@@ -242,7 +242,7 @@ def find_decisive(
     for run in own:
         if run.created <= changed:
             break
-        if why := why_waiting(run):
+        if why := waiting_reason(run):
             return wait(why)
         if run.conclusion not in ENDED:
             continue
@@ -251,29 +251,29 @@ def find_decisive(
         # A run that does not show what it was measured on top of is never skipped for an older one
         # that may be better: it decides, and what it can't show is a doubt.
         if not base_sha or contains(client, pull.base.tip, base_sha):
-            doubt = other_origin(client, pull)
+            doubt = foreign_origin(client, pull)
             return Decisive(run=run, numbers=numbers, base_sha=base_sha, doubt=doubt)
     if own and own[0].conclusion not in ENDED:
-        return wait(f"not measured, its run ended as {own[0].conclusion}: run it again")
+        return wait(f"not measured, its run ended as {own[0].conclusion}; run it again")
     return unmeasured
 
 
-def why_waiting(run: GateRun) -> str:
-    """Return what a run waits for; "" for one that has ended."""
+def waiting_reason(run: GateRun) -> str:
+    """Return what a run is waiting for, or "" if it has ended."""
     if run.conclusion == ACTION_REQUIRED:
-        return "its run waits for an approval"
+        return "its run waits for approval"
     return "" if run.conclusion else "being measured"
 
 
 def last_base_change(client: Client, number: int) -> str:
-    """Return when the base branch of a pull request was last changed, ISO 8601; "" if never."""
+    """Return when the base branch of a pull request was last changed, ISO 8601, or "" if never."""
     events = client.pages(f"issues/{number}/events", most=MOST_EVENTS)
     times = (str(event["created_at"]) for event in events if event["event"] == BASE_CHANGED)
     return max(times, default="")
 
 
-def other_origin(client: Client, pull: Pull) -> str:
-    """Return why runs for the pull request's head may be another one's; "" if they can't be."""
+def foreign_origin(client: Client, pull: Pull) -> str:
+    """Return why runs for the pull request's head may be another one's, or "" if they can't be."""
     if pull.head_repository is None:
         return ""
     owner = pull.head_repository.name.partition("/")[0]
@@ -290,7 +290,7 @@ def other_origin(client: Client, pull: Pull) -> str:
 def evaluate_group(client: Client, home: Home, head_sha: str, settings: Settings) -> Evaluation:
     """Return the status of a group's commit by its newest run that was not skipped or cancelled."""
     runs = list_runs(client, home.repository, settings.workflow, head_sha, MERGE_GROUP)
-    run = next((run for run in runs if why_waiting(run) or run.conclusion in ENDED), None)
+    run = next((run for run in runs if waiting_reason(run) or run.conclusion in ENDED), None)
     if run is None:
         return Evaluation(status=None, reason=f"no run has measured the group {head_sha[:12]}")
     match = _QUEUE.fullmatch(run.head_branch)
@@ -305,7 +305,7 @@ def evaluate_group(client: Client, home: Home, head_sha: str, settings: Settings
 
 
 def _judge_group(client: Client, run: GateRun, base: str, settings: Settings) -> Decision:
-    if why := why_waiting(run):
+    if why := waiting_reason(run):
         return wait(why)
     numbers = fetch_numbers(client, run, settings.artifact, trigger=MERGE_GROUP)
     budgets = read_budgets(client, settings.budgets, branch_tip(client, base))

@@ -1,7 +1,7 @@
 """Find the files of a pull request that change how it is measured, by content.
 
 GitHub takes the workflow from the pull request, and what it starts from the same checkout decides
-how is measured no less: the gate's workflow, the local actions and scripts it runs, what links
+how it is measured no less: the gate's workflow, the local actions and scripts it runs, what links
 among these point to, and the commits of submodules. Lists of changed files would not do: a link
 stays the same while its target changes.
 """
@@ -55,12 +55,12 @@ State = tuple[str, Entry | None]
 class Sides:
     """The commits that decide, by SHA.
 
-    `merge` is GitHub's own test merge and `merge_onto` its first parent, "" where there is none.
+    `merge` is GitHub's own test merge and `merge_onto` its first parent, "" if there is none.
     """
 
     base: str  # tip of the base branch
     head: str
-    merge_base: str  # "" where they have nothing in common
+    merge_base: str  # "" if they have nothing in common
     merge: str = ""
     merge_onto: str = ""
 
@@ -68,7 +68,7 @@ class Sides:
 def find_measuring_changes(
     forest: Trees, sides: Sides, workflow: str, extra: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Return the paths that measure and are not what the base branch has; () if all are equal.
+    """Return the paths that measure and are not what the base branch has, or () if all are equal.
 
     `workflow` is the gate's file, `extra` what else measures. What can't be compared counts.
     """
@@ -81,7 +81,7 @@ def find_measuring_changes(
         return (f"what measures could not be compared: {error.message}",)
 
 
-def why_outdated(
+def outdated_reason(
     forest: Trees, measured: str, base: str, workflow: str, extra: tuple[str, ...] = ()
 ) -> str:
     """Return why a merge, by SHA, was measured by older files than the base branch has; else ""."""
@@ -205,7 +205,7 @@ def _differences(base: Tree, head: Tree, path: str, was: State, now: State) -> I
 def local_actions(path: str, text: str) -> tuple[str, ...]:
     """Return the local actions and workflows that a workflow or an action uses, as paths.
 
-    An action is the path of its folder, "." where that is the root.
+    An action is the path of its folder, "." if that is the root.
     """
     used = (uses for step in _steps(path, text) for uses in _texts(step, "uses"))
     inside = (_inside(uses[2:]) for uses in used if uses.startswith(_LOCAL))
@@ -216,7 +216,7 @@ def scripts(path: str, text: str) -> tuple[str, ...]:
     """Return the paths of what the steps of a workflow or an action may run from the checkout.
 
     A script stands for its folder, as it may call its neighbours. There need not be such a file.
-    Raises ConfigError where the text is not YAML.
+    Raises ConfigError if the text is not YAML.
     """
     steps = list(_steps(path, text))
     folders = {"", *(folder for step in steps for folder in _texts(step, "working-directory"))}
@@ -231,7 +231,7 @@ def words(path: str, text: str) -> tuple[str, ...]:
     """Return every word of the steps that may be a path of the checkout, each once.
 
     Also below the folders that steps name, as they may work there. What onegig is to measure
-    (`--compose`, `--budgets`) is not among them. Raises ConfigError where the text is not YAML.
+    (`--compose`, `--budgets`) is not among them. Raises ConfigError if the text is not YAML.
     """
     values = (value for step in _steps(path, text) for value in _strings(step))
     named = dict.fromkeys(

@@ -49,7 +49,7 @@ _EVENT = re.compile(r"[a-z_]{1,40}")
 
 
 def doubt_run(run: RunReport) -> Iterator[str]:
-    """Yield what can't be so of a run."""
+    """Yield contradictions in a run."""
     if not _EVENT.fullmatch(run.event):
         yield "does not name an event of GitHub"
     if not _SHA.fullmatch(run.head_sha):
@@ -67,7 +67,7 @@ def doubt_run(run: RunReport) -> Iterator[str]:
 
 
 def doubt_images(report: ImagesReport) -> Iterator[str]:
-    """Yield what can't be so of images."""
+    """Yield contradictions in the report of images."""
     services = [name for image in report.images for name in image.services]
     if max(len(report.images), len(services)) > MOST_SERVICES:
         yield f"has more than {MOST_SERVICES:,} images or services"
@@ -92,7 +92,7 @@ def doubt_images(report: ImagesReport) -> Iterator[str]:
 
 
 def doubt_memory(report: MemoryReport) -> Iterator[str]:
-    """Yield what can't be so of a measured stack."""
+    """Yield contradictions in the report of memory."""
     if len(report.services) > MOST_SERVICES:
         yield f"has more than {MOST_SERVICES:,} services"
     if len(report.samples) > MOST_SAMPLES:

@@ -35,9 +35,9 @@ from onegig.github.trusted.evaluation import (
     evaluate_group,
     find_counting,
     too_many,
-    why_waiting,
+    waiting_reason,
 )
-from onegig.github.trusted.pulls import Pull, check_confirmation, why_stale
+from onegig.github.trusted.pulls import Pull, check_confirmation, stale_reason
 from onegig.github.trusted.runs import (
     ENDED,
     PULL_REQUEST,
@@ -58,7 +58,7 @@ _JUDGED = (StatusState.SUCCESS, StatusState.FAILURE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """List what was done, a line each, with the text for the job's own summary."""
+    """Lines that say what was done, and the text for the job's summary."""
 
     lines: tuple[str, ...]
     summary: str
@@ -121,10 +121,10 @@ def _evaluate(
 def glance(
     client: Client, trigger: RunEvent, settings: Settings, *, is_first: bool
 ) -> Evaluation | None:
-    """Return what GitHub's lists say without numbers; None where all has to be judged.
+    """Return what GitHub's lists say without numbers, or None if all has to be judged.
 
     A run that begins makes its commit wait. One that has ended already is left to the event of
-    its end. A run that was skipped, as a new title's is, changes nothing where the
+    its end. A run that was skipped, as a new title's is, changes nothing if the
     status still speaks of what would be judged: a pull request may have changed its base branch and
     bring a gate that skips its run. Once it is said, nothing is left to other events.
     """
@@ -137,23 +137,23 @@ def glance(
     here = trigger.home.repository
     runs = list_runs(client, here, settings.workflow, head_sha, PULL_REQUEST)
     for pull in commit.counting:
-        if why := _why_waiting(pull, runs):
+        if why := _waiting_reason(pull, runs):
             description = describe(f"#{pull.number}", pull.base.name, why)
             return Evaluation(status=Status(state=StatusState.PENDING, description=description))
     if not is_first:
         return None
     if not trigger.is_completed:
-        return Evaluation(status=None, reason="no run is going on, and its end is another event")
+        return Evaluation(status=None, reason="the run has not ended yet")
     if _still_stands(client, head_sha, commit, settings):
-        return Evaluation(status=None, reason="nothing was measured, and the status stands")
+        return Evaluation(status=None, reason="nothing was measured, so the status does not change")
     return None
 
 
-def _why_waiting(pull: Pull, runs: Sequence[GateRun]) -> str:
+def _waiting_reason(pull: Pull, runs: Sequence[GateRun]) -> str:
     """Return what a pull request's newest run, but for those skipped, waits for."""
     own = (run for run in runs if pull.is_from(run))
-    run = next((run for run in own if why_waiting(run) or run.conclusion in ENDED), None)
-    return why_waiting(run) if run else ""
+    run = next((run for run in own if waiting_reason(run) or run.conclusion in ENDED), None)
+    return waiting_reason(run) if run else ""
 
 
 def _still_stands(client: Client, head_sha: str, commit: Counting, settings: Settings) -> bool:
@@ -174,7 +174,7 @@ def _still_stands(client: Client, head_sha: str, commit: Counting, settings: Set
 def _write(
     client: Client, trigger: RunEvent | Confirmation, evaluation: Evaluation, settings: Settings
 ) -> Outcome:
-    """Write comments and status; where one fails the others are written all the same."""
+    """Write comments and status; if one fails, the others are written anyway."""
     lines: list[str] = []
     errors = [answer.error for answer in evaluation.answers if answer.error]
     url, summary, has_written = "", "", False
@@ -210,11 +210,11 @@ def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | Not
     report, run = answer.report, answer.run
     if report is None or run is None:
         return NotPosted(reason=answer.decision.text)
-    if stale := why_stale(client, answer.pull):
+    if stale := stale_reason(client, answer.pull):
         return NotPosted(reason=stale)
     shorter = (
         f"### {markdown(report.verdict.sentence)}\n\n"
-        f"_All the rest is too long for a comment: [the run]({run.url}) has it._\n"
+        f"_The rest is too long for a comment; see [the run]({run.url}) has it._\n"
     )
     number, key = answer.pull.number, settings.key
     return upsert(client, number, key, render(report), shorter, author=settings.author)

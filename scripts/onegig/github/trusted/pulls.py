@@ -42,7 +42,7 @@ class Branch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pull:
-    """An open pull request; `head_repository` is None where the fork has been deleted."""
+    """An open pull request; `head_repository` is None if the fork has been deleted."""
 
     number: int
     head_sha: str
@@ -65,7 +65,7 @@ class Pull:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirmed:
-    """Who confirmed a pull request, and when (ISO 8601)."""
+    """The person who confirmed a pull request, and the time (ISO 8601)."""
 
     by: str
     at: str
@@ -77,7 +77,7 @@ def find_pulls(client: Client, head_sha: str, default_branch: str) -> tuple[Pull
     if len(listed) >= MOST_PULLS:
         raise GithubError(
             f"there are {MOST_PULLS:,} open pull requests or more",
-            advice="close some: not all can be listed, and each may be one of the commit",
+            advice="close some, so that onegig can list all of them",
         )
     matching = [pull for pull in listed if pull["head"]["sha"] == head_sha]
     names = dict.fromkeys(str(pull["base"]["ref"]) for pull in matching)
@@ -115,8 +115,8 @@ def find_branch(client: Client, name: str, *, is_default: bool) -> Branch | None
     return Branch(name=name, tip=str(branch["commit"]["sha"]), is_protected=is_protected)
 
 
-def why_stale(client: Client, pull: Pull) -> str:
-    """Return why nothing should be written to the pull request any more; "" if it is the same."""
+def stale_reason(client: Client, pull: Pull) -> str:
+    """Return why nothing should be written to the pull request any more, or ""."""
     now = client.get(f"pulls/{pull.number}")
     if now["state"] != "open":
         return f"pull request #{pull.number} has been closed"
@@ -185,7 +185,7 @@ def check_confirmation(client: Client, confirmation: Confirmation) -> None:
     if pull["head"]["sha"] != head_sha:
         raise ConfigError(
             f"the head of #{number} is {pull['head']['sha']} now, not {head_sha}",
-            advice="read what it changes, and confirm that commit",
+            advice="read the changes and confirm that commit",
         )
 
 
@@ -198,6 +198,6 @@ def _is_valid(run: Mapping[str, Any], home: Home, workflow: str) -> bool:
         and run["head_branch"] == home.default_branch
         and run["conclusion"] in _STANDING
         and run["repository"]["id"] == head.get("id") == home.repository.id
-        # a job's own token may start workflows, too, where it has `actions: write`
+        # a job's own token may start workflows, too, if it has `actions: write`
         and (run.get("actor") or {}).get("type") == "User"
     )

@@ -21,7 +21,7 @@ from onegig.github.client import Client
 from onegig.github.history import find_baseline
 from onegig.github.trees import UNKNOWN_COMMIT, Trees, contains
 from onegig.github.trusted.artifact import Numbers
-from onegig.github.trusted.gate_files import Sides, find_measuring_changes, why_outdated
+from onegig.github.trusted.gate_files import Sides, find_measuring_changes, outdated_reason
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
 from onegig.judge.compare import compare
@@ -36,7 +36,7 @@ from onegig.pipeline import Options
 
 TOO_LARGE = 200  # the status of an answer that was not read to its end
 NO_FILE = b"version: 1\n"  # every key may be left out
-NOT_VERIFIED = "no baseline: what it was measured on top of could not be verified"
+NOT_VERIFIED = "no baseline: the commit it was measured on could not be verified"
 _COMMAND = re.compile(r"onegig check( --[a-z-]+( [\w.,:@=][\w./,:@=-]*)?)*", re.ASCII)
 
 
@@ -52,7 +52,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """A pull request's change of budgets.yml; `budgets` is the reason where it is not usable."""
+    """A pull request's change of budgets.yml; `budgets` is the reason if it is not usable."""
 
     changes: tuple[LimitChange, ...]
     budgets: Budgets | str
@@ -135,8 +135,8 @@ def _look_up(
     outdated = ""
     if claim and base_sha:
         merge = claim.measured_sha
-        outdated = why_outdated(forest, merge, tip, workflow, settings.measuring)
-        outdated = outdated or _other_settings(client, budgets, merge)
+        outdated = outdated_reason(forest, merge, tip, workflow, settings.measuring)
+        outdated = outdated or _changed_settings(client, budgets, merge)
     if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
         changed = (*changed, path)
     return _Facts(
@@ -144,8 +144,8 @@ def _look_up(
     )
 
 
-def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
-    """Return why a merge was not measured as the base branch says now; "" if it was."""
+def _changed_settings(client: Client, budgets: Budgets, merge: str) -> str:
+    """Return why a merge was not measured as the base branch says now, or "" if it was."""
     try:
         used = read_budgets(client, budgets.path, merge)
     except (ConfigError, GithubError) as error:
@@ -157,7 +157,7 @@ def _other_settings(client: Client, budgets: Budgets, merge: str) -> str:
     )
     if now == then:
         return ""
-    return f"measured by other settings of {budgets.path} than the base branch's"
+    return f"measured with settings of {budgets.path} that differ from the base branch's"
 
 
 def _judge(budgets: Budgets, numbers: Numbers, now: datetime, main: Baseline | None) -> Verdict:
@@ -186,16 +186,16 @@ def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline
 
 
 def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) -> Failure | None:
-    """Return what failed in the run, as it says itself or, where it can't, as GitHub does."""
+    """Return what failed in the run, as it says itself or, if it can't, as GitHub does."""
     if numbers.run and numbers.run.failure:
         return numbers.run.failure
     if numbers.run is None:
         reason = numbers.memory.reason if isinstance(numbers.memory, Missing) else ""
     elif run.conclusion != SUCCESS and verdict.state.passes and not proposed:
-        reason = f"the gate's job ended as {run.conclusion}, though its numbers are within limits"
+        reason = f"the gate's job ended as {run.conclusion}, although its numbers are within limits"
     else:
         return None
-    return Failure(message=reason, advice="look at its log", exit_code=int(ExitCode.INCOMPLETE))
+    return Failure(message=reason, advice="read its log", exit_code=int(ExitCode.INCOMPLETE))
 
 
 def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
@@ -206,7 +206,7 @@ def _reproduce(claim: RunReport | None, budgets_path: str) -> str:
 
 
 def read_budgets(client: Client, path: str, ref: str) -> Budgets:
-    """Return the budgets at a commit; the defaults where there is no such file.
+    """Return the budgets at a commit; the defaults if there is no such file.
 
     ConfigError when the file has mistakes.
     """
@@ -214,7 +214,7 @@ def read_budgets(client: Client, path: str, ref: str) -> Budgets:
 
 
 def read_edit(client: Client, path: str, *, old_ref: str, new_ref: str) -> Edit | None:
-    """Return what changes between two commits; None if nothing does. The new text is not trusted.
+    """Return the changes between two commits, if any. The new text is not trusted.
 
     GitHub follows a link to the file that it leads to. A pull request's own mistakes are counted,
     not shown.
@@ -242,7 +242,7 @@ def _read(client: Client, path: str, ref: str) -> bytes:
 
 
 def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
-    """Return the commit into which the head was merged to be measured; "" if GitHub knows none."""
+    """Return the base commit of the merge that was measured, or "" if GitHub does not know it."""
     if not claim.measured_sha or not claim.base_sha or claim.head_sha != head_sha:
         return ""
     parents = _parents(client, claim.measured_sha)
@@ -277,7 +277,7 @@ def find_compared(
 
 
 def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: Compared) -> Sides:
-    """Return the commits that decide whether a pull request changes how is measured."""
+    """Return the commits that decide whether a pull request changes how it is measured."""
     sides = Sides(base=tip, head=head_sha, merge_base=compared.merge_base)
     if compared.branch_behind == 0:
         return sides
@@ -289,6 +289,6 @@ def find_sides(client: Client, number: int, tip: str, head_sha: str, compared: C
 
 
 def _parents(client: Client, commit: str) -> tuple[str, ...]:
-    """Return a commit's parents; () where GitHub does not know it."""
+    """Return a commit's parents, or () if GitHub does not know it."""
     known = client.find(f"commits/{commit}", absent=UNKNOWN_COMMIT, per_page=1)
     return tuple(str(parent["sha"]) for parent in known["parents"]) if known else ()

@@ -34,7 +34,7 @@ class Settings:
 
     workflow: str = GATE_WORKFLOW
     budgets: str = "budgets.yml"  # in the repository
-    measuring: tuple[str, ...] = ()  # what else decides how is measured than what the gate runs
+    measuring: tuple[str, ...] = ()  # what else decides how it is measured than what the gate runs
     key: str = KEY
     status: str = STATUS
     artifact: str = ARTIFACT
@@ -65,7 +65,7 @@ class GateRun:
     """A run of the gate; `conclusion` is "" while it goes on.
 
     `number` counts the workflow's runs and `attempt` the re-runs of one: together they order runs.
-    `head_repository` is None where the fork has been deleted since.
+    `head_repository` is None if the fork has been deleted since.
     """
 
     id: int
@@ -124,7 +124,7 @@ class Confirmation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ignored:
-    """Nothing to post, which is no error; `reason` says why."""
+    """Nothing to post, which is not an error; `reason` says why."""
 
     reason: str
 
@@ -144,7 +144,7 @@ def read_run(event: Mapping[str, Any], workflow: str, *triggers: str) -> RunEven
     """
     with _checked("workflow_run"):
         run = event["workflow_run"]
-        if why := _why_ignored(run, workflow, triggers):
+        if why := _ignored_reason(run, workflow, triggers):
             return Ignored(reason=why)
         return RunEvent(
             home=_home(event),
@@ -174,11 +174,11 @@ def _home(event: Mapping[str, Any]) -> Home:
     )
 
 
-def _why_ignored(run: Mapping[str, Any], workflow: str, triggers: tuple[str, ...]) -> str:
+def _ignored_reason(run: Mapping[str, Any], workflow: str, triggers: tuple[str, ...]) -> str:
     """Know workflows by their file: a pull request may add another of the same name."""
     path = path_of(run)
     if path != workflow:
-        return f"the run is one of {path}, not of {workflow}"
+        return f"the run belongs to {path}, not to {workflow}"
     if run["event"] not in triggers:
         trigger = triggers[0].replace("_", " ")
         return f"the run was started by {run['event']}, not by a {trigger}"
@@ -196,7 +196,7 @@ def _confirmation(event: Mapping[str, Any], home: Home) -> Confirmation:
     if not _PULL.fullmatch(pull):
         raise ConfigError(f"{pull!r} is not the number of a pull request", advice=_HOW)
     if not _SHA.fullmatch(head_sha):
-        raise ConfigError(f"{head_sha!r} is not a whole commit SHA", advice=_HOW)
+        raise ConfigError(f"{head_sha!r} is not a complete commit SHA", advice=_HOW)
     return Confirmation(home=home, pull=int(pull), head_sha=head_sha)
 
 

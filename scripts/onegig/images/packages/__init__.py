@@ -22,7 +22,7 @@ def read_packages(contents: Mapping[str, bytes], paths: Collection[str]) -> tupl
 
 
 def is_database(path: str) -> bool:
-    """Tell whether a file's content explains what other files are there for."""
+    """Return whether a file's content explains what other files are there for."""
     if not any(part in path for part in _IN_DATABASES):
         return False
     return any(reader.DATABASE.fullmatch(path) for reader in READERS)

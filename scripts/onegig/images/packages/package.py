@@ -38,12 +38,12 @@ class Package:
 
     @property
     def is_runtime(self) -> bool:
-        """Tell whether it is a distribution's package of an interpreter or virtual machine."""
+        """Return whether it is a distribution's package of an interpreter or virtual machine."""
         return is_system(self.kind) and bool(_RUNTIMES.fullmatch(self.name))
 
     @property
     def is_development(self) -> bool:
-        """Tell whether its database or its name makes it a development tool."""
+        """Return whether its database or its name makes it a development tool."""
         return self.development or is_development_name(self.kind, self.name)
 
 

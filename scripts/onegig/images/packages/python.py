@@ -56,7 +56,7 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
 
 
 def _is_vendored(info: _Info, tops: Collection[tuple[str, str]]) -> bool:
-    """Tell whether it lies within another distribution, as those in setuptools/_vendor do."""
+    """Return whether it lies within another distribution, as those in setuptools/_vendor do."""
     return any(
         site != info.site and _top(site, info.path) == top
         for site, top in tops
@@ -92,7 +92,7 @@ def _infos(contents: Mapping[str, bytes], paths: Iterable[str]) -> list[_Info]:
 
 
 def _is_checkout(folder: str) -> bool:
-    """Tell whether setuptools left it beside the sources of what it builds."""
+    """Return whether setuptools left it beside the sources of what it builds."""
     site = basename(dirname(folder))
     return folder.endswith(".egg-info") and site not in ("site-packages", "dist-packages")
 

@@ -28,7 +28,8 @@ def check_image(image: TwinImage, budgets_path: str) -> qemu.Drive:
     try:
         if not path.is_file():
             raise ConfigError(
-                f"twin.image: there is no file {path}", advice="give its path from budgets.yml"
+                f"twin.image: there is no file {path}",
+                advice="write the path relative to budgets.yml",
             )
         with path.open("rb") as file:
             header = file.read(104)
@@ -41,14 +42,14 @@ def check_image(image: TwinImage, budgets_path: str) -> qemu.Drive:
     if digest != image.sha256.lower():
         raise ConfigError(
             f"twin.image: the SHA-256 of {path} is {digest}",
-            advice="compare it with the publisher's; twin.sha256 names another one",
+            advice="it differs from twin.sha256; compare it with the publisher's",
         )
     if not header.startswith(_QCOW2):
         return qemu.Drive(path=str(path), keep=True)
-    if _has_other_files(header):
+    if _refers_to_files(header):
         raise ConfigError(
             f"twin.image: {path} has a backing file or an external data file",
-            advice="make it stand alone: `qemu-img convert -O qcow2 IMAGE NEW`",
+            advice="convert it into a single file: `qemu-img convert -O qcow2 IMAGE NEW`",
         )
     return qemu.Drive(path=str(path), kind="qcow2", keep=True)
 
@@ -83,7 +84,7 @@ def user_data(unit: str) -> str:
     return f"#cloud-config\n{json.dumps(config, indent=1)}\n"
 
 
-def _has_other_files(header: bytes) -> bool:
+def _refers_to_files(header: bytes) -> bool:
     """Return whether a qcow2 file refers to others, see docs/interop/qcow2.txt of QEMU."""
     version = int.from_bytes(header[4:8], "big")
     backing = int.from_bytes(header[8:16], "big")

@@ -16,7 +16,7 @@ from onegig.machine.twin.guest import Guest, our_file
 from onegig.model.tiers import tier_for
 
 BUILD_SECONDS = 1800.0
-LEAST_BYTES = 8 * 1000**3  # of the disk, where the tier names none or less
+LEAST_BYTES = 8 * 1000**3  # of the disk, if the tier names none or less
 MOST_SOURCE_KIB = 2 * 1024**2  # of the host's files and folders that the stack mounts, in all
 DATA = f"{host.SCRATCH}/data.img"
 _ON_DISK = ("guest.sh", "docker.service")

@@ -10,7 +10,7 @@ from onegig.machine.project import BoxProject
 
 BOOT_EXPECTED_SECONDS = 12.0  # until the machine is idle; time limits grow with the true figure
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time limits
-# The least times of health checks where the processor is not slowed down at all: each starts three
+# The least times of health checks if the processor is not slowed down at all: each starts three
 # processes, and many at once must not be all that the machine does.
 HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
 # A sample takes an emulated processor up to a second, so that ten would be all that it does.
@@ -39,8 +39,8 @@ def allow_time(
     timeout, interval = (HEALTH_SECONDS[key] * slowdown for key in ("timeout", "interval"))
     remark = (
         f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
-        f"health checks have at least {timeout:.0f} s and are {interval:.0f} s apart, "
-        f"the stack has {limit:.0f} s to get healthy, and {hz:.1f} samples a second are taken."
+        f"health checks get at least {timeout:.0f} s and run every {interval:.0f} s, the stack "
+        f"gets {limit:.0f} s to become healthy, and {hz:.1f} samples per second are taken."
     )
     return (
         replace(plan, budgets=replace(plan.budgets, measure=measure)),

@@ -75,16 +75,16 @@ def ensure_guest(plan: BootPlan, empty_image: str) -> Guest:
 
 
 def _ensure_debian(plan: BootPlan, empty_image: str, shelf: Path) -> Path:
-    """Return the folder of the Debian guest, building it where it is not cached."""
+    """Return the folder of the Debian guest, building it if it is not cached."""
     mirror = find_mirror()
     key, cached = _key(mirror), _newest_first(shelf)
     if key is None and cached:
-        plan.say("Debian's mirror does not answer: using the guest at hand")
+        plan.say("Debian's mirror does not answer; using the existing guest image")
         return cached[0]
     folder = shelf / (key or "unknown")
     if not (folder / ROOT).exists():
         host.require_programs("mmdebstrap", "mke2fs")
-        plan.say("building the twin's guest from Debian's packages, once")
+        plan.say("building the twin's guest from Debian's packages (only once)")
         _build(plan.engine, plan.run, empty_image, mirror, folder)
     folder.touch()
     unfinished = (path for path in shelf.glob(f"*.{PREFIX}*") if _age(path) > UNFINISHED_SECONDS)
@@ -107,7 +107,7 @@ def find_mirror() -> str:
 
 
 def our_file(name: str) -> bytes:
-    """Return a file of this package, b"" where there is none."""
+    """Return a file of this package, b"" if there is none."""
     place = files("onegig.machine.twin").joinpath(name)
     return place.read_bytes() if place.is_file() else b""
 
@@ -148,7 +148,7 @@ def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> No
     except OSError as error:
         raise BootError(
             f"the twin's guest can't be kept in {folder.parent}: {error.strerror}",
-            advice="set XDG_CACHE_HOME to a folder that you can write to",
+            advice="set XDG_CACHE_HOME to a writable folder",
         ) from error
     for name in _made_of():
         (share / name).write_bytes(our_file(name))

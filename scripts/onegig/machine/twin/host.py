@@ -24,7 +24,7 @@ _SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin"
 
 
 def require_programs(*names: str) -> None:
-    """Raise ConfigError where programs that the twin needs are not installed on this host."""
+    """Raise ConfigError if programs that the twin needs are not installed on this host."""
     path = search_path(_SEARCH)
     missing = [name for name in names if shutil.which(name, path=path) is None]
     if platform.system() != "Linux" or missing:

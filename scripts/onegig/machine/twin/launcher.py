@@ -86,7 +86,7 @@ async def _run(
         deadline = time.monotonic() + (KVM_SECONDS if accelerator == KVM else math.inf)
         while child.returncode is None and not _failed(lines):
             if time.monotonic() > deadline and not _is_alive(config):
-                return "the guest showed no sign of life", False
+                return "the guest did not respond", False
             await asyncio.sleep(POLL_SECONDS)
         if child.returncode is not None:
             await reading

@@ -42,7 +42,7 @@ ENGINE_SECONDS = 600.0
 BOOT_HZ = 2.0  # passes a second until the engine is up
 QUIET_SECONDS = 3.0  # after which the most that was available counts
 EMULATED_CALL_SECONDS = 120
-MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew where it is off by more
+MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew if it is off by more
 PARAMETERS = (
     "root=/dev/vda rw console=tty0 console=ttyS0 loglevel=5 net.ifnames=0 psi=1"
     " systemd.show_status=0"
@@ -85,7 +85,7 @@ class Twin:
         """Do nothing, likewise."""
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work; "" if it did, or ended and was repeated."""
+        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
         return self.running_load.problem(self.plan.engine)
 
     def log(self) -> str:
@@ -126,13 +126,13 @@ class Twin:
 def open_machine(plan: BootPlan) -> Iterator[Twin]:
     """Yield a virtual machine in which the stack's images are, sampled and under load.
 
-    It is gone afterwards. Raises ConfigError where a program is missing, BootError and EngineError
-    where the machine does not come up.
+    It is gone afterwards. Raises ConfigError if a program is missing, BootError and EngineError
+    if the machine does not come up.
     """
     host.require_programs("qemu-system-x86_64", "mke2fs")
     if plan.engine.architecture != ARCHITECTURE:
         raise ConfigError(
-            f"the twin is an x86-64 machine, this one is {plan.engine.architecture}",
+            f"the twin needs an x86-64 machine, this one is {plan.engine.architecture}",
             advice="measure with `--on box`",
         )
     project = _in_twin(
@@ -150,7 +150,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         )
         if not isinstance(nesting, HostPrograms):
             raise BootError(
-                "the twin needs an engine on this host whose programs it can copy",
+                "the twin needs an engine on this host, to copy its programs",
                 advice="install Docker Engine from packages, or measure with `--on box`",
             )
         guest = ensure_guest(plan, nesting.image_name)
@@ -286,9 +286,10 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     if answer.ran != 0:
         journal = machine.port.run(ENGINE_JOURNAL, COMMAND_SECONDS)
         raise BootError(
-            "the engine inside the twin did not come up",
+            "the engine inside the twin did not start",
             command="systemctl start docker.service",
-            advice="is this host's engine made for the guest's C library? its log is above",
+            advice="check its log above; this host's engine may need another C library "
+            "than the guest has",
             detail=journal.output,
         )
     emulated = machine.accelerator == qemu.TCG
@@ -328,7 +329,7 @@ def _quietest(machine: VirtualMachine) -> Pass:
     machine.wait_for(
         lambda: bool(recent()) and time.monotonic() - since >= QUIET_SECONDS,
         COMMAND_SECONDS,
-        "is not sampled any more",
+        "can't be sampled any more",
     )
     return max(recent(), key=lambda sample: sample.machine.available if sample.machine else 0)
 

@@ -26,7 +26,7 @@ Stalls = tuple[int, int] | None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentAccount:
-    """A cgroup's files, in bytes; -1 where the kernel keeps no peak."""
+    """A cgroup's files, in bytes; -1 if the kernel keeps no peak."""
 
     usage: int
     peak: int
