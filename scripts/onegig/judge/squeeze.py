@@ -125,7 +125,7 @@ def describe_squeeze(squeeze: Squeeze, answer: Answer) -> str:
     """Return the answer as a sentence, with the room and how long it took to find out."""
     room = format_mb(squeeze.room_bytes, down=True)
     machine = plain(squeeze.machine) or "this machine"
-    took = f" (booted once more, {duration(squeeze.seconds)})" if squeeze.seconds else ""
+    took = f" (booted again, {duration(squeeze.seconds)})" if squeeze.seconds else ""
     left = f"the {room} that {machine} leaves to engine and stack{took}"
     if answer.outcome is Outcome.PRESSURE:
         return f"the stack fits into {left}, but under pressure: {answer.reason}"

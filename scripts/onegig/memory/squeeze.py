@@ -51,8 +51,7 @@ def squeeze_stack(
     machine = squeeze.machine or "the machine"
     room = format_mb(squeeze.room_bytes, down=True)
     plan.say(
-        f"{because}booting once more with {room}, the memory that {machine} leaves to "
-        "engine and stack"
+        f"{because}booting again with {room}, the memory that {machine} leaves to engine and stack"
     )
     began = clock()
     try:

@@ -40,7 +40,7 @@ def throttle_stack(
     an answer, too; Unknown if the engine outside fails.
     """
     plan.say(
-        f"booting once more with {throttle.cpus:g} CPUs, "
+        f"booting again with {throttle.cpus:g} CPUs, "
         f"which {throttle.machine} has left without credits"
     )
     measure = plan.budgets.measure

@@ -47,5 +47,5 @@ def test_a_variable_does_not_bring_another_option(
     monkeypatch.chdir(tmp_path)
     text = 'services:\n  web:\n    image: "a:1$${X:+,dest=/tmp/OVERWRITTEN,a=}"\n'
     Path("compose.yml").write_text(text)
-    with pytest.raises(ConfigError, match=r"compose\.yml:3: the image of the service web"):
+    with pytest.raises(ConfigError, match=r"compose\.yml:3: the service web has an image"):
         load_stack()

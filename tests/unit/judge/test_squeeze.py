@@ -119,7 +119,7 @@ def report_of(used_mb: float, squeeze: Squeeze | Missing, **changes: object) -> 
 
 
 FITTED, PRESSED, KILLED = squeezed(), squeezed(some=0.36), squeezed(kills=1)
-ROOM = "the 726 MB that aws-t3-micro leaves to engine and stack (booted once more, 42 s)"
+ROOM = "the 726 MB that aws-t3-micro leaves to engine and stack (booted again, 42 s)"
 TIGHT = f"the stack fits into {ROOM}, but under pressure: stall 3.6 %"
 
 

@@ -63,7 +63,9 @@ def test_a_boot_with_just_that_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [plan.cap_bytes for plan in plans] == [726 * MIB]
     assert (squeeze.seconds, squeeze.machine) == (42.0, "aws-t3-micro")
     first, second = said
-    assert first.startswith("900 of 911 MB: booting once more with 726 MB, which aws-t3-micro")
+    assert first.startswith(
+        "900 of 911 MB: booting again with 726 MB, the memory that aws-t3-micro"
+    )
     assert second == "squeeze: 1/1 services ready"
 
 
