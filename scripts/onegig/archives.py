@@ -19,7 +19,7 @@ def inspect_archive(
     archive = Archive(path)
     with progress.step(f"inspect the {len(archive.references)} images of {path}") as say:
         for sentence in archive.left_out:
-            say(f"left out: {sentence}")
+            say(f"skipped: {sentence}")
         inspection = inspect_images(
             dict.fromkeys(archive.references, ()),
             engine=archive,
