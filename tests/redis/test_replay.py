@@ -74,7 +74,7 @@ def test_predicted_replayed_and_applied_agree(server: Server) -> None:
     last, guess = list(replayed.values())[-1], list(predicted.values())[-1]
     assert abs(last.cumulative_bytes - guess.cumulative_bytes) <= 0.05 * last.cumulative_bytes
     applied = apply(server, replayed.values())
-    assert abs(applied - last.cumulative_bytes) <= 0.06 * last.cumulative_bytes, last
+    assert abs(applied - last.cumulative_bytes) <= 0.08 * last.cumulative_bytes, last
 
 
 def apply(server: Server, savings: Collection[Saving]) -> int:

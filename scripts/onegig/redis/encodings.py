@@ -152,8 +152,6 @@ def _radix_below(names: Sequence[bytes], depth: int) -> int:
 # ---- streams (t_stream.c) -----------------------------------------------------------------------
 
 STREAM = 112  # struct stream (stream.h)
-ID_BYTES = 16
-
 Id = tuple[int, int]  # milliseconds and sequence
 Entry = tuple[Id, tuple[bytes, ...]]  # fields and values in turn
 
@@ -182,11 +180,13 @@ def node_size(content: Sequence[bytes]) -> int:
 class StreamNodes:
     """The nodes that XADD makes of entries, one after the other (streamAppendItem).
 
-    `sizes` are those of the nodes in use, `counts` their entries, `firsts` their first ids.
+    `sizes` are those of the nodes in use, `counts` their entries, `firsts` their first ids. With
+    `unify` all entries are taken to have the fields of their node's first.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, unify: bool = False) -> None:
         self._settings = settings
+        self._unify = unify
         self._names: tuple[bytes, ...] = ()
         self.sizes: list[int] = []
         self.counts: list[int] = []
@@ -200,7 +200,7 @@ class StreamNodes:
             self.counts.append(0)
             self.firsts.append(entry_id)
             self._names = content[::2]
-        is_uniform = content[::2] == self._names
+        is_uniform = self._unify or content[::2] == self._names
         size = entry_size(entry_id, content, self.firsts[-1], is_uniform=is_uniform)
         # the count of entries, an integer, may need more room as it grows
         count = self.counts[-1]
@@ -222,9 +222,18 @@ class StreamNodes:
             return allocated(STREAM) + radix_tree_bytes(())
         *closed, last = self.sizes
         prealloc = min(PREALLOCATED, self._settings.stream_node_max_bytes or PREALLOCATED)
-        names = (ms.to_bytes(8) + sequence.to_bytes(8) for ms, sequence in self.firsts)
         nodes = sum(map(allocated, closed)) + allocated(max(prealloc, last))
-        return allocated(STREAM) + radix_tree_bytes(names) + nodes
+        return allocated(STREAM) + radix_tree_bytes(map(id_key, self.firsts)) + nodes
+
+    @property
+    def closed_bytes(self) -> int:
+        """Return the bytes of nodes and radix tree without room to grow."""
+        return sum(map(allocated, self.sizes)) + radix_tree_bytes(map(id_key, self.firsts))
+
+
+def id_key(entry_id: Id) -> bytes:
+    """Return an id as a radix tree has it (streamEncodeID)."""
+    return entry_id[0].to_bytes(8) + entry_id[1].to_bytes(8)
 
 
 def stream_bytes(entries: Iterable[Entry], settings: Settings) -> int:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
-from onegig.model.redis import RedisAudit, RedisServer, Saving
+from onegig.model.redis import Saving
 from onegig.redis.encodings import Settings
-from onegig.redis.groups import Group
-from onegig.redis.samples import Client, Sample, predicted_bytes
-from onegig.redis.scratch import Scratch, read_config, settings_of, start_scratch
+from onegig.redis.samples import Sample, predicted_bytes
+from onegig.redis.scratch import Scratch
 from onegig.redis.techniques import TECHNIQUES, Technique, configure, rewrite
-from onegig.redis.units import Unit, half_width, read_units
+from onegig.redis.units import Unit, half_width
 
 REWRITE = "rewrite-streams"
 GLOBAL = {"node-limits", "listpack-limits"}
@@ -38,44 +37,22 @@ Chosen = frozenset[str]
 Measure = Callable[[Sequence[Sample], Mapping[str, str]], int]
 
 
-def predict(client: Client, audit: RedisAudit, groups: Sequence[Group]) -> tuple[Saving, ...]:
+def predict(
+    units: Sequence[Unit], settings: Settings, config: Mapping[str, str], used_bytes: int
+) -> tuple[Saving, ...]:
     """Return what each technique would save by the sizes of encodings; nothing is measured."""
-    units, _ = read_units(client, groups)
-    config = read_config(client)
-    product, version = _product(audit)
-    settings = settings_of(product, version, config)
 
     def size(samples: Sequence[Sample], changed: Mapping[str, str]) -> int:
         return predicted_bytes(samples, _changed(settings, changed))
 
-    return _rank(units, size, config, audit.used_bytes, measured=False)
-
-
-def replay(
-    client: Client, audit: RedisAudit, groups: Sequence[Group], *, image: str = ""
-) -> tuple[Saving, ...]:
-    """Return what each technique saves, measured in a scratch server; the audited one is only read.
-
-    `image` runs it where no program of that version is installed. Raises MeasureError where there
-    is neither.
-    """
-    units, _ = read_units(client, groups)
-    config = read_config(client)
-    product, version = _product(audit)
-    with start_scratch(product, version, config, image) as scratch:
-        return measure(units, scratch, config, audit.used_bytes)
+    return _rank(units, size, config, used_bytes, measured=False)
 
 
 def measure(
     units: Sequence[Unit], scratch: Scratch, config: Mapping[str, str], used_bytes: int
 ) -> tuple[Saving, ...]:
-    """Return the savings of units in a scratch server that runs."""
+    """Return what each technique saves, measured in a scratch server."""
     return _rank(units, scratch.measure, config, used_bytes, measured=True)
-
-
-def _product(audit: RedisAudit) -> tuple[str, str]:
-    server: RedisServer | None = next(iter(audit.servers), None)
-    return (server.product, server.version) if server else ("redis", "")
 
 
 def _changed(settings: Settings, config: Mapping[str, str]) -> Settings:

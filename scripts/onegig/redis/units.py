@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from onegig.redis.estimate import student
 from onegig.redis.groups import Group
 from onegig.redis.samples import TYPES, Client, Sample, read_sample
+from onegig.text import plain
 
 MOST_GROUPS = 25  # patterns, the largest
 LEAST_SHARE = 0.002  # of all keys' bytes that a pattern is worth looking into
@@ -48,8 +49,8 @@ def read_units(client: Client, groups: Sequence[Group]) -> tuple[tuple[Unit, ...
         try:
             client.execute_command("SELECT", group.pattern.database)
             samples = tuple(_read(client, group))
-        except RedisError as error:
-            gaps.append(f"{group.name}: contents could not be read ({error})")
+        except ResponseError as error:
+            gaps.append(f"{group.name}: contents could not be read ({plain(str(error))})")
             continue
         units += _make_units(group, samples)
     return tuple(units), gaps

@@ -1,0 +1,119 @@
+"""Streams: what their entries take, against the same entries with uniform fields in full nodes.
+
+Only a few windows of entries are read. Entries that were deleted inside of nodes show as bytes that
+the entries left do not explain: the server does not count them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onegig.model.redis import StreamFacts
+from onegig.redis.encodings import (
+    Entry,
+    Settings,
+    StreamNodes,
+    allocated,
+    id_key,
+    radix_tree_bytes,
+)
+from onegig.redis.groups import escaped_name
+from onegig.redis.samples import Client, read_windows
+
+MOST_ENTRIES = 300  # of a window
+NACK = allocated(24)  # a pending entry of a group, also known to its consumer (stream.h)
+NOISE = 0.1  # of a stream's bytes that its windows may not show
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Groups:
+    """What the consumer groups of a stream have not acknowledged or not read."""
+
+    count: int
+    pending: int
+    lag: int | None
+
+
+def examine_stream(
+    client: Client, key: bytes, settings: Settings, pattern: str = ""
+) -> StreamFacts | None:
+    """Return the facts of a stream, None where it is gone or empty. Raises redis.RedisError."""
+    usage, length = client.memory_usage(key), int(client.xlen(key))
+    if not usage or not length:
+        return None
+    info = client.xinfo_stream(key)
+    windows = read_windows(client, key, length, MOST_ENTRIES)
+    entries = [entry for window in windows for entry in window]
+    if not entries:
+        return None
+    groups = _read_groups(client, key)
+    nodes = int(info["radix-tree-keys"])
+    pending_bytes = groups.pending * _pending_bytes(entries)
+    filled = _nodes(windows, settings)
+    expected = sum(each.closed_bytes for each in filled) * length / len(entries)
+    holes = usage - pending_bytes - expected
+    field_sets = Counter(content[::2] for _, content in entries)
+    most = settings.stream_node_max_bytes
+    return StreamFacts(
+        key=escaped_name(key),
+        pattern=pattern,
+        entries=length,
+        bytes=int(usage),
+        nodes=nodes,
+        bytes_per_entry=round(usage / length, 1),
+        ideal_bytes_per_entry=round(_ideal_bytes(windows, settings) / len(entries), 1),
+        field_sets=len(field_sets),
+        uniform_share=round(sum(each.uniform for each in filled) / len(entries), 4),
+        node_fill=round(min(1.0, expected / nodes / most), 4) if most else 1.0,
+        hole_bytes=round(holes) if holes > NOISE * usage and _was_deleted(info) else 0,
+        groups=groups.count,
+        pending=groups.pending,
+        pending_bytes=round(pending_bytes),
+        lag=groups.lag,
+        sampled_entries=len(entries),
+    )
+
+
+def _read_groups(client: Client, key: bytes) -> Groups:
+    """Return the backlog of a stream's groups; servers before Redis 7 do not know their lag."""
+    groups = client.xinfo_groups(key)
+    lags = [group.get("lag") for group in groups]
+    known = [int(lag) for lag in lags if lag is not None]
+    return Groups(
+        count=len(groups),
+        pending=sum(int(group["pending"]) for group in groups),
+        lag=max(known) if known and len(known) == len(lags) else None,
+    )
+
+
+def _pending_bytes(entries: Sequence[Entry]) -> float:
+    """Return what a pending entry takes: its record, and an id in the trees of group and consumer.
+
+    By the ids of successive entries (t_stream.c, streamCreateNACK).
+    """
+    ids = [id_key(entry_id) for entry_id, _ in entries[:100]]
+    return NACK + 2 * radix_tree_bytes(ids) / len(ids)
+
+
+def _nodes(windows: Sequence[Sequence[Entry]], settings: Settings) -> tuple[StreamNodes, ...]:
+    """Return the nodes that the entries of each window make."""
+    return tuple(_fill(StreamNodes(settings), window) for window in windows)
+
+
+def _ideal_bytes(windows: Sequence[Sequence[Entry]], settings: Settings) -> int:
+    """Return the bytes of the entries read if all of them had the same fields."""
+    filled = (_fill(StreamNodes(settings, unify=True), window) for window in windows)
+    return sum(nodes.closed_bytes for nodes in filled)
+
+
+def _fill(nodes: StreamNodes, window: Sequence[Entry]) -> StreamNodes:
+    for entry_id, content in window:
+        nodes.add(entry_id, content)
+    return nodes
+
+
+def _was_deleted(info: Mapping[str, Any]) -> bool:
+    """Return whether entries were deleted one by one: Redis 7 and later know the newest of them."""
+    newest = info.get("max-deleted-entry-id", b"")
+    return newest not in {b"0-0", "0-0"}
