@@ -46,6 +46,7 @@ class BootPlan:
     vcpus: int = 0  # processors that the stack sees; 0: as many as there are
     cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all
     settings: Settings = UNKNOWN  # of the tier's image, to apply if that can be done
+    parallel: int = 0  # containers to start at once; 0: all, as compose does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

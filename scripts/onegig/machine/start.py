@@ -69,9 +69,10 @@ def start_stack(plan: BootPlan, project: BoxProject, box: Bootable, watch: Watch
     file = plan.run.directory / PROJECT_FILE
     file.touch(mode=0o600)
     file.write_text(dump_config(raise_oom_scores(project.config, box.oom_score_shift)))
-    starter = _Starter(plan, box, watch)
+    starter = _Starter(plan, box, watch, parallel=plan.parallel)
     try:
-        return starter.start()
+        start = starter.start()
+        return replace(start, report=replace(start.report, parallel=plan.parallel))
     except _CrowdedError:
         plan.say(
             f"memory was full while everything started at once; now starting {PARALLEL} at a time"

@@ -1,5 +1,6 @@
 """`measure`: the boots of a stack, their order, and their combined result."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain, cycle
 
@@ -17,7 +18,13 @@ from onegig.model.settings import UNKNOWN
 from onegig.model.stack import Stack
 from onegig.model.tiers import tier_for
 
+Adapt = Callable[[BootPlan], BootPlan]
 LEAST_CAP_BYTES = 160 * 1024**2  # so that the engine starts and a tiny limit gets its NO-GO
+
+
+def as_planned(plan: BootPlan) -> BootPlan:
+    """Return the plan as it is."""
+    return plan
 
 
 def measure(
@@ -31,15 +38,16 @@ def measure(
     doubt: Doubt = no_doubt,
     squeeze: PlanSqueeze = no_squeeze,
     throttle: PlanThrottle = no_throttle,
+    adapt: Adapt = as_planned,
 ) -> MemoryReport:
     """Boot the stack on machines of the budgets' size, under load, and measure it.
 
     The first machine is rebooted at the end if the budgets ask for that. The stack is booted
     more often than planned while there is `doubt`, and again each if `squeeze` and
-    `throttle` plan that. Raises BootError when machine or stack cannot start, MeasureError when
-    nothing was sampled.
+    `throttle` plan that. `adapt` changes the plan of all boots. Raises BootError when machine or
+    stack cannot start, MeasureError when nothing was sampled.
     """
-    plan = plan_boot(engine, stack, budgets, run, say, environment.architecture)
+    plan = adapt(plan_boot(engine, stack, budgets, run, say, environment.architecture))
     boots = chain((replace(plan, reboot=budgets.measure.reboot),), cycle((plan,)))
     report = repeat(lambda: boot(next(boots), environment), budgets.measure.repeats, say, doubt)
     return replace(

@@ -69,6 +69,19 @@ class Loss(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """One option, or one action, as it was really booted.
+
+    `problem` says why it does not hold; "" if it does.
+    """
+
+    total_bytes: int | Missing
+    start_bytes: int | Missing  # the peak while starting, the system's part included
+    state: State
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
     """One thing to do. `id` is stable and unique in a plan: "off:whale-watch", "thp"."""
 
@@ -85,16 +98,7 @@ class Action:
     start_bytes: int | None = None  # what the peak while starting falls by; None: as in operation
     tier_bytes: int | None = None  # what the need on the tier falls by; None: as in operation
     disk_bytes: int = 0  # saved on the disk
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verified:
-    """One option as it was really booted. `problem` says why it does not hold; "" if it does."""
-
-    total_bytes: int | Missing
-    start_bytes: int | Missing  # the peak while starting, the system's part included
-    state: State
-    problem: str = ""
+    verified: Verified | Missing = NOT_VERIFIED  # by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -67,8 +67,13 @@ def compose_change(case: Case, override: Mapping[str, Any]) -> Change:
     files = () if isinstance(case.stack, Missing) else case.stack.files
     names = {PurePosixPath(path).name for path in files}
     path = OVERRIDE if names <= DEFAULT_FILES else OWN_FILE
-    text = yaml.safe_dump(override, sort_keys=False, width=100)
+    text = override_text(override)
     return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, "", text))
+
+
+def override_text(override: Mapping[str, Any]) -> str:
+    """Return an override as the text of a compose file."""
+    return yaml.safe_dump(override, sort_keys=False, width=100)
 
 
 def merged_override(actions: Iterable[Action]) -> dict[str, Any]:

@@ -1,0 +1,230 @@
+"""Try what a plan proposes: boot the stack as an option changes it, and judge what it takes then.
+
+The boots come in from outside (`Bench`). A larger machine is not booted: what was measured is
+judged for it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from onegig.errors import ConfigError, OnegigError
+from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.plan import (
+    Action,
+    Basis,
+    ChangeKind,
+    Letter,
+    Offer,
+    Option,
+    Plan,
+    Saving,
+    Verified,
+)
+from onegig.model.report import Report
+from onegig.model.settings import HugePages
+from onegig.model.sizes import format_mb
+from onegig.model.state import State
+from onegig.model.tiers import MIB
+from onegig.model.twin import MachineKind
+from onegig.plan.case import Case
+from onegig.plan.edit import merged_override
+from onegig.plan.need import Limit, find_limits
+from onegig.plan.options import effective, with_verified
+from onegig.text import did_you_mean
+
+BEST, ALL = "best", "all"
+PARALLEL = 3  # containers that the action "parallel" starts at once
+BOOT_SHARE = 0.07  # of a total: two boots may differ by (2.5 % * 1.96 * √2)
+NO_START = Skipped(reason="the highest total was in operation")
+_ONLY_TWIN = "only a twin can be given swap (--on twin)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One boot: what is merged into the compose project, and the machine's settings."""
+
+    name: str
+    override: Mapping[str, Any] = field(default_factory=dict)
+    parallel: int = 0  # containers started at once; 0: all
+    thp: HugePages | None = None  # None: as the tier has it
+    swap_bytes: int = 0
+    zram_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """The effects: both return a judged report and raise OnegigError."""
+
+    boot: Callable[[Trial], Report]
+    judge_for: Callable[[str], Report]  # today's measurement, for a tier
+
+
+def verify(plan: Plan, case: Case, wanted: str, bench: Bench) -> Plan:
+    """Return the plan with what was wanted tried: "best", "all", an option or an action.
+
+    Where the best option does not hold, the next best is tried, until one does. Raises ConfigError
+    for what is not in the plan.
+    """
+    if wanted == BEST:
+        return _verify_best(plan, case, bench)
+    if wanted == ALL:
+        for option in plan.options:
+            plan = _verify_option(plan, case, option, bench)
+        return plan
+    for option in plan.options:
+        if option.name == wanted:
+            return _verify_option(plan, case, option, bench)
+    for action in plan.actions:
+        if action.id == wanted:
+            return _verify_action(plan, case, action, bench)
+    known = [option.name for option in plan.options]
+    ids = [action.id for action in plan.actions]
+    raise ConfigError(
+        f"the plan has no {wanted!r}{did_you_mean(wanted, (*known, *ids))}",
+        advice=f"options: {', '.join((BEST, ALL, *known))}; actions: {', '.join(ids) or 'none'}",
+    )
+
+
+def carry_over(plan: Plan, earlier: Plan) -> Plan:
+    """Return the plan with what was found of its options before, where they are the same."""
+    found = {(option.name, option.actions): option.verified for option in earlier.options}
+    for option in plan.options:
+        verified = found.get((option.name, option.actions))
+        if isinstance(verified, Verified):
+            plan = with_verified(plan, option.name, verified)
+    return plan
+
+
+def _verify_best(plan: Plan, case: Case, bench: Bench) -> Plan:
+    for _ in plan.options:
+        best = next((option for option in plan.options if option.name == plan.best), None)
+        if best is None or isinstance(best.verified, Verified):
+            break
+        plan = _verify_option(plan, case, best, bench)
+    return plan
+
+
+def _verify_option(plan: Plan, case: Case, option: Option, bench: Bench) -> Plan:
+    actions = plan.actions_of(option)
+    if Letter.PAY in option.letters:
+        tier = actions[0].id.partition(":")[2]
+        offer = next(offer for offer in plan.offers if offer.tier == tier)
+        return with_verified(plan, option.name, _judge_offer(bench.judge_for(tier), offer))
+    trial = plan_trial(option.name, effective(actions), case.memory.machine)
+    if isinstance(trial, Skipped):
+        skipped = replace(option, verified=trial)
+        options = tuple(skipped if each is option else each for each in plan.options)
+        return replace(plan, options=options)
+    return with_verified(plan, option.name, _attempt(case, lambda: bench.boot(trial)))
+
+
+def _verify_action(plan: Plan, case: Case, action: Action, bench: Bench) -> Plan:
+    trial = plan_trial(action.id, (action,), case.memory.machine)
+    tried = replace(action, verified=trial if isinstance(trial, Skipped) else action.verified)
+    if isinstance(trial, Trial):
+        verified = _attempt(case, lambda: bench.boot(trial))
+        tried = replace(
+            action, verified=verified, saving=_measured_saving(plan, action, verified)
+        )
+    actions = (tried if each is action else each for each in plan.actions)
+    return replace(plan, actions=tuple(actions))
+
+
+def plan_trial(name: str, actions: Sequence[Action], machine: MachineKind) -> Trial | Skipped:
+    """Return the boot that tries some actions together; Skipped where they can't be applied."""
+    trial = Trial(name=name, override=merged_override(actions))
+    for action in actions:
+        applied = _apply(trial, action, machine)
+        if isinstance(applied, Skipped):
+            return applied
+        trial = applied
+    return trial
+
+
+def _apply(trial: Trial, action: Action, machine: MachineKind) -> Trial | Skipped:
+    """Return the trial with an action's settings of the machine."""
+    if action.id in ("swap", "zram") and machine is not MachineKind.TWIN:
+        return Skipped(reason=_ONLY_TWIN)
+    match action.id:
+        case "swap":
+            return replace(trial, swap_bytes=1024 * MIB)
+        case "zram":
+            return replace(trial, zram_bytes=512 * MIB)
+        case "thp":
+            return replace(trial, thp=HugePages.MADVISE)
+        case "parallel":
+            return replace(trial, parallel=PARALLEL)
+    if all(change.kind is ChangeKind.COMPOSE for change in action.changes):
+        return trial
+    return Skipped(reason=f"{action.id} can't be applied here")
+
+
+def _judge_offer(report: Report, offer: Offer) -> Verified:
+    """Return how much of a larger machine is needed, by what was measured on this one."""
+    needed = next(check.value for check in report.verdict.checks if check.id == "memory.tier")
+    total = needed if isinstance(needed, Missing) else int(needed)
+    over = isinstance(total, int) and total > offer.room_bytes
+    problem = f"{offer.tier} has {format_mb(offer.room_bytes, down=True)}" if over else ""
+    state = State.NO_GO if problem else State.GO
+    return Verified(total_bytes=total, start_bytes=total, state=state, problem=problem)
+
+
+def _attempt(case: Case, run: Callable[[], Report]) -> Verified:
+    try:
+        report = run()
+    except OnegigError as error:
+        return _failed(": ".join(filter(None, (error.message, error.detail.partition("\n")[0]))))
+    if isinstance(report.memory, Missing):
+        return _failed(report.memory.reason)
+    return judge_trial(replace(case, report=report, memory=report.memory))
+
+
+def _failed(problem: str) -> Verified:
+    missing = Unknown(reason=problem)
+    return Verified(
+        total_bytes=missing, start_bytes=missing, state=State.INCOMPLETE, problem=problem
+    )
+
+
+def judge_trial(case: Case) -> Verified:
+    """Return how a trial ended: held to the limits that a plan must keep, all services up."""
+    verdict, limits = case.report.verdict, find_limits(case)
+    problem = next(_problems(case.report, limits), "")
+    is_roomy = all(limit.left_bytes >= limit.spare_bytes for limit in limits)
+    starts = [check.value for check in verdict.checks if check.id == "memory.boot"]
+    return Verified(
+        total_bytes=verdict.total_bytes,
+        start_bytes=next((int(v) for v in starts if isinstance(v, (int, float))), NO_START),
+        state=State.NO_GO if problem else State.GO if is_roomy else State.WARN,
+        problem=problem,
+    )
+
+
+def _problems(report: Report, limits: Sequence[Limit]) -> Iterator[str]:
+    """Yield why a trial does not hold, the most telling first."""
+    checks = report.verdict.checks
+    for check in checks:
+        if check.id == "service.state" and not check.state.passes:
+            yield check.message
+    for limit in limits:
+        if limit.left_bytes < 0:
+            yield f"{format_mb(-limit.left_bytes)} over ({limit.title})"
+    for check in checks:
+        if check.id == "measure.complete" and check.subject == "memory":
+            yield f"not measured in full: {check.message}"
+
+
+def _measured_saving(plan: Plan, action: Action, verified: Verified) -> Saving:
+    """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most."""
+    total = verified.total_bytes
+    if not isinstance(total, int):
+        return action.saving
+    saved, spread = plan.total_bytes - total, round(plan.total_bytes * BOOT_SHARE)
+    return Saving(
+        bytes=saved,
+        low_bytes=saved - spread,
+        high_bytes=saved + spread,
+        basis=Basis.MEASURED,
+        source="the stack booted with it",
+    )
