@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from onegig.engine.engine import Engine
     from onegig.engine.owned import Run
     from onegig.images.trivy import Scanner
+    from onegig.memory.measure import Adapt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +65,7 @@ class Options:
     squeeze: SqueezeMode | None = None
     throttled: bool | None = None
     reboot: bool | None = None
+    verify: str = ""  # what of the plan to try: "best", "all", an option, an action; "": nothing
     services: tuple[str, ...] = ()  # only these services' images; (): all
     update_database: bool = False  # trivy's, before scanning: vulnerabilities must be looked for
     weigh: bool = False  # compress layers to learn what a pull moves
@@ -85,6 +87,7 @@ class Options:
             ("--repeats", self.repeats),
             ("--rate", self.rate),
             ("--squeeze", self.squeeze),
+            ("--verify", self.verify or None),
         ]
         flags = ["--update-database"] * self.update_database + ["--weigh"] * self.weigh
         flags += ["--throttled"] * bool(self.throttled) + ["--reboot"] * bool(self.reboot)
@@ -327,10 +330,18 @@ def find_scanner(options: Options, progress: Progress) -> "Scanner | Missing":
 
 
 def measure_stack(
-    engine: "Engine", stack: Stack, budgets: Budgets, run: "Run", progress: Progress
+    engine: "Engine",
+    stack: Stack,
+    budgets: Budgets,
+    run: "Run",
+    progress: Progress,
+    adapt: "Adapt | None" = None,
 ) -> MemoryReport | Missing:
-    """Boot the stack and measure its memory; Unknown with the reason when it did not work."""
-    from onegig.memory.measure import measure
+    """Boot the stack and measure its memory; Unknown with the reason when it did not work.
+
+    `adapt` changes how it is booted.
+    """
+    from onegig.memory.measure import as_planned, measure
 
     environment = engine.describe(stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
@@ -345,6 +356,7 @@ def measure_stack(
                 doubt=partial(doubt, budgets),
                 squeeze=partial(plan_squeeze, budgets),
                 throttle=partial(plan_throttle, budgets),
+                adapt=adapt or as_planned,
             )
         except MeasureError as error:
             detail = f": {error.detail.splitlines()[-1]}" if error.detail else ""

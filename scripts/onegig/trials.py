@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from onegig import pipeline
 from onegig.config.stack import load_stack
+from onegig.errors import OnegigError
 from onegig.files import absolute
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
@@ -32,13 +33,24 @@ if TYPE_CHECKING:
 OVERRIDE = "trial.yml"
 
 
-def verify_report(
-    report: Report, options: Options, progress: Progress, wanted: str, *, is_built: bool
-) -> Report:
-    """Return the report with what was wanted of its plan tried; without a plan as it is.
+def try_plan(report: Report, options: Options, progress: Progress) -> Report:
+    """Return a report just made, its plan tried if `options` ask for it; errors become notes."""
+    if not options.verify or isinstance(report.plan, Missing):
+        return report
+    try:
+        return verify_report(report, options, progress, is_built=True)
+    except OnegigError as error:
+        note = f"the plan could not be tried: {error.message}"
+        return replace(report, plan=replace(report.plan, notes=(*report.plan.notes, note)))
 
-    Images are built first where `is_built` is false. Raises ConfigError for what the plan does not
-    have.
+
+def verify_report(
+    report: Report, options: Options, progress: Progress, *, is_built: bool
+) -> Report:
+    """Return the report with what `options.verify` names of its plan tried.
+
+    Images are built first where `is_built` is false. Without a plan the report stays as it is.
+    Raises OnegigError where nothing can be tried.
     """
     if isinstance(report.plan, Missing) or isinstance(report.memory, Missing):
         return report
@@ -54,7 +66,7 @@ def verify_report(
             pipeline.build(stack, budgets, run, progress)
         trials = _Trials(options, budgets, stack, report, engine, run, progress)
         bench = Bench(boot=trials.boot, judge_for=trials.judge_for)
-        return replace(report, plan=verify(report.plan, case, wanted, bench))
+        return replace(report, plan=verify(report.plan, case, options.verify, bench))
 
 
 @dataclass(frozen=True, slots=True)

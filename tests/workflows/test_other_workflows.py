@@ -57,17 +57,19 @@ def test_a_long_look_takes_what_it_is_given(act: Act) -> None:
         squeeze="always",
         reboot="false",
         throttled="true",
+        verify="A",
     )
     assert ran.jobs == {"measure": "success"}, ran.log
     report = json.loads(ran.artifact("onegig-report")["report.json"])
     options = "--tier aws-t3-micro --on box --window 1.2 --repeats 2 --rate 12.5 --squeeze always"
+    options = f"{options} --verify A"
     assert f"{options} --update-database --throttled" in report["reproduce"]
     assert "GO:" in ran.summary
     assert b"<svg" in ran.artifact("onegig-report")["report.html"]
 
 
 @pytest.mark.parametrize(
-    "name", ["tier", "machine", "squeeze", "minutes", "repeats", "rate", "ref"]
+    "name", ["tier", "machine", "squeeze", "verify", "minutes", "repeats", "rate", "ref"]
 )
 def test_what_somebody_types_runs_nothing(act: Act, name: str) -> None:
     canary = act.root / "canary"

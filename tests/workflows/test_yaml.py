@@ -18,6 +18,8 @@ from onegig.github.job import GATE_WORKFLOW
 from onegig.github.trusted.pulls import title
 from onegig.github.trusted.runs import ENDED, MERGE_GROUP, PULL_REQUEST
 from onegig.model.tiers import catalogue
+from onegig.plan.options import COMBINATIONS
+from onegig.plan.verify import parse_wanted
 
 WORKFLOWS = {path.name: path for path in sorted((PROJECT / ".github/workflows").iterdir())}
 ACTIONS = [PROJECT / "action.yml", *sorted((PROJECT / ".github/actions").glob("*/action.yml"))]
@@ -279,10 +281,18 @@ def test_the_long_look_offers_the_tiers_that_there_are() -> None:
     assert offered == list(catalogue())
 
 
+def test_the_long_look_offers_what_can_be_tried_of_a_plan() -> None:
+    inputs = read(WORKFLOWS["full-stack.yml"])["on"]["workflow_dispatch"]["inputs"]
+    default, *offered = inputs["verify"]["options"]
+    assert default == inputs["verify"]["default"]
+    assert [parse_wanted(name) for name in offered] == offered
+
+
 def test_the_long_look_fits_into_its_job() -> None:
     document = read(WORKFLOWS["full-stack.yml"])
     inputs = document["on"]["workflow_dispatch"]["inputs"]
-    most = max(map(int, inputs["minutes"]["options"])) * max(map(int, inputs["repeats"]["options"]))
+    boots = max(map(int, inputs["repeats"]["options"])) + len(COMBINATIONS)
+    most = max(map(int, inputs["minutes"]["options"])) * boots
     assert most < int(step("full-stack.yml", "scripts/check")["timeout-minutes"])
 
 

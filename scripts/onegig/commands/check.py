@@ -18,6 +18,7 @@ from onegig.commands.options import (
     project_options,
     scan_options,
     service_options,
+    verify_options,
     window_options,
 )
 from onegig.commands.output import (
@@ -44,6 +45,7 @@ from onegig.report import BADGES, RENDERERS, TABLES, annotations, html, terminal
 from onegig.report.build import render_build
 from onegig.report.comment import render as render_comment
 from onegig.report.inspection import render_images
+from onegig.trials import try_plan
 
 COMMENT, PAGE = "comment.md", "report.html"
 
@@ -52,6 +54,7 @@ COMMENT, PAGE = "comment.md", "report.html"
 @project_options
 @window_options
 @scan_options
+@verify_options
 @progress_options
 @click.option(
     "--report",
@@ -94,7 +97,7 @@ def check(
         local = replace(options, typed="")  # what a reader of the comment would type
         code = check_as_job(local, progress, directory, numbers)
         click.get_current_context().exit(code)
-    report = pipeline.check(options, progress)
+    report = try_plan(pipeline.check(options, progress), options, progress)
     _write_data(report, directory)
     if as_json:
         click.echo(to_json(report), nl=False)

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from onegig.model.budgets import Budgets
 from onegig.model.keys import BOUNDS, DURATION, Key, Kind, walk
 from onegig.pipeline import Options
+from onegig.plan.verify import BEST, parse_wanted
 from onegig.progress import choose_progress
 
 Command = Callable[..., Any]
@@ -24,6 +25,19 @@ DEFAULT_BUDGETS = Options().budgets
 
 TYPED = "onegig.typed"  # in click's meta: the command line
 LAUNCHER, TYPED_COUNT = "ONEGIG_LAUNCHER", "ONEGIG_TYPED"  # set by scripts/check
+
+
+class _Tried(click.ParamType[str]):
+    """A part of a plan to try."""
+
+    name = "best|all|OPTION|ACTION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, "" without the option; a usage error for what no plan has."""
+        try:
+            return parse_wanted(str(value)) if value else ""
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class _Value(click.ParamType[Any]):
@@ -153,6 +167,17 @@ window_options = partial(
         _of_budgets("--repeats", "repeats", "measure.repeats"),
         _of_budgets("--rate", "rate", "load.rate"),
     ),
+)
+verify_options = click.option(
+    "--verify",
+    type=_Tried(),
+    metavar="[best|all|OPTION|ACTION]",
+    is_flag=False,
+    flag_value=BEST,
+    default="",
+    help="Boot what the plan proposes and print what it takes beside what was predicted: best (the "
+    "default), all, an option (A, engine, B, C) or an action by its id. Each takes as long as the "
+    "first boot.",
 )
 service_options = click.option(
     "--service",

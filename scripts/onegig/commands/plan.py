@@ -11,6 +11,7 @@ from onegig.commands.options import (
     progress_options,
     project_options,
     scan_options,
+    verify_options,
     window_options,
 )
 from onegig.commands.output import terminal_width
@@ -23,12 +24,14 @@ from onegig.pipeline import Options
 from onegig.planning import NO_STACK
 from onegig.progress import Progress
 from onegig.report.plan import render_plan
+from onegig.trials import verify_report
 
 
 @click.command()
 @project_options
 @window_options
 @scan_options
+@verify_options
 @progress_options
 @click.argument("report", type=EXISTING_FILE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
@@ -42,6 +45,8 @@ def plan(*, options: Options, progress: Progress, report: Path | None, as_json: 
     measured = (
         _judge_again(report, options, progress) if report else pipeline.check(options, progress)
     )
+    if options.verify:
+        measured = verify_report(measured, options, progress, is_built=report is None)
     made = measured.plan
     if not isinstance(made, Plan):
         raise MeasureError(f"there is no plan: {made.reason}")

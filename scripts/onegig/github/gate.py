@@ -41,6 +41,7 @@ from onegig.process import ask_git
 from onegig.progress import Progress
 from onegig.report.accounts import images_by_service, largest_fix
 from onegig.report.annotations import Place, parse_place
+from onegig.trials import try_plan
 
 INHERITING = ("pull_request", "merge_group")  # a push is judged for itself
 NO_COMMIT = "0" * 40  # GitHub's word for none: the first push of a branch
@@ -111,6 +112,8 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
         report = pipeline.judge_reports(
             options, budgets, report.images, report.memory, main, stack=stack
         )
+    if error is None:
+        report = try_plan(report, options, progress)
     images = () if isinstance(report.images, Missing) else report.images.images
     today = datetime.fromisoformat(report.created).date()
     review = Review(

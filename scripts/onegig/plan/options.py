@@ -21,7 +21,7 @@ from onegig.plan.edit import merge_changes
 from onegig.plan.need import Limit, find_limits
 from onegig.plan.pay import describe_old_rows, find_offers, pay_action
 
-_COMBINATIONS: Sequence[tuple[Letter, ...]] = (
+COMBINATIONS: Sequence[tuple[Letter, ...]] = (
     (Letter.SQUEEZE,),
     (Letter.ENGINE,),
     (Letter.SQUEEZE, Letter.ENGINE),
@@ -97,7 +97,7 @@ def with_best(plan: Plan) -> Plan:
 def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> Iterator[Option]:
     """Yield an option for each kind; combinations only where no part of them suffices alone."""
     enough: list[set[Letter]] = []
-    for letters in _COMBINATIONS:
+    for letters in COMBINATIONS:
         own = [action for action in actions if action.option in letters and _helps(action, limits)]
         is_whole = {action.option for action in own} == set(letters)
         if not is_whole or any(each < set(letters) for each in enough):

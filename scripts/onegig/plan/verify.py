@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onegig.errors import ConfigError, OnegigError
+from onegig.errors import OnegigError
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.plan import (
+    NOT_VERIFIED,
     Action,
     Basis,
     ChangeKind,
@@ -31,9 +32,9 @@ from onegig.plan.case import Case
 from onegig.plan.edit import merged_override
 from onegig.plan.need import Limit, find_limits
 from onegig.plan.options import effective, with_verified
-from onegig.text import did_you_mean
 
 BEST, ALL = "best", "all"
+MACHINE_ACTIONS = ("thp", "swap", "zram", "parallel", "limits")  # ids without a subject
 PARALLEL = 3  # containers that the action "parallel" starts at once
 BOOT_SHARE = 0.07  # of a total: two boots may differ by (2.5 % * 1.96 * √2)
 NO_START = Skipped(reason="the highest total was in operation")
@@ -60,46 +61,42 @@ class Bench:
     judge_for: Callable[[str], Report]  # today's measurement, for a tier
 
 
+def parse_wanted(text: str) -> str:
+    """Return "best", "all", the name of an option or the id of an action; else ValueError."""
+    letters = [part.strip() for part in text.split("+")]
+    if set(letters) <= set(Letter):
+        return " + ".join(letters)
+    if text in (BEST, ALL, *MACHINE_ACTIONS) or ":" in text:
+        return text
+    known = (BEST, ALL, *Letter, *MACHINE_ACTIONS)
+    raise ValueError(f"write {', '.join(known)} or an action's id, not {text!r}")
+
+
 def verify(plan: Plan, case: Case, wanted: str, bench: Bench) -> Plan:
     """Return the plan with what was wanted tried: "best", "all", an option or an action.
 
-    Where the best option does not hold, the next best is tried, until one does. Raises ConfigError
-    for what is not in the plan.
+    Where the best option does not hold, the next best is tried, until one does. What the plan does
+    not have, or can't be applied, is noted.
     """
-    if wanted == BEST:
+    if wanted == BEST and plan.options:
         return _verify_best(plan, case, bench)
-    if wanted == ALL:
-        for option in plan.options:
-            plan = _verify_option(plan, case, option, bench)
+    options = [option for option in plan.options if wanted in (ALL, option.name)]
+    actions = [action for action in plan.actions if action.id == wanted]
+    for option in options:
+        plan = _verify_option(plan, case, option, bench)
+    for action in actions:
+        plan = _verify_action(plan, case, action, bench)
+    if options or actions:
         return plan
-    for option in plan.options:
-        if option.name == wanted:
-            return _verify_option(plan, case, option, bench)
-    for action in plan.actions:
-        if action.id == wanted:
-            return _verify_action(plan, case, action, bench)
-    known = [option.name for option in plan.options]
-    ids = [action.id for action in plan.actions]
-    raise ConfigError(
-        f"the plan has no {wanted!r}{did_you_mean(wanted, (*known, *ids))}",
-        advice=f"options: {', '.join((BEST, ALL, *known))}; actions: {', '.join(ids) or 'none'}",
-    )
-
-
-def carry_over(plan: Plan, earlier: Plan) -> Plan:
-    """Return the plan with what was found of its options before, where they are the same."""
-    found = {(option.name, option.actions): option.verified for option in earlier.options}
-    for option in plan.options:
-        verified = found.get((option.name, option.actions))
-        if isinstance(verified, Verified):
-            plan = with_verified(plan, option.name, verified)
-    return plan
+    known = ", ".join(option.name for option in plan.options)
+    names = f"its options: {known}" if known else "it has no options"
+    return _note(plan, f"{wanted} was not tried: it is not in the plan ({names})")
 
 
 def _verify_best(plan: Plan, case: Case, bench: Bench) -> Plan:
     for _ in plan.options:
         best = next((option for option in plan.options if option.name == plan.best), None)
-        if best is None or isinstance(best.verified, Verified):
+        if best is None or best.verified != NOT_VERIFIED:
             break
         plan = _verify_option(plan, case, best, bench)
     return plan
@@ -115,20 +112,24 @@ def _verify_option(plan: Plan, case: Case, option: Option, bench: Bench) -> Plan
     if isinstance(trial, Skipped):
         skipped = replace(option, verified=trial)
         options = tuple(skipped if each is option else each for each in plan.options)
-        return replace(plan, options=options)
+        plan = replace(plan, options=options)
+        return _note(plan, f"{option.name} was not tried: {trial.reason}")
     return with_verified(plan, option.name, _attempt(case, lambda: bench.boot(trial)))
 
 
 def _verify_action(plan: Plan, case: Case, action: Action, bench: Bench) -> Plan:
     trial = plan_trial(action.id, (action,), case.memory.machine)
-    tried = replace(action, verified=trial if isinstance(trial, Skipped) else action.verified)
-    if isinstance(trial, Trial):
-        verified = _attempt(case, lambda: bench.boot(trial))
-        tried = replace(
-            action, verified=verified, saving=_measured_saving(plan, action, verified)
-        )
+    if isinstance(trial, Skipped):
+        return _note(plan, f"{action.id} was not tried: {trial.reason}")
+    verified = _attempt(case, lambda: bench.boot(trial))
+    saving = _measured_saving(plan, action, verified)
+    tried = replace(action, verified=verified, saving=saving)
     actions = (tried if each is action else each for each in plan.actions)
     return replace(plan, actions=tuple(actions))
+
+
+def _note(plan: Plan, text: str) -> Plan:
+    return replace(plan, notes=(*plan.notes, text))
 
 
 def plan_trial(name: str, actions: Sequence[Action], machine: MachineKind) -> Trial | Skipped:

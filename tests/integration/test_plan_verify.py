@@ -1,0 +1,84 @@
+"""`onegig plan --verify` on a real engine: what is predicted, what is measured, what is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+
+from small_image import SMALL_IMAGE
+
+pytestmark = pytest.mark.engine
+
+# The limit is far below what the engine takes with both services, and far above it without one.
+BUDGETS = """\
+version: 1
+tier: none
+memory: {limit: 370MB, system_overhead: 40MB, headroom: 0%}
+measure: {settle: 500ms, window: 2s, healthy_timeout: 30s, squeeze: never}
+services:
+  extra: {memory: 200MB}
+"""
+COMPOSE = f"""\
+name: onegig-verify-test
+services:
+  web:
+    image: {SMALL_IMAGE}
+    command: ["sleep", "3600"]
+    init: true
+  extra:
+    image: {SMALL_IMAGE}
+    command: ["sh", "-c", "head -c 180000000 /dev/zero > /dev/shm/x; exec sleep 3600"]
+    init: true
+    shm_size: 256m
+    labels: {{onegig.optional: "true", onegig.criticality: low}}
+"""
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, client: DockerClient) -> Path:
+    (tmp_path / "budgets.yml").write_text(BUDGETS)
+    (tmp_path / "compose.yml").write_text(COMPOSE)
+    return tmp_path
+
+
+def test_a_plan_is_booted_and_holds(
+    cli: Cli, project: Path, machine: Callable[[], set[str]]
+) -> None:
+    """Though budgets.yml has limits for the service that the plan turns off."""
+    before = machine()
+    done = cli("check", "--verify", "A", "--quiet", "--report", "report", "--json")
+    assert done.returncode == 1, done.stderr  # today it does not fit
+    document = json.loads(done.stdout)
+    assert document["plan"]["best"] == "A"
+    option = next(each for each in document["plan"]["options"] if each["letters"] == ["A"])
+    verified = option["verified"]
+    assert verified["problem"] == ""
+    assert abs(option["total_bytes"] / verified["total_bytes"] - 1) < 0.1
+    assert verified["total_bytes"] < document["verdict"]["total_bytes"] - 150_000_000
+    for name in ("comment.md", "report.html"):
+        text = (project / "report" / name).read_text()
+        assert f"{-(-verified['total_bytes'] // 1024**2)} MB (" in text, name
+    assert machine() <= before
+    assert not list(Path(project).glob("*plan*")), "the project's folder is not written to"
+
+
+def test_nothing_is_left_of_a_trial_that_was_killed(
+    cli: Cli, project: Path, machine: Callable[[], set[str]]
+) -> None:
+    before = machine()
+    assert cli("check", "--quiet", "--report", "report").returncode == 1
+    command = [sys.executable, "-m", "onegig.cli", "plan", "report/report.json", "--verify", "A"]
+    child = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+    assert child.stderr
+    assert any("starting the box" in line for line in child.stderr)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert cli("plan", "report/report.json", "--verify", "C", "--quiet").returncode == 0
+    assert machine() <= before
