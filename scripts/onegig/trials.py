@@ -95,7 +95,9 @@ class _Trials:
         """Judge today's measurement for a tier instead of the budget's machine."""
         limit = find_tier(tier).memory_bytes
         memory = replace(self.budgets.memory, limit_bytes=limit)
-        return self._judge(replace(self.budgets, tier=tier, memory=memory), self.report.memory)
+        return self._judge(
+            replace(self.budgets, tier_names=(tier,), memory=memory), self.report.memory
+        )
 
     def _judge(self, budgets: Budgets, memory: MemoryReport | Missing) -> Report:
         return pipeline.judge_reports(self.options, budgets, self.report.images, memory)

@@ -67,7 +67,7 @@ def bench(boot: Boot) -> Bench:
 
 
 def judge_for(tier: str) -> Report:
-    return make_report(CASE.memory, NO_IMAGES, replace(BUDGETS, tier=tier))
+    return make_report(CASE.memory, NO_IMAGES, replace(BUDGETS, tier_names=(tier,)))
 
 
 def option(plan: Plan, name: str) -> Option:
@@ -97,7 +97,7 @@ CRASH = {"state": ServiceState.CRASHED, "exit_code": 1}
     ("memory", "problem"),
     [
         (make_memory_of(125), "6.0 MB over (Memory of the stack)"),
-        (make_memory_of(0, **CRASH), "web crashed (exit code 1)"),
+        (make_memory_of(0, **CRASH), "web crashed with exit code 1"),
         (Unknown(reason="nothing was sampled"), "nothing was sampled"),
     ],
     ids=["over", "crashed", "not measured"],
