@@ -9,8 +9,9 @@ from factories import MIB, TODAY, make_memory, make_report, make_service
 from onegig.config.budgets import parse_budgets
 from onegig.model.measured import Skipped
 from onegig.model.memory import EnginePart
-from onegig.model.stack import Service, Stack
+from onegig.model.stack import Stack
 from onegig.plan.case import Case
+from stacks import plain_service
 
 BUDGETS = parse_budgets("budgets.yml", b"version: 1\ntier: none\nmemory: {limit: 1024MB}\n")
 LABELS = {"onegig.merge": "intelligence", "onegig.merge.variable": "RUN"}
@@ -68,19 +69,7 @@ def make_case(
 
 def make_stack(config: Mapping[str, Any], depends_on: Mapping[str, tuple[str, ...]]) -> Stack:
     services = tuple(
-        Service(
-            name=name,
-            image=name,
-            builds=False,
-            dockerfile=None,
-            replicas=1,
-            has_healthcheck=True,
-            depends_on=depends_on.get(name, ()),
-            optional=True,
-            criticality="",
-            memory_limit_bytes=None,
-        )
-        for name in config
+        plain_service(name, depends_on=depends_on.get(name, ()), optional=True) for name in config
     )
     text = json.dumps({"name": "desk", "services": config})
     return Stack(name="desk", directory=".", files=(), services=services, config_json=text)
