@@ -20,7 +20,7 @@ def test_a_long_look_at_a_virtual_machine(act: Act) -> None:
     ran = act.run("full-stack.yml", "workflow_dispatch", payload, act.forge.git("rev-parse", "@"))
     assert ran.jobs == {"measure": "success"}, ran.log
     report = json.loads(ran.artifact("onegig-report")["report.json"])
-    assert "--on twin --reboot" in report["reproduce"]
+    assert "--on twin --window 1.2 --repeats 1 --update-database --reboot" in report["reproduce"]
     assert report["memory"]["twin"]["guest"]["accelerator"] in {"kvm", "tcg"}
     assert report["memory"]["reboot"]["peak_bytes"] > 0
-    assert "GO:" in ran.summary
+    assert "of 512 MB" in ran.summary
