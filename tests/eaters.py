@@ -104,7 +104,7 @@ class Bench:
         self.engine, self.image, self.tier, self.say = engine, image, tier, say
         settings = Measure(settle_seconds=3, window_seconds=8, **plan)
         self.budgets = Budgets(
-            path="budgets.yml", compose="compose.yml", tier=tier.name, measure=settings
+            path="budgets.yml", compose="compose.yml", tier_names=(tier.name,), measure=settings
         )
 
     def stack(self, kind: str, hold_mb: float) -> Stack:
