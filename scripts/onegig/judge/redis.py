@@ -15,6 +15,7 @@ from onegig.model.verdict import Check, make_check
 from onegig.text import plain
 
 UNEXPLAINED_SHARE = 0.05  # of used memory: from here on the sum of the parts explains too little
+UNEXPLAINED_BYTES = 1024**2  # of an empty server's small memory, less is no wonder
 WHOLE = "stack"
 NO_INFO = Unknown(reason="its user may not run INFO")
 
@@ -65,7 +66,7 @@ def redis_notes(case: Case) -> Iterator[str]:
             how = "measured" if all(saving.measured for saving in audit.savings) else "predicted"
             saved = f"{format_mb(last.cumulative_bytes, down=True)} could be saved ({how})"
             yield f"{each.service}: {saved}, which leaves {format_mb(last.left_bytes)}"
-        if abs(audit.unexplained_bytes) > UNEXPLAINED_SHARE * used:
+        if abs(audit.unexplained_bytes) > max(UNEXPLAINED_BYTES, UNEXPLAINED_SHARE * used):
             open_bytes = format_mb(abs(audit.unexplained_bytes))
             yield f"{each.service}: the audit does not explain {open_bytes} of its memory"
 

@@ -42,6 +42,7 @@ class BootPlan:
     memtotal_bytes: int  # what the stack sees
     sold_bytes: int  # the same as clouds sell it: with what the kernel reserves
     reboot: bool = False  # at the end, where the machine can be
+    audit: bool = False  # each Redis of the stack, at the end
     say: Callable[[str], None]
     vcpus: int = 0  # processors that the stack sees; 0: as many as there are
     cpus: float = 0.0  # so many processors' worth of work the machine may do; 0: all

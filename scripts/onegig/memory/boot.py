@@ -4,6 +4,7 @@ The machine is gone afterwards. What kind of machine it is, and how large, stand
 boot of another size or speed is the same boot with another plan.
 """
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,7 +34,9 @@ from onegig.memory.twin import summarise_twin
 from onegig.model.measured import Environment
 from onegig.model.measuring import Measure
 from onegig.model.memory import MemoryReport, ServiceState, Window
+from onegig.model.stack import unescape
 from onegig.model.twin import NO_TWIN
+from onegig.redis.stack import audit_stack
 
 LOG_LINES = 15  # of a service that failed
 ENOUGH_PASSES = 0.5  # of those the window should have had
@@ -59,6 +62,9 @@ def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
         machine.lift_cap()
         seen = replace(_observe(machine, start, before, windows), parts=parts)
         report = _report(seen, plan, machine, environment)
+        if plan.audit:
+            project = unescape(json.loads(plan.stack.config_json))
+            report = replace(report, redis=audit_stack(machine, project))
         if not plan.reboot or machine.twin is None:
             return report
         metric = plan.budgets.memory.metric

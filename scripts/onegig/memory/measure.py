@@ -42,13 +42,14 @@ def measure(
 ) -> MemoryReport:
     """Boot the stack on machines of the budgets' size, under load, and measure it.
 
-    The first machine is rebooted at the end if the budgets ask for that. The stack is booted
-    more often than planned while there is `doubt`, and again each if `squeeze` and
-    `throttle` plan that. `adapt` changes the plan of all boots. Raises BootError when machine or
-    stack cannot start, MeasureError when nothing was sampled.
+    At the end each Redis on the first machine is audited and that machine is rebooted, if the
+    budgets ask for that. The stack is booted more often than planned while there is `doubt`, and
+    again each if `squeeze` and `throttle` plan that. `adapt` changes the plan of all boots. Raises
+    BootError when machine or stack cannot start, MeasureError when nothing was sampled.
     """
     plan = adapt(plan_boot(engine, stack, budgets, run, say, environment.architecture))
-    boots = chain((replace(plan, reboot=budgets.measure.reboot),), cycle((plan,)))
+    first = replace(plan, reboot=budgets.measure.reboot, audit=budgets.redis is not None)
+    boots = chain((first,), cycle((plan,)))
     report = repeat(lambda: boot(next(boots), environment), budgets.measure.repeats, say, doubt)
     return replace(
         report,
