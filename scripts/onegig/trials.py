@@ -1,6 +1,11 @@
 """Trials of a plan: its stack read anew with the plan's changes, booted and judged.
 
 A trial is a boot like the one that the plan was made of: the same kind of machine, load and window.
+
+On a box that is nearly full the kernel pushes pages of programs out, the engine's first: what was
+measured there is less than the stack holds where it may, and says little of what an action saves.
+So then the stack is booted again with room, the plan is made of that, and trials get the same room;
+near a limit a squeeze asks whether they fit without it.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +24,10 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
+from onegig.model.twin import MachineKind
 from onegig.pipeline import Options
 from onegig.plan.edit import override_text
+from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, verify
 from onegig.planning import read_case
 from onegig.progress import Progress
@@ -31,6 +38,10 @@ if TYPE_CHECKING:
     from onegig.machine.machine import BootPlan
 
 OVERRIDE = "trial.yml"
+TODAY = "the stack as it is"
+NEARLY_FULL = 0.75  # of a box; from there on pages of programs were seen to go
+ROOM = 2  # times the cap of a box that was nearly full
+WITH_ROOM = "the machine was nearly full: these figures are of another boot, with room"
 
 
 def try_plan(report: Report, options: Options, progress: Progress) -> Report:
@@ -58,15 +69,31 @@ def verify_report(
     budgets = _as_measured(budgets, report.memory)
     if _describe_load(budgets) != report.memory.window.load:
         progress.note("the load of budgets.yml is not the one that was measured with")
-    case = read_case(report, budgets, stack, datetime.fromisoformat(report.created).date())
-    if isinstance(case, Missing):
-        return report
     with pipeline.session(progress) as (engine, run):
         if not is_built:
             pipeline.build(stack, budgets, run, progress)
-        trials = _Trials(options, budgets, stack, report, engine, run, progress)
+        cap = _cap_bytes(budgets, report.memory)
+        trials = _Trials(options, budgets, stack, report, engine, run, progress, cap)
+        base = report
+        if cap > report.memory.box.cap_bytes:
+            base = trials.boot(Trial(name=TODAY))
+        case = read_case(base, budgets, stack, datetime.fromisoformat(report.created).date())
+        plan = report.plan if isinstance(case, Missing) or base is report else make_plan(case)
+        if isinstance(case, Missing) or isinstance(plan, Missing):
+            return report
+        if base is not report:
+            plan = replace(plan, notes=(*plan.notes, WITH_ROOM))
+        trials = replace(trials, report=base)
         bench = Bench(boot=trials.boot, judge_for=trials.judge_for)
-        return replace(report, plan=verify(report.plan, case, options.verify, bench))
+        return replace(report, plan=verify(plan, case, options.verify, bench))
+
+
+def _cap_bytes(budgets: Budgets, memory: MemoryReport) -> int:
+    """Return the cap of the trials' boxes: as measured, or more where that was nearly full."""
+    cap, start = memory.box.cap_bytes, memory.boot
+    used = max(memory.box.cost_bytes, 0 if isinstance(start, Missing) else start.total_bytes)
+    has_room = cap > budgets.memory.room_bytes or used < cap * NEARLY_FULL
+    return cap if has_room or memory.machine is MachineKind.TWIN else cap * ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +107,15 @@ class _Trials:
     engine: "Engine"
     run: "Run"
     progress: Progress
+    cap_bytes: int
 
     def boot(self, trial: Trial) -> Report:
         """Boot the stack as a trial changes it, and return what it takes, judged."""
-        with self.progress.step(f"read the stack as plan {trial.name} changes it"):
+        with self.progress.step(f"read the stack for the trial of {trial.name}"):
             stack = self._read_stack(trial)
         budgets = _with_swap(self.budgets, trial)
-        memory = pipeline.measure_stack(
-            self.engine, stack, budgets, self.run, self.progress, partial(_adapt, trial=trial)
-        )
+        adapt = partial(_adapt, trial=trial, cap_bytes=self.cap_bytes)
+        memory = pipeline.measure_stack(self.engine, stack, budgets, self.run, self.progress, adapt)
         return self._judge(budgets, memory)
 
     def judge_for(self, tier: str) -> Report:
@@ -146,7 +173,7 @@ def _with_swap(budgets: Budgets, trial: Trial) -> Budgets:
     )
 
 
-def _adapt(plan: "BootPlan", trial: Trial) -> "BootPlan":
-    """Return the boot with the trial's settings of the machine."""
+def _adapt(plan: "BootPlan", trial: Trial, cap_bytes: int) -> "BootPlan":
+    """Return the boot with the trial's settings of the machine, in a box with so much memory."""
     settings = replace(plan.settings, thp=trial.thp) if trial.thp else plan.settings
-    return replace(plan, settings=settings, parallel=trial.parallel)
+    return replace(plan, settings=settings, parallel=trial.parallel, cap_bytes=cap_bytes)

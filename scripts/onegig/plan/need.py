@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from onegig.model.plan import Action
 from onegig.plan.case import Case
 
-_TOTAL, _BOOT, _TIER = "memory.total", "memory.boot", "memory.tier"
+TOTAL, BOOT, TIER = "memory.total", "memory.boot", "memory.tier"
+LIMITS = (TOTAL, BOOT, TIER)  # ids of checks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +37,8 @@ class Limit:
 
 def find_limits(case: Case) -> tuple[Limit, ...]:
     """Return the limits that the verdict holds the stack to."""
-    checks = [check for check in case.report.verdict.checks if check.id in (_TOTAL, _BOOT, _TIER)]
-    starts = any(check.id == _BOOT for check in checks)
+    checks = [check for check in case.report.verdict.checks if check.id in LIMITS]
+    starts = any(check.id == BOOT for check in checks)
     share = case.budgets.memory.headroom_share
     return tuple(
         Limit(
@@ -45,8 +46,8 @@ def find_limits(case: Case) -> tuple[Limit, ...]:
             needed_bytes=int(check.value),
             limit_bytes=int(check.limit),
             spare_bytes=math.ceil(check.limit * share),
-            is_start=check.id == _BOOT or (check.id == _TIER and starts),
-            is_tier=check.id == _TIER,
+            is_start=check.id == BOOT or (check.id == TIER and starts),
+            is_tier=check.id == TIER,
         )
         for check in checks
         if check.limit is not None and isinstance(check.value, (int, float))

@@ -28,9 +28,10 @@ from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import MIB
 from onegig.model.twin import MachineKind
+from onegig.model.verdict import Verdict
 from onegig.plan.case import Case
 from onegig.plan.edit import merged_override
-from onegig.plan.need import Limit, find_limits
+from onegig.plan.need import LIMITS, TIER, find_limits
 from onegig.plan.options import effective, with_verified
 
 BEST, ALL = "best", "all"
@@ -191,7 +192,7 @@ def _failed(problem: str) -> Verified:
 def judge_trial(case: Case) -> Verified:
     """Return how a trial ended: held to the limits that a plan must keep, all services up."""
     verdict, limits = case.report.verdict, find_limits(case)
-    problem = next(_problems(case.report, limits), "")
+    problem = next(_problems(verdict), "")
     is_roomy = all(limit.left_bytes >= limit.spare_bytes for limit in limits)
     starts = [check.value for check in verdict.checks if check.id == "memory.boot"]
     return Verified(
@@ -202,16 +203,24 @@ def judge_trial(case: Case) -> Verified:
     )
 
 
-def _problems(report: Report, limits: Sequence[Limit]) -> Iterator[str]:
-    """Yield why a trial does not hold, the most telling first."""
-    checks = report.verdict.checks
-    for check in checks:
-        if check.id == "service.state" and not check.state.passes:
+def _problems(verdict: Verdict) -> Iterator[str]:
+    """Yield why a trial does not hold, the most telling first.
+
+    A limit that is exceeded counts unless the stack was squeezed and fitted, or it was noise.
+    """
+    fitted = any(c.id == "memory.squeeze" and c.state.passes for c in verdict.checks)
+    for check in verdict.checks:
+        if check.id in ("service.state", "memory.squeeze") and not check.state.passes:
             yield check.message
-    for limit in limits:
-        if limit.left_bytes < 0:
-            yield f"{format_mb(-limit.left_bytes)} over ({limit.title})"
-    for check in checks:
+    for check in verdict.checks:
+        left = check.headroom if check.id in LIMITS else None
+        if (
+            left is not None
+            and left < 0
+            and not (fitted if check.id == TIER else check.state.passes)
+        ):
+            yield f"{format_mb(-int(left))} over ({check.title})"
+    for check in verdict.checks:
         if check.id == "measure.complete" and check.subject == "memory":
             yield f"not measured in full: {check.message}"
 
