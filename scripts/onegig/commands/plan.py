@@ -8,6 +8,7 @@ import click
 from onegig import pipeline
 from onegig.commands.options import (
     EXISTING_FILE,
+    SOME_FILE,
     progress_options,
     project_options,
     scan_options,
@@ -16,11 +17,14 @@ from onegig.commands.options import (
 )
 from onegig.commands.output import terminal_width
 from onegig.errors import ExitCode, MeasureError, OnegigError
+from onegig.files import write_file
 from onegig.model.codec import from_json, to_json
 from onegig.model.plan import Plan
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.pipeline import Options
+from onegig.plan.edit import merged_override, override_text
+from onegig.plan.limits import ID as LIMITS_ID
 from onegig.planning import NO_STACK
 from onegig.progress import Progress
 from onegig.report.plan import render_plan
@@ -34,8 +38,20 @@ from onegig.trials import verify_report
 @verify_options
 @progress_options
 @click.argument("report", type=EXISTING_FILE, required=False)
+@click.option(
+    "--limits-file",
+    type=SOME_FILE,
+    help="Write the recommended memory limits here, as a compose file to be read last.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(*, options: Options, progress: Progress, report: Path | None, as_json: bool) -> None:
+def plan(
+    *,
+    options: Options,
+    progress: Progress,
+    report: Path | None,
+    limits_file: Path | None,
+    as_json: bool,
+) -> None:
     """Say what to do so that the stack fits, with megabytes, price and the exact change.
 
     REPORT is a report.json of `onegig check`, which is judged again by the budgets file; without
@@ -50,11 +66,21 @@ def plan(*, options: Options, progress: Progress, report: Path | None, as_json: 
     made = measured.plan
     if not isinstance(made, Plan):
         raise MeasureError(f"there is no plan: {made.reason}")
+    if limits_file:
+        _write_limits(made, limits_file)
     color = progress.color and sys.stdout.isatty()
     text = render_plan(made, width=terminal_width(), color=color)
     click.echo(to_json(made) if as_json else text, nl=False, color=color)
     fits = made.best or made.left_bytes >= 0
     click.get_current_context().exit(ExitCode.OK if fits else ExitCode.NO_GO)
+
+
+def _write_limits(plan: Plan, path: Path) -> None:
+    """Write the action that limits every service; an empty project where today's are right."""
+    actions = [action for action in plan.actions if action.id == LIMITS_ID]
+    heading = actions[0].title if actions else "Today's limits are right"
+    override = merged_override(actions) or {"services": {}}
+    write_file(path, f"# {heading}.\n{override_text(override)}")
 
 
 def _judge_again(path: Path, options: Options, progress: Progress) -> Report:

@@ -157,6 +157,19 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceLimit:
+    """The memory limit of each container of a service: today's, and by its measured peak."""
+
+    service: str
+    peak_bytes: int  # the kernel's high-water mark, page cache included
+    working_set_bytes: int  # at the peak of the window
+    limit_bytes: int | None  # today's; None: none
+    new_bytes: int  # recommended `mem_limit`
+    reservation_bytes: int  # recommended `mem_reservation`
+    remark: str = ""  # what is wrong with today's
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Confidence:
     """A claim about the stack with the probability once estimated, and the measured one."""
 
@@ -189,6 +202,7 @@ class Plan:
     offers: tuple[Offer, ...] = ()  # the cheapest first
     confidence: tuple[Confidence, ...] = ()
     notes: tuple[str, ...] = ()
+    limits: tuple[ServiceLimit, ...] = ()
 
     def actions_of(self, option: Option) -> tuple[Action, ...]:
         """Return an option's actions."""

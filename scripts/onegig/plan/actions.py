@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from onegig.model.plan import Action
 from onegig.plan.case import Case
 from onegig.plan.consolidate import merged_services
+from onegig.plan.limits import right_sized_limits
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.shim import shared_shim
@@ -19,6 +20,7 @@ MAKERS: Mapping[str, Maker] = {
     "machine": machine_settings,
     "consolidate": merged_services,
     "shim": shared_shim,
+    "limits": right_sized_limits,
 }
 
 

@@ -18,6 +18,7 @@ from onegig.plan.actions import make_actions
 from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merge_changes
+from onegig.plan.limits import find_service_limits
 from onegig.plan.need import Limit, find_limits
 from onegig.plan.pay import describe_old_rows, find_offers, pay_action
 
@@ -59,6 +60,7 @@ def make_plan(case: Case) -> Plan | Missing:
         options=tuple(options),
         best="",
         offers=offers,
+        limits=find_service_limits(case),
         notes=(*_full_notes(case), *describe_old_rows(offers, case.today)),
     )
     return with_best(replace(plan, confidence=make_confidence(case, plan)))

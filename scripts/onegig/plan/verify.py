@@ -4,7 +4,7 @@ The boots come in from outside (`Bench`). A larger machine is not booted: what w
 judged for it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,11 +31,12 @@ from onegig.model.twin import MachineKind
 from onegig.model.verdict import Verdict
 from onegig.plan.case import Case
 from onegig.plan.edit import merged_override
+from onegig.plan.limits import ID as LIMITS_ID
 from onegig.plan.need import LIMITS, TIER, find_limits
 from onegig.plan.options import effective, with_verified
 
 BEST, ALL = "best", "all"
-MACHINE_ACTIONS = ("thp", "swap", "zram", "parallel", "limits")  # ids without a subject
+MACHINE_ACTIONS = ("thp", "swap", "zram", "parallel", LIMITS_ID)  # ids without a subject
 PARALLEL = 3  # containers that the action "parallel" starts at once
 BOOT_SHARE = 0.07  # of a total: two boots may differ by (2.5 % * 1.96 * √2)
 NO_START = Skipped(reason="the highest total was in operation")
@@ -122,7 +123,7 @@ def _verify_action(plan: Plan, case: Case, action: Action, bench: Bench) -> Plan
     trial = plan_trial(action.id, (action,), case.memory.machine)
     if isinstance(trial, Skipped):
         return _note(plan, f"{action.id} was not tried: {trial.reason}")
-    verified = _attempt(case, lambda: bench.boot(trial))
+    verified = _attempt(case, lambda: bench.boot(trial), limits=())
     saving = _measured_saving(plan, action, verified)
     tried = replace(action, verified=verified, saving=saving)
     actions = (tried if each is action else each for each in plan.actions)
@@ -172,14 +173,14 @@ def _judge_offer(report: Report, offer: Offer) -> Verified:
     return Verified(total_bytes=total, start_bytes=total, state=state, problem=problem)
 
 
-def _attempt(case: Case, run: Callable[[], Report]) -> Verified:
+def _attempt(case: Case, run: Callable[[], Report], limits: Collection[str] = LIMITS) -> Verified:
     try:
         report = run()
     except OnegigError as error:
         return _failed(": ".join(filter(None, (error.message, error.detail.partition("\n")[0]))))
     if isinstance(report.memory, Missing):
         return _failed(report.memory.reason)
-    return judge_trial(replace(case, report=report, memory=report.memory))
+    return judge_trial(replace(case, report=report, memory=report.memory), limits)
 
 
 def _failed(problem: str) -> Verified:
@@ -189,11 +190,16 @@ def _failed(problem: str) -> Verified:
     )
 
 
-def judge_trial(case: Case) -> Verified:
-    """Return how a trial ended: held to the limits that a plan must keep, all services up."""
-    verdict, limits = case.report.verdict, find_limits(case)
-    problem = next(_problems(verdict), "")
-    is_roomy = all(limit.left_bytes >= limit.spare_bytes for limit in limits)
+def judge_trial(case: Case, limits: Collection[str] = LIMITS) -> Verified:
+    """Return how a trial ended: all services up, and held to these limits (ids of checks).
+
+    One action alone need not make the stack fit.
+    """
+    verdict = case.report.verdict
+    problem = next(_problems(verdict, limits), "")
+    is_roomy = not limits or all(
+        limit.left_bytes >= limit.spare_bytes for limit in find_limits(case)
+    )
     starts = [check.value for check in verdict.checks if check.id == "memory.boot"]
     return Verified(
         total_bytes=verdict.total_bytes,
@@ -203,22 +209,20 @@ def judge_trial(case: Case) -> Verified:
     )
 
 
-def _problems(verdict: Verdict) -> Iterator[str]:
+def _problems(verdict: Verdict, limits: Collection[str]) -> Iterator[str]:
     """Yield why a trial does not hold, the most telling first.
 
     A limit that is exceeded counts unless the stack was squeezed and fitted, or it was noise.
     """
-    fitted = any(c.id == "memory.squeeze" and c.state.passes for c in verdict.checks)
+    states = ("service.state", "memory.squeeze") if limits else ("service.state",)
+    fitted = any(check.id == "memory.squeeze" and check.state.passes for check in verdict.checks)
     for check in verdict.checks:
-        if check.id in ("service.state", "memory.squeeze") and not check.state.passes:
+        if check.id in states and not check.state.passes:
             yield check.message
     for check in verdict.checks:
-        left = check.headroom if check.id in LIMITS else None
-        if (
-            left is not None
-            and left < 0
-            and not (fitted if check.id == TIER else check.state.passes)
-        ):
+        left = check.headroom if check.id in limits else None
+        is_spared = fitted if check.id == TIER else check.state.passes
+        if left is not None and left < 0 and not is_spared:
             yield f"{format_mb(-int(left))} over ({check.title})"
     for check in verdict.checks:
         if check.id == "measure.complete" and check.subject == "memory":
@@ -228,7 +232,7 @@ def _problems(verdict: Verdict) -> Iterator[str]:
 def _measured_saving(plan: Plan, action: Action, verified: Verified) -> Saving:
     """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most."""
     total = verified.total_bytes
-    if not isinstance(total, int):
+    if not isinstance(total, int) or action.id == LIMITS_ID:
         return action.saving
     saved, spread = plan.total_bytes - total, round(plan.total_bytes * BOOT_SHARE)
     return Saving(

@@ -10,7 +10,17 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from onegig.model.measured import Missing
-from onegig.model.plan import Action, Basis, Change, ChangeKind, Confidence, Letter, Option, Plan
+from onegig.model.plan import (
+    Action,
+    Basis,
+    Change,
+    ChangeKind,
+    Confidence,
+    Letter,
+    Option,
+    Plan,
+    Verified,
+)
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report import numbers
@@ -57,7 +67,9 @@ def values(report: Report) -> Mapping[str, object]:
         "best": best,
         "actions": [describe_action(action) for action in plan.actions_of(best)] if best else [],
         "changes": best.changes if best else (),
+        "notes": [plain(note) for note in plan.notes],
         "offers": offers_table(plan),
+        "limits": limits_table(plan),
         "confidence": confidence_table(plan),
         "shown": ACTIONS_SHOWN,
         "shown_lines": shown_lines,
@@ -81,6 +93,7 @@ def render_plan(plan: Plan, *, width: int = 80, color: bool = False) -> str:
     if best:
         parts += [_change(change) for change in best.changes]
     tables = {
+        "Limits by measured peak": limits_table(plan),
         "Machines it fits on, with headroom": offers_table(plan),
         "Confidence": confidence_table(plan),
     }
@@ -127,7 +140,7 @@ def options_table(plan: Plan) -> Table:
                 numbers.memory(option.total_bytes),
                 _verified(option),
                 _left(option.left_bytes),
-                option.problem or _summary(option, plan),
+                plain(option.problem) or _summary(option, plan),
             ),
             state=State.GO if option.roomy else State.WARN if option.fits else State.NO_GO,
         )
@@ -180,7 +193,17 @@ def describe_action(action: Action) -> str:
     if amounts or action.option is Letter.PAY:
         amounts.append(f"{action.saving.basis}{source}")
     cost = f"; {action.cost}" if action.cost else ""
-    return plain(f"{action.title}{': ' if amounts else ''}{', '.join(amounts)}{cost}")
+    tried = f"; {_trial(action.verified)}" if isinstance(action.verified, Verified) else ""
+    return plain(f"{action.title}{': ' if amounts else ''}{', '.join(amounts)}{cost}{tried}")
+
+
+def _trial(verified: Verified) -> str:
+    """Return how the boot of one action alone ended."""
+    if verified.problem:
+        return f"booted, it does not hold: {verified.problem}"
+    total = verified.total_bytes
+    took = f", {numbers.memory(total)} together" if isinstance(total, int) else ""
+    return f"booted: everything is up{took}"
 
 
 def _amounts(action: Action) -> Iterator[str]:
@@ -222,6 +245,27 @@ def offers_table(plan: Plan) -> Table:
         for offer in plan.offers
     ]
     heads = ("machine", "has", "needed", "USD/month", "of that")
+    return Table(heads=heads, rows=tuple(rows), texts=1)
+
+
+def limits_table(plan: Plan) -> Table:
+    """Return today's memory limit of each service beside the recommended one."""
+    rows = [
+        Row(
+            name=limit.service,
+            cells=(
+                numbers.memory(limit.peak_bytes),
+                numbers.DASH
+                if limit.limit_bytes is None
+                else numbers.memory(limit.limit_bytes, down=True),
+                numbers.memory(limit.new_bytes),
+                numbers.memory(limit.reservation_bytes),
+                plain(limit.remark),
+            ),
+        )
+        for limit in plan.limits
+    ]
+    heads = ("service", "peak", "today", "mem_limit", "reservation", "remark")
     return Table(heads=heads, rows=tuple(rows), texts=1)
 
 

@@ -1,0 +1,129 @@
+"""Right-size: a memory limit and a reservation for each service, from what it was measured to take.
+
+`mem_limit` is the kernel's high-water mark of a container, page cache included, and MARGIN more, as
+robusta-dev/krr (`memory_buffer_percentage`) and Kubernetes' VPA, which Goldilocks asks
+(`recommendation-margin-fraction`), have it; but at least LEAST_MARGIN_BYTES more, which is a health
+check's process. After a kill at its limit a service gets OOM_MARGIN more than that limit, as in KRR
+(`oom_memory_buffer_percentage`). `mem_reservation` is its working set at the peak of the window.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from onegig.model.measured import Missing
+from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.plan import (
+    Action,
+    Basis,
+    Change,
+    ChangeKind,
+    Letter,
+    Loss,
+    Saving,
+    ServiceLimit,
+)
+from onegig.model.sizes import format_mb
+from onegig.model.tiers import MIB
+from onegig.plan.case import Case
+
+ID = "limits"
+MARGIN, OOM_MARGIN = 0.15, 0.25
+LEAST_MARGIN_BYTES = 8 * MIB
+LEAST_BYTES = 6 * MIB  # Docker refuses less
+FULL_SHARE = 0.99  # of a limit: the page cache has filled it
+_SOURCE = "each service's peak; 15 % more as in KRR and VPA"
+
+Config = Mapping[str, Any]
+
+
+def find_service_limits(case: Case) -> tuple[ServiceLimit, ...]:
+    """Return the limit of each service that ran, today's and the recommended one."""
+    ran = (service for service in case.memory.services if service.working_set_bytes > 0)
+    return tuple(_size(case, service) for service in ran)
+
+
+def right_sized_limits(case: Case) -> Iterator[Action]:
+    """Yield one action that sets the limits of all services, where that changes any."""
+    changed = [limit for limit in find_service_limits(case) if limit.limit_bytes != limit.new_bytes]
+    if not changed or isinstance(case.stack, Missing):
+        return
+    configs = json.loads(case.stack.config_json).get("services") or {}
+    services = {limit.service: _keys(limit, configs.get(limit.service) or {}) for limit in changed}
+    yield Action(
+        id=ID,
+        option=Letter.SQUEEZE,
+        title=f"Limit each service to its peak and {MARGIN:.0%} more",
+        saving=Saving(bytes=0, low_bytes=0, high_bytes=0, basis=Basis.MEASURED, source=_SOURCE),
+        cost="a service that takes more is killed instead of its neighbours",
+        loss=Loss.COMFORT,
+        changes=(Change(kind=ChangeKind.COMPOSE, text=json.dumps({"services": services})),),
+        services=tuple(services),
+    )
+
+
+def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
+    """Return the limit of one of a service's containers; they are taken for alike."""
+    count = max(1, service.containers)
+    working_set = service.working_set_bytes // count
+    peak = service.peak_bytes if isinstance(service.peak_bytes, int) else service.rss_max_bytes
+    peak = max(peak // count, working_set)
+    new = _with_margin(peak)
+    limit, room = service.limit_bytes, case.budgets.memory.room_bytes
+    remark = ""
+    if limit is None:
+        remark = "no limit: a leak would take the whole machine"
+    elif _was_killed(service):
+        new = _round_up(int(limit * (1 + OOM_MARGIN)))
+        remark = "too low: it was killed there"
+    elif limit >= room:
+        remark = f"pointless: the machine has {format_mb(room, down=True)} for everything"
+    elif _with_margin(working_set) > limit:
+        remark = (
+            f"too low: {format_mb(max(0, limit - working_set), down=True)} above its working set"
+        )
+    elif peak >= limit * FULL_SHARE:
+        new, remark = limit, "enough: only page cache fills it"
+    elif new > limit:
+        remark = f"too low: {format_mb(limit - peak, down=True)} above its peak"
+    return ServiceLimit(
+        service=service.name,
+        peak_bytes=peak,
+        working_set_bytes=working_set,
+        limit_bytes=limit,
+        new_bytes=new,
+        reservation_bytes=min(new, max(LEAST_BYTES, _round_up(working_set))),
+        remark=remark,
+    )
+
+
+def _was_killed(service: ServiceMemory) -> bool:
+    return service.own_limit_kills > 0 or (
+        service.state is ServiceState.OOM_KILLED
+        and isinstance(service.peak_bytes, int)
+        and service.peak_bytes >= (service.limit_bytes or 0) * FULL_SHARE
+    )
+
+
+def _with_margin(peak: int) -> int:
+    wanted = peak + max(LEAST_MARGIN_BYTES, int(peak * MARGIN))
+    return max(LEAST_BYTES, _round_up(wanted))
+
+
+def _round_up(size: int) -> int:
+    """Return a whole number of MiB, as compose files have it."""
+    return -(-size // MIB) * MIB
+
+
+def _keys(limit: ServiceLimit, config: Config) -> dict[str, Any]:
+    """Return the keys of the compose file that set a limit, those that the service has already."""
+    size, reservation = (f"{b // MIB}m" for b in (limit.new_bytes, limit.reservation_bytes))
+    deploy: Config = (config.get("deploy") or {}).get("resources") or {}
+    if any((deploy.get(part) or {}).get("memory") for part in ("limits", "reservations")):
+        resources = {"limits": {"memory": size}, "reservations": {"memory": reservation}}
+        return {"deploy": {"resources": resources}}
+    keys = {"mem_limit": size, "mem_reservation": reservation}
+    if swap := int(config.get("memswap_limit") or 0):
+        old = int(config.get("mem_limit") or 0)
+        keys["memswap_limit"] = "-1" if swap < 0 else str(limit.new_bytes + max(0, swap - old))
+    return keys
