@@ -102,7 +102,7 @@ def run_gate(options: Options, progress: Progress, job: Job, find_baseline: Find
     host_access = attempt.stack.host_access if attempt.stack else ()
     claim = read_claim(job, options, failure, host_access)
     baseline: tuple[Baseline, int] | Missing = Skipped(
-        reason="the commit that was measured is not a merge into another"
+        reason="the measured commit is not a merge into a base branch"
     )
     if claim.base_sha:
         baseline = find_baseline(claim.base_sha, job.base_branch)

@@ -112,9 +112,9 @@ def _ready(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
     if isinstance(throttled.start, Start):
         seconds = duration(round(throttled.start.seconds))
         usual = report.start
-        beside = f", not {duration(round(usual.seconds))}" if isinstance(usual, Start) else ""
+        beside = f" instead of {duration(round(usual.seconds))}" if isinstance(usual, Start) else ""
         states = {service.state for service in throttled.services}
-        holds = "health checks hold" if ServiceState.HEALTHY in states else "all stays up"
+        holds = "health checks pass" if ServiceState.HEALTHY in states else "all services stay up"
         yield f"ready after {seconds}{beside}, and {holds}"
 
 
@@ -123,13 +123,13 @@ def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Ite
     if isinstance(total, Missing) or isinstance(throttled.window_bytes, Missing):
         return
     now, usual = throttled.window_bytes + system, add_up(report, budgets.memory).bytes
-    yield f"{format_mb(now)} in operation, not {format_mb(usual)}"
+    yield f"{format_mb(now)} in operation instead of {format_mb(usual)}"
     _, before = _health_checks(report)
     more = throttled.health_check_bytes - before
     if more > 0 and more >= (now - usual) * CAUSE_SHARE:
         taken, usual_checks = format_mb(throttled.health_check_bytes), format_mb(before)
         processes = f"{throttled.health_checks} overlapping health-check processes"
-        yield f"{processes} take {taken}{f', not {usual_checks}' if before else ''}"
+        yield f"{processes} take {taken}{f' instead of {usual_checks}' if before else ''}"
     yield f"at most {compare(total, budgets.memory.limit_bytes).of}"
 
 

@@ -61,11 +61,11 @@ class NestedEngine:
 
     @property
     def settings(self) -> Settings:
-        """Return the settings that hold inside."""
+        """Return the settings inside the machine."""
         return self.fit.settings_with(self.remarks, host_programs=self.mode == HostPrograms.mode)
 
     def limit(self, limit_bytes: int = ROOM_BYTES) -> None:
-        """Cap the box; with room, its engine can say what happened, or clear it away.
+        """Cap the box, with enough room for its engine to report and to clean up if asked for.
 
         Only under its own cap it is held to its share of the processors as well.
         """
@@ -105,7 +105,7 @@ class Box:
         return self.nested.log.read_text(errors="replace")
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
+        """Return why the load did not do its work, or "" if it did."""
         return self.running_load.problem(self.plan.engine)
 
 
@@ -175,7 +175,7 @@ def fill_volume(
     project: BoxProject,
     say: Callable[[str], None],
 ) -> Iterator[Nesting]:
-    """Yield the way to nest an engine that works here, its volume filled with the images.
+    """Yield a working way to nest an engine, with its volume filled with the images.
 
     The volume is gone afterwards. Raises as `open_nested`.
     """
@@ -298,7 +298,7 @@ def did_not_come_up(log: str) -> OnegigError:
 
 
 def _stop(outer: Engine, child: subprocess.Popen[bytes], name: str, *, in_order: bool) -> None:
-    """Let go of the tether; without hurry only if the engine's data is still needed."""
+    """Release the tether; wait for the engine only if its data is still needed."""
     if in_order:
         with suppress(OSError, subprocess.TimeoutExpired):
             child.communicate(timeout=STOP_SECONDS)

@@ -56,7 +56,7 @@ class Parts:
 
 
 def split_mappings(smaps: str, program: str) -> tuple[Parts, int]:
-    """Return what is mapped, by the text of smaps and the path of the executable.
+    """Return the mapped memory by use, from the text of smaps and the path of the executable.
 
     And how much of it is lost at most because each mapping's PSS is rounded down to whole KiB.
     """
@@ -89,7 +89,7 @@ def kind_of(name: str, program: str) -> str:
 
 
 def settle_up(parts: Parts, pss: int, shmem: int, rounded: int) -> bool:
-    """Make the parts add up to the process's PSS, with its shared memory where it belongs.
+    """Adjust the parts so that they add up to the process's PSS, including its shared memory.
 
     What rounding loses is part of libraries, which are what processes share. Return whether that
     was all; if not, the process or its neighbours changed between the two reads, and all parts are

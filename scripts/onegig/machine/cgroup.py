@@ -59,7 +59,7 @@ class Account:
 
     @property
     def unreclaimable(self) -> int:
-        """Return usage minus the page cache that could be dropped; what lies in tmpfs could not."""
+        """Return usage minus droppable page cache; files in tmpfs can't be dropped."""
         return max(0, self.usage - max(0, self.file - self.shmem))
 
 
@@ -149,7 +149,7 @@ def account_of(stat: Mapping[str, int], usage: int, marks: Marks) -> Account:
 
 
 def _shared_fields(stat: Mapping[str, int], prefix: str) -> dict[str, int]:
-    """Return what both versions name alike."""
+    """Return the fields that both versions name alike."""
     refaults = (stat.get(f"{prefix}workingset_refault_{kind}", 0) for kind in ("anon", "file"))
     return {
         "inactive_file": stat.get(f"{prefix}inactive_file", 0),

@@ -21,7 +21,7 @@ class RunningLoad:
     started: float = 0.0  # seconds since the epoch
 
     def problem(self, outer: Engine) -> str:
-        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
+        """Return why the load did not do its work, or "" if it did."""
         codes = outer.exit_codes(self.container, self.started) if self.container else []
         failures = [code for code in codes if code != 0]
         if not failures:

@@ -77,7 +77,7 @@ class Container:
 
     @property
     def state(self) -> ServiceState:
-        """Return what this container's condition means for its service."""
+        """Return the service's state that follows from this container's."""
         if self.status == "created":
             return ServiceState.REFUSED if self.error else ServiceState.WAITING
         if self.status == "exited" and self.exit_code == 0:
@@ -92,13 +92,13 @@ class Container:
 
     @property
     def ready(self) -> bool:
-        """Return whether it is up and, if it has a health check, healthy; or done."""
+        """Return whether it is up and healthy (if it has a health check), or completed."""
         return self.state in READY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TwinFacts:
-    """Facts that only a virtual machine shows. The passes are those of an idle machine."""
+    """Figures that only a virtual machine has. The passes are those of an idle machine."""
 
     guest: Guest
     before: Pass  # without an engine; from then on each pass's `machine.available_before` is its
@@ -125,7 +125,7 @@ class Machine(Protocol):
         """Give the machine room, so that its engine can say what happened."""
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
+        """Return why the load did not do its work, or "" if it did."""
 
     def log(self) -> str:
         """Return the machine's own log."""
@@ -155,7 +155,7 @@ def list_containers(engine: Engine) -> tuple[Container, ...]:
 
 
 def parse_container(inspected: Mapping[str, Any]) -> Container:
-    """Read what `docker inspect` says of a container."""
+    """Parse the output of `docker inspect` for a container."""
     state, config = inspected["State"], inspected["Config"]
     host = inspected.get("HostConfig") or {}
     health: Mapping[str, Any] = state.get("Health") or {}

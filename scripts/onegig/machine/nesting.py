@@ -26,7 +26,7 @@ DIND_API = "1.44"  # asking for the version would come before the certificates a
 
 
 class _Nesting:
-    """The part that all ways to nest an engine share. `engine` is the outer one."""
+    """Base of all ways to nest an engine. `engine` is the outer one."""
 
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         self.engine = engine
@@ -37,7 +37,7 @@ class _Nesting:
         self.remarks: tuple[str, ...] = ()  # what this way cannot offer the project
 
     def variables(self, more: Mapping[str, str]) -> Iterator[str]:
-        """Yield options with what the entry script needs to know."""
+        """Yield options with the variables that the entry script needs."""
         variables = {
             "BRIDGE": self.project.addresses.bridge,
             "POOL": self.project.addresses.pool,
@@ -60,7 +60,7 @@ class HostPrograms(_Nesting):
         self._socket = run.directory / "engine.sock"
 
     def prepare(self) -> None:
-        """Make an empty image: every program the box runs is the host's."""
+        """Create an empty image: every program in the box is the host's."""
         self.sockets.mkdir(exist_ok=True)
         self.engine.images.import_empty(self.image_name, self.run.labels)
 
@@ -91,7 +91,7 @@ class HostPrograms(_Nesting):
         ]
 
     def dial(self, name: str) -> Engine | None:
-        """Return the engine behind the socket, once that has left the folder that the box sees.
+        """Return the engine behind the socket, after moving it out of the folder that the box sees.
 
         A stack that reaches the folder could put a link to this machine's own engine in its place.
         """

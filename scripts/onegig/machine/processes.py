@@ -34,7 +34,7 @@ Memory = tuple[int, int, int]  # RSS, PSS, shared memory in PSS; zeros for a pro
 
 @dataclass(slots=True)
 class Usage:
-    """Processes of one kind or one container, added up, in bytes."""
+    """Memory of the processes of one kind or one container, in bytes."""
 
     processes: int = 0
     rss: int = 0
@@ -42,7 +42,7 @@ class Usage:
     shmem: int = 0  # the part of `pss` that the cgroup's account has in its own `shmem`
 
     def add(self, rss: int, pss: int, shmem: int) -> None:
-        """Count one more process."""
+        """Add a process."""
         self.processes += 1
         self.rss += rss
         self.pss += pss
@@ -50,7 +50,7 @@ class Usage:
 
     @property
     def private(self) -> int:
-        """Return PSS without shared memory: what can be added to a cgroup's `shmem`."""
+        """Return PSS without shared memory, to be added to a cgroup's `shmem`."""
         return self.pss - self.shmem
 
 
@@ -77,7 +77,7 @@ class _Process:
 
     @property
     def due_at(self) -> float:
-        """Return when to read it again: the engine's change slowly and take the kernel longer."""
+        """Return the time to read it again: the engine's processes are read less often."""
         slow = self.own_memory and self.owner == ENGINE and self.kind != RUNC
         return self.read_at + SLOW_SECONDS if slow else self.read_at
 
@@ -151,7 +151,7 @@ class Processes:
         self._known: dict[int, _Process] = {}
 
     def read(self, owners: Mapping[int, str], started: float) -> Sums:
-        """Read those due in the pass that began at `started`, and sum up all.
+        """Read the processes that are due in the pass that began at `started`, and sum up all.
 
         `owners` has every process there is, with its container or ENGINE.
         """

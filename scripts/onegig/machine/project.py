@@ -92,7 +92,7 @@ class _Preparation:
         )
 
     def change(self) -> None:
-        """Change what a box has differently from a machine."""
+        """Change everything that a box has differently from a machine."""
         services: dict[str, Config] = self.config.get("services") or {}
         for name, service in services.items():  # what compose would call an image without a name
             service["image"] = str(service.get("image") or f"{self.config['name']}-{name}")
@@ -119,7 +119,7 @@ class _Preparation:
         self._remarks.setdefault(text, []).append(subject)
 
     def _remove_what_reaches_outside(self, name: str, service: Config) -> None:
-        """Remove what needs a registry, a plugin or a place outside the box."""
+        """Remove keys that need a registry, a plugin or a place outside the box."""
         for key in ("build", "develop", "pull_policy"):
             service.pop(key, None)
         if service.pop("cgroup_parent", None):
@@ -133,7 +133,7 @@ class _Preparation:
             self._remark(name, f"the box logs to json-file instead of {driver}.")
 
     def _publish_on_loopback(self, name: str, service: Config) -> None:
-        """Give ports on an address of the machine, which the box lacks, a loopback address each."""
+        """Publish ports on a loopback address if they are on an address that the box lacks."""
         for port in service.get("ports") or ():
             host = str(port.get("host_ip") or "")
             if host and not host.startswith(LOOPBACK):
@@ -142,7 +142,7 @@ class _Preparation:
                 self._remark(name, f"ports on {host} are on a loopback address in the box.")
 
     def _redirect_binds(self, name: str, service: Config) -> None:
-        """Make a bind mount of an engine's socket one of the box's own engine's.
+        """Replace bind mounts of an engine's socket by the box's own engine's.
 
         No bind mount may leave out what is mounted below its source: what the box mounts over parts
         of /proc and /sys keeps the stack from writing there.
@@ -158,7 +158,7 @@ class _Preparation:
                 del mount["bind"]["recursive"]
 
     def _show_memory(self, service: Config) -> None:
-        """Show the machine's memory: in /proc/meminfo and as the limit of the service's cgroup."""
+        """Show services the machine's memory, in /proc/meminfo and as their cgroup's limit."""
         mounts: list[Config] = service.get("volumes") or []
         targets = {str(mount.get("target", "")).rstrip("/") for mount in mounts}
         if not targets & {"/proc", MEMINFO}:
@@ -179,7 +179,7 @@ class _Preparation:
             holder[key] = str(most)
 
     def _replace_network_driver(self, subject: str, network: Config) -> None:
-        """Make a bridge of a network that needs an interface, a swarm or a plugin."""
+        """Replace a network that needs an interface, a swarm or a plugin by a bridge."""
         driver = network.get("driver") or ""
         ipam: Config = network.get("ipam") or {}
         if ipam.get("driver", "default") != "default":
@@ -191,7 +191,7 @@ class _Preparation:
             self._remark(subject, f"the box has a bridge instead of {driver}.")
 
     def _replace_volume_driver(self, subject: str, volume: Config) -> None:
-        """Make a plain volume of one that needs a server, a device or a plugin.
+        """Replace a volume that needs a server, a device or a plugin by a plain one.
 
         One that binds a folder binds it with all that is mounted below it, as services' mounts do.
         """

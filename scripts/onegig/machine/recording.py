@@ -44,7 +44,7 @@ class Recording(Sequence[Pass]):
         return Stretch(self, low, max(low, bisect_right(self.times, end)))
 
     def block(self, number: int) -> list[Pass]:
-        """Return BLOCK passes, fewer at the end. The one read last is remembered."""
+        """Return BLOCK passes, fewer at the end. The last block read is cached."""
         with self._lock:
             if number >= len(self._blocks):
                 return list(self._last)
@@ -54,7 +54,7 @@ class Recording(Sequence[Pass]):
             return self._unpacked[1]
 
     def __len__(self) -> int:
-        """Return how many there are so far."""
+        """Return the number of passes so far."""
         return len(self.times)
 
     @overload
@@ -62,11 +62,11 @@ class Recording(Sequence[Pass]):
     @overload
     def __getitem__(self, at: slice) -> "Stretch": ...
     def __getitem__(self, at: int | slice) -> "Pass | Stretch":
-        """Return a pass, or those of a slice as of now."""
+        """Return a pass, or the passes of a slice."""
         return Stretch(self, 0, len(self))[at]
 
     def __iter__(self) -> Iterator[Pass]:
-        """Walk through the passes there are now."""
+        """Iterate over the current passes."""
         return iter(Stretch(self, 0, len(self)))
 
 
@@ -77,7 +77,7 @@ class Stretch(Sequence[Pass]):
         self._recording, self._low, self._high = recording, low, high
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of passes."""
         return self._high - self._low
 
     @overload
@@ -94,7 +94,7 @@ class Stretch(Sequence[Pass]):
         return self._recording.block(places // BLOCK)[places % BLOCK]
 
     def __iter__(self) -> Iterator[Pass]:
-        """Walk through the passes, unpacking each block once."""
+        """Iterate over the passes, unpacking each block once."""
         at = self._low
         while at < self._high:
             first = at - at % BLOCK

@@ -79,7 +79,7 @@ class MachineMemory:
 
     @property
     def fell(self) -> int:
-        """Return what MemAvailable has fallen by since then, or 0 if that is not known yet."""
+        """Return the drop in MemAvailable since then, or 0 if it is not known yet."""
         return max(0, self.available_before - self.available)
 
 

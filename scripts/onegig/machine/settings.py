@@ -66,7 +66,7 @@ def _number(text: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoxFit:
-    """The processors and settings that a box is given, and what holds in it then."""
+    """The processors and settings of a box: those to apply, and those in force."""
 
     options: tuple[str, ...] = ()  # of `docker run`
     quota: int = 0  # microseconds of work in each PERIOD; 0: no limit
@@ -75,7 +75,7 @@ class BoxFit:
     here: Settings = UNKNOWN  # of this machine, but for swap, of which a box has none
 
     def settings_with(self, remarks: Sequence[str], *, host_programs: bool) -> Settings:
-        """Return what holds in the box, by the remarks that its entry script made."""
+        """Return the settings in force in the box, according to its entry script's remarks."""
         failed = not host_programs or THP_STAYS in remarks
         return replace(self.settings, thp=self.here.thp) if failed else self.settings
 
@@ -83,7 +83,7 @@ class BoxFit:
 def fit_box(
     *, vcpus: int, cpus: float, wanted: Settings, processors: int, here: Settings, turn: int = 0
 ) -> BoxFit:
-    """Return how a box is made like a machine of `vcpus` processors, of which it may use `cpus`.
+    """Fit a box to a machine with `vcpus` processors, of which it may use `cpus`.
 
     0 means as many as there are. `wanted` are the settings of the tier's image, `processors` counts
     those of the outer engine, and `here` are this machine's settings. Where it has more processors,

@@ -163,7 +163,7 @@ class _Starter:
         return Start(report=report, began=self.began, refused=self.refused, problem=problem)
 
     def unstarted(self) -> int:
-        """Return how many containers were not up yet."""
+        """Return the number of containers that were not up yet."""
         return self._expected() - sum(container.ready for container in self.containers)
 
     def _expected(self) -> int:
@@ -246,14 +246,14 @@ class _Starter:
         }
 
     def _startable(self) -> Iterator[str]:
-        """Name the services that depend on none that failed, directly or through others."""
+        """Return the services that do not depend on a failed one, directly or indirectly."""
         states = self._states()
         for name in states:
             if not any(states.get(needed) in FAILED for needed in (name, *self.stack.needs(name))):
                 yield name
 
     def _find_refused(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Create what compose has not created, each by itself: the engine says why it refuses."""
+        """Create missing containers one by one, to get the engine's reason for refusing."""
         with suppress(EngineError):
             self.containers = list_containers(self.box.engine)
         created = {container.service for container in self.containers}

@@ -45,7 +45,7 @@ class Watch:
     read_parts: Callable[[], Mapping[str, Parts]] = dict
 
     def add(self, sample: Pass) -> None:
-        """Keep a pass, unless it was taken in a pause."""
+        """Store a pass, unless it was taken in a pause."""
         if not any(paused <= sample.time <= resumed for paused, resumed in self.pauses):
             self.passes.add(sample)
 
@@ -55,7 +55,7 @@ class Watch:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Ignore what is sampled in this block, because the box is not as it should be."""
+        """Ignore passes within this block, because the box is not in its normal state."""
         paused = time.monotonic()
         self.pauses.append((paused, math.inf))
         try:
@@ -124,7 +124,7 @@ def _collect(child: Popen[bytes], watch: Watch) -> None:
 
 
 def _read_parts(child: Popen[bytes]) -> Mapping[str, Parts]:
-    """Return what the child prints in time, by container id, or nothing if it fails."""
+    """Return the child's output by container id, or nothing if it fails or is late."""
     try:
         output, _ = child.communicate(timeout=PARTS_SECONDS)
         return _PARTS.validate_json(output)

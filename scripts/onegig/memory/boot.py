@@ -172,7 +172,7 @@ def _log(machine: Machine, container: Container) -> str:
 
 
 def _gaps(figures: Figures, plan: Measure) -> list[str]:
-    """List what is missing from the numbers."""
+    """List the gaps in the numbers."""
     gaps, seen = [], figures.seen
     if not seen.answered:
         gaps.append(NO_ANSWER)
@@ -189,7 +189,7 @@ def _gaps(figures: Figures, plan: Measure) -> list[str]:
 
 
 def _notes(figures: Figures, machine: Machine) -> tuple[str, ...]:
-    """List what is different from the machine that is stood for, each once."""
+    """List differences from the machine that is simulated, each once."""
     notes = [*figures.stack.warnings, *machine.remarks]
     age = max(window.age_seconds for window in figures.windows)
     if age > OLD_SECONDS:

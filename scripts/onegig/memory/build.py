@@ -92,7 +92,7 @@ def _only_bases(stack: Stack, bases: Sequence[str]) -> Stack:
 
 @contextmanager
 def _watch_client() -> Iterator[_Client]:
-    """Look at the processes that are started in this block, until its end."""
+    """Watch the processes that are started within this block."""
     client, over, own = _Client(), Event(), psutil.Process()
     before = {child.pid for child in own.children(recursive=True)}
 
@@ -112,7 +112,7 @@ def _watch_client() -> Iterator[_Client]:
 
 
 def _await_pass(machine: Machine, after: float) -> None:
-    """Wait until a pass was taken after that moment: it has what the kernel did until then."""
+    """Wait for a pass after that moment, which includes the kernel's kills until then."""
     while not machine.watch.between(after, time.monotonic()):
         if time.monotonic() > after + LATE_SECONDS:
             return

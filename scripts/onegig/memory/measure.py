@@ -76,7 +76,7 @@ def _throttled(
 def plan_boot(
     engine: Engine, stack: Stack, budgets: Budgets, run: Run, say: Say, architecture: str
 ) -> BootPlan:
-    """Return the boot that the budgets ask for; `replace` makes another kind of it."""
+    """Return the plan of a boot according to the budgets; use `replace` to vary it."""
     tier = tier_for(budgets.tier, budgets.memory.limit_bytes, architecture)
     settings = tier.settings if tier else UNKNOWN
     return BootPlan(
@@ -95,7 +95,7 @@ def plan_boot(
 
 
 def machine_bytes(budgets: Budgets, architecture: str) -> int:
-    """Return the MemTotal of the machine that is stood for: the tier's, within the limit."""
+    """Return the MemTotal of the simulated machine: the tier's, within the limit."""
     limit = budgets.memory.limit_bytes
     tier = tier_for(budgets.tier, limit, architecture)
     return min(limit, (tier.memtotal_bytes if tier else None) or limit)

@@ -59,7 +59,7 @@ def repeat(
 
 
 def merge_boots(reports: Sequence[MemoryReport]) -> MemoryReport:
-    """Return the boot with the highest total, with the worst that happened in any of them."""
+    """Return the boot with the highest total, with the worst states of all boots."""
     top = max(reports, key=_high_bytes)
     services = _worst_services(top, reports)
     kills = sum(service.oom_kills for service in services)
@@ -128,7 +128,7 @@ def _windows(reports: Sequence[MemoryReport]) -> tuple[WindowTotals, ...]:
 def _worst_services(
     top: MemoryReport, reports: Sequence[MemoryReport]
 ) -> tuple[ServiceMemory, ...]:
-    """Return the services with the memory of one boot and the fate of the worst."""
+    """Return the services with the memory of one boot and the worst state of all."""
     runs = zip(*(report.services for report in reports), strict=True)
     return tuple(_worst(own, boots) for own, boots in zip(top.services, runs, strict=True))
 

@@ -84,7 +84,7 @@ def summarise_squeeze(report: MemoryReport, squeeze: SqueezePlan, *, seconds: fl
 
 
 def outcomes(report: MemoryReport) -> tuple[SqueezedService, ...]:
-    """Return how each service ended; kills at a limit of its own do not count."""
+    """Return each service's final state; kills at its own limit do not count."""
     return tuple(
         SqueezedService(
             name=service.name,

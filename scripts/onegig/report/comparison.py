@@ -137,7 +137,7 @@ def differences_line(report: Report) -> str:
     if compared is None or not compared.differences or _is_empty(report):
         return ""
     differences = format_list(compared.differences, DIFFERENCES, separator="; ")
-    return f"unlike the baseline: {differences}"
+    return f"differs from the baseline: {differences}"
 
 
 def _is_empty(report: Report) -> bool:

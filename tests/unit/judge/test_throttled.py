@@ -61,11 +61,11 @@ def without_credits(mib: int, *states: ServiceState, **changes: Any) -> Throttle
     return replace(outcome, **changes)
 
 
-READY = "ready after 7 min, not 38 s, and health checks hold"
+READY = "ready after 7 min instead of 38 s, and health checks pass"
 
 
-BESIDE = " in operation, not 488 MB"
-OVERLAP = "26 overlapping health-check processes take 134 MB, not 21 MB"
+BESIDE = " in operation instead of 488 MB"
+OVERLAP = "26 overlapping health-check processes take 134 MB instead of 21 MB"
 
 
 @pytest.mark.parametrize(

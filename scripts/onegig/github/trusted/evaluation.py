@@ -116,7 +116,7 @@ def evaluate(
     now: datetime,
     wants_comment: Callable[[Pull], bool],
 ) -> Evaluation:
-    """Look at all open pull requests of a commit; `answers` are of those that want a comment.
+    """Evaluate all open pull requests of a commit; `answers` are for those that need a comment.
 
     Raises GithubError. What goes wrong with a single pull request is a decision about it.
     """

@@ -68,7 +68,7 @@ class Sides:
 def find_measuring_changes(
     forest: Trees, sides: Sides, workflow: str, extra: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Return the paths that measure and are not what the base branch has, or () if all are equal.
+    """Return the paths that affect the measurement and differ from the base branch.
 
     `workflow` is the gate's file, `extra` what else measures. What can't be compared counts.
     """
@@ -98,7 +98,7 @@ def outdated_reason(
 
 
 def _measuring(base: Tree, workflow: str, extra: tuple[str, ...]) -> tuple[str, ...]:
-    """Return all paths that measure, by what the base branch has in them."""
+    """Return all paths that affect the measurement, with the base branch's content."""
     text = base.text(workflow)
     waiting = [*WORKFLOWS, workflow, *(path.rstrip("/") for path in extra)]
     waiting += WITHOUT_GATE if text is None else _run_by(base, workflow, text)
@@ -148,7 +148,7 @@ def _run_by(base: Tree, workflow: str, text: str) -> Iterator[str]:
 
 
 def _named(base: Tree, path: str, text: str) -> Iterator[str]:
-    """Yield what steps name and the base branch has: folders, and the folder of each file."""
+    """Yield the folders that steps name and the base branch has, including those of files."""
     for word in words(path, text):
         entry = base.find(word)[1]
         if entry is not None and word != BUDGETS:
@@ -179,7 +179,7 @@ def _changes(forest: Trees, sides: Sides, paths: tuple[str, ...]) -> Iterator[st
 
 
 def _only_base_changed(forest: Trees, sides: Sides, path: str, now: State) -> bool:
-    """Return whether the branch merely lags behind, so that its merge has what the base has.
+    """Return whether the branch is only behind, so that its merge equals the base.
 
     A merge base alone does not say what a merge makes of several of them; GitHub's merge does.
     """

@@ -121,7 +121,7 @@ def _evaluate(
 def glance(
     client: Client, trigger: RunEvent, settings: Settings, *, is_first: bool
 ) -> Evaluation | None:
-    """Return what GitHub's lists say without numbers, or None if all has to be judged.
+    """Return the status that GitHub's lists alone allow, or None if the numbers are needed.
 
     A run that begins makes its commit wait. One that has ended already is left to the event of
     its end. A run that was skipped, as a new title's is, changes nothing if the

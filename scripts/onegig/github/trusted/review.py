@@ -186,7 +186,7 @@ def _baseline(client: Client, compared: Compared, branch: str) -> tuple[Baseline
 
 
 def _failure(run: GateRun, numbers: Numbers, verdict: Verdict, proposed: str) -> Failure | None:
-    """Return what failed in the run, as it says itself or, if it can't, as GitHub does."""
+    """Return the failure of the run, from its own report or else from GitHub."""
     if numbers.run and numbers.run.failure:
         return numbers.run.failure
     if numbers.run is None:
@@ -252,7 +252,7 @@ def measured_on(client: Client, claim: RunReport, head_sha: str) -> str:
 def find_compared(
     client: Client, tip: str, head_sha: str, base_sha: str, *, is_claimed: bool
 ) -> Compared:
-    """Return what to compare a head with, that goes on top of a base branch whose tip is `tip`.
+    """Return the commit to compare a head with, for a base branch whose tip is `tip`.
 
     `base_sha` is as `measured_on` gives it, of a run that claims one.
     """

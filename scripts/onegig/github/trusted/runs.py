@@ -30,7 +30,7 @@ _HOW = "give the number of a pull request and the 40 hex digits of its head"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Options of `onegig comment`, and what GitHub tells its job of itself."""
+    """Options of `onegig comment`, and facts about its own job."""
 
     workflow: str = GATE_WORKFLOW
     budgets: str = "budgets.yml"  # in the repository
@@ -109,7 +109,7 @@ class RunEvent:
 
     @property
     def has_no_numbers(self) -> bool:
-        """Return whether this run adds nothing to what others have measured."""
+        """Return whether this run measured nothing new."""
         return not self.is_completed or self.run.conclusion == SKIPPED
 
 
@@ -130,7 +130,7 @@ class Ignored:
 
 
 def read_trigger(event: Mapping[str, Any], workflow: str) -> RunEvent | Confirmation | Ignored:
-    """Return what the payload of this job's event is about; ConfigError for other events."""
+    """Return the trigger in the payload of this job's event; ConfigError for other events."""
     if "inputs" in event:
         with _checked("workflow_dispatch"):
             return _confirmation(event, _home(event))

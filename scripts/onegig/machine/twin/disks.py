@@ -66,7 +66,7 @@ def disk_bytes(plan: BootPlan) -> int:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Return variables for a shell and for systemd, one a line."""
+    """Return variables for a shell and for systemd, one per line."""
     return "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in settings.items())
 
 
@@ -77,7 +77,7 @@ def published_ports(config: Mapping[str, Any]) -> tuple[qemu.Port, ...]:
 
 
 def loopback_ports(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return those that are published on a loopback address of the machine alone."""
+    """Return the ports that are only published on a loopback address."""
     return tuple(port.number for address, port in _published(config) if address.startswith("127."))
 
 

@@ -20,14 +20,14 @@ _DURATION = re.compile(r"([\d.]+)(h|ms|us|µs|ns|m|s)")
 
 
 def slowdown(boot_seconds: float) -> float:
-    """Return how much slower the machine is than expected, by the time until it was idle."""
+    """Return the slowdown of the machine, from the time that it took to become idle."""
     return min(MOST_SLOWDOWN, max(LEAST_SLOWDOWN, boot_seconds / BOOT_EXPECTED_SECONDS))
 
 
 def allow_time(
     plan: BootPlan, project: BoxProject, failures: Sequence[str], slowdown: float
 ) -> tuple[BootPlan, BoxProject, str]:
-    """Return both with the time limits that an emulated processor needs, and a remark on it."""
+    """Return plan and project with time limits for an emulated processor, and a remark about it."""
     limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     wanted = plan.budgets.measure.hz
     hz = min(wanted, max(LEAST_HZ, wanted / (SAMPLING * slowdown)))

@@ -79,13 +79,13 @@ class Twin:
         return start_stack(self.plan, self.project, self, self.watch)
 
     def limit(self, limit_bytes: int = 0) -> None:
-        """Do nothing: a machine's memory is what it is."""
+        """Do nothing: the memory of a machine is fixed."""
 
     def lift_cap(self) -> None:
         """Do nothing, likewise."""
 
     def load_problem(self) -> str:
-        """Say why the load did not do its work, or "" if it did, or ended and was repeated."""
+        """Return why the load did not do its work, or "" if it did."""
         return self.running_load.problem(self.plan.engine)
 
     def log(self) -> str:
@@ -225,12 +225,12 @@ class _Boot:
 
     @property
     def _is_whole(self) -> bool:
-        """Return whether the machine has what is sold, as no tier says what its programs see."""
+        """Return whether the machine has the memory as sold (MemTotal is not known)."""
         return self.plan.memtotal_bytes == self.plan.budgets.memory.limit_bytes
 
     @property
     def _reserved_file(self) -> Path:
-        """Return the file with what the kernel of a machine of this size was seen to reserve."""
+        """Return the file that stores the kernel's reserve of a machine of this size."""
         return self.guest.notes / f"reserved_kib.{self.plan.memtotal_bytes // MIB}"
 
     def _memory_kib(self) -> int:
@@ -320,7 +320,7 @@ def _reach(machine: VirtualMachine, seconds: int) -> Engine:
 
 
 def _quietest(machine: VirtualMachine) -> Pass:
-    """Return the pass with the most available memory of the next seconds."""
+    """Return the pass with the most available memory within the next seconds."""
     since = time.monotonic()
 
     def recent() -> Sequence[Pass]:

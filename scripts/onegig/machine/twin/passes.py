@@ -36,7 +36,7 @@ class AgentAccount:
 
     @property
     def account(self) -> Account:
-        """Return it as the box's sampler does."""
+        """Return the account in the form of the box's sampler."""
         peak = None if self.peak < 0 else self.peak
         return account_of(self.stat, self.usage, Marks(peak=peak, oom_kills=self.oom_kills))
 
@@ -90,7 +90,7 @@ class Passes:
         self._engine_seen = False
 
     def feed(self, line: bytes, received: float) -> Pass | Answer | None:
-        """Return what a line says; None for one that is not the agent's or not complete.
+        """Parse a line; return None if it is not the agent's or not complete.
 
         `received` is when it came, by this machine's monotonic clock, which the pass's time is
         also given in.
@@ -137,7 +137,7 @@ class Passes:
         return self._latest
 
     def _find_baseline(self, line: AgentLine, machine: MachineMemory) -> None:
-        """Keep the machine as it was a moment before the first process of an engine."""
+        """Store the machine's state just before the first process of an engine."""
         if self._engine_seen:
             return
         self._engine_seen = bool(line.engine or line.containers)

@@ -41,7 +41,7 @@ class Port:
     _socket: socket.socket | None = None
 
     def listen(self) -> None:
-        """Take lines until the port is closed; QEMU may be started anew meanwhile."""
+        """Read lines until the port is closed; QEMU may be restarted meanwhile."""
         while not self._closed.wait(POLL_SECONDS):
             with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
                 connection.connect(str(self.path))
@@ -75,7 +75,7 @@ class Port:
                 ) from None
 
     def set_rate(self, hz: float) -> None:
-        """Have so many passes a second from now on, until the next reboot."""
+        """Set the number of passes per second, until the next reboot."""
         with suppress(OSError, AttributeError):
             self._socket.sendall(json.dumps({"hz": hz}).encode() + b"\n")  # type: ignore[union-attr] # None: AttributeError
 
@@ -104,7 +104,7 @@ class VirtualMachine:
     ended: str = ""  # QEMU's reason, once it is gone
 
     def tail(self) -> str:
-        """Return the end of the console: what the kernel said last."""
+        """Return the end of the console's output."""
         with suppress(OSError), self.console.open("rb") as file:
             file.seek(max(0, self.console.stat().st_size - CONSOLE_BYTES))
             text = file.read().decode(errors="replace").replace("\r", "")
