@@ -84,7 +84,7 @@ class Engine:
         )
 
     def allow(self, seconds: int) -> None:
-        """Give every call so much time for its answer."""
+        """Set the time limit of every call."""
         self.client.api.timeout = seconds
 
     def run(self, name: str, options: Sequence[str], **streams: Any) -> Popen[bytes]:

@@ -122,7 +122,7 @@ class Plumbing:
         return self._git("commit-tree", tree, "-m", message).stdout.strip()
 
     def push(self, commit: str, expected: str) -> str:
-        """Make a commit the branch if that is still at `expected`; return why not, or ""."""
+        """Point the branch to a commit if it is still at `expected`; return why not, or ""."""
         lease = f"--force-with-lease={self._ref}:{expected}"
         refs = f"{commit}:{self._ref}"
         options = ("--quiet", "--porcelain", lease)

@@ -23,7 +23,7 @@ class TreeError(GithubError):
 
 
 class Mode(StrEnum):
-    """Git's modes of what is not a plain file."""
+    """Git's modes of entries that are not plain files."""
 
     FOLDER = "040000"
     LINK = "120000"
@@ -46,7 +46,7 @@ class Trees:
         self._known: dict[tuple[str, bool], dict[str, Entry]] = {}
 
     def list_folder(self, sha: str, *, recursive: bool = False) -> Mapping[str, Entry]:
-        """Return what a tree holds, by path below it; TreeError if it is too large to list."""
+        """Return a tree's entries by path; TreeError if it is too large to list."""
         key = (sha, recursive)
         if key not in self._known:
             options = {"recursive": "1"} if recursive else {}

@@ -32,7 +32,7 @@ _shown = lru_cache(maxsize=2**12)(escaped)  # many files, few names
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
-    """One live file and what it is there for."""
+    """One live file and its cause."""
 
     layer: int
     entry: Entry
@@ -103,7 +103,7 @@ def parts_of(files: Sequence[Explained]) -> tuple[Part, ...]:
 def package_owners(
     layers: Sequence[LayerIndex], live: Sequence[tuple[int, Entry]], base_layers: int
 ) -> Mapping[str, Reason]:
-    """Map every path that a package database lists to its package and what that is there for.
+    """Map every path that a package database lists to its package and that package's cause.
 
     The lowest layer with a distribution's database tells which packages are the distribution's own.
     """

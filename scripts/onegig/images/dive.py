@@ -121,7 +121,7 @@ def user_wasted_share(wasted_bytes: int, user_bytes: int) -> float:
 
 
 def explain_difference(dive: Dive | Unknown, account: Accounting) -> str:
-    """Say why dive's wasted bytes are not the dead ones; "" when they nearly are.
+    """Explain the difference between dive's wasted bytes and the dead ones; "" if it is small.
 
     Wasted = dead - removed with a directory + copies in use, as a rule: bytes that went with their
     directory are wasted only to the extent that their paths came back later.

@@ -86,7 +86,7 @@ def scan(
 
 
 def describe_scan(scan: Scan | Missing) -> str:
-    """Say in one line how many findings there are and what was not scanned."""
+    """Describe in one line the number of findings and what was not scanned."""
     if isinstance(scan, Missing):
         return f"not scanned: {scan.reason}"
     count = len(scan.findings)

@@ -98,12 +98,12 @@ def service_numbers(report: Report, costs: Mapping[str, float]) -> tuple[Service
 
 
 def machine_of(memory: MemoryReport | Missing) -> MachineKind | None:
-    """Return the kind of machine that was measured, or None if nothing was."""
+    """Return the kind of machine that was measured, or None."""
     return None if isinstance(memory, Missing) else memory.machine
 
 
 def environment_of(report: Report) -> Environment | Missing:
-    """Return where the numbers come from; memory's environment goes before that of the images."""
+    """Return the environment of the numbers; that of memory takes precedence over the images'."""
     for part in (report.memory, report.images):
         if not isinstance(part, Missing):
             return part.environment
@@ -158,7 +158,7 @@ def _users(items: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
 
 
 def remarks_of(report: ImagesReport | Missing) -> tuple[Remarked, ...] | Missing:
-    """Return what is kept of the remarks about a stack's Dockerfiles."""
+    """Return the remarks about a stack's Dockerfiles in the form that the history stores."""
     if isinstance(report, Missing):
         return NO_REMARKS
     if sum(len(file.remarks) for file in report.dockerfiles) > MOST_REMARKS:
@@ -170,7 +170,7 @@ def remarks_of(report: ImagesReport | Missing) -> tuple[Remarked, ...] | Missing
 
 
 def list_differences(report: Report, baseline: Baseline) -> tuple[str, ...]:
-    """Return what else differs than the commit: "engine 29.1, was 28.0"; empty for runs alike.
+    """Return differences other than the commit: "engine 29.1, was 28.0"; empty for runs alike.
 
     Engine and kernel count to their second number. Of GitHub's runner images only the name does:
     they are renewed every week, and what matters of that is listed here by itself.
@@ -206,7 +206,7 @@ def _facts(env: Environment, machine: MachineKind) -> Iterator[tuple[str, str]]:
 
 
 def machine_difference(baseline: Baseline, now: MachineKind | None) -> Skipped | None:
-    """Return why no memory is compared: one side is a box's, where kernel and OS are assumed."""
+    """Return why memory can't be compared: one side is a box's, where kernel and OS are assumed."""
     if now in (None, baseline.machine):
         return None
     return Skipped(reason=f"the baseline was measured on a {baseline.machine}, not on a {now}")
@@ -215,7 +215,7 @@ def machine_difference(baseline: Baseline, now: MachineKind | None) -> Skipped |
 def total_difference(
     baseline: Baseline, now: Verdict | MemoryBudget, machine: MachineKind | None
 ) -> Skipped | None:
-    """Return why the baseline's total is of another kind, or None if it is of the same."""
+    """Return why the baseline's total is of another kind, or None if it is not."""
     if other := machine_difference(baseline, machine):
         return other
     metric, limit_bytes = str(now.metric), now.limit_bytes
@@ -258,7 +258,7 @@ def missing_section(id_: str, checks: Sequence[Check] | Sequence[PastCheck]) -> 
 
 
 def noise_floor(unit: Unit, a: float, b: float) -> float:
-    """Return how far apart two values of the same thing may be and still count as equal."""
+    """Return the largest difference at which two values of the same thing count as equal."""
     larger = max(abs(a), abs(b))
     if unit is Unit.MEMORY:
         return min(max(MEMORY_LEAST, MEMORY_SHARE * larger), MEMORY_MOST)

@@ -16,7 +16,7 @@ STEP_LENGTH = 80
 
 
 def running_bytes(report: MemoryReport | Missing) -> int:
-    """Return what a running stack takes besides the engine: its services, and a shim for each."""
+    """Return the memory of a running stack without the engine: its services, with a shim each."""
     if isinstance(report, Missing):
         return 0
     shims = sum(part.pss_bytes for part in report.engine if part.name == SHIM)

@@ -144,7 +144,7 @@ def describe_terms(waiver: Waiver, today: date) -> str:
 
 
 def days_left(waiver: Waiver, today: date) -> str:
-    """Return how long a waiver still holds, if that is not long."""
+    """Return the remaining time of a waiver, if it is short."""
     days = (waiver.expires - today).days
     if days > SOON_DAYS:
         return ""

@@ -90,7 +90,7 @@ _Key = tuple[str, str, int]
 
 
 def _numbered(lines: Sequence[_Line]) -> dict[_Key, _Line]:
-    """Return checks by id, subject, and which of several of that name they are."""
+    """Return checks by id, subject, and number among those of the same name."""
     seen: Counter[tuple[str, str]] = Counter()
     numbered = {}
     for line in lines:
@@ -153,7 +153,7 @@ def _incomparable(
 
 
 def _is_inherited(check: Check, past: PastCheck) -> bool:
-    """Return whether a failure was there before, at least as bad as it is now but for noise."""
+    """Return whether the failure existed before and was, apart from noise, at least as bad."""
     if check.state is State.GO or not _failed(check, past):
         return False
     now, before = check.value, past.value
@@ -164,7 +164,7 @@ def _is_inherited(check: Check, past: PastCheck) -> bool:
 
 
 def _failed(check: Check, past: PastCheck) -> bool:
-    """Return whether it failed as it was judged then, or would by what holds now.
+    """Return whether it failed as judged then, or would fail by the current limits.
 
     The second covers limits that were tightened and waivers that have expired since.
     """
@@ -250,7 +250,7 @@ def _compare_service(
 
 
 def _compare_remarks(report: Report, baseline: Baseline) -> tuple[RemarkDelta, ...] | Missing:
-    """Return each remark about a Dockerfile once, with how often the baseline had it.
+    """Return each remark about a Dockerfile once, with its number in the baseline.
 
     Lines move, so a remark is known by its file, its rule and its text. Other versions of hadolint
     and of our own rules remark other things of the same file: what they report is not compared.
@@ -302,7 +302,7 @@ def check_growth(case: Case) -> Iterator[Check]:
 
 
 def growth_notes(case: Case) -> Iterator[str]:
-    """Yield why growth that budgets.yml limits could not be compared."""
+    """Yield reasons why limited growth could not be compared."""
     memory = case.budgets.memory
     own = (limit for _, limits in case.budgets.services for limit in limits.max_growth)
     limited = any(_against_main((*memory.max_growth, *memory.max_service_growth, *own)))

@@ -56,7 +56,7 @@ def predict(
     blocks: Sequence[Sequence[int]] = (),
     earlier: Sequence[int] = (),
 ) -> Fit:
-    """Return how likely the next boot's peak is at most the limit, in bytes all of them.
+    """Return the probability that the next boot's peak is within the limit. All in bytes.
 
     `peaks` are those of one boot or more, `noise` is the share of them that boots are assumed to
     differ by, `blocks` are the maxima of equal parts of each window, `earlier` the peaks of other

@@ -28,7 +28,7 @@ MOST = 0.999  # more is not claimed
 def find_fit(
     budgets: Budgets, memory: MemoryReport | Missing, main: Baseline | None
 ) -> Fit | Missing:
-    """Return how likely the next boot fits; Skipped if they were measured otherwise."""
+    """Return the probability that the next boot fits; Skipped if boots can't be compared."""
     if isinstance(memory, Missing):
         return NO_FIT
     if memory.window.metric != budgets.memory.metric:
@@ -65,7 +65,7 @@ def _earlier(budgets: Budgets, memory: MemoryReport, main: Baseline | None) -> S
 
 
 def check_fit(case: Case) -> Iterator[Check]:
-    """Yield a WARN if the stack fitted, but another boot may well not.
+    """Yield a WARN if the stack fitted, but another boot may not.
 
     What leaves too little headroom anyway is not warned of twice.
     """
@@ -113,7 +113,7 @@ def _is_noise(budgets: Budgets, memory: MemoryReport, fit: Fit) -> bool:
 
 
 def doubt(budgets: Budgets, report: MemoryReport) -> str:
-    """Explain why the boots so far can't show whether a limit is kept, or "" if they can.
+    """Explain why the boots so far can't show whether a limit is kept, or return "".
 
     Where the kernel killed something, or the box was gone, the answer is there already.
     """

@@ -63,7 +63,7 @@ def _check_sizes(budgets: Budgets, image: Image) -> Iterator[Check]:
 
 
 def _check_dive(budgets: Budgets, image: Image) -> Iterator[Check]:
-    """Apply dive's three rules for CI, which its --json leaves out."""
+    """Apply dive's three rules for CI, which `dive --json` does not check."""
     limits = budgets.images
     for id_, key, limit in (
         ("image.efficiency", "images.min_efficiency", limits.min_efficiency),
@@ -75,7 +75,7 @@ def _check_dive(budgets: Budgets, image: Image) -> Iterator[Check]:
 
 
 def _check_rule(budgets: Budgets, image: Image, kind: CheckKind, limit: float, where: str) -> Check:
-    """Block by a broken rule that the user wrote; only warn by a default.
+    """Return NO-GO for a broken rule in budgets.yml, but only WARN for a default.
 
     An image that dive could not read is never better than one that breaks the rule.
     """
@@ -148,7 +148,7 @@ def _check_dead(budgets: Budgets, image: Image) -> Iterator[Check]:
 
 
 def _describe_dead(account: Accounting, *, of_base: bool) -> tuple[str, str]:
-    """Return whose dead bytes they are, and what to add if that is not known."""
+    """Return the owner of the dead bytes, and a remark if it is not known."""
     known = account.base_layers is not None
     if of_base:
         return (

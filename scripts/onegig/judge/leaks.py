@@ -45,7 +45,7 @@ def check_leaks(case: Case) -> Iterator[Check]:
 
 
 def leak_notes(case: Case) -> Iterator[str]:
-    """Yield why growth over time that budgets.yml limits could not be judged."""
+    """Yield reasons why limited growth over time could not be judged."""
     if isinstance(case.memory, Missing):
         return
     for series in _all_series(case, case.memory):
@@ -80,7 +80,7 @@ def _over_time(limits: tuple[Growth, ...]) -> tuple[Growth, ...]:
 
 
 def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Iterator[Check]:
-    """Yield the check by the strictest limit; without one only of what grows by itself.
+    """Yield the check by the strictest limit; without a limit, only for a service that grows.
 
     The whole grows wherever a service does, so without a limit that says nothing new.
     """

@@ -23,7 +23,7 @@ REASON_LENGTH = 60
 
 
 def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
-    """Return everything that changes what is judged or how it is measured."""
+    """Return every change of what is judged or how it is measured."""
     return tuple(
         replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
         for change in (*_values(old, new), *_waivers(old, new), *_services(old, new))
@@ -64,7 +64,7 @@ def _change(key: Key, name: str, old: Any, new: Any) -> Iterator[LimitChange]:
 
 
 def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    """Compare a limit that blocks only when it is written: leaving it out lets more pass."""
+    """Compare a limit that blocks only if written: removing it is looser."""
     values = _value(name, key, old), _value(name, key, new)
     blocks = [
         value is not None and budgets.where(name) != "default"
@@ -81,7 +81,7 @@ def _blocking(key: Key, name: str, old: Budgets, new: Budgets) -> Iterator[Limit
 
 
 def _tier(old: Budgets, new: Budgets) -> Iterator[LimitChange]:
-    """Take a machine that leaves more room for looser, and judging for none for the loosest.
+    """Count a machine that leaves more room as looser, and no machine as the loosest.
 
     Without `tier` the smallest machine sold with memory.limit is judged, if there is one.
     """
@@ -152,7 +152,7 @@ def _waiver(waiver: Waiver | None) -> str:
 
 
 def disallowed(host_access: Sequence[HostAccess], budgets: Budgets) -> tuple[HostAccess, ...]:
-    """Return what services ask for that `allow_host_access` does not list."""
+    """Return the access that services ask for and `allow_host_access` does not list."""
     return tuple(item for item in host_access if item.service not in budgets.allow_host_access)
 
 

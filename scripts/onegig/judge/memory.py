@@ -191,7 +191,7 @@ def check_memory(case: Case) -> Iterator[Check]:
 
 
 def memory_notes(case: Case) -> Iterator[str]:
-    """Yield what was noticed while measuring, and memory that rose from window to window."""
+    """Yield notes from the measurement, and one about memory that rose from window to window."""
     report, budget = case.memory, case.budgets.memory
     if isinstance(report, Missing):
         return
@@ -213,14 +213,14 @@ def size_difference(report: MemoryReport, budget: MemoryBudget) -> str:
 
 
 def tightness(used_bytes: int, most_bytes: int, budget: MemoryBudget) -> str:
-    """Return what to add to figures that leave less free than `memory.headroom`; "" for others."""
+    """Return a remark for figures that leave less than `memory.headroom` free, or ""."""
     if used_bytes <= most_bytes < used_bytes + most_bytes * budget.headroom_share:
         return f", less than the required {percent(budget.headroom_share)}"
     return ""
 
 
 def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[State, str]:
-    """Warn if the limit is exceeded by no more than two windows may differ by."""
+    """Judge the total; it is only a WARN if the limit is exceeded by no more than noise."""
     limit, other = budgets.memory.limit_bytes, size_difference(report, budgets.memory)
     remark = tightness(total.bytes, limit, budgets.memory)
     state = State.WARN if remark else State.GO
@@ -280,7 +280,7 @@ def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
 
 
 def describe_boot(report: MemoryReport, peak: BootPeak) -> str:
-    """Describe who made the peak, and when: "migrate took 860 MB while the stack started (...)".
+    """Describe the cause and time of the peak: "migrate took 860 MB while the stack started (...)".
 
     Pages of programs can be read again from the disk: the kernel drops them first. Where only the
     engine fell back after the peak, that is so because memory stayed full, and the total looks

@@ -13,7 +13,7 @@ from onegig.text import format_list, plain
 
 
 def check_reboot(case: Case) -> Iterator[Check]:
-    """Yield whether the stack is back after a reboot, or nothing if there was none.
+    """Yield a check of the stack after a reboot, or nothing if there was none.
 
     The kernel has had its say: a peak beyond the limit without a kill is no more than a WARN.
     """
@@ -39,7 +39,7 @@ def check_reboot(case: Case) -> Iterator[Check]:
 
 
 def _failures(report: MemoryReport, reboot: Reboot) -> Iterator[str]:
-    """Describe what does not come back, the clearest first."""
+    """Describe the services that do not come back, the clearest failure first."""
     if reboot.oom_kills:
         killed = [plain(service.name) for service in reboot.services if service.oom_kills]
         victims = f" ({format_list(killed, NAMED)})" if killed else ""

@@ -40,12 +40,12 @@ class ScanRule:
 
     @property
     def is_default(self) -> bool:
-        """Return whether nobody wrote it."""
+        """Return whether the limit is a default."""
         return self.where == "default"
 
     @property
     def unknown(self) -> State:
-        """Return the state of an image that could not be scanned."""
+        """Return the state for an image that could not be scanned."""
         return State.WARN if self.is_default else State.INCOMPLETE
 
     @property
@@ -93,14 +93,14 @@ class Known(NamedTuple):
     findings: frozenset[str]
 
     def has(self, finding: Finding) -> bool:
-        """Return whether the baseline's image has it; only the package of what was left out."""
+        """Return whether the baseline's image has it (or its package, if it has no name)."""
         if finding.kind is FindingKind.VULNERABILITY:
             return plain(finding.package) in self.packages
         return bool(finding.id) and describe_finding(finding) in self.findings
 
 
 def known_of(image: Image, baseline: Baseline | None) -> Known | None:
-    """Return what the baseline knows of the services that run an image; None without any scan."""
+    """Return the baseline's contents for the services that run an image; None without a scan."""
     if baseline is None or isinstance(baseline.contents, Missing):
         return None
     parts = [part for part in baseline.contents if set(image.services) & set(part.services)]
@@ -124,7 +124,7 @@ def describe_finding(finding: Finding) -> str:
 
 
 def count_findings(findings: Iterable[Finding]) -> int:
-    """Return how many findings there are; one that was left out stands for several."""
+    """Return the number of findings; an unnamed one may stand for several."""
     return sum(finding.count for finding in findings)
 
 
@@ -150,12 +150,12 @@ class Counted:
 
     @property
     def introduced(self) -> tuple[Finding, ...]:
-        """Return those that are neither waived nor in the baseline."""
+        """Return the findings that are neither waived nor in the baseline."""
         ignored = {*self.waived, *self.inherited}
         return tuple(finding for finding in self.all if finding not in ignored)
 
     def weight(self, finding: Finding) -> Weight:
-        """Return what one of them is to the verdict."""
+        """Return the weight of one of them for the verdict."""
         if finding in self.waived:
             return Weight.NAMED
         if finding not in self.inherited:
@@ -200,7 +200,7 @@ def check_scan(case: Case) -> Iterator[Check]:
 def weigh_findings(
     budgets: Budgets, image: Image, *, today: date, main: Baseline | None
 ) -> dict[Finding, Weight]:
-    """Return what each finding that a check counts is to it."""
+    """Return the weight of each finding that a check counts."""
     weights: dict[Finding, Weight] = {}
     if isinstance(image.scan, Missing):
         return weights
@@ -211,7 +211,7 @@ def weigh_findings(
 
 
 def scan_notes(case: Case) -> Iterator[str]:
-    """Yield what was not scanned though a limit is written, once for the stack."""
+    """Yield scans that are missing although a limit is set, once for the stack."""
     images = () if isinstance(case.images, Missing) else case.images.images
     for rule in rules_of(case.budgets):
         both = [_missing(image.scan, rule.kind) for image in images if not rule.is_default]
@@ -222,7 +222,7 @@ def scan_notes(case: Case) -> Iterator[str]:
 
 
 def _missing(scan: Scan | Missing, kind: FindingKind) -> tuple[Missing | None, Missing | None]:
-    """Return why findings of that kind were not looked for, and why not in Java archives."""
+    """Return why this kind was not scanned, and why Java archives were not."""
     if isinstance(scan, Missing):
         return scan, None
     if kind is not FindingKind.VULNERABILITY:

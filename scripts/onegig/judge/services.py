@@ -30,7 +30,7 @@ def check_services(case: Case) -> Iterator[Check]:
 
 
 def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
-    """Judge the state of each service, the likeliest cause of the others' trouble first."""
+    """Judge the state of each service, the likeliest root cause first."""
     order = {state: place for place, state in enumerate(map(ServiceState, _WORST_FIRST))}
     services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
     if report.box.oom_kills and not any(service.oom_kills for service in services):

@@ -26,7 +26,7 @@ def settings_cost(report: MemoryReport, tier: Tier) -> int:
 
 
 def describe_settings(settings: Settings) -> Iterator[str]:
-    """Yield each setting that is known, in words."""
+    """Yield each known setting as text."""
     if settings.thp is not None:
         yield f"transparent huge pages {settings.thp}"
     if settings.swap_bytes is not None:
@@ -82,6 +82,6 @@ def _mb(size_bytes: int | None) -> int | None:
 
 
 def containers(report: MemoryReport) -> int:
-    """Return how many containers ran: each has a shim."""
+    """Return the number of containers that ran; each has a shim."""
     shims = [part.processes for part in report.engine if part.name == "shim"]
     return shims[0] if shims else len(report.services)

@@ -89,14 +89,14 @@ def answer_of(report: MemoryReport) -> Answer | Missing:
 
 
 def has_failed(report: MemoryReport) -> bool:
-    """Return whether the stack failed with more room already, so that less can't help it."""
+    """Return whether the stack already failed with more room."""
     crowded = not isinstance(report.start, Missing) and report.start.crowded > 0
     failed = any(service.state not in DONE for service in report.services)
     return failed or crowded or report.box.oom_kills > 0 or bool(report.incomplete)
 
 
 def is_spared(report: MemoryReport, used_bytes: int, limit_bytes: int) -> bool:
-    """Return whether a sum just over its limit fitted anyway, without pressure."""
+    """Return whether a total just over its limit fitted anyway, without pressure."""
     answer = answer_of(report)
     near = used_bytes <= limit_bytes * (1 + NEAR_SHARE)
     return near and isinstance(answer, Answer) and answer.outcome is Outcome.FITS
@@ -122,7 +122,7 @@ def check_squeeze(case: Case) -> Iterator[Check]:
 
 
 def describe_squeeze(squeeze: Squeeze, answer: Answer) -> str:
-    """Return the answer as a sentence, with the room and how long it took to find out."""
+    """Return the answer as a sentence, with the room and the duration of the squeeze."""
     room = format_mb(squeeze.room_bytes, down=True)
     machine = plain(squeeze.machine) or "this machine"
     took = f" (booted again, {duration(squeeze.seconds)})" if squeeze.seconds else ""
@@ -150,7 +150,7 @@ def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[
 
 
 def _stall(squeeze: Squeeze) -> tuple[float, str]:
-    """Return the share of the window that was stalled, and what is known of it as text."""
+    """Return the stalled share of the window, and a text about it."""
     stall, faults = squeeze.stall, squeeze.faults
     if not isinstance(stall, Missing) and squeeze.window_seconds > 0:
         share = min(1.0, stall.some_seconds / squeeze.window_seconds)

@@ -50,7 +50,7 @@ def plan_throttle(budgets: Budgets, report: MemoryReport) -> Throttle | Skipped:
 
 
 def check_throttled(case: Case) -> Iterator[Check]:
-    """Yield how the stack did without credits, or nothing if that was not tried."""
+    """Yield a check of the stack without CPU credits, or nothing if it was not throttled."""
     report, limit = case.memory, case.budgets.memory.limit_bytes
     if isinstance(report, Missing) or isinstance(report.throttled, Skipped):
         return
@@ -71,7 +71,7 @@ def check_throttled(case: Case) -> Iterator[Check]:
 
 
 def throttled_notes(case: Case) -> Iterator[str]:
-    """Yield why a stack was not throttled although that was asked for, and checks that overlap."""
+    """Yield notes about a throttled boot that was skipped, and about overlapping health checks."""
     report = case.memory
     if isinstance(report, Missing):
         return

@@ -50,7 +50,7 @@ def other_tiers(budgets: Budgets) -> tuple[Tier, ...]:
 
 
 def check_tier(case: Case) -> Iterator[Check]:
-    """Yield what the tier's real machine has beside what the stack needs."""
+    """Yield checks of the tier's real machine against the needs of the stack."""
     tier, memory, images = case.tier, case.memory, case.images
     if tier is None:
         return
@@ -142,7 +142,7 @@ class Room:
 
     @property
     def bytes(self) -> int:
-        """Return what is left."""
+        """Return the memory that is left."""
         return self.limit_bytes - self.system_bytes - self.stack_bytes
 
 
@@ -189,7 +189,7 @@ def _used_bytes(budgets: Budgets, report: MemoryReport) -> tuple[int, str]:
 
 
 def _os_bytes(tier: Tier, budgets: Budgets, report: MemoryReport) -> int:
-    """Return what the idle OS takes on the tier.
+    """Return the memory of the idle OS on the tier.
 
     A twin that ran a cloud image has measured it. The Debian of another twin is not the tier's OS:
     like the budget's assumption it only counts if the tier's own is not known.
@@ -237,7 +237,7 @@ def _check_architecture(tier: Tier, report: ImagesReport) -> Check:
 
 
 def waterfalls(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> tuple[Waterfall, ...]:
-    """Return where the memory goes of the budget's own machine, and of the tier's.
+    """Return the memory breakdown of the budget's own machine, and of the tier's.
 
     Each adds up: as sold, minus kernel, OS, engine and stack, is what is left.
     """

@@ -17,7 +17,7 @@ BOX_ASSUMES = 16 * 1024**2  # less than the system takes: a box would be that mu
 
 
 def twin_of(memory: MemoryReport | Missing) -> TwinMemory | None:
-    """Return what a twin measured; None for a box, and if nothing was measured."""
+    """Return the twin's measurement, or None for a box or if nothing was measured."""
     if isinstance(memory, Missing) or isinstance(memory.twin, Missing):
         return None
     return memory.twin
@@ -33,7 +33,7 @@ def with_measured_system(budgets: Budgets, memory: MemoryReport | Missing) -> Bu
 
 
 def check_twin(case: Case) -> Iterator[Check]:
-    """Yield what the swap had to hold; nothing for a machine without swap."""
+    """Yield a check of the swap in use, or nothing for a machine without swap."""
     twin = twin_of(case.memory)
     if twin and twin.swap_kind:
         yield _check_swap(twin)
@@ -58,7 +58,7 @@ def _check_swap(twin: TwinMemory) -> Check:
 
 
 def twin_notes(budgets: Budgets, memory: MemoryReport | Missing) -> Iterator[str]:
-    """Yield what differs from what a box says or assumes; `budgets` as they are written."""
+    """Yield differences from what a box says or assumes; `budgets` are as written."""
     twin = twin_of(memory)
     if isinstance(memory, Missing):
         return

@@ -95,7 +95,7 @@ def judge(
     today: date,
     main: Baseline | None = None,
 ) -> Verdict:
-    """Return the verdict over what was measured; what is missing makes it INCOMPLETE, never better.
+    """Return the verdict over the measurements; a missing one makes it INCOMPLETE.
 
     The arguments are those of `Case`. Growth is judged against `main`, and findings block only
     if it does not have them.
@@ -192,7 +192,7 @@ def _apply_waivers(check: Check, waivers: Sequence[Waiver], today: date) -> Chec
 
 
 def _waiver_notes(checks: Sequence[Check], waivers: Sequence[Waiver], today: date) -> Iterator[str]:
-    """Yield which waivers end soon, and which are not needed any more.
+    """Yield notes about waivers that end soon or are no longer needed.
 
     Where nothing was compared, or nobody looked for a finding, that is not known.
     """

@@ -57,7 +57,7 @@ class Costs:
                 self.report()
 
     def charge(self) -> None:
-        """Charge what was gained since the last time to the package that imports just now."""
+        """Charge the memory gained since the last call to the package that is importing now."""
         now = resident_bytes()
         if self.packages:
             package = self.packages[-1]

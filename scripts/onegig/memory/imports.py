@@ -88,7 +88,7 @@ def _words(value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _follow(child: Popen[bytes], seconds: float) -> list[str]:
-    """Return what the child prints until it ends, the time is over, or it has started."""
+    """Return the child's output until it ends, the time is over, or the service has started."""
     lines, last_import = list[str](), [0.0]
 
     def read() -> None:

@@ -171,7 +171,7 @@ def _images(report: Report, check: Check) -> Step | None:
 
 
 def _with_layer(report: Report, image: Image, text: str, check: Check) -> Step:
-    """Say what in the image to change: the fix that saves most, else its largest layer."""
+    """Name the change to make in the image: the largest fix, or else its largest layer."""
     fix = accounts.largest_fix(image)
     if fix is not None:
         text = f"{text}; {numbers.storage(fix.bytes)} can go:"

@@ -128,7 +128,7 @@ def render_trend(history: Sequence[Baseline]) -> str:
 
 
 def _describe(history: Sequence[Baseline], points: Mapping[int, int]) -> str:
-    """Say what the figure shows, for those who cannot see it."""
+    """Describe the figure for readers who cannot see it."""
     if not points:
         return f"{numbers.plural(len(history), 'commit')}, none measured yet"
     last = history[max(points)]

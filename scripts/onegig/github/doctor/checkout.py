@@ -96,7 +96,7 @@ class Workflow:
 
 
 def inputs(step: Step) -> Mapping[str, Any]:
-    """Return what a step passes to the action that it uses."""
+    """Return the inputs that a step passes to its action."""
     return _mapping(step.get("with"))
 
 

@@ -71,7 +71,7 @@ def no_numbers(reason: str) -> Numbers:
 def fetch_numbers(
     client: Client, run: GateRun, name: str = ARTIFACT, *, trigger: str = PULL_REQUEST
 ) -> Numbers:
-    """Return what the run that `trigger` started measured.
+    """Return the numbers of the run that `trigger` is about.
 
     Raises ArtifactError when its numbers are refused: that is never the same as no numbers.
     """

@@ -140,7 +140,7 @@ def evaluate(
 
 
 def find_counting(client: Client, home: Home, head_sha: str, settings: Settings) -> Counting:
-    """Return the open pull requests of a commit, and which of them decide."""
+    """Return the open pull requests of a commit, and those of them that decide."""
     pulls = find_pulls(client, head_sha, home.default_branch)
     if not pulls:
         return Counting(reason=f"no open pull request has {head_sha[:12]} as its head now")

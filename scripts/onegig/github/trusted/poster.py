@@ -150,7 +150,7 @@ def glance(
 
 
 def _waiting_reason(pull: Pull, runs: Sequence[GateRun]) -> str:
-    """Return what a pull request's newest run, but for those skipped, waits for."""
+    """Return what a pull request's newest run (not counting skipped ones) is waiting for."""
     own = (run for run in runs if pull.is_from(run))
     run = next((run for run in own if waiting_reason(run) or run.conclusion in ENDED), None)
     return waiting_reason(run) if run else ""

@@ -70,7 +70,7 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 def finish(
     outer: Engine, name: str, arguments: Sequence[str], *, seconds: float, purpose: str
 ) -> str:
-    """Run such a container to its end and return what it printed; BootError when it fails."""
+    """Run such a container to its end and return its output; BootError if it fails."""
     child: Popen[bytes] = outer.run(name, arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
     try:
         output, errors = child.communicate(timeout=seconds)

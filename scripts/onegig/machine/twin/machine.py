@@ -272,7 +272,7 @@ class _Boot:
 
 
 def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engine]:
-    """Bring the idle machine's engine up; return what the machine was like before and after."""
+    """Start the idle machine's engine; return the machine's state before and after."""
     say = boot.plan.say
     say(f"waiting for the machine to be idle ({machine.accelerator})")
     machine.port.run("systemctl is-system-running --wait; sync", BOOT_SECONDS[machine.accelerator])

@@ -60,7 +60,7 @@ def memory_for(memtotal_bytes: int, reserved_kib: int = RESERVED_KIB) -> int:
 
 
 def reserved_by(memory_kib: int, memtotal_bytes: int) -> int:
-    """Return what the kernel of a machine reserved, in KiB, but for the part that grows with it."""
+    """Return the kernel's reserve in KiB, without the part that grows with the machine."""
     return memory_kib - memory_kib // _PAGES_SHARE - memtotal_bytes // 1024
 
 
