@@ -1,1 +1,1 @@
-"""Github."""
+"""GitHub: client, gate, comment and status, data branch, doctor."""
