@@ -81,7 +81,7 @@ def test_what_does_not_turn_healthy_says_why(run: Run, machine: Callable[[], set
     assert result.exit_code == 3
     assert "PermissionError" in result.stdout
     assert "passed in" in result.stdout, "it ran as root before"
-    assert "web as proposed did not turn healthy" in result.stderr
+    assert "web as proposed did not become healthy" in result.stderr
     assert machine() == before
 
 

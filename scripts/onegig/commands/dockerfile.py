@@ -33,23 +33,23 @@ HEALTHY_SECONDS = 120.0
 @click.command()
 @click.argument("service")
 @project_options
-@click.option("--python", help="The version of Python, where the base does not show it: 3.13.")
+@click.option("--python", help="Python version, such as 3.13, if the base image does not show it.")
 @click.option(
     "--base",
     type=click.Choice([base.value for base in Base]),
-    help="Alpine (musl) or Debian's slim image (glibc); left out, what the wheels allow.",
+    help="Alpine (musl) or Debian's slim image (glibc). Default: depends on the available wheels.",
 )
 @click.option(
     "--build",
     is_flag=True,
-    help="Build the service's image before and after, boot both with the service's health check, "
-    "print what each takes. Nothing of it stays on the engine.",
+    help="Build the image before and after, boot both with the service's health check and print a "
+    "comparison. Both are removed from the engine afterwards.",
 )
 @click.option(
     "--output",
     type=SOME_FILE,
-    help="Write the Dockerfile here, not to stdout, and a .dockerignore for it where there is "
-    "none. Existing files are kept.",
+    help="Write the Dockerfile here instead of to stdout, and a .dockerignore if there is none. "
+    "Existing files are not changed.",
 )
 @progress_options
 def dockerfile(
@@ -166,7 +166,7 @@ def _try(stack: Stack, source: Source, proposal: Proposal, progress: Progress) -
     click.echo(f"\n{render_trial(result)}", nl=False)
     if result.after.boot.problem:
         raise BootError(
-            f"{service} as proposed did not turn healthy",
+            f"{service} as proposed did not become healthy",
             command=f"docker compose up --wait {service}",
             advice="read its output above; a package that Alpine lacks, or a folder it may no "
             "longer write to, are the usual reasons",

@@ -188,7 +188,7 @@ def _judged(directory: Path, options: Options) -> Report:
     if not isinstance(claim, RunReport) or claim.event == "pull_request":
         raise ConfigError(
             f"{directory} has the numbers of a pull request",
-            advice="publish what was measured of the default branch",
+            advice="publish the numbers of the default branch instead",
         )
     images, memory = directory / "images.json", directory / "memory.json"
     report = pipeline.judge_reports(

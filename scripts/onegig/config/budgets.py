@@ -30,7 +30,7 @@ from onegig.model.tiers import NO_TIER, catalogue
 from onegig.text import did_you_mean
 from onegig.variables import steers_programs
 
-EXAMPLE = """`onegig init` writes one; or write it beside the compose file, for example:
+EXAMPLE = """`onegig init` writes one; or write it next to the compose file, for example:
 
     version: 1
     compose: compose.yml

@@ -35,7 +35,10 @@ _VALUE = re.compile(
 )
 _NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown flag: --")
 _ADVICE = (
-    ("required variable", "set the variable in the environment or in .env beside the compose file"),
+    (
+        "required variable",
+        "set the variable in the environment or in .env next to the compose file",
+    ),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("is not allowed", "compose does not know this key; check its spelling and indentation"),
@@ -177,7 +180,7 @@ class Compose:
         if not paths:
             raise ConfigError(
                 f"there is no compose file in {self.directory}: looked for {', '.join(FILE_NAMES)}",
-                advice="run onegig beside the compose file, or name it: --compose PATH",
+                advice="run onegig in the folder of the compose file, or use --compose PATH",
             )
         for path in paths:
             if not path.is_file():

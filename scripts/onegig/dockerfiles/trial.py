@@ -161,7 +161,7 @@ def _look(engine: Engine, project: str, service: str, seconds: float, problem: s
         health = container["State"].get("Health")
         checked = health is not None
         if problem:
-            rss = Unknown(reason="it did not turn healthy")
+            rss = Unknown(reason="it did not become healthy")
             outputs = [check["Output"].strip() for check in (health or {}).get("Log") or ()]
             problem = "\n".join([problem, *outputs[-1:]])
         else:

@@ -37,7 +37,7 @@ def make_entry(report: Report, created: str = "") -> Baseline:
     if report.review and report.review.head_sha != report.commit:
         raise ConfigError(
             "the report is about a pull request, not a commit of the branch",
-            advice="publish what was measured of the default branch",
+            advice="publish the numbers of the default branch instead",
         )
     entry = replace(report, created=created or report.created)
     try:
