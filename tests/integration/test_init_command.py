@@ -164,7 +164,7 @@ def test_what_is_not_known_stays_a_placeholder_and_is_said(
 ) -> None:
     monkeypatch.setattr(command, "find_source", Source)
     result = init("--workflows")
-    assert "replace OWNER (the account that has onegig) and the zeros" in result.stderr
+    assert "replace OWNER by the account that has onegig, and the zeros" in result.stderr
     for path, name in zip(WORKFLOWS, NAMES, strict=True):
         assert Path(path).read_text() == EXAMPLES[name].read_text()
 

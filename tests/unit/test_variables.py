@@ -185,8 +185,8 @@ def test_budgets_set_no_variable_that_steers_programs(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_budgets("budgets.yml", text.encode())
     assert caught.value.detail == (
-        f"budgets.yml:6: load.environment.{name}: would change how programs on this "
-        "machine run; use another name in the compose file"
+        f"budgets.yml:6: load.environment.{name}: would affect programs on this "
+        "machine; use another name in the compose file"
     )
 
 

@@ -274,7 +274,7 @@ def _no_development(case: _Case) -> Iterator[Remark]:
             names += _development_names(install, case.context)
         if names:
             listed = format_list(list(dict.fromkeys(names)), MOST_NAMES)
-            text = f"{listed} are only needed for building and testing: leave them out of the image"
+            text = f"leave out packages that are only needed for building and testing: {listed}"
             yield case.remark("no-development", instruction.line, text)
 
 

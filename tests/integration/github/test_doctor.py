@@ -217,7 +217,7 @@ def test_the_token_is_not_sent_where_the_remote_says(
     _clone(checkout, remote)
     environment = {"GITHUB_API_URL": stand_in.url, "GH_TOKEN": stand_in.state.token}
     result = CliRunner().invoke(main, ["doctor"], env=environment, catch_exceptions=False)
-    assert "no repository is known: give --repository owner/name" in result.stdout
+    assert "the repository is not known: set --repository owner/name" in result.stdout
     assert result.exit_code == 4
     assert stand_in.log == []
 

@@ -104,8 +104,8 @@ def test_what_only_development_needs_is_named() -> None:
     assert remark == Remark(
         rule="no-development",
         level=Level.WARNING,
-        text="only building and testing need pytest (all.txt), pytest-cov (all.txt), iniconfig "
-        "(all.txt): leave them out of the image",
+        text="leave out packages that are only needed for building and testing: pytest (all.txt), "
+        "pytest-cov (all.txt), iniconfig (all.txt)",
         path="D",
         line=6,
     )

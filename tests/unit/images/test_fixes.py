@@ -108,7 +108,7 @@ def test_unneeded_files_of_the_base_image_are_one_fix() -> None:
     (fix,) = image(base=base).fixes
     assert (fix.bytes, fix.layer) == (9 * MB + len("Name: pip\nVersion: 1.0\n"), 0)
     assert fix.text == (
-        "the base image has 9.1 MB that nothing needs at run time (pip 1.0 6.1 MB, headers in "
+        "the base image has 9.1 MB that is not needed at run time (pip 1.0 6.1 MB, headers in "
         "/usr/local/include/python3.13 2.0 MB, /usr/share/doc 1.0 MB): build on it, and "
         "COPY --from that stage only what is needed to its -slim or -alpine variant, or to "
         "plain alpine"

@@ -263,7 +263,7 @@ def test_images_inspected_elsewhere_are_used_where_the_engine_has_the_same(
     assert [image.reference for image in report.images] == list(NAMES)
     assert report.images[0] == whole.images[0]
     assert report.images[1].image_id == second.images["jobs"].image_id
-    assert report.duplicates_remark.startswith("3 machines inspected the images: ")
+    assert report.duplicates_remark.startswith("3 machines inspected the images; ")
     assert report == replace(
         look(second, (), "second"), stack="shop", duplicates_remark=report.duplicates_remark
     )
