@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from onegig import pipeline
 from onegig.commands.options import EXISTING_FILE, SOME_FILE, progress_options, project_options
+from onegig.commands.output import terminal_width
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import write_file
 from onegig.model.codec import to_json
@@ -20,6 +22,8 @@ from onegig.progress import Progress
 from onegig.redis.audit import DEFAULT_SAMPLE, MOST_FULL, AuditOptions
 from onegig.redis.audit import audit as audit_address
 from onegig.redis.connect import Address, RedisError
+from onegig.report.layout import print_parts
+from onegig.report.redis import show
 from onegig.text import plain
 
 PASSWORD = "ONEGIG_REDIS_PASSWORD"  # noqa: S105 - the variable's name
@@ -76,7 +80,7 @@ def audit(
     full: bool,
     replay: bool,
     limit_bytes: int,
-    as_json: bool,  # noqa: ARG001 - tables follow
+    as_json: bool,
     output: Path | None,
     progress: Progress,
 ) -> None:
@@ -99,7 +103,13 @@ def audit(
             document = _audit_service(target, options, user, password, asked)
     if output:
         write_file(output, to_json(document))
-    click.echo(to_json(document), nl=False)
+    if as_json:
+        click.echo(to_json(document), nl=False)
+    else:
+        width, color = terminal_width(), progress.color and sys.stdout.isatty()
+        click.echo(
+            print_parts(show(document, width), width=width, color=color), nl=False, color=color
+        )
     _exit(document)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from onegig.errors import OnegigError
 from onegig.machine.forward import open_forwarder
 from onegig.machine.machine import SERVICE_LABEL, Machine
+from onegig.model.budgets import RedisBudget
 from onegig.model.measured import Missing, Unknown
 from onegig.model.redis import RedisAudit, ServiceRedis
 from onegig.redis.audit import AuditOptions, audit
@@ -23,6 +24,8 @@ _PROGRAM = re.compile(r"\b(?:redis|valkey|keydb)-server\b")
 _IMAGE = re.compile(r"(?:^|/)[\w.-]*(?:redis|valkey|keydb)[\w.-]*(?:[:@]|$)")
 _ANSWERS = re.compile(rb"\+PONG|-[A-Z]+ ")  # to PING: also a refusal is one
 _NONE = "no service of the stack runs a Redis or Valkey"
+_SILENT = Unknown(reason="no port of its container answers as a Redis does")
+_GONE = Unknown(reason="no container of it was running at the end of the window")
 
 Inspected = Mapping[str, Any]
 
@@ -32,31 +35,36 @@ def audit_stack(machine: Machine, project: Mapping[str, Any]) -> tuple[ServiceRe
 
     `project` is the stack's, as compose resolved it.
     """
-    asked = machine.plan.budgets.redis
-    named = asked.services if asked else ()
-    options = AuditOptions(limit_bytes=(asked.memory_bytes if asked else 0) or 0)
+    asked = machine.plan.budgets.redis or RedisBudget()
     try:
         containers = machine.engine.inspect(SERVICE_LABEL)
     except OnegigError as error:
         return Unknown(reason=error.message)
-    audits = []
-    for service, container in find_servers(containers, named):
+    found = dict(find_servers(containers, asked.services))
+    audits = dict[str, RedisAudit | Missing]()
+    for service, container in found.items():
         machine.plan.say(f"auditing the Redis of {service}")
-        result: RedisAudit | Missing | None
+        clues = read_clues(service, container, project)
+        run = partial(audit, options=_options(asked, service, machine))
         try:
-            run = partial(audit, options=options)
-            result = _audit_container(
-                machine, container, read_clues(service, container, project), run
-            )
+            audits[service] = _audit_container(machine, container, clues, run)
         except OnegigError as error:
-            result = Unknown(reason=error.message)
-        if result is not None or service in named:
-            missing = Unknown(reason="no port of its container answers as a Redis does")
-            audits.append(ServiceRedis(service=service, audit=result or missing))
-    absent = set(named) - {each.service for each in audits}
-    gone = Unknown(reason="no container of it was running at the end of the window")
-    audits += [ServiceRedis(service=name, audit=gone) for name in named if name in absent]
-    return tuple(audits) or Unknown(reason=_NONE)
+            audits[service] = Unknown(reason=error.message)
+    audits |= dict.fromkeys((name for name in asked.services if name not in found), _GONE)
+    named = {name: each for name, each in audits.items() if each != _SILENT or asked.services}
+    return tuple(map(_of_service, named.items())) or Unknown(reason=_NONE)
+
+
+def _options(asked: RedisBudget, service: str, machine: Machine) -> AuditOptions:
+    """Return what the budgets ask for; a replay may need the programs of the service's image."""
+    images = {each.name: each.image for each in machine.plan.stack.services}
+    return AuditOptions(
+        limit_bytes=asked.memory_bytes or 0, replay=asked.replay, image=images.get(service, "")
+    )
+
+
+def _of_service(entry: tuple[str, RedisAudit | Missing]) -> ServiceRedis:
+    return ServiceRedis(service=entry[0], audit=entry[1])
 
 
 def find_servers(
@@ -85,8 +93,8 @@ def looks_like_redis(container: Inspected) -> bool:
 
 def _audit_container(
     machine: Machine, container: Inspected, clues: Clues, run: Callable[[Address], RedisAudit]
-) -> RedisAudit | None:
-    """Return the audit of the first port that answers as Redis does; None where none does.
+) -> RedisAudit | Missing:
+    """Return the audit of the first port that answers as Redis does.
 
     Its usual port comes first.
     """
@@ -96,7 +104,7 @@ def _audit_container(
             with forwarder.open(listener) as path:
                 if is_redis(path):
                     return audit_service(Address(url=f"unix://{path}", name=service), clues, run)
-    return None
+    return _SILENT
 
 
 def is_redis(path: Path) -> bool:

@@ -235,15 +235,16 @@ def savings_table(audit: RedisAudit) -> Table:
         low, high = numbers.tenths(saving.low_bytes, down=True), numbers.tenths(saving.high_bytes)
         saved, left = saving.saved_bytes, saving.left_bytes
         together = numbers.tenths(saving.cumulative_bytes, down=True)
-        how = "" if saving.measured else " (predicted)"
         cells = (numbers.tenths(saved, down=True), f"{low} to {high}", together)
         rows.append(
             Row(
-                name=plain(f"{saving.title}{how}", NAME_LENGTH),
+                name=plain(saving.title, NAME_LENGTH),
                 cells=(*cells, numbers.tenths(left)),
             )
         )
-    return Table(heads=("what to change", "saves MB", "95 %", "together", "left"), rows=tuple(rows))
+    is_measured = all(saving.measured for saving in savings)
+    first = "measured savings" if is_measured else "predicted savings"
+    return Table(heads=(first, "MB", "95 %", "together", "left"), rows=tuple(rows))
 
 
 def _advice(audit: RedisAudit) -> Iterator[tuple[str, str]]:
