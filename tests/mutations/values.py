@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mutations.changes import (
     Change,
+    audited,
     boot,
     box,
     image,
@@ -78,6 +79,10 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
     yield "swap of a kind without end", "memory.json", twin(swap_kind="x" * 300)
     yield "a reboot of another stack", "memory.json", rebooted(absent=["nobody"])
     yield "a reboot of a novel", "memory.json", rebooted(problem="x" * 6000)
+    yield "an audit of a stranger", "memory.json", audited(service="nobody")
+    yield "an audit that explains too much", "memory.json", audited(unexplained_bytes=-1)
+    yield "an audit with notes without end", "memory.json", audited(notes=["x"] * 1001)
+    yield "an audit of a novel", "memory.json", audited(target="x" * 6000)
 
 
 def _samples() -> Iterator[tuple[str, str, Change]]:

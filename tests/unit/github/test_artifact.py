@@ -13,7 +13,9 @@ from onegig.errors import ArtifactError, ExitCode
 from onegig.github.trusted.artifact import Numbers, read_artifact
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
+from onegig.model.redis import ServiceRedis
 from onegig.model.report import Failure, RunReport
+from redis_audits import make_audit
 
 pytestmark = pytest.mark.security
 
@@ -41,6 +43,12 @@ def test_honest_numbers_come_through_unchanged() -> None:
     assert read_artifact(HONEST) == Numbers(
         run=CLAIM, images=make_honest_images(), memory=make_honest_memory()
     )
+
+
+def test_an_honest_audit_comes_through_unchanged() -> None:
+    audits = (ServiceRedis(service="redis-coordinator", audit=make_audit()),)
+    memory = replace(make_honest_memory(), redis=audits)
+    assert read_artifact(zipped(CLAIM, memory=memory)).memory == memory
 
 
 def test_what_was_not_measured_is_missing_with_the_reason_of_the_run() -> None:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from onegig.github.trusted.redis_plausibility import doubt_redis
 from onegig.images.sharing import disk_bytes, own_bytes, sum_compressed, users_by_chain
 from onegig.model.budgets import Metric
 from onegig.model.images import (
@@ -128,6 +129,8 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield from _doubt_twin(report.twin)
     if not isinstance(report.reboot, Missing):
         yield from _doubt_reboot(report.reboot, report)
+    if not isinstance(report.redis, Missing):
+        yield from doubt_redis(report.redis, [service.name for service in report.services])
 
 
 def _doubt_image(image: Image) -> Iterator[str]:
