@@ -37,6 +37,7 @@ PINS = {
     "OWNER/onegig/.github/actions/builder": PLACEHOLDER,
 }
 READS = {"contents": "read"}
+MOST_MINUTES = 360  # that GitHub's own machines run a job
 MEASURED = "github.event.action != 'edited' || github.event.changes.base"  # not a new title
 PERMISSIONS = {
     ("gate.yml", "plan"): READS,
@@ -208,7 +209,7 @@ def test_the_trusted_half_waits_for_the_gate() -> None:
 def test_every_job_and_its_longest_step_have_an_end() -> None:
     for name, job, content in jobs():
         minutes = int(content["timeout-minutes"])
-        assert minutes <= 210, (name, job)
+        assert minutes < MOST_MINUTES, (name, job)
         for one in content["steps"]:
             assert int(one.get("timeout-minutes", 0)) < minutes, (name, job)
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from onegig.machine.cgroup import children, processes, walk
@@ -26,6 +26,7 @@ _DEPENDENCY = re.compile(
 )
 _LIBRARY = re.compile(r"(\.so(\.[0-9.]+)?|/ld-[^/]*|\.dll)$")
 _SHARED = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero", "anon_inode:")  # noqa: S108 - names
+GO, GO_HEAP = " (Go)", r"^c000000000-"
 ATTEMPTS = 3  # to read a process that does not change meanwhile
 _DELETED = " (deleted)"
 
@@ -43,16 +44,22 @@ class Parts:
     stacks: int = 0  # of main threads; those of others are anonymous memory
     files: int = 0  # data mapped from files
     shared: int = 0  # tmpfs, /dev/shm, memfd and shared anonymous maps, as far as mapped
+    programs: dict[str, int] = field(default_factory=dict)  # PSS by the executable's name
 
     @property
     def pss(self) -> int:
         """Return the sum."""
-        return sum(getattr(self, each.name) for each in fields(self))
+        return sum(getattr(self, name) for name in SIZES)
 
     def add(self, other: "Parts") -> None:
         """Add another process."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        for name in SIZES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, size in other.programs.items():
+            self.programs[name] = self.programs.get(name, 0) + size
+
+
+SIZES = tuple(each.name for each in fields(Parts) if each.type is int)
 
 
 def split_mappings(smaps: str, program: str) -> tuple[Parts, int]:
@@ -88,6 +95,15 @@ def kind_of(name: str, program: str) -> str:
     return "libraries" if _LIBRARY.search(path) else "files"
 
 
+def name_program(program: str, smaps: str) -> str:
+    """Return an executable's name; "api (Go)" where it has Go's heap.
+
+    That begins at a fixed address (Go, src/runtime/malloc.go, "arenaHints").
+    """
+    name = Path(program.removesuffix(_DELETED)).name
+    return f"{name}{GO}" if re.search(GO_HEAP, smaps, re.MULTILINE) else name
+
+
 def settle_up(parts: Parts, pss: int, shmem: int, rounded: int) -> bool:
     """Adjust the parts so that they add up to the process's PSS, including its shared memory.
 
@@ -103,8 +119,8 @@ def settle_up(parts: Parts, pss: int, shmem: int, rounded: int) -> bool:
         parts.libraries += pss - parts.pss
     else:
         whole = max(1, parts.pss)
-        for each in fields(parts):
-            setattr(parts, each.name, getattr(parts, each.name) * pss // whole)
+        for name in SIZES:
+            setattr(parts, name, getattr(parts, name) * pss // whole)
         parts.heap += pss - parts.pss
     return fits
 
@@ -120,7 +136,9 @@ def read_parts(pid: int) -> Parts:
             return Parts()
         _, pss, shmem = read_memory(pid) or (0, 0, 0)
         parts, rounded = split_mappings(smaps, program)
-        if settle_up(parts, pss, shmem, rounded):
+        fits = settle_up(parts, pss, shmem, rounded)
+        parts.programs = {name_program(program, smaps): parts.pss}
+        if fits:
             break
     return parts
 

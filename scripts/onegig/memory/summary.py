@@ -225,6 +225,7 @@ def _break_down(figures: Figures, ids: Sequence[str]) -> Breakdown | Unknown:
         shared_bytes=whole.shared,
         unmapped_bytes=max(0, sum(account.shmem for account in accounts) - whole.shared),
         kernel_bytes=sum(account.kernel for account in accounts),
+        programs=tuple(sorted(whole.programs, key=lambda name: -whole.programs[name])),
     )
 
 

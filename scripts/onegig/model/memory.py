@@ -68,6 +68,7 @@ class Breakdown:
     shared_bytes: int  # tmpfs, /dev/shm, memfd and shared anonymous maps, as far as mapped
     unmapped_bytes: int  # what lies in them without being mapped
     kernel_bytes: int  # the kernel's own memory for the service
+    programs: tuple[str, ...] = ()  # names of its executables, the largest first; "api (Go)"
 
     @property
     def pss_bytes(self) -> int:

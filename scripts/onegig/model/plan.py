@@ -166,7 +166,8 @@ class ServiceLimit:
     limit_bytes: int | None  # today's; None: none
     new_bytes: int  # recommended `mem_limit`
     reservation_bytes: int  # recommended `mem_reservation`
-    remark: str = ""  # what is wrong with today's
+    remark: str = ""  # what is wrong with today's, or with a new one
+    advised: bool = True  # False: a new one would change what the program does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,8 @@ from onegig.plan.consolidate import merged_services
 from onegig.plan.limits import right_sized_limits
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
+from onegig.plan.pace import fewer_starts, rarer_health_checks
+from onegig.plan.runtimes import runtime_settings
 from onegig.plan.shim import shared_shim
 
 Maker = Callable[[Case], Iterable[Action]]
@@ -21,6 +23,9 @@ MAKERS: Mapping[str, Maker] = {
     "consolidate": merged_services,
     "shim": shared_shim,
     "limits": right_sized_limits,
+    "runtimes": runtime_settings,
+    "health": rarer_health_checks,
+    "starts": fewer_starts,
 }
 
 

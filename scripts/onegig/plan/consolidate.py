@@ -15,7 +15,7 @@ from typing import Any
 
 from onegig.model.budgets import Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
 from onegig.model.stack import Stack
 from onegig.model.tiers import MIB
@@ -23,6 +23,7 @@ from onegig.plan import shim
 from onegig.plan.case import Case
 from onegig.plan.containers import Estimate, container_bytes
 from onegig.plan.need import find_limits
+from onegig.plan.pace import start_excess
 from onegig.text import format_list, plain
 
 GROUP, VARIABLE = "onegig.merge", "onegig.merge.variable"
@@ -150,15 +151,8 @@ def _action(case: Case, group: str, members: Sequence[Member]) -> Action:
         services=tuple(names),
         removes=removed,
         excludes=(*(f"off:{name}" for name in names), shim.ID),  # what both save is the same
-        start_bytes=saving.bytes + _start_excess(case.memory) * len(merged) // containers,
+        start_bytes=saving.bytes + start_excess(case.memory) * len(merged) // containers,
     )
-
-
-def _start_excess(memory: MemoryReport) -> int:
-    """Return what the peak while starting lies above that in operation; 0 where it is not known."""
-    if isinstance(memory.boot, Missing):
-        return 0
-    return max(0, memory.boot.total_bytes - max(sample.total_bytes for sample in memory.samples))
 
 
 def _saving(case: Case, members: Sequence[Member]) -> Estimate:

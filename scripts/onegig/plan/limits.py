@@ -26,6 +26,7 @@ from onegig.model.plan import (
 from onegig.model.sizes import format_mb
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
+from onegig.plan.runtimes import sizes_heap_by_limit
 
 ID = "limits"
 MARGIN, OOM_MARGIN = 0.15, 0.25
@@ -45,7 +46,11 @@ def find_service_limits(case: Case) -> tuple[ServiceLimit, ...]:
 
 def right_sized_limits(case: Case) -> Iterator[Action]:
     """Yield one action that sets the limits of all services, where that changes any."""
-    changed = [limit for limit in find_service_limits(case) if limit.limit_bytes != limit.new_bytes]
+    changed = [
+        limit
+        for limit in find_service_limits(case)
+        if limit.advised and limit.limit_bytes != limit.new_bytes
+    ]
     if not changed or isinstance(case.stack, Missing):
         return
     configs = json.loads(case.stack.config_json).get("services") or {}
@@ -86,6 +91,7 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         new, remark = limit, "enough: only page cache fills it"
     elif new > limit:
         remark = f"too low: {format_mb(limit - peak, down=True)} above its peak"
+    advised = not sizes_heap_by_limit(case, service.name)
     return ServiceLimit(
         service=service.name,
         peak_bytes=peak,
@@ -93,7 +99,8 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         limit_bytes=limit,
         new_bytes=new,
         reservation_bytes=min(new, max(LEAST_BYTES, _round_up(working_set))),
-        remark=remark,
+        remark=remark if advised else "its heap is a share of its limit: set the heap's size first",
+        advised=advised,
     )
 
 

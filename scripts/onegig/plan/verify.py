@@ -34,10 +34,10 @@ from onegig.plan.edit import merged_override
 from onegig.plan.limits import ID as LIMITS_ID
 from onegig.plan.need import LIMITS, TIER, find_limits
 from onegig.plan.options import effective, with_verified
+from onegig.plan.pace import HEALTH, PARALLEL, START
 
 BEST, ALL = "best", "all"
-MACHINE_ACTIONS = ("thp", "swap", "zram", "parallel", LIMITS_ID)  # ids without a subject
-PARALLEL = 3  # containers that the action "parallel" starts at once
+MACHINE_ACTIONS = ("thp", "swap", "zram", START, HEALTH, LIMITS_ID)  # ids without a subject
 BOOT_SHARE = 0.07  # of a total: two boots may differ by (2.5 % * 1.96 * √2)
 NO_START = Skipped(reason="the highest total was in operation")
 _ONLY_TWIN = "only a twin can be given swap (--on twin)"

@@ -258,8 +258,8 @@ def limits_table(plan: Plan) -> Table:
                 numbers.DASH
                 if limit.limit_bytes is None
                 else numbers.memory(limit.limit_bytes, down=True),
-                numbers.memory(limit.new_bytes),
-                numbers.memory(limit.reservation_bytes),
+                numbers.memory(limit.new_bytes) if limit.advised else numbers.DASH,
+                numbers.memory(limit.reservation_bytes) if limit.advised else numbers.DASH,
                 plain(limit.remark),
             ),
         )

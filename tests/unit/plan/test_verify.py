@@ -96,7 +96,7 @@ CRASH = {"state": ServiceState.CRASHED, "exit_code": 1}
 @pytest.mark.parametrize(
     ("memory", "problem"),
     [
-        (make_memory_of(125), "6.0 MB over (Memory of the stack)"),
+        (make_memory_of(140), "21 MB over (Memory of the stack)"),
         (make_memory_of(0, **CRASH), "web crashed with exit code 1"),
         (Unknown(reason="nothing was sampled"), "nothing was sampled"),
     ],

@@ -1,0 +1,128 @@
+"""Do less at once: health checks less often, and a few containers started at a time.
+
+A health check is a process of the engine (runc) and one in the container, for as long as it takes;
+while containers start, each has one of runc's as well.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
+from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.stack import Stack
+from onegig.plan.case import Case
+
+HEALTH, START = "health", "parallel"
+PARALLEL = 3  # containers started at once
+SECONDS = 30  # between two health checks; Docker's own default
+START_INTERVAL_SINCE = 25  # of Docker Engine
+LEAST_CONTAINERS = 6
+LEAST_EXCESS_BYTES = 16 * 1024**2
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_SOURCE = "https://docs.docker.com/reference/dockerfile/#healthcheck"
+
+Config = Mapping[str, Any]
+
+
+def rarer_health_checks(case: Case) -> Iterator[Action]:
+    """Yield one action for all services that are checked more often than every SECONDS."""
+    runc = next((part for part in case.memory.engine if part.name == "runc"), None)
+    often = dict(_checked_often(case))
+    if not often or runc is None or not runc.pss_bytes:
+        return
+    mean = sum(often.values()) / len(often)
+    can_hurry = _major(case.memory.environment.engine_version) >= START_INTERVAL_SINCE
+    services = {
+        name: {"healthcheck": _keys(was, can_hurry=can_hurry)} for name, was in often.items()
+    }
+    yield Action(
+        id=HEALTH,
+        option=Letter.SQUEEZE,
+        title=f"Check health every {SECONDS} s instead of every {mean:.0f} s",
+        saving=Saving(
+            bytes=int(runc.pss_bytes * (1 - mean / SECONDS)),
+            low_bytes=0,
+            high_bytes=runc.pss_bytes,
+            basis=Basis.PREDICTED,
+            source=_SOURCE,
+        ),
+        cost="a service that hangs is noticed later",
+        loss=Loss.COMFORT,
+        changes=(Change(kind=ChangeKind.COMPOSE, text=json.dumps({"services": services})),),
+        services=tuple(often),
+    )
+
+
+def fewer_starts(case: Case) -> Iterator[Action]:
+    """Yield the action that starts PARALLEL containers at a time, if the start's peak is high."""
+    excess, count = start_excess(case.memory), sum(s.containers for s in case.memory.services)
+    if excess < LEAST_EXCESS_BYTES or count < LEAST_CONTAINERS or isinstance(case.stack, Missing):
+        return
+    commands = "".join(f"docker compose up -d {' '.join(names)}\n" for names in _groups(case.stack))
+    yield Action(
+        id=START,
+        option=Letter.SQUEEZE,
+        title=f"Start {PARALLEL} services at a time",
+        saving=Saving(
+            bytes=0,
+            low_bytes=0,
+            high_bytes=0,
+            basis=Basis.PREDICTED,
+            source="the start's peak above that in operation",
+        ),
+        cost="the start takes longer",
+        loss=Loss.COMFORT,
+        changes=(Change(kind=ChangeKind.COMMANDS, text=commands),),
+        start_bytes=excess * (count - PARALLEL) // count,
+        tier_bytes=excess * (count - PARALLEL) // count,
+    )
+
+
+def start_excess(memory: MemoryReport) -> int:
+    """Return what the peak while starting lies above that in operation; 0 where it is not known."""
+    if isinstance(memory.boot, Missing):
+        return 0
+    highest = max((sample.total_bytes for sample in memory.samples), default=0)
+    return max(0, memory.boot.total_bytes - highest)
+
+
+def parse_seconds(text: str) -> float:
+    """Return a duration of a compose file in seconds: "1m30s" is 90."""
+    pairs = re.findall(r"([\d.]+)(h|ms|us|ns|m|s)", text)
+    return sum(float(number) * _UNITS[unit] for number, unit in pairs)
+
+
+def _checked_often(case: Case) -> Iterator[tuple[str, float]]:
+    """Yield the services whose health check the compose project sets, with its interval."""
+    if isinstance(case.stack, Missing):
+        return
+    configs = json.loads(case.stack.config_json).get("services") or {}
+    for service in case.stack.services:
+        check: Config = (configs.get(service.name) or {}).get("healthcheck") or {}
+        seconds = parse_seconds(str(check.get("interval") or ""))
+        if service.has_healthcheck and 0 < seconds < SECONDS:
+            yield service.name, seconds
+
+
+def _keys(was_seconds: float, *, can_hurry: bool) -> dict[str, str]:
+    """Return the keys of a health check; during the start it is as frequent as before if it can."""
+    keys = {"interval": f"{SECONDS}s"}
+    if can_hurry:
+        keys |= {"start_period": "60s", "start_interval": f"{was_seconds:g}s"}
+    return keys
+
+
+def _major(version: str) -> int:
+    major = version.partition(".")[0]
+    return int(major) if major.isdecimal() else 0
+
+
+def _groups(stack: Stack) -> Iterator[Sequence[str]]:
+    """Yield the services in the order of their start, a few at a time."""
+    names = [service.name for service in stack.services]
+    ordered = sorted(names, key=lambda name: len(stack.needs(name)))
+    for at in range(0, len(ordered), PARALLEL):
+        yield ordered[at : at + PARALLEL]

@@ -1,0 +1,268 @@
+"""Settings of runtimes that save memory: a table of rules, each with its source.
+
+A service's runtime is told by its executables, else by its command and image. What a rule saves is
+predicted as a range, a share of the service's memory, until `plan --verify ID` measures it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from onegig.model.measured import Missing
+from onegig.model.memory import ServiceMemory
+from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.tiers import MIB
+from onegig.plan.case import Case
+from onegig.text import plain
+
+LEAST_BYTES = 8 * MIB  # of the memory that a rule is about; below nothing is proposed
+POSTGRES_BUFFERS = 32 * MIB
+
+Config = Mapping[str, Any]
+Keys = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A service with its section of the compose project."""
+
+    memory: ServiceMemory
+    config: Config
+
+    @property
+    def environment(self) -> Config:
+        """Return its variables."""
+        return self.config.get("environment") or {}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return entrypoint and command, as far as the compose project has them."""
+        both = (self.config.get(key) or () for key in ("entrypoint", "command"))
+        return tuple(
+            str(word) for part in both for word in (part.split() if isinstance(part, str) else part)
+        )
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Return the names of its executables; a guess where they were not read."""
+        parts = self.memory.breakdown
+        if not isinstance(parts, Missing) and parts.programs:
+            return parts.programs
+        image = str(self.config.get("image") or "").rpartition("/")[2].partition(":")[0]
+        return (*(PurePosixPath(word).name for word in self.words[:3]), image)
+
+    def runs(self, pattern: str) -> bool:
+        """Return whether one of its executables has such a name."""
+        return any(re.fullmatch(pattern, program) for program in self.programs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One setting of one runtime.
+
+    `of` is the memory that it is about; of that `shares` go: at least, most likely, at most.
+    """
+
+    name: str
+    program: str  # pattern of an executable's name
+    title: str
+    cost: str
+    source: str
+    of: Callable[[ServiceMemory], int]
+    shares: tuple[float, float, float]
+    change: Callable[[Subject], Keys | None]  # None: it is set already, or can't be
+    loss: Loss = Loss.COMFORT
+
+
+def runtime_settings(case: Case) -> Iterator[Action]:
+    """Yield an action for each rule that fits a service and is not followed yet."""
+    for subject in _subjects(case):
+        for rule in RULES:
+            size = rule.of(subject.memory)
+            if size < LEAST_BYTES or not subject.runs(rule.program):
+                continue
+            keys = rule.change(subject)
+            if keys:
+                yield _action(subject.memory.name, rule, size, keys)
+
+
+def sizes_heap_by_limit(case: Case, name: str) -> bool:
+    """Return whether a service takes a share of its memory limit for its heap, as no setting says.
+
+    A lower limit would change what the program may use.
+    """
+    for subject in _subjects(case):
+        if subject.memory.name == name:
+            text = " ".join((*subject.words, *map(str, subject.environment.values())))
+            java = subject.runs("java") and not re.search(r"-Xmx|MaxRAM|MaxHeapSize", text)
+            node = subject.runs("node") and "max-old-space-size" not in text
+            return java or node
+    return False
+
+
+def _subjects(case: Case) -> Iterator[Subject]:
+    if isinstance(case.stack, Missing):
+        return
+    configs = json.loads(case.stack.config_json).get("services") or {}
+    for service in case.memory.services:
+        yield Subject(memory=service, config=configs.get(service.name) or {})
+
+
+def _action(name: str, rule: Rule, size: int, keys: Keys) -> Action:
+    low, likely, high = (int(size * share) for share in rule.shares)
+    return Action(
+        id=f"runtime:{name}:{rule.name}",
+        option=Letter.SQUEEZE,
+        title=f"{rule.title} in {plain(name)}",
+        saving=Saving(
+            bytes=likely, low_bytes=low, high_bytes=high, basis=Basis.PREDICTED, source=rule.source
+        ),
+        cost=rule.cost,
+        loss=rule.loss,
+        changes=(Change(kind=ChangeKind.COMPOSE, text=json.dumps({"services": {name: keys}})),),
+        services=(name,),
+    )
+
+
+def _anonymous(service: ServiceMemory) -> int:
+    return service.anon_bytes
+
+
+def _shared(service: ServiceMemory) -> int:
+    return max(0, service.shmem_bytes - POSTGRES_BUFFERS)
+
+
+def _variable(name: str, value: str, *, unless: str = "") -> Callable[[Subject], Keys | None]:
+    """Return a change that adds to a variable of the environment, unless something is there."""
+
+    def change(subject: Subject) -> Keys | None:
+        before = str(subject.environment.get(name) or "")
+        text = " ".join((before, *subject.words))
+        if (unless and re.search(unless, text)) or (before and not unless):
+            return None
+        return {"environment": {name: " ".join(filter(None, (before, value)))}}
+
+    return change
+
+
+def _flags(*flags: str, after: str, unless: str) -> Callable[[Subject], Keys | None]:
+    """Return a change that appends flags to a command of the compose project, or makes one."""
+
+    def change(subject: Subject) -> Keys | None:
+        if re.search(unless, " ".join(subject.words)):
+            return None
+        command: Sequence[str] = subject.config.get("command") or ()
+        words = command.split() if isinstance(command, str) else list(command)
+        return {"command": [*(words or [after]), *flags]}
+
+    return change
+
+
+def _fewer_workers(subject: Subject) -> Keys | None:
+    """Return the command with two workers at most, or the variable that both servers read."""
+    command = subject.config.get("command")
+    if subject.memory.processes <= 3 or not re.search("gunicorn|uvicorn", " ".join(subject.words)):
+        return None
+    words = command.split() if isinstance(command, str) else list(command or ())
+    for at, word in enumerate(words):
+        if word in ("-w", "--workers") and at + 1 < len(words):
+            return {"command": [*words[: at + 1], "2", *words[at + 2 :]]}
+        if word.startswith("--workers="):
+            return {"command": [*words[:at], "--workers=2", *words[at + 1 :]]}
+    return {"environment": {"WEB_CONCURRENCY": "2"}}
+
+
+RULES: Sequence[Rule] = (
+    Rule(
+        name="jvm",
+        program="java",
+        title="Use the serial collector, one compiler and a heap that shrinks",
+        cost="hot code runs slower",
+        source="https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html",
+        of=_anonymous,
+        shares=(0.0, 0.15, 0.4),
+        change=_variable(
+            "JAVA_TOOL_OPTIONS",
+            "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:MinHeapFreeRatio=10"
+            " -XX:MaxHeapFreeRatio=20",
+            unless=r"TieredStopAtLevel|MaxHeapFreeRatio",
+        ),
+    ),
+    Rule(
+        name="node",
+        program="node|nodejs",
+        title="Let V8 collect young objects in 1 MB instead of 16",
+        cost="more collections",
+        source="https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib",
+        of=_anonymous,
+        shares=(0.0, 0.15, 0.5),
+        change=_variable("NODE_OPTIONS", "--max-semi-space-size=1", unless="semi-space-size"),
+    ),
+    Rule(
+        name="go",
+        program=r".+ \(Go\)",
+        title="Collect twice as often (GOGC=50)",
+        cost="more processor time for collections",
+        source="https://go.dev/doc/gc-guide#GOGC",
+        of=_anonymous,
+        shares=(0.0, 0.15, 0.25),  # 1.5 times the live heap instead of twice
+        change=_variable("GOGC", "50"),
+    ),
+    Rule(
+        name="malloc",
+        program=r"python[\d.]*|postgres|mysqld|mariadbd|ruby",
+        title="Let glibc's malloc have one arena and give memory back early",
+        cost="threads wait for each other when they allocate; nothing changes on musl",
+        source="https://man7.org/linux/man-pages/man3/mallopt.3.html",
+        of=_anonymous,
+        shares=(0.0, 0.03, 0.2),
+        change=lambda subject: (
+            None
+            if {"MALLOC_ARENA_MAX", "LD_PRELOAD"} & subject.environment.keys()
+            else {"environment": {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}}
+        ),
+    ),
+    Rule(
+        name="workers",
+        program=r"python[\d.]*|gunicorn|uvicorn",
+        title="Run two workers",
+        cost="fewer requests at once",
+        source="https://docs.gunicorn.org/en/stable/settings.html#workers",
+        of=lambda service: (
+            service.anon_bytes * max(0, service.processes - 3) // service.processes
+            if service.processes
+            else 0
+        ),
+        shares=(0.4, 0.8, 1.0),
+        change=_fewer_workers,
+        loss=Loss.MINOR,
+    ),
+    Rule(
+        name="postgres",
+        program="postgres",
+        title="Give Postgres 32 MB of shared buffers, 20 connections and no compiler",
+        cost="more reads from the disk; the 21st client is refused",
+        source="https://www.postgresql.org/docs/current/runtime-config-resource.html",
+        of=_shared,
+        shares=(0.0, 0.8, 1.0),
+        change=_flags(
+            *("-c", "shared_buffers=32MB", "-c", "max_connections=20", "-c", "jit=off"),
+            after="postgres",
+            unless="shared_buffers",
+        ),
+    ),
+    Rule(
+        name="snapshots",
+        program="redis-server|valkey-server|redis|valkey",
+        title="Keep no snapshots: saving one copies what is written meanwhile",
+        cost="without an append-only file the data is lost when it stops",
+        source="https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/",
+        of=_anonymous,
+        shares=(0.0, 0.0, 0.5),
+        change=_flags("--save", "", after="redis-server", unless="--save|[.]conf"),
+        loss=Loss.FEATURE,
+    ),
+)
