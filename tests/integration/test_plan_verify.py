@@ -15,11 +15,11 @@ from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
 
-# The limit is far below what the engine takes with both services, and far above it without one.
+# Both services together leave less than the headroom, one of them leaves more.
 BUDGETS = """\
 version: 1
 tier: none
-memory: {limit: 370MB, system_overhead: 40MB, headroom: 0%}
+memory: {limit: 600MB, system_overhead: 40MB, headroom: 45%}
 measure: {settle: 500ms, window: 2s, healthy_timeout: 30s, squeeze: never}
 services:
   extra: {memory: 200MB}
@@ -54,7 +54,7 @@ def test_a_plan_is_booted_and_holds(
     """Though budgets.yml has limits for the service that the plan turns off."""
     before = machine()
     done = cli("check", "--verify", "A", "--quiet", "--report", "report", "--json")
-    assert done.returncode == 1, done.stderr  # today it does not fit
+    assert done.returncode == 0, done.stderr  # a WARN: too little headroom
     document = json.loads(done.stdout)
     option = next(each for each in document["plan"]["options"] if each["letters"] == ["A"])
     verified = option["verified"]
@@ -72,7 +72,7 @@ def test_nothing_is_left_of_a_trial_that_was_killed(
     cli: Cli, project: Path, machine: Callable[[], set[str]]
 ) -> None:
     before = machine()
-    assert cli("check", "--quiet", "--report", "report").returncode == 1
+    assert cli("check", "--quiet", "--report", "report").returncode == 0
     command = [sys.executable, "-m", "onegig.cli", "plan", "report/report.json", "--verify", "A"]
     child = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
     assert child.stderr

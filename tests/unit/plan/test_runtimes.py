@@ -100,9 +100,14 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
         ),
         (("nginx",), {}, {}, {}),
         (("java",), {}, {"anon_bytes": 5 * MIB}, {}),
-        ((), {"image": "node:22"}, {}, {"node": {"environment": {"NODE_OPTIONS": "--max-semi-space-size=1"}}}),
+        (
+            (),
+            {"image": "node:22"},
+            {},
+            {"node": {"environment": {"NODE_OPTIONS": "--max-semi-space-size=1"}}},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_rule_fits_what_a_service_runs(
     programs: tuple[str, ...],
     config: dict[str, Any],
