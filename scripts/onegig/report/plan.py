@@ -265,7 +265,7 @@ def limits_table(plan: Plan) -> Table:
         )
         for limit in plan.limits
     ]
-    heads = ("service", "peak", "today", "mem_limit", "reservation", "remark")
+    heads = ("service", "peak", "limit today", "proposed", "reservation", "remark")
     return Table(heads=heads, rows=tuple(rows), texts=1)
 
 
