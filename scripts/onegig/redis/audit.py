@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic
 
-from redis.exceptions import ResponseError
-
 from onegig.model.redis import Coverage, RedisAudit
-from onegig.redis.connect import Address, Session, open_session
+from onegig.redis.connect import Address, Session, is_denied, open_session
 from onegig.redis.contents import add_contents
 from onegig.redis.groups import Group
 from onegig.redis.pace import Pace
@@ -42,7 +40,7 @@ def audit(address: Address, *, options: AuditOptions | None = None) -> RedisAudi
         _be_quiet(session)
         facts = read_facts(session)
         pace = Pace(_ping(session))
-        scanner = Scanner(session, pace, facts.uncounted_bytes, Random(options.seed))  # noqa: S311 - a sample
+        scanner = Scanner(session, pace, facts.uncounted, Random(options.seed))  # noqa: S311 - a sample
         groups, sampled = _read(session, scanner, facts, options)
         document = _document(address, facts, groups, scanner, sampled=sampled)
         session.rest()
@@ -76,7 +74,8 @@ def _read(
     groups: list[Group] = []
     sampled = False
     for number, (keys, _) in sorted(facts.databases.items()):
-        if isinstance(session.ask("SELECT", number), ResponseError):
+        # a user who may only read may not select: the first database is the selected one
+        if (len(facts.databases) > 1 or number) and is_denied(session.ask("SELECT", number)):
             scanner.tally.gaps.append(f"SELECT {number} is denied: its {keys:,} keys are unknown")
         elif options.full or keys <= (options.sample or MOST_FULL):
             groups += scanner.read_all(number)

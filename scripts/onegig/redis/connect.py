@@ -39,6 +39,7 @@ _CODES = {  # of a server's refusals: what happened, and what to do
 }
 _TEXTS = {  # refusals without a code of their own, by words in them
     "max number of clients": ("has no connection left", "raise its maxclients, or run this later"),
+    "Authentication required": _CODES["NOAUTH"],
     "invalid password": _CODES["WRONGPASS"],
     "without any password configured": ("has no password", "run this without one"),
     "invalid username-password": _CODES["WRONGPASS"],
@@ -247,20 +248,20 @@ def explain(error: Exception, address: Address, command: str, *, was_connected: 
 
 def _explanation(error: Exception, address: Address, *, was_connected: bool) -> tuple[str, str]:
     text, code = str(error), _code(error)
-    if type(error).__name__ == "AuthenticationError" and code not in _CODES:
-        code = "WRONGPASS"
     if code in _CODES:
         return _CODES[code]
     for words, explanation in _TEXTS.items():
         if words in text:
             return explanation
+    if type(error).__name__ == "AuthenticationError":
+        return _CODES["WRONGPASS"]
     if "SSL" in text or "certificate" in text.lower():
         return "can't be spoken to through TLS", _tls_advice(text)
     if "Protocol error" in text or "InvalidResponse" in type(error).__name__:
         return "does not speak Redis's protocol", "check the port: something else answers there"
     if isinstance(error, ResponseError):
         return f"refused it: {plain(text, 200)}", ""
-    if was_connected:
+    if was_connected or "closed by server" in text:
         return _lost(text, address)
     return f"can't be reached: {_reason(error)}", "check the address, and that the server runs"
 

@@ -10,11 +10,8 @@ from onegig.model.measured import Skipped
 from onegig.model.redis import Overhead, RedisServer, Setting
 from onegig.model.sizes import format_mb
 from onegig.redis.connect import Session
-from onegig.redis.groups import Reading
+from onegig.redis.uncounted import ENTRY, OBJECT, POINTER, Uncounted
 
-POINTER, OBJECT, ENTRY = 8, 16, 24  # bytes: server.h, dict.h
-LONG_NAME = 128  # bytes from which on Valkey leaves room for a time to live (object.c)
-SMALL_CLASSES = 128  # bytes up to which jemalloc's classes are a quantum apart
 WORTH_BYTES = 1 << 20  # of a setting's saving
 CLIENT_BYTES = 16 << 20  # of clients' buffers that are worth a look
 SETTINGS = ("activedefrag", "repl-backlog-size", "maxmemory", "maxmemory-clients")
@@ -26,11 +23,11 @@ class Facts:
 
     info: Mapping[str, str]
     databases: Mapping[int, tuple[int, int]]  # keys and those of them that expire
+    clients_bytes: int  # buffers of clients, ours included
     tables_bytes: int  # buckets of the hash tables of keys and of times to live
     config: Mapping[str, str]
-    quantum: int  # bytes between jemalloc's small classes: 8, or 16 in distributions' packages
     gaps: tuple[str, ...] = ()
-    embeds_keys: bool  # a key's name is a part of its object, and entries of tables are not
+    uncounted: Uncounted
 
     @property
     def is_valkey(self) -> bool:
@@ -44,30 +41,7 @@ class Facts:
 
     def number(self, name: str) -> int:
         """Return a number of INFO; 0 where the version lacks it."""
-        text = self.info.get(name, "0")
-        return int(text) if text.lstrip("-").isdigit() else 0
-
-    def uncounted_bytes(self, key: Reading) -> int:
-        """Return the bytes of a key that MEMORY USAGE leaves out.
-
-        Redis counts an entry's size, not what the allocator gives for it. Valkey 8.1 counts 16
-        bytes for an object that holds the key's name, unless it holds the value as well
-        (createUnembeddedObjectWithKeyAndExpire and objectComputeSize, object.c).
-        """
-        expires = key.ttl_ms >= 0
-        if not self.embeds_keys:
-            return (self._allocated(ENTRY) - ENTRY) * (1 + expires)
-        if not self.is_valkey or key.encoding == "embstr":
-            return 0
-        length = len(key.name)
-        text = length + (2 if length < 32 else 4 if length < 256 else 6)  # an sds (sds.h)
-        size = OBJECT + 1 + text + POINTER * (expires or length >= LONG_NAME)
-        return self._allocated(size) - OBJECT
-
-    def _allocated(self, size: int) -> int:
-        """Return what jemalloc gives: above small sizes, four classes to each doubling (sc.h)."""
-        step = self.quantum if size <= SMALL_CLASSES else 1 << (size - 1).bit_length() - 3
-        return -(-size // step) * step
+        return _number(self.info, name)
 
 
 def read_facts(session: Session) -> Facts:
@@ -81,23 +55,25 @@ def read_facts(session: Session) -> Facts:
     }
     if not info and isinstance(keys := session.ask("DBSIZE"), int):
         databases = {0: (keys, 0)} if keys else {}
+    stats = _stats(session, gaps)
+    clients = max(_number(info, "mem_clients_normal"), int(stats.get("clients.normal", 0)))
     return Facts(
+        clients_bytes=clients,
         info=info,
         databases=databases,
-        tables_bytes=_tables(session, databases, gaps),
+        tables_bytes=_tables(stats, databases),
         config=_config(session, gaps),
-        quantum=_quantum(session),
         gaps=tuple(gaps),
-        embeds_keys=_embeds_keys(info),
+        uncounted=_uncounted(info, _quantum(session)),
     )
 
 
-def _embeds_keys(info: Mapping[str, str]) -> bool:
-    """Return whether a server is Valkey 8.1, Redis 8.2 or later."""
+def _uncounted(info: Mapping[str, str], quantum: int) -> Uncounted:
     valkey = info.get("valkey_version")
     numbers = (valkey or info.get("redis_version", "")).split(".")[:2]
     release = tuple(int(number) for number in numbers if number.isdecimal())
-    return release >= ((8, 1) if valkey else (8, 2))
+    # without INFO, nothing is added
+    return Uncounted(is_valkey=bool(valkey), release=release or (9, 9), quantum=quantum)
 
 
 def _info(session: Session, gaps: list[str]) -> dict[str, str]:
@@ -109,23 +85,33 @@ def _info(session: Session, gaps: list[str]) -> dict[str, str]:
     return dict(line.split(":", 1) for line in lines if ":" in line and line[0] != "#")
 
 
+def _number(info: Mapping[str, str], name: str) -> int:
+    text = info.get(name, "0")
+    return int(text) if text.lstrip("-").isdigit() else 0
+
+
 def _keyspace(text: str) -> tuple[int, int]:
     """Return the numbers of "keys=3,expires=1,avg_ttl=0"."""
     pairs = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     return int(pairs.get("keys", 0)), int(pairs.get("expires", 0))
 
 
-def _tables(session: Session, databases: Mapping[int, tuple[int, int]], gaps: list[str]) -> int:
+def _stats(session: Session, gaps: list[str]) -> dict[str, Any]:
+    reply = session.ask("MEMORY", "STATS")
+    if isinstance(reply, ResponseError):
+        gaps.append("MEMORY STATS is denied: the size of the tables of keys is computed")
+        return {}
+    return _mapping(reply)
+
+
+def _tables(stats: Mapping[str, Any], databases: Mapping[int, tuple[int, int]]) -> int:
     """Return the bytes of the tables' buckets (getMemoryOverheadData, object.c).
 
     Newer servers state them; older ones count the entries in, and an object for each key.
     """
-    reply = session.ask("MEMORY", "STATS")
-    if isinstance(reply, ResponseError):
-        gaps.append("MEMORY STATS is denied: the size of the tables of keys is computed")
+    if not stats:
         powers = (1 << (n - 1).bit_length() for pair in databases.values() for n in pair if n)
         return POINTER * sum(powers)
-    stats = _mapping(reply)
     if "overhead.db.hashtable.lut" in stats:
         return int(stats["overhead.db.hashtable.lut"])
     total = 0
@@ -184,14 +170,14 @@ def describe_server(facts: Facts) -> RedisServer:
 
 
 def _overheads(facts: Facts) -> tuple[Overhead, ...]:
-    expiring = 0 if facts.embeds_keys else sum(n for _, n in facts.databases.values())
+    expiring = 0 if facts.uncounted.embeds_keys else sum(n for _, n in facts.databases.values())
     numbers = (
         ("server at its start", facts.number("used_memory_startup"), ""),
         ("tables of keys", facts.tables_bytes, "buckets, of times to live as well"),
         ("entries of times to live", ENTRY * expiring, f"{ENTRY} bytes for each key that expires"),
         ("replication backlog", facts.number("mem_replication_backlog"), "repl-backlog-size"),
         ("buffers of replicas", facts.number("mem_clients_slaves"), ""),
-        ("buffers of clients", facts.number("mem_clients_normal"), "maxmemory-clients limits them"),
+        ("buffers of clients", facts.clients_bytes, "maxmemory-clients limits them"),
         ("buffer of the append-only file", facts.number("mem_aof_buffer"), ""),
         ("links of the cluster", facts.number("mem_cluster_links"), ""),
         ("scripts and functions", facts.number("used_memory_scripts"), ""),
@@ -238,7 +224,7 @@ def _backlog(facts: Facts) -> Setting | None:
 
 
 def _clients(facts: Facts) -> Setting | None:
-    size = facts.number("mem_clients_normal")
+    size = facts.clients_bytes
     if size < CLIENT_BYTES or facts.config.get("maxmemory-clients") != "0":
         return None
     return Setting(
