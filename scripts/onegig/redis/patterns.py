@@ -37,7 +37,7 @@ _KINDS = (  # the first that fits; "word" in a bound: letters and digits
     ("bytes", rb"[\x00-\x1f\x7f]+"),
 )
 _VARIABLE = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), rule) for name, rule in _KINDS))
-_READABLE = re.compile(rb"([A-Za-z0-9:_./@{}-]{5,})")  # in a name that is not text
+_READABLE = re.compile(rb"(?:[A-Za-z][A-Za-z0-9]+[:_./@{}-]+)*")  # words at the beginning
 _HOLE = b"\x00"  # a variable in a path
 _TOKEN = re.compile(rb"\x00+|[A-Za-z\x80-\xff]+|[^A-Za-z\x80-\xff\x00]")
 _TIME = re.compile(rb"(?:1[0-9]{9}|1[0-9]{12}|1[0-9]{15}|(?:19|20)[0-9]{2}[01][0-9][0-3][0-9])")
@@ -62,11 +62,11 @@ def shape_of(name: bytes) -> bytes:
 
 
 def _binary_free(text: bytes) -> bytes:
-    """Return UTF-8 as it is; of other names, only what can be read, with holes between."""
+    """Return UTF-8 as it is; of other names, only what can be read at the beginning."""
     if _is_text(text):
         return text
-    parts = _READABLE.split(text)
-    return b"".join(part if at % 2 else _HOLE * bool(part) for at, part in enumerate(parts))
+    start = _READABLE.match(text)
+    return (start[0] if start else b"") + _HOLE
 
 
 def _is_text(text: bytes) -> bool:
@@ -130,10 +130,13 @@ class Patterns(Generic[M]):
 
     def __iter__(self) -> Iterator[tuple[bytes, dict[str, M]]]:
         """Yield each pattern's text and what was counted for it, by type."""
+        by_text: dict[bytes, Leaf[M]] = {}
         for path, leaf in _leaves(self._root, ()):
-            yield describe(path, leaf.examples), leaf.counts
+            by_text.setdefault(describe(path, leaf.examples), Leaf()).absorb(leaf)
         if self._rest.counts:
-            yield REST, self._rest.counts
+            by_text.setdefault(REST, Leaf()).absorb(self._rest)
+        for text, leaf in by_text.items():
+            yield text, leaf.counts
 
     def _walk(self, shape: bytes) -> Leaf[M]:
         tokens = _TOKEN.findall(shape)
@@ -215,12 +218,13 @@ def _leaves(node: _Node[M], path: tuple[bytes, ...]) -> Iterator[tuple[tuple[byt
 
 def describe(path: tuple[bytes, ...], examples: list[bytes]) -> bytes:
     """Return a path's text: its variables named by examples, one that never varies written out."""
+    if path and path[-1][:1] == _HOLE and not all(map(_is_text, examples)):
+        return b"".join(path[:-1]).replace(_HOLE, b"{id}") + b"{bytes}"
     rule = re.compile(b"".join(map(_rule, path)), re.DOTALL)
     matches = [match.groups() for name in examples if (match := rule.match(name))]
     slots = iter(zip(*matches, strict=True))
-    unknown = b"{id}" if all(map(_is_text, examples)) else b"{bytes}"
     return b"".join(
-        _name_slot(next(slots, ())) or unknown if token[:1] == _HOLE else token for token in path
+        _name_slot(next(slots, ())) or b"{id}" if token[:1] == _HOLE else token for token in path
     )
 
 

@@ -12,6 +12,7 @@ from onegig.model.sizes import format_mb
 from onegig.redis.connect import Session
 from onegig.redis.uncounted import ENTRY, OBJECT, POINTER, Uncounted
 
+HISTOGRAM = 24_576 + 96  # bytes: 1 ns to 1 s with two digits, for each command (hdr_histogram.c)
 WORTH_BYTES = 1 << 20  # of a setting's saving
 CLIENT_BYTES = 16 << 20  # of clients' buffers that are worth a look
 SETTINGS = ("activedefrag", "repl-backlog-size", "maxmemory", "maxmemory-clients")
@@ -23,6 +24,7 @@ class Facts:
 
     info: Mapping[str, str]
     databases: Mapping[int, tuple[int, int]]  # keys and those of them that expire
+    histograms: int  # of latencies, one for each command that was ever called
     clients_bytes: int  # buffers of clients, ours included
     tables_bytes: int  # buckets of the hash tables of keys and of times to live
     config: Mapping[str, str]
@@ -58,6 +60,7 @@ def read_facts(session: Session) -> Facts:
     stats = _stats(session, gaps)
     clients = max(_number(info, "mem_clients_normal"), int(stats.get("clients.normal", 0)))
     return Facts(
+        histograms=_histograms(session),
         clients_bytes=clients,
         info=info,
         databases=databases,
@@ -94,6 +97,11 @@ def _keyspace(text: str) -> tuple[int, int]:
     """Return the numbers of "keys=3,expires=1,avg_ttl=0"."""
     pairs = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     return int(pairs.get("keys", 0)), int(pairs.get("expires", 0))
+
+
+def _histograms(session: Session) -> int:
+    reply = session.ask("INFO", "latencystats")
+    return reply.count(b"latency_percentiles_usec_") if isinstance(reply, bytes) else 0
 
 
 def _stats(session: Session, gaps: list[str]) -> dict[str, Any]:
@@ -180,6 +188,7 @@ def _overheads(facts: Facts) -> tuple[Overhead, ...]:
         ("buffers of clients", facts.clients_bytes, "maxmemory-clients limits them"),
         ("buffer of the append-only file", facts.number("mem_aof_buffer"), ""),
         ("links of the cluster", facts.number("mem_cluster_links"), ""),
+        ("histograms of latencies", HISTOGRAM * facts.histograms, "latency-tracking no frees them"),
         ("scripts and functions", facts.number("used_memory_scripts"), ""),
     )
     parts = (Overhead(name=name, bytes=size, note=note) for name, size, note in numbers if size)
