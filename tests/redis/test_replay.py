@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def apply(server: Server, savings: Collection[Saving]) -> int:
 
 
 def test_the_audited_server_is_only_read(server: Server) -> None:
-    write_samples(server.client, trades())
+    write_samples(server.client, islice(trades(), 80))
     keys = server.client.dbsize()
     server.client.config_resetstat()
     audit(Address(url=f"unix://{server.socket}"), options=AuditOptions(replay=True))

@@ -189,12 +189,11 @@ class Shape:
             return Number(Decimal(int(value)).scaleb(-(self.decimals or 0)))
         return value
 
-    def describe(self) -> list[str]:
-        """Return what a reader needs to know, as texts: names, codes, decimals."""
-        inner = [each for shape in self.members.values() for each in shape.describe()]
-        inner += self.items.describe() if self.items else []
-        names = [write([*self.members])] if self.members else []
-        return [*names, *self.codes, *inner]
+    @property
+    def all_codes(self) -> list[str]:
+        """Return the values that codes stand for; names and decimals are known to programs."""
+        shapes = (*self.members.values(), *((self.items,) if self.items else ()))
+        return [*self.codes, *(text for shape in shapes for text in shape.all_codes)]
 
 
 def parse_any(text: str) -> Any:
@@ -214,14 +213,14 @@ def same(one: Any, other: Any) -> bool:
 
 
 def convert(documents: Sequence[Any], form: Form) -> tuple[list[bytes], list[str]] | None:
-    """Return documents in a form and what their reader has to know, once; None if not equal."""
+    """Return documents in a form and the values that codes stand for; None if one is not equal."""
     shape = Shape.learn(documents, form)
     encoded = [shape.encode(document, form) for document in documents]
     for document, row in zip(documents, encoded, strict=True):
         if not same(document, shape.decode(row, form)):
             return None
     texts = [pack(row) if form.scaled else write(row).encode() for row in encoded]
-    return texts, shape.describe()
+    return texts, shape.all_codes
 
 
 # ---- MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) ------------------------

@@ -32,6 +32,7 @@ FOR_TYPE = {
 LIVE = 0.85  # of a stream's bytes; below, entries were deleted inside of nodes
 LEAST_SHARE = 0.003  # of used memory that a technique has to save
 LEAST_BYTES = 4096
+LEAST_OF_PATTERN = 0.005  # of a pattern's bytes
 
 Chosen = frozenset[str]
 Measure = Callable[[Sequence[Sample], Mapping[str, str]], int]
@@ -152,7 +153,8 @@ def _try(
         with_it = chosen[pattern] | {technique.name}
         differences = [costs.of(u, chosen[pattern]) - costs.of(u, with_it) for u in units]
         total = sum(differences)
-        if total > 0 or (technique.name in GLOBAL and total):
+        is_worthwhile = total > LEAST_OF_PATTERN * sum(unit.bytes for unit in units)
+        if is_worthwhile or (technique.name in GLOBAL and total):
             saved[pattern] = total
             shares = [each / unit.bytes for each, unit in zip(differences, units, strict=True)]
             squares += half_width(units, shares) ** 2

@@ -16,7 +16,8 @@ from onegig.redis.samples import Sample, batched
 
 TTL_SECONDS = 3600
 BUCKET_FIELDS = 100  # small strings in a hash; below any server's limit of a listpack
-SMALL = 64  # bytes of a value that a listpack may hold by default
+SMALL = 256  # bytes of a string that is worth a field
+MOST_FIELDS = 64  # of a hash that is a record; of a larger one all values are alike
 FEWEST = 20  # keys of a pattern that are worth a hash
 WIDEST = 3  # times the fields of an average entry that one set of fields may have
 SHARED = b"onegig:shared"  # the hash with what is kept once
@@ -75,7 +76,8 @@ TECHNIQUES = (
     Technique(
         name="hash-buckets",
         title="Keep small strings in hashes",
-        advice=f"HSET bucket field value, {BUCKET_FIELDS} fields to a hash",
+        advice=f"HSET bucket field value, {BUCKET_FIELDS} fields to a hash; "
+        "hash-max-listpack-value 256",
         note="fields of a hash cannot expire by themselves before Redis 7.4",
     ),
     Technique(
@@ -98,6 +100,7 @@ TECHNIQUES = (
     ),
 )
 NODE_LIMITS = {"stream-node-max-bytes": "16384", "stream-node-max-entries": "400"}
+BUCKET_LIMITS = {"hash-max-listpack-value": str(SMALL)}
 LISTPACK_LIMITS = {
     f"{kind}-max-listpack-{what}": limit
     for kind in ("hash", "zset", "set")
@@ -131,6 +134,8 @@ def configure(techniques: frozenset[str], config: Mapping[str, str]) -> dict[str
     wanted: dict[str, str] = {}
     if "node-limits" in techniques:
         wanted |= NODE_LIMITS
+    if "hash-buckets" in techniques:
+        wanted |= BUCKET_LIMITS
     if "listpack-limits" in techniques:
         wanted |= LISTPACK_LIMITS
     known = {name: int(config[name]) for name in wanted if config.get(name, "").isdigit()}
@@ -264,7 +269,7 @@ def _rewrite_values(
 
 def _field_of(samples: Sequence[Sample], sample: Sample, n: int) -> bytes:
     """Return the column of a hash's value: its field; one for all where a hash is a table."""
-    is_table = len(sample.content) > 2 * SMALL or len(samples) == 1
+    is_table = len(sample.content) > 2 * MOST_FIELDS or len(samples) == 1
     return b"" if is_table else b"f" + sample.content[n - 1]
 
 

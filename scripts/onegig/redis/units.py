@@ -15,12 +15,13 @@ from onegig.redis.groups import Group
 from onegig.redis.samples import TYPES, Client, Sample, read_sample
 from onegig.text import plain
 
-MOST_GROUPS = 25  # patterns, the largest
-LEAST_SHARE = 0.002  # of all keys' bytes that a pattern is worth looking into
+MOST_GROUPS = 20  # patterns, the largest
+LEAST_SHARE = 0.004  # of all keys' bytes that a pattern is worth looking into
 MOST_KEYS = 120  # of a pattern
 MOST_STREAMS = 4
 MOST_BYTES = 512 * 1024  # read of a pattern
-UNITS = 4  # of a pattern
+UNITS = 4  # of a pattern; half as many of one that holds little
+LITTLE = 0.02  # of all keys' bytes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ def read_units(client: Client, groups: Sequence[Group]) -> tuple[tuple[Unit, ...
         except ResponseError as error:
             gaps.append(f"{group.name}: contents could not be read ({plain(str(error))})")
             continue
-        units += _make_units(group, samples)
+        units += _make_units(group, samples, UNITS if group.bytes.value > LITTLE * total else 2)
     return tuple(units), gaps
 
 
@@ -69,8 +70,8 @@ def _read(client: Client, group: Group) -> Iterator[Sample]:
             return
 
 
-def _make_units(group: Group, samples: Sequence[Sample]) -> Iterable[Unit]:
-    """Yield units of keys that were read whole, and of parts of large ones.
+def _make_units(group: Group, samples: Sequence[Sample], most: int) -> Iterable[Unit]:
+    """Yield at most so many units of keys that were read whole, and those of parts of large ones.
 
     The pattern's bytes are shared out by the keys' own: of a key read in parts, to its parts.
     """
@@ -81,9 +82,8 @@ def _make_units(group: Group, samples: Sequence[Sample]) -> Iterable[Unit]:
     known = sum(weights)
     is_whole = len(parts) == group.keys.value and all(sample.share == 1 for sample in samples)
     whole = [n for n, sample in enumerate(samples) if sample.share == 1]
-    chunks = [whole[first::UNITS] for first in range(min(UNITS, max(1, len(whole) // 5)))]
-    if len(chunks) < UNITS:
-        chunks = [whole[first :: len(chunks)] for first in range(len(chunks))]
+    count = min(most, max(1, len(whole) // 5))
+    chunks = [whole[first::count] for first in range(count)]
     chunks += [[n] for n, sample in enumerate(samples) if sample.share < 1]
     for chunk in filter(None, chunks):
         yield Unit(
