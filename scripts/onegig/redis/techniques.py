@@ -18,7 +18,7 @@ TTL_SECONDS = 3600
 BUCKET_FIELDS = 100  # small strings in a hash; below any server's limit of a listpack
 SMALL = 256  # bytes of a string that is worth a field
 MOST_FIELDS = 64  # of a hash that is a record; of a larger one all values are alike
-FEWEST = 20  # keys of a pattern that are worth a hash
+FEWEST = 5  # strings of a sample that are worth a hash
 WIDEST = 3  # times the fields of an average entry that one set of fields may have
 SHARED = b"onegig:shared"  # the hash with what is kept once
 
@@ -78,7 +78,7 @@ TECHNIQUES = (
         title="Keep small strings in hashes",
         advice=f"HSET bucket field value, {BUCKET_FIELDS} fields to a hash; "
         "hash-max-listpack-value 256",
-        note="fields of a hash cannot expire by themselves before Redis 7.4",
+        note="a hash expires as a whole: put keys of the same minutes together",
     ),
     Technique(
         name="compress",
@@ -274,24 +274,31 @@ def _field_of(samples: Sequence[Sample], sample: Sample, n: int) -> bytes:
 
 
 def _bucket(samples: list[Sample]) -> Iterable[Sample]:
-    """Yield small strings as fields of hashes, under what their names do not have in common."""
-    small = [
-        sample
-        for sample in samples
-        if sample.type == "string" and not sample.expires and len(sample.content[0]) <= SMALL
-    ]
-    if len(small) < FEWEST:
-        yield from samples
-        return
-    first, last = min(small, key=_name).name, max(small, key=_name).name
+    """Yield small strings as fields of hashes, under what their names do not have in common.
+
+    Strings that expire get hashes of their own, which expire as a whole.
+    """
+    small = [s for s in samples if s.type == "string" and len(s.content[0]) <= SMALL]
+    lasting = [sample for sample in small if not sample.expires]
+    expiring = [sample for sample in small if sample.expires]
+    taken: set[bytes] = set()
+    for strings in (lasting, expiring):
+        if len(strings) >= FEWEST:
+            yield from _hashes(strings)
+            taken |= {sample.name for sample in strings}
+    yield from (sample for sample in samples if sample.name not in taken)
+
+
+def _hashes(strings: list[Sample]) -> Iterable[Sample]:
+    ordered = sorted(strings, key=_name)
+    first, last = ordered[0].name, ordered[-1].name
     alike = (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     prefix = first[: next(alike, min(len(first), len(last)))]
-    for number, bucket in enumerate(batched(small, BUCKET_FIELDS)):
+    for number, bucket in enumerate(batched(ordered, BUCKET_FIELDS)):
         pairs = ((sample.name[len(prefix) :], sample.content[0]) for sample in bucket)
         content = tuple(chain.from_iterable(pairs))
-        yield Sample(name=prefix + b"%d" % number, type="hash", content=content)
-    taken = {id(sample) for sample in small}
-    yield from (sample for sample in samples if id(sample) not in taken)
+        name, expires = prefix + b"%d" % number, bucket[0].expires
+        yield Sample(name=name, type="hash", content=content, expires=expires)
 
 
 def _name(sample: Sample) -> bytes:
