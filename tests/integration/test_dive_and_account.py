@@ -13,7 +13,7 @@ from onegig.model.images import Accounting, Dive, Image, WastedFile
 from random_layers import as_tar
 
 RANDOM_IMAGES = 25
-UNSEEN = "it does not see what was removed with its directory"
+UNSEEN = "it does not see files that were removed with their directory"
 TWICE = "it counts every copy of a file, even the one in use"
 MB = 1_000_000
 
@@ -57,7 +57,7 @@ def test_numbers_of_dive(installed_dive: dive.Program) -> None:
             [file("a", 3 * MB), whiteout("d")],
             *(5, 8, [UNSEEN, TWICE]),
         ),
-        ([file("a", 2 * MB)], [directory("a"), file("a/b")], 0, 2, ["it leaves out files"]),
+        ([file("a", 2 * MB)], [directory("a"), file("a/b")], 0, 2, ["it ignores files"]),
         ([file("a", 2 * MB), file("b")], [whiteout("a")], 2, 2, []),
     ],
 )

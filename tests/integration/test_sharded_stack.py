@@ -99,7 +99,7 @@ def test_two_machines_find_what_one_finds(cli: Cli, project: Path) -> None:
     assert merged.duplicates[0] == whole.duplicates[0]
     assert (whole.duplicates[0].bytes, whole.duplicates[0].copies) == (100_000, 4)
     assert sizes(merged) == sizes(whole)
-    assert "contents that take 65,536 bytes or more on each" in merged.duplicates_remark
+    assert "files of 65,536 bytes and more" in merged.duplicates_remark
     jobs, mail, web = (image.build_seconds for image in merged.images)
     assert isinstance(jobs, float)
     assert isinstance(web, float)

@@ -138,7 +138,7 @@ def test_an_old_or_missing_plugin_is_installed_without_the_engine(
     ("engine", "available", "message"),
     [
         ("echo 20.10.24", DEBIAN_13, "Engine 20.10.24 is too old: 24.0 or later is needed"),
-        (NO_ENGINE, {"docker-compose": "1.25"}, "no compose and buildx that are new enough"),
+        (NO_ENGINE, {"docker-compose": "1.25"}, "compose and buildx are too old"),
     ],
 )
 def test_where_nothing_is_new_enough_nothing_is_installed(
@@ -161,7 +161,7 @@ def test_a_user_without_plugins_learns_what_to_install(machine: Machine) -> None
     [
         (AS_USER, "no Docker Engine answers, and this user can neither start nor install"),
         (AS_USER, "next: as root: scripts/setup/engine.sh"),
-        (AS_ROOT + "has() { false; }\n", "this system has no apt-get to install one with"),
+        (AS_ROOT + "has() { false; }\n", "this system has no apt-get to install one"),
     ],
 )
 def test_where_no_engine_can_be_installed(machine: Machine, before: str, message: str) -> None:

@@ -114,5 +114,5 @@ def test_another_dive_than_the_pinned_one_ends_set_up(machine: Machine) -> None:
     (machine.project / ".venv/.onegig-runtime").unlink()
     result = machine.source("venv.sh", "pip() { :; }; ensure_venv runtime; echo went on")
     assert (result.returncode, result.stdout) == (3, "")
-    assert "is not what it should be: its SHA-256 is" in result.stderr
+    assert "has the wrong content: its SHA-256 is" in result.stderr
     assert dive.read_text() == "the wheel's"

@@ -102,7 +102,7 @@ def test_what_is_not_what_it_should_be_ends_everything(
 ) -> None:
     prepare(machine, **sources)
     result = machine.source("trivy.sh", "ensure_trivy; echo went on")
-    assert "is not what it should be: its SHA-256 is" in refusal(result)
+    assert "has the wrong content: its SHA-256 is" in refusal(result)
     assert (result.stdout, installed(machine), left_over(machine)) == ("", None, [])
 
 

@@ -209,4 +209,4 @@ def test_help_says_how_values_are_written() -> None:
     assert "Its highest total counts. Such as 15s or 2m, more than 0. --settle" in text
     assert "the first sample. Such as 15s or 2m. --repeats" in text
     assert "within their spread. At least 1, at most 20. --rate" in text
-    assert "messages a second. More than 0. --help" in text
+    assert "messages per second. More than 0. --help" in text

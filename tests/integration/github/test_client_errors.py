@@ -19,7 +19,7 @@ def test_not_found(client: Client) -> None:
     assert (error.status, error.reason) == (404, "Not Found")
     assert error.message == "GitHub answered 404: Not Found"
     assert error.command == "GET /repos/octo/stack/pulls/9"
-    assert "may not read" in error.advice
+    assert "may read" in error.advice
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_a_post_that_may_have_arrived_is_not_sent_twice(
     with pytest.raises(GithubError) as caught:
         client.send("POST", f"issues/{pull.number}/comments", {"body": "GO"})
     assert caught.value.status == status
-    assert "may have been done anyway: check before trying again" in caught.value.advice
+    assert "may have done it anyway; check before you try again" in caught.value.advice
     assert len(stand_in.asked("POST")) == 1
     assert len(stand_in.state.comments) == applied
     assert clock.slept == []

@@ -146,7 +146,7 @@ def newer_settings(scene: Scene) -> str:
     ("change", "why"),
     [
         (newer_script, "measured before the base branch changed scripts"),
-        (newer_settings, "measured by other settings of budgets.yml"),
+        (newer_settings, "measured with settings of budgets.yml that differ"),
     ],
 )
 def test_a_run_from_before_the_base_changed_how_is_measured(

@@ -88,7 +88,7 @@ def test_services_that_can_reach_the_runner_are_not_vouched_for(
     scene = open_scene(stand_in, head_repository=HERE, files={"budgets.yml": ALLOWED})
     scene.upload(host_access=(SOCKET,))
     tell(scene.event())
-    assert "traefik (mounts /var/run/docker.sock) can reach the machine" in scene.only_body()
+    assert "traefik (mounts /var/run/docker.sock) can access the machine" in scene.only_body()
     assert scene.status().startswith("pending: ")
 
 

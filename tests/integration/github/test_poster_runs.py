@@ -314,7 +314,7 @@ def test_a_run_that_begins_is_told_of_after_it_has_ended(
     scene = measured(head_repository=HERE)
     begins = scene.event("requested", conclusion=None)
     tell(scene.event())
-    assert "its end is another event" in tell(begins).lines[0]
+    assert "the run has not ended yet" in tell(begins).lines[0]
     assert scene.standing() == "success"
 
 

@@ -195,7 +195,7 @@ def test_only_a_run_that_was_cancelled(stand_in: StandIn, client: Client) -> Non
     scene = open_scene(stand_in, conclusion="cancelled")
     result = decisive(client, scene)
     assert isinstance(result, Decision)
-    assert "ended as cancelled: run it again" in result.text
+    assert "ended as cancelled; run it again" in result.text
 
 
 @pytest.mark.security

@@ -171,7 +171,7 @@ def test_a_stranger_marks_no_commit_of_the_default_branch(stand_in: StandIn, tel
     no_go(scene)
     outcome = tell(scene.event())
     assert scene.status() == "none"
-    assert "is on main already" in outcome.lines[-1]
+    assert "is already on main" in outcome.lines[-1]
 
 
 def test_many_pull_requests_of_one_commit_are_not_all_judged(

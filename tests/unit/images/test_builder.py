@@ -63,11 +63,11 @@ def test_a_builder_that_can_uses_the_cache(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (ENGINE, "the engine's own builder has none (docker/setup-buildx-action makes one"),
+        (ENGINE, "the engine's own builder has no cache (docker/setup-buildx-action creates one"),
         (CONTAINER.replace("v0.26.2", "v0.19.9"), "it needs BuildKit 0.20 or later"),
         (CONTAINERD.replace("v0.20.2", "v0.0.0+unknown"), "it needs BuildKit 0.20 or later"),
         (CONTAINER.replace("BuildKit version:", "Buildkit:"), ""),
-        (CONTAINER.replace("docker-container", "kubernetes"), "a builder of the kind kubernetes"),
+        (CONTAINER.replace("docker-container", "kubernetes"), "builders of the kind kubernetes"),
         ("", "buildx does not report its builder"),
     ],
 )

@@ -134,7 +134,7 @@ def test_a_dive_that_does_not_run_is_unknown(
 
 
 MB = 1_000_000
-UNSEEN = "it does not see what was removed with its directory"
+UNSEEN = "it does not see files that were removed with their directory"
 TWICE = "it counts every copy of a file, even the one in use"
 LEFT_OUT = (
     "it ignores files replaced by a directory, and everything after a whiteout without a file"

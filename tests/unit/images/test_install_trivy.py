@@ -69,7 +69,7 @@ def test_the_pinned_release_is_installed(tmp_path: Path) -> None:
 
 
 def test_anything_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OnegigError, match="is not what it should be: its SHA-256 is"):
+    with pytest.raises(OnegigError, match="has the wrong content: its SHA-256 is"):
         install(Session(archive(b"steal")), PINS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
