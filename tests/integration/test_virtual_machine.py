@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from docker.models.containers import Container
 from booting import HERE, run_shell
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run, new_run, remove_leftovers
+from onegig.machine.forward import open_forwarder
 from onegig.machine.machine import BootPlan, list_containers
 from onegig.machine.twin.machine import Twin, open_machine
 from onegig.model.measuring import Load
@@ -34,6 +36,7 @@ pytestmark = NEEDS_TWIN
 MIB = 1024**2
 MEMTOTAL = 700 * MIB
 GONE_SECONDS = 30.0
+FORWARD_SECONDS = 60.0  # emulated, a container takes ten to start
 PORTS = "echo served >/tmp/served; nc -lk -p 8080 -e cat /tmp/served"
 LOAD = (
     "nc -lk -p 9400 -e echo fed & "
@@ -148,9 +151,19 @@ def test_stack_and_load_reach_each_other_but_not_the_engine(booted: Booted) -> N
     code, _ = booted.sh(f"nc -w 5 -z 192.0.2.15 2375 || nc -w 5 -z 192.0.2.2 {control}")
     assert code != 0
     assert load.exec_run(["nc", "-w", "5", "-z", "127.0.0.1", str(control)]).exit_code != 0
-    socket = booted.run.directory / "twin" / "engine.sock"
-    assert socket.stat().st_mode & 0o077 == 0
-    assert socket.stat().st_uid == os.getuid()
+    status = (booted.run.directory / "twin" / "engine.sock").stat()
+    assert (status.st_mode & 0o077, status.st_uid) == (0, os.getuid())
+
+
+def test_a_port_is_reached_in_the_network_of_its_container(booted: Booted) -> None:
+    (web,) = list_containers(booted.twin.engine)
+    with open_forwarder(booted.twin.engine, booted.run, web.container_id) as forwarder:
+        (listener,) = (each for each in forwarder.listeners() if each.port == 8080)
+        with forwarder.open(listener) as path, socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(FORWARD_SECONDS)
+            connection.connect(str(path))
+            assert connection.recv(64).strip() == b"served"
+    assert [each.service for each in list_containers(booted.twin.engine)] == ["web"]
 
 
 def test_passes_show_what_engine_and_stack_take(booted: Booted) -> None:

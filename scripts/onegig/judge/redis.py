@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare
 from onegig.model.measured import Missing, Unknown
-from onegig.model.redis import RedisAudit, ServiceRedis
+from onegig.model.redis import RedisAudit, Saving, ServiceRedis
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 from onegig.text import plain
 
+LEAST_SAVING_BYTES = 1024**2
 UNEXPLAINED_SHARE = 0.05  # of used memory: from here on the sum of the parts explains too little
 UNEXPLAINED_BYTES = 1024**2  # of an empty server's small memory, less is no wonder
 WHOLE = "stack"
@@ -61,14 +62,20 @@ def redis_notes(case: Case) -> Iterator[str]:
         if isinstance(each.audit, Missing) or not each.audit.servers:
             continue
         audit, used = each.audit, max(1, each.audit.used_bytes)
-        if not isinstance(audit.savings, Missing) and audit.savings:
-            last = audit.savings[-1]
-            how = "measured" if all(saving.measured for saving in audit.savings) else "predicted"
-            saved = f"{format_mb(last.cumulative_bytes, down=True)} could be saved ({how})"
-            yield f"{each.service}: {saved}, which leaves {format_mb(last.left_bytes)}"
+        if last := last_saving(audit):
+            saved = f"{format_mb(last.cumulative_bytes, down=True)} could be saved"
+            how = "measured" if last.measured else "predicted"
+            yield f"{each.service}: {saved} ({how}), which leaves {format_mb(last.left_bytes)}"
         if abs(audit.unexplained_bytes) > max(UNEXPLAINED_BYTES, UNEXPLAINED_SHARE * used):
             open_bytes = format_mb(abs(audit.unexplained_bytes))
             yield f"{each.service}: the audit does not explain {open_bytes} of its memory"
+
+
+def last_saving(audit: RedisAudit) -> Saving | None:
+    """Return the last technique, which has what all save; None where that is not worth a word."""
+    savings = () if isinstance(audit.savings, Missing) else audit.savings
+    is_worth = bool(savings) and savings[-1].cumulative_bytes >= LEAST_SAVING_BYTES
+    return savings[-1] if is_worth else None
 
 
 def audits(redis: tuple[ServiceRedis, ...] | Missing) -> tuple[ServiceRedis, ...]:

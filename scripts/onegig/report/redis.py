@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from onegig.judge.checks import duration
-from onegig.judge.redis import audits
+from onegig.judge.redis import audits, last_saving
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.redis import Estimate, Pattern, RedisAudit, RedisServer, Setting
@@ -130,10 +130,10 @@ def _title(name: str, audit: RedisAudit) -> str:
     if not audit.servers:
         return f"{name} does not say how much it holds"
     used = numbers.memory(audit.used_bytes)
-    if isinstance(audit.savings, Missing) or not audit.savings:
+    last = last_saving(audit)
+    if last is None:
         return f"{name} holds {used}"
-    saved = _saved(audit.savings[-1].cumulative_bytes)
-    return f"{name} holds {used}; {saved} could be saved"
+    return f"{name} holds {used}; {_saved(last.cumulative_bytes)} could be saved"
 
 
 def _saved(value_bytes: int) -> str:
@@ -155,7 +155,7 @@ def _facts(audit: RedisAudit) -> Iterator[str]:
         if covered.is_sampled
         else f"{numbers.plural(covered.keys, 'key')} {how}",
         f"in {numbers.seconds(audit.seconds)}",
-        f"the server was busy for {audit.latency_ms:.1f} ms at a time at most",
+        f"at most {audit.latency_ms:.1f} ms of the server at a time" if audit.latency_ms else "",
     )
 
 
