@@ -147,6 +147,8 @@ class Shape:
         if form.coded and self.kinds != {"number"}:
             self.codes = choose_codes(self.texts)
         self.texts = []
+        if self.codes:
+            self.members, self.items = {}, None  # what a code stands for is kept as it is
         for shape in (*self.members.values(), *((self.items,) if self.items else ())):
             shape.settle(form)
 
