@@ -95,6 +95,7 @@ class Action:
     services: tuple[str, ...] = ()  # that it is about; () for the machine or the engine
     removes: tuple[str, ...] = ()  # services that do not run any more: what they saved is gone
     excludes: tuple[str, ...] = ()  # ids of actions that it can't be combined with
+    share_bytes: int = 0  # of the saving, for each service: gone with those that others remove
     start_bytes: int | None = None  # what the peak while starting falls by; None: as in operation
     tier_bytes: int | None = None  # what the need on the tier falls by; None: as in operation
     disk_bytes: int = 0  # saved on the disk

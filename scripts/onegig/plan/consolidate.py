@@ -19,7 +19,6 @@ from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
 from onegig.model.stack import Stack
 from onegig.model.tiers import MIB
-from onegig.plan import shim
 from onegig.plan.case import Case
 from onegig.plan.containers import Estimate, container_bytes
 from onegig.plan.need import find_limits
@@ -150,7 +149,7 @@ def _action(case: Case, group: str, members: Sequence[Member]) -> Action:
         changes=(_change(host, merged),),
         services=tuple(names),
         removes=removed,
-        excludes=(*(f"off:{name}" for name in names), shim.ID),  # what both save is the same
+        excludes=tuple(f"off:{name}" for name in names),
         start_bytes=saving.bytes + start_excess(case.memory) * len(merged) // containers,
     )
 

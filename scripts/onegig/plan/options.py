@@ -179,13 +179,33 @@ def _left(limit: Limit, chosen: Sequence[Action]) -> int:
 
 
 def effective(chosen: Sequence[Action]) -> tuple[Action, ...]:
-    """Return the actions without those about nothing but services that others turn off."""
+    """Return the actions with what they save beside each other.
 
-    def is_moot(action: Action) -> bool:
-        removed = {name for other in chosen if other is not action for name in other.removes}
-        return bool(action.services) and removed.issuperset(action.services)
+    Those about nothing but services that others turn off are left out, and so is the share of such
+    services in what the others save.
+    """
+    beside = {
+        action.id: {name for other in chosen if other is not action for name in other.removes}
+        for action in chosen
+    }
+    return tuple(
+        _without(action, len(beside[action.id]))
+        for action in chosen
+        if not action.services or not beside[action.id].issuperset(action.services)
+    )
 
-    return tuple(action for action in chosen if not is_moot(action))
+
+def _without(action: Action, services: int) -> Action:
+    less, saving = services * action.share_bytes, action.saving
+    if not less:
+        return action
+    saving = replace(
+        saving,
+        bytes=saving.bytes - less,
+        low_bytes=saving.low_bytes - less,
+        high_bytes=saving.high_bytes - less,
+    )
+    return replace(action, saving=saving)
 
 
 def _option(

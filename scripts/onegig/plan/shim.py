@@ -16,7 +16,6 @@ from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, S
 from onegig.plan.case import Case
 from onegig.plan.containers import private_bytes
 
-ID = "engine:shim"
 GROUP = "io.containerd.runc.v2.group"
 OLDEST_ENGINE = 24
 # Measured with the reference stack's 15 containers, Docker 26.1 and cgroup v1.
@@ -33,10 +32,11 @@ def shared_shim(case: Case) -> Iterator[Action]:
         return
     fewer = min(len(services), shim.processes) - 1
     kernel = KERNEL_BYTES if case.budgets.memory.metric in (Metric.COST, Metric.CHARGED) else 0
-    saved = fewer * max(0, private_bytes(shim) - GROWTH_BYTES + kernel)
+    each = max(0, private_bytes(shim) - GROWTH_BYTES + kernel)
+    saved = fewer * each
     spread = round(saved * _SPREAD)
     yield Action(
-        id=ID,
+        id="engine:shim",
         option=Letter.ENGINE,
         title=f"Run the {len(services)} containers under one shim of the engine",
         saving=Saving(
@@ -49,6 +49,7 @@ def shared_shim(case: Case) -> Iterator[Action]:
         cost="all containers restart if their shim crashes",
         loss=Loss.COMFORT,
         changes=(_change(services, case.report.stack),),
+        share_bytes=each,
     )
 
 

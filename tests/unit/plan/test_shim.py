@@ -8,6 +8,8 @@ import pytest
 from factories import MIB
 from mergeable import make_case
 from onegig.model.measured import Skipped
+from onegig.plan.consolidate import merged_services
+from onegig.plan.options import effective
 from onegig.plan.shim import GROUP, shared_shim
 
 
@@ -32,3 +34,12 @@ def test_it_is_not_for_stacks_that_have_it_or_engines_that_can_not() -> None:
     for memory in (replace(case.memory, environment=old), replace(case.memory, engine=podman)):
         assert not list(shared_shim(replace(case, memory=memory)))
     assert not list(shared_shim(replace(case, stack=Skipped(reason="only a report"))))
+
+
+def test_beside_a_merge_it_saves_the_shims_that_are_left() -> None:
+    case = make_case()
+    (shim,), (merge,) = shared_shim(case), merged_services(case)
+    alone, beside = effective((merge,)), effective((merge, shim))
+    assert beside[0] == alone[0]
+    assert beside[1].saving.bytes == shim.saving.bytes - 11 * shim.share_bytes
+    assert beside[1].saving.bytes == pytest.approx(shim.saving.bytes * 3 / 14, rel=0.01)
