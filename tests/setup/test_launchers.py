@@ -113,7 +113,7 @@ def test_help_needs_no_engine(machine: Machine) -> None:
     assert result.stdout.splitlines()[1:] == ["check", "--help"]
     tests = machine.run("scripts/test", "--help")
     assert tests.returncode == 0
-    assert "Arguments go to pytest: scripts/test -k verdict." in tests.stdout
+    assert "Arguments are passed to pytest: scripts/test -k verdict." in tests.stdout
 
 
 TOOLS = ("ruff", "mypy", "shellcheck", "hadolint", "zizmor", "node", "check-jsonschema", "pytest")

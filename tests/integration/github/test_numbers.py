@@ -152,7 +152,7 @@ def test_an_artifact_that_changed_on_the_way_is_refused(
     scene = measured()
     other = zipped(scene.claim(), memory=make_honest_memory(1.0))
     stand_in.fail("GET", "^/storage/", status=200, body=other)
-    with pytest.raises(ArtifactError, match="not those that were uploaded"):
+    with pytest.raises(ArtifactError, match="differ from those that were uploaded"):
         tell(scene.event())
     assert scene.bodies() == []
 
