@@ -24,9 +24,9 @@ from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
-from onegig.model.twin import MachineKind
 from onegig.pipeline import Options
 from onegig.plan.edit import override_text
+from onegig.plan.need import is_nearly_full
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, verify
 from onegig.planning import read_case
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 OVERRIDE = "trial.yml"
 TODAY = "the stack as it is"
-NEARLY_FULL = 0.75  # of a box; from there on pages of programs were seen to go
 ROOM = 2  # times the cap of a box that was nearly full
 WITH_ROOM = "the machine was nearly full: these figures are of another boot, with room"
 
@@ -90,10 +89,9 @@ def verify_report(
 
 def _cap_bytes(budgets: Budgets, memory: MemoryReport) -> int:
     """Return the cap of the trials' boxes: as measured, or more where that was nearly full."""
-    cap, start = memory.box.cap_bytes, memory.boot
-    used = max(memory.box.cost_bytes, 0 if isinstance(start, Missing) else start.total_bytes)
-    has_room = cap > budgets.memory.room_bytes or used < cap * NEARLY_FULL
-    return cap if has_room or memory.machine is MachineKind.TWIN else cap * ROOM
+    cap = memory.box.cap_bytes
+    is_tight = cap <= budgets.memory.room_bytes and is_nearly_full(memory)
+    return cap * ROOM if is_tight else cap
 
 
 @dataclass(frozen=True, slots=True)

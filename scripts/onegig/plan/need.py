@@ -3,11 +3,15 @@
 import math
 from dataclasses import dataclass
 
+from onegig.model.measured import Missing
+from onegig.model.memory import MemoryReport
 from onegig.model.plan import Action
+from onegig.model.twin import MachineKind
 from onegig.plan.case import Case
 
 TOTAL, BOOT, TIER = "memory.total", "memory.boot", "memory.tier"
 LIMITS = (TOTAL, BOOT, TIER)  # ids of checks
+NEARLY_FULL = 0.75  # of a box; from there on the kernel was seen to push pages of programs out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,3 +56,10 @@ def find_limits(case: Case) -> tuple[Limit, ...]:
         for check in checks
         if check.limit is not None and isinstance(check.value, (int, float))
     )
+
+
+def is_nearly_full(memory: MemoryReport) -> bool:
+    """Return whether a box had so little room that less was measured than the stack would hold."""
+    start = 0 if isinstance(memory.boot, Missing) else memory.boot.total_bytes
+    used = max(memory.box.cost_bytes, start)
+    return memory.machine is MachineKind.BOX and used >= memory.box.cap_bytes * NEARLY_FULL

@@ -19,7 +19,7 @@ from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merge_changes
 from onegig.plan.limits import find_service_limits
-from onegig.plan.need import Limit, find_limits
+from onegig.plan.need import Limit, find_limits, is_nearly_full
 from onegig.plan.pay import describe_old_rows, find_offers, pay_action
 
 COMBINATIONS: Sequence[tuple[Letter, ...]] = (
@@ -248,3 +248,8 @@ def _full_notes(case: Case) -> Iterator[str]:
     boots = any(boot.full for boot in case.memory.boots)
     if boots or case.memory.box.oom_kills:
         yield "the machine ran full: the stack needs more than was measured, and so may its plan"
+    elif is_nearly_full(case.memory):
+        yield (
+            "the box was nearly full, so the kernel kept less in memory than the stack would hold: "
+            "`onegig plan --verify` measures with room, and predicts better"
+        )
