@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 BUDGETS = """\
 version: 1
 tier: none
-memory: {limit: 600MB, system_overhead: 40MB, headroom: 45%}
+memory: {limit: 600MB, system_overhead: 40MB, headroom: 60%}
 measure: {settle: 500ms, window: 2s, healthy_timeout: 30s, squeeze: never}
 services:
   extra: {memory: 200MB}
