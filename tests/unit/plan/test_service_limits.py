@@ -38,7 +38,7 @@ def make_case(config: Mapping[str, Any] | None = None, **changes: object) -> Cas
         ({"peak_bytes": 10 * MIB, "working_set_bytes": 4 * MIB}, 18, 6, "no limit: a leak"),
         ({"limit_bytes": 200 * MIB}, 115, 60, ""),
         ({"limit_bytes": 110 * MIB}, 115, 60, "too low: 10 MB above its peak"),
-        ({"limit_bytes": 64 * MIB, "peak_bytes": 64 * MIB}, 74, 60, "too low: 4.0 MB above its wor"),
+        ({"limit_bytes": 64 * MIB, "peak_bytes": 64 * MIB}, 74, 60, "too low: 4.0 MB above its"),
         ({"limit_bytes": 100 * MIB}, 100, 60, "enough: only page cache fills it"),
         ({"limit_bytes": 2048 * MIB}, 115, 60, "pointless: the machine has 944 MB for everything"),
         ({"limit_bytes": 80 * MIB, "own_limit_kills": 1}, 100, 60, "too low: it was killed there"),
