@@ -197,7 +197,7 @@ def main() -> None:
         measure(f"{Path(cli).name} --bigkeys", [cli, "-s", str(path), "--bigkeys"], path, used)
         print(intervals(sampled, full))
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        print(f"largest child (server included): {peak // 1024} MB")
+        print(f"the largest of these processes: {peak // 1024} MB")
 
 
 if __name__ == "__main__":

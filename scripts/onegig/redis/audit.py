@@ -6,6 +6,7 @@ from random import Random
 from time import monotonic
 
 from onegig.model.redis import Coverage, RedisAudit
+from onegig.redis.cluster import find_primaries, merge
 from onegig.redis.connect import Address, Session, is_denied, open_session
 from onegig.redis.contents import add_contents
 from onegig.redis.groups import Group
@@ -17,6 +18,7 @@ MOST_FULL = 100_000  # keys that are all read where nothing else was asked for
 DEFAULT_SAMPLE = 20_000
 MOST_PATTERNS = 200  # in the document
 PINGS = 5
+ONE_OF_CLUSTER = "this is one server of a cluster; the others were not reached"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,27 +35,43 @@ class AuditOptions:
 
 
 def audit(address: Address, *, options: AuditOptions | None = None) -> RedisAudit:
-    """Return the audit of the server at an address. Raises RedisError, RefusedError."""
+    """Return the audit of the server at an address; of a cluster, of all its primaries.
+
+    Raises RedisError, RefusedError.
+    """
     options = options or AuditOptions()
     began = monotonic()
     with open_session(address) as session:
-        _be_quiet(session)
         facts = read_facts(session)
-        pace = Pace(_ping(session))
-        scanner = Scanner(session, pace, facts.uncounted, Random(options.seed))  # noqa: S311 - a sample
-        groups, sampled = _read(session, scanner, facts, options)
-        document = _document(address, facts, groups, scanner, sampled=sampled)
-        session.rest()
-        if options.contents:
-            document = add_contents(
-                session.client, document, groups, replays=options.replay, image=options.image
-            )
-    return replace(
-        document,
-        seconds=round(monotonic() - began, 3),
-        latency_ms=round(pace.busy_ms, 3),
-        limit_bytes=options.limit_bytes,
-    )
+        primaries = find_primaries(session) if facts.is_cluster else ()
+        if len(primaries) < 2:
+            document = _audit_server(session, facts, options)
+    if len(primaries) > 1:
+        document = merge([_audit_primary(each, options) for each in primaries], str(address))
+    elif facts.is_cluster:
+        document = replace(document, notes=(*document.notes, ONE_OF_CLUSTER))
+    seconds = round(monotonic() - began, 3)
+    return replace(document, seconds=seconds, limit_bytes=options.limit_bytes)
+
+
+def _audit_primary(address: Address, options: AuditOptions) -> RedisAudit:
+    with open_session(address) as session:
+        return _audit_server(session, read_facts(session), replace(options, contents=False))
+
+
+def _audit_server(session: Session, facts: Facts, options: AuditOptions) -> RedisAudit:
+    _be_quiet(session)
+    pace = Pace(_ping(session))
+    chance = Random(options.seed)  # noqa: S311 - a sample
+    scanner = Scanner(session, pace, facts.uncounted, chance, is_cluster=facts.is_cluster)
+    groups, sampled = _read(session, scanner, facts, options)
+    document = _document(session.address, facts, groups, scanner, sampled=sampled)
+    session.rest()
+    if options.contents:
+        document = add_contents(
+            session.client, document, groups, replays=options.replay, image=options.image
+        )
+    return replace(document, latency_ms=round(pace.busy_ms, 3))
 
 
 def _be_quiet(session: Session) -> None:

@@ -20,6 +20,7 @@ COLLECTIONS = ("stream", "list", "zset", "hash", "set")
 MOST_CENSUS = 1000  # keys of a collection's type that are all read though others are sampled
 MOST_SCANNED = 3_000_000  # keys in a database that is walked through for each such type
 SCAN_COUNT = 1000
+RANDOM_KEYS = 200  # drawn at once
 _MISSING = b"onegig:no:such:key"
 
 
@@ -66,12 +67,19 @@ class Scanner:
     """Reads keys over a session, at a pace that lets the server go on with its work."""
 
     def __init__(
-        self, session: Session, pace: Pace, correct: Callable[[Reading], int], random: Random
+        self,
+        session: Session,
+        pace: Pace,
+        correct: Callable[[Reading], int],
+        random: Random,
+        *,
+        is_cluster: bool = False,
     ) -> None:
         self._session = session
         self._pace = pace
         self._correct = correct  # a key's bytes, with what MEMORY USAGE leaves out
         self._random = random
+        self._is_cluster = is_cluster
         self.tally = Tally()
         asked = tuple(self._permitted())
         # what stands before the key in each command; the key itself is the last word
@@ -139,9 +147,20 @@ class Scanner:
 
     def _sample(self, wanted: int) -> Iterator[list[Reading]]:
         """Yield keys at random, about as many as wanted at most twice over."""
+        if self._is_cluster:
+            yield from self._draw(wanted)
+            return
         start = b"%d" % self._random.getrandbits(63)
         yield from self._walk(start)
         yield from self._walk(b"0")
+
+    def _draw(self, wanted: int) -> Iterator[list[Reading]]:
+        """Yield keys drawn one by one: a cluster's SCAN goes by slots, whose keys may be alike."""
+        ask = pack(b"RANDOMKEY")
+        for start in range(0, 2 * wanted, RANDOM_KEYS):
+            count = min(RANDOM_KEYS, 2 * wanted - start)
+            names = self._session.batch([ask] * count, count).replies
+            yield self._read([name for name in names if isinstance(name, bytes)])[0]
 
     def _walk(self, cursor: bytes) -> Iterator[list[Reading]]:
         """Yield the keys of one SCAN from a cursor to its end, batch by batch.

@@ -41,6 +41,11 @@ class Facts:
         """Return the version of the product."""
         return self.info.get("valkey_version") or self.info.get("redis_version", "")
 
+    @property
+    def is_cluster(self) -> bool:
+        """Return whether this server is a part of a cluster."""
+        return "cluster" in (self.info.get("redis_mode"), self.info.get("server_mode"))
+
     def number(self, name: str) -> int:
         """Return a number of INFO; 0 where the version lacks it."""
         return _number(self.info, name)
