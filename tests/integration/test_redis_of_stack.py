@@ -14,7 +14,7 @@ from judging import TODAY
 from onegig.judge.verdict import judge
 from onegig.model.budgets import RedisBudget
 from onegig.model.codec import to_json
-from onegig.model.measured import Skipped, Unknown
+from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.measuring import Measure
 from onegig.model.memory import MemoryReport
 from onegig.model.redis import RedisAudit
@@ -39,7 +39,9 @@ SERVERS = {
 ASKED = replace(
     HERE,
     measure=Measure(settle_seconds=1, window_seconds=1, hz=4),
-    redis=RedisBudget(memory_bytes=2_500_000, services=("filled", "sealed", "socket", "shell")),
+    redis=RedisBudget(
+        memory_bytes=2_500_000, services=("filled", "sealed", "socket", "shell"), replay=True
+    ),
 )
 
 
@@ -60,6 +62,9 @@ def test_servers_are_audited_in_the_box_they_run_in(report: MemoryReport) -> Non
     assert [(each.keys.value, each.type) for each in filled.patterns] == [(KEYS, "string")]
     assert filled.patterns[0].name.startswith("session:")
     assert (filled.servers[0].keys, sealed.servers[0].keys) == (KEYS, 0)
+    assert not isinstance(filled.savings, Missing)
+    assert filled.savings
+    assert all(saving.measured for saving in filled.savings)
     for name in ("socket", "shell"):
         missing = audits[name]
         assert isinstance(missing, Unknown)
