@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from onegig.model.plan import Action
 from onegig.plan.case import Case
 from onegig.plan.consolidate import merged_services
+from onegig.plan.images import image_fixes
 from onegig.plan.limits import right_sized_limits
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.pace import fewer_starts, rarer_health_checks
+from onegig.plan.redis import redis_savings
 from onegig.plan.runtimes import runtime_settings
 from onegig.plan.shim import shared_shim
 
@@ -20,6 +22,8 @@ Maker = Callable[[Case], Iterable[Action]]
 MAKERS: Mapping[str, Maker] = {
     "optional": optional_services,
     "machine": machine_settings,
+    "redis": redis_savings,
+    "images": image_fixes,
     "consolidate": merged_services,
     "shim": shared_shim,
     "limits": right_sized_limits,

@@ -8,6 +8,7 @@ normal, with the option's interval as its 95 % one. A verified option is a boot 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 from statistics import NormalDist
 
@@ -26,7 +27,19 @@ _DEVIATIONS = NormalDist().inv_cdf((1 + LEVEL) / 2)  # from the middle of an int
 
 def make_confidence(case: Case, plan: Plan) -> tuple[Confidence, ...]:
     """Return the claims about images, memory and what is over, then all of them together."""
-    parts = (_images(case), _memory(case), _squeeze(case, plan))
+    return _complete(_images(case), _memory(case), plan)
+
+
+def update_confidence(plan: Plan) -> Plan:
+    """Return the plan with the claims that depend on whether its options hold."""
+    if not plan.confidence:
+        return plan
+    images, memory, *_ = plan.confidence
+    return replace(plan, confidence=_complete(images, memory, plan))
+
+
+def _complete(images: Confidence, memory: Confidence, plan: Plan) -> tuple[Confidence, ...]:
+    parts = (images, memory, _squeeze(plan))
     return (*parts, _together(parts, plan))
 
 
@@ -61,13 +74,13 @@ def _memory(case: Case) -> Confidence:
     )
 
 
-def _squeeze(case: Case, plan: Plan) -> Confidence:
+def _squeeze(plan: Plan) -> Confidence:
     if plan.left_bytes >= 0:
         nothing = Skipped(reason="nothing is over")
         return Confidence(subject="what is over can go", estimated=_SQUEEZE, probability=nothing)
     subject = f"the last {format_mb(-plan.left_bytes)} can go"
     options = [option for option in plan.options if Letter.PAY not in option.letters]
-    rated = [_rate(case, option) for option in options if option.actions]
+    rated = [_rate(plan, option) for option in options if option.actions]
     if not rated:
         return Confidence(
             subject=subject,
@@ -80,13 +93,13 @@ def _squeeze(case: Case, plan: Plan) -> Confidence:
     )
 
 
-def _rate(case: Case, option: Option) -> tuple[float, float, float, str]:
+def _rate(plan: Plan, option: Option) -> tuple[float, float, float, str]:
     """Return how likely an option suffices, the ends of its interval, and the basis."""
     found = option.verified
     if not isinstance(found, Missing) and isinstance(found.total_bytes, int):
         if not option.fits:
             return 1 - MOST, 0.0, 1 - MOST, f"option {option.name} was booted: {option.problem}"
-        fit = predict((found.total_bytes,), case.budgets.memory.limit_bytes)
+        fit = predict((found.total_bytes,), plan.limit_bytes)
         return fit.probability, fit.low, fit.high, f"option {option.name} was booted"
     spread = (option.high_bytes - option.low_bytes) / 2 / _DEVIATIONS
     bell = NormalDist(0.0, max(spread, 1.0))

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from onegig.model.measured import Missing
 from onegig.model.plan import Action, Change, ChangeKind
 from onegig.plan.case import Case
+from onegig.plan.compose_edit import edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
@@ -26,7 +28,7 @@ def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
         after = _set_key(after, key.split("."), value)
     if after == before:
         return None
-    return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, before, after))
+    return _diff(path, before, after)
 
 
 def unified(path: str, before: str, after: str) -> str:
@@ -59,16 +61,34 @@ def merge_changes(case: Case, actions: Sequence[Action]) -> tuple[Change, ...]:
         for change in action.changes
         if change.kind is not ChangeKind.COMPOSE
     ]
-    return (*([compose_change(case, override)] if override else ()), *dict.fromkeys(others))
+    return (*(_compose_changes(case, override) if override else ()), *dict.fromkeys(others))
 
 
-def compose_change(case: Case, override: Mapping[str, Any]) -> Change:
-    """Return the diff that adds an override file, one that compose reads by itself if it can."""
-    files = () if isinstance(case.stack, Missing) else case.stack.files
-    names = {PurePosixPath(path).name for path in files}
-    path = OVERRIDE if names <= DEFAULT_FILES else OWN_FILE
-    text = override_text(override)
-    return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, "", text))
+def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the diff of the compose file; else of an override file, and how to use that one."""
+    stack, budgets = case.stack, case.budgets
+    files = budgets.compose_files if isinstance(stack, Missing) else stack.files
+    before = case.files.get(files[0], "") if len(files) == 1 else ""
+    if after := edit_compose(before, override) if before else None:
+        return (_diff(files[0], before, after),)
+    folder = PurePosixPath(files[-1]).parent if files else PurePosixPath()
+    is_found = not budgets.compose_files and not _named(files)
+    path = str(folder / (OVERRIDE if is_found else OWN_FILE))
+    change = _diff(path, "", override_text(override))
+    if is_found:
+        return (change,)
+    names = " ".join(f"-f {shlex.quote(name)}" for name in (*files, path))
+    command = f"docker compose {names} up -d --remove-orphans"
+    return (change, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
+
+
+def _named(files: Sequence[str]) -> bool:
+    """Return whether compose would not look for an override beside these files."""
+    return not {PurePosixPath(path).name for path in files} <= DEFAULT_FILES
+
+
+def _diff(path: str, before: str, after: str) -> Change:
+    return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, before, after))
 
 
 def override_text(override: Mapping[str, Any]) -> str:

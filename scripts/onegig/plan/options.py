@@ -16,7 +16,7 @@ from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.plan.actions import make_actions
 from onegig.plan.case import Case
-from onegig.plan.confidence import make_confidence
+from onegig.plan.confidence import make_confidence, update_confidence
 from onegig.plan.edit import merge_changes
 from onegig.plan.limits import find_service_limits
 from onegig.plan.need import Limit, find_limits, is_nearly_full
@@ -40,7 +40,7 @@ def make_plan(case: Case) -> Plan | Missing:
         return Skipped(reason="memory was not judged")
     actions, offers = make_actions(case), find_offers(case)
     tightest = min(limits, key=lambda limit: limit.left_bytes)
-    options = [*_combine(actions, limits, verdict.total_bytes)]
+    options = [*combine(actions, limits, verdict.total_bytes)]
     if offers:
         paid = pay_action(case, offers[0], tightest.limit_bytes)
         actions, options = (*actions, paid), [*options, _pay(paid, offers[0])]
@@ -69,7 +69,7 @@ def make_plan(case: Case) -> Plan | Missing:
 def with_verified(plan: Plan, name: str, verified: Verified) -> Plan:
     """Return the plan with what the option of that name was found to be; `best` follows."""
     options = (_verify(each, verified) if each.name == name else each for each in plan.options)
-    return with_best(replace(plan, options=tuple(options)))
+    return with_best(update_confidence(replace(plan, options=tuple(options))))
 
 
 def _verify(option: Option, verified: Verified) -> Option:
@@ -96,7 +96,7 @@ def with_best(plan: Plan) -> Plan:
     return replace(plan, best=best.name if best else "")
 
 
-def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> Iterator[Option]:
+def combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> Iterator[Option]:
     """Yield an option for each kind; combinations only where no part of them suffices alone."""
     enough: list[set[Letter]] = []
     for letters in COMBINATIONS:
@@ -104,7 +104,7 @@ def _combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> 
         is_whole = {action.option for action in own} == set(letters)
         if not is_whole or any(each < set(letters) for each in enough):
             continue
-        option = _option(letters, _choose(own, limits), limits, total)
+        option = _option(letters, choose(own, limits), limits, total)
         if option.roomy:
             enough.append(set(letters))
         if option.actions:
@@ -115,7 +115,7 @@ def _helps(action: Action, limits: Sequence[Limit]) -> bool:
     return any(limit.saved_bytes(action) > 0 for limit in limits)
 
 
-def _choose(actions: Sequence[Action], limits: Sequence[Limit]) -> tuple[Action, ...]:
+def choose(actions: Sequence[Action], limits: Sequence[Limit]) -> tuple[Action, ...]:
     """Return a small set of actions that suffices, those that cost the user least; else all.
 
     Where nothing has to be saved it is everything that costs no service and no money.

@@ -1,0 +1,220 @@
+"""Plans of whole reports: optional services, machine settings, offers, confidence, changes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+import yaml
+
+from factories import BUDGETS, MIB, SERVICES, TODAY, make_service
+from onegig.model.measured import Missing, Skipped
+from onegig.model.memory import MemoryReport
+from onegig.model.plan import Plan
+from onegig.model.report import Report
+from onegig.model.settings import HugePages
+from onegig.model.stack import Service, Stack
+from onegig.model.tiers import GB, find_tier
+from onegig.plan.case import Case
+from onegig.plan.compose_edit import edit_compose
+from onegig.plan.edit import merge_changes
+from onegig.plan.machine import machine_settings
+from onegig.plan.optional import optional_services
+from onegig.plan.options import make_plan
+from onegig.plan.pay import find_offers, price_of
+from scenarios import SETTINGS, make_incomplete, make_planned, run
+
+COMPOSE = """\
+# the stack
+x-common: &common
+  restart: always
+  labels: {team: desk}
+
+services:
+  web:
+    <<: *common
+    image: web # ours
+    healthcheck: {interval: 10s, retries: 2}
+    depends_on: [db]
+  db:
+    image: db
+    mem_limit: 90m
+    command:
+      - run
+"""
+
+
+def case_of(report: Report, stack: Stack | None = None, **changes: object) -> Case:
+    assert isinstance(report.memory, MemoryReport)
+    case = Case(
+        report=report,
+        memory=report.memory,
+        stack=stack or Skipped(reason="not read"),
+        budgets=BUDGETS,
+        today=TODAY,
+    )
+    return replace(case, **changes)  # type: ignore[arg-type]  # any field of the dataclass
+
+
+def stack_of(needs: Mapping[str, tuple[str, ...]]) -> Stack:
+    services = (
+        Service(
+            name=name,
+            image=name,
+            builds=False,
+            dockerfile=None,
+            replicas=1,
+            has_healthcheck=False,
+            depends_on=on,
+            optional=True,
+            criticality="",
+            memory_limit_bytes=None,
+        )
+        for name, on in needs.items()
+    )
+    return Stack(
+        name="desk",
+        directory=".",
+        files=("compose.yml",),
+        services=tuple(services),
+        config_json="{}",
+    )
+
+
+def test_only_services_that_nothing_needs_are_turned_off() -> None:
+    """A goes alone; with b goes a, which needs it; c is needed by a critical one and stays."""
+    marks = {"a": "low", "b": "", "c": "low", "d": "critical"}
+    services = [make_service(name, 50, criticality=rank) for name, rank in marks.items()]
+    stack = stack_of({"a": ("b",), "b": (), "c": (), "d": ("c",)})
+    case = case_of(run(services), stack)
+    actions = {action.id: action for action in optional_services(case)}
+    assert {name: action.removes for name, action in actions.items()} == {
+        "off:a": ("a",),
+        "off:b": ("b", "a"),
+    }
+    assert actions["off:a"].saving.low_bytes > 48 * MIB
+    assert actions["off:b"].saving.bytes > 2 * actions["off:a"].saving.bytes - MIB
+    (change,) = actions["off:b"].changes
+    profiles = {"profiles": ["optional"]}
+    assert json.loads(change.text) == {"services": {"b": profiles, "a": profiles}}
+
+
+@pytest.mark.parametrize(
+    ("measured", "tier", "saved"),
+    [
+        (HugePages.ALWAYS, "none", 15 * (64 * MIB // 15)),
+        (HugePages.ALWAYS, "gcp-e2-micro", 15 * (64 * MIB // 15)),
+        (HugePages.MADVISE, "gcp-e2-micro", 0),  # only there, where Debian gives them unasked
+        (HugePages.ALWAYS, "aws-t2-micro", None),  # that machine does not
+        (HugePages.MADVISE, "none", None),
+    ],
+)
+def test_huge_pages(measured: HugePages, tier: str, saved: int | None) -> None:
+    services = [make_service(name, size) for name, size in SERVICES.items()]
+    report = run(services, settings=replace(SETTINGS, thp=measured))
+    case = case_of(report, budgets=replace(BUDGETS, tier_names=(tier,)))
+    found = [action for action in machine_settings(case) if action.id == "thp"]
+    assert [action.saving.bytes for action in found] == ([] if saved is None else [saved])
+    assert all(action.tier_bytes == 15 * (64 * MIB // 15) for action in found)
+
+
+def test_swap_is_offered_once_and_promises_nothing() -> None:
+    report = run([make_service("web", 100)], settings=SETTINGS)
+    swaps = [a for a in machine_settings(case_of(report)) if a.id in ("swap", "zram")]
+    assert [action.saving.bytes for action in swaps] == [0, 0]
+    assert swaps[0].excludes == ("zram",)
+    has = run([make_service("web", 100)], settings=replace(SETTINGS, swap_bytes=GB))
+    assert not [a for a in machine_settings(case_of(has)) if a.id in ("swap", "zram")]
+
+
+def test_offers_are_the_cheapest_that_keep_headroom() -> None:
+    offers = find_offers(case_of(run([make_service("web", 1300)])))
+    assert [offer.tier for offer in offers][:2] == ["lightsail-2gb", "aws-t3-small"]
+    assert all(offer.needed_bytes <= 0.9 * offer.room_bytes for offer in offers)
+    small = offers[1]
+    assert small.usd_per_month == 21.23
+    assert small.price == "15.18 machine + 3.65 IPv4 + 2.40 30 GB"
+    assert small.free == "up to 6 months on 200 USD of credit"
+    arm = next(offer for offer in offers if offer.architecture == "aarch64")
+    assert "images must be built for aarch64" in arm.remarks
+    prices = [o.usd_per_month for o in offers if o.architecture == "x86_64"]
+    assert prices == sorted(prices)  # type: ignore[type-var]  # none of these is missing
+
+
+def test_unknown_prices_are_not_guessed() -> None:
+    usd, reason = price_of(find_tier("azure-b1s"), 30 * GB)
+    assert isinstance(usd, Missing)
+    assert reason == "the price of machine and IPv4 is not in the catalogue"
+
+
+@pytest.mark.parametrize(("today", "is_old"), [("2027-05-22", False), ("2027-05-23", True)])
+def test_old_rows_warn(today: str, is_old: bool) -> None:
+    report = run([make_service("web", 1300)])
+    plan = make_plan(case_of(report, today=date.fromisoformat(today)))
+    assert isinstance(plan, Plan)
+    assert any("over 180 days ago" in note for note in plan.notes) is is_old
+    assert all(("checked over 180 days ago" in o.remarks) is is_old for o in plan.offers)
+
+
+def test_confidence_beside_what_was_estimated() -> None:
+    plan = make_planned().plan
+    assert isinstance(plan, Plan)
+    assert [claim.estimated for claim in plan.confidence] == [0.95, 0.80, 0.60, 0.70]
+    images, memory, squeeze, together = plan.confidence
+    assert squeeze.subject == "the last 226 MB can go"
+    assert squeeze.basis == "option A was booted"
+    assert isinstance(memory.probability, float)
+    assert memory.probability < 0.5
+    assert isinstance(images.probability, float)
+    assert isinstance(squeeze.probability, float)
+    assert together.probability == pytest.approx(images.probability * squeeze.probability)
+
+
+def test_no_plan_without_memory() -> None:
+    report = make_incomplete()
+    assert isinstance(report.memory, Missing)
+    case = replace(case_of(run([make_service("web", 10)])), report=report)
+    assert isinstance(make_plan(case), Missing)
+
+
+@pytest.mark.parametrize(
+    ("override", "lines"),
+    [
+        ({"web": {"profiles": ["optional"]}}, ["+    profiles: [optional]"]),
+        ({"db": {"mem_limit": "60m"}}, ["-    mem_limit: 90m", "+    mem_limit: 60m"]),
+        ({"web": {"healthcheck": {"interval": "60s"}}}, ["interval: 60s, retries: 2}"]),
+        ({"web": {"healthcheck": {"start_interval": "1s"}}}, ["retries: 2, start_interval: 1s}"]),
+        ({"web": {"labels": {"a": "b"}}}, None),  # a merge brings labels: the key would hide them
+        ({"db": {"command": ["walk"]}}, None),  # compose would add to a list
+        ({"cache": {"image": "redis"}}, None),
+    ],
+)
+def test_a_compose_file_is_edited_where_that_is_safe(
+    override: dict[str, Any], lines: list[str] | None
+) -> None:
+    after = edit_compose(COMPOSE, {"services": override})
+    if lines is None:
+        assert after is None
+        return
+    assert after is not None
+    assert all(line.lstrip("+-") in (after if line[0] != "-" else COMPOSE) for line in lines)
+    assert "image: web # ours" in after  # all else stays as it was written
+    assert len(after.splitlines()) - len(COMPOSE.splitlines()) in (0, 1)
+    assert yaml.safe_load(after)["services"]["db"]["image"] == "db"
+
+
+def test_changes_fall_back_to_an_override_file() -> None:
+    services = [make_service("web", 50, criticality="low")]
+    case = case_of(run(services), stack_of({"web": ()}), files={"compose.yml": COMPOSE})
+    actions = list(optional_services(case))
+    (change,) = merge_changes(case, actions)
+    assert change.path == "compose.yml"
+    found = replace(BUDGETS, compose_files=())
+    (change,) = merge_changes(replace(case, files={}, budgets=found), actions)
+    assert change.path == "compose.override.yml"  # compose reads it by itself
+    named = replace(BUDGETS, compose_files=("compose.yml",))
+    change, command = merge_changes(replace(case, files={}, budgets=named), actions)
+    assert change.path == "compose.plan.yml"
+    assert command.text.startswith("docker compose -f compose.yml -f compose.plan.yml up -d")
