@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 IDLE = """trap 'exit 0' TERM INT
 while read -r now rest </proc/uptime; do
-    echo "$((${now%.*} + 120)) disabled" >"$1"
+    echo "$((${now%.*} + 120)) disabled" >"$1.new" && mv "$1.new" "$1"
     sleep 60 & wait $!
 done"""
 
