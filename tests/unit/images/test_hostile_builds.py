@@ -122,7 +122,7 @@ def test_a_build_that_reads_processes_or_sends_the_token_is_refused(
     sources = {"environ": {"file": "/proc/self/environ"}, "link": {"file": f"{tmp_path}/link"}}
     run_ = Run(name="onegig-test", owner="test", directory=tmp_path)
     project = stack(tmp_path, build, secrets=sources)
-    with pytest.raises(ConfigError, match=r"the build of web may not|the cache of web names"):
+    with pytest.raises(ConfigError, match=r"the build of web must not|the cache of web has"):
         build_images(project, run_, say=lambda _: None)
     assert not (tmp_path / "bake.json").exists()
 

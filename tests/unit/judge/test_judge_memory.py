@@ -210,7 +210,7 @@ def test_a_tier_that_fits(judged: Judge) -> None:
 
 def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
     tier = find_tier("aws-t2-micro")
-    budgets = replace(limits(1024 * MIB, headroom_share=0), tier=tier.name)
+    budgets = replace(limits(1024 * MIB, headroom_share=0), tier_names=(tier.name,))
     for value, state in ((764, GO), (765, WARN), (900, WARN)):
         memory = measured([service("web", value * MIB)])
         verdict = judge_stack(budgets, memory, tier=tier)
@@ -226,7 +226,7 @@ def test_a_tier_that_does_not_fit_is_a_warning_never_more() -> None:
 def test_headroom_counts_on_the_tier_as_well(value: int, state: State) -> None:
     """Of 949 MB 94.9 must stay free, and the idle OS takes 185."""
     tier = find_tier("aws-t2-micro")
-    budgets = replace(limits(1024 * MIB), tier=tier.name)
+    budgets = replace(limits(1024 * MIB), tier_names=(tier.name,))
     memory = measured([service("web", value * MIB)])
     verdict = judge_stack(budgets, memory, tier=tier)
     (check,) = checks(verdict, "memory.tier")

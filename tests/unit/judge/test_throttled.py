@@ -132,7 +132,7 @@ def test_how_far_a_stack_is_throttled(
     tier: str, asked: bool, accelerator: str, planned: Throttle | str
 ) -> None:
     measure = replace(BUDGETS.measure, throttled=asked)
-    budgets, report = replace(BUDGETS, tier=tier, measure=measure), measured(NOT_THROTTLED)
+    budgets, report = replace(BUDGETS, tier_names=(tier,), measure=measure), measured(NOT_THROTTLED)
     if accelerator:
         guest = Guest(accelerator=accelerator, os="", kernel="", engine_version="")
         report = replace(report, twin=make_twin(guest=guest))
