@@ -6,13 +6,12 @@ while containers start, each has one of runc's as well.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
-from onegig.model.stack import Stack
 from onegig.plan.case import Case
 
 HEALTH, START = "health", "parallel"
@@ -22,6 +21,8 @@ START_INTERVAL_SINCE = 25  # of Docker Engine
 LEAST_CONTAINERS = 6
 LEAST_EXCESS_BYTES = 16 * 1024**2
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+# Without services of inactive profiles; what a service depends on starts with it.
+_COMMANDS = f"docker compose config --services | xargs -n {PARALLEL} docker compose up -d\n"
 _SOURCE = "https://docs.docker.com/reference/dockerfile/#healthcheck"
 
 Config = Mapping[str, Any]
@@ -59,9 +60,8 @@ def rarer_health_checks(case: Case) -> Iterator[Action]:
 def fewer_starts(case: Case) -> Iterator[Action]:
     """Yield the action that starts PARALLEL containers at a time, if the start's peak is high."""
     excess, count = start_excess(case.memory), sum(s.containers for s in case.memory.services)
-    if excess < LEAST_EXCESS_BYTES or count < LEAST_CONTAINERS or isinstance(case.stack, Missing):
+    if excess < LEAST_EXCESS_BYTES or count < LEAST_CONTAINERS:
         return
-    commands = "".join(f"docker compose up -d {' '.join(names)}\n" for names in _groups(case.stack))
     yield Action(
         id=START,
         option=Letter.SQUEEZE,
@@ -75,7 +75,7 @@ def fewer_starts(case: Case) -> Iterator[Action]:
         ),
         cost="the start takes longer",
         loss=Loss.COMFORT,
-        changes=(Change(kind=ChangeKind.COMMANDS, text=commands),),
+        changes=(Change(kind=ChangeKind.COMMANDS, text=_COMMANDS),),
         start_bytes=excess * (count - PARALLEL) // count,
         tier_bytes=excess * (count - PARALLEL) // count,
     )
@@ -118,11 +118,3 @@ def _keys(was_seconds: float, *, can_hurry: bool) -> dict[str, str]:
 def _major(version: str) -> int:
     major = version.partition(".")[0]
     return int(major) if major.isdecimal() else 0
-
-
-def _groups(stack: Stack) -> Iterator[Sequence[str]]:
-    """Yield the services in the order of their start, a few at a time."""
-    names = [service.name for service in stack.services]
-    ordered = sorted(names, key=lambda name: len(stack.needs(name)))
-    for at in range(0, len(ordered), PARALLEL):
-        yield ordered[at : at + PARALLEL]

@@ -31,6 +31,7 @@ class Subject:
 
     memory: ServiceMemory
     config: Config
+    has_musl: bool = False  # the C library of Alpine, whose malloc has no settings
 
     @property
     def environment(self) -> Config:
@@ -106,9 +107,22 @@ def sizes_heap_by_limit(case: Case, name: str) -> bool:
 def _subjects(case: Case) -> Iterator[Subject]:
     if isinstance(case.stack, Missing):
         return
-    configs = json.loads(case.stack.config_json).get("services") or {}
+    configs, musl = json.loads(case.stack.config_json).get("services") or {}, set(_with_musl(case))
     for service in case.memory.services:
-        yield Subject(memory=service, config=configs.get(service.name) or {})
+        yield Subject(
+            memory=service,
+            config=configs.get(service.name) or {},
+            has_musl=service.name in musl,
+        )
+
+
+def _with_musl(case: Case) -> Iterator[str]:
+    """Yield the services whose image has Alpine's C library."""
+    images = case.report.images
+    for image in () if isinstance(images, Missing) else images.images:
+        parts = () if isinstance(image.accounting, Missing) else image.accounting.parts
+        if any(part.kind == "apk" and part.name.startswith("musl ") for part in parts):
+            yield from image.services
 
 
 def _action(name: str, rule: Rule, size: int, keys: Keys) -> Action:
@@ -215,13 +229,13 @@ RULES: Sequence[Rule] = (
         name="malloc",
         program=r"python[\d.]*|postgres|mysqld|mariadbd|ruby",
         title="Let glibc's malloc have one arena and give memory back early",
-        cost="threads wait for each other when they allocate; nothing changes on musl",
+        cost="threads wait for each other when they allocate",
         source="https://man7.org/linux/man-pages/man3/mallopt.3.html",
         of=_anonymous,
         shares=(0.0, 0.03, 0.2),
         change=lambda subject: (
             None
-            if {"MALLOC_ARENA_MAX", "LD_PRELOAD"} & subject.environment.keys()
+            if subject.has_musl or {"MALLOC_ARENA_MAX", "LD_PRELOAD"} & subject.environment.keys()
             else {"environment": {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}}
         ),
     ),
