@@ -278,7 +278,7 @@ def confidence_table(plan: Plan) -> Table:
         )
         for claim in plan.confidence
     ]
-    return Table(heads=("claim", "estimated", "measured", "by"), rows=tuple(rows), texts=1)
+    return Table(heads=("claim", "estimated", "computed", "by"), rows=tuple(rows), texts=1)
 
 
 def _probability(claim: Confidence) -> tuple[str, str]:
