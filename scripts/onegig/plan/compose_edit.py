@@ -61,7 +61,7 @@ def _edits(text: str, node: Any, over: Mapping[str, Any], depth: int) -> list[_E
     added: dict[str, Any] = {}
     for key, value in over.items():
         if key not in known:
-            if depth < 2 or (isinstance(value, dict) and MERGE in known):
+            if depth < 2:
                 raise _UnsafeError
             added[key] = value
         elif isinstance(value, dict):

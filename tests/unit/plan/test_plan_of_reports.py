@@ -186,6 +186,7 @@ def test_no_plan_without_memory() -> None:
         ({"db": {"mem_limit": "60m"}}, ["-    mem_limit: 90m", "+    mem_limit: 60m"]),
         ({"web": {"healthcheck": {"interval": "60s"}}}, ["interval: 60s, retries: 2}"]),
         ({"web": {"healthcheck": {"start_interval": "1s"}}}, ["retries: 2, start_interval: 1s}"]),
+        ({"web": {"annotations": {"a": "b"}}}, ["+    annotations: {a: b}"]),
         ({"web": {"labels": {"a": "b"}}}, None),  # a merge brings labels: the key would hide them
         ({"db": {"command": ["walk"]}}, None),  # compose would add to a list
         ({"cache": {"image": "redis"}}, None),
