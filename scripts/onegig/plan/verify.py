@@ -30,6 +30,7 @@ from onegig.model.tiers import MIB
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Verdict
 from onegig.plan.case import Case
+from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merged_override
 from onegig.plan.limits import ID as LIMITS_ID
 from onegig.plan.need import LIMITS, TIER, find_limits
@@ -80,6 +81,11 @@ def verify(plan: Plan, case: Case, wanted: str, bench: Bench) -> Plan:
     Where the best option does not hold, the next best is tried, until one does. What the plan does
     not have, or can't be applied, is noted.
     """
+    tried = _verify(plan, case, wanted, bench)
+    return replace(tried, confidence=make_confidence(case, tried))
+
+
+def _verify(plan: Plan, case: Case, wanted: str, bench: Bench) -> Plan:
     if wanted == BEST and plan.options:
         return _verify_best(plan, case, bench)
     options = [option for option in plan.options if wanted in (ALL, option.name)]
