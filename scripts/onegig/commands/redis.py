@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,16 +16,16 @@ from onegig.commands.output import terminal_width
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import write_file
 from onegig.model.codec import to_json
-from onegig.model.redis import RedisAudit
+from onegig.model.redis import DEFAULT_SAMPLE, MOST_FULL, RedisAudit
 from onegig.model.sizes import Convention, size
 from onegig.pipeline import Options
 from onegig.progress import Progress
-from onegig.redis.audit import DEFAULT_SAMPLE, MOST_FULL, AuditOptions
-from onegig.redis.audit import audit as audit_address
-from onegig.redis.connect import Address, RedisError
 from onegig.report.layout import print_parts
 from onegig.report.redis import show
 from onegig.text import plain
+
+if TYPE_CHECKING:  # the jobs that comment have no redis-py, and still list the commands
+    from onegig.redis.audit import AuditOptions
 
 PASSWORD = "ONEGIG_REDIS_PASSWORD"  # noqa: S105 - the variable's name
 LABELS = ("com.docker.compose.project", "com.docker.compose.service")
@@ -91,6 +92,10 @@ def audit(
     user who may read (`+@read ~*`) is enough. The password stands in a file, in
     ONEGIG_REDIS_PASSWORD or in the URL; for a service, that of the project is found.
     """
+    from onegig.redis.audit import AuditOptions
+    from onegig.redis.audit import audit as audit_address
+    from onegig.redis.connect import Address
+
     if full and sample:
         raise click.UsageError("--full and --sample exclude each other")
     asked = AuditOptions(sample=sample, full=full, limit_bytes=limit_bytes, replay=replay)
@@ -114,6 +119,8 @@ def audit(
 
 
 def _shown(target: str) -> str:
+    from onegig.redis.connect import Address
+
     return str(Address(url=target)) if "://" in target else plain(target)
 
 
@@ -124,9 +131,10 @@ def _password(file: Path | None) -> str:
 
 
 def _audit_service(
-    service: str, options: Options, user: str, password: str, asked: AuditOptions
+    service: str, options: Options, user: str, password: str, asked: "AuditOptions"
 ) -> RedisAudit:
     from onegig.engine.engine import connect
+    from onegig.redis.audit import audit as audit_address
     from onegig.redis.credentials import read_clues
     from onegig.redis.service import audit_service, find_address
 
@@ -153,6 +161,8 @@ def _exit(document: RedisAudit) -> None:
     """End with the exit code for the limit. Raises RedisError where it can't be judged."""
     over = document.is_over
     if document.limit_bytes and not document.servers and not over:
+        from onegig.redis.connect import RedisError
+
         raise RedisError(
             f"{document.target}: used memory is not known, as INFO is denied",
             command="INFO memory",

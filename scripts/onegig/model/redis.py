@@ -13,6 +13,10 @@ from onegig.model.measured import Missing, Skipped
 NOT_ASKED = Skipped(reason="not asked for")
 
 
+MOST_FULL = 100_000  # keys that are all read unless asked otherwise
+DEFAULT_SAMPLE = 20_000  # keys that are read of more
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
     """A number and its 95 % interval; where everything was counted, all three are the same."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic
 
-from onegig.model.redis import Coverage, RedisAudit
+from onegig.model.redis import DEFAULT_SAMPLE, MOST_FULL, Coverage, RedisAudit
 from onegig.redis.cluster import find_primaries, merge
 from onegig.redis.connect import Address, Session, is_denied, open_session
 from onegig.redis.contents import add_contents
@@ -14,8 +14,6 @@ from onegig.redis.pace import Pace
 from onegig.redis.scan import Scanner
 from onegig.redis.server import Facts, advise_settings, describe_server, read_facts
 
-MOST_FULL = 100_000  # keys that are all read where nothing else was asked for
-DEFAULT_SAMPLE = 20_000
 MOST_PATTERNS = 200  # in the document
 PINGS = 5
 ONE_OF_CLUSTER = "this is one server of a cluster; the others were not reached"

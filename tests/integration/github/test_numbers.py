@@ -61,7 +61,7 @@ def test_a_gate_that_says_why_it_has_no_numbers(stand_in: StandIn, tell: Post) -
 
 def test_a_gate_that_broke_after_it_measured_is_no_calm_headline(judged: Open) -> None:
     scene = judged(head_repository=HERE, conclusion="failure")
-    assert "the gate's job ended as failure, though its numbers" in scene.only_body()
+    assert "the gate's job ended as failure, although its numbers" in scene.only_body()
     assert scene.standing() == "failure"
 
 

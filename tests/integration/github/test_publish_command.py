@@ -309,7 +309,7 @@ def test_broken_budgets_make_the_badge_unknown(
         ({"head_branch": "patch"}, "the push was to patch, not to main"),
         ({"head_repository": "mallory/stack"}, "the push was to mallory/stack, not to octo/stack"),
         ({"head_repository": None}, "a repository that has been deleted"),
-        ({"path": ".github/workflows/evil.yml"}, "one of .github/workflows/evil.yml"),
+        ({"path": ".github/workflows/evil.yml"}, "belongs to .github/workflows/evil.yml"),
         ({"conclusion": "cancelled"}, "ended as cancelled"),
         ({"conclusion": "skipped"}, "ended as skipped"),
     ],

@@ -49,10 +49,10 @@ def test_whose_run_it_is(stand_in: StandIn, home: str, fork: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"path": ".github/workflows/evil.yml"}, "one of .github/workflows/evil.yml"),
-        ({"path": "gate.yml"}, "one of gate.yml"),
-        ({"path": ".github/workflows/gate.yml/../evil.yml"}, "one of .github/workflows/gate.yml/"),
-        ({"path": ".github/workflows/GATE.yml"}, "one of .github/workflows/GATE.yml"),
+        ({"path": ".github/workflows/evil.yml"}, "belongs to .github/workflows/evil.yml"),
+        ({"path": "gate.yml"}, "belongs to gate.yml"),
+        ({"path": ".github/workflows/gate.yml/../evil.yml"}, "belongs to .github"),
+        ({"path": ".github/workflows/GATE.yml"}, "belongs to .github/workflows/GATE.yml"),
         ({"event": "push"}, "started by push"),
         ({"event": "pull_request_target"}, "started by pull_request_target"),
     ],
@@ -166,7 +166,7 @@ def test_the_newest_run_decides(measured: Open, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("conclusion", "reason"), [(None, "being measured"), ("action_required", "an approval")]
+    ("conclusion", "reason"), [(None, "being measured"), ("action_required", "waits for approval")]
 )
 def test_a_newer_run_that_has_not_ended_is_waited_for(
     measured: Open, client: Client, conclusion: str | None, reason: str
