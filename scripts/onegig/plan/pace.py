@@ -29,7 +29,10 @@ Config = Mapping[str, Any]
 
 
 def rarer_health_checks(case: Case) -> Iterator[Action]:
-    """Yield one action for all services that are checked more often than every SECONDS."""
+    """Yield one action for all services that are checked more often than every SECONDS.
+
+    With the reference stack's checks every 30 s instead of every 16, no saving could be measured.
+    """
     runc = next((part for part in case.memory.engine if part.name == "runc"), None)
     often = dict(_checked_often(case))
     if not often or runc is None or not runc.pss_bytes:
@@ -44,7 +47,7 @@ def rarer_health_checks(case: Case) -> Iterator[Action]:
         option=Letter.SQUEEZE,
         title=f"Check health every {SECONDS} s instead of every {mean:.0f} s",
         saving=Saving(
-            bytes=int(runc.pss_bytes * (1 - mean / SECONDS)),
+            bytes=0,  # checks that coincide make the peak: rarer ones still may
             low_bytes=0,
             high_bytes=runc.pss_bytes,
             basis=Basis.PREDICTED,
