@@ -28,7 +28,10 @@ REST = b"(others)"
 _KINDS = (  # the first that fits; "word" in a bound: letters and digits
     ("uuid", rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     ("date", rb"(?<![0-9])(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-9:.]+Z?)?"),
-    ("hex", rb"(?<![0-9A-Za-z])(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}(?![0-9A-Za-z])(?<![^0-9A-Fa-f])"),
+    (
+        "hex",
+        rb"(?<![0-9A-Za-z])(?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{8,}(?![0-9A-Za-z])",
+    ),
     (
         "id",
         rb"(?<![0-9A-Za-z])(?:[A-Za-z]+[0-9]+[A-Za-z]|[A-Za-z]*[0-9]+[A-Za-z]+[0-9])[0-9A-Za-z]*",
@@ -40,7 +43,9 @@ _VARIABLE = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), rule) for name,
 _READABLE = re.compile(rb"(?:[A-Za-z][A-Za-z0-9]+[:_./@{}-]+)*")  # words at the beginning
 _HOLE = b"\x00"  # a variable in a path
 _TOKEN = re.compile(rb"\x00+|[A-Za-z\x80-\xff]+|[^A-Za-z\x80-\xff\x00]")
-_TIME = re.compile(rb"(?:1[0-9]{9}|1[0-9]{12}|1[0-9]{15}|(?:19|20)[0-9]{2}[01][0-9][0-3][0-9])")
+_TIME = re.compile(  # Unix time of 2001 to 2033 in s, ms or µs, or a day
+    rb"1[0-9]{9}(?:[0-9]{3}){0,2}|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+)
 
 
 class Mergeable(Protocol):
@@ -241,6 +246,8 @@ def _name_slot(values: tuple[bytes, ...]) -> bytes:
     if len(values) > 1 and len(set(values)) == 1:
         return values[0]
     kinds = Counter(map(_kind, values))
+    if "hex" in kinds:  # of short ones, some happen to have no letter
+        del kinds["n"], kinds["time"]
     if not kinds:
         return b""
     return b"{%b}" % (kinds.most_common(1)[0][0] if len(kinds) < 3 else "id").encode()

@@ -47,6 +47,13 @@ NAMES = {
     "ключ:{n}": [f"ключ:{n}".encode() for n in range(50)],
     "blob:{bytes}": [b"blob:" + some.randbytes(4) + b"\xff\xff" for _ in range(100)],
     "config:timeout": [b"config:timeout"],
+    "candle:{symbol}:{n}": [
+        f"candle:{SYMBOLS[n % 9]}:{29_928_206 + n}".encode() for n in range(99)
+    ],
+    "order:{n}": [b"order:%d" % some.randrange(10**14, 10**15) for _ in range(99)],
+    "at:{time}": [b"at:%d" % (1_764_300_000_000 + 60_000 * n) for n in range(99)],
+    "day:{time}": [b"day:2026%02d%02d" % (n % 12 + 1, n % 28 + 1) for n in range(99)],
+    "commit:{hex}": [b"commit:%08x" % some.getrandbits(32) for _ in range(400)],
 }
 
 
