@@ -4,8 +4,9 @@ No message has a password: the URL is shown without its user and query, and none
 library's own texts is passed on that could hold one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -22,6 +23,9 @@ import redis
 from onegig.errors import ExitCode, OnegigError
 from onegig.text import plain
 
+_DISTRUST = re.compile(r"certificate verify failed: ([^(]+[^( ])")
+_CLIENT = "add ?ssl_certfile=FILE&ssl_keyfile=FILE to the URL"
+_CUT = re.compile("while writing to socket|while reading from|closed by server")
 SCHEMES = ("redis", "rediss", "unix")
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 30.0
@@ -207,7 +211,24 @@ def _pool(address: Address) -> Any:
     for name in ("username", "password"):
         if value := getattr(address, name):
             options[name] = value
+    if given.get("connection_class") is redis.SSLConnection:
+        options["connection_class"] = _TLSConnection
     return redis.ConnectionPool(**options)
+
+
+class _TLSConnection(redis.SSLConnection):
+    """A connection whose session tickets are read before the pool looks for unread data.
+
+    TLS 1.3 sends them after the handshake, and the pool refuses a connection that has something to
+    read. They arrive before the reply to a PING, whatever that is.
+    """
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Log in, and wait for one reply."""
+        super().on_connect_check_health(check_health)
+        self.send_command("PING", check_health=False)  # type: ignore[no-untyped-call]
+        with suppress(ResponseError):  # the next command meets the same refusal, and says so
+            self.read_response()
 
 
 @contextmanager
@@ -256,13 +277,18 @@ def _explanation(error: Exception, address: Address, *, was_connected: bool) -> 
     if type(error).__name__ == "AuthenticationError":
         return _CODES["WRONGPASS"]
     if "SSL" in text or "certificate" in text.lower():
-        return "can't be spoken to through TLS", _tls_advice(text)
+        return _tls_explanation(text)
     if "Protocol error" in text or "InvalidResponse" in type(error).__name__:
         return "does not speak Redis's protocol", "check the port: something else answers there"
     if isinstance(error, ResponseError):
         return f"refused it: {plain(text, 200)}", ""
+    if not was_connected and _split(address.url).scheme == "rediss" and _CUT.search(text):
+        return "closed the connection; it may want a certificate", f"{_CLIENT}; or see its log"
     if was_connected or "closed by server" in text:
         return _lost(text, address)
+    if "No such file" in text and _split(address.url).scheme == "rediss":
+        advice = "check ssl_ca_certs, ssl_certfile and ssl_keyfile in the URL"
+        return "is given with a certificate's file that does not exist", advice
     return f"can't be reached: {_reason(error)}", "check the address, and that the server runs"
 
 
@@ -290,7 +316,12 @@ def _reason(error: Exception) -> str:
     return plain(text, 200)
 
 
-def _tls_advice(text: str) -> str:
-    if "certificate" in text.lower():
-        return "add ?ssl_ca_certs=FILE to the URL for a certificate of your own"
-    return "a server without TLS needs redis:// instead of rediss://"
+def _tls_explanation(text: str) -> tuple[str, str]:
+    """Return why TLS failed, by OpenSSL's words."""
+    if "ALERT" in text and "CERTIFICATE" in text:
+        return "refuses clients without a certificate that it trusts", _CLIENT
+    if found := _DISTRUST.search(text):
+        advice = "add ?ssl_ca_certs=FILE to the URL, or set SSL_CERT_FILE, for a CA of your own"
+        return f"has a certificate that is not trusted: {plain(found[1], 100)}", advice
+    advice = "a server without TLS needs redis:// instead of rediss://"
+    return "can't be spoken to through TLS", advice

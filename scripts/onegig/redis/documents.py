@@ -144,7 +144,7 @@ class Shape:
 
     def settle(self, form: Form) -> None:
         """Choose codes once everything was seen, and let go of the texts."""
-        if form.coded and self.kinds != {"number"}:
+        if form.coded and "number" not in self.kinds:  # numbers have no text to be coded by
             self.codes = choose_codes(self.texts)
         self.texts = []
         if self.codes:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onegig.redis.documents import Form, Shape, convert, pack, parse, same
@@ -36,6 +36,7 @@ SETS = [*(frozenset({name}) for name in ALL), frozenset(ALL)]
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @settings(max_examples=50)
 @given(documents=DOCUMENTS)
+@example(documents=[{"price": 0}, *[{"price": ["0000000", "0000000"]}] * 2])
 def test_documents_come_back(form: Form, documents: list[Any]) -> None:
     parsed = [parse(json.dumps(document).encode()) for document in documents]
     if convert(parsed, form) is None:
