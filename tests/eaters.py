@@ -66,7 +66,7 @@ def make_stack(image: str, kind: str, mb: float, directory: str) -> Stack:
     health |= {"start_period": "90s", "start_interval": "2s", "retries": 20}
     service: dict[str, Any] = {"image": image, "command": words, "healthcheck": health}
     if kind == "tmpfs":
-        service["tmpfs"] = ["/data"]
+        service["tmpfs"] = ["/data:size=2g"]  # without a size it ends at half of the memory
     names = [kind] if count == 1 else [f"{kind}-{number:02}" for number in range(count)]
     config = {"name": "onegig-near", "services": dict.fromkeys(names, service)}
     return Stack(

@@ -166,4 +166,4 @@ def test_costs_that_cannot_be_read_are_no_error(cli: Cli, project: Path) -> None
     for path in ("nowhere.json", "baseline.json"):
         done = cli("shards", "--baseline", path)
         assert (done.returncode, done.stdout) == (0, plain.stdout)
-        assert "costs of images are not known" in done.stderr
+        assert "build times of images are not known" in done.stderr

@@ -63,4 +63,5 @@ def test_containers_under_one_shim_come_and_go_alone(
         os.kill(shim, signal.SIGKILL)
         eventually(lambda: shims(client, box) not in ([], [shim]))
         eventually(lambda: running(box) == {"third", "fourth"})
-        eventually(lambda: run_shell(fourth, "echo here") == (0, "here"))
+        eventually(lambda: fourth.exec_run(["true"]).exit_code == 0)
+        assert run_shell(fourth, "echo here") == (0, "here")
