@@ -50,11 +50,11 @@ def test_containers_under_one_shim_come_and_go_alone(
         )
         first.stop(timeout=1)
         second.kill()
-        assert running(box) == {"third", "fourth"}
+        eventually(lambda: running(box) == {"third", "fourth"})
         first.start()
         third.restart(timeout=1)
         second.remove()
-        assert running(box) == {"first", "third", "fourth"}
+        eventually(lambda: running(box) == {"first", "third", "fourth"})
         assert run_shell(fourth, "echo here") == (0, "here")
         first.remove(force=True)  # the one that the shim was started for
         assert run_shell(third, "echo here") == (0, "here")
