@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from onegig.redis.documents import Form, choose_codes, convert, decimals_of, parse, scale
 
-COMPRESSED_FROM = 200  # bytes; shorter values have too little that repeats
+COMPRESSED_FROM = 100  # bytes; shorter values have too little that repeats
 WORTHWHILE = 0.8  # of its bytes, at most, compression leaves
 _DATE = re.compile(rb"(?<!\d)(1[0-9]{9}|1[0-9]{12})(?!\d)")  # seconds or milliseconds of the epoch
 

@@ -5,7 +5,7 @@ large collection the first elements are read, of a large stream some windows of 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -58,6 +58,19 @@ class Sample:
         if self.type == "hash":
             return self.content[1::2]
         return self.content[::2] if self.type == "zset" else self.content
+
+    def half(self) -> "Sample":
+        """Return the first half of what was read; all of a string."""
+        if self.type == "string":
+            return self
+        per_element = 2 if self.type in {"hash", "zset"} else 1
+        elements = max(1, len(self.content) // per_element // 2)
+        return replace(
+            self,
+            content=self.content[: elements * per_element],
+            entries=self.entries[: max(1, len(self.entries) // 2)],
+            share=self.share / 2,
+        )
 
 
 # ---- reading ------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ TECHNIQUES = (
     Technique(
         name="compress",
         title="Compress long values",
-        advice="compress values of 200 bytes and more (zlib)",
+        advice="compress values of 100 bytes and more (zlib)",
         note="costs the clients some time",
     ),
     Technique(

@@ -5,7 +5,8 @@ differs within it (random groups: Wolter, Introduction to Variance Estimation, c
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from math import sqrt
 
 from redis.exceptions import ResponseError
@@ -37,6 +38,12 @@ class Unit:
     def usage_bytes(self) -> float:
         """Return what the audited server takes for what was read (MEMORY USAGE)."""
         return sum(sample.usage_bytes * sample.share for sample in self.samples)
+
+    def half(self) -> "Unit":
+        """Return a unit that stands for the same bytes with half of what was read."""
+        if len(self.samples) > 1:
+            return replace(self, samples=self.samples[::2])
+        return replace(self, samples=(self.samples[0].half(),))
 
 
 def read_units(client: Client, groups: Sequence[Group]) -> tuple[tuple[Unit, ...], list[str]]:
@@ -92,6 +99,18 @@ def _make_units(group: Group, samples: Sequence[Sample], most: int) -> Iterable[
             bytes=group.bytes.value * sum(weights[n] for n in chunk) / known,
             is_whole=is_whole,
         )
+
+
+def join(units: Sequence[Unit]) -> Unit:
+    """Return one unit of all that units of a pattern hold; parts of a stream become one."""
+    joined: dict[bytes, Sample] = {}
+    for sample in chain.from_iterable(unit.samples for unit in units):
+        if first := joined.get(sample.name):
+            entries, share = first.entries + sample.entries, first.share + sample.share
+            sample = replace(first, entries=entries, share=share)
+        joined[sample.name] = sample
+    total = sum(unit.bytes for unit in units)
+    return replace(units[0], samples=tuple(joined.values()), bytes=total)
 
 
 def half_width(units: Sequence[Unit], shares: Sequence[float]) -> float:
