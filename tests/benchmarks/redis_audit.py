@@ -28,6 +28,7 @@ from uuid import UUID
 from redis import Redis
 
 PAUSE_SECONDS = 0.002
+SLOW_ENTRIES = 10_000
 SERVERS = ("valkey-server", "redis-server")
 CLIENTS = ("valkey-cli", "redis-cli")
 SYMBOLS = [base + quote for base in ("BTC", "ETH", "SOL", "ADA") for quote in ("USDT", "EUR")]
@@ -154,6 +155,17 @@ def measure(name: str, command: Sequence[str], path: Path, used: int) -> str:
     return done.stdout
 
 
+def slowest(client: Redis) -> str:
+    """Return the longest command by the server's own clock, without waiting for processors."""
+    entries = client.slowlog_get(SLOW_ENTRIES)
+    longest = max(entries, key=lambda each: each["duration"], default=None)
+    if longest is None:
+        return "no command took 1 ms"
+    command = longest["command"].split()[0].decode()
+    milliseconds = longest["duration"] / 1000
+    return f"{len(entries)} commands over 1 ms, the longest {milliseconds:.1f} ms ({command})"
+
+
 def explained(output: str, used: int) -> str:
     """Return the share of used memory that a command explains; sizes of values are no memory."""
     if output.startswith("{"):
@@ -192,7 +204,11 @@ def main() -> None:
         print(f"{'':28} {'seconds':>8} {'CPU s':>6} {'explained':>12}  PING ms: 50 %, 99 %, most")
         measure("nothing", ["sleep", "5"], path, used)
         sampled = measure("onegig redis audit", [*onegig, "--quiet"], path, used)
+        client.config_set("slowlog-log-slower-than", 1000)
+        client.config_set("slowlog-max-len", SLOW_ENTRIES)
+        client.slowlog_reset()
         full = measure("onegig redis audit --full", [*onegig, "--full", "--quiet"], path, used)
+        print(f"  in the server: {slowest(client)}")
         measure(f"{Path(cli).name} --memkeys", [cli, "-s", str(path), "--memkeys"], path, used)
         measure(f"{Path(cli).name} --bigkeys", [cli, "-s", str(path), "--bigkeys"], path, used)
         print(intervals(sampled, full))
