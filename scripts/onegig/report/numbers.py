@@ -49,7 +49,8 @@ def tenths(
     if not isinstance(value_bytes, int):
         return DASH
     exact = Decimal(value_bytes) / convention.mb
-    return f"{exact.quantize(_TENTH, ROUND_FLOOR if down else ROUND_CEILING):,}"
+    rounded = exact.quantize(_TENTH, ROUND_FLOOR if down else ROUND_CEILING)
+    return f"{rounded or abs(rounded):,}"  # never "-0.0"
 
 
 def tenths_change(

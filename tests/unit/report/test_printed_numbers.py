@@ -127,3 +127,10 @@ def test_missing_values_say_why(kind: type[Unknown]) -> None:
 )
 def test_service_states(changes: dict[str, object], text: str) -> None:
     assert numbers.service_state(make_service("web", 1.0, **changes)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"), [(0, "0.0"), (1, "0.1"), (-1, "0.0"), (-(2**20), "-1.0")]
+)
+def test_tenths_of_nearly_nothing_have_no_sign(value: int, printed: str) -> None:
+    assert numbers.tenths(value) == printed
