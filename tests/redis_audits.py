@@ -46,10 +46,8 @@ def make_pattern(name: str, kind: str, keys: int, size: int, /, **changes: objec
     return replace(made, **changes)  # type: ignore[arg-type]  # any field
 
 
-def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
-    """An audit of the mission's coordinator, or of another size; `changes` are its fields."""
-    share = used / 238
-    patterns = (
+def _patterns(share: float) -> tuple[Pattern, ...]:
+    return (
         make_pattern("trades:{symbol}", "stream", 12, int(96 * share)),
         make_pattern("book:{symbol}:{time}", "string", 214_000, int(61 * share)),
         make_pattern(
@@ -67,12 +65,16 @@ def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
         make_pattern("meta:{symbol}", "hash", 41_000, int(26 * share)),
         make_pattern("seen", "set", 1, int(2 * share)),
     )
+
+
+def _server(used: int) -> RedisServer:
+    share = used / 238
     overheads = (
         Overhead(name="table of keys", bytes=int(6 * share), note="a slot and an entry each"),
         Overhead(name="replication backlog", bytes=int(3 * share)),
         Overhead(name="clients", bytes=int(1 * share)),
     )
-    server = RedisServer(
+    return RedisServer(
         product="valkey",
         version="8.1.1",
         mode="standalone",
@@ -88,6 +90,31 @@ def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
         fragmentation_bytes=int(9 * share),
         overheads=overheads,
     )
+
+
+def _savings(used: int) -> tuple[Saving, ...]:
+    share = used / 238
+    return tuple(
+        Saving(
+            technique=technique,
+            title=title,
+            patterns=("trades:{symbol}",),
+            saved_bytes=int(saved * share),
+            low_bytes=int((saved - 3) * share),
+            high_bytes=int((saved + 3) * share),
+            cumulative_bytes=int(together * share),
+            left_bytes=used - int(together * share),
+            advice=f"{title}: `XADD key MAXLEN ~ 10000 * v 1 …`",
+            measured=True,
+        )
+        for technique, title, saved, together in SAVINGS
+    )
+
+
+def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
+    """An audit of the mission's coordinator, or of another size; `changes` are its fields."""
+    share = used / 238
+    patterns, server = _patterns(share), _server(used)
     keys = sum(pattern.bytes.value for pattern in patterns)
     audit = RedisAudit(
         target="redis-coordinator",
@@ -133,21 +160,7 @@ def make_audit(used: int = 238 * MB, **changes: object) -> RedisAudit:
                 saved_bytes=Skipped(reason="depends on the load"),
             ),
         ),
-        savings=tuple(
-            Saving(
-                technique=technique,
-                title=title,
-                patterns=("trades:{symbol}",),
-                saved_bytes=int(saved * share),
-                low_bytes=int((saved - 3) * share),
-                high_bytes=int((saved + 3) * share),
-                cumulative_bytes=int(together * share),
-                left_bytes=used - int(together * share),
-                advice=f"{title}: `XADD key MAXLEN ~ 10000 * v 1 …`",
-                measured=True,
-            )
-            for technique, title, saved, together in SAVINGS
-        ),
+        savings=_savings(used),
     )
     return replace(audit, **changes)  # type: ignore[arg-type]  # any field
 

@@ -56,8 +56,7 @@ NOT_COUNTED = Skipped(reason="the baseline did not count them")
 IS_COMPARISON = Skipped(reason="is a comparison with the baseline itself")
 OTHER_RULES = Skipped(reason="the baseline was checked by other rules")
 SCANS = ("image.secrets", "image.vulnerabilities", "image.misconfigurations")
-# depend on metric and overhead
-BY_TOTAL = ("memory.total", "memory.tier", "memory.elsewhere", "memory.deploy")
+BY_TOTAL = ("memory.total", "memory.tier", "memory.elsewhere", "memory.deploy")  # of one metric
 MEMORY_IDS = {id_ for id_, kind in CHECK_KINDS.items() if kind.unit is Unit.MEMORY}
 GROWTH_IDS = ("memory.max_growth", "service.max_growth", "image.max_growth")
 HADOLINT_RULE = re.compile(r"[A-Z]{2}\d+")  # DL3018, SC2046; our own rules have names

@@ -21,7 +21,7 @@ ONE_OF_CLUSTER = "this is one server of a cluster; the others were not reached"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditOptions:
-    """How an audit goes about it."""
+    """Settings of an audit."""
 
     sample: int | None = None  # keys that are read of a database; None: all, or some of very many
     full: bool = False  # all keys, however many

@@ -36,7 +36,7 @@ NONE = Credentials()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clues:
-    """Where a service's password may stand. Files are by their path in the container."""
+    """Places that may hold a service's password. Files are by their path in the container."""
 
     words: Sequence[str]  # command and health check, one argument each
     variables: Mapping[str, str]

@@ -31,7 +31,7 @@ class Number(str):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """How documents are written."""
+    """A way to write documents."""
 
     positional: bool = False  # members by their place
     coded: bool = False  # repeated values as numbers of a table
@@ -100,7 +100,7 @@ def choose_codes(values: Sequence[str]) -> dict[str, int]:
 
 @dataclass(kw_only=True, slots=True)
 class Shape:
-    """What documents have in one place: members by name, items, or plain values."""
+    """Contents of documents in one place: members by name, items, or plain values."""
 
     members: "dict[str, Shape]" = field(default_factory=dict)
     items: "Shape | None" = None

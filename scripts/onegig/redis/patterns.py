@@ -49,10 +49,10 @@ _TIME = re.compile(  # Unix time of 2001 to 2033 in s, ms or µs, or a day
 
 
 class Mergeable(Protocol):
-    """What is counted for the keys of a pattern."""
+    """Counts for the keys of a pattern."""
 
     def merge(self, other: Self) -> None:
-        """Add what another has counted."""
+        """Add the counts of another."""
 
 
 M = TypeVar("M", bound=Mergeable)

@@ -54,7 +54,7 @@ _UNASKED = (None, b"unknown", b"", -1, 0)  # in place of their answers
 
 @dataclass(slots=True)
 class Tally:
-    """What happened on the way, for the coverage of an audit."""
+    """Counts of keys met during a scan, for the coverage of an audit."""
 
     examined: int = 0
     gone: int = 0  # expired or deleted while the scan went on

@@ -20,7 +20,7 @@ SETTINGS = ("activedefrag", "repl-backlog-size", "maxmemory", "maxmemory-clients
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What a server says of itself. `info` is empty where INFO is denied."""
+    """A server's description of itself. `info` is empty where INFO is denied."""
 
     info: Mapping[str, str]
     databases: Mapping[int, tuple[int, int]]  # keys and those of them that expire

@@ -28,7 +28,7 @@ NOISE = 0.1  # of a stream's bytes that its windows may not show
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Groups:
-    """What the consumer groups of a stream have not acknowledged or not read."""
+    """Backlog of a stream's consumer groups: entries not acknowledged or not read."""
 
     count: int
     pending: int
