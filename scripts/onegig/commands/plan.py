@@ -52,7 +52,7 @@ def plan(
     limits_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what to do so that the stack fits, with megabytes, price and the exact change.
+    """List what to change so that the stack fits: megabytes saved, price and exact change.
 
     REPORT is a report.json of `onegig check`, which is judged again by the budgets file; without
     one the stack is checked first. Options are the smallest sets of actions that fit: A (squeeze),

@@ -33,7 +33,7 @@ LABELS = ("com.docker.compose.project", "com.docker.compose.service")
 
 @click.group()
 def redis() -> None:
-    """Look into Redis and Valkey servers."""
+    """Examine Redis and Valkey servers."""
 
 
 def _limit(_context: click.Context, _param: click.Parameter, text: str | None) -> int:
@@ -46,27 +46,27 @@ def _limit(_context: click.Context, _param: click.Parameter, text: str | None) -
 @redis.command()
 @click.argument("target")
 @project_options
-@click.option("--user", default="", help="The user, where it is not the default one.")
-@click.option("--password-file", type=EXISTING_FILE, help="A file with the password.")
+@click.option("--user", default="", help="User name, if not the default user.")
+@click.option("--password-file", type=EXISTING_FILE, help="File that contains the password.")
 @click.option(
     "--sample",
     type=click.IntRange(min=100),
-    help=f"Read so many keys of each database, at random; left out, all up to {MOST_FULL:,} keys "
-    f"and {DEFAULT_SAMPLE:,} of more.",
+    help=f"Number of random keys to read of each database. Default: all of up to {MOST_FULL:,} "
+    f"keys, otherwise {DEFAULT_SAMPLE:,}.",
 )
-@click.option("--full", is_flag=True, help="Read all keys, however many.")
+@click.option("--full", is_flag=True, help="Read all keys, regardless of their number.")
 @click.option(
     "--replay",
     is_flag=True,
-    help="Measure what techniques save, with samples in a server of the same version that is "
-    "started for it; left out, it is predicted.",
+    help="Measure the savings with samples in a temporary server of the same version, instead "
+    "of predicting them.",
 )
 @click.option(
     "--fail-over",
     "limit_bytes",
     metavar="SIZE",
     callback=_limit,
-    help="Exit with 1 when used memory is over this: 90MB.",
+    help="Exit with 1 if used memory exceeds this, such as 90MB.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--output", type=SOME_FILE, help="Also write the JSON here.")
@@ -85,12 +85,12 @@ def audit(
     output: Path | None,
     progress: Progress,
 ) -> None:
-    """Say where the memory of a Redis or Valkey server goes, by learned patterns of key names.
+    """Show where the memory of a Redis or Valkey server goes, by pattern of key names.
 
     TARGET is a URL (redis://HOST:6379, rediss://HOST, unix:///PATH) or a service of the compose
     project, which must be running. The server is only read, in batches of a few milliseconds; a
-    user who may read (`+@read ~*`) is enough. The password stands in a file, in
-    ONEGIG_REDIS_PASSWORD or in the URL; for a service, that of the project is found.
+    read-only user (`+@read ~*`) is enough. Give the password in a file, in
+    ONEGIG_REDIS_PASSWORD or in the URL; a service's own is found in the project.
     """
     from onegig.redis.audit import AuditOptions
     from onegig.redis.audit import audit as audit_address

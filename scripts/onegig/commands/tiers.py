@@ -25,7 +25,7 @@ from onegig.report.tiers import render_tiers
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def tiers(*, progress: Progress, disk_gb: int, as_json: bool) -> None:
-    """List the machines that a stack can be judged for, with what they really give and cost.
+    """List the cloud machines of the catalogue, with their usable memory and price.
 
     Prices are for the machine, a public IPv4 address and the disk together, in US dollars a month.
     """

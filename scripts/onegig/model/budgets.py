@@ -281,12 +281,12 @@ class Budgets:
             this file. Default: those that `docker compose` takes in this file's folder, with
             COMPOSE_FILE and compose.override.yml.
         profiles: The compose profiles to activate. Default: those of COMPOSE_PROFILES.
-        tier_names: A machine of the tier catalogue to judge for besides the limit: what it really
-            gives to programs. Default: the smallest machine sold with memory.limit. none judges for
-            no machine. Of several the first one counts, the others are shown beside it.
-        machine: The machine that the stack is booted on. box: a Docker engine in a container that
-            the kernel caps, ready in seconds. twin: a virtual machine with a kernel and an
-            operating system of its own, which are then measured instead of assumed.
+        tier_names: Cloud machine from the tier catalogue to check in addition to the limit;
+            none turns this off. Default: the smallest machine sold with memory.limit. Of several,
+            the first one counts and the others are shown beside it.
+        machine: Where the stack is booted. box: a Docker engine in a container with a memory cap,
+            ready in seconds. twin: a virtual machine with its own kernel and operating system,
+            which are then measured instead of assumed.
         swap_bytes: The twin's swap file. Default: none. What the stack needs of it is a WARN.
         zram_bytes: The twin's compressed swap in memory, instead of a swap file: its size before
             compression. Default: none.
