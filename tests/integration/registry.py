@@ -4,11 +4,13 @@ An engine pushes to and pulls from 127.0.0.1 without TLS.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from secrets import token_hex
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +26,13 @@ class Registry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
+
+    def manifest(self, name: str) -> dict[str, Any]:
+        """What was pushed as "shop/web:1"; of an index, its first image."""
+        document: dict[str, Any] = json.loads(self.manifests[name][1])
+        if images := document.get("manifests"):
+            return self.manifest(f"{name.partition(':')[0]}:{images[0]['digest']}")
+        return document
 
 
 @contextmanager
@@ -47,6 +56,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # so that who greets in TLS is answered in plain HTTP
     server: _Server
 
     def do_GET(self) -> None:  # their names in BaseHTTPRequestHandler
@@ -62,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
-        name = f"{len(self.server.registry.uploads)}"
+        name = token_hex(8)
         self.server.registry.uploads[name] = self._body()
         self._answer(202, Location=f"/v2/up/blobs/{name}", Docker_Upload_UUID=name)
 

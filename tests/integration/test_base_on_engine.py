@@ -139,8 +139,10 @@ def test_a_dockerfile_that_adds_no_layer(build: Build, count: Count) -> None:
 
 
 def test_of_an_image_that_nothing_here_builds_a_pushed_base_is_found(
-    build: Build, count: Count
+    client: DockerClient, build: Build, count: Count
 ) -> None:
+    if "containerd.snapshotter" in str(client.info()["DriverStatus"]):
+        pytest.skip("containerd's image store does not tell what was pushed")
     with registry() as there:
         base = build(f"{there.address}/team/platform:1", PLATFORM)
         build(WEB, OWN, BASE=base)

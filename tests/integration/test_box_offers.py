@@ -102,7 +102,7 @@ def compose(host: Path, project: Path, images: Sequence[str]) -> dict[str, Any]:
     """A project that needs more of a machine than an engine alone."""
     limits = {"resources": {"limits": {"memory": "50m"}}}
     slow = {"resources": {"limits": {"cpus": "0.5"}}}
-    fixed = {"lan": {"ipv4_address": "192.168.50.10", "ipv6_address": "fd00:50::10"}, "again": {}}
+    fixed = {"lan": {"ipv4_address": "192.168.50.10", "ipv6_address": "fd00:50::10"}}
     return {
         "name": "offers",
         "services": {
@@ -111,6 +111,7 @@ def compose(host: Path, project: Path, images: Sequence[str]) -> dict[str, Any]:
                 image=PYTHON_IMAGE, volumes=["/var/run/docker.sock:/var/run/docker.sock:ro"]
             ),
             "fixed": service(networks=fixed),
+            "twice": service(networks=["lan", "again"]),
             "macvlan": service(networks={"macvlan": {"ipv4_address": "10.201.0.9"}}),
             "own-proc": service(volumes=[f"{host}/plain/file.txt:/proc/meminfo:ro"]),
             "inherits": service(volumes_from=["own-proc"]),
@@ -245,7 +246,7 @@ def boxed(client: DockerClient) -> Iterator[OfferedBox]:
 def test_every_service_starts(boxed: OfferedBox) -> None:
     assert boxed.problem == ""
     states = {c.service: (c.status, c.error) for c in list_containers(boxed.box.engine)}
-    assert len(states) == 13
+    assert len(states) == 14
     assert set(states.values()) == {("running", "")}
 
 

@@ -34,6 +34,17 @@ HOST_PROGRAMS = tuple(path for path in ("/bin", "/lib", "/lib64", "/usr") if Pat
 WRITE_ALL = 'find {} -type f | while read -r f; do echo new >"$f"; touch "$f.new"; done 2>/dev/null'
 
 
+@pytest.fixture(params=API_VERSIONS)
+def api_version(
+    request: pytest.FixtureRequest, client: DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's command speaks this version of the API, unless the engine has given it up."""
+    least = client.version()["MinAPIVersion"]
+    if float(request.param) < float(least):
+        pytest.skip(f"the engine speaks version {least} or later")
+    monkeypatch.setenv("DOCKER_API_VERSION", request.param)
+
+
 @contextmanager
 def mounted(point: Path, *options: str) -> Iterator[None]:
     point.mkdir(exist_ok=True)
@@ -79,17 +90,14 @@ def run_script(
     return run([*command, "-c", text], timeout_seconds=120).stdout.splitlines()
 
 
-@pytest.mark.parametrize("version", API_VERSIONS)
+@pytest.mark.usefixtures("api_version")
 @pytest.mark.parametrize("propagation", ["", ",rslave", ",rshared"])
 @pytest.mark.parametrize("programs", [(), HOST_PROGRAMS], ids=["busybox", "host"])
 def test_mounts_below_a_bound_folder_can_not_be_written(
     folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    version: str,
     propagation: str,
     programs: tuple[str, ...],
 ) -> None:
-    monkeypatch.setenv("DOCKER_API_VERSION", version)
     later = "grep -q ' /host.* shared:\\| /host.* master:' /proc/self/mountinfo && echo joined"
     script = f"make_read_only /host; {WRITE_ALL.format('/host')}; {later}; grep /host/flags "
     before = contents(folder)
@@ -131,11 +139,10 @@ def stand_in_for_dind(client: DockerClient, script: str) -> Iterator[str]:
         client.images.remove("onegig-test/dind", force=True)
 
 
-@pytest.mark.parametrize("version", API_VERSIONS)
+@pytest.mark.usefixtures("api_version")
 def test_the_dind_image_can_not_write_below_the_project(
-    client: DockerClient, folder: Path, monkeypatch: pytest.MonkeyPatch, version: str
+    client: DockerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DOCKER_API_VERSION", version)
     before = contents(folder)
     script = f"{WRITE_ALL.format(shlex.quote(str(folder)))}; echo finished"
     with new_run() as run_, stand_in_for_dind(client, script) as image:
@@ -210,11 +217,8 @@ def boxed(client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield found
 
 
-@pytest.mark.parametrize("version", API_VERSIONS)
-def test_a_stack_writes_nothing_on_the_machine(
-    client: DockerClient, folder: Path, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
-    monkeypatch.setenv("DOCKER_API_VERSION", version)
+@pytest.mark.usefixtures("api_version")
+def test_a_stack_writes_nothing_on_the_machine(client: DockerClient, folder: Path) -> None:
     file = folder / "compose.yml"
     file.write_text(json.dumps(compose(folder)))
     before = contents(folder)

@@ -23,7 +23,8 @@ from onegig.variables import explain_held_back
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
 _YAML_LINE = re.compile(r"yaml: (?:[\w ]+: )?line (?P<line>\d+): ")
 _KEY = re.compile(
-    r"services[.\[](?P<service>[\w-]+)\]?(?:\.| Additional property )(?P<key>\w+)"
+    r"services[.\[](?P<service>[\w-]+)\]?"
+    r"(?:\.| Additional property | additional properties ')(?P<key>[\w-]+)"
     r"|service \"(?P<quoted>[\w-]+)\""
 )
 _ENV_FILE = re.compile(
@@ -41,7 +42,7 @@ _ADVICE = (
     ),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
-    ("is not allowed", "compose does not know this key; check its spelling and indentation"),
+    ("not allowed", "compose does not know this key; check its spelling and indentation"),
     ("REMOTE", "to include a remote project, set that variable to true in your shell"),
     ("undefined service", "depends_on and similar keys can only name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),

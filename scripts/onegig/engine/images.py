@@ -85,9 +85,25 @@ class Images:
             architecture=attributes.get("Architecture", ""),
             labels=tuple(sorted(labels.items())),
             size_bytes=attributes.get("Size", 0),
-            digests=tuple(attributes.get("RepoDigests") or ()),
+            digests=tuple(self._digests(attributes)),
             variables=tuple(config.get("Env") or ()),
         )
+
+    def _digests(self, attributes: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the names by which a registry may know the image.
+
+        With containerd's store even an image that was built here has one. It is believed where
+        the name has a namespace, as those that people push do.
+        """
+        image_id = attributes["Id"]
+        for name in attributes.get("RepoDigests") or ():
+            repository, _, digest = name.partition("@")
+            if digest != image_id or "/" in repository or image_id in self._registered:
+                yield name
+
+    @cached_property
+    def _registered(self) -> frozenset[str]:
+        return frozenset(listed.image_id for listed in self.listed if listed.in_registry)
 
     def diff_ids(self, reference: str) -> tuple[str, ...]:
         """Return the image's layers, lowest first, or () if there is no such image."""
@@ -109,11 +125,16 @@ class Images:
     def listed(self) -> tuple[ListedImage, ...]:
         """Return all images that have a name; () when the engine does not answer."""
         try:
-            return tuple(
-                _listed(image) for image in self.client.api.images() if image.get("RepoTags")
-            )
+            response = self._get("/images/json", {"manifests": "1"})  # older engines ignore it
+            response.raise_for_status()
+            return tuple(_listed(image) for image in response.json() if image.get("RepoTags"))
         except (DockerException, requests.RequestException):
             return ()
+
+    def _get(self, path: str, params: Mapping[str, Any], **options: Any) -> requests.Response:
+        """Return the answer to what docker-py has no call for."""
+        api = self.client.api
+        return api.get(f"{api.base_url}/v{api.api_version}{path}", params=params, **options)
 
     def bases(self, references: Iterable[str]) -> str:
         """Return where the bases of the images come from, for the environment of a run."""
@@ -133,14 +154,9 @@ class Images:
         Raises InspectError when the engine refuses, EngineError when it does not answer.
         """
         command = f"docker save {' '.join(image_ids)}"
-        api = self.client.api
         with typed_errors(command):
-            response = api.get(
-                f"{api.base_url}/v{api.api_version}/images/get",
-                params={"names": list(image_ids)},
-                stream=True,
-                timeout=SAVE_SECONDS,
-            )
+            names = {"names": list(image_ids)}
+            response = self._get("/images/get", names, stream=True, timeout=SAVE_SECONDS)
         with response:
             if response.status_code != requests.codes.ok:
                 raise InspectError(
@@ -228,12 +244,18 @@ def typed_errors(command: str) -> Iterator[None]:
 
 
 def _listed(attributes: dict[str, Any]) -> ListedImage:
-    """Read a list's entry; what was built here has no digest, or (containerd) only its id's."""
+    """Read a list's entry.
+
+    What was built here has no digest, or (containerd) only its id's, and all of its manifests; of
+    what was pulled those for other platforms are missing.
+    """
     digests = {name.partition("@")[2] for name in attributes.get("RepoDigests") or ()}
+    manifests = attributes.get("Manifests") or ()
+    incomplete = not all(manifest.get("Available", True) for manifest in manifests)
     return ListedImage(
         image_id=attributes["Id"],
         names=tuple(attributes["RepoTags"]),
-        in_registry=bool(digests - {attributes["Id"]}),
+        in_registry=bool(digests - {attributes["Id"]}) or incomplete,
         created_seconds=int(attributes.get("Created") or 0),
         size_bytes=int(attributes.get("Size") or 0),
         labels=frozenset(attributes.get("Labels") or ()),
@@ -285,11 +307,11 @@ def _manifest(name: str, image: EngineImage) -> Mapping[str, Any]:
     document = _read_registry(name)
     if "manifests" not in document:
         return document
-    repository = name.partition("@")[0]
+    repository, _, index = name.partition("@")
     for descriptor in document["manifests"]:
         if (descriptor.get("platform") or {}).get("architecture") == image.architecture:
             manifest = _read_registry(f"{repository}@{descriptor['digest']}")
-            if image.image_id in (descriptor["digest"], manifest["config"]["digest"]):
+            if image.image_id in (index, descriptor["digest"], manifest["config"]["digest"]):
                 return manifest
     raise ValueError("it does not list this image")
 

@@ -73,18 +73,24 @@ class Spool:
     def save(self, images: Sequence[EngineImage], source: ImageSource) -> None:
         """Save images at once, so that layers they share come once; `find` reports failures.
 
-        If that fails, they are saved one by one, to learn which.
+        Those that are missing then are saved one by one: a damaged one can take others with it.
         """
-        for batch in (images, *([image] for image in images)):
+        singles = [[image] for image in images] if len(images) > 1 else []
+        for batch in (images, *singles):
+            if all(map(self._holds, batch)):
+                continue
             try:
                 with source.save([image.image_id for image in batch]) as stream:
                     self.add(stream)
             except InspectError as error:
                 if len(batch) == 1:
                     self._refused[batch[0].image_id] = error
-            else:
-                if batch is images:
-                    return
+
+    def _holds(self, image: EngineImage) -> bool:
+        with suppress(InspectError):
+            self.find(image.image_id, image.diff_ids)
+            return True
+        return False
 
     def add(self, stream: IO[bytes]) -> None:
         """Read one archive to its end. Raises InspectError when it is damaged or ends early."""
@@ -114,7 +120,10 @@ class Spool:
         own = (image for image in self.images if image_id in image.digests)
         stored = next((image for image in own if image.diff_ids == diff_ids), None)
         if stored is None:
-            raise InspectError(f"image {image_id} is not in the archive")
+            raise InspectError(
+                f"image {image_id} is not in the archive, or is damaged",
+                advice="build or pull the image again",
+            )
         missing = [diff_id for diff_id in diff_ids if diff_id not in self.layers]
         if missing:
             raise InspectError(
