@@ -17,12 +17,14 @@ from github.bodies import repository_id
 from github.description import NPM
 from github.stand_in import StandIn
 from github.state import Pull, Run, State
+from onegig.github.trusted.plan import abridge
 from onegig.github.trusted.poster import Outcome
 from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.memory.growth import find_trend
 from onegig.model.codec import to_json
 from onegig.model.images import Image, ImagesReport
 from onegig.model.memory import MemoryReport, Trend
+from onegig.model.plan import Plan
 from onegig.model.report import RunReport
 
 HERE = "octo/stack"
@@ -240,14 +242,18 @@ def make_honest_memory(rss_mib: float | None = None) -> MemoryReport:
 
 
 def zipped(
-    run: RunReport, images: ImagesReport | None = None, memory: MemoryReport | None = None
+    run: RunReport,
+    images: ImagesReport | None = None,
+    memory: MemoryReport | None = None,
+    plan: Plan | None = None,
 ) -> bytes:
-    """An artifact with all three files."""
+    """An artifact with the files of a run."""
     return zip_files(
         {
             "run.json": to_json(run),
             "images.json": to_json(images or make_honest_images()),
             "memory.json": to_json(memory or make_honest_memory()),
+            **({"plan.json": to_json(abridge(plan))} if plan else {}),
         }
     )
 

@@ -23,6 +23,7 @@ from onegig.errors import ConfigError, ExitCode, OnegigError
 from onegig.files import read_text, relative_to_here, write_file
 from onegig.github.job import Job
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
+from onegig.github.trusted.plan import abridge as abridge_plan
 from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
@@ -31,6 +32,7 @@ from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Dive, Image, ImagesReport, Part
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.plan import Plan
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.scan import Finding, Scan
 from onegig.model.stack import HostAccess, Stack
@@ -143,12 +145,14 @@ def announce(job: Job, options: Options, directory: Path) -> None:
 
 
 def write_numbers(gate: Gate, directory: Path) -> None:
-    """Write run.json, and images.json and memory.json if there are such numbers."""
+    """Write run.json, and images.json, memory.json and plan.json if there are such numbers."""
     write_file(directory / "run.json", to_json(gate.claim))
     if isinstance(gate.report.images, ImagesReport):
         write_file(directory / "images.json", to_json(abridge(gate.report.images, gate.weights)))
     if isinstance(gate.report.memory, MemoryReport):
         write_file(directory / "memory.json", to_json(gate.report.memory))
+    if isinstance(gate.report.plan, Plan) and not gate.report.plan.roomy:
+        write_file(directory / "plan.json", to_json(abridge_plan(gate.report.plan)))
 
 
 def read_claim(

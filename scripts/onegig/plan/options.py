@@ -33,12 +33,17 @@ COMBINATIONS: Sequence[tuple[Letter, ...]] = (
 
 def make_plan(case: Case) -> Plan | Missing:
     """Return the plan of a judged report; Missing where its memory was not measured."""
+    return build_plan(case, make_actions(case))
+
+
+def build_plan(case: Case, actions: Sequence[Action]) -> Plan | Missing:
+    """Return the plan that is made of these actions, and of renting a larger machine."""
     verdict, limits = case.report.verdict, find_limits(case)
     if isinstance(verdict.total_bytes, Missing):
         return verdict.total_bytes
     if not limits:
         return Skipped(reason="memory was not judged")
-    actions, offers = make_actions(case), find_offers(case)
+    offers = find_offers(case)
     tightest = min(limits, key=lambda limit: limit.left_bytes)
     options = [*combine(actions, limits, verdict.total_bytes)]
     if offers:
@@ -56,7 +61,7 @@ def make_plan(case: Case) -> Plan | Missing:
         left_bytes=tightest.left_bytes,
         roomy=all(limit.left_bytes >= limit.spare_bytes for limit in limits),
         tightest=tightest.title,
-        actions=actions,
+        actions=tuple(actions),
         options=tuple(options),
         best="",
         offers=offers,
@@ -104,7 +109,7 @@ def combine(actions: Sequence[Action], limits: Sequence[Limit], total: int) -> I
         is_whole = {action.option for action in own} == set(letters)
         if not is_whole or any(each < set(letters) for each in enough):
             continue
-        option = _option(letters, choose(own, limits), limits, total)
+        option = rate(letters, choose(own, limits), limits, total)
         if option.roomy:
             enough.append(set(letters))
         if option.actions:
@@ -208,9 +213,10 @@ def _without(action: Action, services: int) -> Action:
     return replace(action, saving=saving)
 
 
-def _option(
+def rate(
     letters: tuple[Letter, ...], chosen: Sequence[Action], limits: Sequence[Limit], total: int
 ) -> Option:
+    """Return some actions as an option: what they bring `total` bytes to, and what is left then."""
     savings = [action.saving for action in effective(chosen)]
     predicted = total - sum(saving.bytes for saving in savings)
     up = math.hypot(*(saving.bytes - saving.low_bytes for saving in savings))

@@ -25,6 +25,7 @@ from onegig.text import code, fence, format_list, format_rest, html, markdown
 MAX_CHARACTERS = 65_000  # GitHub takes 65,536; whoever posts it adds a marker
 OPEN = 8  # failures that are listed without a click
 OPEN_INHERITED = 3  # of those that the branch has, too, if there are new ones
+_FENCE = re.compile(r"(^(`{3,})[a-z]*\n.*?^\2$)", re.MULTILINE | re.DOTALL)
 _ACTIONS = re.compile(
     r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)/[\w.-]+/[\w.-]+/actions/"
     r"(?:runs/\d+(?:/attempts/\d+)?|workflows/[\w.%-]+)",
@@ -125,6 +126,9 @@ def _alert(body: str, kind: str) -> Markup:
 
 
 def _squeeze(text: str) -> str:
-    """Return Markdown with one empty line between paragraphs."""
-    lines = "\n".join(line.rstrip() for line in text.splitlines())
-    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+    """Return Markdown with one empty line between paragraphs; fenced blocks stay as they are."""
+    parts = _FENCE.split(text)
+    for at in range(0, len(parts), 3):
+        lines = re.sub(r"[ \t]+$", "", parts[at], flags=re.MULTILINE)
+        parts[at] = re.sub(r"\n{3,}", "\n\n", lines)
+    return "".join(part for at, part in enumerate(parts) if at % 3 < 2).strip() + "\n"

@@ -150,7 +150,7 @@ def md_table(table: Table, name: Callable[[str], str] = code, *, bold: bool = Fa
             figures[-1] = f"**{figures[-1]}**"
         icon = f"{row.state.icon} " if row.state else ""
         text = name(row.name) if not row.is_total else row.name
-        lines.append([icon + text, *figures, *map(markdown, row.cells[texts - 1 :])])
+        lines.append([icon + text, *figures, *map(prose, row.cells[texts - 1 :])])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

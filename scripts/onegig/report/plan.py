@@ -25,7 +25,7 @@ from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report import numbers
 from onegig.report.layout import Row, Table, dashed, print_parts, print_table, section
-from onegig.text import plain
+from onegig.text import format_rest, plain
 
 ACTIONS_SHOWN = 8  # of one option
 CHANGE_LINES = 200
@@ -132,13 +132,15 @@ def unused(plan: Plan) -> tuple[Action, ...]:
 
 
 def options_table(plan: Plan) -> Table:
-    """Return each option with its total predicted and measured, and what is left then."""
+    """Return each option with its total predicted, and measured if any was, and what is left."""
+    is_tried = any(not isinstance(option.verified, Missing) for option in plan.options)
+    heads = ("option", "predicted", *(["measured"] if is_tried else []), "left", "what")
     rows = [
         Row(
             name=_name(option),
             cells=(
                 numbers.memory(option.total_bytes),
-                _verified(option),
+                *([_verified(option)] if is_tried else []),
                 _left(option.left_bytes),
                 plain(option.problem) or _summary(option, plan),
             ),
@@ -146,7 +148,6 @@ def options_table(plan: Plan) -> Table:
         )
         for option in plan.options
     ]
-    heads = ("option", "predicted", "measured", "left", "what")
     return Table(heads=heads, rows=tuple(rows), texts=1)
 
 
@@ -174,9 +175,9 @@ def _left(left_bytes: int) -> str:
 
 def _summary(option: Option, plan: Plan) -> str:
     chosen = plan.actions_of(option)
-    if len(chosen) == 1:
-        return chosen[0].title
-    return numbers.plural(len(chosen), "action")
+    if len(chosen) < 2:
+        return "".join(action.title for action in chosen)
+    return f"{chosen[0].title}, {format_rest(len(chosen) - 1)}"
 
 
 def _heading(option: Option, plan: Plan) -> str:
@@ -306,8 +307,8 @@ def shown_lines(change: Change, most: int = CHANGE_LINES) -> Sequence[str]:
 
 def _harmless(line: str) -> str:
     """Return a line without invisible characters; copied, it is still the change."""
-    parts = re.split("( +)", line[:CHANGE_WIDTH])
-    return "".join(part if not part.strip(" ") else plain(part) for part in parts)
+    parts = re.split("([ \t]+)", line[:CHANGE_WIDTH])
+    return "".join(part if not part.strip(" \t") else plain(part) for part in parts)
 
 
 def language(change: Change) -> str:

@@ -1,6 +1,6 @@
 """The gate's artifact, made by whatever code a pull request brought: read as bytes, never run.
 
-The zip stays in memory, its three JSON files are read with bounds on everything, and what does not
+The zip stays in memory, its JSON files are read with bounds on everything, and what does not
 hold together is refused as a whole. What passes is well formed, not true: verdicts are made again
 from it by limits the pull request has no hand in.
 
@@ -15,18 +15,26 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
 from onegig.errors import ArtifactError, ConfigError, GithubError
 from onegig.github.client import GONE, Client
 from onegig.github.job import ARTIFACT
-from onegig.github.trusted.plausibility import doubt_images, doubt_memory, doubt_run
+from onegig.github.trusted.plan import doubt_plan
+from onegig.github.trusted.plausibility import (
+    doubt_images,
+    doubt_memory,
+    doubt_run,
+    service_names,
+)
 from onegig.github.trusted.runs import PULL_REQUEST, SUCCESS, GateRun
 from onegig.model.codec import DOCUMENTS, from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.plan import NO_PLAN, Plan
 from onegig.model.report import RunReport
 from onegig.text import plain
 
@@ -36,6 +44,7 @@ MOST_FILE_BYTES = {
     "run.json": 256 * 1024,
     "images.json": 16 * 1024**2,  # fifteen images with thousands of findings each
     "memory.json": 16 * 1024**2,
+    "plan.json": 4 * 1024**2,
 }
 MOST_RATIO = 200  # of a file from MIN_RATIO_BYTES on; what onegig writes stays below 100
 MIN_RATIO_BYTES = 4 * 1024**2
@@ -51,7 +60,7 @@ _LOCATOR_64, _LOCATOR_64_BYTES = b"PK\x06\x07", 20
 _MOST_DIRECTORY_BYTES = 4096  # three entries take less than 500
 _USED_NOTHING = "they were not used; run the gate again and read its log"
 
-D = TypeVar("D", RunReport, ImagesReport, MemoryReport)
+D = TypeVar("D", RunReport, ImagesReport, MemoryReport, Plan)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +70,7 @@ class Numbers:
     run: RunReport | None
     images: ImagesReport | Missing
     memory: MemoryReport | Missing
+    plan: Plan | Missing = NO_PLAN
 
 
 def no_numbers(reason: str) -> Numbers:
@@ -128,11 +138,11 @@ def read_artifact(data: bytes) -> Numbers:
     left_out = Unknown(
         reason=run.failure.message if run.failure else "the run uploaded no such numbers"
     )
-    return Numbers(
-        run=run,
-        images=_read(ImagesReport, files, "images.json", doubt_images) or left_out,
-        memory=_read(MemoryReport, files, "memory.json", doubt_memory) or left_out,
-    )
+    images = _read(ImagesReport, files, "images.json", doubt_images) or left_out
+    memory = _read(MemoryReport, files, "memory.json", doubt_memory) or left_out
+    known = service_names(images, memory)
+    plan = _read(Plan, files, "plan.json", partial(doubt_plan, services=known)) or NO_PLAN
+    return Numbers(run=run, images=images, memory=memory, plan=plan)
 
 
 def _unpack(data: bytes) -> dict[str, bytes]:
@@ -207,7 +217,7 @@ def _read(
         return None
     schema = next(schema for schema, known in DOCUMENTS.items() if known is kind)
     try:
-        if parse_strictly(files[name]).get("schema") != schema:
+        if parse_strictly(files[name], is_signed=kind is Plan).get("schema") != schema:
             raise _refusal(f"{name} does not follow the schema {schema}")
     except StrictJsonError as error:
         raise _refusal(f"{name} {error}") from error
@@ -230,8 +240,12 @@ class StrictJsonError(ValueError):
     """A text that is refused; the message ends a sentence that names it."""
 
 
-def parse_strictly(text: bytes) -> dict[str, Any]:
-    """Return the object in `text`, its numbers from 0 to MOST_NUMBER; else StrictJsonError."""
+def parse_strictly(text: bytes, *, is_signed: bool = False) -> dict[str, Any]:
+    """Return the object in `text`, its numbers from 0 to MOST_NUMBER; else StrictJsonError.
+
+    `is_signed` allows as large numbers below zero.
+    """
+    least = -MOST_NUMBER if is_signed else 0
     for sign, noun, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
         if text.count(sign) > most:
             raise StrictJsonError(f"has more than {most:,} {noun}")
@@ -239,8 +253,8 @@ def parse_strictly(text: bytes) -> dict[str, Any]:
         value = json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_mapping,
-            parse_int=_integer,
-            parse_float=_fraction,
+            parse_int=partial(_integer, least=least),
+            parse_float=partial(_fraction, least=least),
             parse_constant=_constant,
         )
     except UnicodeDecodeError:
@@ -265,17 +279,21 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _integer(digits: str) -> int:
-    return int(_check_number(int(digits) if len(digits) <= MOST_DIGITS else float("inf")))
+def _integer(digits: str, *, least: int) -> int:
+    value = int(digits) if len(digits) <= MOST_DIGITS else float("inf")
+    return int(_check_number(value, least))
 
 
-def _fraction(digits: str) -> float:
-    return float(_check_number(float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")))
+def _fraction(digits: str, *, least: int) -> float:
+    value = float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")
+    return float(_check_number(value, least))
 
 
-def _check_number(value: float) -> float:
-    if value < 0:
-        raise StrictJsonError("has a negative number")
+def _check_number(value: float, least: int) -> float:
+    if value < least:
+        raise StrictJsonError(
+            "has a negative number" if not least else "has a number too far below zero"
+        )
     if value > MOST_NUMBER:
         raise StrictJsonError("has a number that is too large to be true")
     return value

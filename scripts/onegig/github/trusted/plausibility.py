@@ -49,6 +49,14 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 _EVENT = re.compile(r"[a-z_]{1,40}")
 
 
+def service_names(images: ImagesReport | Missing, memory: MemoryReport | Missing) -> frozenset[str]:
+    """Return the names of a stack's services."""
+    images_of = () if isinstance(images, Missing) else images.images
+    services = () if isinstance(memory, Missing) else memory.services
+    names = (name for image in images_of for name in image.services)
+    return frozenset((*names, *(service.name for service in services)))
+
+
 def doubt_run(run: RunReport) -> Iterator[str]:
     """Yield contradictions in a run."""
     if not _EVENT.fullmatch(run.event):

@@ -22,6 +22,7 @@ from onegig.github.history import find_baseline
 from onegig.github.trees import UNKNOWN_COMMIT, Trees, contains
 from onegig.github.trusted.artifact import Numbers
 from onegig.github.trusted.gate_files import Sides, find_measuring_changes, outdated_reason
+from onegig.github.trusted.plan import adopt
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
 from onegig.judge.compare import compare
@@ -30,9 +31,12 @@ from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.plan import Plan
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.verdict import Baseline, Verdict
 from onegig.pipeline import Options
+from onegig.plan.options import make_plan
+from onegig.planning import NO_STACK, read_case
 
 TOO_LARGE = 200  # the status of an answer that was not read to its end
 NO_FILE = b"version: 1\n"  # every key may be left out
@@ -102,6 +106,7 @@ def make_report(
         memory=numbers.memory,
         reproduce=_reproduce(claim, facts.budgets.path),
     )
+    report = replace(report, plan=_plan(report, facts.budgets, numbers.plan, now))
     review = Review(
         head_sha=run.head_sha,
         base_sha=compared.base_sha,
@@ -118,6 +123,13 @@ def make_report(
     )
     failure = _failure(run, numbers, report.verdict, review.proposed)
     return replace(report, failure=failure, review=review)
+
+
+def _plan(report: Report, budgets: Budgets, claim: Plan | Missing, now: datetime) -> Plan | Missing:
+    case = read_case(report, budgets, NO_STACK, now.astimezone(UTC).date())
+    if isinstance(case, Missing):
+        return case
+    return make_plan(case) if isinstance(claim, Missing) else adopt(claim, case)
 
 
 def _look_up(

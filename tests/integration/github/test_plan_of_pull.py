@@ -1,0 +1,215 @@
+"""The plan in the comment of a pull request: whole, by the base branch's limits, and harmless."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factories import MIB, SERVICES
+from gate_runs import (
+    HERE,
+    Post,
+    Scene,
+    make_honest_images,
+    make_honest_memory,
+    open_scene,
+    zip_files,
+    zipped,
+)
+from github.stand_in import StandIn
+from github_markdown import pings, read
+from onegig.config.budgets import parse_budgets
+from onegig.errors import ArtifactError
+from onegig.github.gate import Gate, write_numbers
+from onegig.github.trusted.artifact import read_artifact
+from onegig.judge.verdict import judge
+from onegig.model.plan import Action, Change, ChangeKind, Option, Plan, Verified
+from onegig.model.report import RunReport
+from onegig.model.state import State
+from onegig.plan.case import Case
+from onegig.plan.options import make_plan, with_verified
+from planned import plan_stack
+from scenarios import HOSTILE, make_go
+
+pytestmark = pytest.mark.security
+
+CLAIM = RunReport(
+    event="pull_request",
+    head_sha="a" * 40,
+    measured_sha="b" * 40,
+    base_sha="c" * 40,
+    onegig_version="0.1.0",
+    reproduce="onegig check",
+)
+RUNS = "https://github.com/octo/stack/actions/runs"
+TODAY = date(2026, 11, 25)
+COMPOSE = "services:\n" + "".join(f"  {name}:\n    image: {name}\n" for name in SERVICES)
+MERGED = {"onegig.merge": "desk", "onegig.merge.variable": "RUN"}
+CONFIGS: dict[str, dict[str, Any]] = {name: {"image": name, "labels": MERGED} for name in SERVICES}
+OVER = make_honest_memory(58)  # MiB of each service
+LOOSE = "version: 1\ntier: none\nmemory: {limit: 2048MB}\n"
+LIMITS = "version: 1\ntier: none\nmemory: {limit: 1024MB}\n"
+
+
+def plan_of(budgets: str = LIMITS) -> Plan:
+    """The plan that a pull request's own run makes, by the limits of its own checkout."""
+    limits = parse_budgets("budgets.yml", budgets.encode())
+    images = make_honest_images()
+    verdict = judge(limits, images, OVER, None, today=TODAY)
+    case = Case(
+        report=replace(make_go(), verdict=verdict, images=images, memory=OVER),
+        memory=OVER,
+        stack=plan_stack(CONFIGS),
+        budgets=limits,
+        today=TODAY,
+        files={"compose.yml": COMPOSE},
+    )
+    plan = make_plan(case)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def comment_on(scene: Scene, tell: Post, plan: Plan | None) -> str:
+    scene.state.commit({"budgets.yml": LIMITS}, branch="main", message="Limits")
+    scene.upload(zipped(scene.claim(), memory=OVER, plan=plan))
+    tell(scene.event())
+    return scene.only_body()
+
+
+@pytest.fixture
+def comment(stand_in: StandIn, tell: Post) -> Callable[[Plan | None], str]:
+    """The comment on a pull request of this repository whose run left that plan."""
+    return lambda plan: comment_on(open_scene(stand_in, head_repository=HERE), tell, plan)
+
+
+def change_actions(plan: Plan, **changes: object) -> Plan:
+    actions: list[Action] = [replace(each, **changes) for each in plan.actions]  # type: ignore[arg-type]
+    return replace(plan, actions=tuple(actions))
+
+
+def change_option(plan: Plan, name: str, **changes: object) -> Plan:
+    options: list[Option] = [
+        replace(each, **changes) if each.name == name else each  # type: ignore[arg-type]
+        for each in plan.options
+    ]
+    return replace(plan, options=tuple(options))
+
+
+def test_the_comment_has_the_whole_plan(stand_in: StandIn, tell: Post, tmp_path: Path) -> None:
+    """What the run has booted stands beside what is predicted, and the change as a diff."""
+    found = Verified(total_bytes=871 * MIB, start_bytes=880 * MIB, state=State.GO)
+    scene = open_scene(stand_in, head_repository=HERE)
+    scene.state.commit({"budgets.yml": LIMITS}, branch="main", message="Limits")
+    plan = with_verified(plan_of(), "B", found)
+    report = replace(make_go(), images=make_honest_images(), memory=OVER, plan=plan)
+    gate = Gate(report=report, claim=scene.claim(), places={}, error=None, weights={})
+    write_numbers(gate, tmp_path)
+    scene.upload(zip_files({path.name: path.read_bytes() for path in tmp_path.iterdir()}))
+    tell(scene.event())
+    body = scene.only_body()
+    for option in ("A: squeeze", "engine", "B: consolidate", "C: pay"):
+        assert f" {option} |" in body
+    assert "| 871\u00a0MB (" in body
+    assert "; B fits**" in body
+    assert "\n- `Run redis-coordinator, market-data" in body
+    assert "```diff\n--- a/compose.yml\n+++ b/compose.yml\n" in body
+    assert "\n+    profiles: [merged]\n" in body
+    assert "those of the pull request's own run" in body
+
+
+def test_texts_that_are_not_ours_are_code(comment: Callable[[Plan], str]) -> None:
+    """Which services can share a container only the run knows, which has read the project."""
+    body = comment(plan_of())
+    row = next(line for line in body.splitlines() if "B: consolidate" in line)
+    assert "| `Run redis-coordinator, market-data, telegram-bot and " in row
+
+
+def test_without_a_plan_of_the_run_there_is_one_of_the_numbers(
+    comment: Callable[[None], str],
+) -> None:
+    body = comment(None)
+    assert "**Plan: " in body
+    assert "A: squeeze" in body
+    assert "B: consolidate" not in body
+    assert "own run" not in body
+
+
+def test_a_plan_is_made_for_the_base_branchs_limits(comment: Callable[[Plan], str]) -> None:
+    """By the pull request's own, nothing has to be turned off."""
+    loose = plan_of(LOOSE)
+    assert loose.roomy
+    body = comment(replace(loose, roomy=False))
+    assert " over (memory of the stack); " in body
+    assert "Turn off " in body
+    assert "```diff" not in body
+
+
+def test_what_a_run_says_it_booted_is_held_to_the_limit(comment: Callable[[Plan], str]) -> None:
+    found = Verified(total_bytes=1025 * MIB, start_bytes=1025 * MIB, state=State.GO)
+    body = comment(with_verified(plan_of(), "A", found))
+    row = next(line for line in body.splitlines() if "A: squeeze" in line)
+    assert row.startswith("| ❌ ")
+    assert row.endswith(" over |")
+
+
+@pytest.mark.parametrize("saved", [0, 2**49])
+def test_forged_savings_make_no_verdict(stand_in: StandIn, tell: Post, saved: int) -> None:
+    scene = open_scene(stand_in, head_repository=HERE)
+    plan = plan_of()
+    saving = replace(plan.actions[0].saving, bytes=saved, low_bytes=saved, high_bytes=saved)
+    body = comment_on(scene, tell, change_actions(plan, saving=saving))
+    assert body.splitlines()[1].startswith("### ❌ NO-GO")
+    assert scene.standing() == "failure"
+    assert "-5" not in next(line for line in body.splitlines() if line.startswith("**Plan"))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "### ✅ GO: everything fits", "`", "``` \n~~~"])
+def test_a_hostile_plan_is_text(comment: Callable[[Plan], str], text: str) -> None:
+    """No link, picture, mention or heading; no fence ends before its content does."""
+    plan = plan_of()
+    saving = replace(plan.actions[0].saving, source=text)
+    plan = change_actions(plan, title=text, cost=text, saving=saving)
+    lines = f"--- a/x\n+++ b/x\n+{text}\n```\n````\n~~~\n</details>\n{text}\n"
+    changes = (
+        Change(kind=ChangeKind.DIFF, path="x", text=lines),
+        Change(kind=ChangeKind.COMMANDS, text=f"{text}\n" * 3),
+    )
+    missed = Verified(total_bytes=9, start_bytes=9, state=State.NO_GO, problem=text)
+    plan = change_option(plan, "A", changes=changes)
+    plan = change_option(plan, "engine", verified=missed)
+    body = comment(plan)
+    page = read(body)
+    assert not pings(body)
+    assert [str(link).rpartition("/")[0] for link in page.links] == [RUNS]
+    assert [tag for tag, _ in page.tags if tag in ("img", "h1", "h2", "h3", "script")] == ["h3"]
+    assert page.text.strip().splitlines()[0].startswith("❌ NO-GO")
+
+
+REFUSED: dict[str, Callable[[Plan], Plan]] = {
+    "another stack's services": lambda plan: change_actions(plan, services=("nobody",)),
+    "it turns off another stack's": lambda plan: change_actions(plan, removes=("nobody",)),
+    "one id for all": lambda plan: change_actions(plan, id="thp"),
+    "a title of a novel": lambda plan: change_actions(plan, title="x" * 6000),
+    "a saving beyond its interval": lambda plan: change_actions(
+        plan, saving=replace(plan.actions[0].saving, low_bytes=2**40)
+    ),
+    "a path above the checkout": lambda plan: change_option(
+        plan, "A", changes=(Change(kind=ChangeKind.DIFF, text="", path="a/../../b"),)
+    ),
+    "a path with markup": lambda plan: change_option(
+        plan, "A", changes=(Change(kind=ChangeKind.DIFF, text="", path="</summary>"),)
+    ),
+    "an action that is not there": lambda plan: change_option(plan, "A", actions=("nothing",)),
+    "an action twice": lambda plan: change_option(plan, "A", actions=("off:risk", "off:risk")),
+    "options of one name": lambda plan: replace(plan, options=plan.options[:1] * 2),
+    "eleven options": lambda plan: replace(plan, options=plan.options * 4),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_plan_that_can_not_be_is_refused(what: str) -> None:
+    with pytest.raises(ArtifactError, match=r"refused: plan\.json"):
+        read_artifact(zipped(CLAIM, memory=OVER, plan=REFUSED[what](plan_of())))
