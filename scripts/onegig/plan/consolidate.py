@@ -209,4 +209,4 @@ def _limit(members: Sequence[Member], host: Member) -> dict[str, Any]:
     saved = _process_saving(members, Metric.RSS).bytes
     needed = round((took - saved) * _ROOM)
     steps = -(-needed // _STEP_BYTES)
-    return {} if needed <= limit else {"mem_limit": str(steps * _STEP_BYTES)}
+    return {} if needed <= limit else {"mem_limit": f"{steps * _STEP_BYTES // MIB}m"}

@@ -25,11 +25,12 @@ from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report import numbers
 from onegig.report.layout import Row, Table, dashed, print_parts, print_table, section
-from onegig.text import format_rest, plain
+from onegig.text import disarm, format_rest, plain
 
 ACTIONS_SHOWN = 8  # of one option
 CHANGE_LINES = 200
-CHANGE_WIDTH = 400
+MOST_LINES = 20_000  # of a change that is printed to be copied
+CHANGE_WIDTH = 2_000
 LEAST_DISK_BYTES = 10_000_000  # that is worth mentioning
 NAMES: Mapping[Letter, str] = {
     Letter.SQUEEZE: "squeeze",
@@ -78,7 +79,7 @@ def values(report: Report) -> Mapping[str, object]:
 
 
 def render_plan(plan: Plan, *, width: int = 80, color: bool = False) -> str:
-    """Return the whole plan as text no line of which is wider than `width`."""
+    """Return the whole plan as text; only the lines of changes may be wider than `width`."""
     room = width - 2
     parts: list[RenderableType] = [Text(plain(title(plan)), "bold")]
     if plan.options:
@@ -89,9 +90,11 @@ def render_plan(plan: Plan, *, width: int = 80, color: bool = False) -> str:
     rest = [describe_action(action) for action in unused(plan)]
     if rest:
         parts.append(section("Also possible", dashed(rest, len(rest))))
+    text = print_parts(parts, width=width, color=color)
     best = best_option(plan)
-    if best:
-        parts += [_change(change) for change in best.changes]
+    for change in best.changes if best else ():
+        text += _print_change(change, width=width, color=color)
+    parts = []
     tables = {
         "Limits by measured peak": limits_table(plan),
         "Machines it fits on, with headroom": offers_table(plan),
@@ -102,7 +105,7 @@ def render_plan(plan: Plan, *, width: int = 80, color: bool = False) -> str:
             parts.append(section(name, print_table(table, room)))
     if plan.notes:
         parts.append(section("Notes", dashed([plain(note) for note in plan.notes], 20)))
-    return print_parts(parts, width=width, color=color)
+    return text + ("\n" + print_parts(parts, width=width, color=color) if parts else "")
 
 
 def title(plan: Plan) -> str:
@@ -291,15 +294,17 @@ def _probability(claim: Confidence) -> tuple[str, str]:
     return share, f"{span}{claim.basis}"
 
 
-def _change(change: Change) -> RenderableType:
+def _print_change(change: Change, *, width: int, color: bool) -> str:
+    """Return a change to copy: complete, neither indented nor wrapped."""
     heading = f"Change {change.path}" if change.path else "On the machine"
-    lines = shown_lines(change)
-    return section(plain(heading), Text("\n".join(lines), no_wrap=True, overflow="fold"))
+    title = print_parts([Text(plain(heading), "bold")], width=width, color=color)
+    lines = shown_lines(change, MOST_LINES)
+    return "\n" + title + "".join(f"{disarm(line)}\n" for line in lines)
 
 
 def shown_lines(change: Change, most: int = CHANGE_LINES) -> Sequence[str]:
     """Return the lines of a change, made harmless, spaces kept; the rest is counted."""
-    lines = change.text.splitlines()
+    lines = change.text.removesuffix("\n").split("\n")
     left = len(lines) - most
     rest = (f"… and {left:,} more lines",) if left > 0 else ()
     return (*map(_harmless, lines[:most]), *rest)
@@ -308,7 +313,8 @@ def shown_lines(change: Change, most: int = CHANGE_LINES) -> Sequence[str]:
 def _harmless(line: str) -> str:
     """Return a line without invisible characters; copied, it is still the change."""
     parts = re.split("([ \t]+)", line[:CHANGE_WIDTH])
-    return "".join(part if not part.strip(" \t") else plain(part) for part in parts)
+    shown = "".join(part if not part.strip(" \t") else plain(part) for part in parts)
+    return shown if len(line) <= CHANGE_WIDTH else f"{shown}…"
 
 
 def language(change: Change) -> str:

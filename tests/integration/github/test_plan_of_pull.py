@@ -117,7 +117,7 @@ def test_the_comment_has_the_whole_plan(stand_in: StandIn, tell: Post, tmp_path:
     assert "\n- `Run redis-coordinator, market-data" in body
     assert "```diff\n--- a/compose.yml\n+++ b/compose.yml\n" in body
     assert "\n+    profiles: [merged]\n" in body
-    assert "those of the pull request's own run" in body
+    assert "from the pull request's own run" in body
 
 
 def test_texts_that_are_not_ours_are_code(comment: Callable[[Plan], str]) -> None:

@@ -4,7 +4,7 @@ Some actions and every change to a file need the compose project, which only the
 its plan (plan.json) these are taken: what each action saves, turns off and costs, and for each
 option its changes and what it took when it was booted. Limits, machines, options, predictions and
 which option is best are computed again here. Texts that could not have been written here are shown
-as code, as are the changes.
+as code, and changes in fences.
 """
 
 import re
@@ -29,7 +29,7 @@ MOST_CHANGES = 100  # of one option
 MOST_CHANGE = 60_000  # characters
 MOST_TEXT = 5_000
 SHOWN_TEXT = 160  # characters of a run's own text
-CLAIMED = "measured totals and changes are those of the pull request's own run"
+CLAIMED = "measured totals, changes and texts set as code come from the pull request's own run"
 _PATH = re.compile(r"(?!/)(?!.*\.\.(/|$))[\w./@+~ -]{1,400}")
 
 
