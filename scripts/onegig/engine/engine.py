@@ -228,7 +228,7 @@ def reach(
     address: str,
     certificates: Path | None = None,
     version: str = "auto",
-    seconds: int = NESTED_CALL_SECONDS,
+    seconds: int = CALL_SECONDS,
 ) -> Engine:
     """Return the engine at an address like unix://PATH or tcp://HOST:PORT once it answers.
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from onegig.engine.engine import Engine
+from onegig.engine.engine import CALL_SECONDS, NESTED_CALL_SECONDS, Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError, MeasureError, OnegigError
 from onegig.machine.load import RunningLoad, apply_load
@@ -28,9 +28,9 @@ from onegig.machine.watch import Watch, watch_box
 from onegig.model.settings import Settings
 from onegig.process import close, tail
 
-READY_SECONDS = 180.0  # a busy machine takes a minute; an engine that fails ends at once
+READY_SECONDS = 600.0  # a busy machine takes minutes; an engine that fails ends at once
 POLL_SECONDS = 0.2
-SLOW_CALL_SECONDS = 60  # for an engine that is held to a share of a processor
+STARTS_PER_CALL = 5  # a call gets so many times what the engine took to start: usually 2 to 3 s
 NO_QUOTA = -1  # of processors
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
@@ -233,12 +233,12 @@ def _start(
     options += [*fit.options, *nesting.arguments(first=not cap_bytes)]
     with ExitStack() as stack:
         output = stack.enter_context(log.open("wb"))
+        began = time.monotonic()
         child = outer.run(name, options, stdin=subprocess.PIPE, stdout=output, stderr=output)
         stack.callback(_stop, outer, child, name, in_order=not cap_bytes)
         nested = _await(child, nesting, name, log)
         stack.callback(nested.client.close)
-        if fit.quota:
-            nested.allow(SLOW_CALL_SECONDS)
+        nested.allow(allow_seconds(time.monotonic() - began))
         assert child.stdin is not None  # noqa: S101 - it was asked for
         with suppress(OSError):  # a box that is gone says so at the next call
             child.stdin.write(b"\n")
@@ -259,6 +259,11 @@ def _start(
             oom_score_shift=shift,
             fit=fit,
         )
+
+
+def allow_seconds(start_seconds: float) -> int:
+    """Return the time limit of the engine's calls, from the time that it took to start."""
+    return min(CALL_SECONDS, max(NESTED_CALL_SECONDS, round(STARTS_PER_CALL * start_seconds)))
 
 
 def read_remarks(log: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from onegig.machine.sampler import Pass
 from onegig.process import close, kill, spawn, tail
 
 PACKAGE_ROOT = Path(__file__).parents[2]
-FIRST_PASS_SECONDS = 60.0  # without root the sampler has a container to start first
+FIRST_PASS_SECONDS = 300.0  # a container starts first without root; what fails ends at once
 PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
     "PYTHON_IMAGE",
     "python:3.13-alpine@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",

@@ -19,7 +19,8 @@ from onegig.model.stack import Stack, unescape
 from onegig.process import close, kill, tail
 
 MOUNT = "/onegig-imports"
-QUIET_SECONDS = 4.0  # without an import: the service has started
+# Without an import for so long, or for as long as the first one took, a service has started.
+QUIET_SECONDS = 4.0
 _LINE = re.compile(rf"^{MARK}\t(\d+)\t([^\t]+)\t(-?\d+)$")
 
 
@@ -89,21 +90,20 @@ def _words(value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def _follow(child: Popen[bytes], seconds: float) -> list[str]:
     """Return the child's output until it ends, the time is over, or the service has started."""
-    lines, last_import = list[str](), [0.0]
+    began, lines, imports = time.monotonic(), list[str](), list[float]()
 
     def read() -> None:
         for line in child.stderr or ():
             lines.append(line.decode(errors="replace").rstrip("\n"))
             if lines[-1].startswith(MARK):
-                last_import[0] = time.monotonic()
+                imports.append(time.monotonic())
 
     reader = Thread(target=read, daemon=True)
     reader.start()
-    deadline = time.monotonic() + seconds
     try:
-        while reader.is_alive() and time.monotonic() < deadline:
+        while reader.is_alive() and (now := time.monotonic()) < began + seconds:
             reader.join(0.1)
-            if last_import[0] and time.monotonic() - last_import[0] > QUIET_SECONDS:
+            if imports and now - imports[-1] > max(QUIET_SECONDS, imports[0] - began):
                 break
     finally:
         kill(child)

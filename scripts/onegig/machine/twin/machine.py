@@ -117,7 +117,7 @@ class Twin:
         with suppress(MeasureError, EngineError):
             answer = self.virtual.port.run(BOOT_ID, ASK_SECONDS)
             if answer.ran == 0 and answer.output != earlier:
-                reach(self.virtual.engine_address).client.close()
+                reach(self.virtual.engine_address, seconds=NESTED_CALL_SECONDS).client.close()
                 return True
         return False
 
