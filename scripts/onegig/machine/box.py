@@ -15,12 +15,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from onegig.engine.engine import CALL_SECONDS, NESTED_CALL_SECONDS, Engine
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, EngineError, MeasureError, OnegigError
 from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start
 from onegig.machine.nesting import HostPrograms, Nesting, ways
+from onegig.machine.patience import allow_time, call_seconds
 from onegig.machine.project import BoxProject, box_references, prepare_project
 from onegig.machine.settings import NO_FIT, BoxFit, fit_box, pins_processors, read_settings
 from onegig.machine.start import start_stack
@@ -30,7 +31,6 @@ from onegig.process import close, tail
 
 READY_SECONDS = 600.0  # a busy machine takes minutes; an engine that fails ends at once
 POLL_SECONDS = 0.2
-STARTS_PER_CALL = 5  # a call gets so many times what the engine took to start: usually 2 to 3 s
 NO_QUOTA = -1  # of processors
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
@@ -58,6 +58,7 @@ class NestedEngine:
     remarks: tuple[str, ...] = ()  # where the box has something else than the machine would have
     oom_score_shift: int = 0  # for the services, if the engine's own score cannot be lowered
     fit: BoxFit = NO_FIT
+    start_seconds: float = 0.0  # that the engine took
 
     @property
     def settings(self) -> Settings:
@@ -89,6 +90,9 @@ class Box:
         self.load, nested = self.running_load.description, self.nested
         self.engine, self.mode = nested.engine, nested.mode
         self.cap_bytes, self.remarks = nested.cap_bytes, nested.remarks
+        if not nested.fit.quota:  # slow because it was asked for: whoever plans that gives it time
+            self.plan, slow = allow_time(self.plan, nested.start_seconds)
+            self.remarks = (*self.remarks, *slow)
         self.settings = nested.settings
         self.lift_cap = nested.limit
 
@@ -238,7 +242,8 @@ def _start(
         stack.callback(_stop, outer, child, name, in_order=not cap_bytes)
         nested = _await(child, nesting, name, log)
         stack.callback(nested.client.close)
-        nested.allow(allow_seconds(time.monotonic() - began))
+        start_seconds = time.monotonic() - began
+        nested.allow(call_seconds(start_seconds))
         assert child.stdin is not None  # noqa: S101 - it was asked for
         with suppress(OSError):  # a box that is gone says so at the next call
             child.stdin.write(b"\n")
@@ -258,12 +263,8 @@ def _start(
             remarks=(*fit.remarks, *nesting.project.remarks, *nesting.remarks, *printed),
             oom_score_shift=shift,
             fit=fit,
+            start_seconds=start_seconds,
         )
-
-
-def allow_seconds(start_seconds: float) -> int:
-    """Return the time limit of the engine's calls, from the time that it took to start."""
-    return min(CALL_SECONDS, max(NESTED_CALL_SECONDS, round(STARTS_PER_CALL * start_seconds)))
 
 
 def read_remarks(log: str) -> tuple[str, ...]:

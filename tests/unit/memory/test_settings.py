@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from onegig.machine import settings
-from onegig.machine.box import allow_seconds
 from onegig.machine.settings import (
     CGROUP_V2,
     EXCEPT_ADVISED,
@@ -153,12 +152,3 @@ def test_huge_pages_cost_what_was_measured_with_15_containers(
 ) -> None:
     modes = [Settings(thp=HugePages(mode) if mode else None) for mode in (measured, judged)]
     assert round(thp_cost(modes[0], modes[1], 15) / 1024**2) == expected_mb
-
-
-@pytest.mark.parametrize(
-    ("start_seconds", "call_seconds"),
-    [(2.5, 15), (12.0, 60), (90.0, 120)],
-    ids=["usual", "a tenth of a processor", "no longer than this machine's own engine"],
-)
-def test_the_engine_of_a_slow_box_gets_more_time(start_seconds: float, call_seconds: int) -> None:
-    assert allow_seconds(start_seconds) == call_seconds
