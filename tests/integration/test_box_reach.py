@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
 import shlex
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,34 +46,38 @@ def api_version(
     monkeypatch.setenv("DOCKER_API_VERSION", request.param)
 
 
-@contextmanager
-def mounted(point: Path, *options: str) -> Iterator[None]:
-    point.mkdir(exist_ok=True)
-    run(["mount", *options, str(point)])
-    try:
-        yield
-    finally:
-        run(["umount", "--lazy", str(point)])
+TMPFS = ("plain", "plain/inner", "it's 100%: a, b", "flags")
+
+
+def run_as_root(*lines: str) -> None:
+    """Run a script as root on this machine; an ordinary user asks the engine for it."""
+    command = ["sh", "-ec", "\n".join(lines)]
+    if os.geteuid() != 0:
+        own = ("--privileged", "--pid", "host", SMALL_IMAGE, "nsenter", "--target", "1", "--mount")
+        command = ["docker", "run", "--rm", *own, *command]
+    run(command, timeout_seconds=120)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder that is a shared mount, with file systems of their own below it."""
-    tmpfs = ("-t", "tmpfs", "tmpfs")
-    with ExitStack() as stack:
-        stack.enter_context(mounted(tmp_path, "--bind", str(tmp_path)))
-        run(["mount", "--make-shared", str(tmp_path)])
-        for name in ("plain", "plain/inner", "it's 100%: a, b"):
-            stack.enter_context(mounted(tmp_path / name, *tmpfs))
+    for name in ("file", "bound"):
+        (tmp_path / name).write_text("old")
+    root = shlex.quote(str(tmp_path))
+    points = [shlex.quote(str(tmp_path / name)) for name in TMPFS]
+    try:
+        run_as_root(
+            f"mount --bind {root} {root}",
+            f"mount --make-shared {root}",
+            *(f"mkdir {point}; mount -t tmpfs tmpfs {point}" for point in points),
+            f"mount -o remount,nosuid,nodev,noexec,noatime {points[-1]}",
+            f"mount --bind {root}/file {root}/bound",
+        )
+        for name in TMPFS:
             (tmp_path / name / "file").write_text("old")
-        flags = ("-o", "nosuid,nodev,noexec,noatime")
-        stack.enter_context(mounted(tmp_path / "flags", *flags, *tmpfs))
-        (tmp_path / "flags" / "file").write_text("old")
-        (tmp_path / "file").write_text("old")
-        (tmp_path / "bound").write_text("")
-        run(["mount", "--bind", str(tmp_path / "file"), str(tmp_path / "bound")])
-        stack.callback(run, ["umount", str(tmp_path / "bound")])
         yield tmp_path
+    finally:
+        run_as_root(f"umount --recursive --lazy {root} || :")
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -28,6 +28,8 @@ _STATES = tuple(ServiceState)  # worst first
 FAILED = _STATES[: _STATES.index(ServiceState.NOT_READY)]
 READY = _STATES[_STATES.index(ServiceState.STOPPED) :]
 _STAYS_UP = ("always", "unless-stopped")
+# The engine's words for a start whose client is gone: compose gives up all others when one fails.
+_CANCELLED = "context canceled"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +170,7 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
         health=str(health.get("Status", "")).replace("none", ""),
         exit_code=state["ExitCode"],
         restarts=inspected["RestartCount"],
-        error=state.get("Error", ""),
+        error="" if _CANCELLED in state.get("Error", "") else state.get("Error", ""),
         health_log=_health_log(health),
         comes_back=policy in _STAYS_UP,
         stays_up=bool(host.get("PortBindings") or test[0] != "NONE" or policy in _STAYS_UP),
