@@ -151,16 +151,23 @@ class _Starter:
         if not self.containers and (
             not self.refused or len(self.refused) > len(set(self.refused.values()))
         ):  # nothing at all: what is refused to several alike is no fault of theirs
-            raise BootError(
-                "docker compose could not create the stack",
-                command="docker compose up",
-                advice="try `docker compose up` on this machine",
-                detail=tail(self.log.read_text(errors="replace")),
-            )
+            raise self._nothing_created(timed_out=timed_out)
         seconds = round(time.monotonic() - self.began, 1)
         late = tuple(self._not_ready()) if timed_out else ()
         report = StartReport(seconds=seconds, timed_out=timed_out, waited_for=late)
         return Start(report=report, began=self.began, refused=self.refused, problem=problem)
+
+    def _nothing_created(self, *, timed_out: bool) -> BootError:
+        message, advice = "could not create the stack", "try `docker compose up` on this machine"
+        if timed_out:
+            message = f"created no container within {self.deadline - self.began:.0f} s"
+            advice = "raise measure.healthy_timeout in budgets.yml, or find out what is so slow"
+        return BootError(
+            f"docker compose {message}",
+            command="docker compose up",
+            advice=advice,
+            detail=tail(self.log.read_text(errors="replace")),
+        )
 
     def unstarted(self) -> int:
         """Return the number of containers that were not up yet."""
