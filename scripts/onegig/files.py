@@ -81,7 +81,7 @@ def _telling(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}",
-            advice="choose another path with --report or --output",
+            advice="choose another path",
         ) from error
 
 

@@ -10,6 +10,7 @@ from onegig.model.measured import Missing, Skipped
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.plan.case import Case
+from onegig.plan.edit import OWN_FILE
 from onegig.plan.options import make_plan
 
 NO_STACK = Skipped(reason="the compose project was not read")
@@ -27,7 +28,10 @@ def read_case(
     """Return a judged report as a case, with the texts of the project's files."""
     if isinstance(report.memory, Missing):
         return Skipped(reason="memory was not measured")
-    paths = () if isinstance(stack, Missing) else (budgets.path, *stack.files)
+    paths: tuple[str, ...] = ()
+    if not isinstance(stack, Missing):
+        earlier = Path(stack.files[-1]).with_name(OWN_FILE)  # of an earlier plan
+        paths = (budgets.path, *stack.files, str(earlier))
     return Case(
         report=report,
         memory=report.memory,

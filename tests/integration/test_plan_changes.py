@@ -47,3 +47,14 @@ def test_a_change_of_the_reference_stack(
     else:
         found["mem_limit"] = "20m" if found["mem_limit"] == str(20 * 1024**2) else "other"
         assert {key: found[key] for key in change} == change
+
+
+@pytest.mark.parametrize("end", ["    mem_limit: 90m", "    image: x # end", "    image: x\n\n\n"])
+def test_a_file_without_an_end_of_line(end: str, tmp_path: Path) -> None:
+    before = f"services:\n  db:\n{end}"
+    after = edit_compose(before, {"services": {"db": {"mem_limit": "60m"}}})
+    assert after is not None
+    (tmp_path / "compose.yml").write_text(before, encoding="utf-8")
+    diff = unified("compose.yml", before, after)
+    subprocess.run(("git", "apply", "-"), cwd=tmp_path, input=diff, text=True, check=True)
+    assert (tmp_path / "compose.yml").read_text(encoding="utf-8") == after

@@ -59,3 +59,10 @@ def test_broken_json_is_refused_with_its_place() -> None:
     with pytest.raises(ConfigError) as caught:
         from_json(Report, "{", "report.json")
     assert "EOF" in caught.value.detail
+
+
+@pytest.mark.parametrize("number", ["1" * 400, f"-{2**64}"])
+def test_a_number_without_end_is_refused(number: str) -> None:
+    text = to_json(make_go()).replace('"cost_bytes": ', f'"cost_bytes": {number}', 1)
+    with pytest.raises(ConfigError, match="too large to be true"):
+        from_json(Report, text, "report.json")

@@ -3,6 +3,7 @@
 Any step can be replayed from a file: what one step writes, the next reads back equal.
 """
 
+import re
 from dataclasses import fields
 from typing import Any, Literal, TypeVar, get_args
 
@@ -27,6 +28,7 @@ DOCUMENTS: dict[str, type[Any]] = {
     str(fields(kind)[0].default): kind for kind in get_args(Document)
 }
 MANY_PROBLEMS = 1000
+_HUGE = re.compile(rb'(?:":|[\[,])\s*-?\d{20}')  # more than 64 bits hold, and than a float converts
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in DOCUMENTS.values()}
 
 
@@ -46,6 +48,11 @@ def from_json(kind: type[D], text: str | bytes, source: str, *, strict: bool = F
     `strict` allows no key that the model lacks and no "1" for 1: what a stranger wrote.
     """
     expected = next(schema for schema, known in DOCUMENTS.items() if known is kind)
+    if _HUGE.search(text.encode(errors="replace") if isinstance(text, str) else text):
+        raise ConfigError(
+            f"{source} has a number that is too large to be true",
+            advice="create it again with this version of onegig",
+        )
     extra: Literal["forbid"] | None = "forbid" if strict else None
     try:
         document: D = _ADAPTERS[kind].validate_json(text, strict=strict or None, extra=extra)

@@ -25,3 +25,10 @@ class Case:
     budgets: Budgets
     today: date  # UTC
     files: Mapping[str, str] = field(default_factory=dict)
+
+    def is_literal(self, value: object) -> bool:
+        """Return whether the project's files have a value as it is, so that a change may show it.
+
+        What variables or an env_file bring may be a secret.
+        """
+        return not self.files or any(str(value) in text for text in self.files.values())

@@ -4,6 +4,7 @@ What can't be edited safely (keys that a merge brings, lists that would grow, an
 services) is left to an override file. The result is read again and must say what was asked for.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 MERGE = "<<"
+_ODD = re.compile("[\ufeff\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # breaks of lines, or lost when copied
 
 
 class _UnsafeError(Exception):
@@ -28,6 +30,8 @@ class _Edit:
 
 def edit_compose(text: str, override: Mapping[str, Any]) -> str | None:
     """Return the file with an override written into it; None where that is not safe."""
+    if _ODD.search(text) or text.lstrip().startswith("{"):  # JSON stays JSON
+        return None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         before = yaml.safe_load(text)
@@ -96,5 +100,5 @@ def _add(text: str, node: yaml.MappingNode, values: Mapping[str, Any]) -> _Edit:
 
 def _flow(value: Any) -> str:
     """Return a value on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
     return text.removesuffix("...\n").strip()

@@ -92,11 +92,11 @@ def _groups(case: Case) -> dict[str, list[Member]]:
         group, variable = labels.get(GROUP), labels.get(VARIABLE)
         if memory is None or memory.containers != 1 or not (group and variable):
             continue
-        if _is_needed(case.stack, service.name):
+        if config.get("profiles") or _is_needed(case.stack, service.name):  # compose adds to them
             continue
         member = Member(name=service.name, memory=memory, config=config, variable=variable)
         members = groups.setdefault(str(group), [])
-        if all(_goes_with(member, other) for other in members):
+        if all(_goes_with(case, member, other) for other in members):
             members.append(member)
     return {group: members for group, members in groups.items() if len(members) > 1}
 
@@ -106,15 +106,21 @@ def _is_needed(stack: Stack, name: str) -> bool:
     return any(name in service.depends_on for service in stack.services)
 
 
-def _goes_with(first: Member, second: Member) -> bool:
-    """Say whether two services ask for the same, so that one container can give it to both."""
+def _goes_with(case: Case, first: Member, second: Member) -> bool:
+    """Say whether two services ask for the same, so that one container can give it to both.
+
+    What only one of them asks for is written into the change.
+    """
     if first.variable != second.variable or _command(first) != _command(second):
         return False
     keys = (first.config.keys() | second.config.keys()) - _MAY_DIFFER
     ours, theirs = _environment(first), _environment(second)
     shared = (ours.keys() & theirs.keys()) - {first.variable}
-    return all(first.config.get(key) == second.config.get(key) for key in keys) and all(
-        ours[name] == theirs[name] for name in shared
+    added = (value for name, value in {**ours, **theirs}.items() if name not in shared)
+    return (
+        all(first.config.get(key) == second.config.get(key) for key in keys)
+        and all(ours[name] == theirs[name] for name in shared)
+        and all(map(case.is_literal, added))
     )
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from onegig.plan.compose_edit import edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
+NO_NEWLINE = "\\ No newline at end of file"
 DEFAULT_FILES = {"compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml"}
 
 
@@ -33,9 +35,10 @@ def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
 
 def unified(path: str, before: str, after: str) -> str:
     """Return a unified diff that `git apply` and `patch -p1` take; a file may be new."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = (re.findall(r".*\n|.+$", text) for text in (before, after))
     source = f"a/{path}" if before else "/dev/null"
-    return "".join(difflib.unified_diff(old, new, source, f"b/{path}"))
+    lines = difflib.unified_diff(old, new, source, f"b/{path}")
+    return "".join(line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}\n" for line in lines)
 
 
 def _set_key(text: str, keys: Sequence[str], value: str) -> str:
@@ -73,13 +76,20 @@ def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[Change, .
         return (_diff(files[0], before, after),)
     folder = PurePosixPath(files[-1]).parent if files else PurePosixPath()
     is_found = not budgets.compose_files and not _named(files)
-    path = str(folder / (OVERRIDE if is_found else OWN_FILE))
-    change = _diff(path, "", override_text(override))
+    path = str(folder / OVERRIDE) if is_found else _own_file(folder, files)
+    change = _diff(path, case.files.get(path, ""), override_text(override))
+    changes = (change,) if change.text else ()  # it may be there already
     if is_found:
-        return (change,)
+        return changes
     names = " ".join(f"-f {shlex.quote(name)}" for name in (*files, path))
     command = f"docker compose {names} up -d --remove-orphans"
-    return (change, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
+    return (*changes, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
+
+
+def _own_file(folder: PurePosixPath, files: Sequence[str]) -> str:
+    """Return a file that the project does not have yet: it may have the last plan's."""
+    names = (OWN_FILE, *(f"compose.plan{number}.yml" for number in range(2, len(files) + 2)))
+    return next(path for name in names if (path := str(folder / name)) not in files)
 
 
 def _named(files: Sequence[str]) -> bool:

@@ -24,17 +24,17 @@ _LOSSES = {"low": Loss.MINOR, "high": Loss.MAJOR}
 
 def optional_services(case: Case) -> Iterator[Action]:
     """Yield an action for each optional service."""
-    metric = case.budgets.memory.metric
+    metric, profiled = case.budgets.memory.metric, _with_profiles(case)
     for service in case.memory.services:
         together = _with_dependents(case, service)
-        if not together or not all(map(_may_go, together)):
+        names = tuple(each.name for each in together)
+        if not all(map(_may_go, together)) or not profiled.isdisjoint(names):
             continue
         ranges = own_ranges(case.memory, metric)
         own = sum(consumption(each, metric) for each in together)
         low, high = (sum(ranges[each.name][at] for each in together) for at in (0, 1))
         count = sum(each.containers for each in together)
         engine = container_bytes(case.memory, metric).times(count)
-        names = tuple(each.name for each in together)
         yield Action(
             id=f"off:{service.name}",
             option=Letter.SQUEEZE,
@@ -57,6 +57,14 @@ def optional_services(case: Case) -> Iterator[Action]:
 
 def _may_go(service: ServiceMemory) -> bool:
     return service.optional and service.criticality != CRITICAL
+
+
+def _with_profiles(case: Case) -> set[str]:
+    """Return the services that run because a profile is active; compose would only add another."""
+    if isinstance(case.stack, Missing):
+        return set()
+    configs = json.loads(case.stack.config_json).get("services") or {}
+    return {name for name, config in configs.items() if (config or {}).get("profiles")}
 
 
 def _with_dependents(case: Case, service: ServiceMemory) -> tuple[ServiceMemory, ...]:

@@ -86,8 +86,15 @@ def runtime_settings(case: Case) -> Iterator[Action]:
             if size < LEAST_BYTES or not subject.runs(rule.program):
                 continue
             keys = rule.change(subject)
-            if keys:
+            if keys and all(map(case.is_literal, _repeated(subject, keys))):
                 yield _action(subject.memory.name, rule, size, keys)
+
+
+def _repeated(subject: Subject, keys: Keys) -> Iterator[object]:
+    """Yield what a change writes again of a service's command or variables."""
+    yield from subject.words if "command" in keys else ()
+    for name in keys.get("environment", {}):
+        yield subject.environment.get(name) or ""
 
 
 def sizes_heap_by_limit(case: Case, name: str) -> bool:

@@ -25,7 +25,9 @@ from onegig.config.budgets import parse_budgets
 from onegig.errors import ArtifactError
 from onegig.github.gate import Gate, write_numbers
 from onegig.github.trusted.artifact import read_artifact
+from onegig.github.trusted.plan import abridge
 from onegig.judge.verdict import judge
+from onegig.model.codec import to_json
 from onegig.model.plan import Action, Change, ChangeKind, Option, Plan, Verified
 from onegig.model.report import RunReport
 from onegig.model.state import State
@@ -211,5 +213,16 @@ REFUSED: dict[str, Callable[[Plan], Plan]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_plan_that_can_not_be_is_refused(what: str) -> None:
+    plan = to_json(REFUSED[what](abridge(plan_of())))
+    files = {"run.json": to_json(CLAIM), "memory.json": to_json(OVER), "plan.json": plan}
     with pytest.raises(ArtifactError, match=r"refused: plan\.json"):
-        read_artifact(zipped(CLAIM, memory=OVER, plan=REFUSED[what](plan_of())))
+        read_artifact(zip_files(files))
+
+
+def test_a_file_elsewhere_is_no_reason_to_refuse_numbers() -> None:
+    """The plan of a stack whose compose file lies beside the checkout comes without its diff."""
+    change = Change(kind=ChangeKind.DIFF, text="+a\n", path="../compose.yml")
+    plan = change_option(plan_of(), "A", changes=(change,))
+    numbers = read_artifact(zipped(CLAIM, memory=OVER, plan=plan))
+    assert isinstance(numbers.plan, Plan)
+    assert numbers.plan.options[0].changes == ()

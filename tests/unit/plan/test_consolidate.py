@@ -115,3 +115,17 @@ def test_replicas_are_not_merged() -> None:
         services=(replace(case.memory.services[0], containers=2), *case.memory.services[1:]),
     )
     assert "s0" not in compose(merge(replace(case, memory=doubled)))
+
+
+@pytest.mark.parametrize(("text", "count"), [("LENGTH: 9\n", 12), ("LENGTH: ${LENGTH}\n", 11)])
+def test_a_variable_of_one_service_is_only_written_as_its_file_has_it(
+    text: str, count: int
+) -> None:
+    case = make_case(configs={"s4": {"environment": {"LENGTH": "9"}}})
+    assert len(merge(replace(case, files={"compose.yml": text})).services) == count
+
+
+def test_services_of_an_active_profile_are_not_merged() -> None:
+    """Compose would add the plan's profile to theirs, and start them anyway."""
+    case = make_case(configs={"s4": {"profiles": ["desk"]}})
+    assert "s4" not in merge(case).services

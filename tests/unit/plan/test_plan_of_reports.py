@@ -24,6 +24,7 @@ from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.options import make_plan
 from onegig.plan.pay import find_offers, price_of
+from planned import plan_stack
 from scenarios import SETTINGS, make_incomplete, make_planned, run
 
 COMPOSE = """\
@@ -158,6 +159,14 @@ def test_old_rows_warn(today: str, is_old: bool) -> None:
     assert all(("checked over 180 days ago" in o.remarks) is is_old for o in plan.offers)
 
 
+def test_services_of_an_active_profile_stay() -> None:
+    """Compose would add the profile `optional` to theirs, and start them anyway."""
+    services = [make_service(name, 50, criticality="low") for name in ("a", "b")]
+    stack = plan_stack({"a": {"profiles": ["desk"]}, "b": {}})
+    found = [action.id for action in optional_services(case_of(run(services), stack))]
+    assert found == ["off:b"]
+
+
 def test_confidence_beside_what_was_estimated() -> None:
     plan = make_planned().plan
     assert isinstance(plan, Plan)
@@ -219,3 +228,40 @@ def test_changes_fall_back_to_an_override_file() -> None:
     change, command = merge_changes(replace(case, files={}, budgets=named), actions)
     assert change.path == "compose.plan.yml"
     assert command.text.startswith("docker compose -f compose.yml -f compose.plan.yml up -d")
+
+
+def test_the_file_of_an_earlier_plan_is_changed_or_left_to_itself() -> None:
+    """It may lie there unused, or be one of the project's files by now."""
+    services = [make_service("web", 50, criticality="low")]
+    named = replace(BUDGETS, compose_files=("compose.yml", "more.yml"))
+    stack = replace(stack_of({"web": ()}), files=named.compose_files)
+    case = case_of(run(services), stack, budgets=named)
+    actions = list(optional_services(case))
+    (new, _) = merge_changes(case, actions)
+    assert new.text.startswith("--- /dev/null\n")
+    lies = {"compose.plan.yml": "services: {}\n"}
+    (change, _) = merge_changes(replace(case, files=lies), actions)
+    assert change.text.startswith("--- a/compose.plan.yml\n")
+    (command,) = merge_changes(replace(case, files={"compose.plan.yml": _text(new.text)}), actions)
+    assert "-f compose.plan.yml" in command.text
+    used = replace(stack, files=(*stack.files, "compose.plan.yml"))
+    (change, _) = merge_changes(replace(case, stack=used), actions)
+    assert change.path == "compose.plan2.yml"
+
+
+def _text(diff: str) -> str:
+    """The new file that a diff makes."""
+    return "".join(f"{line[1:]}\n" for line in diff.splitlines()[3:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        COMPOSE.replace("\n", "\r\n"),
+        f"\ufeff{COMPOSE}",
+        COMPOSE.replace("ours", "ours\x0c"),
+        json.dumps(yaml.safe_load(COMPOSE)),
+    ],
+)
+def test_files_of_which_a_copied_diff_would_not_apply_are_left_alone(text: str) -> None:
+    assert edit_compose(text, {"services": {"db": {"mem_limit": "60m"}}}) is None

@@ -160,3 +160,27 @@ def test_a_few_services_are_started_at_a_time_if_the_start_is_the_peak() -> None
 @pytest.mark.parametrize(("text", "seconds"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5)])
 def test_durations_of_compose_files(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "is_proposed"),
+    [
+        (
+            {"command": ["redis-server", "--requirepass", "s3cret"]},
+            "--requirepass ${P}",
+            False,
+        ),
+        ({"command": ["redis-server", "--port", "7"]}, "command: redis-server --port 7", True),
+        ({"environment": {"JAVA_TOOL_OPTIONS": "-Dkey=s3cret"}}, "env_file: .secret", False),
+        ({"environment": {"JAVA_TOOL_OPTIONS": "-Dkey=7"}}, "- JAVA_TOOL_OPTIONS=-Dkey=7", True),
+    ],
+)
+def test_what_the_files_do_not_say_is_not_written_into_a_change(
+    config: Mapping[str, Any], text: str, is_proposed: bool
+) -> None:
+    """A value that a variable or an env_file brings may be a secret, and a report is shared."""
+    case = make_case({"api": config}, programs=("redis-server", "java"))
+    case = replace(case, files={"compose.yml": text + " redis-server"})
+    found = {action.id.rpartition(":")[2] for action in runtime_settings(case)}
+    name = "snapshots" if "command" in config else "jvm"
+    assert (name in found) is is_proposed

@@ -34,10 +34,10 @@ _PATH = re.compile(r"(?!/)(?!.*\.\.(/|$))[\w./@+~ -]{1,400}")
 
 
 def abridge(plan: Plan) -> Plan:
-    """Return what is handed on of a plan: no change of a single action, no change that is long."""
-    actions = (replace(action, changes=()) for action in plan.actions[:MOST_ACTIONS])
+    """Return what is handed on of a plan: no change of a single action, nor an unusual one."""
+    actions = (replace(action, changes=()) for action in plan.actions)
     options = (
-        option if _is_short(option) else replace(option, changes=()) for option in plan.options
+        option if _is_usual(option) else replace(option, changes=()) for option in plan.options
     )
     return replace(
         plan,
@@ -50,9 +50,13 @@ def abridge(plan: Plan) -> Plan:
     )
 
 
-def _is_short(option: Option) -> bool:
+def _is_usual(option: Option) -> bool:
+    """Return whether an option has few changes, to files of the checkout with plain names."""
     return len(option.changes) <= MOST_CHANGES and all(
-        len(change.text) <= MOST_CHANGE for change in option.changes
+        change.kind is not ChangeKind.COMPOSE
+        and len(change.text) <= MOST_CHANGE
+        and (not change.path or _PATH.fullmatch(change.path))
+        for change in option.changes
     )
 
 
@@ -92,11 +96,8 @@ def _doubt_action(action: Action, services: Collection[str]) -> Iterator[str]:
 
 
 def _doubt_changes(option: Option) -> Iterator[str]:
-    if not _is_short(option):
-        yield "has an option with changes that are too long"
-    for change in option.changes:
-        if change.kind is ChangeKind.COMPOSE or (change.path and not _PATH.fullmatch(change.path)):
-            yield "has a change of a kind or path that onegig does not write"
+    if not _is_usual(option):
+        yield "has changes that are too long, of another kind, or to no file of the checkout"
     if isinstance(option.verified, Verified) and len(option.verified.problem) > MOST_TEXT:
         yield "has a text that is too long about an option that was booted"
 
