@@ -1,5 +1,6 @@
 """Boots stacks in a box, and measures them, as `onegig measure` does."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 
+from onegig import process
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.judge.fit import doubt
@@ -45,6 +47,15 @@ def run_shell(container: Container, command: str) -> tuple[int, str]:
         if mark:
             return done.exit_code, output.strip()
     raise AssertionError(f"no output of {command} in ten attempts: {done}")
+
+
+def run_as_root(*lines: str) -> None:
+    """Run a script as root on this machine; an ordinary user asks the engine for it."""
+    command = ["sh", "-ec", "\n".join(lines)]
+    if os.geteuid() != 0:
+        own = ("--privileged", "--pid", "host", SMALL_IMAGE, "nsenter", "--target", "1", "--mount")
+        command = ["docker", "run", "--rm", *own, *command]
+    process.run(command, timeout_seconds=120)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shlex
 import subprocess
 import tarfile
@@ -15,7 +14,7 @@ import pytest
 from docker import DockerClient
 from docker.errors import DockerException
 
-from booting import Boxed, boot
+from booting import Boxed, boot, run_as_root
 from booting import sleeper as service
 from onegig.config.stack import load_stack
 from onegig.engine.engine import Engine
@@ -32,6 +31,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.security]
 MACHINE = 700 * 1024**2
 API_VERSIONS = ("1.43", "1.45")  # before 1.44, read-only bind mounts are not recursive
 HOST_PROGRAMS = tuple(path for path in ("/bin", "/lib", "/lib64", "/usr") if Path(path).exists())
+TMPFS = ("plain", "plain/inner", "it's 100%: a, b", "flags")
 WRITE_ALL = 'find {} -type f | while read -r f; do echo new >"$f"; touch "$f.new"; done 2>/dev/null'
 
 
@@ -44,18 +44,6 @@ def api_version(
     if float(request.param) < float(least):
         pytest.skip(f"the engine speaks version {least} or later")
     monkeypatch.setenv("DOCKER_API_VERSION", request.param)
-
-
-TMPFS = ("plain", "plain/inner", "it's 100%: a, b", "flags")
-
-
-def run_as_root(*lines: str) -> None:
-    """Run a script as root on this machine; an ordinary user asks the engine for it."""
-    command = ["sh", "-ec", "\n".join(lines)]
-    if os.geteuid() != 0:
-        own = ("--privileged", "--pid", "host", SMALL_IMAGE, "nsenter", "--target", "1", "--mount")
-        command = ["docker", "run", "--rm", *own, *command]
-    run(command, timeout_seconds=120)
 
 
 @pytest.fixture

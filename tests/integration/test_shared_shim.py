@@ -1,7 +1,5 @@
 """Containers under one shim on a real engine: each comes and goes while the others stay."""
 
-import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -10,7 +8,7 @@ from docker import DockerClient
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from booting import MIB, MakeStack, boot, run_shell, sleeper
+from booting import MIB, MakeStack, boot, run_as_root, run_shell, sleeper
 from onegig.machine.box import Box
 from onegig.plan.shim import GROUP
 
@@ -69,7 +67,7 @@ def test_containers_under_one_shim_come_and_go_alone(
         assert run_shell(third, "echo here") == (0, "here")
         assert shims(client, box) == [shim]
 
-        os.kill(shim, signal.SIGKILL)
+        run_as_root(f"kill -KILL {shim}")
         eventually(lambda: shims(client, box) not in ([], [shim]))
         eventually(lambda: running(box) == {"third", "fourth"})
         eventually(lambda: answers(third) and answers(fourth))
