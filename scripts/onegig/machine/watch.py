@@ -30,7 +30,7 @@ PYTHON = os.environ.get(  # where the host's own interpreter is out of reach
     "PYTHON_IMAGE",
     "python:3.13-alpine@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0",
 )
-PARTS_SECONDS = 30.0
+PARTS_SECONDS = 120.0  # with a container that is started for it
 _PASS = TypeAdapter(Pass)
 _PARTS = TypeAdapter(dict[str, Parts])
 
