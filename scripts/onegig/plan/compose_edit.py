@@ -35,12 +35,25 @@ def edit_compose(text: str, override: Mapping[str, Any]) -> str | None:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         before = yaml.safe_load(text)
+        if not _extended(before).isdisjoint(override.get("services", ())):
+            return None  # who extends a service would be changed with it
         edits = list(_edits(text, root, override, 0))
     except (yaml.YAMLError, _UnsafeError):
         return None
     for edit in sorted(edits, key=lambda edit: -edit.start):
         text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
     return text if _says(text, _merged(before, override)) else None
+
+
+def _extended(project: Any) -> set[str]:
+    """Return the services that others extend."""
+    services = project.get("services") if isinstance(project, dict) else None
+    bases = (
+        service.get("extends")
+        for service in (services.values() if isinstance(services, dict) else ())
+        if isinstance(service, dict)
+    )
+    return {str(base.get("service") if isinstance(base, dict) else base) for base in bases}
 
 
 def _says(text: str, expected: Any) -> bool:

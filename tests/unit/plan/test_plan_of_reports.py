@@ -215,6 +215,14 @@ def test_a_compose_file_is_edited_where_that_is_safe(
     assert yaml.safe_load(after)["services"]["db"]["image"] == "db"
 
 
+@pytest.mark.parametrize("base", ["db", "{service: db}", "{service: db, file: compose.yml}"])
+def test_a_service_that_another_extends_is_not_edited(base: str) -> None:
+    """Compose would give the other one the change, too; an override file does not."""
+    text = f"{COMPOSE}  api:\n    extends: {base}\n"
+    assert edit_compose(text, {"services": {"db": {"profiles": ["optional"]}}}) is None
+    assert edit_compose(text, {"services": {"api": {"profiles": ["optional"]}}})
+
+
 def test_changes_fall_back_to_an_override_file() -> None:
     services = [make_service("web", 50, criticality="low")]
     case = case_of(run(services), stack_of({"web": ()}), files={"compose.yml": COMPOSE})
