@@ -81,8 +81,9 @@ def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[Change, .
     changes = (change,) if change.text else ()  # it may be there already
     if is_found:
         return changes
-    names = " ".join(f"-f {shlex.quote(name)}" for name in (*files, path))
-    command = f"docker compose {names} up -d --remove-orphans"
+    words = [word for name in (*files, path) for word in ("-f", name)]
+    words += [f"--profile={name}" for name in budgets.profiles]
+    command = f"docker compose {shlex.join(words)} up -d --remove-orphans"
     return (*changes, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
 
 

@@ -232,10 +232,12 @@ def test_changes_fall_back_to_an_override_file() -> None:
     found = replace(BUDGETS, compose_files=())
     (change,) = merge_changes(replace(case, files={}, budgets=found), actions)
     assert change.path == "compose.override.yml"  # compose reads it by itself
-    named = replace(BUDGETS, compose_files=("compose.yml",))
+    named = replace(BUDGETS, compose_files=("compose.yml",), profiles=("desk",))
     change, command = merge_changes(replace(case, files={}, budgets=named), actions)
     assert change.path == "compose.plan.yml"
-    assert command.text.startswith("docker compose -f compose.yml -f compose.plan.yml up -d")
+    assert command.text.startswith(
+        "docker compose -f compose.yml -f compose.plan.yml --profile=desk up -d"
+    )
 
 
 def test_the_file_of_an_earlier_plan_is_changed_or_left_to_itself() -> None:
