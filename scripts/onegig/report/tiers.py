@@ -17,15 +17,15 @@ def render_tiers(
 ) -> str:
     """Return the catalogue with prices that include IPv4 and a disk of that size."""
     table = Table(
-        heads=("tier", "sold", "MemTotal", "CPUs", "USD/month", "arch", "free"),
+        heads=("tier", "MB sold", "MB seen", "CPUs", "USD/month", "arch", "free"),
         rows=tuple(Row(name=tier.name, cells=_cells(tier, disk_bytes)) for tier in tiers),
         texts=2,
     )
     dates = sorted({tier.as_of for tier in tiers})
     checked = dates[0] if len(dates) == 1 else f"between {dates[0]} and {dates[-1]}"
     legend = (
-        f"Memory in MB. Prices with a public IPv4 address and {disk_bytes // GB} GB of disk; "
-        f"{numbers.DASH} is not known. Checked {checked}."
+        f"MB seen is MemTotal. Prices with a public IPv4 address and {disk_bytes // GB} GB "
+        f"of disk; {numbers.DASH} is not known. Checked {checked}."
     )
     notes = [f"{tier.name}: {tier.price_note}" for tier in tiers if tier.price_note]
     listed = dashed([*describe_old_rows(tiers, today), *notes], len(tiers) + 1)
