@@ -61,6 +61,7 @@ add_swap() {
     fi
     if [ "${ZRAM_BYTES:-0}" -gt 0 ]; then
         modprobe zram num_devices=1
+        echo zstd >/sys/block/zram0/comp_algorithm || say "zram without zstd"
         echo "$ZRAM_BYTES" >/sys/block/zram0/disksize
         mkswap /dev/zram0 >/dev/null
         swapon -p 100 /dev/zram0
