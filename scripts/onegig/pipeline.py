@@ -339,9 +339,10 @@ def measure_stack(
 ) -> MemoryReport | Missing:
     """Boot the stack and measure its memory; Unknown with the reason when it did not work.
 
-    `adapt` changes how it is booted.
+    `adapt` changes how it is booted: a trial, which is booted once even near a limit.
     """
     from onegig.memory.measure import as_planned, measure
+    from onegig.memory.repeats import no_doubt
 
     environment = engine.describe(stack.images)
     with progress.step(f"boot and measure {len(stack.services)} services") as say:
@@ -353,7 +354,7 @@ def measure_stack(
                 environment,
                 run,
                 say,
-                doubt=partial(doubt, budgets),
+                doubt=no_doubt if adapt else partial(doubt, budgets),
                 squeeze=partial(plan_squeeze, budgets),
                 throttle=partial(plan_throttle, budgets),
                 adapt=adapt or as_planned,
