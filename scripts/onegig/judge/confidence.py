@@ -8,9 +8,9 @@ has an answer, from one of two sources that count as some degrees of freedom:
   estimates the variance whatever drifts between them (J. von Neumann et al., The mean square
   successive difference, Annals of Mathematical Statistics 12, 1941). A median takes the place of
   the mean, because a commit that changes the stack makes one difference large;
-- without enough of them, what boots of the reference stack differed by, as a share of the peak
-  (WINDOW_NOISE, START_NOISE), or the spread within the boots if it is larger: that of maxima of
-  equal blocks of their windows (E. J. Gumbel, Statistics of Extremes, 1958).
+- without enough of them, what boots of the reference stack differed by (`assumed_noise`), or the
+  spread within the boots if it is larger: that of maxima of equal blocks of their windows
+  (E. J. Gumbel, Statistics of Extremes, 1958).
 
 With the conjugate prior on variance and a flat one on the mean the next peak has Student's t
 distribution (A. Gelman et al., Bayesian Data Analysis, 3rd edition, sections 2.6 and 3.3). The
@@ -32,11 +32,11 @@ from onegig.model.verdict import Fit
 
 LEVEL = 0.95  # of the interval
 SURE = 0.95  # the least probability that is not within noise of the limit
-# Twice five boots of the reference stack on a machine that was five to fifteen times overloaded had
-# standard deviations of 1.8 and 5.9 % in operation, 8.0 and 3.5 % while starting. Runs on a quiet
-# machine lay within 2.4 % of each other in operation.
-WINDOW_NOISE = 0.025
-START_NOISE = 0.06
+# Eight boots of the reference stack in a box had a standard deviation of 0.9 % in operation (Docker
+# 29, a machine with about ten times the work that it can do). While the fifteen containers started
+# it was 20 MB, depending on how many of runc's processes coincided.
+WINDOW_NOISE = 0.015  # of the peak
+START_NOISE_BYTES = 1_400_000  # for each container that starts together with others
 NOISE_DEGREES = 2  # few: another stack may differ by more, and its own boots soon outweigh this
 BLOCKS = 5  # of a window
 HISTORY_WEIGHT = 4  # differences for one degree: a median of overlapping ones knows less
@@ -74,6 +74,14 @@ def predict(
         peaks=tuple(peaks),
         earlier=len(earlier) if _history(earlier)[0] >= NOISE_DEGREES else 0,
     )
+
+
+def assumed_noise(peak_bytes: float, starting: int) -> float:
+    """Return the share of a peak that boots are assumed to differ by.
+
+    `starting` containers start together.
+    """
+    return math.hypot(WINDOW_NOISE, starting * START_NOISE_BYTES / max(1.0, peak_bytes))
 
 
 def count_fits(peaks: Sequence[int], full: int) -> Fit:

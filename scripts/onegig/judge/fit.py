@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from onegig.judge.baseline import condition_differences, memory_difference
 from onegig.judge.checks import Case, format_span
 from onegig.judge.confidence import (
-    START_NOISE,
     SURE,
-    WINDOW_NOISE,
+    assumed_noise,
     block_maxima,
     count_fits,
     predict,
@@ -39,11 +39,10 @@ def find_fit(
         return count_fits(peaks, full)
     windows = [window.totals for window in memory.windows]
     windows = windows or [tuple(sample.total_bytes for sample in memory.samples)]
-    is_start = max(peaks) > total.bytes
     return predict(
         peaks,
         budgets.memory.limit_bytes,
-        noise=START_NOISE if is_start else WINDOW_NOISE,
+        noise=assumed_noise(fmean(peaks), _starting(memory)),
         blocks=[block_maxima(totals) for totals in windows],
         earlier=_earlier(budgets, memory, main),
     )
@@ -55,6 +54,13 @@ def boot_peaks(memory: MemoryReport, total: Total) -> tuple[int, ...]:
         return tuple(boot.peak_bytes + total.system_bytes for boot in memory.boots)
     start = 0 if isinstance(memory.boot, Missing) else memory.boot.total_bytes + total.system_bytes
     return (max(total.bytes, start),)
+
+
+def _starting(memory: MemoryReport) -> int:
+    """Return the number of containers that start at the same time."""
+    count = sum(service.containers for service in memory.services)
+    limit = 0 if isinstance(memory.start, Missing) else memory.start.parallel
+    return min(count, limit) if limit else count
 
 
 def _earlier(budgets: Budgets, memory: MemoryReport, main: Baseline | None) -> Sequence[int]:

@@ -12,7 +12,9 @@ from onegig.model.memory import EnginePart, MemoryReport
 
 KIB = 1024
 
-# Measured with the reference stack in 15 and in 4 containers, Docker 26.1 and cgroup v1.
+# Measured with the reference stack in 15 and in 4 containers, Docker 26.1 and cgroup v1. Containers
+# without health checks and output take 600 to 730 KiB of dockerd and containerd (15 to 100 of them,
+# Docker 29.1): `_SPREAD` has them.
 DAEMON_BYTES = 1360 * KIB  # dockerd and containerd grow by so much with each container
 ENGINE_KERNEL_BYTES = 2660 * KIB  # the kernel's memory for an engine without containers
 _SPREAD = 0.15  # of the sum, either way

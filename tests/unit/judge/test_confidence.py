@@ -123,6 +123,6 @@ def test_earlier_commits_show_how_much_boots_differ_and_not_how_much_they_take()
     growing = accumulate((rng.gauss(MIB, 2 * MIB) for _ in range(60)), initial=200 * MIB)
     past = [round(size) for size in growing]
     past[30] += 300 * MIB  # one commit that was reverted
-    alone, backed = predict([MEAN], MEAN + 20 * MIB), predict([MEAN], MEAN + 20 * MIB, earlier=past)
+    alone, backed = predict([MEAN], MEAN + 15 * MIB), predict([MEAN], MEAN + 15 * MIB, earlier=past)
     assert alone.probability < 0.85 < 0.99 < backed.probability
     assert (alone.earlier, backed.earlier) == (0, 61)

@@ -43,7 +43,7 @@ def window(total: Range, web: Range = (10, 10), db: Range = (1, 1)) -> WindowTot
         ([window((300, 320))], ""),
         (
             [window((900, 909))],  # 989 MB: 1.1 % below
-            "the stack fits with 60 % (95 % interval 5 to 99.1 %), 1 boot",
+            "the stack fits with 67 % (95 % interval 7 to 99.6 %), 1 boot",
         ),
         ([window((900, 910))], f"the total came to 980 to 990 MB, {CLOSE}"),
         ([window((910, 930))], f"the total came to 990 to 1,010 MB, {CLOSE}"),
