@@ -26,6 +26,7 @@ from onegig.plan.options import make_plan
 from onegig.plan.pay import find_offers, price_of
 from planned import plan_stack
 from scenarios import SETTINGS, make_incomplete, make_planned, run
+from twins import make_twin
 
 COMPOSE = """\
 # the stack
@@ -128,6 +129,19 @@ def test_swap_is_offered_once_and_promises_nothing() -> None:
     assert swaps[0].excludes == ("zram",)
     has = run([make_service("web", 100)], settings=replace(SETTINGS, swap_bytes=GB))
     assert not [a for a in machine_settings(case_of(has)) if a.id in ("swap", "zram")]
+
+
+def test_swap_takes_what_the_kernel_wants_free() -> None:
+    """On a twin, where it can be tried; a box has none."""
+    case = case_of(run([make_service("web", 900)], settings=SETTINGS))
+    on_twin = replace(case, memory=replace(case.memory, twin=make_twin()))
+    total = case.report.verdict.total_bytes
+    assert isinstance(total, int)
+    pushed = total - case.report.verdict.limit_bytes + 80 * MIB
+    assert pushed > 0
+    for each, saved in ((case, 0), (on_twin, pushed)):
+        swap, _ = [a for a in machine_settings(each) if a.id in ("swap", "zram")]
+        assert (swap.saving.bytes, swap.saving.high_bytes) == (saved, pushed + 40 * MIB)
 
 
 def test_offers_are_the_cheapest_that_keep_headroom() -> None:
