@@ -1,8 +1,10 @@
 """Everything that the makers of a plan's actions may read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
@@ -25,6 +27,14 @@ class Case:
     budgets: Budgets
     today: date  # UTC
     files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def configs(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return each service's section of the compose project; empty where it was not read."""
+        if isinstance(self.stack, Missing):
+            return {}
+        services = json.loads(self.stack.config_json).get("services") or {}
+        return {name: config or {} for name, config in services.items()}
 
     def is_literal(self, value: object) -> bool:
         """Return whether the project's files have a value as it is, so that a change may show it.

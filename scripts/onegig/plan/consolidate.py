@@ -83,7 +83,7 @@ def _groups(case: Case) -> dict[str, list[Member]]:
     """Return the services that can run together, by group; groups of one are left out."""
     if isinstance(case.stack, Missing):
         return {}
-    configs: Config = json.loads(case.stack.config_json).get("services") or {}
+    configs = case.configs
     measured = {service.name: service for service in case.memory.services}
     groups: dict[str, list[Member]] = {}
     for service in case.stack.services:

@@ -24,7 +24,9 @@ _LOSSES = {"low": Loss.MINOR, "high": Loss.MAJOR}
 
 def optional_services(case: Case) -> Iterator[Action]:
     """Yield an action for each optional service."""
-    metric, profiled = case.budgets.memory.metric, _with_profiles(case)
+    metric = case.budgets.memory.metric
+    # Compose would only add another profile to those that are active.
+    profiled = {name for name, config in case.configs.items() if config.get("profiles")}
     for service in case.memory.services:
         together = _with_dependents(case, service)
         names = tuple(each.name for each in together)
@@ -57,14 +59,6 @@ def optional_services(case: Case) -> Iterator[Action]:
 
 def _may_go(service: ServiceMemory) -> bool:
     return service.optional and service.criticality != CRITICAL
-
-
-def _with_profiles(case: Case) -> set[str]:
-    """Return the services that run because a profile is active; compose would only add another."""
-    if isinstance(case.stack, Missing):
-        return set()
-    configs = json.loads(case.stack.config_json).get("services") or {}
-    return {name for name, config in configs.items() if (config or {}).get("profiles")}
 
 
 def _with_dependents(case: Case, service: ServiceMemory) -> tuple[ServiceMemory, ...]:

@@ -102,7 +102,7 @@ def _checked_often(case: Case) -> Iterator[tuple[str, float]]:
     """Yield the services whose health check the compose project sets, with its interval."""
     if isinstance(case.stack, Missing):
         return
-    configs = json.loads(case.stack.config_json).get("services") or {}
+    configs = case.configs
     for service in case.stack.services:
         check: Config = (configs.get(service.name) or {}).get("healthcheck") or {}
         seconds = parse_seconds(str(check.get("interval") or ""))
