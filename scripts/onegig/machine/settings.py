@@ -46,18 +46,26 @@ def read_file(path: str) -> str:
 
 def read_settings(read: Callable[[str], str] = read_file) -> Settings:
     """Return the settings in FILES, whose text `read` returns; of this machine by default."""
-    mode = re.search(r"\[(\w+)\]", read(THP))
+    kernel = read(KERNEL).strip()
     swaps = [line.split() for line in read(SWAPS).splitlines()[1:]]
     sizes = {fields[0]: int(fields[2]) * 1024 for fields in swaps if len(fields) > 2}
     return Settings(
-        thp=HugePages(mode[1]) if mode and mode[1] in set(HugePages) else None,
+        thp=_huge_page_mode(read(THP), kernel),
         overcommit=_number(read(OVERCOMMIT)),
         swappiness=_number(read(SWAPPINESS)),
         swap_bytes=sum(sizes.values()) if read(SWAPS) else None,
         zram_bytes=sum(size for name, size in sizes.items() if Path(name).name.startswith("zram")),
-        kernel=read(KERNEL).strip(),
-        cgroup_version=(2 if read(CGROUP_V2) else 1) if read(KERNEL) else None,
+        kernel=kernel,
+        cgroup_version=(2 if read(CGROUP_V2) else 1) if kernel else None,
     )
+
+
+def _huge_page_mode(text: str, kernel: str) -> HugePages | None:
+    """Return the mode in the text of THP; a kernel built without huge pages has no such file."""
+    if kernel and not text:
+        return HugePages.NEVER
+    mode = re.search(r"\[(\w+)\]", text)
+    return HugePages(mode[1]) if mode and mode[1] in set(HugePages) else None
 
 
 def _number(text: str) -> int | None:

@@ -12,6 +12,7 @@ from onegig.machine.settings import (
     EXCEPT_ADVISED,
     FILES,
     NONE_AT_ALL,
+    THP,
     THP_SCRIPT,
     fit_box,
     read_settings,
@@ -52,6 +53,8 @@ def test_settings_are_read_from_the_kernels_files() -> None:
     assert read_settings(lambda name: "" if name == CGROUP_V2 else DEBIAN[name]).cgroup_version == 1
     assert read_settings(lambda _: "").kernel == ""  # a machine without these files
     assert read_settings(lambda _: "").thp is None
+    without = read_settings(lambda name: "" if name == THP else DEBIAN[name])
+    assert without.thp is HugePages.NEVER  # a kernel that was built without huge pages
 
 
 OLD, NEW = "6.12.57+deb13", "6.18.1"
