@@ -175,6 +175,8 @@ def load_limits(options: Options) -> Budgets:
     machine = options.machine or budgets.machine
     if options.reboot and machine is not MachineKind.TWIN:
         raise ConfigError("--reboot needs a machine of its own", advice="add --on twin")
+    if budgets.engine.is_podman and machine is not MachineKind.TWIN:
+        raise ConfigError(f"engine: {budgets.engine} only runs on a twin", advice="add --on twin")
     measured = replace(budgets.measure, **plan)
     return replace(budgets, tier_names=tiers, machine=machine, measure=measured, load=load)
 

@@ -26,6 +26,7 @@ from onegig.machine.project import BoxProject, box_references, prepare_project
 from onegig.machine.settings import NO_FIT, BoxFit, fit_box, pins_processors, read_settings
 from onegig.machine.start import start_stack
 from onegig.machine.watch import Watch, watch_box
+from onegig.model.engines import EngineKind
 from onegig.model.settings import Settings
 from onegig.process import close, tail
 
@@ -100,6 +101,9 @@ class Box:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
         return start_stack(self.plan, self.project, self.nested, self.watch)
 
+    def rest(self) -> None:
+        """Do nothing: the engine's processes stay."""
+
     def reboot(self) -> tuple[float, float]:
         """Raise MeasureError: a box has no operating system to boot."""
         raise MeasureError("a box cannot be rebooted", advice="measure with --on twin")
@@ -138,7 +142,14 @@ def open_machine(plan: BootPlan) -> Iterator[Box]:
     )
     with (
         open_nested(
-            outer, run, images=images, project=project, cap_bytes=cap_bytes, say=plan.say, fit=fit
+            outer,
+            run,
+            images=images,
+            project=project,
+            cap_bytes=cap_bytes,
+            say=plan.say,
+            fit=fit,
+            kind=plan.budgets.engine,
         ) as nested,
         watch_box(
             outer, run, pid=nested.pid, hz=hz, host_programs=nested.mode == HostPrograms.mode
@@ -158,6 +169,7 @@ def open_nested(
     cap_bytes: int,
     say: Callable[[str], None],
     fit: BoxFit = NO_FIT,
+    kind: EngineKind = EngineKind.DOCKER,
 ) -> Iterator[NestedEngine]:
     """Yield a nested engine with the images loaded; removed at the end whatever happened inside.
 
@@ -166,6 +178,7 @@ def open_nested(
     """
     with fill_volume(outer, run, images=images, project=project, say=say) as nesting:
         say(f"starting the box: {cap_bytes // 1024**2:,} MB, no swap{_describe_processors(fit)}")
+        nesting.kind = kind
         with _start(nesting, "box", cap_bytes, fit) as box:
             yield box
 

@@ -24,6 +24,7 @@
 #   BRIDGE, POOL     addresses of the engine's networks
 #   KEEP_DISKS       not empty when the stack asks for a disk of the host
 #   SOCKET_GROUP     group of the socket for the outside
+#   ENGINE_OPTIONS   more options of dockerd, words
 #   THP_FLAGS        not empty where the engine and all that it starts shall not have this machine's
 #                    huge pages: argument of THP_SCRIPT, which PYTHON runs; THP_STAYS says that
 #                    it could not be done
@@ -208,8 +209,8 @@ launch() {
 
 # Start the engine in the background and wait until it has its network; 1 when it ended instead.
 start_engine() {
-    # shellcheck disable=SC2086 # $dns is a list of words
-    launch dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
+    # shellcheck disable=SC2086 # $dns and $ENGINE_OPTIONS are lists of words
+    launch dockerd ${ENGINE_OPTIONS:-} --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
         --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
         --group "${SOCKET_GROUP:-0}" --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" $dns \
         --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &

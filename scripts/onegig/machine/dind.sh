@@ -9,7 +9,8 @@ protect_kernel
 mkdir -p /.onegig
 printf '%s' "$MEMINFO" >/.onegig/meminfo
 echo -500 2>/dev/null >/proc/self/oom_score_adj || :
-dockerd-entrypoint.sh --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
+# shellcheck disable=SC2086 # a list of words
+dockerd-entrypoint.sh ${ENGINE_OPTIONS:-} --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" \
     --log-level warn </dev/null &
 engine=$!
 read -r _ && read -r _ || :

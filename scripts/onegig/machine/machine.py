@@ -126,6 +126,9 @@ class Machine(Protocol):
     def lift_cap(self) -> None:
         """Give the machine room, so that its engine can say what happened."""
 
+    def rest(self) -> None:
+        """Wait until the engine has no client any more, not even onegig."""
+
     def load_problem(self) -> str:
         """Return why the load did not do its work, or "" if it did."""
 

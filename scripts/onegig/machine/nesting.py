@@ -12,6 +12,7 @@ from onegig.engine.engine import CERTIFICATES, Engine, reach
 from onegig.engine.owned import Run
 from onegig.errors import EngineError
 from onegig.machine.project import BoxProject
+from onegig.model.engines import EngineKind, engine_environment, engine_options
 from onegig.variables import search_path
 
 REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
@@ -35,6 +36,7 @@ class _Nesting:
         self.volume = f"{run.name}-data"  # with the nested engine's data
         self.image_name = f"{run.name}:box"
         self.remarks: tuple[str, ...] = ()  # what this way cannot offer the project
+        self.kind = EngineKind.DOCKER  # of the nested engine
 
     def variables(self, more: Mapping[str, str]) -> Iterator[str]:
         """Yield options with the variables that the entry script needs."""
@@ -43,6 +45,8 @@ class _Nesting:
             "POOL": self.project.addresses.pool,
             "MEMINFO": self.project.meminfo,
             "KEEP_DISKS": "yes" if asks_for_disk(self.project) else "",
+            "ENGINE_OPTIONS": " ".join(engine_options(self.kind)),
+            **engine_environment(self.kind),
         }
         return (f"--env={name}={value}" for name, value in {**variables, **more}.items())
 

@@ -57,6 +57,7 @@ def boot(plan: BootPlan, environment: Environment) -> MemoryReport:
         plan = machine.plan
         start, seconds = machine.start_stack(), plan.budgets.measure.settle_seconds
         before = settle(lambda: _containers(machine), seconds, plan.say) or ()
+        machine.rest()
         windows = _take_windows(machine, plan)
         parts = machine.watch.read_parts() if windows else {}
         machine.lift_cap()
@@ -228,5 +229,6 @@ def _report(
         start=seen.start.report,
         notes=_notes(figures, machine),
         settings=machine.settings,
+        engine_kind=plan.budgets.engine,
         twin=summarise_twin(figures, facts, plan.budgets, plan.sold_bytes) if facts else NO_TWIN,
     )

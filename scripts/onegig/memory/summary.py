@@ -25,7 +25,10 @@ from onegig.model.memory import (
 from onegig.model.stack import Service
 
 MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are
-ENGINE_ORDER = ("dockerd", "containerd", "shim", "proxy", "runc", "other")
+ENGINE_ORDER = (
+    *("dockerd", "containerd", "shim", "proxy", "podman", "conmon", "netavark", "dns"),
+    *("runc", "crun", "other"),
+)
 CAUSE_SHARE = 0.2  # of the largest excess: what adds less to a peak is no cause of it
 UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 BLOCKED = (ServiceState.WAITING, ServiceState.NOT_READY)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from onegig.model.engines import EngineKind
 from onegig.model.keys import (
     COUNT,
     DAY,
@@ -287,6 +288,8 @@ class Budgets:
         machine: Where the stack is booted. box: a Docker engine in a container with a memory cap,
             ready in seconds. twin: a virtual machine with its own kernel and operating system,
             which are then measured instead of assumed.
+        engine: The engine of that machine. docker: as it is. docker-tuned: set up to take less
+            memory. podman: Podman with crun, only on a twin. podman-runc: Podman with runc.
         swap_bytes: The twin's swap file. Default: none. What the stack needs of it is a WARN.
         zram_bytes: The twin's compressed swap in memory, instead of a swap file: its size before
             compression. Default: none.
@@ -330,6 +333,7 @@ class Budgets:
         example="aws-t2-micro",
     )
     machine: MachineKind = key(choice(tuple(MachineKind), MachineKind), either, "box")
+    engine: EngineKind = key(choice(tuple(EngineKind), EngineKind), either, "docker")
     swap_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="1GB")
     zram_bytes: int | None = key(MEMORY, enlarged, bounds=POSITIVE, example="512MB")
     twin: TwinImage | None = key(Section(TwinImage, optional=True), either)

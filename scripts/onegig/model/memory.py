@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from onegig.model.engines import EngineKind
 from onegig.model.measured import Environment, Missing, Skipped
 from onegig.model.redis import NO_REDIS, ServiceRedis
 from onegig.model.settings import NO_SETTINGS, Settings
@@ -122,7 +123,10 @@ class ServiceMemory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnginePart:
-    """One kind of engine process: dockerd, containerd, shim, proxy, runc, other."""
+    """One kind of engine process: dockerd, containerd, shim, proxy, runc, other.
+
+    Or podman (its API and its health checks), conmon, netavark, dns, crun.
+    """
 
     name: str
     processes: int
@@ -376,6 +380,7 @@ class MemoryReport:
     twin: TwinMemory | Missing = NO_TWIN
     reboot: Reboot | Missing = NO_REBOOT
     redis: tuple[ServiceRedis, ...] | Missing = NO_REDIS  # of the first boot
+    engine_kind: EngineKind = EngineKind.DOCKER  # of the machine, as budgets.yml has it
 
     @property
     def machine(self) -> MachineKind:

@@ -175,6 +175,27 @@ def test_its_sums_are_those_of_the_boxs_sampler_and_of_psutil(
     assert 0 < sample.machine.sampler < 2 * 1024**2
 
 
+def test_podmans_parts_are_told_from_its_containers(
+    agent: Callable[[], Agent], cgroup: Callable[..., Path], sleeper: Callable[[str], int]
+) -> None:
+    own, runtime, monitor, api, check, dns = map(
+        sleeper, ("sleep", "crun", "conmon", "podman", "conmon", "aardvark-dns")
+    )
+    cgroup(f"machine.slice/libpod-{FIRST}.scope")
+    cgroup(f"machine.slice/libpod-{FIRST}.scope/container", own, runtime)
+    cgroup(f"machine.slice/libpod-conmon-{FIRST}.scope", monitor)
+    cgroup("system.slice/podman.service", api)
+    cgroup("system.slice/run-1.scope", dns)
+    running = agent()
+    running.first(lambda sample: processes_in(sample) == 5)
+    cgroup(f"system.slice/{FIRST}-1f2e.service", check)
+    sample = running.first(lambda sample: sample.engine["conmon"].processes == 2)
+    assert sample.containers == {FIRST: sample.containers[FIRST]}
+    assert sample.containers[FIRST].usage == memory(own)
+    parts = {"crun": (runtime,), "conmon": (monitor, check), "podman": (api,), "dns": (dns,)}
+    assert sample.engine == {kind: memory(*pids) for kind, pids in parts.items()}
+
+
 def test_every_process_is_read_even_where_a_pass_has_no_time_for_all(
     agent: Callable[[], Agent], cgroup: Callable[..., Path], sleeper: Callable[[str], int]
 ) -> None:

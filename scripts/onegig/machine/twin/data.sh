@@ -8,13 +8,18 @@
 #   SOURCES      files and folders of the host that the stack mounts
 #   DISK_BYTES   size of the disk
 #   MOST_KIB     of what is copied from the host, in all
+#   PODMAN       folder with Podman's programs, if its storage is what the images belong into
+#   IMAGES       folder with the images then: archives of `docker save`, and `tags`, which has the
+#                name of an archive and of its image a line, where the archive does not have it
 set -eu
 : "${WORK:?}" "${SHARE:?}" "${SOURCES?}" "${DISK_BYTES:?}" "${MOST_KIB:?}"
 
 stage=$WORK/stage
-mkdir -p "$stage/data" "$stage/bin" "$stage/lib" "$stage/files"
-mount --bind "$WORK/data" "$stage/data"
-cp "$WORK"/bin/* "$stage/bin/"
+data=$WORK/${PODMAN:+containers}
+[ -n "${PODMAN:-}" ] || data=$WORK/data
+mkdir -p "$data" "$stage/data" "$stage/bin" "$stage/lib" "$stage/files"
+mount --bind "$data" "$stage/data"
+[ -n "${PODMAN:-}" ] || cp "$WORK"/bin/* "$stage/bin/"
 cp "$SHARE"/* "$stage/"
 : >"$stage/sources"
 
@@ -35,11 +40,37 @@ is_machines_own() {
     case $1 in
     / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /var/run | /var/run/*) ;;
     /boot | /boot/* | /lib/modules | /usr/lib/modules | /usr | /etc | /var | /var/log | /var/lib | /tmp) ;;
-    /var/lib/docker | /var/lib/docker/* | /etc/machine-id) ;;
+    /var/lib/docker | /var/lib/docker/* | /var/lib/containers | /var/lib/containers/* | /etc/machine-id) ;;
     /etc/ssl | /etc/ssl/* | /etc/passwd | /etc/group | /etc/os-release | /etc/hostname | /etc/hosts) ;;
     *) return 1 ;;
     esac
 }
+
+# Take the images into Podman's storage, by the guest's own Podman.
+fill_podman() {
+    root=$WORK/podman
+    storage=$root/var/lib/containers/storage
+    cp -r "$PODMAN" "$root"
+    mkdir -p "$storage" "$root/proc" "$root/dev" "$root/run" "$root/tmp" "$root/var/tmp" "$root/images"
+    mount --bind "$data" "$storage"
+    mount --bind "$IMAGES" "$root/images"
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    for archive in "$IMAGES"/*.tar; do
+        [ -e "$archive" ] || continue
+        name=${archive##*/}
+        loaded=$(podman load --quiet --input "/images/$name")
+        tag=$(sed -n "s/^$name //p" "$IMAGES/tags")
+        [ -z "$tag" ] || podman tag "${loaded##*: }" "$tag"
+    done
+}
+
+podman() {
+    env -i PATH=/usr/sbin:/usr/bin HOME=/tmp PODMAN_IGNORE_CGROUPSV1_WARNING=1 chroot "$root" \
+        podman --cgroup-manager cgroupfs --events-backend none "$@"
+}
+
+[ -z "${PODMAN:-}" ] || fill_podman
 
 left=$MOST_KIB
 copied=

@@ -2,6 +2,7 @@
 
 import os.path
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,14 @@ from onegig.engine.owned import Run
 from onegig.machine.box import read_remarks
 from onegig.machine.machine import BootPlan
 from onegig.machine.nesting import Nesting
-from onegig.machine.project import BoxProject
+from onegig.machine.project import BoxProject, box_references
 from onegig.machine.twin import host, qemu
+from onegig.machine.twin.engines import (
+    CONTAINERS_CONF,
+    GuestEngine,
+    containers_conf,
+    guest_engine,
+)
 from onegig.machine.twin.guest import Guest, our_file
 from onegig.model.tiers import tier_for
 
@@ -19,7 +26,7 @@ BUILD_SECONDS = 1800.0
 LEAST_BYTES = 8 * 1000**3  # of the disk, if the tier names none or less
 MOST_SOURCE_KIB = 2 * 1024**2  # of the host's files and folders that the stack mounts, in all
 DATA = f"{host.SCRATCH}/data.img"
-_ON_DISK = ("guest.sh", "docker.service")
+UNNAMED = "tags"  # file that names the archives of images given by digest
 
 
 def make_data_disk(
@@ -29,7 +36,9 @@ def make_data_disk(
 
     Raises BootError.
     """
-    share = _share(plan.run, guest, settings)
+    engine = guest_engine(plan.budgets.engine)
+    share = _share(plan.run, guest, engine, project, settings)
+    folders = [share.parent]
     paths = (*project.folders, *project.files)
     environment = {
         "WORK": host.SCRATCH,
@@ -38,13 +47,17 @@ def make_data_disk(
         "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
         "MOST_KIB": str(MOST_SOURCE_KIB),
     }
+    if engine.kind.is_podman:
+        images = _save_images(plan, share.with_name("images"))
+        environment |= {"PODMAN": str(guest.podman), "IMAGES": str(images)}
+        folders.append(guest.podman)
     script = share.with_name("data.sh")
     script.write_bytes(our_file("data.sh"))
     arguments = host.options(
         plan.run,
         nesting.image_name,
         ("/bin/sh", str(script)),
-        folders=(share.parent,),
+        folders=folders,
         volume=nesting.volume,
         environment=environment,
     )
@@ -101,12 +114,32 @@ def _published(config: Mapping[str, Any]) -> list[tuple[str, qemu.Port]]:
     ]
 
 
-def _share(run: Run, guest: Guest, settings: Mapping[str, Any]) -> Path:
+def _save_images(plan: BootPlan, folder: Path) -> Path:
+    """Save the stack's images as archives, and the names of those given by digest; see data.sh."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images, tags = plan.stack.images, box_references(plan.stack.images)
+    archives = {f"{number}.tar": image for number, image in enumerate(tags)}
+    names = [f"{archive} {tags[image]}\n" for archive, image in archives.items()]
+    (folder / UNNAMED).write_text("".join(names))
+    groups = {archive: [image] for archive, image in archives.items()}
+    groups["named.tar"] = [image for image in images if image not in tags]
+    for archive, group in groups.items():
+        if group:
+            with plan.engine.images.save(group) as stream, (folder / archive).open("wb") as file:
+                shutil.copyfileobj(stream, file)
+    return folder
+
+
+def _share(
+    run: Run, guest: Guest, engine: GuestEngine, project: BoxProject, settings: Mapping[str, Any]
+) -> Path:
     """Write the files of ours that belong on the disk; return their folder."""
     share = run.directory / "twin" / "disk"
     share.mkdir(parents=True, exist_ok=True)
-    for name in _ON_DISK:
+    for name in ("guest.sh", *engine.files):
         (share / name).write_bytes(our_file(name))
+    if engine.kind.is_podman:
+        (share / CONTAINERS_CONF).write_text(containers_conf(engine.kind, project.addresses))
     (share / "agent").write_bytes(guest.agent.read_bytes())
     (share / "agent").chmod(0o755)
     (share / "settings").write_text(settings_text(settings))

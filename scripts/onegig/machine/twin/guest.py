@@ -29,6 +29,7 @@ BUILD_SECONDS = 1200.0
 FETCH_SECONDS = 15.0
 MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
 AGENT, ROOT = "agent", "root.img"  # the former also the folder of its sources
+PODMAN = "podman"
 KEPT = 2  # guests; older ones are removed
 UNFINISHED_SECONDS = 24 * 3600.0  # after which a build was killed
 
@@ -39,6 +40,7 @@ class Guest:
 
     agent: Path  # the program that samples inside
     notes: Path
+    podman: Path  # folder with the part of Podman that fills its storage
     root: qemu.Drive
     kernel: str = ""  # "": the disk has its own, and a boot loader
     initrd: str = ""
@@ -58,6 +60,7 @@ def ensure_guest(plan: BootPlan, empty_image: str) -> Guest:
         return Guest(
             agent=folder / AGENT,
             notes=folder,
+            podman=folder / PODMAN,
             root=qemu.Drive(path=str(folder / ROOT), keep=True),
             kernel=str(folder / "vmlinuz"),
             initrd=str(folder / "initrd.img"),
@@ -68,6 +71,7 @@ def ensure_guest(plan: BootPlan, empty_image: str) -> Guest:
     return Guest(
         agent=folder / AGENT,
         notes=notes,
+        podman=folder / PODMAN,
         root=chosen,
         seed=cloud.make_seed(plan.run.directory / "seed", unit),
         image=Path(budgets.twin.image).name,

@@ -4,9 +4,10 @@
 #
 # The data disk is mounted at /onegig:
 #   bin, lib     the engine's programs, and the libraries that the guest may lack
-#   data         the engine's data root
+#   data         the engine's data root, to appear at DATA_ROOT
 #   files        what the stack mounts from the host, by path; `sources` says what is what
-#   settings     variables: HZ, HUGE_PAGES, OVERCOMMIT, SWAPPINESS, SWAP_BYTES, ZRAM_BYTES, CONTROL_PORT
+#   settings     variables: HZ, HUGE_PAGES, OVERCOMMIT, SWAPPINESS, SWAP_BYTES, ZRAM_BYTES, CONTROL_PORT,
+#                DATA_ROOT, and UNITS of systemd that are the engine
 #   engine       there once the engine was started: it then starts with the machine
 set -eu
 own=/onegig
@@ -68,6 +69,19 @@ add_swap() {
     fi
 }
 
+# Put the engine's units and files in their places.
+install_engine() {
+    for unit in "$own"/*.service "$own"/*.socket; do
+        [ ! -e "$unit" ] || cp "$unit" /run/systemd/system/
+    done
+    if [ -e "$own/containers.conf" ]; then
+        mkdir -p /etc/containers /run/systemd/system/podman-restart.service.d
+        cp "$own/containers.conf" /etc/containers/
+        cp "$own/podman-restart.conf" /run/systemd/system/podman-restart.service.d/
+        ln -sfn /run/podman/podman.sock /run/docker.sock
+    fi
+}
+
 [ -z "${HUGE_PAGES:-}" ] || echo "$HUGE_PAGES" >/sys/kernel/mm/transparent_hugepage/enabled
 [ -z "${OVERCOMMIT:-}" ] || echo "$OVERCOMMIT" >/proc/sys/vm/overcommit_memory
 [ -z "${SWAPPINESS:-}" ] || echo "$SWAPPINESS" >/proc/sys/vm/swappiness
@@ -75,11 +89,12 @@ attach_sources
 add_swap || say "the swap that was asked for could not be made"
 guard_engine
 open_loopback_ports
-mkdir -p /var/lib/docker
-mountpoint -q /var/lib/docker || mount --bind "$own/data" /var/lib/docker
-cp "$own/docker.service" /run/systemd/system/docker.service
+mkdir -p "$DATA_ROOT"
+mountpoint -q "$DATA_ROOT" || mount --bind "$own/data" "$DATA_ROOT"
+install_engine
 systemctl daemon-reload
-[ ! -e "$own/engine" ] || systemctl start --no-block docker.service
+# shellcheck disable=SC2086 # a list of words
+[ ! -e "$own/engine" ] || systemctl start --no-block $UNITS
 port=/dev/virtio-ports/onegig
 until [ -e "$port" ]; do sleep 0.1; done
 exec "$own/agent" "$HZ" <>"$port" >&0

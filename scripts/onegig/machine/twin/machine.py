@@ -23,10 +23,12 @@ from onegig.machine.sampler import Pass
 from onegig.machine.settings import FILES, PERIOD, read_settings
 from onegig.machine.start import start_stack
 from onegig.machine.twin import disks, emulation, host, qemu, virtual
+from onegig.machine.twin.engines import GuestEngine, adapt_project, guest_engine
 from onegig.machine.twin.guest import Guest, ensure_guest
 from onegig.machine.twin.virtual import VirtualMachine
 from onegig.machine.watch import Watch
 from onegig.model import twin as model
+from onegig.model.engines import EngineKind
 from onegig.model.settings import Settings
 
 MODE = "virtual machine"
@@ -35,8 +37,8 @@ MIB = 1024**2
 BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
 COMMAND_SECONDS = 180.0
 ASK_SECONDS = 3.0
-START_ENGINE = "touch /onegig/engine; systemctl start docker.service"
-ENGINE_JOURNAL = "journalctl -b -n 25 -u docker --no-pager -o cat"
+NOT_INSTALLED = 127  # exit code of a shell
+REST_SECONDS = 120.0
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 ENGINE_SECONDS = 600.0
 BOOT_HZ = 2.0  # passes a second until the engine is up
@@ -83,6 +85,10 @@ class Twin:
 
     def lift_cap(self) -> None:
         """Do nothing, likewise."""
+
+    def rest(self) -> None:
+        """Wait until of the engine only that runs which stays."""
+        _rest(guest_engine(self.plan.budgets.engine), self.virtual)
 
     def load_problem(self) -> str:
         """Return why the load did not do its work, or "" if it did."""
@@ -141,12 +147,19 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
             directory=plan.stack.directory,
             machine_bytes=0,
             architecture=plan.engine.architecture,
-        )
+        ),
+        plan.budgets.engine,
     )
     outer, run, images = plan.engine, plan.run, plan.stack.images
     with ExitStack() as stack:
         nesting = stack.enter_context(
-            fill_volume(outer, run, images=images, project=project, say=plan.say)
+            fill_volume(
+                outer,
+                run,
+                images=() if plan.budgets.engine.is_podman else images,
+                project=project,
+                say=plan.say,
+            )
         )
         if not isinstance(nesting, HostPrograms):
             raise BootError(
@@ -169,6 +182,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
             plan, project, remark = emulation.allow_time(
                 plan, project, machine.failures, boot.slowdown
             )
+            project = adapt_project(project, plan.budgets.engine)
             remarks.append(remark)
         machine.port.set_rate(plan.budgets.measure.hz)
         yield Twin(
@@ -282,18 +296,13 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     before = _quietest(machine)
     machine.port.passes.before = before.machine
     say("starting the engine")
-    answer = machine.port.run(START_ENGINE, ENGINE_SECONDS)
+    own = guest_engine(boot.plan.budgets.engine)
+    answer = machine.port.run(own.start_command, ENGINE_SECONDS)
     if answer.ran != 0:
-        journal = machine.port.run(ENGINE_JOURNAL, COMMAND_SECONDS)
-        raise BootError(
-            "the engine inside the twin did not start",
-            command="systemctl start docker.service",
-            advice="check its log above; this host's engine may need another C library "
-            "than the guest has",
-            detail=journal.output,
-        )
+        raise _not_started(own, machine, is_missing=answer.ran == NOT_INSTALLED)
     emulated = machine.accelerator == qemu.TCG
     engine = _reach(machine, EMULATED_CALL_SECONDS if emulated else NESTED_CALL_SECONDS)
+    _rest(own, machine)
     idle = _quietest(machine)
     described = machine.port.run(". /etc/os-release; echo $PRETTY_NAME; uname -r", COMMAND_SECONDS)
     name, _, kernel = described.output.strip().partition("\n")
@@ -305,6 +314,30 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
         image=boot.guest.image,
     )
     return TwinFacts(guest=guest, before=before, idle=idle), engine
+
+
+def _not_started(own: GuestEngine, machine: VirtualMachine, *, is_missing: bool) -> BootError:
+    command = f"systemctl start {own.service}"
+    if is_missing:
+        return BootError(
+            f"the twin's image has no {own.program}",
+            command=command,
+            advice="install podman, catatonit and aardvark-dns in it, or remove `twin.image`",
+        )
+    journal = machine.port.run(own.journal_command, COMMAND_SECONDS)
+    return BootError(
+        "the engine inside the twin did not start",
+        command=command,
+        advice="check its log above; this host's engine may need another C library "
+        "than the guest has",
+        detail=journal.output,
+    )
+
+
+def _rest(own: GuestEngine, machine: VirtualMachine) -> None:
+    """Wait until of the engine only that runs which stays."""
+    if own.rest_command:
+        machine.port.run(own.rest_command, REST_SECONDS)
 
 
 def _reach(machine: VirtualMachine, seconds: int) -> Engine:
@@ -348,6 +381,7 @@ def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[st
         "LOOPBACK_PORTS": " ".join(map(str, disks.loopback_ports(project.config))),
         "BRIDGE": project.addresses.bridge,
         "POOL": project.addresses.pool,
+        **guest_engine(budgets.engine).settings(),
     }
 
 
@@ -364,7 +398,8 @@ def _throttle(plan: BootPlan, machine: VirtualMachine) -> Settings:
     return replace(read_settings(lambda path: texts.get(path, "")), vcpus=vcpus, cpus=cpus)
 
 
-def _in_twin(project: BoxProject) -> BoxProject:
-    """Return the project with remarks that speak of the twin."""
+def _in_twin(project: BoxProject, kind: EngineKind) -> BoxProject:
+    """Return the project for that engine, with remarks that speak of the twin."""
+    project = adapt_project(project, kind)
     remarks = tuple(remark.replace("the box", "the twin") for remark in project.remarks)
     return replace(project, remarks=remarks)

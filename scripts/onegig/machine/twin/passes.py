@@ -18,7 +18,7 @@ from onegig.machine.sampler import ContainerUsage, MachineMemory, Pass, parse_oo
 KIB = 1024
 BASELINE_SECONDS = 2.0  # between the baseline and the first sight of an engine, which comes late
 CLOCK_PASSES = 100  # the quickest of so many lines tells how far the guest's clock is off
-_SCOPE = re.compile(r"docker-([0-9a-f]{64})\.scope")  # as the systemd driver names a container
+_SCOPE = re.compile(r"(?:docker|libpod)-([0-9a-f]{64})\.scope(?:/container)?")  # of a container
 
 Numbers = tuple[int, int, int, int]  # processes, and their RSS, PSS and shared PSS in kB
 Stalls = tuple[int, int] | None

@@ -4,7 +4,7 @@
 # Environment:
 #   MIRROR, SUITE   where the packages come from; apt checks their signatures
 #   WORK            a scratch folder, on a disk
-#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent and packages
+#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent, podman/ and packages
 #   SHARE           the folder with our own files: onegig.service, agent/
 #   OWNER           who owns OUT's files, UID:GID
 set -eu
@@ -28,6 +28,7 @@ rm -rf "$1/tmp/agent"
 END
 
 packages=systemd-sysv,udev,dbus,iptables,kmod,iproute2,ca-certificates,initramfs-tools,lz4
+packages=$packages,podman,conmon,crun,runc,netavark,aardvark-dns,nftables,catatonit
 mmdebstrap --mode=root --format=directory --variant=minbase --skip=output/dev \
     --include="$packages,linux-image-cloud-amd64" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -49,7 +50,27 @@ cp "$SHARE/onegig.service" "$root/etc/systemd/system/"
 systemctl --quiet --root="$root" enable systemd-networkd.service onegig.service
 # Nothing may begin to work while the stack is measured.
 systemctl --quiet --root="$root" mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-    systemd-networkd-wait-online.service
+    systemd-networkd-wait-online.service podman-auto-update.timer
+# Podman begins to work when it is asked for alone.
+systemctl --quiet --root="$root" disable podman.socket podman.service podman-restart.service \
+    podman-clean-transient.service
+mkdir -p "$root/etc/systemd/system-generators"
+ln -s /dev/null "$root/etc/systemd/system-generators/podman-system-generator"
+
+# The part of it that fills its storage with images on this host, see data.sh.
+copy_podman() {
+    for program in /usr/bin/podman /usr/bin/conmon /usr/bin/crun /usr/lib/podman/netavark; do
+        printf '%s\n' "$program"
+        chroot "$root" ldd "$program" | sed -n 's/^[^/]*\(\/[^ ]*\) .*/\1/p'
+    done | sort -u | while read -r file; do
+        mkdir -p "$OUT/podman${file%/*}"
+        cp -L "$root$file" "$OUT/podman$file"
+    done
+    mkdir -p "$OUT/podman/etc" "$OUT/podman/usr/share"
+    cp -r "$root/etc/containers" "$OUT/podman/etc/"
+    cp -r "$root/usr/share/containers" "$OUT/podman/usr/share/"
+}
+copy_podman
 
 rm -f "$OUT/root.img"
 truncate -s 2G "$OUT/root.img"

@@ -27,11 +27,19 @@
 
 enum { MOST_PROCESSES = 8192, MOST_CGROUPS = 1024, ID_LENGTH = 64, KCMP_VM = 1 };
 enum { TURNS = 20 }; /* passes after which each process was read, whatever else takes their time */
-enum kind { DOCKERD, CONTAINERD, SHIM, PROXY, RUNC, OTHER, KINDS };
+/* Programs that stay, the runtimes that start containers and health checks, and the rest. */
+enum kind { DOCKERD, CONTAINERD, SHIM, PROXY, PODMAN, CONMON, NETAVARK, DNS, RUNC, CRUN, OTHER, KINDS };
 
-static const char *const PROGRAMS[] = {"dockerd", "containerd", "containerd-shim", "docker-proxy"};
-static const char *const KIND_NAMES[] = {"dockerd", "containerd", "shim", "proxy", "runc", "other"};
-static const char *const PARENTS[] = {"system.slice", "docker", NULL}; /* of containers */
+static const char *const PROGRAMS[] = {
+    "dockerd", "containerd", "containerd-shim", "docker-proxy", "podman", "conmon", "netavark",
+    "aardvark-dns",
+};
+static const char *const KIND_NAMES[] = {
+    "dockerd", "containerd", "shim", "proxy", "podman", "conmon", "netavark", "dns", "runc", "crun",
+    "other",
+};
+static const char *const PARENTS[] = {"system.slice", "machine.slice", "docker", NULL}; /* of containers */
+static const char *const PREFIXES[] = {"docker-", "libpod-", NULL}; /* of their scopes */
 static const double SLOW_SECONDS = 1.0;
 static const double PASS_SHARE = 0.25;   /* of a period, after which no further process is read */
 
@@ -64,15 +72,29 @@ static struct process processes[MOST_PROCESSES];
 static int cgroup_count, process_count;
 static unsigned pass;
 
+/* Return a cgroup's name from the container's id on, if there is one behind the prefix. */
+static const char *without_prefix(const char *name) {
+    for (int i = 0; PREFIXES[i]; i++)
+        if (!strncmp(name, PREFIXES[i], strlen(PREFIXES[i]))) return name + strlen(PREFIXES[i]);
+    return name;
+}
+
+static bool begins_with_id(const char *name) {
+    return strspn(name, "0123456789abcdef") == ID_LENGTH;
+}
+
 static bool is_container(const char *name) {
-    if (!strncmp(name, "docker-", 7)) name += 7;
-    return strspn(name, "0123456789abcdef") == ID_LENGTH
-        && (!name[ID_LENGTH] || !strcmp(name + ID_LENGTH, ".scope"));
+    name = without_prefix(name);
+    return begins_with_id(name) && (!name[ID_LENGTH] || !strcmp(name + ID_LENGTH, ".scope"));
+}
+
+/* Tell a health check of Podman's: a systemd unit that lives for a moment. */
+static bool is_health_check(const char *name) {
+    return begins_with_id(name) && name[ID_LENGTH] == '-';
 }
 
 static const char *container_id(const struct cgroup *group) {
-    const char *name = strrchr(group->path, '/') + 1;
-    return strncmp(name, "docker-", 7) ? name : name + 7;
+    return without_prefix(strrchr(group->path, '/') + 1);
 }
 
 static bool read_cgroup(const struct cgroup *group, const char *name) {
@@ -94,8 +116,10 @@ static void walk(const char *path, int container) {
     struct cgroup *group = &cgroups[own];
     memset(group, 0, sizeof *group);
     strcpy(group->path, path);
-    bool begins = container < 0 && own && is_container(strrchr(path, '/') + 1);
+    const char *name = strrchr(path, '/') + 1;
+    bool begins = container < 0 && own && is_container(name);
     group->container = begins ? own : container;
+    group->engine = is_health_check(name);
     if (begins) read_marks(group);
     DIR *folder = opendir(path);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
@@ -107,14 +131,14 @@ static void walk(const char *path, int container) {
     if (folder) closedir(folder);
 }
 
-/* Add containers that appeared since the last walk. */
+/* Add containers and health checks that appeared since the last walk. */
 static void find_new_containers(const char *parent) {
     char path[sizeof cgroups->path + 520];
     snprintf(path, sizeof path, "%s/%s", root, parent);
     DIR *folder = opendir(path);
     size_t length = strlen(path);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (!is_container(entry->d_name)) continue;
+        if (!is_container(entry->d_name) && !is_health_check(entry->d_name)) continue;
         snprintf(path + length, sizeof path - length, "/%s", entry->d_name);
         int known = 0;
         while (known < cgroup_count && strcmp(cgroups[known].path, path)) known++;
@@ -153,14 +177,18 @@ static void list_processes(int index) {
     }
 }
 
+static bool is_runtime(const struct process *process) {
+    return process->kind == RUNC || process->kind == CRUN;
+}
+
 /* Take a process's kind from its name, until a container's process has become itself. */
 static void name_process(struct process *process, bool contained) {
     if (process->own_name || !read_text("/proc/%d/comm", process->pid)) return;
     text[strcspn(text, "\n")] = 0;
-    process->kind = strncmp(text, "runc", 4) ? OTHER : RUNC;
+    process->kind = !strncmp(text, "runc", 4) ? RUNC : !strcmp(text, "crun") ? CRUN : OTHER;
     for (int i = 0; !contained && i < RUNC; i++)
         if (!strcmp(text, PROGRAMS[i])) process->kind = i;
-    if (contained && process->kind != RUNC) process->own_name = process->looked_at;
+    if (contained && !is_runtime(process)) process->own_name = process->looked_at;
     process->looked_at = true;
 }
 
@@ -191,8 +219,8 @@ static void read_process(struct process *process) {
 /* Tell what may change from pass to pass; what has not its own name yet may turn out to be runc. */
 static bool is_fast(const struct process *process) {
     int container = cgroups[process->cgroup].container;
-    if (container < 0) return process->kind == RUNC || !process->own_memory;
-    return process->kind == RUNC || !process->own_name || cgroups[container].moved;
+    if (container < 0) return is_runtime(process) || !process->own_memory;
+    return is_runtime(process) || !process->own_name || cgroups[container].moved;
 }
 
 /* Return when it should be read again: 0 for one that never was. */
@@ -265,7 +293,7 @@ static void put_processes(void) {
         const struct cgroup *group = &cgroups[process->cgroup];
         unreadable += process->unreadable;
         struct usage *sum = &system;
-        if (group->engine || process->kind <= RUNC) sum = &engine[process->kind];
+        if (group->engine || process->kind < OTHER) sum = &engine[process->kind];
         else if (group->container >= 0) sum = &cgroups[group->container].usage;
         add_usage(sum, &process->usage);
     }
