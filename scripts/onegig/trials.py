@@ -111,7 +111,7 @@ class _Trials:
         """Boot the stack as a trial changes it, and return what it takes, judged."""
         with self.progress.step(f"read the stack for the trial of {trial.name}"):
             stack = self._read_stack(trial)
-        budgets = _with_swap(self.budgets, trial)
+        budgets = _with_machine(self.budgets, trial)
         adapt = partial(_adapt, trial=trial, cap_bytes=self.cap_bytes)
         memory = pipeline.measure_stack(self.engine, stack, budgets, self.run, self.progress, adapt)
         return self._judge(budgets, memory)
@@ -155,7 +155,7 @@ def _as_measured(budgets: Budgets, memory: MemoryReport) -> Budgets:
         throttled=False,
         reboot=False,
     )
-    return replace(budgets, machine=memory.machine, measure=measure)
+    return replace(budgets, machine=memory.machine, engine=memory.engine_kind, measure=measure)
 
 
 def _describe_load(budgets: Budgets) -> str:
@@ -163,7 +163,9 @@ def _describe_load(budgets: Budgets) -> str:
     return f"{load.service}: {' '.join(load.words)}" if load else ""
 
 
-def _with_swap(budgets: Budgets, trial: Trial) -> Budgets:
+def _with_machine(budgets: Budgets, trial: Trial) -> Budgets:
+    """Return the budgets with the trial's engine and swap."""
+    budgets = replace(budgets, engine=trial.engine or budgets.engine)
     if not (trial.swap_bytes or trial.zram_bytes):
         return budgets
     return replace(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from onegig.model.plan import Action
 from onegig.plan.case import Case
 from onegig.plan.consolidate import merged_services
+from onegig.plan.engine import other_engines
 from onegig.plan.images import image_fixes
 from onegig.plan.limits import right_sized_limits
 from onegig.plan.machine import machine_settings
@@ -26,6 +27,7 @@ MAKERS: Mapping[str, Maker] = {
     "images": image_fixes,
     "consolidate": merged_services,
     "shim": shared_shim,
+    "engines": other_engines,
     "limits": right_sized_limits,
     "runtimes": runtime_settings,
     "health": rarer_health_checks,

@@ -126,23 +126,28 @@ def choose(actions: Sequence[Action], limits: Sequence[Limit]) -> tuple[Action, 
     Where nothing has to be saved it is everything that costs no service and no money.
     """
     spare = [limit.spare_bytes for limit in limits]
+    # Taken one by one, the cheap keep out what excludes them, and that may be what suffices.
+    firsts = [(), *((action,) for action in _by_price(actions) if action.excludes)]
     for wanted in (spare, [0] * len(limits)):
         if _suffices((), limits, wanted):
             return _all([action for action in actions if action.loss <= Loss.COMFORT])
-        if _suffices(chosen := _grow(actions, limits, wanted), limits, wanted):
-            return _prune(chosen, limits, wanted)
-    return _all(actions)
+        for first in firsts:
+            if _suffices(chosen := _grow(actions, limits, wanted, first), limits, wanted):
+                return _prune(chosen, limits, wanted)
+    return max((_all(actions, first) for first in firsts), key=lambda each: _least(limits, each))
 
 
 def _grow(
-    actions: Sequence[Action], limits: Sequence[Limit], wanted: Sequence[int]
+    actions: Sequence[Action],
+    limits: Sequence[Limit],
+    wanted: Sequence[int],
+    chosen: tuple[Action, ...],
 ) -> tuple[Action, ...]:
-    """Add actions, the cheapest first and of those the largest, until they suffice."""
-    chosen: tuple[Action, ...] = ()
+    """Add actions to those chosen, the cheapest first and of those the largest, until they suffice."""
     for action in _by_price(actions):
         if _suffices(chosen, limits, wanted):
             break
-        if _goes_with(action, chosen):
+        if action not in chosen and _goes_with(action, chosen):
             chosen = (*chosen, action)
     return chosen
 
@@ -158,12 +163,16 @@ def _prune(
     return chosen
 
 
-def _all(actions: Iterable[Action]) -> tuple[Action, ...]:
-    chosen: tuple[Action, ...] = ()
+def _all(actions: Iterable[Action], chosen: tuple[Action, ...] = ()) -> tuple[Action, ...]:
     for action in _by_price(actions):
-        if _goes_with(action, chosen):
+        if action not in chosen and _goes_with(action, chosen):
             chosen = (*chosen, action)
     return chosen
+
+
+def _least(limits: Sequence[Limit], chosen: Sequence[Action]) -> int:
+    """Return what is left of the tightest limit."""
+    return min(_left(limit, chosen) for limit in limits)
 
 
 def _by_price(actions: Iterable[Action]) -> list[Action]:
@@ -221,7 +230,7 @@ def rate(
     predicted = total - sum(saving.bytes for saving in savings)
     up = math.hypot(*(saving.bytes - saving.low_bytes for saving in savings))
     down = math.hypot(*(saving.high_bytes - saving.bytes for saving in savings))
-    left = min(_left(limit, chosen) for limit in limits)
+    left = _least(limits, chosen)
     ordered = sorted(chosen, key=lambda action: -action.saving.bytes)
     return Option(
         letters=letters,

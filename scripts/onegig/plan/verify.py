@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onegig.errors import OnegigError
+from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.plan import (
     NOT_VERIFIED,
@@ -32,6 +33,7 @@ from onegig.model.verdict import Verdict
 from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merged_override
+from onegig.plan.engine import PODMAN
 from onegig.plan.limits import ID as LIMITS_ID
 from onegig.plan.need import LIMITS, TIER, find_limits
 from onegig.plan.options import effective, with_verified
@@ -42,6 +44,7 @@ MACHINE_ACTIONS = ("thp", "swap", "zram", START, HEALTH, LIMITS_ID)  # ids witho
 BOOT_SHARE = 0.07  # of a total: two boots may differ by (2.5 % * 1.96 * √2)
 NO_START = Skipped(reason="the highest total was in operation")
 _ONLY_TWIN = "only a twin can be given swap (--on twin)"
+_PODMAN_ONLY_TWIN = "Podman can only be tried on a twin (--on twin)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,7 @@ class Trial:
     thp: HugePages | None = None  # None: as the tier has it
     swap_bytes: int = 0
     zram_bytes: int = 0
+    engine: EngineKind | None = None  # None: that of budgets.yml
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +159,13 @@ def _apply(trial: Trial, action: Action, machine: MachineKind) -> Trial | Skippe
     """Return the trial with an action's settings of the machine."""
     if action.id in ("swap", "zram") and machine is not MachineKind.TWIN:
         return Skipped(reason=_ONLY_TWIN)
+    if action.id == PODMAN and machine is not MachineKind.TWIN:
+        return Skipped(reason=_PODMAN_ONLY_TWIN)
     match action.id:
+        case "engine:podman":
+            return replace(trial, engine=EngineKind.PODMAN)
+        case "engine:tuned":
+            return replace(trial, engine=EngineKind.TUNED)
         case "swap":
             return replace(trial, swap_bytes=1024 * MIB)
         case "zram":

@@ -1,5 +1,6 @@
 """Lines about a virtual machine: its memory before and under the stack, and its software."""
 
+from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
 from onegig.model.twin import Guest, TwinMemory
@@ -13,7 +14,7 @@ def machine_name(memory: MemoryReport | None) -> str:
     return "box" if memory is None else str(memory.machine)
 
 
-def describe_guest(guest: Guest) -> str:
+def describe_guest(guest: Guest, kind: EngineKind = EngineKind.DOCKER) -> str:
     """Return such as "Debian GNU/Linux 13, kernel 6.12.48, Docker 26.1.5, KVM"."""
     image = f"image {guest.image}" if guest.image else ""
     return ", ".join(
@@ -22,12 +23,19 @@ def describe_guest(guest: Guest) -> str:
             (
                 guest.os,
                 f"kernel {guest.kernel}",
-                f"Docker {guest.engine_version}",
+                describe_engine(kind, guest.engine_version),
                 _ACCELERATORS.get(guest.accelerator, guest.accelerator),
                 image,
             ),
         )
     )
+
+
+def describe_engine(kind: EngineKind, version: str) -> str:
+    """Return such as "Docker 26.1.5 (tuned)" or "Podman 5.4.2 with crun"."""
+    if kind.is_podman:
+        return f"Podman {version} with {kind.runtime}"
+    return f"Docker {version}{' (tuned)' if kind is EngineKind.TUNED else ''}"
 
 
 def _system(twin: TwinMemory) -> str:

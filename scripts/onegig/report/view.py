@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onegig.model.budgets import METRIC_NAMES
+from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory
 from onegig.model.report import Report
@@ -212,9 +213,12 @@ def environment_line(report: Report) -> str:
     if known is None:
         return ""
     env = known.environment
-    box = f"box: {report.memory.box.mode}" if isinstance(report.memory, MemoryReport) else ""
-    if isinstance(report.memory, MemoryReport) and isinstance(report.memory.twin, TwinMemory):
-        box = f"twin: {describe_guest(report.memory.twin.guest)}"
+    box, memory = "", report.memory
+    if isinstance(memory, MemoryReport):
+        tuned = ", tuned Docker" if memory.engine_kind is EngineKind.TUNED else ""
+        box = f"box: {memory.box.mode}{tuned}"
+        if isinstance(memory.twin, TwinMemory):
+            box = f"twin: {describe_guest(memory.twin.guest, memory.engine_kind)}"
     return numbers.joined(
         env.runner if env.runner != "local" else "local machine",
         env.os,

@@ -9,6 +9,7 @@ import pytest
 from factories import MIB, TODAY, make_memory, make_report, make_service
 from onegig.config.budgets import parse_budgets
 from onegig.errors import BootError
+from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport, ServiceState
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Option, Plan, Verified
@@ -27,12 +28,15 @@ Boot = Callable[[Trial], Report]
 
 
 def make_memory_of(extra_mib: float, **changes: object) -> MemoryReport:
-    """Return a stack whose optional service takes so much; engine and web take 825 MB."""
+    """Return a stack whose optional service takes so much; engine and web take 825 MB.
+
+    Its engine is one that no other is proposed for.
+    """
     services = [make_service("web", 70.0, optional=False, **changes)]
     if extra_mib:
         services.append(make_service("extra", extra_mib, criticality="low"))
     memory = make_memory(services)
-    return replace(memory, box=replace(memory.box, cost_bytes=round((825 + extra_mib) * MIB)))
+    return replace(memory, engine_kind=EngineKind.TUNED, box=replace(memory.box, cost_bytes=round((825 + extra_mib) * MIB)))
 
 
 def make_case(memory: MemoryReport) -> Case:
@@ -160,7 +164,14 @@ COMMANDS = Change(kind=ChangeKind.COMMANDS, text="sudo something\n")
         (make_action("parallel", COMMANDS), "box", {"parallel": 3}),
         (make_action("thp", COMMANDS), "box", {"thp": "madvise"}),
         (make_action("swap", COMMANDS), "box", "only a twin can be given swap (--on twin)"),
-        (make_action("engine:tuned", COMMANDS), "box", "engine:tuned can't be applied here"),
+        (make_action("engine:tuned", COMMANDS), "box", {"engine": EngineKind.TUNED}),
+        (make_action("engine:podman", COMMANDS), "twin", {"engine": EngineKind.PODMAN}),
+        (
+            make_action("engine:podman", COMMANDS),
+            "box",
+            "Podman can only be tried on a twin (--on twin)",
+        ),
+        (make_action("engine:x", COMMANDS), "box", "engine:x can't be applied here"),
     ],
 )
 def test_a_trial_has_an_actions_changes_or_says_why_it_cannot(

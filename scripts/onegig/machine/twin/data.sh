@@ -51,11 +51,14 @@ fill_podman() {
     root=$WORK/podman
     storage=$root/var/lib/containers/storage
     cp -r "$PODMAN" "$root"
+    mount --bind "$root" "$root" # layers are unpacked in a root of their own, which must be a mount
     mkdir -p "$storage" "$root/proc" "$root/dev" "$root/run" "$root/tmp" "$root/var/tmp" "$root/images"
+    mount -t tmpfs tmpfs "$root/dev"
+    mkdir "$root/dev/shm"
+    for device in null zero random urandom; do cp -a "/dev/$device" "$root/dev/"; done
     mount --bind "$data" "$storage"
     mount --bind "$IMAGES" "$root/images"
     mount -t proc proc "$root/proc"
-    mount --rbind /dev "$root/dev"
     for archive in "$IMAGES"/*.tar; do
         [ -e "$archive" ] || continue
         name=${archive##*/}
