@@ -26,6 +26,7 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.build import BuildReport
 from onegig.model.codec import from_json
+from onegig.model.engines import EngineKind
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
 from onegig.model.measuring import RATE, SqueezeMode
@@ -58,6 +59,7 @@ class Options:
     profiles: tuple[str, ...] = ()
     tier: str | None = None
     machine: MachineKind | None = None
+    engine: EngineKind | None = None
     window_seconds: float | None = None
     settle_seconds: float | None = None
     repeats: int | None = None
@@ -82,6 +84,7 @@ class Options:
             *(("--profile", name) for name in self.profiles),
             ("--tier", self.tier or None),
             ("--on", self.machine),
+            ("--engine", self.engine),
             ("--window", self.window_seconds),
             ("--settle", self.settle_seconds),
             ("--repeats", self.repeats),
@@ -175,10 +178,18 @@ def load_limits(options: Options) -> Budgets:
     machine = options.machine or budgets.machine
     if options.reboot and machine is not MachineKind.TWIN:
         raise ConfigError("--reboot needs a machine of its own", advice="add --on twin")
-    if budgets.engine.is_podman and machine is not MachineKind.TWIN:
-        raise ConfigError(f"engine: {budgets.engine} only runs on a twin", advice="add --on twin")
+    engine = options.engine or budgets.engine
+    if engine.is_podman and machine is not MachineKind.TWIN:
+        raise ConfigError(f"engine: {engine} only runs on a twin", advice="add --on twin")
     measured = replace(budgets.measure, **plan)
-    return replace(budgets, tier_names=tiers, machine=machine, measure=measured, load=load)
+    return replace(
+        budgets,
+        tier_names=tiers,
+        machine=machine,
+        engine=engine,
+        measure=measured,
+        load=load,
+    )
 
 
 def load_environment(budgets: Budgets) -> dict[str, str]:

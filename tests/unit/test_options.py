@@ -21,6 +21,7 @@ from onegig.commands.options import (
     window_options,
 )
 from onegig.errors import ConfigError
+from onegig.model.engines import EngineKind
 from onegig.model.measuring import SqueezeMode
 from onegig.model.twin import MachineKind
 from onegig.pipeline import Options, load_limits
@@ -67,6 +68,7 @@ def some(values: st.SearchStrategy[float]) -> st.SearchStrategy[float | None]:
     profiles=st.lists(st.text(alphabet="ab -'", min_size=1)).map(tuple),
     tier=st.none() | st.just("aws-t2-micro"),
     machine=st.none() | st.sampled_from(MachineKind),
+    engine=st.none() | st.sampled_from(EngineKind),
     squeeze=st.none() | st.sampled_from(SqueezeMode),
     throttled=st.sampled_from((None, True)),
     reboot=st.sampled_from((None, True)),
@@ -79,6 +81,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
     profiles: tuple[str, ...],
     tier: str | None,
     machine: MachineKind | None,
+    engine: EngineKind | None,
     squeeze: SqueezeMode | None,
     throttled: bool | None,
     reboot: bool | None,
@@ -89,6 +92,7 @@ def test_the_command_to_reproduce_is_read_back_as_the_same_options(
         profiles=profiles,
         tier=tier,
         machine=machine,
+        engine=engine,
         squeeze=squeeze,
         throttled=throttled,
         reboot=reboot,
@@ -197,6 +201,16 @@ def test_only_a_twin_can_be_rebooted(budgets: Callable[[str], Path]) -> None:
         load_limits(Options(budgets=path, reboot=True))
     assert caught.value.advice == "add --on twin"
     assert load_limits(Options(budgets=path, reboot=True, machine=TWIN)).measure.reboot
+
+
+def test_podman_only_runs_on_a_twin(budgets: Callable[[str], Path]) -> None:
+    path = budgets("version: 1")
+    with pytest.raises(ConfigError, match="engine: podman only runs on a twin"):
+        load_limits(Options(budgets=path, engine=EngineKind.PODMAN))
+    twin = Options(budgets=path, engine=EngineKind.PODMAN, machine=TWIN)
+    assert load_limits(twin).engine is EngineKind.PODMAN
+    written = budgets("version: 1\nengine: docker-tuned")
+    assert load_limits(Options(budgets=written)).engine is EngineKind.TUNED
 
 
 def test_help_says_how_values_are_written() -> None:

@@ -149,6 +149,7 @@ window_options = partial(
     _decorated,
     options=(
         _of_budgets("--on", "machine", "machine"),
+        _of_budgets("--engine", "engine", "engine"),
         click.option(
             "--throttled",
             is_flag=True,

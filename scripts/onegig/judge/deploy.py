@@ -19,6 +19,7 @@ from onegig.model.verdict import Check, make_check
 from onegig.text import plain
 
 SHIM = "shim"  # the engine's process beside each container
+BESIDE = (SHIM, "conmon")
 UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 
 
@@ -53,7 +54,7 @@ def _copies(report: MemoryReport, metric: Metric) -> Sequence[_Copy]:
     if not isinstance(report.boot, Missing) and report.window.metric == metric:
         starting = dict(report.boot.causes)
         most = {name: max(high, starting.get(name, 0)) for name, high in most.items()}
-    shims = next((part for part in report.engine if part.name == SHIM and part.processes), None)
+    shims = next((part for part in report.engine if part.name in BESIDE and part.processes), None)
     shim_bytes = shims.pss_bytes // shims.processes if shims else 0
     copies = (
         _Copy(service, -(-most[service.name] // max(1, service.containers)) + shim_bytes)

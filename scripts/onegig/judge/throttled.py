@@ -13,6 +13,7 @@ from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
+    HEALTH_CHECKS,
     NOT_THROTTLED,
     MemoryReport,
     ServiceState,
@@ -134,9 +135,6 @@ def _memory(budgets: Budgets, report: MemoryReport, throttled: Throttled) -> Ite
 
 
 def _health_checks(report: MemoryReport) -> tuple[int, int]:
-    """Return the processes of runc at the peak of the window, and their PSS in bytes.
-
-    The containers run by then: what runc still does is to start their health checks.
-    """
-    parts = [part for part in report.engine if part.name == "runc"]
+    """Return the processes of health checks at the peak of the window, and their PSS in bytes."""
+    parts = [part for part in report.engine if part.name in HEALTH_CHECKS]
     return sum(part.processes for part in parts), sum(part.pss_bytes for part in parts)

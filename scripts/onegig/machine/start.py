@@ -16,11 +16,10 @@ from onegig.engine import compose
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, EngineError
 from onegig.machine.machine import FAILED, BootPlan, Container, Start, list_containers, worst_state
-from onegig.machine.processes import RUNC
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
-from onegig.model.memory import ServiceState
+from onegig.model.memory import RUNTIMES, ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import dump_config
 from onegig.process import close, run, spawn, tail
@@ -236,7 +235,8 @@ class _Starter:
             raise _CrowdedError
 
     def _is_crowded(self, sample: Pass) -> bool:
-        starting = sample.engine[RUNC].processes if RUNC in sample.engine else 0
+        runtimes = (sample.engine[name] for name in RUNTIMES if name in sample.engine)
+        starting = sum(usage.processes for usage in runtimes)
         full = sample.box.unreclaimable >= FULL_SHARE * self.box.cap_bytes
         return full and starting >= CROWDED_STARTS
 

@@ -11,11 +11,10 @@ from dataclasses import replace
 
 from onegig.errors import BootError, EngineError, MeasureError
 from onegig.machine.machine import BootPlan
-from onegig.machine.processes import RUNC
 from onegig.memory.boot import NO_ANSWER, boot
 from onegig.memory.squeeze import outcomes
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
-from onegig.model.memory import NOT_THROTTLED, EnginePart, MemoryReport, Throttle, Throttled
+from onegig.model.memory import HEALTH_CHECKS, NOT_THROTTLED, MemoryReport, Throttle, Throttled
 
 MOST_PATIENCE = 10.0  # times as long as `measure.healthy_timeout` a throttled start may take
 # Decides whether to throttle, and how far.
@@ -67,8 +66,7 @@ def throttle_stack(
 
 def summarise_throttled(report: MemoryReport, throttle: Throttle, *, seconds: float) -> Throttled:
     """Return the results of a throttled boot that took `seconds`."""
-    none = EnginePart(name=RUNC, processes=0, rss_bytes=0, pss_bytes=0)
-    runc = next((part for part in report.engine if part.name == RUNC), none)
+    checks = [part for part in report.engine if part.name in HEALTH_CHECKS]
     total = max(sample.total_bytes for sample in report.samples)
     boot_peak = total if isinstance(report.boot, Missing) else report.boot.total_bytes
     return Throttled(
@@ -79,8 +77,8 @@ def summarise_throttled(report: MemoryReport, throttle: Throttle, *, seconds: fl
         services=outcomes(report),
         window_bytes=total,
         total_bytes=max(total, boot_peak),
-        health_checks=runc.processes,
-        health_check_bytes=runc.pss_bytes,
+        health_checks=sum(part.processes for part in checks),
+        health_check_bytes=sum(part.pss_bytes for part in checks),
         samples=report.window.samples,
         problem=NO_ANSWER if NO_ANSWER in report.incomplete else "",
     )

@@ -134,6 +134,10 @@ class EnginePart:
     pss_bytes: int
 
 
+RUNTIMES = ("runc", "crun")  # engine parts that start containers and health checks, for moments
+HEALTH_CHECKS = (*RUNTIMES, "podman")  # the containers run: what these then do is to check them
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stall:
     """Time that some, or all, processes waited for memory over the window, from the kernel's PSI.

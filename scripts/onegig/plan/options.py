@@ -143,7 +143,7 @@ def _grow(
     wanted: Sequence[int],
     chosen: tuple[Action, ...],
 ) -> tuple[Action, ...]:
-    """Add actions to those chosen, the cheapest first and of those the largest, until they suffice."""
+    """Add actions, the cheapest first and of those the largest, until they suffice."""
     for action in _by_price(actions):
         if _suffices(chosen, limits, wanted):
             break

@@ -36,7 +36,11 @@ def make_memory_of(extra_mib: float, **changes: object) -> MemoryReport:
     if extra_mib:
         services.append(make_service("extra", extra_mib, criticality="low"))
     memory = make_memory(services)
-    return replace(memory, engine_kind=EngineKind.TUNED, box=replace(memory.box, cost_bytes=round((825 + extra_mib) * MIB)))
+    return replace(
+        memory,
+        engine_kind=EngineKind.TUNED,
+        box=replace(memory.box, cost_bytes=round((825 + extra_mib) * MIB)),
+    )
 
 
 def make_case(memory: MemoryReport) -> Case:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from typing import Any
 
+from onegig.errors import BootError
 from onegig.machine.project import BoxProject
 from onegig.machine.subnets import Addresses
 from onegig.machine.twin import qemu
 from onegig.model.engines import EngineKind, engine_environment, engine_options
 
+NOT_INSTALLED = 127  # exit code of a shell
 CONTAINERS_CONF = "containers.conf"
 _START_INTERVAL = "start_interval is ignored: docker compose refuses it for Podman."
 _LOG_DRIVER = "the twin logs to json-file instead of {}, which Podman does not have."
@@ -34,7 +36,11 @@ class GuestEngine:
     @property
     def start_command(self) -> str:
         """Return the command that starts it, now and with the machine; 127: it is missing."""
-        check = f"command -v {self.program} >/dev/null || exit 127; " if self.program else ""
+        check = (
+            f"command -v {self.program} >/dev/null || exit {NOT_INSTALLED}; "
+            if self.program
+            else ""
+        )
         return f"{check}touch /onegig/engine; systemctl start {' '.join(self.units)}"
 
     @property
@@ -48,6 +54,23 @@ class GuestEngine:
         if not self.kind.is_podman:
             return ""
         return f"while systemctl is-active --quiet {self.service}; do sleep 0.5; done"
+
+    def failure(self, code: int, journal: str) -> BootError:
+        """Return the error for a start command that ended with that code."""
+        command = f"systemctl start {self.service}"
+        if code == NOT_INSTALLED:
+            return BootError(
+                f"the twin's image has no {self.program}",
+                command=command,
+                advice="install podman, catatonit and aardvark-dns in it, or remove `twin.image`",
+            )
+        return BootError(
+            "the engine inside the twin did not start",
+            command=command,
+            advice="check its log above; this host's engine may need another C library "
+            "than the guest has",
+            detail=journal,
+        )
 
     def settings(self) -> dict[str, str]:
         """Return its part of the guest's settings, see guest.sh."""

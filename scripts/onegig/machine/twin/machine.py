@@ -37,7 +37,6 @@ MIB = 1024**2
 BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
 COMMAND_SECONDS = 180.0
 ASK_SECONDS = 3.0
-NOT_INSTALLED = 127  # exit code of a shell
 REST_SECONDS = 120.0
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 ENGINE_SECONDS = 600.0
@@ -299,7 +298,8 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
     own = guest_engine(boot.plan.budgets.engine)
     answer = machine.port.run(own.start_command, ENGINE_SECONDS)
     if answer.ran != 0:
-        raise _not_started(own, machine, is_missing=answer.ran == NOT_INSTALLED)
+        journal = machine.port.run(own.journal_command, COMMAND_SECONDS)
+        raise own.failure(answer.ran, journal.output)
     emulated = machine.accelerator == qemu.TCG
     engine = _reach(machine, EMULATED_CALL_SECONDS if emulated else NESTED_CALL_SECONDS)
     _rest(own, machine)
@@ -314,24 +314,6 @@ def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engi
         image=boot.guest.image,
     )
     return TwinFacts(guest=guest, before=before, idle=idle), engine
-
-
-def _not_started(own: GuestEngine, machine: VirtualMachine, *, is_missing: bool) -> BootError:
-    command = f"systemctl start {own.service}"
-    if is_missing:
-        return BootError(
-            f"the twin's image has no {own.program}",
-            command=command,
-            advice="install podman, catatonit and aardvark-dns in it, or remove `twin.image`",
-        )
-    journal = machine.port.run(own.journal_command, COMMAND_SECONDS)
-    return BootError(
-        "the engine inside the twin did not start",
-        command=command,
-        advice="check its log above; this host's engine may need another C library "
-        "than the guest has",
-        detail=journal.output,
-    )
 
 
 def _rest(own: GuestEngine, machine: VirtualMachine) -> None:
