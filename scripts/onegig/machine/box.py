@@ -199,7 +199,8 @@ def fill_volume(
     first, *others = ways(outer, run, project)
     outer.create_volume(first.volume, run.labels)
     try:
-        say(f"loading {len(images)} images")
+        if images:
+            say(f"loading {len(images)} images")
         nesting = first
         try:
             _fill(first, images)

@@ -15,8 +15,8 @@ set -eu
 : "${WORK:?}" "${SHARE:?}" "${SOURCES?}" "${DISK_BYTES:?}" "${MOST_KIB:?}"
 
 stage=$WORK/stage
-data=$WORK/${PODMAN:+containers}
-[ -n "${PODMAN:-}" ] || data=$WORK/data
+data=$WORK/data
+[ -z "${PODMAN:-}" ] || data=$WORK/containers
 mkdir -p "$data" "$stage/data" "$stage/bin" "$stage/lib" "$stage/files"
 mount --bind "$data" "$stage/data"
 [ -n "${PODMAN:-}" ] || cp "$WORK"/bin/* "$stage/bin/"

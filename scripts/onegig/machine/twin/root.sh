@@ -53,7 +53,8 @@ systemctl --quiet --root="$root" mask apt-daily.timer apt-daily-upgrade.timer dp
     systemd-networkd-wait-online.service podman-auto-update.timer
 # Podman begins to work when it is asked for alone.
 systemctl --quiet --root="$root" disable podman.socket podman.service podman-restart.service \
-    podman-clean-transient.service
+    podman-clean-transient.service netavark-dhcp-proxy.socket netavark-dhcp-proxy.service \
+    netavark-firewalld-reload.service
 mkdir -p "$root/etc/systemd/system-generators"
 ln -s /dev/null "$root/etc/systemd/system-generators/podman-system-generator"
 
