@@ -195,14 +195,15 @@ class _Starter:
             child = spawn(command, env=self.environment, stdout=output, stderr=output)
         try:
             while time.monotonic() < self.deadline:
-                ended = child.poll() is not None
+                ended, looked = child.poll() is not None, time.monotonic()
                 self._look(child)
                 if ended and child.returncode != 0:
                     return child.returncode, False
                 states = {container.state for container in self.containers}
                 if ended and (not settle or ServiceState.NOT_READY not in states):
                     return 0, False
-                time.sleep(POLL_SECONDS)
+                # answering takes the engine time, too: half of it is for the start
+                time.sleep(max(POLL_SECONDS, time.monotonic() - looked))
             return child.poll() or 0, child.poll() is None or bool(list(self._not_ready()))
         finally:
             close(child)

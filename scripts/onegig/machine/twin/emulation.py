@@ -13,6 +13,7 @@ LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time 
 # The least times of health checks if the processor is not slowed down at all: each starts three
 # processes, and many at once must not be all that the machine does.
 HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
+PODMAN_WORK = 3  # times that of Docker, to start a container or a health check
 # A sample takes an emulated processor up to a second, so that ten would be all that it does.
 LEAST_HZ, SAMPLING = 1.0, 0.4  # half as many on a processor that is five times slower
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -28,9 +29,10 @@ def allow_time(
     plan: BootPlan, project: BoxProject, failures: Sequence[str], slowdown: float
 ) -> tuple[BootPlan, BoxProject, str]:
     """Return plan and project with time limits for an emulated processor, and a remark about it."""
-    limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     wanted = plan.budgets.measure.hz
     hz = min(wanted, max(LEAST_HZ, wanted / (SAMPLING * slowdown)))
+    slowdown *= PODMAN_WORK if plan.budgets.engine.is_podman else 1
+    limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit, hz=hz)
     services = {  # without a check of its own, a service has its image's
         name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, slowdown)}
