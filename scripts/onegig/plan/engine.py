@@ -13,17 +13,23 @@ from onegig.model.engines import TUNED_ENVIRONMENT, TUNED_SETTINGS, EngineKind
 from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.twin import MachineKind
 from onegig.plan.case import Case
 from onegig.plan.podman import find_lacks
 
 TUNED, PODMAN = "engine:tuned", "engine:podman"
-KIB = 1024
-# Measured with the reference stack on a twin of 968 MB (Debian 13, Podman 5.4.2): docs/plan.md.
-CONMON_BYTES = 420 * KIB  # of memory that one conmon does not share
-CONMON_KERNEL_BYTES = 250 * KIB  # the kernel's memory for it
-DNS_BYTES = 3000 * KIB  # aardvark-dns, one for all networks
-CHECK_BYTES = 34 * 1024 * KIB  # podman, conmon and crun of one health check
-TUNED_SHARE = 0.05  # of the engine's memory that GOGC saves
+KIB, MIB = 1024, 1024**2
+# Measured with the reference stack's 15 containers: Podman 5.4.2 on a twin (Debian 13), Docker 29
+# tuned in a box; docs/plan.md has the table.
+CONMON_BYTES = 390 * KIB  # PSS of one conmon
+CONMON_KERNEL_BYTES = 600 * KIB  # the kernel's memory for a container, without the services' own
+DNS_BYTES = 2300 * KIB  # aardvark-dns, one for all networks
+CHECK_BYTES = 34 * MIB  # podman, conmon and crun of one health check
+# What available memory falls by beyond what is counted: page cache of programs that come and go, of
+# which the kernel takes only a part for available.
+LOST_BYTES = 80 * MIB
+TUNED_SHARE = 0.1  # of the daemons' memory, saved by GOGC; 0.05 where they were idle
+DAEMONS = ("dockerd", "containerd")
 _SPREAD = 0.2  # of a saving, either way
 _TUNED = f"""\
 sudo tee /etc/docker/daemon.json <<'END'
@@ -62,14 +68,13 @@ def other_engines(case: Case) -> Iterator[Action]:
 
 def _tuned(parts: Mapping[str, EnginePart]) -> Action:
     proxies = parts["proxy"].pss_bytes if "proxy" in parts else 0
-    daemons = sum(
-        parts[name].pss_bytes for name in ("dockerd", "containerd", "shim") if name in parts
-    )
+    daemons = sum(parts[name].pss_bytes for name in DAEMONS if name in parts)
+    saved = proxies + round(daemons * TUNED_SHARE)
     return Action(
         id=TUNED,
         option=Letter.ENGINE,
         title="Tune Docker: no userland proxy, live restore, earlier garbage collection",
-        saving=_saving(proxies + round(daemons * TUNED_SHARE), low=proxies),
+        saving=_saving(saved, spread=(saved - proxies) // 2),
         cost="logs are in Docker's own format; the engine collects garbage more often",
         loss=Loss.COMFORT,
         changes=(Change(kind=ChangeKind.COMMANDS, text=_TUNED),),
@@ -95,16 +100,14 @@ def _podman_saving(case: Case, parts: Mapping[str, EnginePart]) -> int:
     """Return what all of Docker's processes take, less what Podman's would."""
     memory = case.memory
     containers = sum(service.containers for service in memory.services)
-    checked = not isinstance(case.stack, Missing) and any(
-        service.has_healthcheck for service in case.stack.services
-    )
-    conmon = CONMON_BYTES
+    each, other = CONMON_BYTES, CHECK_BYTES
     saved = sum(part.pss_bytes for part in parts.values())
+    if case.budgets.memory.metric is Metric.COST and memory.machine is MachineKind.TWIN:
+        other = LOST_BYTES
     if case.budgets.memory.metric in (Metric.COST, Metric.CHARGED):
-        own = sum(service.kernel_bytes for service in memory.services)
-        saved += max(0, memory.box.kernel_bytes - own)
-        conmon += CONMON_KERNEL_BYTES
-    return saved - containers * conmon - DNS_BYTES - CHECK_BYTES * checked
+        saved += max(0, memory.box.kernel_bytes - sum(s.kernel_bytes for s in memory.services))
+        each += CONMON_KERNEL_BYTES
+    return saved - containers * each - DNS_BYTES - other
 
 
 def _services(case: Case) -> Mapping[str, Any]:
@@ -112,11 +115,11 @@ def _services(case: Case) -> Mapping[str, Any]:
     return json.loads(case.stack.config_json).get("services") or {}
 
 
-def _saving(saved: int, low: int | None = None) -> Saving:
-    spread = round(abs(saved) * _SPREAD)
+def _saving(saved: int, spread: int | None = None) -> Saving:
+    spread = round(abs(saved) * _SPREAD) if spread is None else spread
     return Saving(
         bytes=saved,
-        low_bytes=saved - spread if low is None else low,
+        low_bytes=saved - spread,
         high_bytes=saved + spread,
         basis=Basis.PREDICTED,
         source="the engine's memory, and what the other engine took for the reference stack",
