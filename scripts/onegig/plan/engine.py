@@ -27,7 +27,7 @@ DNS_BYTES = 2300 * KIB  # aardvark-dns, one for all networks
 CHECK_BYTES = 34 * MIB  # podman, conmon and crun of one health check
 # What available memory falls by beyond what is counted: page cache of programs that come and go, of
 # which the kernel takes only a part for available.
-LOST_BYTES = 80 * MIB
+LOST_BYTES = 100 * MIB
 TUNED_SHARE = 0.1  # of the daemons' memory, saved by GOGC; 0.05 where they were idle
 DAEMONS = ("dockerd", "containerd")
 _SPREAD = 0.2  # of a saving, either way

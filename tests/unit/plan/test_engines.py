@@ -66,7 +66,7 @@ def test_savings_follow_what_was_measured_of_the_reference_stack() -> None:
 
 
 def test_on_a_twin_podman_costs_what_available_memory_falls_by() -> None:
-    """368 MB under Docker, 197 to 210 MB under Podman with its health checks."""
+    """At the peak 344 MB under Docker, counted, and 210 under Podman, lost."""
     case = make_case()
     memory = replace(case.memory, twin=make_twin())
     total = sum(part.pss_bytes for part in memory.engine)
@@ -74,4 +74,4 @@ def test_on_a_twin_podman_costs_what_available_memory_falls_by() -> None:
         list(other_engines(replace(case, memory=each))) for each in (memory, case.memory)
     )
     assert 0 < on_twin.saving.bytes < in_box.saving.bytes < total + memory.box.kernel_bytes
-    assert in_box.saving.bytes - on_twin.saving.bytes == 46 * MIB
+    assert in_box.saving.bytes - on_twin.saving.bytes == 66 * MIB
