@@ -288,6 +288,15 @@ def test_where_pip_did_not_note_what_was_asked_for_nothing_is_there_for_another(
     assert packages["click"].asked
 
 
+def test_the_java_that_comes_with_a_jdk_runs_the_program() -> None:
+    packages = (
+        package("dpkg", "openjdk-21-jdk-headless", "openjdk-21-jre-headless", asked=True),
+        package("dpkg", "openjdk-21-jre-headless", "libnss3"),
+        package("dpkg", "libnss3"),
+    )
+    assert development(*packages) == {"openjdk-21-jdk-headless"}
+
+
 def test_what_somebody_asked_for_is_not_there_for_another() -> None:
     packages = (package("pip", "black", "click"), package("pip", "click", asked=True))
     assert development(*packages) == {"black"}

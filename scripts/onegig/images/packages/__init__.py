@@ -34,8 +34,9 @@ def development_packages(
     """Return the packages that only building, testing or checking needs.
 
     These are the development tools, and what nobody asked for and only they need, but for packages
-    of the `distribution` itself. A Python or Node package that the application needs is needed,
-    whatever its name: pip resolves to setuptools now and then.
+    of the `distribution` itself and the Java or Node that comes with a JDK or npm. A Python or Node
+    package that the application needs is needed, whatever its name: pip resolves to setuptools now
+    and then.
     """
     needed_by, optional_for = _users(packages)
     development = {package for package in packages if package.is_development}
@@ -47,7 +48,7 @@ def development_packages(
         and not development.issuperset(needed_by[package])
     }:
         development -= needed
-    candidates = {p for p in packages if not p.asked and p not in distribution}
+    candidates = {p for p in packages if not (p.asked or p.runs_programs or p in distribution)}
     users = {package: needed_by[package] or optional_for[package] for package in candidates}
     while more := {p for p in candidates - development if users[p] and development >= {*users[p]}}:
         development |= more

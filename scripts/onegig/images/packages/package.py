@@ -11,6 +11,7 @@ _RUNTIMES = re.compile(
     r"nodejs(-.+)?|libnode\d+|ruby(\d.*|-libs)?|libruby.*|openjdk-?\d+-jre(-.+)?|default-jre.*|"
     r"java-common|php\d*([.-].*)?|lua5.*|dotnet.*-runtime.*|aspnetcore-runtime.*|erlang.*"
 )
+_BROUGHT_BY_TOOLS = re.compile(r"(openjdk-?\d+|default)-jre(-.+)?|java-common|nodejs|libnode\d+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,11 @@ class Package:
     def is_runtime(self) -> bool:
         """Return whether it is a distribution's package of an interpreter or virtual machine."""
         return is_system(self.kind) and bool(_RUNTIMES.fullmatch(self.name))
+
+    @property
+    def runs_programs(self) -> bool:
+        """Return whether images get it with a tool, such as a JDK, but run their program by it."""
+        return is_system(self.kind) and bool(_BROUGHT_BY_TOOLS.fullmatch(self.name))
 
     @property
     def is_development(self) -> bool:
