@@ -43,6 +43,7 @@ class Tier:
     os: str  # the image that the cloud offers first; "": not known
     settings: Settings  # as that image comes; the number of processors included
     architecture: str  # as the kernel names it: "x86_64" or "aarch64"
+    runs_compose: bool  # False: a host of single containers, without an engine of one's own
     source: str
     as_of: str
     confirmed: bool
@@ -136,6 +137,7 @@ def _tier(name: str, row: dict[str, Any], settings: Settings) -> Tier:
         vcpus=float(row["vcpus"]),
         baseline_vcpus=float(row["baseline_vcpus"]),
         os=row.get("os", ""),
+        runs_compose=row.get("runs_compose", True),
         settings=replace(settings, vcpus=ceil(row["vcpus"]), cpus=float(row["vcpus"])),
         **{key: row[key] for key in same},
     )

@@ -49,14 +49,14 @@ def _images(case: Case) -> Confidence:
         return Confidence(subject=subject, estimated=_IMAGES, probability=images)
     checks = [check for check in case.report.verdict.checks if check.id in _SIZES]
     fits = all(check.state is not State.NO_GO for check in checks)
-    share = MOST if fits else 1 - MOST
+    share, count = MOST if fits else 1 - MOST, len(images.images)
     return Confidence(
         subject=subject,
         estimated=_IMAGES,
         probability=share,
         low=share,
         high=1.0 if fits else share,
-        basis=f"{len(images.images)} images counted byte for byte",
+        basis=f"{count:,} image{'s' if count != 1 else ''} counted byte for byte",
     )
 
 

@@ -26,7 +26,7 @@ from onegig.model.plan import (
 from onegig.model.sizes import format_mb
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
-from onegig.plan.runtimes import sizes_heap_by_limit
+from onegig.plan.runtimes import keeps_data, missing_size
 
 ID = "limits"
 MARGIN, OOM_MARGIN = 0.15, 0.25
@@ -91,7 +91,9 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         new, remark = limit, "enough: only page cache fills it"
     elif new > limit:
         remark = f"too low: {format_mb(limit - peak, down=True)} above its peak"
-    advised = not sizes_heap_by_limit(case, service.name)
+    missing = missing_size(case, service.name)
+    grows = "leave room for its data" if limit is None and keeps_data(case, service.name) else ""
+    remarks = ("" if missing and limit is None else remark, missing, grows)
     return ServiceLimit(
         service=service.name,
         peak_bytes=peak,
@@ -99,8 +101,8 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         limit_bytes=limit,
         new_bytes=new,
         reservation_bytes=min(new, max(LEAST_BYTES, _round_up(working_set))),
-        remark=remark if advised else "its heap is a share of its limit: set the heap's size first",
-        advised=advised,
+        remark="; ".join(filter(None, remarks)),
+        advised=not missing,
     )
 
 

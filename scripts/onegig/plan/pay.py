@@ -29,7 +29,7 @@ def find_offers(case: Case) -> tuple[Offer, ...]:
     offers = (
         _offer(case, tier, needed_on(tier, budgets, case.memory))
         for tier in catalogue().values()
-        if _has_disk(case, tier)
+        if tier.runs_compose and _has_disk(case, tier)
     )
     fitting = [offer for offer in offers if offer.needed_bytes <= offer.room_bytes * share]
     return tuple(sorted(fitting, key=lambda offer: _price(case, offer))[:MOST])

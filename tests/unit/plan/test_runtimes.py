@@ -54,8 +54,7 @@ def keys(action: Action) -> Any:
 
 
 JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20"
-BUFFERS = ["-c", "shared_buffers=32MB", "-c", "max_connections=20", "-c", "jit=off"]
-ARENAS = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+BUFFERS = ["-c", "shared_buffers=32MB", "-c", "jit=off"]
 GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
 
 
@@ -78,20 +77,27 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
         ),
         (("api (Go)",), {}, {}, {"go": {"environment": {"GOGC": "50"}}}),
         (("api (Go)",), {"environment": {"GOGC": "80"}}, {}, {}),
-        (("python3.13",), {}, {}, {"malloc": {"environment": ARENAS}}),
         (
             ("python3.13",),
-            {"command": GUNICORN, "environment": ARENAS},
+            {"command": GUNICORN},
             {"processes": 9},
             {"workers": {"command": ["gunicorn", "--workers", "2", "app:app"]}},
         ),
         (
             ("postgres",),
-            {"environment": ARENAS},
+            {"image": "registry.example/postgres:17@sha256:00"},
             {"shmem_bytes": 90 * MIB},
             {"postgres": {"command": ["postgres", *BUFFERS]}},
         ),
-        (("postgres",), {"environment": ARENAS}, {"shmem_bytes": 30 * MIB}, {}),
+        (("postgres",), {"image": "postgres:17"}, {"shmem_bytes": 30 * MIB}, {}),
+        (("postgres",), {}, {"shmem_bytes": 90 * MIB}, {}),  # an image with a command of its own
+        (
+            ("valkey-server",),
+            {"image": "valkey/valkey:8-alpine"},
+            {},
+            {"snapshots": {"command": ["valkey-server", "--save", ""]}},
+        ),
+        (("redis-server",), {"command": ["sh", "-c", "redis-server --port 1"]}, {}, {}),
         (
             ("redis-server",),
             {"command": ["redis-server", "--port", "1"]},

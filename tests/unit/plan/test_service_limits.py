@@ -88,8 +88,21 @@ def test_right_limits_and_heaps_that_follow_them_are_left_alone() -> None:
     java = make_case({"command": ["java", "-jar", "app.jar"]})
     assert list(right_sized_limits(java)) == []
     (limit,) = find_service_limits(java)
-    assert limit.remark == "its heap is a share of its limit: set the heap's size first"
+    assert limit.remark == "its heap is a share of its limit: set -Xmx first"
     assert list(right_sized_limits(make_case({"command": ["java", "-Xmx64m", "-jar", "a.jar"]})))
+
+
+def test_what_is_wrong_with_a_limit_is_said_of_heaps_that_follow_it_too() -> None:
+    (limit,) = find_service_limits(make_case({"image": "node:22"}, limit_bytes=2048 * MIB))
+    assert limit.remark.startswith("pointless: ")
+    assert limit.remark.endswith(
+        "; its heap is a share of its limit: set --max-old-space-size first"
+    )
+
+
+def test_a_store_is_not_limited_to_the_data_of_one_window() -> None:
+    (limit,) = find_service_limits(make_case({"image": "redis:8"}))
+    assert limit.remark == "no limit: a leak would take the whole machine; leave room for its data"
 
 
 def test_a_service_that_did_not_run_has_no_limit() -> None:
