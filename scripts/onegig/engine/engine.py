@@ -151,6 +151,11 @@ class Engine:
                 container, mem_limit=limit_bytes, memswap_limit=limit_bytes, cpu_quota=cpu_quota
             )
 
+    def restart(self, container: str) -> None:
+        """Kill a container's program, if it runs, and start it again at once."""
+        with typed_errors(f"docker restart {container}"):
+            self.client.api.restart(container, timeout=0)
+
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; ignore one that is gone."""
         with suppress(DockerException):

@@ -99,7 +99,9 @@ class Box:
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
-        return start_stack(self.plan, self.project, self.nested, self.watch)
+        start = start_stack(self.plan, self.project, self.nested, self.watch)
+        self.running_load.resume(self.plan.engine)
+        return start
 
     def rest(self) -> None:
         """Do nothing: the engine's processes stay."""

@@ -12,18 +12,31 @@ from onegig.machine.machine import BootPlan
 LOG_LINES = 5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class RunningLoad:
     """A load that was started, or none at all."""
 
     description: str = ""
     container: str = ""
-    started: float = 0.0  # seconds since the epoch
+    started: float = 0.0  # seconds since the epoch; what failed before does not count
+
+    def resume(self, outer: Engine) -> None:
+        """Start a load anew that failed while the stack was starting, as clients do.
+
+        After failures the engine waits up to a minute before the next attempt: the windows would
+        show an idle stack.
+        """
+        if self._failures(outer):
+            outer.restart(self.container)
+            self.started = time.time() + 1  # events are counted in whole seconds
+
+    def _failures(self, outer: Engine) -> list[int]:
+        codes = outer.exit_codes(self.container, self.started) if self.container else []
+        return [code for code in codes if code != 0]
 
     def problem(self, outer: Engine) -> str:
         """Return why the load did not do its work, or "" if it did."""
-        codes = outer.exit_codes(self.container, self.started) if self.container else []
-        failures = [code for code in codes if code != 0]
+        failures = self._failures(outer)
         if not failures:
             return ""
         output = outer.log(self.container, LOG_LINES).strip()

@@ -77,7 +77,9 @@ class Twin:
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
-        return start_stack(self.plan, self.project, self, self.watch)
+        start = start_stack(self.plan, self.project, self, self.watch)
+        self.running_load.resume(self.plan.engine)
+        return start
 
     def limit(self, limit_bytes: int = 0) -> None:
         """Do nothing: the memory of a machine is fixed."""
