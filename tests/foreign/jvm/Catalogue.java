@@ -7,9 +7,10 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 
-/** A product catalogue that keeps the last rendering of each page, 8 KB: the heap grows with use. */
+/** A product catalogue that keeps the last rendering of each page: the heap grows with use. */
 public class Catalogue {
     private static final int PAGES = Integer.getInteger("pages", 8_000);
+    private static final int SIZE = Integer.getInteger("size", 8_000);
     private static final Map<Integer, byte[]> CACHE = new ConcurrentHashMap<>();
 
     public static void main(String[] arguments) throws IOException {
@@ -30,7 +31,7 @@ public class Catalogue {
 
     private static byte[] render(int number) {
         StringBuilder page = new StringBuilder("{\"item\": " + number + ", \"reviews\": [");
-        for (int review = 0; page.length() < 8_000; review++) {
+        for (int review = 0; page.length() < SIZE; review++) {
             page.append(String.format("{\"stars\": %d, \"text\": \"review %d\"}, ", review % 5, review));
         }
         return page.append("{}]}\n").toString().getBytes(StandardCharsets.UTF_8);
