@@ -178,8 +178,8 @@ class _Starter:
     def _up_in_groups(self, names: Sequence[str]) -> tuple[int, bool]:
         """Run `docker compose up` for all services, or for a few after the other.
 
-        Compose has no option for that: with COMPOSE_PARALLEL_LIMIT=3, 23 and more of 24 starts were
-        under way at once (2.26.1 and 2.40.3, `--parallel 3` as well). It holds for pulls and builds.
+        Compose has no option for that: with COMPOSE_PARALLEL_LIMIT=3, 23 and 24 of 24 starts
+        were under way at once (2.26.1 and 2.40.3). It holds for pulls and builds.
         """
         if self.parallel:
             names = sorted(names, key=lambda name: len(self.stack.needs(name)))
