@@ -42,7 +42,7 @@ _ADVICE = (
     ),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
-    ("not allowed", "compose does not know this key; check its spelling and indentation"),
+    ("dditional propert", "compose does not know this key; check its spelling and indentation"),
     ("REMOTE", "to include a remote project, set that variable to true in your shell"),
     ("undefined service", "depends_on and similar keys can only name services of the same project"),
     ("neither an image nor a build", "give the service `image:` or `build:`"),

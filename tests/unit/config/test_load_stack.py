@@ -177,6 +177,11 @@ def test_a_missing_compose_file(project: Path) -> None:
             "spelling",
         ),
         (
+            "validating {}/compose.yml: services.web additional properties 'imagee' not allowed\n",
+            "compose.yml:4: services.web additional properties 'imagee' not allowed",
+            "spelling",
+        ),
+        (
             'service "web" depends on undefined service "db": invalid compose project\n',
             (
                 'compose.yml:2: service "web" depends on undefined service "db":'
