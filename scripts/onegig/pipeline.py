@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from onegig.config.budgets import check_against, default_budgets, load_budgets
 from onegig.config.stack import load_stack, part_of
-from onegig.errors import ConfigError, InspectError, MeasureError, OnegigError
+from onegig.errors import ConfigError, EngineError, InspectError, MeasureError, OnegigError
 from onegig.judge.build import judge_build
 from onegig.judge.fit import doubt
 from onegig.judge.limits import describe_host_access
@@ -221,7 +221,10 @@ def session(progress: Progress) -> "Iterator[tuple[Engine, Run]]":
         try:
             yield engine, run
         finally:
-            remove_run(engine, run)
+            try:
+                remove_run(engine, run)
+            except EngineError as error:  # what was measured is not lost by it
+                progress.note(f"{error.message}; the next run removes what this one left there")
 
 
 def build(stack: Stack, budgets: Budgets, run: "Run", progress: Progress) -> None:

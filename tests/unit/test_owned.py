@@ -9,8 +9,12 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+import requests
+from docker.errors import APIError
 
-from onegig.engine.owned import identity, is_alive, new_run, remove_leftovers
+from onegig.engine.engine import Engine
+from onegig.engine.owned import RUN_LABEL, identity, is_alive, new_run, remove_leftovers, remove_run
+from onegig.errors import EngineError
 
 
 def test_a_living_process_is_alive() -> None:
@@ -117,3 +121,21 @@ def test_what_no_run_of_ours_made_is_left_alone(temp: Path, dead: str, how: str)
         os.chown(folder, 65534, 65534)
     assert leftovers() == ()
     assert (folder / "owner").exists()
+
+
+@pytest.mark.parametrize("fault", [requests.ReadTimeout("read timeout=120"), APIError("busy")])
+def test_an_engine_that_does_not_answer_is_no_bug_of_ours(fault: Exception) -> None:
+    """What can't be removed does not keep the rest, and a list that fails is the engine's error."""
+    client = Mock()
+    for collection in (client.containers, client.volumes, client.networks, client.images):
+        collection.list.return_value = []
+    with new_run() as run:
+        stuck, volume = Mock(labels=run.labels, attrs={}), Mock(attrs={"Labels": run.labels})
+        stuck.remove.side_effect = client.api.inspect_container.side_effect = fault
+        client.containers.list.return_value, client.volumes.list.return_value = [stuck], [volume]
+        remove_run(Engine(client), run)
+        volume.remove.assert_called_once()
+        client.containers.list.side_effect = fault
+        with pytest.raises(EngineError) as caught:
+            remove_run(Engine(client), run)
+    assert RUN_LABEL in caught.value.command

@@ -16,12 +16,11 @@ from typing import Any
 import docker
 import psutil
 from docker import DockerClient
-from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.types import IPAMConfig, IPAMPool
 
 from onegig import __version__
-from onegig.engine.images import Images, typed_errors
+from onegig.engine.images import ENGINE_FAULTS, Images, typed_errors
 from onegig.errors import EngineError
 from onegig.model.measured import Environment
 from onegig.process import spawn
@@ -158,7 +157,7 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; ignore one that is gone."""
-        with suppress(DockerException):
+        with suppress(*ENGINE_FAULTS):
             self.client.api.remove_container(container, force=True, v=True)
 
     def remove_all(self) -> bool:
@@ -166,7 +165,7 @@ class Engine:
         with typed_errors("docker rm --force"):
             containers = self.client.api.containers(all=True, quiet=True)
             for container in containers:
-                with suppress(DockerException):
+                with suppress(*ENGINE_FAULTS):
                     self.client.api.remove_container(container["Id"], force=True, v=False)
         return not containers
 
@@ -190,7 +189,7 @@ class Engine:
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; ignore one that is gone."""
-        with suppress(DockerException):
+        with suppress(*ENGINE_FAULTS):
             self.client.volumes.get(name).remove(force=True)
 
 
@@ -203,7 +202,7 @@ def connect() -> Iterator[Engine]:
     try:
         client = docker.from_env(timeout=CALL_SECONDS)
         version = str(client.version().get("Version", "0"))
-    except DockerException as error:
+    except ENGINE_FAULTS as error:
         message, detail = "no Docker Engine answers", str(error)
         advice = (
             "start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "

@@ -22,6 +22,7 @@ SAVE_SECONDS = 600  # of silence: an engine prepares large images before the fir
 LOAD_SECONDS = 1800
 BASE_LABEL = "onegig.base"
 FROM_REGISTRY = "official"
+ENGINE_FAULTS = (DockerException, requests.RequestException)  # docker-py lets time-outs through
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +118,7 @@ class Images:
         """Return the image's history, oldest entry first, or () if there is no such image."""
         try:
             entries = self.client.images.get(reference).history()
-        except (DockerException, requests.RequestException):
+        except ENGINE_FAULTS:
             return ()
         return tuple(str(entry.get("CreatedBy") or "") for entry in reversed(entries))
 
@@ -128,7 +129,7 @@ class Images:
             response = self._get("/images/json", {"manifests": "1"})  # older engines ignore it
             response.raise_for_status()
             return tuple(_listed(image) for image in response.json() if image.get("RepoTags"))
-        except (DockerException, requests.RequestException):
+        except ENGINE_FAULTS:
             return ()
 
     def _get(self, path: str, params: Mapping[str, Any], **options: Any) -> requests.Response:
@@ -193,7 +194,7 @@ class Images:
             image_id = str(self.client.images.get(image).id)
             loaded = self.copy([image_id], target).rpartition("Loaded image")[2]
             target.client.images.get(loaded.partition(": ")[2].strip()).tag(name)
-        except DockerException as error:
+        except ENGINE_FAULTS as error:
             raise _not_copied([image], str(error)) from error
 
     def pull_missing(self, reference: str) -> None:
@@ -219,7 +220,7 @@ class Images:
 
     def remove(self, reference: str) -> None:
         """Remove an image; ignore one that is gone."""
-        with suppress(DockerException):
+        with suppress(*ENGINE_FAULTS):
             self.client.images.remove(reference, force=True)
 
 
@@ -234,7 +235,7 @@ def typed_errors(command: str) -> Iterator[None]:
             command=command,
             advice="run the command by hand and read the engine's log",
         ) from error
-    except (DockerException, requests.RequestException) as error:
+    except ENGINE_FAULTS as error:
         raise EngineError(
             "the Docker Engine stopped answering",
             command=command,

@@ -21,9 +21,10 @@ from typing import Any
 
 import psutil
 from docker import DockerClient
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import NotFound
 
 from onegig.engine.engine import Engine
+from onegig.engine.images import ENGINE_FAULTS, typed_errors
 from onegig.files import is_private
 
 RUN_LABEL = "onegig.run"
@@ -95,7 +96,7 @@ def remove_leftovers(engine: Engine) -> tuple[str, ...]:
 
 
 def remove_run(engine: Engine, run: Run) -> None:
-    """Remove everything of one run from the engine."""
+    """Remove everything of one run from the engine; EngineError if that does not answer."""
     list(_remove_objects(engine, lambda labels, _: labels.get(RUN_LABEL) == run.name))
 
 
@@ -124,34 +125,35 @@ def _remove_objects(
     filters: dict[str, Any] = {"filters": {"label": RUN_LABEL}}
     for container in _list(lambda: client.containers.list(all=True, **filters)):
         if choose(container.labels, _created(container.attrs)):
-            with suppress(NotFound, APIError):
+            with suppress(*ENGINE_FAULTS):
                 container.remove(force=True, v=True)
             _await_gone(client, container.id)
             yield f"container {container.name}"
     for kind, collection in (("volume", client.volumes), ("network", client.networks)):
         for item in _list(partial(collection.list, **filters)):
             if choose(item.attrs.get("Labels") or {}, _created(item.attrs)):
-                with suppress(NotFound):
+                with suppress(*ENGINE_FAULTS):
                     item.remove(*([True] if kind == "volume" else []))
                 yield f"{kind} {item.name}"
     for image in _list(lambda: client.images.list(all=True, **filters)):
         if choose(image.labels, _created(image.attrs)):
-            with suppress(NotFound, APIError):
+            with suppress(*ENGINE_FAULTS):
                 client.images.remove(image.id, force=True)
             yield f"image {image.short_id}"
 
 
 def _list(read: Callable[[], Iterable[Any]]) -> Iterable[Any]:
     """Return a list that another run may be shortening while it is read."""
-    for _ in range(5):
-        with suppress(NotFound):
-            return read()
-    return read()
+    with typed_errors(f"docker ps --all --filter label={RUN_LABEL}"):
+        for _ in range(5):
+            with suppress(NotFound):
+                return read()
+        return read()
 
 
 def _await_gone(client: DockerClient, container_id: str) -> None:
     """Wait for a removal that is already under way (`docker run --rm`), up to 20 s."""
-    with suppress(DockerException):
+    with suppress(*ENGINE_FAULTS):
         for _ in range(200):
             client.api.inspect_container(container_id)
             time.sleep(0.1)
