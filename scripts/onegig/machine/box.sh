@@ -210,8 +210,8 @@ launch() {
 # Start the engine in the background and wait until it has its network; 1 when it ended instead.
 start_engine() {
     # shellcheck disable=SC2086 # $dns and $ENGINE_OPTIONS are lists of words
-    launch dockerd ${ENGINE_OPTIONS:-} --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
-        --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
+    launch dockerd --config-file /dev/null --data-root /var/lib/docker --exec-root /run/docker \
+        ${ENGINE_OPTIONS:-} --pidfile /run/dockerd.pid --host unix://$own/sock/docker.sock --host unix:///run/docker.sock \
         --group "${SOCKET_GROUP:-0}" --bip "$BRIDGE" --default-address-pool "base=$POOL,size=24" $dns \
         --exec-opt native.cgroupdriver=cgroupfs --log-level warn </dev/null &
     engine=$!

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 
 ENGINE_NETWORKS = ("bridge", "host", "none")  # every engine has them
+DYNAMIC_PREFIX = 96
 _PREFIXES = {4: (24, 16, 12, 8, 25, 26, 27, 28), 6: (64, 56, 48, 32, 16, 80, 96)}
 
 AnyAddress = IPv4Address | IPv6Address
@@ -129,9 +130,22 @@ def _subnet_of(
 def _describe(subnet: AnyNetwork, fixed: list[AnyAddress]) -> Subnet:
     """Describe a subnet: a container that starts early must not get a fixed address."""
     gateway = next(host for host in subnet.hosts() if host not in fixed)
-    parts = (p for more in (1, 2, 3) for p in reversed([*subnet.subnets(prefixlen_diff=more)]))
-    free = (str(part) for part in parts if not any(address in part for address in fixed))
+    free = (str(p) for p in _parts(subnet) if not any(address in p for address in fixed))
     return Subnet(subnet=str(subnet), gateway=str(gateway), dynamic=next(free, None))
+
+
+def _parts(subnet: AnyNetwork) -> Iterator[AnyNetwork]:
+    """Yield parts of a subnet, large ones first.
+
+    Of a large IPv6 one they are low and small: Docker 26 can't count its last addresses.
+    """
+    if isinstance(subnet, IPv6Network) and subnet.prefixlen < DYNAMIC_PREFIX:
+        first, size = int(subnet.network_address), 2 ** (128 - DYNAMIC_PREFIX)
+        for number in range(1, 2**16):
+            yield IPv6Network((first + number * size, DYNAMIC_PREFIX))
+        return
+    for more in (1, 2, 3):
+        yield from reversed([*subnet.subnets(prefixlen_diff=more)])
 
 
 def _overlap(network: AnyNetwork, other: AnyNetwork) -> bool:

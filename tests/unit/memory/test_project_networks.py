@@ -72,7 +72,7 @@ def test_external_volumes_are_created_once() -> None:
             ["192.168.1.255"],
             Subnet(subnet="192.168.0.0/16", gateway="192.168.0.1", dynamic="192.168.128.0/17"),
         ),
-        (["fd00::5"], Subnet(subnet="fd00::/64", gateway="fd00::1", dynamic="fd00::8000:0:0:0/65")),
+        (["fd00::5"], Subnet(subnet="fd00::/64", gateway="fd00::1", dynamic="fd00::1:0:0/96")),
         (["not an address"], None),
     ],
 )
