@@ -145,7 +145,10 @@ class _Trials:
 
 
 def _as_measured(budgets: Budgets, memory: MemoryReport) -> Budgets:
-    """Return the budgets with the machine and window of a report; trials are booted once."""
+    """Return the budgets with the machine and window of a report.
+
+    Trials are booted once, and their Redis is not audited again: no action changes its data.
+    """
     window = memory.window
     measure = replace(
         budgets.measure,

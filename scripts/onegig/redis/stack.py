@@ -26,6 +26,7 @@ _ANSWERS = re.compile(rb"\+PONG|-[A-Z]+ ")  # to PING: also a refusal is one
 _NONE = "no service of the stack runs a Redis or Valkey"
 _SILENT = Unknown(reason="no port of its container answers as a Redis does")
 _GONE = Unknown(reason="no container of it was running at the end of the window")
+_PODMAN = Unknown(reason="the audit's connections do not pass Podman's API; measure under Docker")
 
 Inspected = Mapping[str, Any]
 
@@ -35,6 +36,8 @@ def audit_stack(machine: Machine, project: Mapping[str, Any]) -> tuple[ServiceRe
 
     `project` is the stack's, as compose resolved it.
     """
+    if machine.plan.budgets.engine.is_podman:
+        return _PODMAN
     asked = machine.plan.budgets.redis or RedisBudget()
     try:
         containers = machine.engine.inspect(SERVICE_LABEL)

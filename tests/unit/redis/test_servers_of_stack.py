@@ -4,11 +4,14 @@ import socket
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from onegig.machine.machine import SERVICE_LABEL
-from onegig.redis.stack import find_servers, is_redis
+from onegig.model.engines import EngineKind
+from onegig.model.measured import Unknown
+from onegig.redis.stack import audit_stack, find_servers, is_redis
 
 
 def container(service: str, image: str, command: str = "", number: int = 1) -> dict[str, Any]:
@@ -76,3 +79,11 @@ def test_only_answers_of_a_redis_count(reply: bytes, expected: bool, tmp_path: P
         assert is_redis(path) is expected
         thread.join()
     assert not is_redis(tmp_path / "nothing")
+
+
+def test_under_podman_no_redis_is_audited() -> None:
+    """Nor asked: an audit's connections would wait there for answers that do not come."""
+    machine = Mock()
+    machine.plan.budgets.engine = EngineKind.PODMAN
+    assert isinstance(audit_stack(machine, {}), Unknown)
+    machine.engine.inspect.assert_not_called()
