@@ -73,7 +73,9 @@ def test_more_bytes_never_improve_the_verdict(
     ):
         assert heavier.state.rank >= before.state.rank
         for old, new in zip(_own(before), _own(heavier), strict=True):
-            assert new.state.rank >= old.state.rank, new.id
+            # a stack without headroom is not warned of twice: the total's own check is worse then
+            is_said = new.id == "memory.fit" and heavier.state.rank >= old.state.rank
+            assert is_said or new.state.rank >= old.state.rank, new.id
 
 
 @given(all_budgets(), inspections(), memories(), tiers)
