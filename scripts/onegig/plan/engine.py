@@ -6,16 +6,15 @@ by systemd, each as a process of Podman's. Its Docker-compatible API runs while 
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from onegig.model.budgets import Metric
 from onegig.model.engines import TUNED_ENVIRONMENT, TUNED_SETTINGS, EngineKind
-from onegig.model.measured import Missing
 from onegig.model.memory import EnginePart
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
 from onegig.model.twin import MachineKind
 from onegig.plan.case import Case
 from onegig.plan.podman import find_lacks
+from onegig.plan.shim import SHIM
 
 TUNED, PODMAN = "engine:tuned", "engine:podman"
 KIB, MIB = 1024, 1024**2
@@ -32,7 +31,8 @@ TUNED_SHARE = 0.1  # of the daemons' memory, saved by GOGC; 0.05 where they were
 DAEMONS = ("dockerd", "containerd")
 _SPREAD = 0.2  # of a saving, either way
 _TUNED = f"""\
-sudo tee /etc/docker/daemon.json <<'END'
+# where there is a daemon.json already, this writes nothing: add these keys to it
+sudo sh -c 'set -C; cat >/etc/docker/daemon.json' <<'END'
 {json.dumps(TUNED_SETTINGS, indent=2)}
 END
 sudo mkdir -p /etc/systemd/system/docker.service.d
@@ -83,16 +83,15 @@ def _tuned(parts: Mapping[str, EnginePart]) -> Action:
 
 
 def _podman(case: Case, parts: Mapping[str, EnginePart]) -> Action:
-    lacks = () if isinstance(case.stack, Missing) else find_lacks(_services(case))
     return Action(
         id=PODMAN,
         option=Letter.ENGINE,
         title="Run the stack under Podman (conmon and crun) instead of Docker",
         saving=_saving(_podman_saving(case, parts)),
-        cost="; ".join(("images are pulled or built again", *lacks)),
+        cost="; ".join(("images are pulled or built again", *find_lacks(case.configs))),
         loss=Loss.FEATURE,
         changes=(Change(kind=ChangeKind.COMMANDS, text=_PODMAN),),
-        excludes=(TUNED, "engine:shim"),
+        excludes=(TUNED, SHIM),
     )
 
 
@@ -108,11 +107,6 @@ def _podman_saving(case: Case, parts: Mapping[str, EnginePart]) -> int:
         saved += max(0, memory.box.kernel_bytes - sum(s.kernel_bytes for s in memory.services))
         each += CONMON_KERNEL_BYTES
     return saved - containers * each - DNS_BYTES - other
-
-
-def _services(case: Case) -> Mapping[str, Any]:
-    assert not isinstance(case.stack, Missing)  # noqa: S101 - the caller looked
-    return json.loads(case.stack.config_json).get("services") or {}
 
 
 def _saving(saved: int, spread: int | None = None) -> Saving:

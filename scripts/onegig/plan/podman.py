@@ -6,12 +6,12 @@ Each was tried with Podman 5.4.2 (API 1.41) and docker compose 2.40.3.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from onegig.plan.shim import GROUP
 from onegig.text import format_list
 
 Config = Mapping[str, Any]
 LOG_DRIVERS = ("json-file", "journald", "none")
 NAMES_SHOWN = 3
-SHIM_GROUP = "io.containerd.runc.v2.group"
 
 
 def find_lacks(services: Mapping[str, Config]) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ _KEYS: Mapping[str, tuple[Callable[[Config], bool], str]] = {
     "volumes of type image": (_mounts_images, "are refused"),
     "networks.interface_name": (_names_interfaces, "is refused"),
     "annotations for shims": (
-        lambda service: SHIM_GROUP in (service.get("annotations") or {}),
+        lambda service: GROUP in (service.get("annotations") or {}),
         "have no effect",
     ),
 }

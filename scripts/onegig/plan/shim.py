@@ -16,6 +16,7 @@ from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, S
 from onegig.plan.case import Case
 from onegig.plan.containers import private_bytes
 
+SHIM = "engine:shim"
 GROUP = "io.containerd.runc.v2.group"
 OLDEST_ENGINE = 24
 # Slopes of 15 to 100 tiny containers with and without a shared shim (Docker 29.1) have 100 KiB of
@@ -37,7 +38,7 @@ def shared_shim(case: Case) -> Iterator[Action]:
     saved = fewer * each
     spread = round(saved * _SPREAD)
     yield Action(
-        id="engine:shim",
+        id=SHIM,
         option=Letter.ENGINE,
         title=f"Run the {len(services)} containers under one shim of the engine",
         saving=Saving(
