@@ -39,6 +39,15 @@ REGULAR = stat.S_IFREG | 0o644
 Post = Callable[..., Outcome]
 Open = Callable[..., "Scene"]
 
+CLAIM = RunReport(
+    event="pull_request",
+    head_sha="a" * 40,
+    measured_sha="b" * 40,
+    base_sha="c" * 40,
+    onegig_version="0.1.0",
+    reproduce="onegig check",
+)
+
 
 @dataclass(kw_only=True, slots=True)
 class Scene:

@@ -7,6 +7,7 @@ import pytest
 
 from gate_runs import (
     BUDGETS,
+    CLAIM,
     FORK,
     HERE,
     Open,
@@ -26,7 +27,7 @@ from onegig.github.history import find_baseline
 from onegig.judge.baseline import make_baseline
 from onegig.model.codec import to_json, to_line
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.report import Failure, RunReport
+from onegig.model.report import Failure
 from onegig.model.verdict import Baseline
 from scenarios import make_go
 
@@ -101,16 +102,6 @@ def test_another_stack_of_the_repository(stand_in: StandIn, tell: Post) -> None:
     assert scene.standing() == scene.standing("onegig (other)") == "pending"
 
 
-EXAMPLE = RunReport(
-    event="pull_request",
-    head_sha="a" * 40,
-    measured_sha="b" * 40,
-    base_sha="c" * 40,
-    onegig_version="0.1.0",
-    reproduce="onegig check",
-)
-
-
 def lies(scene: Scene) -> dict[str, bytes]:
     """Well-formed artifacts of something else."""
     return {
@@ -120,7 +111,7 @@ def lies(scene: Scene) -> dict[str, bytes]:
     }
 
 
-SOME = [*mutations(EXAMPLE)][::20]  # that each of them is refused is tested with the reading
+SOME = [*mutations(CLAIM)][::20]  # that each of them is refused is tested with the reading
 
 
 @pytest.mark.parametrize("name", [*SOME, "another head", "a push", "the merge as the head"])

@@ -10,6 +10,7 @@ import pytest
 
 from factories import MIB, SERVICES
 from gate_runs import (
+    CLAIM,
     HERE,
     Post,
     Scene,
@@ -29,7 +30,6 @@ from onegig.github.trusted.plan import abridge
 from onegig.judge.verdict import judge
 from onegig.model.codec import to_json
 from onegig.model.plan import Action, Change, ChangeKind, Option, Plan, Verified
-from onegig.model.report import RunReport
 from onegig.model.state import State
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan, with_verified
@@ -38,14 +38,6 @@ from scenarios import HOSTILE, make_go
 
 pytestmark = pytest.mark.security
 
-CLAIM = RunReport(
-    event="pull_request",
-    head_sha="a" * 40,
-    measured_sha="b" * 40,
-    base_sha="c" * 40,
-    onegig_version="0.1.0",
-    reproduce="onegig check",
-)
 RUNS = "https://github.com/octo/stack/actions/runs"
 TODAY = date(2026, 11, 25)
 COMPOSE = "services:\n" + "".join(f"  {name}:\n    image: {name}\n" for name in SERVICES)

@@ -7,26 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_runs import make_honest_images, make_honest_memory, zip_files, zipped
+from gate_runs import CLAIM, make_honest_images, make_honest_memory, zip_files, zipped
 from mutations import mutations
 from onegig.errors import ArtifactError, ExitCode
 from onegig.github.trusted.artifact import Numbers, read_artifact
 from onegig.model.codec import to_json
 from onegig.model.measured import Unknown
 from onegig.model.redis import ServiceRedis
-from onegig.model.report import Failure, RunReport
+from onegig.model.report import Failure
 from redis_audits import make_audit
 
 pytestmark = pytest.mark.security
 
-CLAIM = RunReport(
-    event="pull_request",
-    head_sha="a" * 40,
-    measured_sha="b" * 40,
-    base_sha="c" * 40,
-    onegig_version="0.1.0",
-    reproduce="onegig check",
-)
 HONEST = zipped(CLAIM)
 MUTATIONS = mutations(CLAIM)
 

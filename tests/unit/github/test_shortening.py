@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accounts import make_scan, part
 from factories import make_images
-from gate_runs import make_honest_images, zip_files
+from gate_runs import CLAIM, make_honest_images, zip_files
 from onegig.config.budgets import parse_budgets
 from onegig.github.gate import LENGTHS, ROOM, TOO_MANY, Room, abridge, shorten_scan
 from onegig.github.trusted.artifact import read_artifact
@@ -23,21 +23,12 @@ from onegig.model.budgets import Budgets, Waiver
 from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Fate, Image, ImagesReport, SizedPath
 from onegig.model.measured import Missing, Skipped
-from onegig.model.report import RunReport
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Contents
 from onegig.report.images import describe_counts, scan_text, trivy_line
 
 COUNT = 200
-CLAIM = RunReport(
-    event="pull_request",
-    head_sha="a" * 40,
-    measured_sha="b" * 40,
-    base_sha="c" * 40,
-    onegig_version="0.1.0",
-    reproduce="onegig check",
-)
 Change = Callable[[Image], Image]
 
 
