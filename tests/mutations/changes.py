@@ -7,7 +7,7 @@ from typing import Any
 from onegig.model.codec import to_json
 from redis_audits import make_audit
 
-FILES = ("run.json", "images.json", "memory.json")
+FILES = ("run.json", "images.json", "memory.json", "plan.json")
 FINDING = {
     "kind": "vulnerability",
     "id": "CVE-2026-1234",

@@ -4,7 +4,7 @@ Nothing stops at the first mistake: one ConfigError lists everything, each line 
 place: `budgets.yml:12: services.redis.memory: ...`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -264,11 +264,20 @@ def _contradictions(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:
         yield ("load", "rate"), f"has no effect; put {RATE} into load.command"
     if budgets.swap_bytes and budgets.zram_bytes:
         yield ("zram",), "can't be combined with `swap`; remove one of them"
+    for message in _bad_tiers(budgets.tier_names):
+        yield ("tier",), message
+
+
+def _bad_tiers(names: Sequence[str]) -> Iterator[str]:
     known = (*catalogue(), NO_TIER)
-    for name in budgets.tier_names:
+    for name in dict.fromkeys(names):
         if name not in known:
             hint = did_you_mean(name, known) or f" (known: {', '.join(known)})"
-            yield ("tier",), f"no tier is called {name!r}{hint}"
+            yield f"no tier is called {name!r}{hint}"
+        if names.count(name) > 1:
+            yield f"names {name} more than once"
+    if NO_TIER in names and len(set(names)) > 1:
+        yield f"can't combine {NO_TIER} with a tier; remove one of them"
 
 
 def _bad_waivers(budgets: Budgets) -> Iterator[tuple[KeyPath, str]]:

@@ -29,6 +29,11 @@ def test_all_mistakes_at_once(path: Path, write: Write) -> None:
         ("version: 2", "1: version: should be 1, the version this onegig reads, not 2"),
         ("compose:", "1: compose: has no value; fill it in or remove the line (write compose.yml)"),
         ("tier: aws-t2", "1: tier: no tier is called 'aws-t2' (did you mean aws-t2-micro?)"),
+        ("tier: [gcp-e2-micro, gcp-e2-micro]", "1: tier: names gcp-e2-micro more than once"),
+        (
+            "tier: [none, gcp-e2-micro]",
+            "1: tier: can't combine none with a tier; remove one of them",
+        ),
         ('shards: {"": 1}', "1: shards: unknown key '' (known: start, most)"),
         (
             "load: {service: web, command: [a], environment: {FEED: [x]}}",
