@@ -5,7 +5,7 @@
 Each stack needs so many MB more than its tier has (MemTotal) as the point says. `sum` is the
 verdict without a squeeze, `squeeze` the kernel's answer, `verdict` what both give. A GO beside a
 kill is a false GO, a NO-GO that ran without pressure a false NO-GO. `--twin` boots each stack in a
-virtual machine of that tier as well.
+virtual machine of that tier as well; what its OS takes is then what the points are counted from.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from onegig.engine.owned import remove_leftovers
 from onegig.errors import OnegigError
 from onegig.model.memory import Squeeze
 from onegig.model.tiers import find_tier
+from onegig.model.twin import TwinMemory
 
 
 def twin_column(bench: Bench, case: Case) -> str:
@@ -35,6 +36,13 @@ def twin_column(bench: Bench, case: Case) -> str:
     stall = getattr(report.box.stall, "some_seconds", None)
     stalled = "" if stall is None else f", stall {stall / report.window.seconds:.1%}"
     return f"{report.box.oom_kills} killed, {states}{stalled}"
+
+
+def twin_os_bytes(bench: Bench) -> int:
+    """What the idle OS of the virtual machine takes."""
+    twin = bench.measure(bench.stack("big", 100), squeezed=False, twin=True).twin
+    assert isinstance(twin, TwinMemory)
+    return twin.os_bytes
 
 
 def row(case: Case, needed_mb: float, seconds: float, twin: str) -> str:
@@ -57,7 +65,7 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=KINDS)
     parser.add_argument("--points", default="-50,0,50")
     parser.add_argument("--tier", default="aws-t2-micro")
-    parser.add_argument("--os", type=int, help="MB that the idle OS takes, instead of the tier's")
+    parser.add_argument("--os", type=int, help="MB that the idle OS takes, instead of measuring it")
     parser.add_argument("--twin", action="store_true")
     options = parser.parse_args()
     tier = find_tier(options.tier)
@@ -70,6 +78,8 @@ def main() -> None:
         remove_leftovers(engine)
         with eater_image(engine, Path(folder)) as image:
             bench = Bench(engine, image, tier, lambda line: print(f"  {line}", file=sys.stderr))
+            if options.twin and not options.os:
+                bench.tier = replace(tier, os_idle_bytes=twin_os_bytes(bench))
             for kind in options.kind or KINDS:
                 base = bench.base_mb(kind)
                 for point in map(int, options.points.split(",")):
