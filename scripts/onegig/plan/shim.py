@@ -48,7 +48,7 @@ def shared_shim(case: Case) -> Iterator[Action]:
             basis=Basis.PREDICTED,
             source="memory that the engine's shims do not share",
         ),
-        cost="all containers restart if their shim crashes",
+        cost="all containers stop at once if their shim crashes",
         loss=Loss.COMFORT,
         changes=(_change(services, case.report.stack),),
         share_bytes=each,
