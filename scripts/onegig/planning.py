@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from onegig.errors import ConfigError
 from onegig.files import read_text
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped
@@ -39,4 +40,18 @@ def read_case(
         budgets=budgets,
         today=today,
         files={path: read_text(Path(path)) or "" for path in paths},
+    )
+
+
+def check_same_stack(report: Report, stack: Stack) -> None:
+    """Raise ConfigError unless the report can be one of this project, if of an earlier state."""
+    if isinstance(report.memory, Missing):
+        return
+    measured = {service.name for service in report.memory.services}
+    names = {service.name for service in stack.services}
+    if measured & names and (report.stack == stack.name or measured <= names):
+        return
+    raise ConfigError(
+        f"the report is of {report.stack}, but {stack.files[0]} has {stack.name}",
+        advice=f"run this where the compose file of {report.stack} is",
     )

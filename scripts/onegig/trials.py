@@ -29,7 +29,7 @@ from onegig.plan.edit import override_text
 from onegig.plan.need import is_nearly_full
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, verify
-from onegig.planning import read_case
+from onegig.planning import check_same_stack, read_case
 from onegig.progress import Progress
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def verify_report(
     if isinstance(report.plan, Missing) or isinstance(report.memory, Missing):
         return report
     budgets, stack = pipeline.load(options)
+    check_same_stack(report, stack)
     budgets = _as_measured(budgets, report.memory)
     if _describe_load(budgets) != report.memory.window.load:
         progress.note("the load of budgets.yml is not the one that was measured with")

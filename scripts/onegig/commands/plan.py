@@ -25,7 +25,7 @@ from onegig.model.stack import Stack
 from onegig.pipeline import Options
 from onegig.plan.edit import merged_override, override_text
 from onegig.plan.limits import ID as LIMITS_ID
-from onegig.planning import NO_STACK
+from onegig.planning import NO_STACK, check_same_stack
 from onegig.progress import Progress
 from onegig.report.plan import render_plan
 from onegig.trials import verify_report
@@ -89,7 +89,9 @@ def _judge_again(path: Path, options: Options, progress: Progress) -> Report:
     stack: Stack | None = None
     try:
         budgets, stack = pipeline.load(options)
+        check_same_stack(report, stack)
     except OnegigError as error:
+        stack = None
         progress.note(f"the plan's changes are not fitted to your files: {error.message}")
         budgets = pipeline.load_limits(options)
     return pipeline.judge_reports(

@@ -11,6 +11,8 @@ from onegig.model.sizes import format_mb
 from onegig.plan.case import Case
 from onegig.text import plain
 
+LEAST_BYTES = 1024**2  # less is not worth another form of the data
+
 
 def redis_savings(case: Case) -> Iterator[Action]:
     """Yield one action for each Redis whose audit found something to save."""
@@ -18,8 +20,9 @@ def redis_savings(case: Case) -> Iterator[Action]:
     for service in () if isinstance(redis, Missing) else redis:
         if isinstance(service.audit, Missing) or isinstance(service.audit.savings, Missing):
             continue
-        if service.audit.savings:
-            yield _action(service, service.audit.savings)
+        savings = service.audit.savings
+        if savings and savings[-1].cumulative_bytes >= LEAST_BYTES:
+            yield _action(service, savings)
 
 
 def _action(service: ServiceRedis, techniques: tuple[Technique, ...]) -> Action:

@@ -229,7 +229,7 @@ def _amounts(action: Action) -> Iterator[str]:
 
 
 def _span(low: int, high: int) -> str:
-    return f"{numbers.memory(low).removesuffix(' MB')} to {numbers.memory(high)}"
+    return f"{numbers.memory(low, down=True).removesuffix(' MB')} to {numbers.memory(high)}"
 
 
 def offers_table(plan: Plan) -> Table:

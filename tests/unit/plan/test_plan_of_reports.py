@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from factories import BUDGETS, MIB, SERVICES, TODAY, make_service
+from onegig.errors import ConfigError
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.plan import Plan
+from onegig.model.redis import ServiceRedis
 from onegig.model.report import Report
 from onegig.model.settings import HugePages
 from onegig.model.stack import Service, Stack
@@ -24,7 +26,10 @@ from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.options import make_plan
 from onegig.plan.pay import find_offers, price_of
+from onegig.plan.redis import redis_savings
+from onegig.planning import check_same_stack
 from planned import plan_stack
+from redis_audits import make_audit
 from scenarios import SETTINGS, make_incomplete, make_planned, run
 from twins import make_twin
 
@@ -193,6 +198,49 @@ def test_confidence_beside_what_was_estimated() -> None:
     assert isinstance(images.probability, float)
     assert isinstance(squeeze.probability, float)
     assert together.probability == pytest.approx(images.probability * squeeze.probability)
+
+
+def audited_case(scale: int) -> Case:
+    """A case whose Redis's savings are so many times what the made-up audit has."""
+    audit = make_audit()
+    assert not isinstance(audit.savings, Missing)
+    savings = tuple(
+        replace(
+            each,
+            saved_bytes=each.saved_bytes * scale // 100,
+            cumulative_bytes=each.cumulative_bytes * scale // 100,
+        )
+        for each in audit.savings
+    )
+    redis = (ServiceRedis(service="redis-coordinator", audit=replace(audit, savings=savings)),)
+    case = case_of(make_planned())
+    return replace(case, memory=replace(case.memory, redis=redis))
+
+
+def test_what_saves_less_than_a_megabyte_of_redis_is_not_proposed() -> None:
+    assert [action.id for action in redis_savings(audited_case(100))] == ["redis:redis-coordinator"]
+    assert [*redis_savings(audited_case(0))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "services", "is_same"),
+    [
+        ("crypto-desk", ("risk", "new"), True),  # others came and went since
+        ("a-folder", (*SERVICES, "new"), True),  # cloned into a folder of another name
+        ("crypto-desk", ("web", "db"), False),
+        ("homelab", ("risk", "web"), False),
+    ],
+)
+def test_a_report_of_another_stack_is_not_fitted_to_these_files(
+    name: str, services: tuple[str, ...], is_same: bool
+) -> None:
+    report = replace(make_planned(), stack="crypto-desk")
+    stack = replace(plan_stack({service: {} for service in services}), name=name)
+    if is_same:
+        check_same_stack(report, stack)
+    else:
+        with pytest.raises(ConfigError, match=r"the report is of crypto-desk, but compose.yml has"):
+            check_same_stack(report, stack)
 
 
 def test_no_plan_without_memory() -> None:
