@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from eaters import KINDS, MIB, Bench, Case, describe_answer, eater_image
@@ -77,7 +78,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, connect() as engine:
         remove_leftovers(engine)
         with eater_image(engine, Path(folder)) as image:
-            bench = Bench(engine, image, tier, lambda line: print(f"  {line}", file=sys.stderr))
+            say = partial(print, file=sys.stderr)
+            bench = Bench(engine, image, tier, say, healthy_timeout_seconds=60)
             if options.twin and not options.os:
                 bench.tier = replace(tier, os_idle_bytes=twin_os_bytes(bench))
             for kind in options.kind or KINDS:
