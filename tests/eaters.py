@@ -150,7 +150,7 @@ class Bench:
         system, memtotal = self.tier.os_idle_bytes, self.tier.memtotal_bytes
         if isinstance(planned, Skipped) or system is None or memtotal is None:
             return planned
-        return replace(planned, room_bytes=memtotal - system)
+        return replace(planned, room_bytes=memtotal - system + self.tier.spare_bytes)
 
     def base_mb(self, kind: str, hold_mb: float = 100) -> float:
         """What the machine needs for such a stack besides what it holds."""

@@ -94,8 +94,9 @@ def needed_on(tier: Tier, budgets: Budgets, report: MemoryReport) -> int:
 def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skipped:
     """Return the room to squeeze a stack into that was measured with more; Skipped with the reason.
 
-    That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, or
-    the limit without `memory.system_overhead`, whichever is less. By itself a stack is squeezed
+    That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, but
+    with what its kernel only spares, or the limit without `memory.system_overhead`, whichever is
+    less. By itself a stack is squeezed
     if a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth. A
     twin's room is its own.
     """
@@ -128,7 +129,7 @@ def _plan_room(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> Squ
         return SqueezePlan(room_bytes=twin.before.available_bytes, machine="")
     room = tightest_room(budgets, tier)
     is_own = room.machine == own_machine(budgets.memory.limit_bytes)
-    return SqueezePlan(room_bytes=room.bytes, machine="" if is_own else room.machine)
+    return SqueezePlan(room_bytes=room.squeezed_bytes, machine="" if is_own else room.machine)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,11 +140,17 @@ class Room:
     limit_bytes: int
     system_bytes: int
     stack_bytes: int = 0  # of a stack that runs there already
+    spare_bytes: int = 0  # counted as not available, but handed out before anything is killed
 
     @property
     def bytes(self) -> int:
         """Return the memory that is left."""
         return self.limit_bytes - self.system_bytes - self.stack_bytes
+
+    @property
+    def squeezed_bytes(self) -> int:
+        """Return the memory that programs get before the kernel kills one."""
+        return self.bytes + self.spare_bytes
 
 
 def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:
@@ -153,7 +160,8 @@ def tightest_room(budgets: Budgets, tier: Tier | None) -> Room:
     rooms = [Room(machine=own_machine(limit), limit_bytes=limit, system_bytes=system)]
     if tier and tier.memtotal_bytes is not None:
         system = system if tier.os_idle_bytes is None else tier.os_idle_bytes
-        rooms.append(Room(machine=tier.name, limit_bytes=tier.memtotal_bytes, system_bytes=system))
+        room = Room(machine=tier.name, limit_bytes=tier.memtotal_bytes, system_bytes=system)
+        rooms.append(replace(room, spare_bytes=tier.spare_bytes))
     return min(rooms, key=lambda room: room.bytes)
 
 
@@ -172,7 +180,7 @@ def without_foreign_squeeze(
     squeeze, answer = report.squeeze, answer_of(report)
     if isinstance(squeeze, Missing) or isinstance(answer, Missing) or twin_of(report):
         return report
-    room = tightest_room(budgets, tier).bytes
+    room = tightest_room(budgets, tier).squeezed_bytes
     fits, fails = answer.outcome is Outcome.FITS, answer.outcome is Outcome.DOES_NOT_FIT
     if (squeeze.room_bytes > room and not fails) or (squeeze.room_bytes < room and not fits):
         return replace(report, squeeze=Skipped(reason="squeezed for another machine"))

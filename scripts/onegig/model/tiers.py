@@ -14,6 +14,7 @@ from onegig.model.settings import UNKNOWN, HugePages, Settings
 MIB = 1024**2
 GB = 1000**3
 SYSTEMS = "systems"  # in the file: not a tier, but the settings of images
+HUGE_PAGE_BYTES = 2 * 1024**2
 NO_TIER = "none"  # as `tier` of budgets.yml: judge for no real machine
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}  # images' names for them: the kernel's
 
@@ -47,6 +48,22 @@ class Tier:
     source: str
     as_of: str
     confirmed: bool
+
+    @property
+    def spare_bytes(self) -> int:
+        """Return what the kernel hands out although MemAvailable leaves it out; 0 if not known.
+
+        MemAvailable counts from the high watermark of free memory, and programs get all down to the
+        minimum: half of vm.min_free_kbytes lies between. With huge pages that is 11 of their blocks
+        in each zone, 5 % of the memory at most; without them it is little. Source: Linux,
+        mm/khugepaged.c, set_recommended_min_free_kbytes; mm/page_alloc.c, __setup_per_zone_wmarks.
+        """
+        if self.memtotal_bytes is None or self.settings.thp in (None, HugePages.NEVER):
+            return 0
+        zones = (
+            2 if self.architecture == "x86_64" else 1
+        )  # DMA and DMA32; machines above 3 GB have 3
+        return min(11 * zones * HUGE_PAGE_BYTES, self.memtotal_bytes // 20) // 2
 
 
 @cache

@@ -20,11 +20,12 @@ from onegig.model.memory import (
     Stall,
     Start,
 )
+from onegig.model.settings import HugePages
 from onegig.model.state import State
 from onegig.model.tiers import Tier, find_tier
 
 STATES = [GO, WARN, NO_GO]
-T2, T3 = find_tier("aws-t2-micro"), find_tier("aws-t3-micro")  # leave 764 and 726 MB
+T2, T3 = find_tier("aws-t2-micro"), find_tier("aws-t3-micro")  # leave 786 and 748 MB
 HEALTHY, CRASHED = ServiceState.HEALTHY, ServiceState.CRASHED
 NO_PSI = Unknown(reason="no PSI")
 
@@ -42,7 +43,7 @@ def squeezed(
     """The squeeze of a service called web, over a window of 10 s."""
     stall = Stall(some_seconds=some or 0.0, full_seconds=0.0, of_host=of_host)
     squeeze = Squeeze(
-        room_bytes=726 * MIB,
+        room_bytes=748 * MIB,
         machine="aws-t3-micro",
         seconds=42.0,
         window_seconds=10.0,
@@ -119,7 +120,7 @@ def report_of(used_mb: float, squeeze: Squeeze | Missing, **changes: object) -> 
 
 
 FITTED, PRESSED, KILLED = squeezed(), squeezed(some=0.36), squeezed(kills=1)
-ROOM = "the 726 MB that aws-t3-micro leaves to engine and stack (booted again, 42 s)"
+ROOM = "the 748 MB that aws-t3-micro leaves to engine and stack (booted again, 42 s)"
 TIGHT = f"the stack fits into {ROOM}, but under pressure: stall 3.6 %"
 
 
@@ -168,9 +169,9 @@ def test_what_the_answer_makes_of_the_verdict(
         (KILLED, T2, False),
         (KILLED, T3, True),
         (KILLED, None, False),  # the limit leaves all of its 1,000 MB
-        (replace(FITTED, room_bytes=764 * MIB), T3, False),
-        (replace(PRESSED, room_bytes=764 * MIB), T3, False),
-        (replace(KILLED, room_bytes=764 * MIB), T3, True),
+        (replace(FITTED, room_bytes=786 * MIB), T3, False),
+        (replace(PRESSED, room_bytes=786 * MIB), T3, False),
+        (replace(KILLED, room_bytes=786 * MIB), T3, True),
     ],
 )
 def test_an_answer_counts_for_machines_that_it_says_something_of(
@@ -195,11 +196,11 @@ ALONE = budgets_of(tier="none")
     ("budgets", "used_mb", "plan"),
     [
         (AUTO, 634, "no limit is close"),  # of 911 MB on aws-t3-micro with its OS
-        (AUTO, 635, ("aws-t3-micro", 726, "the stack needs 820 of 911 MB on aws-t3-micro")),
-        (AUTO, 1000, ("aws-t3-micro", 726, "the stack needs 1,185 of 911 MB on aws-t3-micro")),
+        (AUTO, 635, ("aws-t3-micro", 748, "the stack needs 820 of 911 MB on aws-t3-micro")),
+        (AUTO, 1000, ("aws-t3-micro", 748, "the stack needs 1,185 of 911 MB on aws-t3-micro")),
         (AUTO, 1047, "the total is far over its limit"),
-        (ALWAYS, 10, ("aws-t3-micro", 726, "")),
-        (ALWAYS, 2000, ("aws-t3-micro", 726, "")),
+        (ALWAYS, 10, ("aws-t3-micro", 748, "")),
+        (ALWAYS, 2000, ("aws-t3-micro", 748, "")),
         (NEVER, 900, "measure.squeeze is never"),
         (ALONE, 841, "no limit is close"),
         (ALONE, 842, ("", 944, "the stack needs 922 of 1,024 MB")),
@@ -230,3 +231,20 @@ def test_what_failed_with_more_room_is_not_squeezed() -> None:
     useless = Skipped(reason="the verdict does not depend on it")
     assert [plan_squeeze(AUTO, report) for report in failed] == [useless] * 4
     assert isinstance(plan_squeeze(AUTO, sound), SqueezePlan)
+
+
+@pytest.mark.parametrize(
+    ("changes", "mb"),
+    [
+        ({}, 22),  # vm.min_free_kbytes is 45,056 on x86 machines of 1 GB
+        ({"architecture": "aarch64"}, 11),
+        ({"memtotal_bytes": 400 * MIB}, 10),
+        ({"memtotal_bytes": None}, 0),
+        ({"settings": replace(T2.settings, thp=HugePages.NEVER)}, 0),
+        ({"settings": replace(T2.settings, thp=None)}, 0),
+    ],
+)
+def test_what_the_kernel_spares_is_handed_out_before_it_kills(
+    changes: dict[str, object], mb: int
+) -> None:
+    assert replace(T2, **changes).spare_bytes == mb * MIB  # type: ignore[arg-type]
