@@ -29,7 +29,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import Tier
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Verdict
-from onegig.process import run
+from onegig.process import run, terminable
 from stacks import plain_service
 
 MIB = 1024**2
@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 
 @contextmanager
 def eater_image(engine: Engine, folder: Path) -> Iterator[str]:
-    """The image's name, for as long as the block; OnegigError where there is no compiler."""
+    """The image's name, for as long as the block, which SIGTERM ends; OnegigError without cc."""
     image = f"onegig-eater-{token_hex(4)}:latest"
     program = folder / "eat"
     run(["cc", "-static", "-Os", "-s", "-o", str(program), str(SOURCE)])
@@ -51,7 +51,8 @@ def eater_image(engine: Engine, folder: Path) -> Iterator[str]:
         tar.add(program, "eat")
     engine.client.api.import_image_from_data(archive.getvalue(), *image.split(":"))
     try:
-        yield image
+        with terminable():
+            yield image
     finally:
         engine.client.images.remove(image, force=True)
 
