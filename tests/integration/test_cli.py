@@ -165,7 +165,7 @@ def test_mistakes_end_with_their_code_and_say_what_to_do(
         (project / name).write_text(text)
     done = cli(*arguments, **environment)
     assert done.returncode == code
-    assert [part for part in messages if part not in done.stderr] == []
+    assert [part for part in messages if part not in done.stderr] == [], done.stderr
 
 
 def test_a_limit_below_the_engine_itself(cli: Cli, project: Path) -> None:
