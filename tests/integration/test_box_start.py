@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from booting import MIB, MakeStack, sleeper
+from booting import boot as boot_stack
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
 from onegig.errors import BootError
@@ -74,3 +76,15 @@ def test_an_engine_that_never_starts_ends_the_box_with_its_own_words(
         boot(client, tmp_path)
     assert "timeout waiting for containerd to start" in caught.value.detail
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.measured
+def test_a_start_that_fills_the_machine_is_repeated_with_a_few_at_a_time(
+    client: DockerClient, make_stack: MakeStack
+) -> None:
+    """24 containers take 250 MB, and while all of them start, more than there is."""
+    stack = make_stack({f"s{number:02}": sleeper() for number in range(24)})
+    with boot_stack(client, stack, 420 * MIB, vcpus=1) as (box, start):
+        assert not start.report.timed_out
+        assert (start.report.crowded > 3, start.report.parallel) == (True, 3)
+        assert len(box.engine.client.containers.list()) == 24

@@ -191,6 +191,12 @@ def test_a_reboot_brings_the_stack_back(booted: Booted) -> None:
     assert any(sample.containers for sample in since)
 
 
+def test_a_machine_that_is_stuck_is_cleared(booted: Booted) -> None:
+    assert list_containers(booted.twin.engine)
+    booted.twin.clear()
+    assert not list_containers(booted.twin.engine)
+
+
 def test_nothing_runs_on_after_a_kill(client: DockerClient, tmp_path: Path) -> None:
     """Its volume and folder are removed by the next run, as a box's are."""
     (tmp_path / "compose.yml").write_text(

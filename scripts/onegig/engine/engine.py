@@ -28,6 +28,7 @@ from onegig.process import spawn
 OLDEST_ENGINE = 24
 CALL_SECONDS = 120
 NESTED_CALL_SECONDS = 15  # an engine short of memory may answer late, or never
+POLL_SECONDS = 0.25
 DATA_ROOT = "/var/lib/docker"  # of an engine that is not set up otherwise
 CERTIFICATES = ("cert.pem", "key.pem", "ca.pem")
 
@@ -160,14 +161,18 @@ class Engine:
         with suppress(*ENGINE_FAULTS):
             self.client.api.remove_container(container, force=True, v=True)
 
-    def remove_all(self) -> bool:
-        """Remove every container; return whether none was left before."""
-        with typed_errors("docker rm --force"):
-            containers = self.client.api.containers(all=True, quiet=True)
-            for container in containers:
-                with suppress(*ENGINE_FAULTS):
-                    self.client.api.remove_container(container["Id"], force=True, v=False)
-        return not containers
+    def remove_all(self, seconds: float) -> None:
+        """Remove every container, for so long at most; an engine that is stuck is asked again."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(*ENGINE_FAULTS):
+                containers = self.client.api.containers(all=True, quiet=True)
+                if not containers:
+                    return
+                for container in containers:
+                    with suppress(*ENGINE_FAULTS):
+                        self.client.api.remove_container(container["Id"], force=True, v=False)
+            time.sleep(POLL_SECONDS)
 
     def create_network(
         self, name: str, pools: Iterable[tuple[str, str | None, str]], *, ipv6: bool

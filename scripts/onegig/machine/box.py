@@ -35,6 +35,7 @@ POLL_SECONDS = 0.2
 NO_QUOTA = -1  # of processors
 ROOM_BYTES = 8 * 1024**3
 STOP_SECONDS = 30.0
+CLEAR_SECONDS = 60.0
 REMARK = "onegig: "
 REFUSAL = "onegig refuses: "
 # The services' OOM scores are 500 above the engine's, as on a machine: the box lowers the engine's,
@@ -74,6 +75,12 @@ class NestedEngine:
         quota = self.fit.quota if limit_bytes == self.cap_bytes else NO_QUOTA
         with suppress(EngineError):
             self.outer.limit(self.container, limit_bytes, quota if self.fit.quota else 0)
+
+    def clear(self) -> None:
+        """Remove all containers; under its cap a full box's engine could not remove one."""
+        self.limit()
+        self.engine.remove_all(CLEAR_SECONDS)
+        self.limit(self.cap_bytes)
 
 
 @dataclass(kw_only=True)

@@ -30,6 +30,9 @@ POLL_SECONDS = 0.25
 CROWDED_SECONDS = 10.0  # of a full machine that only starts containers, until we give up
 CROWDED_STARTS = 4  # of runc's processes at once; health checks have fewer
 FULL_SHARE = 0.95
+# With less it is full as well if processes wait for memory most of the time: the pages that could
+# be reclaimed are those of the programs that run.
+THRASHING_SHARE, STALLED_SHARE = 0.85, 0.5
 CREATE_SECONDS = 60.0
 _DAEMON = "Error response from daemon: "
 _AS_IT_IS = ("--no-build", "--pull", "never")
@@ -50,8 +53,8 @@ class Bootable(Protocol):
     def oom_score_shift(self) -> int:
         """Return the amount by which the services' OOM scores are raised."""
 
-    def limit(self, limit_bytes: int = ...) -> None:
-        """Cap the machine; with room, its engine can clear it away."""
+    def clear(self) -> None:
+        """Remove all containers of a machine that is full, as far as that is possible."""
 
 
 class _CrowdedError(Exception):
@@ -76,12 +79,8 @@ def start_stack(plan: BootPlan, project: BoxProject, box: Bootable, watch: Watch
         plan.say(
             f"memory was full while everything started at once; now starting {PARALLEL} at a time"
         )
-    # The box is stuck: its engine could not even remove a container under the cap. What is sampled
-    # in between does not count.
     with watch.pause():
-        box.limit()
-        _remove_all(box.engine)
-        box.limit(box.cap_bytes)
+        box.clear()
     again = _Starter(plan, box, watch, parallel=PARALLEL).start()
     report = replace(again.report, crowded=starter.unstarted(), parallel=PARALLEL)
     return replace(again, report=report, began=starter.began)
@@ -94,15 +93,6 @@ def _create_externals(project: BoxProject, engine: Engine) -> None:
         engine.create_network(network.name, pools, ipv6=network.has_ipv6)
     for volume in project.volumes:
         engine.create_volume(volume)
-
-
-def _remove_all(engine: Engine) -> None:
-    deadline = time.monotonic() + CREATE_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(EngineError):
-            if engine.remove_all():
-                return
-        time.sleep(POLL_SECONDS)
 
 
 class _Starter:
@@ -132,7 +122,7 @@ class _Starter:
         self.containers: tuple[Container, ...] = ()
         self.refused: dict[str, str] = {}
         self._progress = ""
-        self._full_since: float | None = None
+        self._unanswered = False  # when asked last
 
     def start(self) -> Start:
         """Start every service that can be started; retry without one that made compose give up."""
@@ -157,12 +147,16 @@ class _Starter:
         return Start(report=report, began=self.began, refused=self.refused, problem=problem)
 
     def _nothing_created(self, *, timed_out: bool) -> BootError:
-        message, advice = "could not create the stack", "try `docker compose up` on this machine"
+        message = "docker compose could not create the stack"
+        advice = "try `docker compose up` on this machine"
         if timed_out:
-            message = f"created no container within {self.deadline - self.began:.0f} s"
+            message = "docker compose created no container"
+            if self._unanswered:
+                message = "the engine of the stack did not answer"
+            message += f" within {self.deadline - self.began:.0f} s"
             advice = "raise measure.healthy_timeout in budgets.yml, or find out what is so slow"
         return BootError(
-            f"docker compose {message}",
+            message,
             command="docker compose up",
             advice=advice,
             detail=tail(self.log.read_text(errors="replace")),
@@ -216,7 +210,9 @@ class _Starter:
             self.containers = list_containers(self.box.engine)
         except EngineError:
             self.say("the engine of the stack does not answer")
+            self._unanswered = True
             return
+        self._unanswered = False
         ready = sum(container.ready for container in self.containers)
         text = f"{ready}/{self._expected()} services ready"
         if text != self._progress:
@@ -227,20 +223,22 @@ class _Starter:
         if self.parallel:
             return
         now = time.monotonic()
-        recent = self.watch.between(now - 1.5, now)
-        is_full = bool(recent) and all(map(self._is_crowded, recent))
-        self._full_since = (self._full_since or now) if is_full else None
         failed = child.poll() not in (None, 0)
-        if failed and any(map(self._is_crowded, self.watch.between(self.began, now))):
+        if failed and any(self._is_crowded([each]) for each in self.watch.between(self.began, now)):
             raise _CrowdedError
-        if self._full_since is not None and now - self._full_since >= CROWDED_SECONDS:
+        recent = self.watch.between(max(self.began, now - CROWDED_SECONDS), now)
+        # a machine that is stuck is sampled less often
+        lasted = recent[-1].time - recent[0].time if recent else 0.0
+        if lasted >= CROWDED_SECONDS / 2 and self._is_crowded(recent):
             raise _CrowdedError
 
-    def _is_crowded(self, sample: Pass) -> bool:
-        runtimes = (sample.engine[name] for name in RUNTIMES if name in sample.engine)
-        starting = sum(usage.processes for usage in runtimes)
-        full = sample.box.unreclaimable >= FULL_SHARE * self.box.cap_bytes
-        return full and starting >= CROWDED_STARTS
+    def _is_crowded(self, passes: Sequence[Pass]) -> bool:
+        """Return whether memory was full all the time by containers that started."""
+        share = THRASHING_SHARE if stalled_share(passes) >= STALLED_SHARE else FULL_SHARE
+        return all(
+            _used(sample) >= share * self.box.cap_bytes and _starting(sample) >= CROWDED_STARTS
+            for sample in passes
+        )
 
     def _not_ready(self) -> Iterator[str]:
         """Name the services that were not ready, without those that wait for another service."""
@@ -277,6 +275,24 @@ class _Starter:
             )
             if done.code != 0:
                 yield name, _reason(done.stderr or done.stdout)
+
+
+def stalled_share(passes: Sequence[Pass]) -> float:
+    """Return the share of the time in which a process waited for memory; 0 if unknown."""
+    first, last = passes[0], passes[-1]
+    if first.pressure is None or last.pressure is None or last.time <= first.time:
+        return 0.0
+    return (last.pressure.some - first.pressure.some) / 1e6 / (last.time - first.time)
+
+
+def _used(sample: Pass) -> int:
+    """Return what can't be reclaimed; of a whole machine, with its operating system."""
+    machine = sample.machine
+    return machine.total - machine.available if machine else sample.box.unreclaimable
+
+
+def _starting(sample: Pass) -> int:
+    return sum(sample.engine[name].processes for name in RUNTIMES if name in sample.engine)
 
 
 def _reason(output: str) -> str:

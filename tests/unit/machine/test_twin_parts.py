@@ -12,7 +12,7 @@ import pytest
 
 from onegig.machine.twin import launcher, qemu
 from onegig.machine.twin.disks import loopback_ports, published_ports, settings_text
-from onegig.machine.twin.emulation import lengthen
+from onegig.machine.twin.emulation import least_times, lengthen
 
 KIB = 1024
 HARDWARE = qemu.Hardware(
@@ -77,13 +77,14 @@ def test_settings_are_quoted_for_the_shell() -> None:
 
 def test_health_checks_have_time_where_the_processor_is_emulated() -> None:
     check = {"test": ["CMD", "a"], "timeout": "5s", "start_period": "2m0.5s", "retries": 3}
-    assert lengthen(check, 4.0) == {
-        **check,
-        "timeout": "24s",
-        "start_period": "120.5s",
-        "interval": "6s",
-        "start_interval": "6s",
-    }
+    for containers, interval in ((1, "6s"), (40, "16s")):
+        assert lengthen(check, least_times(containers, 4.0)) == {
+            **check,
+            "timeout": "24s",
+            "start_period": "120.5s",
+            "interval": interval,
+            "start_interval": interval,
+        }
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Time for a machine whose processor is emulated: it may be ten times slower. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from onegig.machine.project import BoxProject
 BOOT_EXPECTED_SECONDS = 12.0  # until the machine is idle; time limits grow with the true figure
 LEAST_SLOWDOWN, MOST_SLOWDOWN = 5.0, 20.0  # of an emulated processor, for time limits
 # The least times of health checks if the processor is not slowed down at all: each starts three
-# processes, and many at once must not be all that the machine does.
-HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0, "interval": 1.5, "start_interval": 1.5}
+# processes, and the checks of all containers must not be all that the machine does.
+HEALTH_SECONDS = {"timeout": 6.0, "start_period": 25.0}
+INTERVAL_SECONDS, CHECK_SECONDS = 1.5, 0.1  # at least, and for each container
 PODMAN_WORK = 3  # times that of Docker, to start a container or a health check
 # A sample takes an emulated processor up to a second, so that ten would be all that it does.
 LEAST_HZ, SAMPLING = 1.0, 0.4  # half as many on a processor that is five times slower
@@ -34,14 +35,15 @@ def allow_time(
     slowdown *= PODMAN_WORK if plan.budgets.engine.is_podman else 1
     limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit, hz=hz)
+    least = least_times(sum(service.replicas for service in plan.stack.services), slowdown)
     services = {  # without a check of its own, a service has its image's
-        name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, slowdown)}
+        name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, least)}
         for name, service in (project.config.get("services") or {}).items()
     }
-    timeout, interval = (HEALTH_SECONDS[key] * slowdown for key in ("timeout", "interval"))
     remark = (
         f"The twin's processor is emulated ({'; '.join(failures) or 'KVM was not tried'}): "
-        f"health checks get at least {timeout:.0f} s and run every {interval:.0f} s, the stack "
+        f"health checks get at least {least['timeout']:.0f} s and run at most every "
+        f"{least['interval']:.0f} s, the stack "
         f"gets {limit:.0f} s to become healthy, and {hz:.1f} samples per second are taken."
     )
     return (
@@ -51,11 +53,17 @@ def allow_time(
     )
 
 
-def lengthen(check: dict[str, Any], slowdown: float) -> dict[str, Any]:
-    """Return a health check with at least the times of HEALTH_SECONDS, on so slow a processor."""
+def least_times(containers: int, slowdown: float) -> dict[str, float]:
+    """Return the least times of a health check, in seconds, on a processor that is so slow."""
+    interval = max(INTERVAL_SECONDS, CHECK_SECONDS * containers)
+    times = {**HEALTH_SECONDS, "interval": interval, "start_interval": interval}
+    return {key: seconds * slowdown for key, seconds in times.items()}
+
+
+def lengthen(check: dict[str, Any], least: Mapping[str, float]) -> dict[str, Any]:
+    """Return a health check with at least these times."""
     if check.get("disable"):
         return check
-    least = {key: seconds * slowdown for key, seconds in HEALTH_SECONDS.items()}
     longer = {key: max(limit, _seconds(str(check.get(key) or ""))) for key, limit in least.items()}
     return {**check, **{key: f"{limit:g}s" for key, limit in longer.items()}}
 

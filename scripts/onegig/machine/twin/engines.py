@@ -49,6 +49,13 @@ class GuestEngine:
         return f"journalctl -b -n 25 -u {self.service} --no-pager -o cat"
 
     @property
+    def kill_command(self) -> str:
+        """Return the command that kills it and all containers at once, by their cgroups."""
+        names = (self.service, "docker-*.scope", "libpod-*.scope")
+        tests = " -o ".join(f"-path '*/{name}/cgroup.kill'" for name in names)
+        return f"find /sys/fs/cgroup {tests} | while read -r file; do echo 1 >$file; done"
+
+    @property
     def rest_command(self) -> str:
         """Return the command that waits until only that runs which stays; "" for nothing to do."""
         if not self.kind.is_podman:

@@ -81,11 +81,15 @@ class Twin:
         self.running_load.resume(self.plan.engine)
         return start
 
-    def limit(self, limit_bytes: int = 0) -> None:
-        """Do nothing: the memory of a machine is fixed."""
+    def clear(self) -> None:
+        """Kill the engine and its containers; remove them once it is back."""
+        own = guest_engine(self.plan.budgets.engine)
+        with suppress(MeasureError):
+            self.virtual.port.run(own.kill_command, COMMAND_SECONDS)
+        self.engine.remove_all(ENGINE_SECONDS)
 
     def lift_cap(self) -> None:
-        """Do nothing, likewise."""
+        """Do nothing: the memory of a machine is fixed."""
 
     def rest(self) -> None:
         """Wait until of the engine only that runs which stays."""
