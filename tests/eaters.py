@@ -127,8 +127,10 @@ class Bench:
             before=judge(self.budgets, images, unsqueezed, self.tier, today=today),
         )
 
-    def measure(self, stack: Stack, *, squeezed: bool, twin: bool = False) -> MemoryReport:
-        """Boot the stack, and again where it is near its limit."""
+    def measure(
+        self, stack: Stack, *, squeezed: bool, twin: bool = False, parallel: int = 0
+    ) -> MemoryReport:
+        """Boot the stack, so many containers at a time, and again where it is near its limit."""
         kind = MachineKind.TWIN if twin else MachineKind.BOX
         budgets = replace(self.budgets, machine=kind)
         environment = self.engine.describe([self.image])
@@ -143,6 +145,7 @@ class Bench:
                 squeeze=lambda report: (
                     self._plan(budgets, report) if squeezed and not twin else NO_SQUEEZE
                 ),
+                adapt=lambda plan: replace(plan, parallel=parallel),
             )
 
     def _plan(self, budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skipped:

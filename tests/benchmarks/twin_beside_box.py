@@ -22,6 +22,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
 from onegig.model.twin import TwinMemory
 
+PARALLEL = 3  # forty at once fill the machine by their start
 STACKS = {"big": 300, "forty": 60, "cache": 100, "tmpfs": 250}  # MB that each holds
 KINDS = ("dockerd", "containerd", "shim", "runc")
 PARTS = ("cost", *KINDS, "stack", "shared", "kernel", "quiet", "lost")
@@ -58,7 +59,7 @@ def print_rows(kind: str, box: dict[str, float], twin: dict[str, float]) -> None
 def twin_parts(bench: Bench, stack: Stack) -> dict[str, float]:
     """The parts as a twin has them; none where it did not come up."""
     try:
-        report = bench.measure(stack, squeezed=False, twin=True)
+        report = bench.measure(stack, squeezed=False, twin=True, parallel=PARALLEL)
     except OnegigError as error:
         print(f"  {error.message}: {error.detail}", file=sys.stderr)
         return {}
@@ -91,7 +92,8 @@ def main() -> None:
         )
         for kind in options.kind or STACKS:
             stack = make_stack(image, kind, STACKS[kind], "/")
-            box, twin = parts(bench.measure(stack, squeezed=False)), dict[str, float]()
+            report = bench.measure(stack, squeezed=False, parallel=PARALLEL)
+            box, twin = parts(report), dict[str, float]()
             if not options.box_only:
                 twin = twin_parts(bench, stack)
             print_rows(kind, box, twin)
