@@ -79,7 +79,7 @@ def main() -> None:
         remove_leftovers(engine)
         with eater_image(engine, Path(folder)) as image:
             say = partial(print, file=sys.stderr)
-            bench = Bench(engine, image, tier, say, healthy_timeout_seconds=60)
+            bench = Bench(engine, image, tier, say)
             if options.twin and not options.os:
                 bench.tier = replace(tier, os_idle_bytes=twin_os_bytes(bench))
             for kind in options.kind or KINDS:

@@ -48,6 +48,7 @@ class AgentLine:
     time: float
     cost: float
     meminfo: dict[str, int]
+    free_lists: int
     vmstat: dict[str, int]
     memory_pressure: Stalls
     cpu_pressure: Stalls
@@ -178,14 +179,15 @@ class Passes:
 
 def _machine(line: AgentLine) -> MachineMemory:
     size = {name: kib * KIB for name, kib in line.meminfo.items()}
+    lists = line.free_lists * KIB
     count = line.vmstat
     kernel = _sum(size, "SUnreclaim", "KernelStack", "PageTables", "SecPageTables", "Percpu")
     cached = _sum(size, "Buffers", "Cached", "SwapCached")
-    counted = kernel + cached + _sum(size, "MemFree", "AnonPages", "SReclaimable")
+    counted = lists + kernel + cached + _sum(size, "MemFree", "AnonPages", "SReclaimable")
     return MachineMemory(
         total=size["MemTotal"],
-        available=size["MemAvailable"],
-        free=size["MemFree"],
+        available=size["MemAvailable"] + lists,
+        free=size["MemFree"] + lists,
         anon=size["AnonPages"],
         shmem=size["Shmem"],
         file=_sum(size, "Active(file)", "Inactive(file)"),
