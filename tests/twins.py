@@ -19,8 +19,7 @@ NEEDS_TWIN = [
     pytest.mark.twin,
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
 ]
-_NUMBERS = [each.name for each in fields(MachineMemory) if each.type is int]
-_NOTHING = MachineMemory(**{**dict.fromkeys(_NUMBERS, 0), "cpu_pressure": None})  # type: ignore[arg-type]
+_NOTHING = MachineMemory(**dict.fromkeys((each.name for each in fields(MachineMemory)), 0))
 _EMPTY = Account(
     usage=0, anon=0, file=0, inactive_file=0, shmem=0, kernel=0, peak=None, oom_kills=0
 )

@@ -53,7 +53,7 @@ class ContainerUsage:
 class MachineMemory:
     """The memory of a whole machine of its own, in bytes; counters since it booted.
 
-    Sources: Linux Documentation/filesystems/proc.rst (meminfo), /proc/vmstat, accounting/psi.rst.
+    Sources: Linux Documentation/filesystems/proc.rst (meminfo), /proc/vmstat.
     """
 
     total: int  # MemTotal: without what the kernel reserved for itself
@@ -61,23 +61,15 @@ class MachineMemory:
     # its per-CPU lists, which it leaves out: since Linux 6.7 as many as its low watermark, 56 MB on
     # a machine of 1 GB with one processor (mm/page_alloc.c, zone_highsize)
     available: int
-    free: int
-    anon: int
     shmem: int
-    file: int  # page cache that could be dropped
     kernel: int  # unreclaimable slab, stacks, page tables, percpu
-    unaccounted: int  # in use, but in no other figure: modules, drivers, sockets, per-CPU lists
-    slab_reclaimable: int
-    huge_anon: int  # the part of `anon` in transparent huge pages
     swap_total: int
     swap_free: int
     sampler: int  # what the sampler takes that runs in it; the figures above include it
     major_faults: int
     refaults: int
     swapped_in: int  # pages
-    swapped_out: int  # pages
     oom_kills: int
-    cpu_pressure: Pressure | None
     available_before: int = 0  # `available` before the engine was started; 0: not known yet
 
     @property

@@ -51,7 +51,6 @@ class AgentLine:
     free_lists: int
     vmstat: dict[str, int]
     memory_pressure: Stalls
-    cpu_pressure: Stalls
     sampler: int
     oom: tuple[str, ...]
     accounts: dict[str, AgentAccount]
@@ -179,31 +178,20 @@ class Passes:
 
 def _machine(line: AgentLine) -> MachineMemory:
     size = {name: kib * KIB for name, kib in line.meminfo.items()}
-    lists = line.free_lists * KIB
     count = line.vmstat
     kernel = _sum(size, "SUnreclaim", "KernelStack", "PageTables", "SecPageTables", "Percpu")
-    cached = _sum(size, "Buffers", "Cached", "SwapCached")
-    counted = lists + kernel + cached + _sum(size, "MemFree", "AnonPages", "SReclaimable")
     return MachineMemory(
         total=size["MemTotal"],
-        available=size["MemAvailable"] + lists,
-        free=size["MemFree"] + lists,
-        anon=size["AnonPages"],
+        available=size["MemAvailable"] + line.free_lists * KIB,
         shmem=size["Shmem"],
-        file=_sum(size, "Active(file)", "Inactive(file)"),
         kernel=kernel,
-        unaccounted=max(0, size["MemTotal"] - counted),
-        slab_reclaimable=size["SReclaimable"],
-        huge_anon=size.get("AnonHugePages", 0),
         swap_total=size["SwapTotal"],
         swap_free=size["SwapFree"],
         sampler=line.sampler * KIB,
         major_faults=count.get("pgmajfault", 0),
         refaults=_sum(count, "workingset_refault_anon", "workingset_refault_file"),
         swapped_in=count.get("pswpin", 0),
-        swapped_out=count.get("pswpout", 0),
         oom_kills=count.get("oom_kill", 0),
-        cpu_pressure=_pressure(line.cpu_pressure),
     )
 
 

@@ -22,14 +22,11 @@ const char *const CGROUP_FIELDS[] = {
     "workingset_refault_file", "pgmajfault", NULL,
 };
 static const char *const MEMORY_FIELDS[] = {
-    "MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapCached", "Active(file)",
-    "Inactive(file)", "SwapTotal", "SwapFree", "AnonPages", "Shmem", "SReclaimable", "SUnreclaim",
-    "KernelStack", "PageTables", "SecPageTables", "Percpu", "AnonHugePages", NULL,
+    "MemTotal", "MemAvailable", "SwapTotal", "SwapFree", "Shmem", "SUnreclaim", "KernelStack",
+    "PageTables", "SecPageTables", "Percpu", NULL,
 };
 static const char *const COUNTER_FIELDS[] = {
-    "pswpin", "pswpout", "pgmajfault", "workingset_refault_anon", "workingset_refault_file",
-    "allocstall_dma", "allocstall_dma32", "allocstall_normal", "allocstall_movable", "oom_kill",
-    NULL,
+    "pswpin", "pgmajfault", "workingset_refault_anon", "workingset_refault_file", "oom_kill", NULL,
 };
 
 double now(void) {
@@ -140,7 +137,7 @@ static void put_counters(bool afresh) {
     } else put("%s", kept);
 }
 
-/* Count the free pages, in kB, that each processor keeps for itself: MemFree is without them. */
+/* Count the free pages, in kB, that each processor keeps for itself: MemAvailable is without them. */
 static long free_lists(void) {
     long pages = 0;
     read_text("/proc/zoneinfo");
@@ -156,9 +153,6 @@ void put_machine(bool slow) {
     put_counters(slow);
     read_text("/proc/pressure/memory");
     put(",\"memory_pressure\":");
-    put_stall(parse_stall());
-    read_text("/proc/pressure/cpu");
-    put(",\"cpu_pressure\":");
     put_stall(parse_stall());
 }
 
