@@ -71,6 +71,12 @@ class Pressure:
     full: int
     of_host: bool = False
 
+    def since(self, earlier: "Pressure") -> "Pressure":
+        """Return the stall times between `earlier` and this."""
+        return Pressure(
+            some=self.some - earlier.some, full=self.full - earlier.full, of_host=self.of_host
+        )
+
 
 def find_hierarchy(mounts: str) -> Hierarchy:
     """Return the memory hierarchy in the text of /proc/mounts; LookupError when there is none."""

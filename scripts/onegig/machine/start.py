@@ -28,11 +28,12 @@ PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
 POLL_SECONDS = 0.25
 CROWDED_SECONDS = 10.0  # of a full machine that only starts containers, until we give up
-CROWDED_STARTS = 4  # of runc's processes at once; health checks have fewer
-FULL_SHARE = 0.95
-# With less it is full as well if processes wait for memory most of the time: the pages that could
-# be reclaimed are those of the programs that run.
+CROWDED_STARTS = 4  # of runc's processes at once; health checks usually have fewer
+# A machine is full if so much is in use and processes wait for memory so much of the time: what
+# could be reclaimed then are pages of the programs that run. The other share is for kernels
+# without PSI.
 THRASHING_SHARE, STALLED_SHARE = 0.85, 0.5
+FULL_SHARE = 0.95
 CREATE_SECONDS = 60.0
 _DAEMON = "Error response from daemon: "
 _AS_IT_IS = ("--no-build", "--pull", "never")
@@ -224,21 +225,14 @@ class _Starter:
             return
         now = time.monotonic()
         failed = child.poll() not in (None, 0)
-        if failed and any(self._is_crowded([each]) for each in self.watch.between(self.began, now)):
+        cap = self.box.cap_bytes
+        if failed and any(is_crowded([each], cap) for each in self.watch.between(self.began, now)):
             raise _CrowdedError
         recent = self.watch.between(max(self.began, now - CROWDED_SECONDS), now)
         # a machine that is stuck is sampled less often
         lasted = recent[-1].time - recent[0].time if recent else 0.0
-        if lasted >= CROWDED_SECONDS / 2 and self._is_crowded(recent):
+        if lasted >= CROWDED_SECONDS / 2 and is_crowded(recent, cap):
             raise _CrowdedError
-
-    def _is_crowded(self, passes: Sequence[Pass]) -> bool:
-        """Return whether memory was full all the time by containers that started."""
-        share = THRASHING_SHARE if stalled_share(passes) >= STALLED_SHARE else FULL_SHARE
-        return all(
-            _used(sample) >= share * self.box.cap_bytes and _starting(sample) >= CROWDED_STARTS
-            for sample in passes
-        )
 
     def _not_ready(self) -> Iterator[str]:
         """Name the services that were not ready, without those that wait for another service."""
@@ -277,12 +271,23 @@ class _Starter:
                 yield name, _reason(done.stderr or done.stdout)
 
 
-def stalled_share(passes: Sequence[Pass]) -> float:
-    """Return the share of the time in which a process waited for memory; 0 if unknown."""
+def is_crowded(passes: Sequence[Pass], cap_bytes: int) -> bool:
+    """Return whether containers that were starting filled the memory during all of these passes."""
+    stalled = _stalled_share(passes)
+    if stalled is not None and stalled < STALLED_SHARE:
+        return False
+    full_bytes = (FULL_SHARE if stalled is None else THRASHING_SHARE) * cap_bytes
+    return all(
+        _used(sample) >= full_bytes and _starting(sample) >= CROWDED_STARTS for sample in passes
+    )
+
+
+def _stalled_share(passes: Sequence[Pass]) -> float | None:
+    """Return the share of the time in which a process waited for memory; None if not known."""
     first, last = passes[0], passes[-1]
     if first.pressure is None or last.pressure is None or last.time <= first.time:
-        return 0.0
-    return (last.pressure.some - first.pressure.some) / 1e6 / (last.time - first.time)
+        return None
+    return last.pressure.since(first.pressure).some / 1e6 / (last.time - first.time)
 
 
 def _used(sample: Pass) -> int:

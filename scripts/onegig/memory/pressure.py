@@ -12,10 +12,9 @@ def measure_stall(window: Sequence[Pass]) -> Stall | Unknown:
     first, last = window[0].pressure, window[-1].pressure
     if first is None or last is None:
         return Unknown(reason="this kernel does not record memory pressure (PSI)")
+    stalled = last.since(first)
     return Stall(
-        some_seconds=(last.some - first.some) / 1e6,
-        full_seconds=(last.full - first.full) / 1e6,
-        of_host=last.of_host,
+        some_seconds=stalled.some / 1e6, full_seconds=stalled.full / 1e6, of_host=stalled.of_host
     )
 
 
