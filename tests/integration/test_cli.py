@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from booting import READY
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
@@ -104,16 +105,27 @@ def test_any_single_image_can_be_inspected(cli: Cli) -> None:
 
 
 def test_a_service_that_eats_too_much(cli: Cli, project: Path) -> None:
-    """Part of it is there long enough to be seen; what is taken at once, no sample may see."""
-    eat = "x=$$(head -c 150000000 /dev/zero | tr '\\\\0' x); dd if=/dev/zero bs=700M"
-    hungry = f'command: ["sh", "-c", "{eat}"]\n    restart: always'
-    (project / "compose.yml").write_text(compose(hungry))
-    (project / "budgets.yml").write_text(BUDGETS.replace("settle: 500ms", "settle: 4s"))
+    """Part of it is there long enough to be seen; what is taken at once, no sample may see.
+
+    Only when it was killed once does it turn healthy, so that no measurement is over before that.
+    """
+    much = "(head -c 150000000 /dev/zero; sleep 1; cat /dev/zero) | dd bs=700M iflag=fullblock"
+    script = (
+        f"[ -f /tmp/ate ] || {{ touch /tmp/ate; {much}; exit 1; }}; touch /tmp/ready; sleep 600"
+    )
+    hungry = {
+        "command": ["sh", "-c", script],
+        "restart": "always",
+        "healthcheck": READY,
+    }
+    lines = "\n    ".join(f"{key}: {json.dumps(value)}" for key, value in hungry.items())
+    (project / "compose.yml").write_text(compose(lines))
     done = cli("check")
     assert done.returncode == 1
     first = done.stdout.splitlines()[0]
     assert "NO-GO" in first
     assert "web" in first
+    assert "web ran out of memory and was killed" in done.stdout
 
 
 def test_a_service_that_never_turns_healthy(cli: Cli, project: Path) -> None:
