@@ -230,7 +230,8 @@ def rate(
     predicted = total - sum(saving.bytes for saving in savings)
     up = math.hypot(*(saving.bytes - saving.low_bytes for saving in savings))
     down = math.hypot(*(saving.high_bytes - saving.bytes for saving in savings))
-    left = _least(limits, chosen)
+    tightest = min(limits, key=lambda limit: _left(limit, chosen))
+    left = _left(tightest, chosen)
     ordered = sorted(chosen, key=lambda action: -action.saving.bytes)
     return Option(
         letters=letters,
@@ -241,7 +242,7 @@ def rate(
         left_bytes=left,
         fits=left >= 0,
         roomy=_suffices(chosen, limits, [limit.spare_bytes for limit in limits]),
-        problem="" if left >= 0 else f"still {format_mb(-left)} over",
+        problem="" if left >= 0 else f"{tightest.title}: still {format_mb(-left)} over",
     )
 
 

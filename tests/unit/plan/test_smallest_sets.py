@@ -80,7 +80,8 @@ def test_kinds_are_combined_where_none_suffices_alone() -> None:
     enough = replace(engine, saving=action("", 60).saving)
     assert [o.name for o in combine([FREE, enough], [OVER], 1070 * MIB)] == ["A", "engine"]
     problems = [option.problem for option in combine([FREE, engine], [OVER], 1070 * MIB)]
-    assert problems == ["still 26 MB over", "still 6.0 MB over", ""]
+    still = f"{OVER.title}: still"
+    assert problems == [f"{still} 26 MB over", f"{still} 6.0 MB over", ""]
 
 
 def test_a_start_and_a_tier_have_savings_of_their_own() -> None:
