@@ -43,13 +43,12 @@ def measure(cli: Cli, project: Path, command: str) -> subprocess.CompletedProces
 
 
 def test_what_a_build_takes(cli: Cli, project: Path) -> None:
-    done = measure(
-        cli, project, HOLD.format(bytes=40_000_000)
-    )  # 64 MiB, and for a moment half of it twice
+    # 128 MiB, and for a moment half of it twice: more than the engine itself takes at any time
+    done = measure(cli, project, HOLD.format(bytes=100_000_000))
     assert done.returncode == 0, done.stderr
     assert re.match(r"\W*(GO|WARN): the build fits on the budget's 512 MB: \d+ of", done.stdout)
     memory = json.loads((project / "build.json").read_text())["memory"]
-    assert 64 * MIB <= memory["steps_bytes"] < 140 * MIB
+    assert 128 * MIB <= memory["steps_bytes"] < 210 * MIB
     assert any("awk" in step for step in memory["running"])
     assert memory["steps_bytes"] + 60 * MIB < memory["cost_bytes"] < memory["cap_bytes"]
     assert 20 * MIB < memory["client_bytes"] < 200 * MIB

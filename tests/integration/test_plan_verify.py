@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from booting import READY
 from onegig.engine.owned import OWNER_LABEL, RUN_LABEL
 from small_image import SMALL_IMAGE
 
@@ -21,7 +22,7 @@ BUDGETS = """\
 version: 1
 tier: none
 memory: {limit: 600MB, system_overhead: 40MB, headroom: 60%}
-measure: {settle: 4s, window: 2s, healthy_timeout: 30s, squeeze: never}
+measure: {settle: 500ms, window: 2s, healthy_timeout: 30s, squeeze: never}
 services:
   extra: {memory: 200MB}
 """
@@ -34,8 +35,9 @@ services:
     init: true
   extra:
     image: {SMALL_IMAGE}
-    command: ["sh", "-c", "head -c 180000000 /dev/zero > /dev/shm/x; exec sleep 3600"]
+    command: ["sh", "-c", "head -c 172m /dev/zero >/dev/shm/x; touch /tmp/ready; sleep 1h"]
     init: true
+    healthcheck: {json.dumps(READY)}
     shm_size: 256m
     labels: {{onegig.optional: "true", onegig.criticality: low}}
 """

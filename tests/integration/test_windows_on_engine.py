@@ -16,7 +16,8 @@ from onegig.model.stack import Stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.measured]
 
-SWING = f"while :; do x=$({FILL.format(bytes=40 * MIB)}); sleep 0.6; x=; sleep 0.6; done"
+SWELL = f"(head -c {40 * MIB} /dev/zero; sleep 0.6) | dd bs=41M iflag=fullblock of=/dev/null"
+SWING = f"while :; do {SWELL}; sleep 0.6; done"
 GROW = f'while :; do x="$x$({FILL.format(bytes=MIB)})"; sleep 0.1; done'
 
 
