@@ -21,6 +21,7 @@ from factories import (
     with_failures,
 )
 from onegig.config.budgets import parse_budgets
+from onegig.judge.confidence import predict
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped, Unknown
 from onegig.model.memory import MemoryReport, Reboot, ServiceMemory, ServiceState
@@ -148,8 +149,13 @@ def make_planned() -> Report:
         make_service(name, size, criticality=rank)
         for (name, size), rank in zip(sizes.items(), [*ranks, *["low"] * 6], strict=True)
     ]
-    found = Verified(total_bytes=838 * MIB, start_bytes=842 * MIB, state=State.GO)
-    return with_plan(run(services, settings=SETTINGS), A=found)
+    trial = Verified(
+        total_bytes=838 * MIB,
+        start_bytes=842 * MIB,
+        state=State.GO,
+        fit=predict([842 * MIB], 1024 * MIB, noise=0.03),
+    )
+    return with_plan(run(services, settings=SETTINGS), A=trial)
 
 
 HOSTILE = (

@@ -13,7 +13,7 @@ from onegig.judge.checks import duration
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measuring import Measure
-from onegig.model.memory import BootPeak, Breakdown, MemoryReport, ServiceState, Start
+from onegig.model.memory import BootPeak, Breakdown, MemoryReport, ServiceState, Start, Trend
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check
 
@@ -82,8 +82,9 @@ def test_what_counts_as_memory(client: DockerClient, make_stack: MakeStack) -> N
         assert (parts.heap_bytes > 45 * MIB) is (name == "forks")
         assert (parts.unmapped_bytes + parts.shared_bytes > 57 * MIB) is (name != "forks")
 
-    rate = services["grows"].growth_bytes_per_second
-    assert 0.4 * MIB < rate < 1.2 * MIB
+    trend = services["grows"].trend
+    assert isinstance(trend, Trend)
+    assert 0.4 * MIB < trend.rate < 1.2 * MIB
     assert set(messages(checks, "service.growth")) == {"grows"}
 
     assert isinstance(report.boot, BootPeak)

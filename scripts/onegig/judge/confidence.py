@@ -84,10 +84,9 @@ def assumed_noise(peak_bytes: float, starting: int) -> float:
     return math.hypot(WINDOW_NOISE, starting * START_NOISE_BYTES / max(1.0, peak_bytes))
 
 
-def count_fits(peaks: Sequence[int], full: int) -> Fit:
+def count_fits(peaks: Sequence[int], full: int, fits: int) -> Fit:
     """Return the share of boots that fitted, if some ran full, with its exact interval."""
     boots, tail = len(peaks), (1 - LEVEL) / 2
-    fits = boots - full
     low = _solve(lambda share: 1 - _binomial(fits - 1, boots, share), tail) if fits else 0.0
     high = _solve(lambda share: 1 - _binomial(fits, boots, share), 1 - tail)
     return Fit(
@@ -168,7 +167,7 @@ def _normal(value: float) -> float:
 
 
 def _average(function: Callable[[float], float], degrees: int) -> float:
-    """Return the mean of a function of u, as defined in `_share`."""
+    """Return the mean of a function of u, as defined in `share_below`."""
     return math.fsum(weight * function(scale) for scale, weight in _weights(degrees))
 
 

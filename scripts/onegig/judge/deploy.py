@@ -12,7 +12,7 @@ from onegig.judge.memory import own_ranges
 from onegig.judge.tier import waterfalls
 from onegig.model.budgets import Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.memory import UP, MemoryReport, ServiceMemory
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
@@ -20,7 +20,6 @@ from onegig.text import plain
 
 SHIM = "shim"  # the engine's process beside each container
 BESIDE = (SHIM, "conmon")
-UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 
 
 class _Copy(NamedTuple):

@@ -15,7 +15,7 @@ from onegig.judge.confidence import (
 )
 from onegig.judge.memory import Total, add_up, is_close, own_ranges, tightness
 from onegig.judge.twin import with_measured_system
-from onegig.model.budgets import Budgets, MemoryBudget
+from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
 from onegig.model.sizes import percent
@@ -36,13 +36,15 @@ def find_fit(
     total = add_up(memory, budgets.memory)
     peaks = boot_peaks(memory, total)
     if full := sum(boot.full for boot in memory.boots):
-        return count_fits(peaks, full)
+        within = [peak <= budgets.memory.limit_bytes for peak in peaks]
+        fits = sum(fit and not boot.full for fit, boot in zip(within, memory.boots, strict=True))
+        return count_fits(peaks, full, fits)
     windows = [window.totals for window in memory.windows]
     windows = windows or [tuple(sample.total_bytes for sample in memory.samples)]
     return predict(
         peaks,
         budgets.memory.limit_bytes,
-        noise=assumed_noise(fmean(peaks), _starting(memory)),
+        noise=assumed_noise(fmean(peaks), starting_together(memory)),
         blocks=[block_maxima(totals) for totals in windows],
         earlier=_earlier(budgets, memory, main),
     )
@@ -56,7 +58,7 @@ def boot_peaks(memory: MemoryReport, total: Total) -> tuple[int, ...]:
     return (max(total.bytes, start),)
 
 
-def _starting(memory: MemoryReport) -> int:
+def starting_together(memory: MemoryReport) -> int:
     """Return the number of containers that start at the same time."""
     count = sum(service.containers for service in memory.services)
     limit = 0 if isinstance(memory.start, Missing) else memory.start.parallel
@@ -85,7 +87,8 @@ def check_fit(case: Case) -> Iterator[Check]:
     warns = is_noise and not tightness(most, budget.limit_bytes, budget)
     state, message = State.WARN if warns else State.GO, f"{remark}{describe_fit(fit)}"
     least = SURE if warns else None
-    yield make_check("memory.fit", "stack", fit.probability, least, state, message)
+    value = min(fit.probability, MOST)
+    yield make_check("memory.fit", "stack", value, least, state, message)
 
 
 def describe_fit(fit: Fit) -> str:
@@ -126,7 +129,7 @@ def doubt(budgets: Budgets, report: MemoryReport) -> str:
     if report.incomplete or report.box.oom_kills:
         return ""
     budgets = with_measured_system(budgets, report)
-    low, high = _range(report, budgets.memory)
+    low, high = add_up(report, budgets.memory).range
     if is_close(low, high, budgets.memory.limit_bytes):
         return f"the total came to {format_span(low, high)}, too close to the limit"
     fit = find_fit(budgets, report, None)
@@ -137,9 +140,3 @@ def doubt(budgets: Budgets, report: MemoryReport) -> str:
         if limit is not None and is_close(low, high, limit):
             return f"{name} took {format_span(low, high)}, too close to the limit"
     return ""
-
-
-def _range(report: MemoryReport, budget: MemoryBudget) -> tuple[int, int]:
-    """Return the range of the total, or the total twice if there are no samples."""
-    total = add_up(report, budget)
-    return (total.bytes, total.bytes) if isinstance(total.spread, Missing) else total.spread

@@ -17,6 +17,8 @@ from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 
 SOON_SECONDS = 30 * 86_400  # few machines run longer without a restart of their services
+SETTLED_SECONDS = 600  # of windows, from which on growth of the engine is reported
+MOST_DECIMALS = 6  # of a rate
 LONGER = "a longer --settle and --window will tell"
 
 
@@ -39,9 +41,12 @@ def check_leaks(case: Case) -> Iterator[Check]:
     limit = case.budgets.memory.limit_bytes
     left_bytes = max(0, limit - add_up(case.memory, case.budgets.memory).bytes)
     for series in _all_series(case, case.memory):
-        if isinstance(series.trend, Trend):
+        trend = series.trend
+        if not isinstance(trend, Trend) or not (series.limits or trend.grows):
+            continue
+        if not _is_known(series, case.memory):
             where = case.budgets.where(series.key) if series.limits else ""
-            yield from _check(series, series.trend, left_bytes, where)
+            yield _check(series, trend, left_bytes, where)
 
 
 def leak_notes(case: Case) -> Iterator[str]:
@@ -79,14 +84,21 @@ def _over_time(limits: tuple[Growth, ...]) -> tuple[Growth, ...]:
     return tuple(limit for limit in limits if limit.per_seconds)
 
 
-def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Iterator[Check]:
-    """Yield the check by the strictest limit; without a limit, only for a service that grows.
+def _is_known(series: _Series, report: MemoryReport) -> bool:
+    """Return whether growth of the whole, without a limit, says nothing new.
 
-    The whole grows wherever a service does, so without a limit that says nothing new.
+    It grows wherever a service does; in the first minutes, so does the engine's own heap.
     """
+    if series.limits or series.subject != "stack":
+        return False
+    seconds = report.window.seconds * max(1, len(report.windows))
+    services = (service.trend for service in report.services)
+    return seconds < SETTLED_SECONDS or any(isinstance(t, Trend) and t.grows for t in services)
+
+
+def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Check:
+    """Return the check by the strictest limit, if there is one."""
     limit = min(series.limits, key=lambda limit: limit.bytes_per_second, default=None)
-    if limit is None and (not trend.grows or series.subject == "stack"):
-        return
     full_seconds = left_bytes / trend.rate if trend.grows else SOON_SECONDS
     state, text = _judge(trend, limit)
     if state is State.GO and full_seconds < SOON_SECONDS:
@@ -97,7 +109,7 @@ def _check(series: _Series, trend: Trend, left_bytes: int, where: str) -> Iterat
     hourly = int(trend.rate * PERIODS["h"])
     message = f"{series.name} {text}{full}{cause}"
     check = make_check(series.id, series.subject, hourly, most, state, message, where)
-    yield replace(check, blocking=limit is not None)
+    return replace(check, blocking=limit is not None)
 
 
 def _judge(trend: Trend, limit: Growth | None) -> tuple[State, str]:
@@ -112,11 +124,20 @@ def _judge(trend: Trend, limit: Growth | None) -> tuple[State, str]:
             text += f", but windows this short only rule out growth above {shown}"
         return State.GO, text + allowed
     low, high = trend.low_bytes_per_second, trend.high_bytes_per_second
-    ends = [format_rate(each, period).partition(" ")[0] for each in (low, high)]
-    text = f"grows by {format_rate(trend.rate, period)} ({ends[0]} to {ends[1]}){allowed}"
-    if low > most:
-        return State.NO_GO, text
-    return (State.WARN if trend.rate > most else State.GO), text
+    state = State.NO_GO if low > most else State.WARN if trend.rate > most else State.GO
+    compared = {State.NO_GO: low, State.WARN: trend.rate}.get(state)
+    decimals = 0 if compared is None else _telling_decimals(compared, most, period)
+    rate, *ends = (format_rate(each, period, decimals) for each in (trend.rate, low, high))
+    span = " to ".join(end.partition(" ")[0] for end in ends)
+    return state, f"grows by {rate} ({span}){allowed}"
+
+
+def _telling_decimals(rate: float, most: float, period: str) -> int:
+    """Return the least decimals with which a rate is printed as more than is allowed."""
+    for decimals in range(MOST_DECIMALS):
+        if format_rate(rate, period, decimals) != format_rate(most, period, decimals):
+            return decimals
+    return MOST_DECIMALS
 
 
 def _period(trend: Trend) -> str:
@@ -124,8 +145,8 @@ def _period(trend: Trend) -> str:
     return "min" if trend.rate * PERIODS["min"] >= Convention.MEMORY.mb / 2 else "h"
 
 
-def format_rate(bytes_per_second: float, period: str) -> str:
+def format_rate(bytes_per_second: float, period: str, least_decimals: int = 0) -> str:
     """Write "3.1 MB/min"."""
     mb = bytes_per_second * PERIODS[period] / Convention.MEMORY.mb
-    decimals = 0 if abs(mb) >= 100 else 1 if abs(mb) >= 1 else 2
+    decimals = max(least_decimals, 0 if abs(mb) >= 100 else 1 if abs(mb) >= 1 else 2)
     return f"{mb:,.{decimals}f} MB/{period}"

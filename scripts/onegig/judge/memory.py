@@ -6,15 +6,22 @@ which side the stack is: more are taken, and the limit is not loosened.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 
 from onegig.judge.checks import Case, compare, duration, format_span, format_values, gap, reason
-from onegig.judge.squeeze import is_spared
+from onegig.judge.squeeze import is_crowded, is_spared
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import BootPeak, BootTotals, MemoryReport, ServiceMemory, WindowTotals
+from onegig.model.memory import (
+    BootPeak,
+    BootTotals,
+    MemoryReport,
+    ServiceMemory,
+    Start,
+    WindowTotals,
+)
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
 from onegig.model.twin import TwinMemory
@@ -46,6 +53,11 @@ class Total:
     def bytes(self) -> int:
         """Return the headline."""
         return self.system_bytes + self.engine_bytes + self.stack_bytes
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Return the spread, or the total twice if there are no samples."""
+        return (self.bytes, self.bytes) if isinstance(self.spread, Missing) else self.spread
 
 
 def add_up(memory: MemoryReport, budget: MemoryBudget) -> Total:
@@ -178,16 +190,12 @@ def check_memory(case: Case) -> Iterator[Check]:
         value, shared = total.rss_bytes, "shared pages counted for every process"
         message = f"{format_mb(value)} by total RSS, {shared}"
         yield make_check("memory.rss", "stack", value, None, State.GO, message)
-    peak = starting_peak(budgets, report)
-    if peak:
-        value = peak.total_bytes + budgets.memory.system_overhead_bytes
-        state, message = _judge_boot(budgets, report, peak, total)
-        yield make_check("memory.boot", "stack", value, limit, state, message, where)
+    yield from _check_start(budgets, report, total)
     for why in report.incomplete:
         yield gap("memory", why)
-    if metric is Metric.PSS and report.window.metric != metric:
+    if _may_have_been_higher(report, metric):
         measured = report.window.metric
-        yield gap("memory", f"measured at the peak of {measured}; the peak of pss may be higher")
+        yield gap("memory", f"measured at the peak of {measured}; that of {metric} may be higher")
 
 
 def memory_notes(case: Case) -> Iterator[str]:
@@ -226,9 +234,11 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
     state = State.WARN if remark else State.GO
     if total.bytes > limit:
         state, metric = State.NO_GO, budgets.memory.metric
-        if not isinstance(total.spread, Missing) and is_noise(*total.spread, limit):
-            state, seen = State.WARN, f"samples from {format_span(*total.spread)}; measure again"
-            if len(total.peaks) > 1:
+        several = len(total.peaks) > 1
+        low, high = total.range
+        if is_noise(min(total.peaks) if several else low, high, limit):
+            state, seen = State.WARN, f"samples from {format_span(low, high)}; measure again"
+            if several:
                 parts = "boots" if len(report.boots) > 1 else "windows"
                 seen = f"{len(total.peaks)} {parts} peaked at {format_values(total.peaks)}"
             remark = f", within noise ({seen})"
@@ -241,25 +251,43 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
     return state, f"{compare(total.bytes, limit)}{remark}{measured}"
 
 
-def _judge_boot(
-    budgets: Budgets, report: MemoryReport, peak: BootPeak, total: Total
-) -> tuple[State, str]:
-    """Judge the highest total since `compose up`.
+def _may_have_been_higher(report: MemoryReport, metric: Metric) -> bool:
+    """Return whether the peak by a metric is not known, because another was measured by.
+
+    What is known by each metric are the samples of one window, if all of them were kept.
+    """
+    if report.window.metric == metric:
+        return False
+    is_whole = len(report.samples) >= report.window.samples and len(report.windows) < 2
+    started_higher = not isinstance(report.boot, Missing) and report.boot.starting
+    return metric is Metric.PSS or not is_whole or started_higher
+
+
+def _check_start(budgets: Budgets, report: MemoryReport, total: Total) -> Iterator[Check]:
+    """Judge the highest total since `compose up`, if it was before the window.
 
     A job that runs once, or a service that is large while it starts, ends a small machine as surely
     as one that stays large.
     """
-    start, limit = report.start, budgets.memory.limit_bytes
-    if not isinstance(start, Missing) and start.crowded:
+    start, peak, limit = report.start, starting_peak(budgets, report), budgets.memory.limit_bytes
+    value: int | Missing = Unknown(reason=f"measured by {report.window.metric}")
+    if peak:
+        value = peak.total_bytes + budgets.memory.system_overhead_bytes
+    if is_crowded(report) and isinstance(start, Start):
         together = f"memory was full while {start.crowded} containers started at once"
         again = f"started {start.parallel} at a time, the stack takes {format_mb(total.bytes)}"
-        return State.NO_GO, f"{together}; {again} (COMPOSE_PARALLEL_LIMIT does not limit starts)"
-    value = peak.total_bytes + budgets.memory.system_overhead_bytes
-    remark = tightness(value, limit, budgets.memory)
-    state = State.NO_GO if value > limit else State.WARN if remark else State.GO
-    if state is State.NO_GO and is_spared(report, value, limit):
-        state, remark = State.WARN, _spared(report)
-    return state, f"{describe_boot(report, peak)}: {compare(value, limit)}{remark}"
+        state, advice = State.NO_GO, "COMPOSE_PARALLEL_LIMIT does not limit starts"
+        message = f"{together}; {again} ({advice})"
+    elif peak and isinstance(value, int):
+        remark = tightness(value, limit, budgets.memory)
+        state = State.NO_GO if value > limit else State.WARN if remark else State.GO
+        if state is State.NO_GO and is_spared(report, value, limit):
+            state, remark = State.WARN, _spared(report)
+        message = f"{describe_boot(report, peak)}: {compare(value, limit)}{remark}"
+    else:
+        return
+    where = budgets.where("memory.limit")
+    yield make_check("memory.boot", "stack", value, limit, state, message, where)
 
 
 def _spared(report: MemoryReport) -> str:
@@ -270,13 +298,16 @@ def _spared(report: MemoryReport) -> str:
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
     """Return the highest total since `compose up`, or None if it was within a window.
 
-    What was measured by another metric cannot be judged by this one.
+    By another metric than that of the measurement only the RSS of that moment is known.
     """
-    peak, start = report.boot, report.start
-    if isinstance(peak, Missing) or report.window.metric != budgets.memory.metric:
+    peak, metric = report.boot, budgets.memory.metric
+    if isinstance(peak, Missing):
         return None
-    crowded = not isinstance(start, Missing) and start.crowded > 0
-    return peak if peak.starting or crowded else None
+    if report.window.metric != metric:
+        if metric is not Metric.RSS:
+            return None
+        peak = replace(peak, total_bytes=peak.rss_bytes)
+    return peak if peak.starting or is_crowded(report) else None
 
 
 def describe_boot(report: MemoryReport, peak: BootPeak) -> str:

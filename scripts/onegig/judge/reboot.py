@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare, duration, times
 from onegig.judge.memory import tightness
-from onegig.judge.squeeze import DONE, NAMED
+from onegig.judge.squeeze import NAMED
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, Reboot
+from onegig.model.memory import READY, MemoryReport, Reboot
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 from onegig.text import format_list, plain
@@ -15,7 +15,7 @@ from onegig.text import format_list, plain
 def check_reboot(case: Case) -> Iterator[Check]:
     """Yield a check of the stack after a reboot, or nothing if there was none.
 
-    The kernel has had its say: a peak beyond the limit without a kill is no more than a WARN.
+    The kernel has decided: a peak beyond the limit without a kill is no more than a WARN.
     """
     report, budgets = case.memory, case.budgets
     if isinstance(report, Missing) or isinstance(report.reboot, Missing):
@@ -47,7 +47,7 @@ def _failures(report: MemoryReport, reboot: Reboot) -> Iterator[str]:
     before = {service.name: service.state for service in report.services}
     failed: dict[str, list[str]] = {}
     for service in reboot.services:
-        if before.get(service.name, service.state) in DONE and service.state not in DONE:
+        if before.get(service.name, service.state) in READY and service.state not in READY:
             failed.setdefault(service.state, []).append(plain(service.name))
     for state, names in failed.items():
         yield f"{format_list(names, NAMED)} {'is' if len(names) == 1 else 'are'} {state}"

@@ -17,7 +17,6 @@ FULL_SHARE = 0.99  # of a container's own limit: from here on an OOM kill is its
 REASON_LENGTH = 600
 LOG_LINE_LENGTH = 120
 _SIGNALS = {signal.value: f" ({signal.name})" for signal in Signals}
-_WORST_FIRST = ("oom-killed", "refused", "crashed", "unhealthy", "not-ready", "waiting", "stopped")
 
 
 def check_services(case: Case) -> Iterator[Check]:
@@ -31,8 +30,9 @@ def check_services(case: Case) -> Iterator[Check]:
 
 def _check_states(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:
     """Judge the state of each service, the likeliest root cause first."""
-    order = {state: place for place, state in enumerate(map(ServiceState, _WORST_FIRST))}
-    services = sorted(report.services, key=lambda service: order.get(service.state, len(order)))
+    order = {state: place for place, state in enumerate(ServiceState)}
+    sound = order[ServiceState.RUNNING]
+    services = sorted(report.services, key=lambda service: min(order[service.state], sound))
     if report.box.oom_kills and not any(service.oom_kills for service in services):
         killed = f"the kernel killed {times(report.box.oom_kills)} because memory was full"
         message = f"{killed}, but not a process of a service; {_describe_largest(report)}"
@@ -123,23 +123,43 @@ def _describe_kill(service: ServiceMemory, report: MemoryReport) -> str:
 
 
 def has_own_limit(service: ServiceMemory) -> bool:
-    """Return whether a service that was killed had reached its own limit, not the machine's."""
+    """Return whether a service that was killed had reached its own limit, not the machine's.
+
+    Where the kernel's log does not tell, one whose containers came up to their limits had.
+    """
     limit, peak = service.limit_bytes, service.peak_bytes
     if limit is None:
         return False
-    reached = not isinstance(peak, Missing) and peak >= limit * FULL_SHARE
-    return service.own_limit_kills > 0 or reached
+    if isinstance(service.own_limit_kills, int):
+        return service.own_limit_kills > 0
+    if isinstance(peak, Missing):
+        return False
+    return peak // max(1, service.containers) >= limit * FULL_SHARE
+
+
+def find_largest(report: MemoryReport) -> tuple[ServiceMemory, int] | None:
+    """Return the service that was the largest at any time, with its bytes; None without services.
+
+    Page cache does not count: the kernel drops it before it kills. The mark of one that was killed
+    is what it needed.
+    """
+    causes = {} if isinstance(report.boot, Missing) else dict(report.boot.causes)
+
+    def most(service: ServiceMemory) -> int:
+        mark = service.peak_bytes if service.oom_kills else 0
+        sizes = (service.cost_bytes, service.rss_max_bytes, causes.get(service.name, 0))
+        return max(*sizes, 0 if isinstance(mark, Missing) else mark)
+
+    largest = max(report.services, key=most, default=None)
+    return None if largest is None else (largest, most(largest))
 
 
 def _describe_largest(report: MemoryReport) -> str:
-    """Name the service that was the largest at any time, as it matters when memory runs out."""
-    if not report.services:
+    largest = find_largest(report)
+    if largest is None:
         return "no service was running"
-    most, name = max(
-        (max(s.rss_max_bytes, s.peak_bytes if isinstance(s.peak_bytes, int) else 0), s.name)
-        for s in report.services
-    )
-    return f"{name} was the largest: {format_mb(most)}"
+    service, most = largest
+    return f"{service.name} was the largest: {format_mb(most)}"
 
 
 def _check_limits(budgets: Budgets, report: MemoryReport) -> Iterator[Check]:

@@ -18,7 +18,7 @@ from onegig.text import plain
 def settings_cost(report: MemoryReport, tier: Tier) -> int:
     """Return the bytes that the tier's settings are expected to add to what was measured.
 
-    0 if they rather save some: that is said, but not counted on.
+    0 if they save some instead: that is noted, but not relied on.
     """
     if isinstance(report.settings, Missing):
         return 0

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from onegig.judge.checks import Case, duration
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, ServiceState, Squeeze
+from onegig.model.memory import READY, MemoryReport, ServiceState, Squeeze
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
@@ -30,8 +30,6 @@ NEAR_SHARE = 0.1  # of a limit, on either side: there the kernel has the last wo
 PRESSURE_SHARE = 0.01  # of the time waiting for memory
 FAULT_SECONDS = 0.001
 NAMED = 3  # services
-_STATES = list(ServiceState)
-DONE = _STATES[_STATES.index(ServiceState.STOPPED) :]
 _ENDINGS = {
     ServiceState.OOM_KILLED: "was killed",
     ServiceState.REFUSED: "could not be started",
@@ -57,28 +55,28 @@ class Answer:
     outcome: Outcome
     reason: str
     failures: int = 0  # kills, and services that failed
-    stall_share: float = 0.0  # of the window
 
     def __str__(self) -> str:
         """Return outcome and reason."""
         return f"{self.outcome} ({self.reason})"
 
 
-def classify(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Answer:
+def classify(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Answer | Unknown:
     """Return the answer; `before` are the services' states with more room.
 
-    A service that fails with more room as well says nothing about the squeeze.
+    A service that fails with more room as well says nothing about the squeeze. Unknown if nothing
+    failed, but not all that should have been under way was, or was seen.
     """
     failures = tuple(_failures(squeeze, before))
-    share, reason = _stall(squeeze)
     if failures:
         kills = squeeze.engine_kills + sum(service.oom_kills for service in squeeze.services)
         count = max(len(failures), kills)
-        return Answer(
-            outcome=Outcome.DOES_NOT_FIT, reason=failures[0], failures=count, stall_share=share
-        )
+        return Answer(outcome=Outcome.DOES_NOT_FIT, reason=failures[0], failures=count)
+    if squeeze.gaps:
+        return Unknown(reason=squeeze.gaps[0])
+    share, reason = _stall(squeeze)
     outcome = Outcome.PRESSURE if share >= PRESSURE_SHARE else Outcome.FITS
-    return Answer(outcome=outcome, reason=reason, stall_share=share)
+    return Answer(outcome=outcome, reason=reason)
 
 
 def answer_of(report: MemoryReport) -> Answer | Missing:
@@ -90,9 +88,14 @@ def answer_of(report: MemoryReport) -> Answer | Missing:
 
 def has_failed(report: MemoryReport) -> bool:
     """Return whether the stack already failed with more room."""
-    crowded = not isinstance(report.start, Missing) and report.start.crowded > 0
-    failed = any(service.state not in DONE for service in report.services)
-    return failed or crowded or report.box.oom_kills > 0 or bool(report.incomplete)
+    failed = any(service.state not in READY for service in report.services)
+    killed = report.box.oom_kills > 0
+    return failed or killed or is_crowded(report) or bool(report.incomplete)
+
+
+def is_crowded(report: MemoryReport) -> bool:
+    """Return whether containers that started at once filled the memory."""
+    return not isinstance(report.start, Missing) and report.start.crowded > 0
 
 
 def is_spared(report: MemoryReport, used_bytes: int, limit_bytes: int) -> bool:
@@ -144,8 +147,8 @@ def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[
     if squeeze.crowded:
         yield f"memory was full while {squeeze.crowded} containers started at once"
     for service in squeeze.services:
-        worked = before.get(service.name, service.state) in DONE
-        if worked and service.state not in DONE:
+        worked = before.get(service.name, service.state) in READY
+        if worked and service.state not in READY:
             yield f"{plain(service.name)} {_ENDINGS[service.state]}"
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare, duration
 from onegig.judge.memory import add_up
-from onegig.judge.squeeze import DONE
 from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
     HEALTH_CHECKS,
     NOT_THROTTLED,
+    READY,
     MemoryReport,
     ServiceState,
     Start,
@@ -65,8 +65,11 @@ def check_throttled(case: Case) -> Iterator[Check]:
     total = _total(case.budgets, report, throttled)
     failures = list(_failures(report, throttled))
     over = isinstance(total, int) and total > limit
-    state = State.NO_GO if failures or over else State.GO
-    parts = [*(failures or _ready(report, throttled)), *_memory(case.budgets, report, throttled)]
+    state = State.NO_GO if failures or over else State.WARN if throttled.gaps else State.GO
+    parts = [
+        *(failures or [*map(plain, throttled.gaps)] or _ready(report, throttled)),
+        *_memory(case.budgets, report, throttled),
+    ]
     message = f"{has}: {'; '.join(parts)}"
     yield make_check("memory.throttled", "stack", total, limit, state, message, where)
 
@@ -99,11 +102,15 @@ def _failures(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
     """Describe what failed for lack of processor, the clearest first."""
     if throttled.problem:
         yield plain(throttled.problem)
+    if throttled.engine_kills:
+        yield "the kernel killed a process of the engine"
+    if isinstance(throttled.start, Start) and throttled.start.crowded:
+        yield f"memory was full while {throttled.start.crowded} containers started at once"
     before = {service.name: service.state for service in report.services}
     failed: dict[str, list[str]] = {}
     for service in throttled.services:
-        worked = before.get(service.name, service.state) in DONE
-        if worked and service.state not in DONE:
+        worked = before.get(service.name, service.state) in READY
+        if worked and service.state not in READY:
             failed.setdefault(service.state, []).append(plain(service.name))
     for state, names in failed.items():
         yield f"{state}: {format_list(names, NAMED)}"

@@ -27,6 +27,7 @@ from onegig.text import plain
 WHERE = "tiers.toml"
 NO_IMAGES = Skipped(reason="not asked for")
 ASSUMED, MEASURED = "assumed: memory.system_overhead", "measured"
+ESTIMATED = "estimated: the tier's setting"
 _ENGINE = dict.fromkeys(Metric, "PSS") | {Metric.COST: "PSS and its kernel memory"}
 
 
@@ -96,9 +97,8 @@ def plan_squeeze(budgets: Budgets, report: MemoryReport) -> SqueezePlan | Skippe
 
     That is what a machine leaves to engine and stack: the tier's MemTotal without its idle OS, but
     with what its kernel only spares, or the limit without `memory.system_overhead`, whichever is
-    less. By itself a stack is squeezed
-    if a tenth or less of one of the two is left, or the limit is exceeded by up to a tenth. A
-    twin's room is its own.
+    less. By itself a stack is squeezed if a tenth or less of one of the two is left, or the limit
+    is exceeded by up to a tenth. A twin's room is its own.
     """
     mode, limit = budgets.measure.squeeze, budgets.memory.limit_bytes
     if mode is SqueezeMode.NEVER:
@@ -263,9 +263,11 @@ def waterfalls(budgets: Budgets, report: MemoryReport, tier: Tier | None) -> tup
     note = ASSUMED if tier.os_idle_bytes is None else "when idle"
     if twin and os_bytes == twin.os_bytes:
         note = MEASURED
+    pages = settings_cost(report, tier)
     bars = (
         Bar(name="kernel", bytes=reserve, note="" if confirmed else "not confirmed"),
         Bar(name="OS", bytes=os_bytes, note=note),
+        *((Bar(name="huge pages", bytes=pages, note=ESTIMATED),) if pages else ()),
     )
     sold = _waterfall(tier.name, tier.memory_bytes, bars, budgets, total)
     return (own, replace(sold, usd_per_month=tier.usd_per_month))

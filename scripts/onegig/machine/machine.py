@@ -12,7 +12,7 @@ from onegig.machine.project import box_references
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
-from onegig.model.memory import ServiceState
+from onegig.model.memory import READY, ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.settings import UNKNOWN, Settings
 from onegig.model.stack import Stack
@@ -24,9 +24,6 @@ MACHINES = {
 }  # modules with `open_machine(plan)`
 HEALTH_LOG_LENGTH = 300  # of the end, in whole lines where possible: there the error stands
 SERVICE_LABEL = "com.docker.compose.service"
-_STATES = tuple(ServiceState)  # worst first
-FAILED = _STATES[: _STATES.index(ServiceState.NOT_READY)]
-READY = _STATES[_STATES.index(ServiceState.STOPPED) :]
 _STAYS_UP = ("always", "unless-stopped")
 # The engine's words for a start whose client is gone: compose gives up all others when one fails.
 _CANCELLED = "context canceled"
@@ -182,7 +179,7 @@ def parse_container(inspected: Mapping[str, Any]) -> Container:
 
 def worst_state(states: Sequence[ServiceState]) -> ServiceState:
     """Return the worst of the states of a service's containers; WAITING if there are none."""
-    return min(states, key=_STATES.index, default=ServiceState.WAITING)
+    return min(states, key=list(ServiceState).index, default=ServiceState.WAITING)
 
 
 def _health_log(health: Mapping[str, Any]) -> str:

@@ -15,11 +15,11 @@ from typing import Protocol
 from onegig.engine import compose
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, EngineError
-from onegig.machine.machine import FAILED, BootPlan, Container, Start, list_containers, worst_state
+from onegig.machine.machine import BootPlan, Container, Start, list_containers, worst_state
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
-from onegig.model.memory import RUNTIMES, ServiceState
+from onegig.model.memory import FAILED, RUNTIMES, ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import dump_config
 from onegig.process import close, run, spawn, tail

@@ -6,12 +6,16 @@ from onegig.machine.sampler import Pass
 from onegig.model.measured import Unknown
 from onegig.model.memory import Faults, Stall
 
+ONE_SAMPLE = Unknown(reason="only one sample was taken")
+
 
 def measure_stall(window: Sequence[Pass]) -> Stall | Unknown:
-    """Return how long processes waited for memory; Unknown if the kernel does not say."""
+    """Return how long processes waited for memory; Unknown if the kernel does not record it."""
     first, last = window[0].pressure, window[-1].pressure
     if first is None or last is None:
         return Unknown(reason="this kernel does not record memory pressure (PSI)")
+    if window[-1].time <= window[0].time:
+        return ONE_SAMPLE
     stalled = last.since(first)
     return Stall(
         some_seconds=stalled.some / 1e6, full_seconds=stalled.full / 1e6, of_host=stalled.of_host
@@ -23,7 +27,7 @@ def count_faults(window: Sequence[Pass]) -> Faults | Unknown:
     first, last = window[0], window[-1]
     seconds = last.time - first.time
     if seconds <= 0:
-        return Unknown(reason="only one sample was taken")
+        return ONE_SAMPLE
     major = last.box.major_faults - first.box.major_faults
     refaults = last.box.refaults - first.box.refaults
     return Faults(

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from onegig.errors import MeasureError
-from onegig.machine.machine import READY, Container, Machine, worst_state
+from onegig.machine.machine import Container, Machine, worst_state
 from onegig.machine.sampler import Pass
 from onegig.memory.totals import total_of
 from onegig.model.budgets import Metric
-from onegig.model.memory import Reboot, ServiceState, SqueezedService
+from onegig.model.memory import READY, Reboot, ServiceState, SqueezedService
 
 POLL_SECONDS = 1.0
 AFTER = "after a reboot "  # as every message about it begins

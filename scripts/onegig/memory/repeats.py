@@ -5,10 +5,11 @@ from dataclasses import replace
 from functools import reduce
 
 from onegig.errors import OnegigError
-from onegig.machine.machine import READY, worst_state
+from onegig.machine.machine import worst_state
 from onegig.memory.summary import MOST_SAMPLES, thinned
 from onegig.model.measured import Missing
 from onegig.model.memory import (
+    READY,
     BootPeak,
     BootTotals,
     Box,
@@ -111,9 +112,9 @@ def _totals(report: MemoryReport) -> BootTotals:
 
 def _ran_full(report: MemoryReport) -> bool:
     """Return whether the machine was too small, not only a service's own limit."""
-    own = sum(service.own_limit_kills for service in report.services)
+    at_limits = sum(service.oom_kills - service.full_kills for service in report.services)
     crowded = 0 if isinstance(report.start, Missing) else report.start.crowded
-    return report.box.oom_kills > own or crowded > 0
+    return report.box.oom_kills > at_limits or crowded > 0
 
 
 def _windows(reports: Sequence[MemoryReport]) -> tuple[WindowTotals, ...]:
@@ -154,7 +155,6 @@ def _worst(own: ServiceMemory, boots: Sequence[ServiceMemory]) -> ServiceMemory:
         health_log=fate.health_log,
         log_tail=fate.log_tail,
         waits_for=fate.waits_for,
-        growth_bytes_per_second=max(boot.growth_bytes_per_second for boot in boots),
         trend=_steepest([boot.trend for boot in boots]),
     )
 

@@ -74,25 +74,27 @@ def summarise_squeeze(report: MemoryReport, squeeze: SqueezePlan, *, seconds: fl
         seconds=seconds,
         window_seconds=report.window.seconds,
         services=outcomes(report),
-        engine_kills=max(0, report.box.oom_kills - sum(s.oom_kills for s in report.services)),
+        engine_kills=engine_kills(report),
         stall=report.box.stall,
         faults=report.box.faults,
         cost_bytes=report.box.cost_bytes,
         crowded=start.crowded if start else 0,
         problem=NO_ANSWER if NO_ANSWER in report.incomplete else "",
+        gaps=report.incomplete,
     )
 
 
 def outcomes(report: MemoryReport) -> tuple[SqueezedService, ...]:
     """Return each service's final state; kills at its own limit do not count."""
     return tuple(
-        SqueezedService(
-            name=service.name,
-            state=service.state,
-            oom_kills=max(0, service.oom_kills - service.own_limit_kills),
-        )
+        SqueezedService(name=service.name, state=service.state, oom_kills=service.full_kills)
         for service in report.services
     )
+
+
+def engine_kills(report: MemoryReport) -> int:
+    """Return the OOM kills of processes that belong to no service."""
+    return max(0, report.box.oom_kills - sum(service.oom_kills for service in report.services))
 
 
 def _failed(first: MemoryReport, squeeze: SqueezePlan, problem: str, seconds: float) -> Squeeze:

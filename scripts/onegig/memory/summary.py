@@ -12,6 +12,7 @@ from onegig.memory.totals import engine_of, share_of, shares_of, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
 from onegig.model.memory import (
+    UP,
     BootPeak,
     Box,
     Breakdown,
@@ -30,7 +31,6 @@ ENGINE_ORDER = (
     *("runc", "crun", "other"),
 )
 CAUSE_SHARE = 0.2  # of the largest excess: what adds less to a peak is no cause of it
-UP = (ServiceState.HEALTHY, ServiceState.RUNNING)
 BLOCKED = (ServiceState.WAITING, ServiceState.NOT_READY)
 
 V = TypeVar("V")
@@ -169,7 +169,6 @@ def _service(
         trend = _trend(figures, (window.held for window in in_windows))
     needed = waits_for(service, states, figures.stack, seen.start) if state in BLOCKED else ()
     failing = [container for container in own if not container.ready or container.restarts]
-    limits = [limit.split("/") for limit, _ in run.oom_killed]
     reasons = (seen.start.refused.get(service.name, ""), *(container.error for container in own))
     if state in BLOCKED and not needed:
         reasons = (*reasons, seen.start.problem)
@@ -190,7 +189,7 @@ def _service(
         processes=sum(used.usage.processes for used in now),
         restarts=sum(container.restarts for container in own),
         oom_kills=sum(kills.get(cid, 0) for cid in ids),
-        own_limit_kills=sum(not set(ids).isdisjoint(limit) for limit in limits),
+        own_limit_kills=_own_limit_kills(figures, ids, kills),
         optional=service.optional,
         criticality=service.criticality,
         limit_bytes=service.memory_limit_bytes,
@@ -202,10 +201,23 @@ def _service(
         waits_for=needed,
         containers=max(1, len(own)),
         single=service.single,
-        growth_bytes_per_second=trend.rate if isinstance(trend, Trend) else 0.0,
         trend=trend,
         breakdown=_break_down(figures, ids),
     )
+
+
+def _own_limit_kills(
+    figures: Figures, ids: Sequence[str], kills: Mapping[str, int]
+) -> int | Unknown:
+    """Count the OOM kills at a service's own limit; Unknown if the kernel's log has not all."""
+    logged = [
+        limit
+        for limit, victim in figures.run.oom_killed
+        if not set(ids).isdisjoint(victim.split("/"))
+    ]
+    if len(logged) < sum(kills.get(cid, 0) for cid in ids):
+        return Unknown(reason="the kernel's log does not say which limit was reached")
+    return sum(not set(ids).isdisjoint(limit.split("/")) for limit in logged)
 
 
 def _break_down(figures: Figures, ids: Sequence[str]) -> Breakdown | Unknown:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from onegig.errors import BootError, EngineError, MeasureError
 from onegig.machine.machine import BootPlan
 from onegig.memory.boot import NO_ANSWER, boot
-from onegig.memory.squeeze import outcomes
+from onegig.memory.squeeze import engine_kills, outcomes
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
 from onegig.model.memory import HEALTH_CHECKS, NOT_THROTTLED, MemoryReport, Throttle, Throttled
 
@@ -75,12 +75,14 @@ def summarise_throttled(report: MemoryReport, throttle: Throttle, *, seconds: fl
         seconds=seconds,
         start=report.start,
         services=outcomes(report),
+        engine_kills=engine_kills(report),
         window_bytes=total,
         total_bytes=max(total, boot_peak),
         health_checks=sum(part.processes for part in checks),
         health_check_bytes=sum(part.pss_bytes for part in checks),
         samples=report.window.samples,
         problem=NO_ANSWER if NO_ANSWER in report.incomplete else "",
+        gaps=report.incomplete,
     )
 
 

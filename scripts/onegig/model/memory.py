@@ -33,6 +33,12 @@ class ServiceState(StrEnum):
     COMPLETED = "completed"  # exited with 0, as a job does
 
 
+_STATES = tuple(ServiceState)
+FAILED = _STATES[: _STATES.index(ServiceState.NOT_READY)]
+READY = _STATES[_STATES.index(ServiceState.STOPPED) :]
+UP = (ServiceState.RUNNING, ServiceState.HEALTHY)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
     """Growth of anonymous and shared memory over the windows, in bytes per second; 0 for a fall.
@@ -107,18 +113,23 @@ class ServiceMemory:
     optional: bool  # label onegig.optional
     criticality: str  # label onegig.criticality, "" when unlabelled
     limit_bytes: int | None = None  # mem_limit of the compose file
-    own_limit_kills: int = 0  # OOM kills at that limit, if the kernel's log tells
+    own_limit_kills: int | Missing = 0  # OOM kills at that limit, by the kernel's log
     cpus: float | None = None  # the share of processors the compose file allows
     exit_code: int | None = None  # of the container that failed
     reason: str = ""  # why the engine refused it, whole
     health_log: str = ""  # what the last failing health check printed
     log_tail: str = ""  # the last lines of a service that failed
     waits_for: tuple[str, ...] = ()  # the services that kept it from starting
-    growth_bytes_per_second: float = 0.0  # at the end of the window; 0: none beyond noise
     containers: int = 1  # replicas
     single: str = ""  # why two of its containers cannot run at once: "publishes port 80"
     trend: Trend | Missing = NO_TREND
     breakdown: Breakdown | Missing = NO_BREAKDOWN
+
+    @property
+    def full_kills(self) -> int:
+        """Return the OOM kills that its own limit does not explain: the machine was full."""
+        own = self.own_limit_kills
+        return self.oom_kills if isinstance(own, Missing) else max(0, self.oom_kills - own)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +275,7 @@ class Squeeze:
     cost_bytes: int | Missing  # the real cost at the peak of its window
     crowded: int = 0  # as in Start: containers that were starting when memory was full
     problem: str = ""
+    gaps: tuple[str, ...] = ()  # as MemoryReport.incomplete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,12 +318,12 @@ class Throttled:
     services: tuple[SqueezedService, ...]
     window_bytes: int | Missing  # the total at the peak of the window, as BootPeak.total_bytes
     total_bytes: int | Missing  # the highest since `compose up`
-    health_checks: int = (
-        0  # processes of runc at the peak of the window: health checks, overlapping
-    )
+    engine_kills: int = 0  # as in Squeeze
+    health_checks: int = 0  # overlapping ones at the peak of the window: processes of runc
     health_check_bytes: int = 0  # their PSS
     samples: int = 0
     problem: str = ""
+    gaps: tuple[str, ...] = ()  # as MemoryReport.incomplete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

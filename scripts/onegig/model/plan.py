@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 
 from onegig.model.measured import Missing, Skipped
 from onegig.model.state import State
+from onegig.model.verdict import NO_FIT, Fit
 
 NO_PLAN = Skipped(reason="no plan was made")
 NOT_VERIFIED = Skipped(reason="not tried (`onegig plan --verify` boots it)")
@@ -79,6 +80,7 @@ class Verified:
     start_bytes: int | Missing  # the peak while starting, the system's part included
     state: State
     problem: str = ""
+    fit: Fit | Missing = NO_FIT  # below the tightest limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,7 +39,7 @@ _KINDS = (  # the one to read of first first
     CheckKind(
         "memory.fit", "Probability of fitting", Unit.SHARE, "memory", at_most=False, blocking=False
     ),
-    CheckKind("memory.squeeze", "Stall when squeezed", Unit.SHARE, "memory"),
+    CheckKind("memory.squeeze", "Failures when squeezed", Unit.COUNT, "memory"),
     CheckKind("memory.throttled", "Memory without CPU credits", Unit.MEMORY, "memory"),
     CheckKind("memory.reboot", "Peak after a reboot", Unit.MEMORY, "memory"),
     CheckKind("memory.swap", "Swap in use", Unit.MEMORY, "memory"),

@@ -12,12 +12,13 @@ from dataclasses import replace
 from math import prod
 from statistics import NormalDist
 
-from onegig.judge.confidence import LEVEL, predict
+from onegig.judge.confidence import LEVEL
 from onegig.judge.fit import MOST
 from onegig.model.measured import Missing, Skipped
 from onegig.model.plan import Confidence, Letter, Option, Plan
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
+from onegig.model.verdict import Fit
 from onegig.plan.case import Case
 
 _IMAGES, _MEMORY, _SQUEEZE, _ALL = 0.95, 0.80, 0.60, 0.70
@@ -80,7 +81,7 @@ def _squeeze(plan: Plan) -> Confidence:
         return Confidence(subject="what is over can go", estimated=_SQUEEZE, probability=nothing)
     subject = f"the last {format_mb(-plan.left_bytes)} can go"
     options = [option for option in plan.options if Letter.PAY not in option.letters]
-    rated = [_rate(plan, option) for option in options if option.actions]
+    rated = [_rate(option) for option in options if option.actions]
     if not rated:
         return Confidence(
             subject=subject,
@@ -93,14 +94,14 @@ def _squeeze(plan: Plan) -> Confidence:
     )
 
 
-def _rate(plan: Plan, option: Option) -> tuple[float, float, float, str]:
+def _rate(option: Option) -> tuple[float, float, float, str]:
     """Return how likely an option suffices, the ends of its interval, and the basis."""
-    found = option.verified
-    if not isinstance(found, Missing) and isinstance(found.total_bytes, int):
+    verified = option.verified
+    if not isinstance(verified, Missing) and isinstance(verified.total_bytes, int):
         if not option.fits:
             return 1 - MOST, 0.0, 1 - MOST, f"option {option.name} was booted: {option.problem}"
-        fit = predict((found.total_bytes,), plan.limit_bytes)
-        return fit.probability, fit.low, fit.high, f"option {option.name} was booted"
+        if isinstance(fit := verified.fit, Fit):
+            return fit.probability, fit.low, fit.high, f"option {option.name} was booted"
     spread = (option.high_bytes - option.low_bytes) / 2 / _DEVIATIONS
     bell = NormalDist(0.0, max(spread, 1.0))
     width = (option.high_bytes - option.low_bytes) / 2

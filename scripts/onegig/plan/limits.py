@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from onegig.judge.services import has_own_limit
 from onegig.model.measured import Missing
 from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.plan import (
@@ -107,11 +108,8 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
 
 
 def _was_killed(service: ServiceMemory) -> bool:
-    return service.own_limit_kills > 0 or (
-        service.state is ServiceState.OOM_KILLED
-        and isinstance(service.peak_bytes, int)
-        and service.peak_bytes >= (service.limit_bytes or 0) * FULL_SHARE
-    )
+    killed = service.oom_kills > 0 or service.state is ServiceState.OOM_KILLED
+    return killed and has_own_limit(service)
 
 
 def _with_margin(peak: int) -> int:

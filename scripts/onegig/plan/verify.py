@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onegig.errors import OnegigError
+from onegig.judge.confidence import assumed_noise, predict
+from onegig.judge.fit import starting_together
 from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.memory import MemoryReport
 from onegig.model.plan import (
     NOT_VERIFIED,
     Action,
@@ -29,13 +32,13 @@ from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.tiers import MIB
 from onegig.model.twin import MachineKind
-from onegig.model.verdict import Verdict
+from onegig.model.verdict import NO_FIT, Fit, Verdict
 from onegig.plan.case import Case
 from onegig.plan.confidence import make_confidence
 from onegig.plan.edit import merged_override
 from onegig.plan.engine import PODMAN
 from onegig.plan.limits import ID as LIMITS_ID
-from onegig.plan.need import LIMITS, TIER, find_limits
+from onegig.plan.need import LIMITS, TIER, Limit, find_limits
 from onegig.plan.options import effective, with_verified
 from onegig.plan.pace import HEALTH, PARALLEL, START
 
@@ -213,16 +216,23 @@ def judge_trial(case: Case, limits: Collection[str] = LIMITS) -> Verified:
     """
     verdict = case.report.verdict
     problem = next(_problems(verdict, limits), "")
-    is_roomy = not limits or all(
-        limit.left_bytes >= limit.spare_bytes for limit in find_limits(case)
-    )
+    known = find_limits(case)
+    is_roomy = not limits or all(limit.left_bytes >= limit.spare_bytes for limit in known)
     starts = [check.value for check in verdict.checks if check.id == "memory.boot"]
     return Verified(
         total_bytes=verdict.total_bytes,
         start_bytes=next((int(v) for v in starts if isinstance(v, (int, float))), NO_START),
         state=State.NO_GO if problem else State.GO if is_roomy else State.WARN,
         problem=problem,
+        fit=_fit(min(known, key=lambda limit: limit.left_bytes), case.memory) if known else NO_FIT,
     )
+
+
+def _fit(limit: Limit, memory: MemoryReport) -> Fit:
+    """Return the probability that the next boot stays within a limit, by this one boot."""
+    needed = limit.needed_bytes
+    noise = assumed_noise(needed, starting_together(memory))
+    return predict((needed,), limit.limit_bytes, noise=noise)
 
 
 def _problems(verdict: Verdict, limits: Collection[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onegig.judge.redis import audits
-from onegig.judge.services import has_own_limit
+from onegig.judge.services import find_largest, has_own_limit
 from onegig.model.images import Dive, Image
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
@@ -110,8 +110,8 @@ def _killed(memory: MemoryReport, service: ServiceMemory, check: Check) -> Step:
     if has_own_limit(service):
         text = f"Make {name} smaller or raise its own limit, which it reached when it was killed"
         return Step(text=text, place=_place(check))
-    largest = max(memory.services, key=lambda entry: entry.rss_max_bytes)
-    took = f"it took {numbers.memory(largest.rss_max_bytes)}"
+    largest, most = find_largest(memory) or (service, 0)
+    took = f"it took {numbers.memory(most)}"
     full = f"when the machine was full ({numbers.memory(memory.box.cap_bytes, down=True)})"
     if largest is service:
         return Step(text=f"Make {name} smaller: {took} and was killed {full}")

@@ -25,9 +25,11 @@ class Line:
 
 
 def boots_of(report: Report) -> tuple[BootTotals, ...]:
-    """Return the boots if there are several."""
+    """Return the boots if there are several, by the verdict's metric."""
     memory = report.memory
-    return memory.boots if isinstance(memory, MemoryReport) and len(memory.boots) > 1 else ()
+    if not isinstance(memory, MemoryReport) or memory.window.metric != report.verdict.metric:
+        return ()
+    return memory.boots if len(memory.boots) > 1 else ()
 
 
 def boots_line(report: Report) -> str:

@@ -61,7 +61,9 @@ class ServiceRow:
         """Return the limit in MB; marked if it is the compose file's, not budgets.yml's."""
         own = self.memory.limit_bytes if self.memory else None
         if self.limit_bytes is None and own:
-            return numbers.tenths(own, down=True) + COMPOSE_MARK
+            count = self.memory.containers if self.memory else 1
+            times = f"{count} x " if count > 1 else ""
+            return f"{times}{numbers.tenths(own, down=True)}{COMPOSE_MARK}"
         return numbers.tenths(self.limit_bytes, down=True)
 
     @property
@@ -365,9 +367,14 @@ def _draw_lines(waterfall: Waterfall) -> list[str]:
 
 
 def _bands(report: Report) -> tuple[Band, ...]:
-    """Return memory over time; kernel and OS are what the headline has over the samples."""
+    """Return memory over time; kernel and OS are what the headline has over the samples.
+
+    Nothing if these are of another metric.
+    """
     memory, total = report.memory, report.verdict.total_bytes
     if not isinstance(memory, MemoryReport) or not memory.samples:
+        return ()
+    if memory.window.metric != report.verdict.metric:
         return ()
     highest = max(sample.total_bytes for sample in memory.samples)
     return memory_bands(memory, 0 if isinstance(total, Missing) else max(0, total - highest))

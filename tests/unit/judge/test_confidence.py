@@ -64,7 +64,7 @@ def test_the_interval_is_that_of_published_tolerance_factors(boots: int, factor:
     [(0, 1, 0, 0.975), (1, 2, 0.0126, 0.9874), (9, 10, 0.555, 0.9975), (3, 3, 0.2924, 1)],
 )
 def test_boots_that_ran_full_are_counted(fits: int, boots: int, low: float, high: float) -> None:
-    fit = count_fits([LIMIT] * boots, boots - fits)
+    fit = count_fits([LIMIT] * boots, boots - fits, fits)
     assert (fit.probability, fit.boots, fit.full) == (fits / boots, boots, boots - fits)
     assert (fit.low, fit.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 

@@ -62,6 +62,11 @@ def fit_of(memory: MemoryReport, main: Baseline | None = None) -> Fit:
             GO,  # what was killed has a NO-GO of its own
             "fits with 66 % (95 % interval 9 to 99.1 %), 3 boots, 1 of them ran full",
         ),
+        (
+            booted(1040, 1010, 990, full=1, high=1040),
+            GO,
+            "fits with 33 % (95 % interval 0.8 to 90 %), 3 boots, 1 of them ran full",
+        ),
     ],
 )
 def test_the_next_boot(memory: MemoryReport, state: str, message: str) -> None:

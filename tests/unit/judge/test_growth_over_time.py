@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from judging import GO, MIB, NO_GO, TODAY, WARN, measured, service
+from judging import GO, MIB, NO_GO, TODAY, WARN, judge_stack, limits, measured, service
 from onegig.config.budgets import parse_budgets
 from onegig.judge.verdict import judge
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -31,8 +31,8 @@ SLOW = trend(0.4, 0.6, 0.9, HOUR)
 FLAT = trend(-8.0, 0.1, 9.0, HOUR, grows=False)
 
 
-def verdict(limits: str, own: Trend | Missing, whole: Trend | Missing = FLAT) -> Verdict:
-    budgets = parse_budgets("budgets.yml", f"version: 1\ntier: none\n{limits}\n".encode())
+def verdict(written: str, own: Trend | Missing, whole: Trend | Missing = FLAT) -> Verdict:
+    budgets = parse_budgets("budgets.yml", f"version: 1\ntier: none\n{written}\n".encode())
     memory = measured([replace(service("web", 500 * MIB), trend=own)])
     memory = replace(memory, box=replace(memory.box, trend=whole))
     return judge(budgets, Skipped(reason="not asked for"), memory, None, today=TODAY)
@@ -100,6 +100,31 @@ def test_the_stack_as_a_whole(limits: str, whole: Trend, state: State | None) ->
     judged = verdict(limits, FLAT, whole)
     states = [check.state for check in judged.checks if check.id == "memory.growth"]
     assert states == ([state] if state else [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "own", "state"), [(60, FLAT, None), (600, FLAT, WARN), (600, FAST, None)]
+)
+def test_in_a_long_window_the_engine_may_be_what_grows(
+    seconds: int, own: Trend, state: State | None
+) -> None:
+    memory = measured([replace(service("web", 500 * MIB), trend=own)])
+    box, window = replace(memory.box, trend=FAST), replace(memory.window, seconds=seconds)
+    judged = judge_stack(limits(1024 * MIB), replace(memory, box=box, window=window))
+    states = [check.state for check in judged.checks if check.id == "memory.growth"]
+    assert states == ([state] if state else [])
+
+
+def test_growth_beyond_its_limit_is_not_printed_as_within_it() -> None:
+    (check,) = [
+        check
+        for check in verdict(
+            "services: {web: {max_growth: 1MB/h}}", trend(1.001, 1.002, 1.003, HOUR)
+        ).checks
+        if check.id == "service.growth"
+    ]
+    assert check.state is NO_GO
+    assert "grows by 1.002 MB/h (1.001 to 1.003), at most 1.0 MB/h allowed" in check.message
 
 
 def test_a_limit_of_all_services_yields_to_that_of_one() -> None:

@@ -24,7 +24,7 @@ from judging import (
 from onegig.judge.memory import describe_boot
 from onegig.model.budgets import Metric
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.memory import BootPeak, WindowTotals
+from onegig.model.memory import BootPeak, Start, WindowTotals
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import Verdict
@@ -131,8 +131,42 @@ def test_pss_cannot_be_had_from_a_window_of_rss() -> None:
     budgets = limits(LIMIT, metric=Metric.PSS)
     verdict = judge_stack(budgets, memory)
     assert verdict.state is INCOMPLETE
-    assert "the peak of pss may be higher" in verdict.sentence
+    assert "measured at the peak of cost; that of pss may be higher" in verdict.sentence
     assert is_missing(verdict.spread_bytes)
+
+
+def start_of(total_mb: int, rss_mb: int) -> BootPeak:
+    return BootPeak(
+        offset_seconds=3,
+        total_bytes=total_mb * MIB,
+        rss_bytes=rss_mb * MIB,
+        starting=True,
+        causes=(("web", total_mb * MIB),),
+    )
+
+
+def test_a_start_is_judged_by_another_metric_as_far_as_it_is_known() -> None:
+    memory = replace(measured([service("web", 30 * MIB)]), boot=start_of(900, 1400))
+    by_cost = judge_stack(limits(LIMIT), memory)
+    assert [check.state for check in checks(by_cost, "memory.boot")] == [GO]
+    by_rss = judge_stack(limits(LIMIT, metric=Metric.RSS), memory)
+    assert [(c.state, c.value) for c in checks(by_rss, "memory.boot")] == [(NO_GO, 1400 * MIB)]
+    memory = replace(memory, boot=start_of(900, 910))
+    for metric in (Metric.RSS, Metric.CHARGED):
+        verdict = judge_stack(limits(LIMIT, metric=metric), memory)
+        assert verdict.incomplete == (
+            f"measured at the peak of cost; that of {metric} may be higher",
+        )
+
+
+def test_a_start_that_filled_the_memory_is_a_no_go_by_every_metric() -> None:
+    memory = measured([service("web", 30 * MIB)])
+    memory = replace(memory, start=Start(seconds=60, crowded=12, parallel=3))
+    for metric in Metric:
+        verdict = judge_stack(limits(LIMIT, metric=metric), memory)
+        (check,) = checks(verdict, "memory.boot")
+        assert check.state is NO_GO
+        assert "memory was full while 12 containers started at once" in check.message
 
 
 def test_a_sum_below_the_highest_sample_does_not_lower_the_total() -> None:

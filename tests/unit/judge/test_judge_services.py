@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from judging import GO, INCOMPLETE, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
-from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState, Start
+from onegig.judge.services import find_largest
+from onegig.model.measured import Unknown
+from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
 
@@ -66,29 +68,59 @@ def test_a_log_line_cannot_flood_the_sentence() -> None:
 
 def test_a_full_machine_names_the_killed_and_the_hungriest() -> None:
     killed = service("web", 80 * MIB, state=ServiceState.OOM_KILLED, oom_kills=2)
-    hungry = service("aggressor", 600 * MIB, peak_bytes=712 * MIB)
+    hungry = service("aggressor", 600 * MIB, peak_bytes=712 * MIB)  # with page cache
     memory = measured([killed, hungry])
     box = replace(memory.box, oom_kills=2)
     verdict = verdict_on(killed, hungry, box=box)
     assert verdict.state is NO_GO
     assert verdict.sentence == (
         "NO-GO: web ran out of memory and was killed twice: the machine was full; "
-        "aggressor was the largest: 712 MB; memory 680 of 1,024 MB"
+        "aggressor was the largest: 600 MB; memory 680 of 1,024 MB"
     )
 
 
-@pytest.mark.parametrize("known", [{"own_limit_kills": 1}, {"peak_bytes": 64 * MIB}])
+NO_LOG = Unknown(reason="the kernel's log could not be read")
+OWN = "it reached its own limit of 64 MB"
+FULL = "the machine was full; web was the largest: {}"
+
+
+@pytest.mark.parametrize(
+    ("known", "cause"),
+    [
+        ({"own_limit_kills": 1}, OWN),
+        ({"own_limit_kills": NO_LOG, "peak_bytes": 64 * MIB}, OWN),
+        ({"own_limit_kills": NO_LOG, "peak_bytes": 180 * MIB, "containers": 3}, FULL),
+        ({"own_limit_kills": NO_LOG, "peak_bytes": NO_LOG}, FULL),
+        ({"own_limit_kills": 0, "peak_bytes": 64 * MIB}, FULL),  # filled by page cache
+    ],
+)
 def test_a_service_at_its_own_limit_is_distinguished_from_a_full_machine(
-    known: dict[str, int],
+    known: dict[str, object], cause: str
 ) -> None:
     killed = service(
         "web", 8 * MIB, state=ServiceState.OOM_KILLED, oom_kills=1, limit_bytes=64 * MIB, **known
     )
     (check,) = checks(verdict_on(killed), "service.state")
-    assert check.message == (
-        "web ran out of memory and was killed: it reached its own limit of 64 MB"
-    )
+    peak = known.get("peak_bytes")
+    most = f"{peak // MIB} MB" if isinstance(peak, int) else "8.0 MB"
+    assert check.message == f"web ran out of memory and was killed: {cause.format(most)}"
     assert check.where == "compose.yml"
+
+
+def test_the_largest_is_named_alike_in_the_verdict_and_in_the_advice() -> None:
+    killed = service("web", 80 * MIB, state=ServiceState.OOM_KILLED, oom_kills=1)
+    starter = service("migrate", 10 * MIB)
+    cached = service("database", 90 * MIB, peak_bytes=900 * MIB)
+    boot = BootPeak(
+        offset_seconds=3,
+        total_bytes=900 * MIB,
+        rss_bytes=900 * MIB,
+        starting=True,
+        causes=(("engine", 950 * MIB), ("migrate", 700 * MIB)),
+    )
+    memory = replace(measured([killed, starter, cached]), boot=boot)
+    assert find_largest(memory) == (starter, 700 * MIB)
+    assert find_largest(replace(memory, services=())) is None
 
 
 def test_a_killed_process_of_no_service_is_a_no_go_too() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from judging import GO, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
-from onegig.judge.squeeze import Outcome, classify
+from onegig.judge.squeeze import Answer, Outcome, classify
 from onegig.judge.tier import plan_squeeze
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -109,8 +109,21 @@ def test_the_kernels_answer(
     squeeze: Squeeze, before: ServiceState, outcome: Outcome, reason: str
 ) -> None:
     answer = classify(squeeze, {"web": before})
+    assert isinstance(answer, Answer)
     assert (answer.outcome, answer.reason) == (outcome, reason)
     assert (answer.failures > 0) is (outcome is NOT)
+
+
+def test_without_its_load_a_squeeze_only_shows_failures() -> None:
+    gap = "the load failed (exit 1)"
+    assert classify(squeezed(gaps=(gap,)), {"web": HEALTHY}) == Unknown(reason=gap)
+    failed = classify(squeezed(kills=1, gaps=(gap,)), {"web": HEALTHY})
+    assert isinstance(failed, Answer)
+    assert failed.outcome is NOT
+    verdict = judge_stack(limits(1024 * MIB), report_of(1030, squeezed(gaps=(gap,))), tier=T3)
+    assert verdict.state is NO_GO  # it was not shown to fit
+    (check,) = checks(verdict, "memory.squeeze")
+    assert (check.state, check.message) == (WARN, f"the stack could not be squeezed: {gap}")
 
 
 def report_of(used_mb: float, squeeze: Squeeze | Missing, **changes: object) -> MemoryReport:

@@ -65,6 +65,7 @@ READY = "ready after 7 min instead of 38 s, and health checks pass"
 
 
 BESIDE = " in operation instead of 488 MB"
+CROWDED = "memory was full while 11 containers started at once"
 OVERLAP = "26 overlapping health-check processes take 134 MB instead of 21 MB"
 
 
@@ -86,6 +87,26 @@ OVERLAP = "26 overlapping health-check processes take 134 MB instead of 21 MB"
             without_credits(420, ServiceState.UNHEALTHY, ServiceState.UNHEALTHY),
             State.NO_GO,
             f"unhealthy: web, db; 500 MB{BESIDE}; at most 510 of 1,024 MB",
+        ),
+        (
+            without_credits(420, engine_kills=1),
+            State.NO_GO,
+            f"the kernel killed a process of the engine; 500 MB{BESIDE}; at most 510 of 1,024 MB",
+        ),
+        (
+            without_credits(420, start=Start(seconds=90, crowded=11, parallel=3)),
+            State.NO_GO,
+            f"{CROWDED}; 500 MB{BESIDE}; at most 510 of 1,024 MB",
+        ),
+        (
+            without_credits(420, gaps=("the load failed (exit 1)",)),
+            State.WARN,
+            f"the load failed (exit 1); 500 MB{BESIDE}; at most 510 of 1,024 MB",
+        ),
+        (
+            without_credits(935, gaps=("the load failed (exit 1)",)),
+            State.NO_GO,
+            f"the load failed (exit 1); 1,015 MB{BESIDE}; at most 1,025 of 1,024 MB",
         ),
         (
             without_credits(0, total_bytes=Unknown(reason="x"), problem="it did not come up"),

@@ -109,6 +109,7 @@ def test_the_spread_covers_all_windows() -> None:
             f"1,001 {BARELY} 1 MB (1 %) over, within noise (7 windows peaked at 995 to 1,001 MB)",
         ),
         ([(921, 922), (921, 925)], NO_GO, f"{OVER}; web takes 10 MB"),
+        ([(900, 922), (900, 925)], NO_GO, f"{OVER}; web takes 10 MB"),  # each of them is over
         (
             [(320, 330), (320, 1420), (320, 340)],
             NO_GO,

@@ -31,6 +31,9 @@ def make_case(config: Mapping[str, Any] | None = None, **changes: object) -> Cas
     )
 
 
+KILLED = {"oom_kills": 1, "own_limit_kills": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "limit_mb", "reservation_mb", "remark"),
     [
@@ -39,9 +42,16 @@ def make_case(config: Mapping[str, Any] | None = None, **changes: object) -> Cas
         ({"limit_bytes": 200 * MIB}, 115, 60, ""),
         ({"limit_bytes": 110 * MIB}, 115, 60, "too low: 10 MB above its peak"),
         ({"limit_bytes": 64 * MIB, "peak_bytes": 64 * MIB}, 74, 60, "too low: 4.0 MB above its"),
+        # killed by a full machine while the page cache filled it
+        ({"limit_bytes": 100 * MIB, "oom_kills": 1}, 100, 60, "enough: only page cache fills it"),
         ({"limit_bytes": 100 * MIB}, 100, 60, "enough: only page cache fills it"),
         ({"limit_bytes": 2048 * MIB}, 115, 60, "pointless: the machine has 944 MB for everything"),
-        ({"limit_bytes": 80 * MIB, "own_limit_kills": 1}, 100, 60, "too low: it was killed there"),
+        (
+            {"limit_bytes": 80 * MIB, "oom_kills": 1, "own_limit_kills": 1},
+            100,
+            60,
+            "too low: it was killed there",
+        ),
         ({"containers": 2, "peak_bytes": 200 * MIB, "working_set_bytes": 80 * MIB}, 115, 40, "no"),
     ],
 )

@@ -16,6 +16,7 @@ from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Option,
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.model.twin import MachineKind
+from onegig.model.verdict import Fit
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, parse_wanted, plan_trial, verify
@@ -89,10 +90,16 @@ def test_the_best_option_is_booted_as_a_user_would_apply_it() -> None:
     (trial,) = trials
     assert trial.override == {"services": {"extra": {"profiles": ["optional"]}}}
     tried = option(plan, "A")
+    assert isinstance(tried.verified, Verified)
+    fit = tried.verified.fit
+    assert isinstance(fit, Fit)
+    assert fit.peaks == (905 * MIB,)
+    assert 0.9 < fit.probability < 1
     assert tried.verified == Verified(
         total_bytes=905 * MIB,
         start_bytes=Skipped(reason="the highest total was in operation"),
         state=State.GO,
+        fit=fit,
     )
     assert (tried.fits, tried.problem) == (True, "")
     assert tried.error_share == tried.total_bytes / (905 * MIB) - 1

@@ -87,7 +87,7 @@ CASES: Mapping[str, tuple[Callable[[], Report], Step]] = {
         ),
     ),
     "killed for another's hunger": (
-        lambda: with_service(killed("risk")),
+        lambda: with_service(killed("risk", peak_bytes=21 * MIB)),
         Step(
             text="Make market-data smaller: it took 22 MB when the machine was full (944 MB) "
             "and risk was killed"
