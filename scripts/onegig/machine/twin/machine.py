@@ -109,10 +109,9 @@ class Twin:
         The engine starts the containers that have a restart policy by itself, all at once. Raises
         MeasureError when the engine does not come back.
         """
-        port, began = self.virtual.port, time.monotonic()
-        earlier = port.run(BOOT_ID, COMMAND_SECONDS).output
+        began, earlier = time.monotonic(), self._boot_id(COMMAND_SECONDS)
         with suppress(MeasureError):  # the agent may be ended before it can answer
-            port.run("systemctl --no-block reboot", ASK_SECONDS)
+            self.virtual.port.run("systemctl --no-block reboot", ASK_SECONDS)
         seconds = BOOT_SECONDS[self.virtual.accelerator] + ENGINE_SECONDS
         try:
             self.virtual.wait_for(lambda: self._is_back(earlier), seconds, "did not come back")
@@ -126,11 +125,22 @@ class Twin:
     def _is_back(self, earlier: str) -> bool:
         """Return whether the guest was booted anew and its engine answers."""
         with suppress(MeasureError, EngineError):
-            answer = self.virtual.port.run(BOOT_ID, ASK_SECONDS)
-            if answer.ran == 0 and answer.output != earlier:
+            if self._boot_id(ASK_SECONDS) != earlier:
                 reach(self.virtual.engine_address, seconds=NESTED_CALL_SECONDS).client.close()
                 return True
         return False
+
+    def _boot_id(self, seconds: float) -> str:
+        """Return the number that the kernel gave to this boot; MeasureError without one."""
+        answer = self.virtual.port.run(BOOT_ID, seconds)
+        if answer.ran != 0 or not answer.output:
+            raise MeasureError(
+                "the twin does not know its boot id",
+                command=BOOT_ID,
+                advice="it may be out of memory",
+                detail=answer.output,
+            )
+        return answer.output
 
 
 @contextmanager

@@ -68,6 +68,7 @@ class AgentLine:
 class Answer:
     """The result of a command that the host sent: exit code and the end of what it printed."""
 
+    number: int  # the command's
     ran: int
     output: str
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
 from subprocess import PIPE, Popen
@@ -30,11 +31,15 @@ CONSOLE_LINES = 25
 
 @dataclass(kw_only=True)
 class Port:
-    """The agent's port: passes come in by themselves, commands are answered one at a time."""
+    """The agent's port: passes come in by themselves, commands are answered one at a time.
+
+    Commands are numbered, because the answer of one that took too long may come later.
+    """
 
     path: Path
     receive: Callable[[Pass], None]
     passes: Passes = field(default_factory=Passes)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _answers: Queue[Answer] = field(default_factory=Queue)
     _closed: Event = field(default_factory=Event)
     _one_at_a_time: Lock = field(default_factory=Lock)
@@ -61,12 +66,13 @@ class Port:
     def run(self, command: str, seconds: float) -> Answer:
         """Run a shell command in the guest; MeasureError when no answer comes in time."""
         with self._one_at_a_time:
-            while not self._answers.empty():
-                self._answers.get_nowait()
-            with suppress(OSError, AttributeError):
-                self._socket.sendall(json.dumps({"run": command}).encode() + b"\n")  # type: ignore[union-attr] # None: AttributeError
+            number, deadline = next(self._numbers), time.monotonic() + seconds
+            self._send(number=number, run=command)
             try:
-                return self._answers.get(timeout=seconds)
+                while True:
+                    answer = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
+                    if answer.number == number:
+                        return answer
             except Empty:
                 raise MeasureError(
                     f"the twin did not answer within {seconds:g} s",
@@ -76,8 +82,11 @@ class Port:
 
     def set_rate(self, hz: float) -> None:
         """Set the number of passes per second, until the next reboot."""
+        self._send(hz=hz)
+
+    def _send(self, **message: float | str) -> None:
         with suppress(OSError, AttributeError):
-            self._socket.sendall(json.dumps({"hz": hz}).encode() + b"\n")  # type: ignore[union-attr] # None: AttributeError
+            self._socket.sendall(json.dumps(message).encode() + b"\n")  # type: ignore[union-attr] # None: AttributeError
 
     def _take(self, line: bytes) -> None:
         item = self.passes.feed(line, time.monotonic())

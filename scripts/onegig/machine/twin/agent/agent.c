@@ -3,7 +3,7 @@
  *     agent [HZ [CGROUPS]] <>/dev/virtio-ports/onegig >&0
  *
  * One JSON line goes out per pass (passes.py reads it) and one per command that ended; lines
- * {"run": "SHELL COMMAND"} and {"hz": N} come in.
+ * {"number": N, "run": "SHELL COMMAND"} and {"hz": N} come in; the answer has the number.
  * Sizes are kB as the kernel prints them in /proc, bytes as it prints them for cgroups.
  *
  * The machine's and the containers' accounts are read at every pass. Memory of processes
