@@ -4,7 +4,7 @@
 # Environment:
 #   MIRROR, SUITE   where the packages come from; apt checks their signatures
 #   WORK            a scratch folder, on a disk
-#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent, podman/ and packages
+#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent and podman/
 #   SHARE           the folder with our own files: onegig.service, agent/
 #   OWNER           who owns OUT's files, UID:GID
 set -eu
@@ -37,7 +37,6 @@ mmdebstrap --mode=root --format=directory --variant=minbase --skip=output/dev \
 
 cp "$root"/boot/vmlinuz-* "$OUT/vmlinuz"
 cp "$root"/boot/initrd.img-* "$OUT/initrd.img"
-chroot "$root" dpkg-query --show >"$OUT/packages"
 
 echo twin >"$root/etc/hostname"
 printf '127.0.0.1 localhost twin\n' >"$root/etc/hosts"
