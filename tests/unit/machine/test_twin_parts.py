@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from onegig.machine.twin import launcher, qemu
+from onegig.engine.owned import Run
+from onegig.machine.twin import host, launcher, qemu
 from onegig.machine.twin.disks import loopback_ports, published_ports, settings_text
 from onegig.machine.twin.emulation import least_times, lengthen
 
@@ -69,6 +70,15 @@ def test_ports_that_services_publish() -> None:
     published = [(port.number, port.protocol) for port in published_ports(config)]
     assert published == [(8080, "tcp"), (53, "udp"), (5432, "tcp"), (9000, "tcp")]
     assert loopback_ports(config) == (5432,)
+
+
+def test_a_volume_hides_no_folder_of_the_host(tmp_path: Path) -> None:
+    run = Run(name="onegig-1", owner="here:1:2.0", directory=tmp_path)
+    options = host.options(run, "empty", ("/bin/true",), volume="data")
+    (mount,) = (option for option in options if "source=data" in option)
+    folder = Path(mount.partition("target=/host")[2])
+    assert folder.is_relative_to(tmp_path)
+    assert list(folder.iterdir()) == []
 
 
 def test_settings_are_quoted_for_the_shell() -> None:

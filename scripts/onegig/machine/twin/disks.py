@@ -25,14 +25,14 @@ from onegig.model.tiers import tier_for
 BUILD_SECONDS = 1800.0
 LEAST_BYTES = 8 * 1000**3  # of the disk, if the tier names none or less
 MOST_SOURCE_KIB = 2 * 1024**2  # of the host's files and folders that the stack mounts, in all
-DATA = f"{host.SCRATCH}/data.img"
+DATA = "data.img"  # in the volume
 UNNAMED = "tags"  # file that names the archives of images given by digest
 
 
 def make_data_disk(
     plan: BootPlan, nesting: Nesting, project: BoxProject, guest: Guest, settings: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Make the disk at DATA in the way's volume; return remarks on what it lacks.
+    """Make the disk DATA in the way's volume; return remarks on what it lacks.
 
     Raises BootError.
     """
@@ -41,7 +41,7 @@ def make_data_disk(
     folders = [share.parent]
     paths = (*project.folders, *project.files)
     environment = {
-        "WORK": host.SCRATCH,
+        "WORK": str(host.scratch(plan.run)),
         "SHARE": str(share),
         "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
         "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),

@@ -160,7 +160,7 @@ def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> No
     environment = {
         "MIRROR": mirror,
         "SUITE": SUITE,
-        "WORK": host.SCRATCH,
+        "WORK": str(host.scratch(run)),
         "OUT": str(partial),
         "SHARE": str(share),
         "OWNER": f"{os.getuid()}:{os.getgid()}",

@@ -277,7 +277,7 @@ class _Boot:
             processors=self.plan.vcpus or os.cpu_count() or 1,
             drives=(
                 self.guest.root,
-                qemu.Drive(path=disks.DATA),
+                qemu.Drive(path=str(host.scratch(self.plan.run) / disks.DATA)),
                 *([self.guest.seed] if self.guest.seed else []),
             ),
             agent_socket=str(self.directory / "agent.sock"),

@@ -174,7 +174,7 @@ def start(
 ) -> Iterator[VirtualMachine]:
     """Yield the machine as soon as QEMU is being started; gone after the block.
 
-    `folders` can be written by QEMU; the volume is at host.SCRATCH there.
+    `folders` can be written by QEMU; the volume is at `host.scratch(run)`.
     """
     name, console = f"{run.name}-twin", Path(hardware.console)
     console.touch()
@@ -194,7 +194,7 @@ def start(
         host.python("onegig.machine.twin.launcher", json.dumps(asdict(config))),
         folders=folders,
         volume=volume,
-        environment={"TMPDIR": host.SCRATCH},
+        environment={"TMPDIR": str(host.scratch(run))},
         network="bridge",
     )
     watch = Watch()
