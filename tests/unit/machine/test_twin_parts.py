@@ -12,7 +12,7 @@ import pytest
 
 from onegig.engine.owned import Run
 from onegig.machine.twin import host, launcher, qemu
-from onegig.machine.twin.disks import loopback_ports, published_ports, settings_text
+from onegig.machine.twin.disks import published_ports, settings_text
 from onegig.machine.twin.emulation import least_times, lengthen
 
 KIB = 1024
@@ -23,7 +23,10 @@ HARDWARE = qemu.Hardware(
     agent_socket="/run/agent.sock",
     console="/run/console.log",
     control_port=20_001,
-    ports=(qemu.Port(number=53, protocol="udp"),),
+    ports=(
+        qemu.Port(number=53, protocol="udp"),
+        qemu.Port(number=80, address="127.0.0.2"),
+    ),
     kernel="/vmlinuz",
     initrd="/initrd.img",
     parameters="root=/dev/vda",
@@ -50,7 +53,8 @@ def test_command_of_qemu(accelerator: str) -> None:
         "-m size=989248k",
         "file=/root,,1.img,format=raw,if=none,id=disk0,cache=unsafe,snapshot=on",
         "file=/data.img,format=raw,if=none,id=disk1,cache=unsafe,snapshot=off",
-        "hostfwd=tcp:127.0.0.1:20001-192.0.2.15:2375,hostfwd=udp::53-192.0.2.15:53 ",
+        "hostfwd=tcp:127.0.0.1:20001-192.0.2.15:2375,hostfwd=udp::53-192.0.2.15:53,",
+        "hostfwd=tcp:127.0.0.2:80-192.0.2.15:80 ",
         "-kernel /vmlinuz -initrd /initrd.img -append root=/dev/vda",
     ):
         assert part in command
@@ -60,16 +64,25 @@ PORTS: list[dict[str, Any]] = [
     {"target": 80, "published": "8080", "protocol": "tcp"},
     {"target": 53, "published": "53", "protocol": "udp"},
     {"target": 5432, "published": "5432", "protocol": "tcp", "host_ip": "127.0.0.1"},
+    {"target": 53, "published": "53", "protocol": "udp", "host_ip": "127.0.1.1"},
+    {"target": 6, "published": "6000", "protocol": "tcp", "host_ip": "::"},
     {"target": 9, "published": "9000-9010", "protocol": "tcp"},
+    {"target": 5, "published": "5000", "protocol": "sctp"},
     {"target": 7},
 ]
 
 
 def test_ports_that_services_publish() -> None:
     config = {"services": {"web": {"ports": PORTS}, "same": {"ports": PORTS[:1]}, "none": {}}}
-    published = [(port.number, port.protocol) for port in published_ports(config)]
-    assert published == [(8080, "tcp"), (53, "udp"), (5432, "tcp"), (9000, "tcp")]
-    assert loopback_ports(config) == (5432,)
+    published = [(port.protocol, port.address, port.number) for port in published_ports(config)]
+    assert published == [
+        ("tcp", "", 8080),
+        ("udp", "", 53),
+        ("tcp", "127.0.0.1", 5432),
+        ("udp", "127.0.1.1", 53),
+        ("tcp", "", 6000),
+        ("tcp", "", 9000),
+    ]
 
 
 def test_a_volume_hides_no_folder_of_the_host(tmp_path: Path) -> None:

@@ -85,33 +85,19 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def published_ports(config: Mapping[str, Any]) -> tuple[qemu.Port, ...]:
     """Return the ports that the stack's services publish; of a range, the first."""
-    ports = [port for _, port in _published(config)]
-    return tuple(dict.fromkeys(ports))
+    services = (config.get("services") or {}).values()
+    ports = (_port(entry) for service in services for entry in service.get("ports") or ())
+    distinct = dict.fromkeys(ports)
+    return tuple(port for port in distinct if port.number and port.protocol in ("tcp", "udp"))
 
 
-def loopback_ports(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the ports that are only published on a loopback address."""
-    return tuple(port.number for address, port in _published(config) if address.startswith("127."))
-
-
-def _published(config: Mapping[str, Any]) -> list[tuple[str, qemu.Port]]:
-    entries = [
-        entry
-        for service in (config.get("services") or {}).values()
-        for entry in service.get("ports") or ()
-        if str(entry.get("published") or "0").partition("-")[0] not in ("", "0")
-    ]
-    return [
-        (
-            str(entry.get("host_ip") or ""),
-            qemu.Port(
-                number=int(str(entry["published"]).partition("-")[0]),
-                protocol=str(entry.get("protocol") or "tcp"),
-            ),
-        )
-        for entry in entries
-        if str(entry.get("protocol") or "tcp") in ("tcp", "udp")
-    ]
+def _port(entry: Mapping[str, Any]) -> qemu.Port:
+    address = str(entry.get("host_ip") or "")
+    return qemu.Port(
+        number=int(str(entry.get("published") or "0").partition("-")[0]),
+        protocol=str(entry.get("protocol") or "tcp"),
+        address=address if address.startswith("127.") else "",
+    )
 
 
 def _save_images(plan: BootPlan, folder: Path) -> Path:

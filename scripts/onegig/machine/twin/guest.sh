@@ -41,13 +41,15 @@ guard_engine() {
     iptables -w -t raw -I OUTPUT -d 192.0.2.0/24 -p tcp --dport "$CONTROL_PORT" -j DROP
 }
 
-# Hand what comes from outside for a port published on 127.0.0.1 to it, as the load is no stranger.
+# Hand what comes from outside for a port published on a loopback address to it, as the load is no
+# stranger. LOOPBACK_PORTS has items like tcp/127.0.0.1:80.
 open_loopback_ports() {
-    for port in ${LOOPBACK_PORTS:-}; do
+    for published in ${LOOPBACK_PORTS:-}; do
+        protocol=${published%%/*} address=${published#*/}
         sysctl -qw net.ipv4.conf.all.route_localnet=1 2>/dev/null ||
             echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
-        iptables -w -t nat -I PREROUTING -s 192.0.2.2 -p tcp --dport "$port" \
-            -j DNAT --to-destination "127.0.0.1:$port"
+        iptables -w -t nat -I PREROUTING -s 192.0.2.2 -p "$protocol" --dport "${address#*:}" \
+            -j DNAT --to-destination "$address"
     done
 }
 

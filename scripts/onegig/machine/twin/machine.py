@@ -185,7 +185,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         ports = disks.published_ports(project.config)
         control = virtual.free_port([port.number for port in ports])
         plan.say("making the twin's disk")
-        settings = _settings(plan, project, control)
+        settings = _settings(plan, project, ports, control)
         printed = disks.make_data_disk(plan, nesting, project, guest, settings)
         boot = _Boot(plan, guest, nesting, ports, control)
         machine = stack.enter_context(boot.start())
@@ -365,9 +365,12 @@ def _quietest(machine: VirtualMachine) -> Pass:
     return max(recent(), key=lambda sample: sample.machine.available if sample.machine else 0)
 
 
-def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[str, Any]:
+def _settings(
+    plan: BootPlan, project: BoxProject, ports: Sequence[qemu.Port], control_port: int
+) -> dict[str, Any]:
     """Return the guest's settings, see guest.sh."""
     budgets, wanted = plan.budgets, plan.settings
+    loopback = [f"{p.protocol}/{p.address}:{p.number}" for p in ports if p.address]
     return {
         "HZ": f"{min(BOOT_HZ, budgets.measure.hz):g}",
         "HUGE_PAGES": wanted.thp or "",
@@ -376,7 +379,7 @@ def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[st
         "SWAP_BYTES": budgets.swap_bytes or 0,
         "ZRAM_BYTES": budgets.zram_bytes or 0,
         "CONTROL_PORT": control_port,
-        "LOOPBACK_PORTS": " ".join(map(str, disks.loopback_ports(project.config))),
+        "LOOPBACK_PORTS": " ".join(loopback),
         "BRIDGE": project.addresses.bridge,
         "POOL": project.addresses.pool,
         **guest_engine(budgets.engine).settings(),
