@@ -6,14 +6,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
+from onegig.machine.machine import BootPlan
+from onegig.machine.project import BoxProject
 from onegig.machine.twin import host, launcher, qemu
 from onegig.machine.twin.disks import published_ports, settings_text
-from onegig.machine.twin.emulation import least_times, lengthen
+from onegig.machine.twin.emulation import allow_time, least_times, lengthen
+from onegig.model.budgets import Budgets
+from onegig.model.stack import Stack
 
 KIB = 1024
 HARDWARE = qemu.Hardware(
@@ -106,8 +112,33 @@ def test_health_checks_have_time_where_the_processor_is_emulated() -> None:
             "timeout": "24s",
             "start_period": "120.5s",
             "interval": interval,
-            "start_interval": interval,
         }
+
+
+@pytest.mark.parametrize(
+    ("api", "keys"),
+    [
+        ("1.43", {"timeout", "start_period", "interval"}),
+        ("1.44", {"timeout", "start_period", "interval", "start_interval"}),
+    ],
+)
+def test_an_engine_gets_only_keys_of_health_checks_that_it_knows(api: str, keys: set[str]) -> None:
+    engine = Engine(cast(Any, SimpleNamespace(api=SimpleNamespace(api_version=api))))
+    plan = BootPlan(
+        engine=engine,
+        run=Run(name="onegig-1", owner="here:1:2.0", directory=Path("/run")),
+        stack=Stack(name="demo", directory="/", files=(), services=(), config_json="{}"),
+        budgets=Budgets(path="budgets.yml", compose="compose.yml"),
+        cap_bytes=1,
+        memtotal_bytes=1,
+        sold_bytes=1,
+        say=print,
+    )
+    project = BoxProject(directory="/", config={"services": {"web": {}}})
+    known = engine.has_start_interval
+    _, longer, remark = allow_time(plan, project, (), 10.0, start_interval=known)
+    assert longer.config["services"]["web"]["healthcheck"].keys() == keys
+    assert "health checks get at least 60 s" in remark
 
 
 @pytest.fixture

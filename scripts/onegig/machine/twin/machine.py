@@ -195,9 +195,12 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         remarks = [*project.remarks, *printed, *machine.remarks]
         if machine.accelerator == qemu.TCG:
             plan, project, remark = emulation.allow_time(
-                plan, project, machine.failures, boot.slowdown
+                plan,
+                project,
+                machine.failures,
+                boot.slowdown,
+                start_interval=engine.has_start_interval,
             )
-            project = adapt_project(project, plan.budgets.engine)
             remarks.append(remark)
         machine.port.set_rate(plan.budgets.measure.hz)
         yield Twin(
