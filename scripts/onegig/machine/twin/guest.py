@@ -30,7 +30,7 @@ FETCH_SECONDS = 15.0
 MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
 AGENT, ROOT = "agent", "root.img"  # the former also the folder of its sources
 PODMAN = "podman"
-KEPT = 2  # guests; older ones are removed
+MOST_GUESTS = 2  # in the cache; older ones are removed
 UNFINISHED_SECONDS = 24 * 3600.0  # after which a build was killed
 
 
@@ -92,7 +92,7 @@ def _ensure_debian(plan: BootPlan, empty_image: str, shelf: Path) -> Path:
         _build(plan.engine, plan.run, empty_image, mirror, folder)
     folder.touch()
     unfinished = (path for path in shelf.glob(f"*.{PREFIX}*") if _age(path) > UNFINISHED_SECONDS)
-    for old in (*_newest_first(shelf)[KEPT:], *unfinished):
+    for old in (*_newest_first(shelf)[MOST_GUESTS:], *unfinished):
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
@@ -139,7 +139,7 @@ def _age(path: Path) -> float:
 
 
 def _newest_first(shelf: Path) -> list[Path]:
-    guests = [path.parent for path in shelf.glob(f"[0-9a-f]*/{ROOT}")]
+    guests = [path.parent for path in shelf.glob(f"*/{ROOT}") if not path.parent.suffix]
     return sorted(guests, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

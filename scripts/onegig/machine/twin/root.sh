@@ -10,6 +10,9 @@
 set -eu
 : "${MIRROR:?}" "${SUITE:?}" "${WORK:?}" "${OUT:?}" "${SHARE:?}" "${OWNER:?}"
 
+# Whatever fails: the owner can remove the folder.
+trap 'chown -R "$OWNER" "$OUT"' EXIT
+
 root=$WORK/root
 export TMPDIR="$WORK" LC_ALL=C
 
@@ -75,4 +78,3 @@ copy_podman
 rm -f "$OUT/root.img"
 truncate -s 2G "$OUT/root.img"
 mke2fs -q -t ext4 -L root -d "$root" "$OUT/root.img"
-chown -R "$OWNER" "$OUT"
