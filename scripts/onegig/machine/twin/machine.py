@@ -14,7 +14,7 @@ from typing import Any
 
 from onegig.engine.engine import NESTED_CALL_SECONDS, Engine, reach
 from onegig.errors import BootError, ConfigError, EngineError, MeasureError
-from onegig.machine.box import fill_volume
+from onegig.machine.box import fill_volume, read_remarks
 from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start, TwinFacts
 from onegig.machine.nesting import HostPrograms
@@ -38,6 +38,7 @@ BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
 COMMAND_SECONDS = 180.0
 ASK_SECONDS = 3.0
 REST_SECONDS = 120.0
+PREPARATION = "! cat /onegig/problem 2>/dev/null && cat /onegig/remarks"  # see guest.sh
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 ENGINE_SECONDS = 600.0
 BOOT_HZ = 2.0  # passes a second until the engine is up
@@ -189,6 +190,7 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
         printed = disks.make_data_disk(plan, nesting, project, guest, settings)
         boot = _Boot(plan, guest, nesting, ports, control)
         machine = stack.enter_context(boot.start())
+        printed = (*printed, *_check_preparation(machine))
         facts, engine = _start_engine(boot, machine)
         stack.callback(engine.client.close)
         load = stack.enter_context(apply_load(plan, machine.container))
@@ -301,6 +303,19 @@ class _Boot:
             accelerators=accelerators,
         ) as machine:
             yield machine
+
+
+def _check_preparation(machine: VirtualMachine) -> tuple[str, ...]:
+    """Return the remarks of guest.sh; BootError if it did not come to its end."""
+    answer = machine.port.run(PREPARATION, COMMAND_SECONDS)
+    if answer.ran != 0:
+        raise BootError(
+            f"the twin can't be used: {answer.output.strip()}",
+            command="/onegig/guest.sh",
+            advice="its console is above; install what is missing in `twin.image`, or remove it",
+            detail=machine.tail(),
+        )
+    return read_remarks(answer.output)
 
 
 def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engine]:
