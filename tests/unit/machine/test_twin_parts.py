@@ -5,7 +5,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,9 +15,10 @@ import pytest
 
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
+from onegig.errors import BootError
 from onegig.machine.machine import BootPlan
 from onegig.machine.project import BoxProject
-from onegig.machine.twin import host, launcher, qemu
+from onegig.machine.twin import host, launcher, qemu, virtual
 from onegig.machine.twin.disks import published_ports, settings_text
 from onegig.machine.twin.emulation import allow_time, least_times, lengthen
 from onegig.model.budgets import Budgets
@@ -98,6 +101,25 @@ def test_a_volume_hides_no_folder_of_the_host(tmp_path: Path) -> None:
     folder = Path(mount.partition("target=/host")[2])
     assert folder.is_relative_to(tmp_path)
     assert list(folder.iterdir()) == []
+
+
+def test_a_machine_that_is_gone_shows_what_docker_printed(tmp_path: Path) -> None:
+    script = "echo 'docker: no such image' >&2; exit 125"
+    outer = SimpleNamespace(
+        run=lambda _name, _options, **streams: Popen(["/bin/sh", "-c", script], **streams),
+        remove=lambda _name: None,
+    )
+    run = Run(name="onegig-1", owner="here:1:2.0", directory=tmp_path)
+    places = {"agent_socket": str(tmp_path / "agent.sock"), "console": str(tmp_path / "console")}
+    hardware = replace(HARDWARE, **places)
+    with (
+        virtual.start(
+            cast(Engine, outer), run, hardware, image="empty", volume="data", folders=()
+        ) as machine,
+        pytest.raises(BootError, match="did not boot: the machine is gone") as caught,
+    ):
+        machine.wait_for(machine.is_sampled, 60, "did not boot")
+    assert caught.value.detail == "docker: no such image"
 
 
 def test_settings_are_quoted_for_the_shell() -> None:

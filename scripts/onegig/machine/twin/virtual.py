@@ -25,8 +25,8 @@ from onegig.machine.watch import Watch
 from onegig.process import close, kill, tail
 
 POLL_SECONDS = 0.1
-CONSOLE_BYTES = 1 << 16  # of the end, for messages
-CONSOLE_LINES = 25
+OUTPUT_BYTES = 1 << 16  # of the end, for messages
+OUTPUT_LINES = 25
 
 
 @dataclass(kw_only=True)
@@ -105,6 +105,7 @@ class VirtualMachine:
     port: Port
     engine_address: str
     console: Path
+    errors: Path  # that docker and the launcher printed
     watch: Watch
     started: float = field(default_factory=time.monotonic)
     accelerator: str = ""
@@ -113,12 +114,8 @@ class VirtualMachine:
     ended: str = ""  # QEMU's reason, once it is gone
 
     def tail(self) -> str:
-        """Return the end of the console's output."""
-        with suppress(OSError), self.console.open("rb") as file:
-            file.seek(max(0, self.console.stat().st_size - CONSOLE_BYTES))
-            text = file.read().decode(errors="replace").replace("\r", "")
-            return tail("".join(c for c in text if c.isprintable() or c == "\n"), CONSOLE_LINES)
-        return ""
+        """Return the end of the console's output, and of what docker and the launcher printed."""
+        return "\n".join(filter(None, map(_read_end, (self.console, self.errors))))
 
     def is_sampled(self) -> bool:
         """Return whether a pass has come."""
@@ -130,11 +127,9 @@ class VirtualMachine:
         while not look():
             gone = self.child.poll() is not None
             if gone or time.monotonic() > deadline:
-                reason = (
-                    f"the machine is gone: {self.ended}" if gone else f"not within {seconds:g} s"
-                )
+                reason = ": ".join(filter(None, ("the machine is gone", self.ended)))
                 raise BootError(
-                    f"the twin {purpose}: {reason}",
+                    f"the twin {purpose}: {reason if gone else f'not within {seconds:g} s'}",
                     command="qemu-system-x86_64",
                     advice="its console is above; `--on box` measures without a virtual machine",
                     detail=self.tail(),
@@ -152,6 +147,15 @@ class VirtualMachine:
                     self.failures.append(event["reason"])
                 if "remark" in event:
                     self.remarks.append(event["remark"])
+
+
+def _read_end(file: Path) -> str:
+    """Return the last lines of a file, without control characters; "" if there is none."""
+    with suppress(OSError), file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - OUTPUT_BYTES))
+        text = stream.read().decode(errors="replace").replace("\r", "")
+        return tail("".join(c for c in text if c.isprintable() or c == "\n"), OUTPUT_LINES)
+    return ""
 
 
 def free_port(taken: Sequence[int]) -> int:
@@ -199,7 +203,8 @@ def start(
     )
     watch = Watch()
     with ExitStack() as stack:
-        errors = stack.enter_context((run.directory / "twin.log").open("wb"))
+        log = run.directory / "twin.log"
+        errors = stack.enter_context(log.open("wb"))
         child = outer.run(name, ["--interactive", *options], stdin=PIPE, stdout=PIPE, stderr=errors)
         stack.callback(close, child)
         stack.callback(outer.remove, name)
@@ -213,6 +218,7 @@ def start(
             port=port,
             engine_address=f"unix://{engine_socket}",
             console=console,
+            errors=log,
             watch=watch,
         )
         for target in (port.listen, machine._follow):  # noqa: SLF001 - its own
