@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from onegig.machine.twin.boot import PREPARATION
 from onegig.machine.twin.guest import our_file
-from onegig.machine.twin.machine import PREPARATION
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine

@@ -38,15 +38,7 @@ def make_data_disk(
     """
     engine = guest_engine(plan.budgets.engine)
     share = _share(plan.run, guest, engine, project, settings)
-    folders = [share.parent]
-    paths = (*project.folders, *project.files)
-    environment = {
-        "WORK": str(host.scratch(plan.run)),
-        "SHARE": str(share),
-        "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
-        "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
-        "MOST_KIB": str(MOST_SOURCE_KIB),
-    }
+    environment, folders = _environment(plan, project, share), [share.parent]
     if engine.kind.is_podman:
         images = _save_images(plan, share.with_name("images"))
         environment |= {"PODMAN": str(guest.podman), "IMAGES": str(images)}
@@ -61,14 +53,21 @@ def make_data_disk(
         volume=nesting.volume,
         environment=environment,
     )
-    printed = host.finish(
-        plan.engine,
-        f"{plan.run.name}-data",
-        arguments,
-        seconds=BUILD_SECONDS,
-        purpose="making the twin's disk",
-    )
+    name, purpose = f"{plan.run.name}-data", "making the twin's disk"
+    printed = host.finish(plan.engine, name, arguments, seconds=BUILD_SECONDS, purpose=purpose)
     return read_remarks(printed)
+
+
+def _environment(plan: BootPlan, project: BoxProject, share: Path) -> dict[str, str]:
+    """Return the variables of data.sh, but for Podman's."""
+    paths = (*project.folders, *project.files)
+    return {
+        "WORK": str(host.scratch(plan.run)),
+        "SHARE": str(share),
+        "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
+        "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
+        "MOST_KIB": str(MOST_SOURCE_KIB),
+    }
 
 
 def disk_bytes(plan: BootPlan) -> int:

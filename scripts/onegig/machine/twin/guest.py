@@ -1,4 +1,4 @@
-"""The guest's root disk, kernel and agent: built once from Debian's packages, then kept.
+"""The guest's root disk, kernel and agent: built once from Debian's packages, then cached.
 
 They lie in onegig's cache folder, by what they are made of: our scripts and the mirror's list of
 packages, which changes with every release. Without a network the newest guest at hand is used.
@@ -146,16 +146,7 @@ def _newest_first(shelf: Path) -> list[Path]:
 def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> None:
     partial = folder.with_name(f"{folder.name}.{run.name}")
     volume, share = f"{run.name}-guest", run.directory / "guest"
-    try:
-        make_private(partial)
-        (share / AGENT).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BootError(
-            f"the twin's guest can't be kept in {folder.parent}: {error.strerror}",
-            advice="set XDG_CACHE_HOME to a writable folder",
-        ) from error
-    for name in _made_of():
-        (share / name).write_bytes(our_file(name))
+    _make_folders(partial, share)
     outer.create_volume(volume, run.labels)
     environment = {
         "MIRROR": mirror,
@@ -165,26 +156,34 @@ def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> No
         "SHARE": str(share),
         "OWNER": f"{os.getuid()}:{os.getgid()}",
     }
-    command = ("/bin/sh", f"{share}/root.sh")
     arguments = host.options(
         run,
         image,
-        command,
+        ("/bin/sh", f"{share}/root.sh"),
         folders=(partial, share),
         volume=volume,
         environment=environment,
         network="host",
     )
+    purpose = "building the twin's guest"
     try:
-        host.finish(
-            outer,
-            f"{run.name}-guest",
-            arguments,
-            seconds=BUILD_SECONDS,
-            purpose="building the twin's guest",
-        )
+        host.finish(outer, volume, arguments, seconds=BUILD_SECONDS, purpose=purpose)
         with suppress(OSError):  # another run was faster
             partial.rename(folder)
     finally:
         outer.remove_volume(volume)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _make_folders(partial: Path, share: Path) -> None:
+    """Make the folder of the guest to be, and the one with our files. Raises BootError."""
+    try:
+        make_private(partial)
+        (share / AGENT).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BootError(
+            f"the twin's guest can't be stored in {partial.parent}: {error.strerror}",
+            advice="set XDG_CACHE_HOME to a writable folder",
+        ) from error
+    for name in _made_of():
+        (share / name).write_bytes(our_file(name))

@@ -25,6 +25,7 @@ from onegig.machine.watch import Watch
 from onegig.process import close, kill, tail
 
 POLL_SECONDS = 0.1
+COMMAND_SECONDS = 180.0
 OUTPUT_BYTES = 1 << 16  # of the end, for messages
 OUTPUT_LINES = 25
 
@@ -63,7 +64,7 @@ class Port:
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def run(self, command: str, seconds: float) -> Answer:
+    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
         """Run a shell command in the guest; MeasureError when no answer comes in time."""
         with self._one_at_a_time:
             number, deadline = next(self._numbers), time.monotonic() + seconds
@@ -108,6 +109,7 @@ class VirtualMachine:
     errors: Path  # that docker and the launcher printed
     watch: Watch
     started: float = field(default_factory=time.monotonic)
+    boot_seconds: float = 0.0  # until it was idle
     accelerator: str = ""
     failures: list[str] = field(default_factory=list)  # of accelerators that do not work here
     remarks: list[str] = field(default_factory=list)
@@ -135,6 +137,18 @@ class VirtualMachine:
                     detail=self.tail(),
                 )
             time.sleep(POLL_SECONDS)
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Take what its agent and its launcher send, during the block; it is killed at the end."""
+        with ExitStack() as stack:
+            for target in (self.port.listen, self._follow):
+                thread = Thread(target=target, daemon=True)
+                thread.start()
+                stack.callback(thread.join, 10)
+            stack.callback(kill, self.child)
+            stack.callback(self.port.close)
+            yield
 
     def _follow(self) -> None:
         assert self.child.stdout is not None  # noqa: S101 - it was asked for
@@ -180,18 +194,7 @@ def start(
 
     `folders` can be written by QEMU; the volume is at `host.scratch(run)`.
     """
-    name, console = f"{run.name}-twin", Path(hardware.console)
-    console.touch()
-    engine_socket = Path(hardware.agent_socket).with_name("engine.sock")
-    engine_socket.unlink(missing_ok=True)
-    config = Config(
-        commands=[(kind, qemu.arguments(hardware, kind)) for kind in accelerators],
-        console=str(console),
-        agent_socket=hardware.agent_socket,
-        engine_socket=str(engine_socket),
-        control_port=hardware.control_port,
-        owner=(os.getuid(), os.getgid()),
-    )
+    config = _launcher_config(hardware, accelerators)
     options = host.options(
         run,
         image,
@@ -201,30 +204,35 @@ def start(
         environment={"TMPDIR": str(host.scratch(run))},
         network="bridge",
     )
-    watch = Watch()
+    name, log, watch = f"{run.name}-twin", run.directory / "twin.log", Watch()
     with ExitStack() as stack:
-        log = run.directory / "twin.log"
         errors = stack.enter_context(log.open("wb"))
         child = outer.run(name, ["--interactive", *options], stdin=PIPE, stdout=PIPE, stderr=errors)
         stack.callback(close, child)
         stack.callback(outer.remove, name)
-        port = Port(
-            path=Path(hardware.agent_socket),
-            receive=watch.add,
-        )
         machine = VirtualMachine(
             container=name,
             child=child,
-            port=port,
-            engine_address=f"unix://{engine_socket}",
-            console=console,
+            port=Port(path=Path(config.agent_socket), receive=watch.add),
+            engine_address=f"unix://{config.engine_socket}",
+            console=Path(config.console),
             errors=log,
             watch=watch,
         )
-        for target in (port.listen, machine._follow):  # noqa: SLF001 - its own
-            thread = Thread(target=target, daemon=True)
-            thread.start()
-            stack.callback(thread.join, 10)
-        stack.callback(kill, child)
-        stack.callback(port.close)
+        stack.enter_context(machine.followed())
         yield machine
+
+
+def _launcher_config(hardware: qemu.Hardware, accelerators: Sequence[str]) -> Config:
+    """Return the launcher's work; its console is there and its engine's socket is not."""
+    Path(hardware.console).touch()
+    engine_socket = Path(hardware.agent_socket).with_name("engine.sock")
+    engine_socket.unlink(missing_ok=True)
+    return Config(
+        commands=[(kind, qemu.arguments(hardware, kind)) for kind in accelerators],
+        console=hardware.console,
+        agent_socket=hardware.agent_socket,
+        engine_socket=str(engine_socket),
+        control_port=hardware.control_port,
+        owner=(os.getuid(), os.getgid()),
+    )
