@@ -29,6 +29,7 @@ OLDEST_ENGINE = 24
 CALL_SECONDS = 120
 NESTED_CALL_SECONDS = 15  # an engine short of memory may answer late, or never
 POLL_SECONDS = 0.25
+START_INTERVAL_API = (1, 44)  # Docker Engine 25; docker compose refuses the key for older ones
 DATA_ROOT = "/var/lib/docker"  # of an engine that is not set up otherwise
 CERTIFICATES = ("cert.pem", "key.pem", "ca.pem")
 
@@ -52,6 +53,12 @@ class Engine:
         """Return the engine's version, "28.2.2"."""
         with typed_errors("docker version"):
             return str(self.client.version().get("Version", "unknown"))
+
+    @property
+    def has_start_interval(self) -> bool:
+        """Return whether health checks can have an interval of their own while they start."""
+        number = str(self.client.api.api_version)
+        return tuple(map(int, number.split("."))) >= START_INTERVAL_API
 
     @property
     def data_root(self) -> str:

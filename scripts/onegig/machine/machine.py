@@ -101,7 +101,7 @@ class TwinFacts:
 
     guest: Guest
     before: Pass  # without an engine; from then on each pass's `machine.available_before` is its
-    idle: Pass | None  # with the engine, without a container
+    idle: Pass  # with the engine, without a container
 
 
 class Machine(Protocol):

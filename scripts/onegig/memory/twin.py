@@ -5,11 +5,9 @@ from onegig.machine.sampler import MachineMemory, Pass
 from onegig.memory.figures import Figures
 from onegig.memory.totals import counted_cost, total_of
 from onegig.model.budgets import Budgets, Metric
-from onegig.model.measured import Unknown
 from onegig.model.twin import Reading, TwinMemory
 
 PAGE_BYTES = 4096
-NO_IDLE = Unknown(reason="the engine was not seen without a container")
 
 
 def summarise_twin(
@@ -30,7 +28,7 @@ def summarise_twin(
         memtotal_bytes=before.total,
         sampler_bytes=before.sampler,
         before=_reading(facts.before),
-        idle=_reading(facts.idle) if facts.idle else NO_IDLE,
+        idle=_reading(facts.idle),
         peak=_reading(peak),
         lowest=_reading(lowest),
         counted_bytes=counted_cost(peak),

@@ -72,8 +72,8 @@ class TwinImage:
     """A cloud image that the twin boots, instead of the Debian that onegig builds for it.
 
     Attributes:
-        image: File of the image, qcow2 or raw, relative to this file. It needs cloud-init with the
-            NoCloud data source, as cloud images have.
+        image: File of the image, qcow2 or raw, relative to this file. It needs iptables, and
+            cloud-init with the NoCloud data source.
         sha256: Its SHA-256. Any other file is refused.
     """
 

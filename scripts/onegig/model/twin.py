@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from onegig.model.measured import Missing, Skipped
+from onegig.model.measured import Skipped
 
 NO_TWIN = Skipped(reason="the stack was measured in a box")
 
@@ -55,7 +55,7 @@ class TwinMemory:
     memtotal_bytes: int
     sampler_bytes: int  # onegig's own in the machine, in no other figure of use
     before: Reading  # the idle operating system, without an engine
-    idle: Reading | Missing  # with the engine, without a container
+    idle: Reading  # with the engine, without a container
     peak: Reading  # at the peak of the window
     lowest: Reading  # where the least was available since `compose up`
     counted_bytes: int  # at the peak of the window

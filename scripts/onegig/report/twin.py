@@ -73,7 +73,6 @@ def _available(twin: TwinMemory) -> str:
     return ", ".join(
         f"{numbers.memory(reading.available_bytes, down=True)} {when}"
         for when, reading in moments.items()
-        if not isinstance(reading, Missing)
     )
 
 

@@ -239,16 +239,17 @@ def test_commands_run_one_after_another_while_passes_go_on(
 ) -> None:
     running, gate = agent(), tmp_path / "gate"
     wait = f"until [ -e {gate} ]; do sleep 0.01; done"
-    running.send(run=f"{wait}; printf 'a \"b\"\\\\\\n\\t'; echo größe >&2; exit 3")
-    running.send(run="cat; yes | head -c 9000; kill -9 $$")
-    running.send(run="sleep 5 & echo left behind")
+    running.send(number=7, run=f"{wait}; printf 'a \"b\"\\\\\\n\\t'; echo größe >&2; exit 3")
+    running.send(number=8, run="cat; yes | head -c 9000; kill -9 $$")
+    running.send(number=9, run="sleep 5 & echo left behind")
     assert all(isinstance(line, Pass) for line in islice(running.lines(), 5))
     gate.touch()
     answer, _ = running.answer()
-    assert answer == Answer(ran=3, output='a "b"\\\n\tgröße\n')
+    assert answer == Answer(number=7, ran=3, output='a "b"\\\n\tgröße\n')
     answer, _ = running.answer()
-    assert (answer.ran, len(answer.output), set(answer.output)) == (137, 4000, {"y", "\n"})
-    assert running.answer()[0] == Answer(ran=0, output="left behind\n")
+    assert (answer.number, answer.ran) == (8, 137)
+    assert (len(answer.output), set(answer.output)) == (4000, {"y", "\n"})
+    assert running.answer()[0] == Answer(number=9, ran=0, output="left behind\n")
 
 
 def test_its_host_sets_the_rate(agent: Callable[[], Agent]) -> None:

@@ -1,6 +1,7 @@
 """The twin's guest is built once for what it is made of; without a network the newest serves."""
 
 import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -68,6 +69,10 @@ def test_a_guest_is_built_once_for_what_it_is_made_of(
 def test_without_a_network_the_newest_guest_serves(mirror: dict[str, Any]) -> None:
     said: Said = []
     cached = guest.ensure_guest(_plan(said), "empty")
+    unfinished = cached.notes.with_name(f"{cached.notes.name}.onegig-12345678")
+    unfinished.mkdir()
+    (unfinished / guest.ROOT).touch()
+    os.utime(cached.notes, (1, 1))
     mirror["list"] = None
     assert guest.ensure_guest(_plan(said), "empty") == cached
     assert said[1:] == ["Debian's mirror does not answer; using the existing guest image"]
@@ -77,3 +82,20 @@ def test_without_a_network_and_a_guest_there_is_an_error(mirror: dict[str, Any])
     mirror["list"] = None
     with pytest.raises(BootError):
         guest.ensure_guest(_plan([]), "empty")
+
+
+def test_a_build_that_fails_leaves_its_files_to_their_owner(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, script in (("mmdebstrap", "exit 1"), ("chown", f'echo "$@" >{tmp_path}/chowned')):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    names = ("MIRROR", "SUITE", "WORK", "OUT", "SHARE", "OWNER")
+    environment = {**dict.fromkeys(names, str(tmp_path)), "OWNER": "7:8"}
+    result = subprocess.run(
+        ["/bin/sh", "-c", guest.our_file("root.sh")],
+        env={"PATH": f"{programs}:/usr/bin:/bin", **environment},
+        check=False,
+    )
+    assert result.returncode == 1
+    assert (tmp_path / "chowned").read_text() == f"-R 7:8 {tmp_path}\n"

@@ -119,9 +119,9 @@ def test_what_a_kernel_has_or_lacks_is_passed_on(
 
 def test_answers_and_what_is_not_the_agents() -> None:
     assert [line for line in feed_all(Passes()) if isinstance(line, Answer)] == [
-        Answer(ran=0, output="started\n")
+        Answer(number=1, ran=0, output="started\n")
     ]
-    junk = [b"", b"{", b"[]", LINES[-1][:-9], b'{"ran": "many", "output": 3}', b"\xff\xfe"]
+    junk = [b"", b"{", b"[]", LINES[-1][:-9], b'{"ran": 0, "output": ""}', b"\xff\xfe"]
     assert [Passes().feed(line, HOST) for line in junk] == [None] * len(junk)
     strange = json.loads(LINES[-1]) | {"meminfo": {}}
     assert Passes().feed(json.dumps(strange).encode(), HOST) is None

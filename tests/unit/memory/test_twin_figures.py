@@ -13,7 +13,6 @@ from onegig.memory.twin import summarise_twin
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import Stack
-from onegig.model.twin import Reading
 from twins import GUEST, MIB, machine_pass
 
 BUDGETS = Budgets(path="budgets.yml", compose="compose.yml", zram_bytes=512 * MIB)
@@ -45,11 +44,11 @@ def test_each_moment_is_kept_apart() -> None:
         logs={},
         start=Start(report=StartReport(seconds=1.0), began=0.5),
     )
-    facts = TwinFacts(guest=GUEST, before=machine_pass(0, available=800), idle=None)
+    before, idle = machine_pass(0, available=800), machine_pass(0, available=700)
+    facts = TwinFacts(guest=GUEST, before=before, idle=idle)
     twin = summarise_twin(take_figures(seen, STACK, Metric.COST), facts, BUDGETS, 1024 * MIB)
-    readings = (twin.before, twin.peak, twin.lowest)
-    assert not isinstance(twin.idle, Reading)
-    assert [each.available_bytes // MIB for each in readings] == [800, 350, 200]
+    readings = (twin.before, twin.idle, twin.peak, twin.lowest)
+    assert [each.available_bytes // MIB for each in readings] == [800, 700, 350, 200]
     assert (twin.fell_bytes, twin.counted_bytes) == (450 * MIB, 90 * MIB)
     assert (twin.swap_kind, twin.swap_peak_bytes) == ("zram", 60 * MIB)
     assert twin.held_bytes == 660 * MIB

@@ -76,13 +76,18 @@ podman() {
 [ -z "${PODMAN:-}" ] || fill_podman
 
 left=$MOST_KIB
-copied=
+# Succeed when the host's $1 lies in a folder that is on the disk.
+is_copied() {
+    while IFS= read -r folder; do
+        case $1/ in "$folder"/*) return ;; esac
+    done <"$WORK/copied"
+    return 1
+}
+
+: >"$WORK/copied"
 # Put the host's $1 on the disk, a folder of it once: what lies in a folder comes with that.
 add_source() {
-    case $copied in *"|$1|"*) return ;; esac
-    for folder in $(printf '%s' "$copied" | tr '|' ' '); do
-        case $1/ in "$folder"/*) return ;; esac
-    done
+    ! is_copied "$1" || return 0
     size=$(du -sxk "$1" 2>/dev/null | cut -f1)
     if [ ! -e "$1" ]; then
         echo "e $1" >>"$stage/sources"
@@ -94,7 +99,7 @@ add_source() {
         mkdir -p "$stage/files$1"
         mount --bind "$1" "$stage/files$1"
         echo "d $1" >>"$stage/sources"
-        copied="$copied|$1|"
+        printf '%s\n' "$1" >>"$WORK/copied"
     elif [ -f "$1" ]; then
         left=$((left - size))
         mkdir -p "$stage/files${1%/*}"

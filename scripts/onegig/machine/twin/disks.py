@@ -25,28 +25,20 @@ from onegig.model.tiers import tier_for
 BUILD_SECONDS = 1800.0
 LEAST_BYTES = 8 * 1000**3  # of the disk, if the tier names none or less
 MOST_SOURCE_KIB = 2 * 1024**2  # of the host's files and folders that the stack mounts, in all
-DATA = f"{host.SCRATCH}/data.img"
+DATA = "data.img"  # in the volume
 UNNAMED = "tags"  # file that names the archives of images given by digest
 
 
 def make_data_disk(
     plan: BootPlan, nesting: Nesting, project: BoxProject, guest: Guest, settings: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Make the disk at DATA in the way's volume; return remarks on what it lacks.
+    """Make the disk DATA in the way's volume; return remarks on what it lacks.
 
     Raises BootError.
     """
     engine = guest_engine(plan.budgets.engine)
     share = _share(plan.run, guest, engine, project, settings)
-    folders = [share.parent]
-    paths = (*project.folders, *project.files)
-    environment = {
-        "WORK": host.SCRATCH,
-        "SHARE": str(share),
-        "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
-        "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
-        "MOST_KIB": str(MOST_SOURCE_KIB),
-    }
+    environment, folders = _environment(plan, project, share), [share.parent]
     if engine.kind.is_podman:
         images = _save_images(plan, share.with_name("images"))
         environment |= {"PODMAN": str(guest.podman), "IMAGES": str(images)}
@@ -61,14 +53,21 @@ def make_data_disk(
         volume=nesting.volume,
         environment=environment,
     )
-    printed = host.finish(
-        plan.engine,
-        f"{plan.run.name}-data",
-        arguments,
-        seconds=BUILD_SECONDS,
-        purpose="making the twin's disk",
-    )
+    name, purpose = f"{plan.run.name}-data", "making the twin's disk"
+    printed = host.finish(plan.engine, name, arguments, seconds=BUILD_SECONDS, purpose=purpose)
     return read_remarks(printed)
+
+
+def _environment(plan: BootPlan, project: BoxProject, share: Path) -> dict[str, str]:
+    """Return the variables of data.sh, but for Podman's."""
+    paths = (*project.folders, *project.files)
+    return {
+        "WORK": str(host.scratch(plan.run)),
+        "SHARE": str(share),
+        "SOURCES": "\n".join(dict.fromkeys(map(os.path.normpath, paths))),
+        "DISK_BYTES": str(max(LEAST_BYTES, disk_bytes(plan))),
+        "MOST_KIB": str(MOST_SOURCE_KIB),
+    }
 
 
 def disk_bytes(plan: BootPlan) -> int:
@@ -85,33 +84,19 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def published_ports(config: Mapping[str, Any]) -> tuple[qemu.Port, ...]:
     """Return the ports that the stack's services publish; of a range, the first."""
-    ports = [port for _, port in _published(config)]
-    return tuple(dict.fromkeys(ports))
+    services = (config.get("services") or {}).values()
+    ports = (_port(entry) for service in services for entry in service.get("ports") or ())
+    distinct = dict.fromkeys(ports)
+    return tuple(port for port in distinct if port.number and port.protocol in ("tcp", "udp"))
 
 
-def loopback_ports(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the ports that are only published on a loopback address."""
-    return tuple(port.number for address, port in _published(config) if address.startswith("127."))
-
-
-def _published(config: Mapping[str, Any]) -> list[tuple[str, qemu.Port]]:
-    entries = [
-        entry
-        for service in (config.get("services") or {}).values()
-        for entry in service.get("ports") or ()
-        if str(entry.get("published") or "0").partition("-")[0] not in ("", "0")
-    ]
-    return [
-        (
-            str(entry.get("host_ip") or ""),
-            qemu.Port(
-                number=int(str(entry["published"]).partition("-")[0]),
-                protocol=str(entry.get("protocol") or "tcp"),
-            ),
-        )
-        for entry in entries
-        if str(entry.get("protocol") or "tcp") in ("tcp", "udp")
-    ]
+def _port(entry: Mapping[str, Any]) -> qemu.Port:
+    address = str(entry.get("host_ip") or "")
+    return qemu.Port(
+        number=int(str(entry.get("published") or "0").partition("-")[0]),
+        protocol=str(entry.get("protocol") or "tcp"),
+        address=address if address.startswith("127.") else "",
+    )
 
 
 def _save_images(plan: BootPlan, folder: Path) -> Path:

@@ -27,15 +27,25 @@ def slowdown(boot_seconds: float) -> float:
 
 
 def allow_time(
-    plan: BootPlan, project: BoxProject, failures: Sequence[str], slowdown: float
+    plan: BootPlan,
+    project: BoxProject,
+    failures: Sequence[str],
+    slowdown: float,
+    *,
+    start_interval: bool,
 ) -> tuple[BootPlan, BoxProject, str]:
-    """Return plan and project with time limits for an emulated processor, and a remark about it."""
+    """Return plan and project with time limits for an emulated processor, and a remark about it.
+
+    `start_interval`: the engine knows that key of health checks.
+    """
     wanted = plan.budgets.measure.hz
     hz = min(wanted, max(LEAST_HZ, wanted / (SAMPLING * slowdown)))
     slowdown *= PODMAN_WORK if plan.budgets.engine.is_podman else 1
     limit = plan.budgets.measure.healthy_timeout_seconds * slowdown
     measure = replace(plan.budgets.measure, healthy_timeout_seconds=limit, hz=hz)
     least = least_times(sum(service.replicas for service in plan.stack.services), slowdown)
+    if start_interval:
+        least["start_interval"] = least["interval"]
     services = {  # without a check of its own, a service has its image's
         name: {**service, "healthcheck": lengthen(service.get("healthcheck") or {}, least)}
         for name, service in (project.config.get("services") or {}).items()
@@ -56,7 +66,7 @@ def allow_time(
 def least_times(containers: int, slowdown: float) -> dict[str, float]:
     """Return the least times of a health check, in seconds, on a processor that is so slow."""
     interval = max(INTERVAL_SECONDS, CHECK_SECONDS * containers)
-    times = {**HEALTH_SECONDS, "interval": interval, "start_interval": interval}
+    times = {**HEALTH_SECONDS, "interval": interval}
     return {key: seconds * slowdown for key, seconds in times.items()}
 
 

@@ -57,7 +57,7 @@ class GuestEngine:
 
     @property
     def rest_command(self) -> str:
-        """Return the command that waits until only that runs which stays; "" for nothing to do."""
+        """Return the command that waits for the end of its temporary processes; "" without any."""
         if not self.kind.is_podman:
             return ""
         return f"while systemctl is-active --quiet {self.service}; do sleep 0.5; done"
@@ -134,8 +134,8 @@ def adapt_project(project: BoxProject, kind: EngineKind) -> BoxProject:
     for name, service in (project.config.get("services") or {}).items():
         changed = {**service, "ports": [_on_all_addresses(p) for p in service.get("ports") or ()]}
         if kind.is_podman:
-            changed, found = _for_podman(changed)
-            remarks += [f"{name}: {text}" for text in found]
+            changed, texts = _for_podman(changed)
+            remarks += [f"{name}: {text}" for text in texts]
         services[name] = changed
     return replace(
         project,

@@ -1,4 +1,4 @@
-"""The guest's root disk, kernel and agent: built once from Debian's packages, then kept.
+"""The guest's root disk, kernel and agent: built once from Debian's packages, then cached.
 
 They lie in onegig's cache folder, by what they are made of: our scripts and the mirror's list of
 packages, which changes with every release. Without a network the newest guest at hand is used.
@@ -30,7 +30,7 @@ FETCH_SECONDS = 15.0
 MADE_OF = ("root.sh", "onegig.service")  # and the sources of the agent
 AGENT, ROOT = "agent", "root.img"  # the former also the folder of its sources
 PODMAN = "podman"
-KEPT = 2  # guests; older ones are removed
+MOST_GUESTS = 2  # in the cache; older ones are removed
 UNFINISHED_SECONDS = 24 * 3600.0  # after which a build was killed
 
 
@@ -92,7 +92,7 @@ def _ensure_debian(plan: BootPlan, empty_image: str, shelf: Path) -> Path:
         _build(plan.engine, plan.run, empty_image, mirror, folder)
     folder.touch()
     unfinished = (path for path in shelf.glob(f"*.{PREFIX}*") if _age(path) > UNFINISHED_SECONDS)
-    for old in (*_newest_first(shelf)[KEPT:], *unfinished):
+    for old in (*_newest_first(shelf)[MOST_GUESTS:], *unfinished):
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
@@ -139,52 +139,51 @@ def _age(path: Path) -> float:
 
 
 def _newest_first(shelf: Path) -> list[Path]:
-    guests = [path.parent for path in shelf.glob(f"[0-9a-f]*/{ROOT}")]
+    guests = [path.parent for path in shelf.glob(f"*/{ROOT}") if not path.parent.suffix]
     return sorted(guests, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _build(outer: Engine, run: Run, image: str, mirror: str, folder: Path) -> None:
     partial = folder.with_name(f"{folder.name}.{run.name}")
     volume, share = f"{run.name}-guest", run.directory / "guest"
-    try:
-        make_private(partial)
-        (share / AGENT).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BootError(
-            f"the twin's guest can't be kept in {folder.parent}: {error.strerror}",
-            advice="set XDG_CACHE_HOME to a writable folder",
-        ) from error
-    for name in _made_of():
-        (share / name).write_bytes(our_file(name))
+    _make_folders(partial, share)
     outer.create_volume(volume, run.labels)
     environment = {
         "MIRROR": mirror,
         "SUITE": SUITE,
-        "WORK": host.SCRATCH,
+        "WORK": str(host.scratch(run)),
         "OUT": str(partial),
         "SHARE": str(share),
         "OWNER": f"{os.getuid()}:{os.getgid()}",
     }
-    command = ("/bin/sh", f"{share}/root.sh")
     arguments = host.options(
         run,
         image,
-        command,
+        ("/bin/sh", f"{share}/root.sh"),
         folders=(partial, share),
         volume=volume,
         environment=environment,
         network="host",
     )
+    purpose = "building the twin's guest"
     try:
-        host.finish(
-            outer,
-            f"{run.name}-guest",
-            arguments,
-            seconds=BUILD_SECONDS,
-            purpose="building the twin's guest",
-        )
+        host.finish(outer, volume, arguments, seconds=BUILD_SECONDS, purpose=purpose)
         with suppress(OSError):  # another run was faster
             partial.rename(folder)
     finally:
         outer.remove_volume(volume)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _make_folders(partial: Path, share: Path) -> None:
+    """Make the folder of the guest to be, and the one with our files. Raises BootError."""
+    try:
+        make_private(partial)
+        (share / AGENT).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BootError(
+            f"the twin's guest can't be stored in {partial.parent}: {error.strerror}",
+            advice="set XDG_CACHE_HOME to a writable folder",
+        ) from error
+    for name in _made_of():
+        (share / name).write_bytes(our_file(name))

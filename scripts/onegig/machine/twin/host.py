@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
+from onegig.engine.build_plan import csv_fields
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, ConfigError
@@ -18,7 +19,6 @@ from onegig.machine.nesting import bind_option, system_folders
 from onegig.process import close, tail
 from onegig.variables import search_path
 
-SCRATCH = "/mnt"  # where a volume appears: a folder that every Linux has
 PACKAGE_ROOT = Path(__file__).parents[3]
 _SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -34,6 +34,13 @@ def require_programs(*names: str) -> None:
         )
 
 
+def scratch(run: Run) -> Path:
+    """Return the empty folder over which a volume is mounted: it hides nothing of the host's."""
+    folder = run.directory / "scratch"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def options(
     run: Run,
     image: str,
@@ -46,12 +53,13 @@ def options(
 ) -> list[str]:
     """Return options of `docker run` for a command in the host's root.
 
-    `folders` may be written and are where they are on the host; the volume appears at SCRATCH.
+    `folders` may be written and are where they are on the host; the volume is at `scratch(run)`.
     `image` is one without files.
     """
     mounts = [f"--mount={bind_option(str(path), f'/host{path}')}" for path in folders]
     if volume:
-        mounts.append(f"--volume={volume}:/host{SCRATCH}")
+        fields = ("type=volume", f"source={volume}", f"target=/host{scratch(run)}")
+        mounts.append(f"--mount={csv_fields(fields)}")
     return [
         *("--privileged", "--network", network, *run.label_options, *system_folders()),
         *("--volume", "/:/host:ro", *mounts),

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from onegig.engine.engine import NESTED_CALL_SECONDS, Engine, reach
@@ -19,35 +18,22 @@ from onegig.machine.load import RunningLoad, apply_load
 from onegig.machine.machine import BootPlan, Start, TwinFacts
 from onegig.machine.nesting import HostPrograms
 from onegig.machine.project import BoxProject, prepare_project
-from onegig.machine.sampler import Pass
 from onegig.machine.settings import FILES, PERIOD, read_settings
 from onegig.machine.start import start_stack
 from onegig.machine.twin import disks, emulation, host, qemu, virtual
-from onegig.machine.twin.engines import GuestEngine, adapt_project, guest_engine
-from onegig.machine.twin.guest import Guest, ensure_guest
-from onegig.machine.twin.virtual import VirtualMachine
+from onegig.machine.twin.boot import BOOT_SECONDS, Boot
+from onegig.machine.twin.engines import adapt_project, guest_engine
+from onegig.machine.twin.guest import ensure_guest
+from onegig.machine.twin.idle import ENGINE_SECONDS, rest, start_engine
+from onegig.machine.twin.virtual import COMMAND_SECONDS, VirtualMachine
 from onegig.machine.watch import Watch
-from onegig.model import twin as model
-from onegig.model.engines import EngineKind
 from onegig.model.settings import Settings
 
 MODE = "virtual machine"
 ARCHITECTURE = "amd64"  # as the engine names it
-MIB = 1024**2
-BOOT_SECONDS = {qemu.KVM: 120.0, qemu.TCG: 600.0}
-COMMAND_SECONDS = 180.0
 ASK_SECONDS = 3.0
-REST_SECONDS = 120.0
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-ENGINE_SECONDS = 600.0
 BOOT_HZ = 2.0  # passes a second until the engine is up
-QUIET_SECONDS = 3.0  # after which the most that was available counts
-EMULATED_CALL_SECONDS = 120
-MOST_OFF_KIB = 1024  # of MemTotal; the machine is started anew if it is off by more
-PARAMETERS = (
-    "root=/dev/vda rw console=tty0 console=ttyS0 loglevel=5 net.ifnames=0 psi=1"
-    " systemd.show_status=0"
-)
 
 
 @dataclass(kw_only=True)
@@ -85,15 +71,15 @@ class Twin:
         """Kill the engine and its containers; remove them once it is back."""
         own = guest_engine(self.plan.budgets.engine)
         with suppress(MeasureError):
-            self.virtual.port.run(own.kill_command, COMMAND_SECONDS)
+            self.virtual.port.run(own.kill_command)
         self.engine.remove_all(ENGINE_SECONDS)
 
     def lift_cap(self) -> None:
         """Do nothing: the memory of a machine is fixed."""
 
     def rest(self) -> None:
-        """Wait until of the engine only that runs which stays."""
-        _rest(guest_engine(self.plan.budgets.engine), self.virtual)
+        """Wait until only the engine's permanent processes run."""
+        rest(guest_engine(self.plan.budgets.engine), self.virtual)
 
     def load_problem(self) -> str:
         """Return why the load did not do its work, or "" if it did."""
@@ -109,10 +95,9 @@ class Twin:
         The engine starts the containers that have a restart policy by itself, all at once. Raises
         MeasureError when the engine does not come back.
         """
-        port, began = self.virtual.port, time.monotonic()
-        earlier = port.run(BOOT_ID, COMMAND_SECONDS).output
+        began, earlier = time.monotonic(), self._boot_id()
         with suppress(MeasureError):  # the agent may be ended before it can answer
-            port.run("systemctl --no-block reboot", ASK_SECONDS)
+            self.virtual.port.run("systemctl --no-block reboot", ASK_SECONDS)
         seconds = BOOT_SECONDS[self.virtual.accelerator] + ENGINE_SECONDS
         try:
             self.virtual.wait_for(lambda: self._is_back(earlier), seconds, "did not come back")
@@ -126,11 +111,22 @@ class Twin:
     def _is_back(self, earlier: str) -> bool:
         """Return whether the guest was booted anew and its engine answers."""
         with suppress(MeasureError, EngineError):
-            answer = self.virtual.port.run(BOOT_ID, ASK_SECONDS)
-            if answer.ran == 0 and answer.output != earlier:
+            if self._boot_id(ASK_SECONDS) != earlier:
                 reach(self.virtual.engine_address, seconds=NESTED_CALL_SECONDS).client.close()
                 return True
         return False
+
+    def _boot_id(self, seconds: float = COMMAND_SECONDS) -> str:
+        """Return the number that the kernel gave to this boot; MeasureError without one."""
+        answer = self.virtual.port.run(BOOT_ID, seconds)
+        if answer.ran != 0 or not answer.output:
+            raise MeasureError(
+                "the twin does not know its boot id",
+                command=BOOT_ID,
+                advice="it may be out of memory",
+                detail=answer.output,
+            )
+        return answer.output
 
 
 @contextmanager
@@ -140,55 +136,23 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
     It is gone afterwards. Raises ConfigError if a program is missing, BootError and EngineError
     if the machine does not come up.
     """
-    host.require_programs("qemu-system-x86_64", "mke2fs")
-    if plan.engine.architecture != ARCHITECTURE:
-        raise ConfigError(
-            f"the twin needs an x86-64 machine, this one is {plan.engine.architecture}",
-            advice="measure with `--on box`",
-        )
-    project = _in_twin(
-        prepare_project(
-            json.loads(plan.stack.config_json),
-            directory=plan.stack.directory,
-            machine_bytes=0,
-            architecture=plan.engine.architecture,
-        ),
-        plan.budgets.engine,
-    )
-    outer, run, images = plan.engine, plan.run, plan.stack.images
+    _require_host(plan.engine)
+    project = _prepare_project(plan)
     with ExitStack() as stack:
-        nesting = stack.enter_context(
-            fill_volume(
-                outer,
-                run,
-                images=() if plan.budgets.engine.is_podman else images,
-                project=project,
-                say=plan.say,
-            )
-        )
-        if not isinstance(nesting, HostPrograms):
-            raise BootError(
-                "the twin needs an engine on this host, to copy its programs",
-                advice="install Docker Engine from packages, or measure with `--on box`",
-            )
+        nesting = stack.enter_context(_fill_volume(plan, project))
         guest = ensure_guest(plan, nesting.image_name)
         ports = disks.published_ports(project.config)
         control = virtual.free_port([port.number for port in ports])
         plan.say("making the twin's disk")
-        settings = _settings(plan, project, control)
+        settings = _settings(plan, project, ports, control)
         printed = disks.make_data_disk(plan, nesting, project, guest, settings)
-        boot = _Boot(plan, guest, nesting, ports, control)
+        boot = Boot(plan=plan, guest=guest, nesting=nesting, ports=ports, control_port=control)
         machine = stack.enter_context(boot.start())
-        facts, engine = _start_engine(boot, machine)
+        facts, engine = start_engine(plan, guest, machine)
         stack.callback(engine.client.close)
         load = stack.enter_context(apply_load(plan, machine.container))
-        remarks = [*project.remarks, *printed, *machine.remarks]
-        if machine.accelerator == qemu.TCG:
-            plan, project, remark = emulation.allow_time(
-                plan, project, machine.failures, boot.slowdown
-            )
-            project = adapt_project(project, plan.budgets.engine)
-            remarks.append(remark)
+        remarks = (*project.remarks, *printed, *machine.remarks)
+        plan, project, emulated = _allow_time(plan, project, machine, engine)
         machine.port.set_rate(plan.budgets.measure.hz)
         yield Twin(
             plan=plan,
@@ -198,166 +162,72 @@ def open_machine(plan: BootPlan) -> Iterator[Twin]:
             running_load=load,
             twin=facts,
             settings=_throttle(plan, machine),
-            remarks=tuple(remarks),
+            remarks=(*remarks, *emulated),
         )
 
 
-class _Boot:
-    """Starts the machine at the size at which its kernel shows the MemTotal that was asked for."""
-
-    def __init__(
-        self,
-        plan: BootPlan,
-        guest: Guest,
-        nesting: HostPrograms,
-        ports: tuple[qemu.Port, ...],
-        control_port: int,
-    ) -> None:
-        self.plan = plan
-        self.guest = guest
-        self.nesting = nesting
-        self.ports = ports
-        self.control_port = control_port
-        self.directory = plan.run.directory / "twin"
-        self.slowdown = 1.0
-
-    @contextmanager
-    def start(self) -> Iterator[VirtualMachine]:
-        """Yield a machine of the right size whose agent has sent its first pass."""
-        memory_kib, wanted = self._memory_kib(), self.plan.memtotal_bytes
-        accelerators: tuple[str, ...] = (qemu.KVM, qemu.TCG)
-        for attempt in range(3):
-            self.plan.say(f"booting a virtual machine of {memory_kib // 1024:,} MB")
-            with self._run(memory_kib, accelerators) as machine:
-                seconds = sum(BOOT_SECONDS.values())
-                machine.wait_for(machine.is_sampled, seconds, "did not boot")
-                memory = machine.watch.passes[0].machine
-                total = memory.total if memory else wanted
-                reserved = qemu.reserved_by(memory_kib, total)
-                self._reserved_file.write_text(str(reserved))
-                off_kib = abs(total - wanted) // 1024
-                if off_kib <= MOST_OFF_KIB or self._is_whole or attempt == 2:
-                    yield machine
-                    return
-            memory_kib = qemu.memory_for(wanted, reserved)
-            accelerators = (machine.accelerator,)
-
-    @property
-    def _is_whole(self) -> bool:
-        """Return whether the machine has the memory as sold (MemTotal is not known)."""
-        return self.plan.memtotal_bytes == self.plan.budgets.memory.limit_bytes
-
-    @property
-    def _reserved_file(self) -> Path:
-        """Return the file that stores the kernel's reserve of a machine of this size."""
-        return self.guest.notes / f"reserved_kib.{self.plan.memtotal_bytes // MIB}"
-
-    def _memory_kib(self) -> int:
-        if self._is_whole:
-            return self.plan.memtotal_bytes // 1024
-        reserved = qemu.RESERVED_KIB
-        with suppress(OSError, ValueError):
-            reserved = int(self._reserved_file.read_text())
-        return qemu.memory_for(self.plan.memtotal_bytes, reserved)
-
-    @contextmanager
-    def _run(self, memory_kib: int, accelerators: tuple[str, ...]) -> Iterator[VirtualMachine]:
-        hardware = qemu.Hardware(
-            memory_kib=memory_kib,
-            processors=self.plan.vcpus or os.cpu_count() or 1,
-            drives=(
-                self.guest.root,
-                qemu.Drive(path=disks.DATA),
-                *([self.guest.seed] if self.guest.seed else []),
-            ),
-            agent_socket=str(self.directory / "agent.sock"),
-            console=str(self.directory / "console.log"),
-            control_port=self.control_port,
-            ports=self.ports,
-            kernel=self.guest.kernel,
-            initrd=self.guest.initrd,
-            parameters=PARAMETERS,
+def _require_host(engine: Engine) -> None:
+    host.require_programs("qemu-system-x86_64", "mke2fs")
+    if engine.architecture != ARCHITECTURE:
+        raise ConfigError(
+            f"the twin needs an x86-64 machine, this one is {engine.architecture}",
+            advice="measure with `--on box`",
         )
-        with virtual.start(
-            self.plan.engine,
-            self.plan.run,
-            hardware,
-            image=self.nesting.image_name,
-            volume=self.nesting.volume,
-            folders=(self.directory,),
-            accelerators=accelerators,
-        ) as machine:
-            yield machine
 
 
-def _start_engine(boot: _Boot, machine: VirtualMachine) -> tuple[TwinFacts, Engine]:
-    """Start the idle machine's engine; return the machine's state before and after."""
-    say = boot.plan.say
-    say(f"waiting for the machine to be idle ({machine.accelerator})")
-    machine.port.run("systemctl is-system-running --wait; sync", BOOT_SECONDS[machine.accelerator])
-    took = time.monotonic() - machine.started
-    boot.slowdown = emulation.slowdown(took)
-    machine.port.run("echo 3 >/proc/sys/vm/drop_caches", COMMAND_SECONDS)
-    before = _quietest(machine)
-    machine.port.passes.before = before.machine
-    say("starting the engine")
-    own = guest_engine(boot.plan.budgets.engine)
-    answer = machine.port.run(own.start_command, ENGINE_SECONDS)
-    if answer.ran != 0:
-        journal = machine.port.run(own.journal_command, COMMAND_SECONDS)
-        raise own.failure(answer.ran, journal.output)
-    emulated = machine.accelerator == qemu.TCG
-    engine = _reach(machine, EMULATED_CALL_SECONDS if emulated else NESTED_CALL_SECONDS)
-    _rest(own, machine)
-    idle = _quietest(machine)
-    described = machine.port.run(". /etc/os-release; echo $PRETTY_NAME; uname -r", COMMAND_SECONDS)
-    name, _, kernel = described.output.strip().partition("\n")
-    guest = model.Guest(
-        accelerator=machine.accelerator,
-        os=name,
-        kernel=kernel,
-        engine_version=engine.version,
-        image=boot.guest.image,
+def _prepare_project(plan: BootPlan) -> BoxProject:
+    """Return the project for the guest's engine, with remarks that speak of the twin."""
+    prepared = prepare_project(
+        json.loads(plan.stack.config_json),
+        directory=plan.stack.directory,
+        machine_bytes=0,
+        architecture=plan.engine.architecture,
     )
-    return TwinFacts(guest=guest, before=before, idle=idle), engine
+    project = adapt_project(prepared, plan.budgets.engine)
+    remarks = tuple(remark.replace("the box", "the twin") for remark in project.remarks)
+    return replace(project, remarks=remarks)
 
 
-def _rest(own: GuestEngine, machine: VirtualMachine) -> None:
-    """Wait until of the engine only that runs which stays."""
-    if own.rest_command:
-        machine.port.run(own.rest_command, REST_SECONDS)
+@contextmanager
+def _fill_volume(plan: BootPlan, project: BoxProject) -> Iterator[HostPrograms]:
+    """Yield this host's engine with its volume: Docker's programs, and images unless for Podman."""
+    with fill_volume(
+        plan.engine,
+        plan.run,
+        images=() if plan.budgets.engine.is_podman else plan.stack.images,
+        project=project,
+        say=plan.say,
+    ) as nesting:
+        if not isinstance(nesting, HostPrograms):
+            raise BootError(
+                "the twin needs an engine on this host, to copy its programs",
+                advice="install Docker Engine from packages, or measure with `--on box`",
+            )
+        yield nesting
 
 
-def _reach(machine: VirtualMachine, seconds: int) -> Engine:
-    found: list[Engine] = []
-
-    def look() -> bool:
-        with suppress(EngineError):
-            found.append(reach(machine.engine_address, seconds=seconds))
-        return bool(found)
-
-    machine.wait_for(look, COMMAND_SECONDS, "has an engine that does not answer")
-    return found[0]
-
-
-def _quietest(machine: VirtualMachine) -> Pass:
-    """Return the pass with the most available memory within the next seconds."""
-    since = time.monotonic()
-
-    def recent() -> Sequence[Pass]:
-        return machine.watch.between(since, time.monotonic())
-
-    machine.wait_for(
-        lambda: bool(recent()) and time.monotonic() - since >= QUIET_SECONDS,
-        COMMAND_SECONDS,
-        "can't be sampled any more",
+def _allow_time(
+    plan: BootPlan, project: BoxProject, machine: VirtualMachine, engine: Engine
+) -> tuple[BootPlan, BoxProject, tuple[str, ...]]:
+    """Return plan and project as the machine's processor can do them, with remarks."""
+    if machine.accelerator != qemu.TCG:
+        return plan, project, ()
+    plan, project, remark = emulation.allow_time(
+        plan,
+        project,
+        machine.failures,
+        emulation.slowdown(machine.boot_seconds),
+        start_interval=engine.has_start_interval,
     )
-    return max(recent(), key=lambda sample: sample.machine.available if sample.machine else 0)
+    return plan, project, (remark,)
 
 
-def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[str, Any]:
+def _settings(
+    plan: BootPlan, project: BoxProject, ports: Sequence[qemu.Port], control_port: int
+) -> dict[str, Any]:
     """Return the guest's settings, see guest.sh."""
     budgets, wanted = plan.budgets, plan.settings
+    loopback = [f"{p.protocol}/{p.address}:{p.number}" for p in ports if p.address]
     return {
         "HZ": f"{min(BOOT_HZ, budgets.measure.hz):g}",
         "HUGE_PAGES": wanted.thp or "",
@@ -366,7 +236,7 @@ def _settings(plan: BootPlan, project: BoxProject, control_port: int) -> dict[st
         "SWAP_BYTES": budgets.swap_bytes or 0,
         "ZRAM_BYTES": budgets.zram_bytes or 0,
         "CONTROL_PORT": control_port,
-        "LOOPBACK_PORTS": " ".join(map(str, disks.loopback_ports(project.config))),
+        "LOOPBACK_PORTS": " ".join(loopback),
         "BRIDGE": project.addresses.bridge,
         "POOL": project.addresses.pool,
         **guest_engine(budgets.engine).settings(),
@@ -378,16 +248,9 @@ def _throttle(plan: BootPlan, machine: VirtualMachine) -> Settings:
 
     An emulated processor does less than any tier's: it is not slowed down further.
     """
-    texts = {path: machine.port.run(f"cat {path}", COMMAND_SECONDS).output for path in FILES}
+    texts = {path: machine.port.run(f"cat {path}").output for path in FILES}
     vcpus = plan.vcpus or os.cpu_count() or 1
     cpus = min(plan.cpus or vcpus, vcpus)
     if cpus < vcpus and machine.accelerator != qemu.TCG:
         plan.engine.limit(machine.container, 0, round(cpus * PERIOD))
     return replace(read_settings(lambda path: texts.get(path, "")), vcpus=vcpus, cpus=cpus)
-
-
-def _in_twin(project: BoxProject, kind: EngineKind) -> BoxProject:
-    """Return the project for that engine, with remarks that speak of the twin."""
-    project = adapt_project(project, kind)
-    remarks = tuple(remark.replace("the box", "the twin") for remark in project.remarks)
-    return replace(project, remarks=remarks)

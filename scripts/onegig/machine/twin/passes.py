@@ -31,7 +31,6 @@ class AgentAccount:
     usage: int
     peak: int
     oom_kills: int
-    pressure: Stalls
     stat: dict[str, int]
 
     @property
@@ -55,8 +54,6 @@ class AgentLine:
     oom: tuple[str, ...]
     accounts: dict[str, AgentAccount]
     engine_accounts: tuple[AgentAccount, ...]
-    due: int
-    read: int
     oldest: float
     unreadable: int
     system: Numbers
@@ -68,6 +65,7 @@ class AgentLine:
 class Answer:
     """The result of a command that the host sent: exit code and the end of what it printed."""
 
+    number: int  # the command's
     ran: int
     output: str
 

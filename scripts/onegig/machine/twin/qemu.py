@@ -26,6 +26,7 @@ class Port:
 
     number: int
     protocol: str = "tcp"  # or udp
+    address: str = ""  # of the loopback interface; "": all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +69,7 @@ def arguments(hardware: Hardware, accelerator: str) -> list[str]:
     """Return the command that runs the machine until it is switched off."""
     accelerated = ("-accel", "tcg,thread=multi") if accelerator == TCG else ("-accel", accelerator)
     forwards = [f"tcp:127.0.0.1:{hardware.control_port}-{INSIDE}:{ENGINE_PORT}"]
-    forwards += [f"{p.protocol}::{p.number}-{INSIDE}:{p.number}" for p in hardware.ports]
+    forwards += [f"{p.protocol}:{p.address}:{p.number}-{INSIDE}:{p.number}" for p in hardware.ports]
     network = ",".join([f"user,id=net,net={NETWORK}", *(f"hostfwd={rule}" for rule in forwards)])
     command = [
         *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"),

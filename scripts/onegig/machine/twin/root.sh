@@ -4,11 +4,14 @@
 # Environment:
 #   MIRROR, SUITE   where the packages come from; apt checks their signatures
 #   WORK            a scratch folder, on a disk
-#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent, podman/ and packages
+#   OUT             the folder that gets root.img, vmlinuz, initrd.img, agent and podman/
 #   SHARE           the folder with our own files: onegig.service, agent/
 #   OWNER           who owns OUT's files, UID:GID
 set -eu
 : "${MIRROR:?}" "${SUITE:?}" "${WORK:?}" "${OUT:?}" "${SHARE:?}" "${OWNER:?}"
+
+# Whatever fails: the owner can remove the folder.
+trap 'chown -R "$OWNER" "$OUT"' EXIT
 
 root=$WORK/root
 export TMPDIR="$WORK" LC_ALL=C
@@ -37,7 +40,6 @@ mmdebstrap --mode=root --format=directory --variant=minbase --skip=output/dev \
 
 cp "$root"/boot/vmlinuz-* "$OUT/vmlinuz"
 cp "$root"/boot/initrd.img-* "$OUT/initrd.img"
-chroot "$root" dpkg-query --show >"$OUT/packages"
 
 echo twin >"$root/etc/hostname"
 printf '127.0.0.1 localhost twin\n' >"$root/etc/hosts"
@@ -76,4 +78,3 @@ copy_podman
 rm -f "$OUT/root.img"
 truncate -s 2G "$OUT/root.img"
 mke2fs -q -t ext4 -L root -d "$root" "$OUT/root.img"
-chown -R "$OWNER" "$OUT"

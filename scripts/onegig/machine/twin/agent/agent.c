@@ -3,7 +3,7 @@
  *     agent [HZ [CGROUPS]] <>/dev/virtio-ports/onegig >&0
  *
  * One JSON line goes out per pass (passes.py reads it) and one per command that ended; lines
- * {"run": "SHELL COMMAND"} and {"hz": N} come in.
+ * {"number": N, "run": "SHELL COMMAND"} and {"hz": N} come in; the answer has the number.
  * Sizes are kB as the kernel prints them in /proc, bytes as it prints them for cgroups.
  *
  * The machine's and the containers' accounts are read at every pass. Memory of processes
@@ -51,7 +51,6 @@ struct cgroup {
     bool engine;   /* holds a process of the engine */
     bool moved;    /* the container takes more or less than in the last pass */
     long long current, peak, oom_kills;
-    struct stall pressure;
     struct usage usage;
 };
 
@@ -105,8 +104,6 @@ static bool read_cgroup(const struct cgroup *group, const char *name) {
 static void read_marks(struct cgroup *group) {
     group->peak = read_cgroup(group, "memory.peak") ? atoll(text) : -1;
     group->oom_kills = read_cgroup(group, "memory.events") ? number_after("oom_kill ") : 0;
-    read_cgroup(group, "memory.pressure");
-    group->pressure = parse_stall();
 }
 
 /* Add a cgroup and all below it. */
@@ -234,7 +231,7 @@ static int by_due(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Read the processes that are due, as many as fit; write how many did and the oldest's age. */
+/* Read the processes that are due, as many as fit; write the age of the oldest of the rest. */
 static void read_processes(double started, double period) {
     static struct process *due[MOST_PROCESSES];
     int count = 0, done = 0;
@@ -245,17 +242,17 @@ static void read_processes(double started, double period) {
     while (done < count && (now() < end || done <= count / TURNS)) read_process(due[done++]);
     for (int i = done; i < count; i++)
         if (due[i]->read_at && due[i]->read_at < oldest) oldest = due[i]->read_at;
-    put(",\"due\":%d,\"read\":%d,\"oldest\":%.3f", count, done, started - oldest);
+    put(",\"oldest\":%.3f", started - oldest);
 }
 
 static void forget_ended(unsigned last_slow) {
-    int kept = 0;
+    int living = 0;
     for (int i = 0; i < process_count; i++) {
         const struct cgroup *group = &cgroups[processes[i].cgroup];
         bool slow = group->container < 0 && !group->engine;
-        if (processes[i].seen >= (slow ? last_slow : pass)) processes[kept++] = processes[i];
+        if (processes[i].seen >= (slow ? last_slow : pass)) processes[living++] = processes[i];
     }
-    process_count = kept;
+    process_count = living;
 }
 
 static void list_everything(bool slow) {
@@ -325,10 +322,8 @@ static bool put_account(const char *prefix, struct cgroup *group) {
     long long current = atoll(text);
     group->moved = current != group->current;
     group->current = current;
-    put("%s{\"usage\":%lld,\"peak\":%lld,\"oom_kills\":%lld,\"pressure\":", prefix, current,
-        group->peak, group->oom_kills);
-    put_stall(group->pressure);
-    put(",\"stat\":");
+    put("%s{\"usage\":%lld,\"peak\":%lld,\"oom_kills\":%lld,\"stat\":", prefix, current, group->peak,
+        group->oom_kills);
     read_cgroup(group, "memory.stat");
     put_table(CGROUP_FIELDS);
     put("}");

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct stall { long long some, full; }; /* microseconds since boot; -1 where the kernel has none */
-
 /* What to pass on from memory.stat, named as Linux Documentation/admin-guide/cgroup-v2.rst does. */
 extern const char *const CGROUP_FIELDS[];
 
@@ -18,13 +16,11 @@ double now(void); /* CLOCK_MONOTONIC, in seconds */
 long read_text(const char *path, ...) __attribute__((format(printf, 1, 2)));
 
 long long number_after(const char *name); /* in `text`, at the begin of a line; 0 without it */
-struct stall parse_stall(void);           /* of a pressure file in `text` */
 
 /* Append to the line that `send_line` sends. */
 void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void put_string(const char *value, long length);
 void put_table(const char *const *fields); /* those of `text`'s lines "name value", as an object */
-void put_stall(struct stall stall);
 void put_machine(bool slow); /* some of it only once a second */
 void put_oom_kills(void);
 

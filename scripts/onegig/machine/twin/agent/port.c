@@ -17,6 +17,7 @@ enum { MOST_COMMAND = 64 * 1024, MOST_OUTPUT = 4000 };
 static char received[MOST_COMMAND + 1];
 static long received_length;
 static pid_t child;
+static long number; /* of the command that runs */
 static int child_output = -1;
 static char tail[2 * MOST_OUTPUT];
 static long tail_length;
@@ -112,7 +113,7 @@ static bool read_output(void) {
 
 /* Answer for a command whose shell ended, whatever it left running. */
 static void finish(void) {
-    int status, code;
+    int status = 127 << 8, code; /* a shell that could not be forked leaves it so */
     if (!child || waitpid(child, &status, WNOHANG) != child) return;
     for (int i = 0; i < 64 && read_output();) i++; /* a process left behind may print for ever */
     close(child_output);
@@ -120,7 +121,7 @@ static void finish(void) {
     child_output = -1;
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     long skipped = tail_length > MOST_OUTPUT ? tail_length - MOST_OUTPUT : 0;
-    put("{\"ran\":%d,\"output\":", code);
+    put("{\"number\":%ld,\"ran\":%d,\"output\":", number, code);
     put_string(tail + skipped, tail_length - skipped);
     put("}\n");
     send_line();
@@ -132,7 +133,9 @@ static void obey(double *period) {
     if (!end) return;
     *end++ = 0;
     char *command = strstr(received, "\"run\""), *rate = strstr(received, "\"hz\":");
+    char *numbered = strstr(received, "\"number\":");
     if (command && (command = strchr(command + 5, '"'))) {
+        number = numbered ? atol(numbered + 9) : 0;
         decode_string(++command);
         start(command);
     } else if (rate) set_rate(atof(rate + 5), period);

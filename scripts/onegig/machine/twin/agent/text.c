@@ -60,15 +60,6 @@ long long number_after(const char *name) {
     return 0;
 }
 
-static long long total_of(const char *kind) {
-    const char *at = strstr(text, kind), *total = at ? strstr(at, "total=") : NULL;
-    return total ? atoll(total + 6) : -1;
-}
-
-struct stall parse_stall(void) {
-    return (struct stall){.some = total_of("some "), .full = total_of("full ")};
-}
-
 void put(const char *format, ...) {
     va_list values;
     va_start(values, format);
@@ -111,9 +102,17 @@ void put_table(const char *const *fields) {
     put("}");
 }
 
-void put_stall(struct stall stall) {
-    if (stall.some < 0) put("null");
-    else put("[%lld,%lld]", stall.some, stall.full < 0 ? 0 : stall.full);
+/* Return microseconds since boot; -1 where the kernel has none. */
+static long long total_of(const char *kind) {
+    const char *at = strstr(text, kind), *total = at ? strstr(at, "total=") : NULL;
+    return total ? atoll(total + 6) : -1;
+}
+
+static void put_pressure(void) {
+    read_text("/proc/pressure/memory");
+    long long some = total_of("some "), full = total_of("full ");
+    if (some < 0) put("null");
+    else put("[%lld,%lld]", some, full < 0 ? 0 : full);
 }
 
 /* Read the agent's own memory, in kB: pages, page tables, and the kernel's stack of 16 kB. */
@@ -126,15 +125,15 @@ static long own_memory(void) {
 
 /* Write the counters, which cost more than all the rest, as they were read last. */
 static void put_counters(bool afresh) {
-    static char kept[2048];
+    static char counters[2048];
     long before = line_length;
     if (afresh) {
         read_text("/proc/vmstat");
         put(",\"vmstat\":");
         put_table(COUNTER_FIELDS);
         put(",\"sampler\":%ld", own_memory());
-        snprintf(kept, sizeof kept, "%s", line + before);
-    } else put("%s", kept);
+        snprintf(counters, sizeof counters, "%s", line + before);
+    } else put("%s", counters);
 }
 
 /* Count the free pages, in kB, that each processor keeps for itself: MemAvailable is without them. */
@@ -151,9 +150,8 @@ void put_machine(bool slow) {
     put_table(MEMORY_FIELDS);
     put(",\"free_lists\":%ld", free_lists());
     put_counters(slow);
-    read_text("/proc/pressure/memory");
     put(",\"memory_pressure\":");
-    put_stall(parse_stall());
+    put_pressure();
 }
 
 /* Write the kernel's records of OOM kills since the last pass, as they stand in its log. */
