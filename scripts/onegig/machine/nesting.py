@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -114,7 +115,7 @@ class Dind(_Nesting):
 
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         super().__init__(engine, run, project)
-        self.certificates = run.directory / "certs"
+        self.certificates: Path  # of the container that was started last
         self.remarks = tuple(
             f"{path} is missing in the box: the dind image can only see the project's folder."
             for path in (*project.folders, *project.files)
@@ -123,7 +124,6 @@ class Dind(_Nesting):
 
     def prepare(self) -> None:
         """Pull the image if it is missing; EngineError when it cannot be pulled."""
-        self.certificates.mkdir(exist_ok=True)
         try:
             self.engine.images.pull_missing(DIND_IMAGE)
         except EngineError as error:
@@ -135,10 +135,14 @@ class Dind(_Nesting):
             ) from error
 
     def arguments(self, *, first: bool) -> list[str]:
-        """Return arguments of `docker run` likewise; dind's entrypoint makes the certificates."""
+        """Return arguments of `docker run` likewise; dind's entrypoint makes the certificates.
+
+        Root writes them, but into folders of this user, who can remove them with the run's.
+        """
         directory = self.project.directory
-        shutil.rmtree(self.certificates, ignore_errors=True)
-        self.certificates.mkdir()
+        self.certificates = Path(tempfile.mkdtemp(prefix="certs-", dir=self.run.directory))
+        for name in ("ca", "server", "client"):
+            (self.certificates / name).mkdir()
         return [
             *("--volume", f"{self.volume}:/var/lib/docker"),
             *("--volume", f"{self.certificates}:/certs"),
