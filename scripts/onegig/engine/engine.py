@@ -162,7 +162,7 @@ class Engine:
             self.client.api.remove_container(container, force=True, v=True)
 
     def remove_all(self, seconds: float) -> None:
-        """Remove every container, for so long at most; an engine that is stuck is asked again."""
+        """Remove every container; ask an engine that is stuck again until the time is over."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with suppress(*ENGINE_FAULTS):
@@ -170,6 +170,8 @@ class Engine:
                 if not containers:
                     return
                 for container in containers:
+                    if time.monotonic() >= deadline:
+                        return
                     with suppress(*ENGINE_FAULTS):
                         self.client.api.remove_container(container["Id"], force=True, v=False)
             time.sleep(POLL_SECONDS)
