@@ -130,16 +130,16 @@ class Engine:
             raw: bytes = self.client.api.logs(container, tail=lines)
         return raw.decode(errors="replace").rstrip()
 
-    def exit_codes(self, container: str, since: float) -> list[int]:
-        """Return the exit codes of a container that ended since then, seconds of the epoch."""
-        with typed_errors("docker events"):
-            events = self.client.api.events(
-                since=int(since),
-                until=int(time.time()) + 1,
-                filters={"container": container, "event": "die"},
-                decode=True,
-            )
-            return [int(event["Actor"]["Attributes"].get("exitCode", 0)) for event in events]
+    def wait(self, container: str) -> int:
+        """Wait until a container ends; return its exit code. EngineError if it takes too long."""
+        with typed_errors(f"docker wait {container}"):
+            seconds = self.client.api.timeout
+            return int(self.client.api.wait(container, timeout=seconds)["StatusCode"])
+
+    def start_again(self, container: str) -> None:
+        """Start a container that has ended; ignore one that runs."""
+        with typed_errors(f"docker start {container}"):
+            self.client.api.start(container)
 
     def limit(self, container: str, limit_bytes: int, cpu_quota: int = 0) -> None:
         """Cap a running container's memory, swap off; 0: no change.
