@@ -18,7 +18,10 @@ from onegig.variables import search_path
 
 REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
 USEFUL = ("docker-proxy", "docker-init")
-SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/libexec/docker")
+SEARCH = (  # before PATH, which often lacks the administrator's programs
+    *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
+    "/usr/libexec/docker",
+)
 DIND_IMAGE = os.environ.get(
     "ONEGIG_DIND_IMAGE",
     "docker:28.5.2-dind@sha256:2a232a42256f70d78e3cc5d2b5d6b3276710a0de0596c145f627ecfae90282ac",
@@ -196,7 +199,8 @@ def read_script(name: str) -> str:
 
 def host_programs() -> tuple[str, ...]:
     """Return the engine's programs on this host; EngineError when they are not here."""
-    paths = {name: shutil.which(name, path=search_path(SEARCH)) for name in (*REQUIRED, *USEFUL)}
+    path = search_path(SEARCH)
+    paths = {name: shutil.which(name, path=path) for name in (*REQUIRED, *USEFUL)}
     missing = [name for name in REQUIRED if not paths[name]]
     if missing:
         raise EngineError(

@@ -104,7 +104,7 @@ class _Starter:
         plan: BootPlan,
         box: Bootable,
         watch: Watch,
-        parallel: int = 0,  # services started at once; 0: all, as compose does
+        parallel: int,  # services started at once; 0: all, as compose does
     ) -> None:
         self.stack = plan.stack
         self.say = plan.say
