@@ -51,11 +51,11 @@ class Parts:
         """Return the sum."""
         return sum(getattr(self, name) for name in SIZES)
 
-    def add(self, other: "Parts") -> None:
+    def add(self, parts: "Parts") -> None:
         """Add another process."""
         for name in SIZES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name, size in other.programs.items():
+            setattr(self, name, getattr(self, name) + getattr(parts, name))
+        for name, size in parts.programs.items():
             self.programs[name] = self.programs.get(name, 0) + size
 
 
