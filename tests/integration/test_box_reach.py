@@ -1,10 +1,8 @@
 """What a stack in the box tries to change on the machine, in vain."""
 
-import io
 import json
 import shlex
 import subprocess
-import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from docker.errors import DockerException
 
 from booting import Boxed, boot, run_as_root
 from booting import sleeper as service
+from dind_image import stand_in_for_dind
 from onegig.config.stack import load_stack
 from onegig.engine.engine import Engine
 from onegig.engine.owned import new_run
@@ -109,27 +108,6 @@ def test_a_mount_that_stays_writable_ends_the_box(folder: Path) -> None:
         "onegig refuses: /plain of this machine could be written from the box.",
         "1",
     ]
-
-
-@contextmanager
-def stand_in_for_dind(client: DockerClient, script: str) -> Iterator[str]:
-    """Yield an image whose engine is a script."""
-    content = f"#!/bin/sh\n{script}\n".encode()
-    file = tarfile.TarInfo("usr/local/bin/dockerd-entrypoint.sh")
-    file.mode, file.size = 0o755, len(content)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.addfile(file, io.BytesIO(content))
-    container = client.containers.create(SMALL_IMAGE)
-    try:
-        container.put_archive("/", archive.getvalue())
-        image = container.commit("onegig-test/dind")
-    finally:
-        container.remove()
-    try:
-        yield str(image.id)
-    finally:
-        client.images.remove("onegig-test/dind", force=True)
 
 
 @pytest.mark.usefixtures("api_version")

@@ -1,42 +1,96 @@
 """The load beside a stack, on a real engine."""
 
-import io
-import tarfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from onegig.engine.engine import connect
-from onegig.machine.load import RunningLoad
+from booting import HERE, MIB, MakeStack, ignore
+from onegig.engine.engine import Engine
+from onegig.engine.owned import new_run
+from onegig.machine.load import LOG_LINES, RunningLoad, apply_load
+from onegig.machine.machine import BootPlan
+from onegig.model.measuring import Load
 from small_image import SMALL_IMAGE
 
 pytestmark = pytest.mark.engine
 
-CLIENT = ["sh", "-c", "test -e /server && exec sleep 100; exit 7"]
+PATIENCE_SECONDS = 30.0
+CLIENT = "nc -z 127.0.0.1 7777 || { echo no server; exit 7; }; echo served; sleep 0.1"
+SERVER = ["nc", "-lk", "-p", "7777", "-e", "true"]
+MakeLoad = Callable[[str], AbstractContextManager[RunningLoad]]
 
 
 @pytest.fixture
-def container(client: DockerClient) -> Iterator[Container]:
-    """A client that fails as long as there is no server."""
-    started = client.containers.run(
-        SMALL_IMAGE, CLIENT, detach=True, restart_policy={"Name": "always"}
-    )
-    yield started
-    started.remove(force=True)
+def engine(client: DockerClient) -> Engine:
+    return Engine(client)
 
 
-def test_a_load_that_failed_until_the_stack_was_up_is_started_anew(container: Container) -> None:
-    load = RunningLoad(description="client", container=str(container.id), started=0.0)
-    with connect() as engine:
-        container.wait(condition="next-exit")
-        assert load.problem(engine).startswith("the load `client` failed (exit 7)")
-        with io.BytesIO() as archive:
-            with tarfile.open(fileobj=archive, mode="w") as tar:
-                tar.addfile(tarfile.TarInfo("server"))
-            container.put_archive("/", archive.getvalue())
-        load.resume(engine)
-        container.reload()
-        assert container.status == "running"
-        assert load.problem(engine) == ""
+@pytest.fixture
+def server(client: DockerClient) -> Iterator[Container]:
+    """A container in the place of a machine: the load joins its network."""
+    container = client.containers.run(SMALL_IMAGE, ["sleep", "600"], init=True, detach=True)
+    yield container
+    container.remove(force=True)
+
+
+@pytest.fixture
+def load(engine: Engine, server: Container, make_stack: MakeStack) -> Iterator[MakeLoad]:
+    """Run a script of the shell as the load."""
+
+    def make(script: str) -> AbstractContextManager[RunningLoad]:
+        load = Load(service="client", command=("sh", "-c", script))
+        plan = BootPlan(
+            engine=engine,
+            run=run,
+            stack=make_stack({"client": {}}),
+            budgets=replace(HERE, load=load),
+            cap_bytes=MIB,
+            memtotal_bytes=MIB,
+            sold_bytes=MIB,
+            say=ignore,
+        )
+        return apply_load(plan, str(server.id))
+
+    with new_run() as run:
+        yield make
+
+
+def await_true(happens: Callable[[], bool]) -> None:
+    """Wait for something that takes seconds, longer only on a busy machine."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_short_load_is_run_again_without_a_pause(engine: Engine, load: MakeLoad) -> None:
+    with load("echo run") as running:
+        # the engine's own restart policy would take 102 s for so many
+        await_true(lambda: engine.log(running.container, 100).count("run") >= 11)
+        assert running.problem(engine) == ""
+
+
+def test_a_load_that_failed_until_the_stack_was_up_is_started_anew(
+    engine: Engine, server: Container, load: MakeLoad
+) -> None:
+    with load(CLIENT) as running:
+        await_true(lambda: bool(running.problem(engine)))
+        server.exec_run(SERVER, detach=True)
+        running.resume(engine)
+        await_true(lambda: engine.log(running.container, 1) == "served")
+        assert running.problem(engine) == ""
+
+
+def test_a_failure_is_reported_with_its_output_even_if_the_load_recovers(
+    engine: Engine, server: Container, load: MakeLoad
+) -> None:
+    with load(CLIENT) as running:
+        await_true(lambda: bool(running.problem(engine)))
+        server.exec_run(SERVER, detach=True)
+        await_true(lambda: engine.log(running.container, 100).count("served") > LOG_LINES)
+        assert running.problem(engine).endswith("failed (exit 7): no server")

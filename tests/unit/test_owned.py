@@ -90,6 +90,14 @@ def test_what_a_dead_run_left_is_removed(temp: Path, dead: str) -> None:
     assert list(temp.iterdir()) == []
 
 
+def test_a_folder_that_can_not_be_removed_is_not_reported_as_removed(
+    temp: Path, dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_owner(temp / "onegig-0123abcd.x1y2", dead)
+    monkeypatch.setattr(os, "unlink", Mock(side_effect=PermissionError))
+    assert leftovers() == ()
+
+
 def test_a_run_that_just_begins_has_no_owner_yet(temp: Path) -> None:
     (temp / "onegig-0123abcd.x1y2").mkdir(mode=0o700)
     assert leftovers() == ()

@@ -192,9 +192,9 @@ def built_from_scratch(plan: Plan, names: Mapping[str, str]) -> Plan:
     bases = {image: f"docker-image://{name}" for image, name in names.items()}
     targets = {}
     for name, target in plan["target"].items():
-        kept = {key: value for key, value in target.items() if not key.startswith("cache-")}
+        uncached = {key: value for key, value in target.items() if not key.startswith("cache-")}
         contexts = bases | target.get("contexts", {})
-        targets[name] = kept | ({"contexts": contexts} if contexts else {})
+        targets[name] = uncached | ({"contexts": contexts} if contexts else {})
     return plan | {"target": targets}
 
 

@@ -137,16 +137,16 @@ class Engine:
             raw: bytes = self.client.api.logs(container, tail=lines)
         return raw.decode(errors="replace").rstrip()
 
-    def exit_codes(self, container: str, since: float) -> list[int]:
-        """Return the exit codes of a container that ended since then, seconds of the epoch."""
-        with typed_errors("docker events"):
-            events = self.client.api.events(
-                since=int(since),
-                until=int(time.time()) + 1,
-                filters={"container": container, "event": "die"},
-                decode=True,
-            )
-            return [int(event["Actor"]["Attributes"].get("exitCode", 0)) for event in events]
+    def wait(self, container: str) -> int:
+        """Wait until a container ends; return its exit code. EngineError if it takes too long."""
+        with typed_errors(f"docker wait {container}"):
+            seconds = self.client.api.timeout
+            return int(self.client.api.wait(container, timeout=seconds)["StatusCode"])
+
+    def start_again(self, container: str) -> None:
+        """Start a container that has ended; ignore one that runs."""
+        with typed_errors(f"docker start {container}"):
+            self.client.api.start(container)
 
     def limit(self, container: str, limit_bytes: int, cpu_quota: int = 0) -> None:
         """Cap a running container's memory, swap off; 0: no change.
@@ -169,7 +169,7 @@ class Engine:
             self.client.api.remove_container(container, force=True, v=True)
 
     def remove_all(self, seconds: float) -> None:
-        """Remove every container, for so long at most; an engine that is stuck is asked again."""
+        """Remove every container; ask an engine that is stuck again until the time is over."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with suppress(*ENGINE_FAULTS):
@@ -177,6 +177,8 @@ class Engine:
                 if not containers:
                     return
                 for container in containers:
+                    if time.monotonic() >= deadline:
+                        return
                     with suppress(*ENGINE_FAULTS):
                         self.client.api.remove_container(container["Id"], force=True, v=False)
             time.sleep(POLL_SECONDS)

@@ -13,7 +13,7 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from onegig.errors import BootError, EngineError, InspectError
+from onegig.errors import EngineError, InspectError
 from onegig.model.images import NOT_WEIGHED
 from onegig.model.measured import Missing, Unknown
 from onegig.process import NOWHERE, CommandError, close, run, spawn, tail
@@ -168,7 +168,10 @@ class Images:
             yield cast(IO[bytes], response.raw)
 
     def copy(self, images: Sequence[str], target: "Images") -> str:
-        """Copy images into another engine, shared layers once; return what its `load` printed."""
+        """Copy images into another engine, shared layers once; return what its `load` printed.
+
+        Raises EngineError when one of the two engines fails.
+        """
         saver = spawn(["docker", "save", *images], env=self.environment)
         try:
             loaded = run(
@@ -181,6 +184,8 @@ class Images:
             if saver.wait() != 0:
                 raise _not_copied(images, tail(error))
             return loaded.stdout
+        except CommandError as error:
+            raise _not_copied(images, error.detail or error.message) from error
         finally:
             close(saver)
 
@@ -270,11 +275,11 @@ def _message(response: requests.Response) -> str:
         return f"HTTP {response.status_code}"
 
 
-def _not_copied(images: Sequence[str], detail: str) -> BootError:
-    return BootError(
+def _not_copied(images: Sequence[str], detail: str) -> EngineError:
+    return EngineError(
         "the stack's images could not be copied into the box",
         command=f"docker save {' '.join(images)}",
-        advice="build them with `onegig build`",
+        advice="build them with `onegig build`, and see whether the disk is full",
         detail=detail,
     )
 

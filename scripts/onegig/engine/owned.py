@@ -91,7 +91,8 @@ def remove_leftovers(engine: Engine) -> tuple[str, ...]:
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.*"):
         if _is_left_behind(directory):
             shutil.rmtree(directory, ignore_errors=True)
-            removed.append(f"folder {directory}")
+            if not directory.exists():  # a container may have written in it as root
+                removed.append(f"folder {directory}")
     return tuple(removed)
 
 

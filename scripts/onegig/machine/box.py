@@ -67,20 +67,28 @@ class NestedEngine:
         """Return the settings inside the machine."""
         return self.fit.settings_with(self.remarks, host_programs=self.mode == HostPrograms.mode)
 
-    def limit(self, limit_bytes: int = ROOM_BYTES) -> None:
-        """Cap the box, with enough room for its engine to report and to clean up if asked for.
-
-        Only under its own cap it is held to its share of the processors as well.
-        """
-        quota = self.fit.quota if limit_bytes == self.cap_bytes else NO_QUOTA
+    def lift_cap(self) -> None:
+        """Give the box room for its engine to report and to clean up, and all processors."""
         with suppress(EngineError):
-            self.outer.limit(self.container, limit_bytes, quota if self.fit.quota else 0)
+            quota = NO_QUOTA if self.fit.quota else 0
+            self.outer.limit(self.container, ROOM_BYTES, quota)
 
     def clear(self) -> None:
-        """Remove all containers; under its cap a full box's engine could not remove one."""
-        self.limit()
+        """Remove all containers; under its cap a full box's engine could not remove one.
+
+        Raises BootError when the box can't be capped again.
+        """
+        self.lift_cap()
         self.engine.remove_all(CLEAR_SECONDS)
-        self.limit(self.cap_bytes)
+        try:
+            self.outer.limit(self.container, self.cap_bytes, self.fit.quota)
+        except EngineError as error:  # with cgroup v1 also if more than that is still in use
+            raise BootError(
+                "the box could not be cleared after a start that filled its memory",
+                command=f"docker update --memory {self.cap_bytes} {self.container}",
+                advice="run this again when the machine is less busy, or start fewer services",
+                detail=error.message,
+            ) from error
 
 
 @dataclass(kw_only=True)
@@ -102,7 +110,7 @@ class Box:
             self.plan, slow = allow_time(self.plan, nested.start_seconds)
             self.remarks = (*self.remarks, *slow)
         self.settings = nested.settings
-        self.lift_cap = nested.limit
+        self.lift_cap = nested.lift_cap
 
     def start_stack(self) -> Start:
         """Start the stack and wait until it is ready; BootError when nothing could start."""
@@ -123,7 +131,7 @@ class Box:
 
     def load_problem(self) -> str:
         """Return why the load did not do its work, or "" if it did."""
-        return self.running_load.problem(self.plan.engine)
+        return self.running_load.failure
 
 
 @contextmanager

@@ -198,7 +198,7 @@ echo -500 2>/dev/null >/proc/self/oom_score_adj || :
 
 PATH=$own/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-# Become the command, with the huge pages of the machine that is stood for.
+# Become the command, with the huge pages of the simulated machine.
 launch() {
     if [ -n "${THP_FLAGS:-}" ]; then
         [ ! -x "$PYTHON" ] || exec "$PYTHON" -I -S -c "$THP_SCRIPT" "$THP_FLAGS" "$@"

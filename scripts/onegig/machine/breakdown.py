@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from onegig.machine.cgroup import children, processes, walk
+from onegig.machine.cgroup import children, processes_in, walk
 from onegig.machine.processes import PROC, RUNC, read_memory, read_name
 from onegig.machine.sampler import CONTAINERS, find_box
 
@@ -51,11 +51,11 @@ class Parts:
         """Return the sum."""
         return sum(getattr(self, name) for name in SIZES)
 
-    def add(self, other: "Parts") -> None:
+    def add(self, parts: "Parts") -> None:
         """Add another process."""
         for name in SIZES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name, size in other.programs.items():
+            setattr(self, name, getattr(self, name) + getattr(parts, name))
+        for name, size in parts.programs.items():
             self.programs[name] = self.programs.get(name, 0) + size
 
 
@@ -146,13 +146,13 @@ def read_parts(pid: int) -> Parts:
 def read_containers(box: Path) -> Iterator[tuple[str, Parts]]:
     """Yield every container of a box, without the health checks that run in it just now."""
     for name in children(box / CONTAINERS):
-        parts = Parts()
-        with suppress(OSError):  # it ended while being read
-            for cgroup in walk(box / CONTAINERS / name):
-                for pid in processes(cgroup):
-                    if not read_name(pid).startswith(RUNC):
-                        parts.add(read_parts(pid))
-            yield name, parts
+        parts, pids = Parts(), tuple(processes_in(walk(box / CONTAINERS / name)))
+        with suppress(PermissionError):
+            for pid in pids:
+                if not read_name(pid).startswith(RUNC):
+                    parts.add(read_parts(pid))
+            if pids:
+                yield name, parts
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ Also /proc/meminfo of a machine of a given size, for containers that would see t
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +193,13 @@ def read_pressure(cgroup: Path, host: Path = HOST_PRESSURE) -> Pressure | None:
 def processes(cgroup: Path) -> tuple[int, ...]:
     """Return the processes directly in this cgroup, as numbered where the reader stands."""
     return tuple(int(pid) for pid in _read(cgroup, "cgroup.procs").split())
+
+
+def processes_in(cgroups: Iterable[Path]) -> Iterator[int]:
+    """Yield the processes directly in these cgroups; those that are gone have none."""
+    for cgroup in cgroups:
+        with suppress(OSError):
+            yield from processes(cgroup)
 
 
 def children(cgroup: Path) -> list[str]:

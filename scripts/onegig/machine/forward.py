@@ -135,15 +135,15 @@ def parse_listeners(table: str) -> tuple[Listener, ...]:
 
     An address that means all of them becomes the loopback's. The engine's name server is left out.
     """
-    found: dict[int, str] = {}
+    addresses: dict[int, str] = {}
     for line in table.splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[3] == LISTENING:
             address, _, port = fields[1].partition(":")
             text = _address(address)
             if text != ENGINE_NAMESERVER:
-                found.setdefault(int(port, 16), text)
-    return tuple(Listener(address=address, port=port) for port, address in found.items())
+                addresses.setdefault(int(port, 16), text)
+    return tuple(Listener(address=address, port=port) for port, address in addresses.items())
 
 
 def _address(digits: str) -> str:

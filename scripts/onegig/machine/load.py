@@ -2,45 +2,57 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from onegig.engine.engine import Engine
 from onegig.errors import BootError, ConfigError, EngineError
 from onegig.machine.machine import BootPlan
 
 LOG_LINES = 5
+PAUSE_SECONDS = 1.0  # after a run that failed
 
 
 @dataclass(kw_only=True, slots=True)
 class RunningLoad:
-    """A load that was started, or none at all."""
+    """A load that is run again whenever it ends, or none at all."""
 
     description: str = ""
     container: str = ""
-    started: float = 0.0  # seconds since the epoch; what failed before does not count
+    counts_from: float = 0.0  # monotonic seconds; failures of runs that began earlier do not count
+    failure: str = ""  # why the first run that counts failed
+
+    def keep_running(self, outer: Engine, over: Event) -> None:
+        """Start the load again whenever it has ended, after a failure with a pause.
+
+        The engine's restart policy is no help: after runs of less than 10 s it doubles its own
+        pause each time, up to a minute, and the windows would show an idle stack.
+        """
+        began = time.monotonic()
+        while not over.is_set():
+            try:
+                code = outer.wait(self.container)
+                if code != 0:
+                    self._record(outer, code, began)
+                    over.wait(PAUSE_SECONDS)
+                began = time.monotonic()
+                outer.start_again(self.container)
+            except EngineError:  # it runs for longer than a call may take, or was removed
+                over.wait(PAUSE_SECONDS)
+
+    def _record(self, outer: Engine, code: int, began: float) -> None:
+        output = ""
+        with suppress(EngineError):  # the engine's log driver may keep none
+            output = outer.log(self.container, LOG_LINES).strip()
+        if not self.failure and began >= self.counts_from:
+            self.failure = f"the load `{self.description}` failed (exit {code}): {output}"
 
     def resume(self, outer: Engine) -> None:
-        """Start a load anew that failed while the stack was starting, as clients do.
-
-        After failures the engine waits up to a minute before the next attempt: the windows would
-        show an idle stack.
-        """
-        if self._failures(outer):
+        """Start a load anew that failed while the stack was starting, as clients do."""
+        if self.failure:
+            self.counts_from, self.failure = time.monotonic(), ""
             outer.restart(self.container)
-            self.started = time.time() + 1  # events are counted in whole seconds
-
-    def _failures(self, outer: Engine) -> list[int]:
-        codes = outer.exit_codes(self.container, self.started) if self.container else []
-        return [code for code in codes if code != 0]
-
-    def problem(self, outer: Engine) -> str:
-        """Return why the load did not do its work, or "" if it did."""
-        failures = self._failures(outer)
-        if not failures:
-            return ""
-        output = outer.log(self.container, LOG_LINES).strip()
-        return f"the load `{self.description}` failed (exit {failures[0]}): {output}"
 
 
 @contextmanager
@@ -59,7 +71,7 @@ def apply_load(plan: BootPlan, container: str) -> Iterator[RunningLoad]:
             f"load.service: the stack has no service {load.service!r}",
             advice=f"services: {', '.join(s.name for s in stack.services)}",
         )
-    started, command = time.time(), " ".join(load.words)
+    command = " ".join(load.words)
     try:
         started_id = outer.start(
             image,
@@ -70,7 +82,6 @@ def apply_load(plan: BootPlan, container: str) -> Iterator[RunningLoad]:
             cap_drop=["ALL"],
             read_only=True,
             tmpfs={"/tmp": "size=64m"},  # noqa: S108 - in the container
-            restart_policy={"Name": "always"},
         )
     except EngineError as error:
         raise BootError(
@@ -78,8 +89,13 @@ def apply_load(plan: BootPlan, container: str) -> Iterator[RunningLoad]:
             command=command,
             advice="load.command in budgets.yml runs in the image of load.service",
         ) from error
-    description = f"{load.service}: {command}"
+    running = RunningLoad(description=f"{load.service}: {command}", container=started_id)
+    over = Event()
+    keeper = Thread(target=running.keep_running, args=(outer, over), daemon=True)
+    keeper.start()
     try:
-        yield RunningLoad(description=description, container=started_id, started=started)
+        yield running
     finally:
+        over.set()
         outer.remove(started_id)
+        keeper.join()

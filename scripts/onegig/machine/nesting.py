@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,10 @@ from onegig.variables import search_path
 
 REQUIRED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
 USEFUL = ("docker-proxy", "docker-init")
-SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/libexec/docker")
+SEARCH = (  # before PATH, which often lacks the administrator's programs
+    *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
+    "/usr/libexec/docker",
+)
 DIND_IMAGE = os.environ.get(
     "ONEGIG_DIND_IMAGE",
     "docker:28.5.2-dind@sha256:2a232a42256f70d78e3cc5d2b5d6b3276710a0de0596c145f627ecfae90282ac",
@@ -114,7 +118,7 @@ class Dind(_Nesting):
 
     def __init__(self, engine: Engine, run: Run, project: BoxProject) -> None:
         super().__init__(engine, run, project)
-        self.certificates = run.directory / "certs"
+        self.certificates: Path  # of the container that was started last
         self.remarks = tuple(
             f"{path} is missing in the box: the dind image can only see the project's folder."
             for path in (*project.folders, *project.files)
@@ -123,7 +127,6 @@ class Dind(_Nesting):
 
     def prepare(self) -> None:
         """Pull the image if it is missing; EngineError when it cannot be pulled."""
-        self.certificates.mkdir(exist_ok=True)
         try:
             self.engine.images.pull_missing(DIND_IMAGE)
         except EngineError as error:
@@ -135,10 +138,14 @@ class Dind(_Nesting):
             ) from error
 
     def arguments(self, *, first: bool) -> list[str]:
-        """Return arguments of `docker run` likewise; dind's entrypoint makes the certificates."""
+        """Return arguments of `docker run` likewise; dind's entrypoint makes the certificates.
+
+        Root writes them, but into folders of this user, who can remove them with the run's.
+        """
         directory = self.project.directory
-        shutil.rmtree(self.certificates, ignore_errors=True)
-        self.certificates.mkdir()
+        self.certificates = Path(tempfile.mkdtemp(prefix="certs-", dir=self.run.directory))
+        for name in ("ca", "server", "client"):
+            (self.certificates / name).mkdir()
         return [
             *("--volume", f"{self.volume}:/var/lib/docker"),
             *("--volume", f"{self.certificates}:/certs"),
@@ -192,7 +199,8 @@ def read_script(name: str) -> str:
 
 def host_programs() -> tuple[str, ...]:
     """Return the engine's programs on this host; EngineError when they are not here."""
-    paths = {name: shutil.which(name, path=search_path(SEARCH)) for name in (*REQUIRED, *USEFUL)}
+    path = search_path(SEARCH)
+    paths = {name: shutil.which(name, path=path) for name in (*REQUIRED, *USEFUL)}
     missing = [name for name in REQUIRED if not paths[name]]
     if missing:
         raise EngineError(

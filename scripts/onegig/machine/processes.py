@@ -179,7 +179,7 @@ class Processes:
         process.read_at = self.clock()
 
     def _kind(self, process: _Process) -> str:
-        """Tell runc from a container's own; one look is not enough, as it begins as another."""
+        """Distinguish runc from a container's own program; twice, as runc gets its name late."""
         if process.own:
             return ""
         name = self._name_of(process.pid)

@@ -7,7 +7,7 @@ remark() {
     echo "onegig: $*" >&2
 }
 
-# Give the box up with a sentence for onegig's user.
+# Exit with a message for the user.
 refuse() {
     echo "onegig refuses: $*" >&2
     exit 1

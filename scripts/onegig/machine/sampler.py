@@ -29,6 +29,7 @@ from onegig.machine.cgroup import (
     children,
     find_hierarchy,
     processes,
+    processes_in,
     read_marks,
     read_pressure,
     read_usage,
@@ -163,15 +164,13 @@ class Sampler:
     def _container_pids(self, cgroup: Path) -> Iterator[int]:
         if cgroup not in self._parts or cgroup.name == BUILDKIT:
             self._parts[cgroup] = tuple(walk(cgroup))
-        for part in self._parts[cgroup]:
-            yield from processes(part)
+        return processes_in(self._parts[cgroup])
 
     def _engine_pids(self) -> Iterator[int]:
         yield from processes(self.box)
         for name in children(self.box):
             if name != CONTAINERS:
-                for part in walk(self.box / name):
-                    yield from processes(part)
+                yield from processes_in(walk(self.box / name))
 
 
 class KernelLog:

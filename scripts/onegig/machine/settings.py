@@ -3,7 +3,7 @@
 Nothing is ever written to this machine's /proc/sys or /sys: what the kernel keeps once for all its
 processes (overcommit, swappiness, the mode of huge pages) stays as it is. But a process can give up
 huge pages that it did not ask for, for itself and all that it starts, and can be given fewer
-processors. Neither can be had the other way round.
+processors. The reverse is impossible.
 """
 
 import os

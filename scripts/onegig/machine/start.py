@@ -22,7 +22,7 @@ from onegig.machine.watch import Watch
 from onegig.model.memory import FAILED, RUNTIMES, ServiceState
 from onegig.model.memory import Start as StartReport
 from onegig.model.stack import dump_config
-from onegig.process import close, run, spawn, tail
+from onegig.process import CommandError, close, run, spawn, tail
 
 PROJECT_FILE = "compose.json"
 PARALLEL = 3  # containers started at once after a start that filled the machine
@@ -104,7 +104,7 @@ class _Starter:
         plan: BootPlan,
         box: Bootable,
         watch: Watch,
-        parallel: int = 0,  # services started at once; 0: all, as compose does
+        parallel: int,  # services started at once; 0: all, as compose does
     ) -> None:
         self.stack = plan.stack
         self.say = plan.say
@@ -150,11 +150,11 @@ class _Starter:
     def _nothing_created(self, *, timed_out: bool) -> BootError:
         message = "docker compose could not create the stack"
         advice = "try `docker compose up` on this machine"
-        if timed_out:
+        if timed_out or self._unanswered:
             message = "docker compose created no container"
             if self._unanswered:
                 message = "the engine of the stack did not answer"
-            message += f" within {self.deadline - self.began:.0f} s"
+            message += f" within {time.monotonic() - self.began:.0f} s"
             advice = "raise measure.healthy_timeout in budgets.yml, or find out what is so slow"
         return BootError(
             message,
@@ -254,19 +254,27 @@ class _Starter:
                 yield name
 
     def _find_refused(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Create missing containers one by one, to get the engine's reason for refusing."""
+        """Create missing containers one by one, to get the engine's reason for refusing.
+
+        Those that it leaves unanswered, and the rest after the deadline, get none.
+        """
         with suppress(EngineError):
             self.containers = list_containers(self.box.engine)
         created = {container.service for container in self.containers}
         for name in names:
-            if name in created or name in self.refused:
+            left = self.deadline - time.monotonic()
+            if name in created or name in self.refused or left <= 0:
                 continue
-            done = run(
-                [*self.compose, "--no-start", "--no-deps", *_AS_IT_IS, name],
-                env=self.environment,
-                timeout_seconds=CREATE_SECONDS,
-                check=False,
-            )
+            try:
+                done = run(
+                    [*self.compose, "--no-start", "--no-deps", *_AS_IT_IS, name],
+                    env=self.environment,
+                    timeout_seconds=min(CREATE_SECONDS, left),
+                    check=False,
+                )
+            except CommandError:  # it took longer
+                self._unanswered = True
+                continue
             if done.code != 0:
                 yield name, _reason(done.stderr or done.stdout)
 

@@ -88,7 +88,7 @@ def choose_addresses(subnets: Iterable[AnyNetwork]) -> Addresses:
     taken = tuple(subnets)
     for addresses in _candidates():
         own = (ip_network(addresses.bridge, strict=False), ip_network(addresses.pool))
-        if not any(_overlap(network, other) for network in own for other in taken):
+        if not any(_overlap(network, subnet) for network in own for subnet in taken):
             return addresses
     return DEFAULT_ADDRESSES
 
@@ -113,7 +113,7 @@ def _fixed_addresses(config: Mapping[str, Any], key: str) -> Iterator[AnyAddress
 def _subnet_of(
     addresses: list[AnyAddress], foreign: Iterable[AnyAddress], taken: Iterable[AnyNetwork]
 ) -> AnyNetwork:
-    """Return the smallest usual subnet with all addresses, free of other networks if there is."""
+    """Return the smallest usual subnet with all addresses; a free one if there is one."""
     sizes = _PREFIXES[addresses[0].version]
     subnets = [ip_network((addresses[0], size), strict=False) for size in sizes]
     edges = [(subnet, (subnet[0], subnet[-1])) for subnet in subnets]
@@ -122,7 +122,7 @@ def _subnet_of(
         subnet
         for subnet in holding
         if not any(address in subnet for address in foreign)
-        and not any(_overlap(subnet, other) for other in taken)
+        and not any(_overlap(subnet, network) for network in taken)
     ]
     return (free or holding or [ip_network((addresses[0], 0), strict=False)])[0]
 
@@ -148,5 +148,5 @@ def _parts(subnet: AnyNetwork) -> Iterator[AnyNetwork]:
         yield from reversed([*subnet.subnets(prefixlen_diff=more)])
 
 
-def _overlap(network: AnyNetwork, other: AnyNetwork) -> bool:
-    return network.version == other.version and network.overlaps(other)
+def _overlap(first: AnyNetwork, second: AnyNetwork) -> bool:
+    return first.version == second.version and first.overlaps(second)

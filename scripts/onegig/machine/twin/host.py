@@ -15,17 +15,16 @@ from onegig.engine.build_plan import csv_fields
 from onegig.engine.engine import Engine
 from onegig.engine.owned import Run
 from onegig.errors import BootError, ConfigError
-from onegig.machine.nesting import bind_option, system_folders
+from onegig.machine.nesting import SEARCH, bind_option, system_folders
 from onegig.process import close, tail
 from onegig.variables import search_path
 
 PACKAGE_ROOT = Path(__file__).parents[3]
-_SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
 def require_programs(*names: str) -> None:
     """Raise ConfigError if programs that the twin needs are not installed on this host."""
-    path = search_path(_SEARCH)
+    path = search_path(SEARCH)
     missing = [name for name in names if shutil.which(name, path=path) is None]
     if platform.system() != "Linux" or missing:
         raise ConfigError(

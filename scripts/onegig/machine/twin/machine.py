@@ -83,7 +83,7 @@ class Twin:
 
     def load_problem(self) -> str:
         """Return why the load did not do its work, or "" if it did."""
-        return self.running_load.problem(self.plan.engine)
+        return self.running_load.failure
 
     def log(self) -> str:
         """Return the end of the machine's console."""
