@@ -72,25 +72,25 @@ def test_a_short_load_is_run_again_without_a_pause(engine: Engine, load: MakeLoa
     with load("echo run") as running:
         # the engine's own restart policy would take 102 s for so many
         await_true(lambda: engine.log(running.container, 100).count("run") >= 11)
-        assert running.problem(engine) == ""
+        assert running.failure == ""
 
 
 def test_a_load_that_failed_until_the_stack_was_up_is_started_anew(
     engine: Engine, server: Container, load: MakeLoad
 ) -> None:
     with load(CLIENT) as running:
-        await_true(lambda: bool(running.problem(engine)))
+        await_true(lambda: bool(running.failure))
         server.exec_run(SERVER, detach=True)
         running.resume(engine)
         await_true(lambda: engine.log(running.container, 1) == "served")
-        assert running.problem(engine) == ""
+        assert running.failure == ""
 
 
 def test_a_failure_is_reported_with_its_output_even_if_the_load_recovers(
     engine: Engine, server: Container, load: MakeLoad
 ) -> None:
     with load(CLIENT) as running:
-        await_true(lambda: bool(running.problem(engine)))
+        await_true(lambda: bool(running.failure))
         server.exec_run(SERVER, detach=True)
         await_true(lambda: engine.log(running.container, 100).count("served") > LOG_LINES)
-        assert running.problem(engine).endswith("failed (exit 7): no server")
+        assert running.failure.endswith("failed (exit 7): no server")
