@@ -22,8 +22,6 @@ from onegig.model.memory import (
     Faults,
     MemoryReport,
     Sample,
-    ServiceMemory,
-    ServiceState,
     Squeeze,
     SqueezedService,
     Stall,
@@ -32,6 +30,7 @@ from onegig.model.memory import (
     Window,
 )
 from onegig.model.report import Report
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Unit
 

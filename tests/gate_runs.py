@@ -23,9 +23,10 @@ from onegig.images.sharing import disk_bytes, own_bytes, users_by_chain
 from onegig.memory.growth import find_trend
 from onegig.model.codec import to_json
 from onegig.model.images import Image, ImagesReport
-from onegig.model.memory import MemoryReport, Trend
+from onegig.model.memory import MemoryReport
 from onegig.model.plan import Plan
 from onegig.model.report import RunReport
+from onegig.model.service import Trend
 
 HERE = "octo/stack"
 FORK = "mallory/stack"

@@ -9,7 +9,8 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.memory import EnginePart, MemoryReport, Sample, ServiceMemory
+from onegig.model.memory import EnginePart, MemoryReport, Sample
+from onegig.model.service import ServiceMemory
 from onegig.model.state import State
 from onegig.model.tiers import Tier
 from onegig.model.verdict import Check, Verdict

@@ -28,8 +28,8 @@ from onegig.judge.limits import limit_changes
 from onegig.model.budgets import Waiver
 from onegig.model.images import Accounting, Image, ImagesReport, Layer
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import ServiceState
 from onegig.model.report import Comparison, Failure, LimitChange, Report, Review
+from onegig.model.service import ServiceState
 from remarks import make_before, make_remarked, policy, remark, with_dockerfiles
 from scenarios import HOSTILE, run
 

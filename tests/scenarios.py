@@ -24,10 +24,11 @@ from onegig.config.budgets import parse_budgets
 from onegig.judge.confidence import predict
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.memory import MemoryReport, Reboot, ServiceMemory, ServiceState
+from onegig.model.memory import MemoryReport, Reboot
 from onegig.model.plan import Plan, Verified
 from onegig.model.redis import ServiceRedis
 from onegig.model.report import Report
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
 from onegig.plan.case import Case

@@ -11,8 +11,9 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, DiskBudget, ImagesBudget, Metric, ServiceBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.memory import MemoryReport, ServiceState, WindowTotals
+from onegig.model.memory import MemoryReport, WindowTotals
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.tiers import catalogue
 
 MIB = 1024**2

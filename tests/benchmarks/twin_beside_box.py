@@ -16,7 +16,8 @@ from pathlib import Path
 from eaters import MIB, Bench, eater_image, make_stack
 from onegig.engine.engine import connect
 from onegig.errors import OnegigError
-from onegig.model.memory import READY, MemoryReport
+from onegig.model.memory import MemoryReport
+from onegig.model.service import READY
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
 from onegig.model.twin import TwinMemory

@@ -21,7 +21,8 @@ from onegig.engine.owned import remove_leftovers
 from onegig.judge.memory import describe_rise
 from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.measuring import Load, Measure
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import MemoryReport
+from onegig.model.service import ServiceState
 from onegig.model.stack import Stack
 
 pytestmark = pytest.mark.engine

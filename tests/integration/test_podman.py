@@ -15,7 +15,7 @@ from onegig.engine.owned import new_run
 from onegig.machine.machine import BootPlan, list_containers
 from onegig.machine.twin.machine import Twin, open_machine
 from onegig.model.engines import EngineKind
-from onegig.model.memory import ServiceState
+from onegig.model.service import ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE

@@ -10,7 +10,8 @@ from booting import HERE, MIB, Boxed, MakeStack, boot, measured, sleeper
 from judging import checks, judge_stack
 from onegig.machine import box as box_module
 from onegig.machine.settings import EXCEPT_ADVISED_SINCE, read_settings, version
-from onegig.model.memory import ServiceState, Throttled
+from onegig.model.memory import Throttled
+from onegig.model.service import ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.state import State
 

@@ -9,7 +9,8 @@ from docker import DockerClient
 from eaters import Bench, eater_image
 from onegig.engine.engine import Engine
 from onegig.model.measuring import SqueezeMode
-from onegig.model.memory import ServiceState, Squeeze
+from onegig.model.memory import Squeeze
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 

@@ -24,7 +24,7 @@ from onegig.machine.forward import open_forwarder
 from onegig.machine.machine import BootPlan, list_containers
 from onegig.machine.twin.machine import Twin, open_machine
 from onegig.model.measuring import Load
-from onegig.model.memory import ServiceState
+from onegig.model.service import ServiceState
 from onegig.model.settings import HugePages, Settings
 from onegig.model.stack import Stack
 from small_image import SMALL_IMAGE

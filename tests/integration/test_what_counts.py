@@ -13,7 +13,8 @@ from onegig.judge.checks import duration
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measuring import Measure
-from onegig.model.memory import BootPeak, Breakdown, MemoryReport, ServiceState, Start, Trend
+from onegig.model.memory import BootPeak, MemoryReport, Start
+from onegig.model.service import Breakdown, ServiceState, Trend
 from onegig.model.stack import Stack
 from onegig.model.verdict import Check
 

@@ -28,8 +28,9 @@ from onegig.model.budgets import MemoryBudget, Metric
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.sizes import Convention, format_mb, mb_down
 from onegig.model.tiers import catalogue
 from onegig.pipeline import Options

@@ -12,7 +12,8 @@ from onegig.judge.memory import own_ranges
 from onegig.judge.tier import waterfalls
 from onegig.model.budgets import Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import UP, MemoryReport, ServiceMemory
+from onegig.model.memory import MemoryReport
+from onegig.model.service import UP, ServiceMemory
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check

@@ -11,7 +11,8 @@ from onegig.judge.checks import Case, duration
 from onegig.judge.memory import add_up
 from onegig.model.keys import write_growth
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Trend
+from onegig.model.memory import MemoryReport
+from onegig.model.service import Trend
 from onegig.model.sizes import PERIODS, Convention, Growth
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check

@@ -14,14 +14,8 @@ from onegig.judge.checks import Case, compare, duration, format_span, format_val
 from onegig.judge.squeeze import is_crowded, is_spared
 from onegig.model.budgets import Budgets, MemoryBudget, Metric
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import (
-    BootPeak,
-    BootTotals,
-    MemoryReport,
-    ServiceMemory,
-    Start,
-    WindowTotals,
-)
+from onegig.model.memory import BootPeak, BootTotals, MemoryReport, Start, WindowTotals
+from onegig.model.service import ServiceMemory
 from onegig.model.sizes import format_mb, percent
 from onegig.model.state import State
 from onegig.model.twin import TwinMemory

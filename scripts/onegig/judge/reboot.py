@@ -6,7 +6,8 @@ from onegig.judge.checks import Case, compare, duration, times
 from onegig.judge.memory import tightness
 from onegig.judge.squeeze import NAMED
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import READY, MemoryReport, Reboot
+from onegig.model.memory import MemoryReport, Reboot
+from onegig.model.service import READY
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 from onegig.text import format_list, plain

@@ -7,7 +7,8 @@ from onegig.judge.checks import Case, compare, duration, format_span, shorten, t
 from onegig.judge.memory import is_noise, own_ranges
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.memory import MemoryReport
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check

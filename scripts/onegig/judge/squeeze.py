@@ -20,7 +20,8 @@ from enum import StrEnum
 
 from onegig.judge.checks import Case, duration
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import READY, MemoryReport, ServiceState, Squeeze
+from onegig.model.memory import MemoryReport, Squeeze
+from onegig.model.service import READY, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check

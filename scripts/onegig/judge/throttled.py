@@ -14,13 +14,12 @@ from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
     HEALTH_CHECKS,
     NOT_THROTTLED,
-    READY,
     MemoryReport,
-    ServiceState,
     Start,
     Throttle,
     Throttled,
 )
+from onegig.model.service import READY, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check

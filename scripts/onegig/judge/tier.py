@@ -17,7 +17,8 @@ from onegig.model.budgets import METRIC_NAMES, Budgets, Metric
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped
 from onegig.model.measuring import SqueezeMode
-from onegig.model.memory import MemoryReport, ServiceMemory, SqueezePlan
+from onegig.model.memory import MemoryReport, SqueezePlan
+from onegig.model.service import ServiceMemory
 from onegig.model.sizes import format_mb, mb_down
 from onegig.model.state import State
 from onegig.model.tiers import Tier, catalogue, kernel_name, tier_for

@@ -12,8 +12,8 @@ from onegig.machine.project import box_references
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
 from onegig.model.budgets import Budgets
-from onegig.model.memory import READY, ServiceState
 from onegig.model.memory import Start as StartReport
+from onegig.model.service import READY, ServiceState
 from onegig.model.settings import UNKNOWN, Settings
 from onegig.model.stack import Stack
 from onegig.model.twin import Guest

@@ -19,8 +19,9 @@ from onegig.machine.machine import BootPlan, Container, Start, list_containers, 
 from onegig.machine.project import BoxProject, raise_oom_scores
 from onegig.machine.sampler import Pass
 from onegig.machine.watch import Watch
-from onegig.model.memory import FAILED, RUNTIMES, ServiceState
+from onegig.model.memory import RUNTIMES
 from onegig.model.memory import Start as StartReport
+from onegig.model.service import FAILED, ServiceState
 from onegig.model.stack import dump_config
 from onegig.process import CommandError, close, run, spawn, tail
 

@@ -33,7 +33,8 @@ from onegig.memory.summary import (
 from onegig.memory.twin import summarise_twin
 from onegig.model.measured import Environment
 from onegig.model.measuring import Measure
-from onegig.model.memory import MemoryReport, ServiceState, Window
+from onegig.model.memory import MemoryReport, Window
+from onegig.model.service import ServiceState
 from onegig.model.stack import unescape
 from onegig.model.twin import NO_TWIN
 from onegig.redis.stack import audit_stack

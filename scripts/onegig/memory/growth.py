@@ -16,7 +16,7 @@ from statistics import NormalDist, mean, median
 from typing import TypeVar
 
 from onegig.model.measured import Unknown
-from onegig.model.memory import Trend
+from onegig.model.service import Trend
 
 CONFIDENCE = 0.95  # of the interval
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)

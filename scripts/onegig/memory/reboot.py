@@ -11,7 +11,8 @@ from onegig.machine.machine import Container, Machine, worst_state
 from onegig.machine.sampler import Pass
 from onegig.memory.totals import total_of
 from onegig.model.budgets import Metric
-from onegig.model.memory import READY, Reboot, ServiceState, SqueezedService
+from onegig.model.memory import Reboot, SqueezedService
+from onegig.model.service import READY, ServiceState
 
 POLL_SECONDS = 1.0
 AFTER = "after a reboot "  # as every message about it begins

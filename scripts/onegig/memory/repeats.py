@@ -8,18 +8,8 @@ from onegig.errors import OnegigError
 from onegig.machine.machine import worst_state
 from onegig.memory.summary import MOST_SAMPLES, thinned
 from onegig.model.measured import Missing
-from onegig.model.memory import (
-    READY,
-    BootPeak,
-    BootTotals,
-    Box,
-    MemoryReport,
-    Reboot,
-    ServiceMemory,
-    Start,
-    Trend,
-    WindowTotals,
-)
+from onegig.model.memory import BootPeak, BootTotals, Box, MemoryReport, Reboot, Start, WindowTotals
+from onegig.model.service import READY, ServiceMemory, Trend
 
 MORE_BOOTS = 2  # beyond those planned, at most
 LEAST_SAMPLES = 100  # of a window that are kept, whatever the number of windows

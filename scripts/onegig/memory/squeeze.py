@@ -12,13 +12,7 @@ from onegig.errors import BootError, EngineError, MeasureError
 from onegig.machine.machine import BootPlan
 from onegig.memory.boot import NO_ANSWER, boot
 from onegig.model.measured import Environment, Missing, Skipped, Unknown
-from onegig.model.memory import (
-    NO_SQUEEZE,
-    MemoryReport,
-    Squeeze,
-    SqueezedService,
-    SqueezePlan,
-)
+from onegig.model.memory import NO_SQUEEZE, MemoryReport, Squeeze, SqueezedService, SqueezePlan
 from onegig.model.sizes import format_mb
 from onegig.model.twin import MachineKind, TwinMemory
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from onegig.machine.machine import Start, worst_state
 from onegig.memory.figures import Figures
-from onegig.model.memory import FAILED, ServiceState
+from onegig.model.service import FAILED, ServiceState
 from onegig.model.stack import Service, Stack
 
 WINDOW_RESTARTS = 3  # from this many within the window on, a service keeps crashing

@@ -11,18 +11,8 @@ from onegig.memory.states import oom_kills, service_states, waits_for
 from onegig.memory.totals import engine_of, share_of, shares_of, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import (
-    UP,
-    BootPeak,
-    Box,
-    Breakdown,
-    EnginePart,
-    Sample,
-    ServiceMemory,
-    ServiceState,
-    Trend,
-    WindowTotals,
-)
+from onegig.model.memory import BootPeak, Box, EnginePart, Sample, WindowTotals
+from onegig.model.service import UP, Breakdown, ServiceMemory, ServiceState, Trend
 from onegig.model.stack import Service
 
 MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are

@@ -15,8 +15,8 @@ from typing import Any
 
 from onegig.model.budgets import Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.service import ServiceMemory
 from onegig.model.stack import Stack
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case

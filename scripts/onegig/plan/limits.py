@@ -13,7 +13,6 @@ from typing import Any
 
 from onegig.judge.services import has_own_limit
 from onegig.model.measured import Missing
-from onegig.model.memory import ServiceMemory, ServiceState
 from onegig.model.plan import (
     Action,
     Basis,
@@ -24,6 +23,7 @@ from onegig.model.plan import (
     Saving,
     ServiceLimit,
 )
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case

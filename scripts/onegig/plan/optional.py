@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from onegig.judge.memory import consumption, own_ranges
 from onegig.model.images import Image
 from onegig.model.measured import Missing
-from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.service import ServiceMemory
 from onegig.plan.case import Case
 from onegig.plan.containers import container_bytes
 from onegig.text import plain

@@ -22,8 +22,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from onegig.model.measured import Missing
-from onegig.model.memory import ServiceMemory
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
+from onegig.model.service import ServiceMemory
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
 from onegig.text import plain

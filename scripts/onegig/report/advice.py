@@ -9,9 +9,10 @@ from onegig.judge.redis import audits
 from onegig.judge.services import find_largest, has_own_limit
 from onegig.model.images import Dive, Image
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory, ServiceState
+from onegig.model.memory import MemoryReport
 from onegig.model.redis import RedisAudit
 from onegig.model.report import Report
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.state import State
 from onegig.model.verdict import Check
 from onegig.report import accounts, comparison, numbers, view

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from onegig.model.measured import Missing
-from onegig.model.memory import Breakdown, MemoryReport
+from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.service import Breakdown
 from onegig.report import numbers
 from onegig.report.layout import Row, Table, print_parts, print_table, section
 from onegig.text import plain

@@ -12,8 +12,9 @@ from onegig.judge.squeeze import answer_of, describe_squeeze
 from onegig.model.budgets import METRIC_NAMES
 from onegig.model.images import Image
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.memory import MemoryReport
 from onegig.model.report import Change, Report, ServiceDelta
+from onegig.model.service import ServiceMemory
 from onegig.model.sizes import Convention
 from onegig.model.state import State
 from onegig.model.twin import TwinMemory

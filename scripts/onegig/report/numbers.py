@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from onegig.judge.checks import Comparison, compare
 from onegig.model.measured import Missing
-from onegig.model.memory import ServiceMemory, ServiceState
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.sizes import Convention, format_mb
 from onegig.model.verdict import Check, Unit
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from onegig.model.budgets import METRIC_NAMES
 from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, ServiceMemory
+from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.service import ServiceMemory
 from onegig.model.state import State
 from onegig.model.twin import TwinMemory
 from onegig.model.verdict import BESIDE, Check, Verdict

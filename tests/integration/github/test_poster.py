@@ -18,8 +18,8 @@ from gate_runs import (
 )
 from github.stand_in import StandIn
 from onegig.errors import ArtifactError, ExitCode, GithubError, GithubPermissionError
-from onegig.model.memory import ServiceState
 from onegig.model.report import Failure
+from onegig.model.service import ServiceState
 from onegig.model.stack import HostAccess
 from scenarios import HOSTILE
 

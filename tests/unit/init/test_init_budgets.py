@@ -14,8 +14,9 @@ from onegig.commands.init import ran_well, write_budgets
 from onegig.config.budgets import parse_budgets
 from onegig.judge.verdict import judge
 from onegig.model.images import ImagesReport
-from onegig.model.memory import BootPeak, MemoryReport, ServiceState
+from onegig.model.memory import BootPeak, MemoryReport
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import Verdict

@@ -16,8 +16,8 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, Metric, ServiceBudget
 from onegig.model.codec import from_json, to_json
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import ServiceState
 from onegig.model.report import Change, Comparison, Delta, Report
+from onegig.model.service import ServiceState
 from onegig.model.tiers import find_tier
 from onegig.model.verdict import Baseline, Unit
 from strategies import reports

@@ -7,7 +7,8 @@ import pytest
 from judging import BUDGETS, GO, MIB, TODAY, WARN, checks, limits, measured, service
 from onegig.judge.verdict import judge
 from onegig.model.measured import Skipped
-from onegig.model.memory import BootPeak, EnginePart, MemoryReport, ServiceMemory, ServiceState
+from onegig.model.memory import BootPeak, EnginePart, MemoryReport
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.state import State
 from onegig.model.tiers import find_tier
 

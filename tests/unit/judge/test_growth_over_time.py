@@ -8,7 +8,7 @@ from judging import GO, MIB, NO_GO, TODAY, WARN, judge_stack, limits, measured, 
 from onegig.config.budgets import parse_budgets
 from onegig.judge.verdict import judge
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import Trend
+from onegig.model.service import Trend
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
 

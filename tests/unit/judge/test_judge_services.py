@@ -7,7 +7,8 @@ import pytest
 from judging import GO, INCOMPLETE, MIB, NO_GO, WARN, checks, judge_stack, limits, measured, service
 from onegig.judge.services import find_largest
 from onegig.model.measured import Unknown
-from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, Start
+from onegig.model.memory import BootPeak, MemoryReport, Start
+from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
 

@@ -13,13 +13,13 @@ from onegig.model.measuring import SqueezeMode
 from onegig.model.memory import (
     Faults,
     MemoryReport,
-    ServiceState,
     Squeeze,
     SqueezedService,
     SqueezePlan,
     Stall,
     Start,
 )
+from onegig.model.service import ServiceState
 from onegig.model.settings import HugePages
 from onegig.model.state import State
 from onegig.model.tiers import Tier, find_tier

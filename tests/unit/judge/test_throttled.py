@@ -13,12 +13,12 @@ from onegig.model.memory import (
     NOT_THROTTLED,
     EnginePart,
     MemoryReport,
-    ServiceState,
     SqueezedService,
     Start,
     Throttle,
     Throttled,
 )
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.twin import Guest
 from twins import make_twin

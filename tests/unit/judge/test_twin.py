@@ -12,15 +12,9 @@ from onegig.judge.tier import plan_squeeze
 from onegig.memory.squeeze import summarise_squeeze
 from onegig.model.budgets import Budgets, Metric
 from onegig.model.measured import Missing
-from onegig.model.memory import (
-    MemoryReport,
-    Reboot,
-    ServiceState,
-    SqueezedService,
-    SqueezePlan,
-    Stall,
-)
+from onegig.model.memory import MemoryReport, Reboot, SqueezedService, SqueezePlan, Stall
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.twin import MachineKind
 from twins import GUEST, make_twin, make_twin_memory
 

@@ -25,7 +25,8 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ServiceBudget, Waiver
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import MemoryReport
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.verdict import CHECK_KINDS, Verdict
 from strategies import all_budgets, inspections, memories

@@ -3,7 +3,7 @@
 import pytest
 
 from onegig.machine.machine import parse_container
-from onegig.model.memory import ServiceState
+from onegig.model.service import ServiceState
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from onegig.memory.growth import CONFIDENCE, find_trend
 from onegig.model.measured import Unknown
-from onegig.model.memory import Trend
+from onegig.model.service import Trend
 
 MIB = 1024**2
 SAMPLES = 300  # of a window in the simulations, one a second

@@ -11,7 +11,8 @@ from onegig.errors import MeasureError
 from onegig.machine.machine import Container, Machine
 from onegig.memory.reboot import reboot_stack
 from onegig.model.budgets import Budgets, Metric
-from onegig.model.memory import Reboot, ServiceState, SqueezedService
+from onegig.model.memory import Reboot, SqueezedService
+from onegig.model.service import ServiceState
 from stacks import plain_container
 from twins import MIB, machine_pass
 

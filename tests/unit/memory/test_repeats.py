@@ -7,7 +7,8 @@ import pytest
 from judging import MIB, measured, service
 from onegig.errors import BootError, OnegigError
 from onegig.memory.repeats import MORE_BOOTS, merge_boots, repeat
-from onegig.model.memory import BootPeak, MemoryReport, ServiceMemory, ServiceState, WindowTotals
+from onegig.model.memory import BootPeak, MemoryReport, WindowTotals
+from onegig.model.service import ServiceMemory, ServiceState
 
 
 def booted(

@@ -14,7 +14,8 @@ from onegig.memory import squeeze as module
 from onegig.memory.boot import NO_ANSWER
 from onegig.memory.squeeze import squeeze_stack, summarise_squeeze
 from onegig.model.measured import Unknown
-from onegig.model.memory import MemoryReport, ServiceState, Squeeze, SqueezePlan, Start
+from onegig.model.memory import MemoryReport, Squeeze, SqueezePlan, Start
+from onegig.model.service import ServiceState
 from onegig.model.stack import Stack
 
 ROOM = SqueezePlan(room_bytes=726 * MIB, machine="aws-t3-micro", reason="900 of 911 MB")

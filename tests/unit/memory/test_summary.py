@@ -24,8 +24,9 @@ from onegig.memory.summary import (
 from onegig.memory.totals import engine_of, peak_pass, total_of
 from onegig.model.budgets import Metric
 from onegig.model.measured import Unknown
-from onegig.model.memory import BootPeak, ServiceState, Stall, Trend
+from onegig.model.memory import BootPeak, Stall
 from onegig.model.memory import Start as StartReport
+from onegig.model.service import ServiceState, Trend
 from onegig.model.stack import Service, Stack
 from stacks import plain_container as container
 from stacks import plain_service

@@ -11,8 +11,9 @@ from factories import MIB, TODAY, make_memory, make_report, make_service
 from onegig.config.budgets import parse_budgets
 from onegig.machine.breakdown import name_program
 from onegig.model.measured import Skipped
-from onegig.model.memory import BootPeak, Breakdown, EnginePart
+from onegig.model.memory import BootPeak, EnginePart
 from onegig.model.plan import Action, Basis
+from onegig.model.service import Breakdown
 from onegig.plan.case import Case
 from onegig.plan.pace import fewer_starts, parse_seconds, rarer_health_checks
 from onegig.plan.runtimes import runtime_settings

@@ -10,7 +10,7 @@ import pytest
 from factories import MIB, TODAY, make_memory, make_report, make_service
 from onegig.config.budgets import parse_budgets
 from onegig.model.measured import Skipped
-from onegig.model.memory import ServiceState
+from onegig.model.service import ServiceState
 from onegig.plan.case import Case
 from onegig.plan.limits import find_service_limits, right_sized_limits
 from planned import plan_stack

@@ -11,9 +11,10 @@ from onegig.config.budgets import parse_budgets
 from onegig.errors import BootError
 from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import MemoryReport
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Option, Plan, Verified
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.twin import MachineKind
 from onegig.model.verdict import Fit

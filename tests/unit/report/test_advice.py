@@ -20,8 +20,8 @@ from onegig.config.budgets import parse_budgets
 from onegig.judge.baseline import make_baseline
 from onegig.model.images import NOT_ACCOUNTED, Accounting, ImagesReport
 from onegig.model.measured import Unknown
-from onegig.model.memory import ServiceMemory, ServiceState, Trend
 from onegig.model.report import Report
+from onegig.model.service import ServiceMemory, ServiceState, Trend
 from onegig.model.state import State
 from onegig.report.advice import MOST, Step, steps
 from reviews import MAIN, make_many, review, with_layer

@@ -1,7 +1,7 @@
 """Where services' memory goes, as a table: one row adds up to what the service costs."""
 
 from factories import MIB, SERVICES, make_images, make_memory, make_report, make_service
-from onegig.model.memory import Breakdown
+from onegig.model.service import Breakdown
 from onegig.report import TABLES, html
 
 PARTS = Breakdown(

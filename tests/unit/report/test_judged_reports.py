@@ -12,8 +12,9 @@ from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets, ImagesBudget, MemoryBudget, Metric, ServiceBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
-from onegig.model.memory import MemoryReport, ServiceState
+from onegig.model.memory import MemoryReport
 from onegig.model.report import Report
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.tiers import catalogue
 from onegig.report import RENDERERS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from factories import MB, MIB, make_check, make_service
 from onegig.model.measured import Skipped, Unknown
-from onegig.model.memory import ServiceState
+from onegig.model.service import ServiceState
 from onegig.model.verdict import Unit
 from onegig.report import numbers
 

@@ -22,9 +22,10 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled, Trend
+from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
+from onegig.model.service import Trend
 from onegig.model.settings import Settings
 from onegig.model.twin import TwinMemory
 
