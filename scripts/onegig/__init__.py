@@ -1,10 +1,12 @@
 """onegig: will this compose stack fit a one-gigabyte cloud machine? Answered by measuring."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from onegig.model.options import Options
     from onegig.model.report import Report
-    from onegig.pipeline import Options, check
+    from onegig.pipeline import check
 
 __version__ = "0.1.0"
 __all__ = ["Options", "Report", "__version__", "check"]
@@ -12,12 +14,11 @@ __all__ = ["Options", "Report", "__version__", "check"]
 
 def __getattr__(name: str) -> Any:
     """Return a name of the library, imported when it is first used."""
-    if name == "Report":
-        from onegig.model.report import Report
-
-        return Report
-    if name in __all__:
-        from onegig import pipeline
-
-        return getattr(pipeline, name)
+    rooms = {
+        "Options": "onegig.model.options",
+        "Report": "onegig.model.report",
+        "check": "onegig.pipeline",
+    }
+    if name in rooms:
+        return getattr(import_module(rooms[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

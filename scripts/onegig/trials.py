@@ -21,10 +21,10 @@ from onegig.files import absolute
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.report import Report
 from onegig.model.stack import Stack
 from onegig.model.tiers import find_tier
-from onegig.pipeline import Options
 from onegig.plan.edit import override_text
 from onegig.plan.need import is_nearly_full
 from onegig.plan.options import make_plan

@@ -23,8 +23,9 @@ from onegig.commands.options import (
 from onegig.errors import ConfigError
 from onegig.model.engines import EngineKind
 from onegig.model.measuring import SqueezeMode
+from onegig.model.options import Options
 from onegig.model.twin import MachineKind
-from onegig.pipeline import Options, load_limits
+from onegig.pipeline import load_limits
 
 BOX, TWIN = MachineKind
 ALWAYS = SqueezeMode.ALWAYS

@@ -11,13 +11,13 @@ import pytest
 
 import onegig
 from onegig import pipeline
+from onegig.model.options import Options
 from onegig.model.report import Report
 from onegig.process import terminable
 
 
 def test_the_library_has_what_it_documents() -> None:
-    assert (onegig.check, onegig.Options) == (pipeline.check, pipeline.Options)
-    assert onegig.Report is Report
+    assert (onegig.check, onegig.Options, onegig.Report) == (pipeline.check, Options, Report)
     with pytest.raises(AttributeError, match="no attribute 'checks'"):
         _ = onegig.checks  # type: ignore[attr-defined]
 

@@ -37,9 +37,9 @@ from onegig.model.codec import from_json, to_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.report import Report
 from onegig.model.verdict import Baseline
-from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report import BADGES, RENDERERS, TABLES, annotations, html, terminal
 from onegig.report.build import render_build

@@ -20,8 +20,8 @@ from onegig.dockerfiles.stages import read_stages
 from onegig.errors import BootError, ConfigError, InspectError
 from onegig.files import write_file
 from onegig.model.images import ImagesReport, Side, Trial
+from onegig.model.options import Options
 from onegig.model.stack import Stack
-from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.inspection import render_trial
 from onegig.text import plain

@@ -41,9 +41,9 @@ from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.report import Report, RunReport
 from onegig.model.verdict import Baseline
-from onegig.pipeline import Options
 from onegig.process import CommandError, ask_git, run_git
 from onegig.text import log_line, markdown
 

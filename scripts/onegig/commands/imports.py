@@ -6,7 +6,7 @@ import click
 
 from onegig import pipeline
 from onegig.commands.options import progress_options, project_options
-from onegig.pipeline import Options
+from onegig.model.options import Options
 from onegig.progress import Progress
 from onegig.report import numbers
 from onegig.report.layout import Row, Table, print_parts, print_table, section

@@ -29,11 +29,11 @@ from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Missing
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.report import Report
 from onegig.model.service import ServiceState
 from onegig.model.sizes import Convention, format_mb, mb_down
 from onegig.model.tiers import catalogue
-from onegig.pipeline import Options
 from onegig.process import ask_git
 from onegig.progress import Progress
 from onegig.text import plain

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from onegig.model.budgets import Budgets
 from onegig.model.keys import BOUNDS, DURATION, Key, Kind, walk
-from onegig.pipeline import Options
+from onegig.model.options import Options
 from onegig.plan.verify import BEST, parse_wanted
 from onegig.progress import choose_progress
 

@@ -19,10 +19,10 @@ from onegig.commands.output import terminal_width
 from onegig.errors import ExitCode, MeasureError, OnegigError
 from onegig.files import write_file
 from onegig.model.codec import from_json, to_json
+from onegig.model.options import Options
 from onegig.model.plan import Plan
 from onegig.model.report import Report
 from onegig.model.stack import Stack
-from onegig.pipeline import Options
 from onegig.plan.edit import merged_override, override_text
 from onegig.plan.limits import ID as LIMITS_ID
 from onegig.planning import NO_STACK, check_same_stack

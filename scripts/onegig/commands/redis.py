@@ -16,9 +16,9 @@ from onegig.commands.output import terminal_width
 from onegig.errors import ConfigError, ExitCode
 from onegig.files import write_file
 from onegig.model.codec import to_json
+from onegig.model.options import Options
 from onegig.model.redis import DEFAULT_SAMPLE, MOST_FULL, RedisAudit
 from onegig.model.sizes import Convention, size
-from onegig.pipeline import Options
 from onegig.progress import Progress
 from onegig.report.layout import print_parts
 from onegig.report.redis import show

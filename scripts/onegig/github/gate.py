@@ -32,12 +32,12 @@ from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Dive, Image, ImagesReport, Part
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.plan import Plan
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.scan import Finding, Scan
 from onegig.model.stack import HostAccess, Stack
 from onegig.model.verdict import Baseline
-from onegig.pipeline import Options
 from onegig.planning import NO_STACK
 from onegig.process import ask_git
 from onegig.progress import Progress

@@ -20,9 +20,9 @@ from onegig.github.trusted.runs import ENDED, PUSH, Ignored, RunEvent, read_run
 from onegig.judge.baseline import make_baseline
 from onegig.model.budgets import Budgets
 from onegig.model.images import ImagesReport
+from onegig.model.options import Options
 from onegig.model.report import Report
 from onegig.model.verdict import Baseline
-from onegig.pipeline import Options
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

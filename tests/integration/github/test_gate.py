@@ -28,9 +28,10 @@ from onegig.model.budgets import Budgets
 from onegig.model.codec import from_json, to_json
 from onegig.model.images import Accounting, ImagesReport
 from onegig.model.measured import Skipped, Unknown
+from onegig.model.options import Options
 from onegig.model.report import Report, RunReport
 from onegig.model.stack import HostAccess, Stack
-from onegig.pipeline import Attempt, Options
+from onegig.pipeline import Attempt
 from onegig.progress import Quiet, choose_progress
 from onegig.report.annotations import Place
 from reviews import with_layer

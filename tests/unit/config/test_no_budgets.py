@@ -14,7 +14,8 @@ from onegig.config.budgets import default_budgets, load_budgets
 from onegig.errors import ConfigError, ExitCode
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
-from onegig.pipeline import Options, load, load_limits
+from onegig.model.options import Options
+from onegig.pipeline import load, load_limits
 from onegig.process import CommandError
 
 COMPOSE = "services: {web: {image: onegig-local/alpine:3.23}}\n"

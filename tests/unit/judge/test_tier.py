@@ -16,9 +16,10 @@ from onegig.model.budgets import Budgets, MemoryBudget
 from onegig.model.images import ImagesReport
 from onegig.model.measured import Skipped
 from onegig.model.memory import MemoryReport
+from onegig.model.options import Options
 from onegig.model.state import State
 from onegig.model.verdict import Verdict
-from onegig.pipeline import Options, load_limits
+from onegig.pipeline import load_limits
 from onegig.report import view
 
 REFUSED = "Docker would refuse to create it"

@@ -50,8 +50,8 @@ from onegig.github.trusted.runs import (
     Settings,
     list_runs,
 )
+from onegig.model.options import Options
 from onegig.model.report import Report
-from onegig.pipeline import Options
 
 MOST_COUNTING = 20
 MOST_COMMENTS = 5  # pull requests of one commit that get a comment

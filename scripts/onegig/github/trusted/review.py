@@ -31,10 +31,10 @@ from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
+from onegig.model.options import Options
 from onegig.model.plan import Plan
 from onegig.model.report import Failure, LimitChange, Report, Review, RunReport
 from onegig.model.verdict import Baseline, Verdict
-from onegig.pipeline import Options
 from onegig.plan.options import make_plan
 from onegig.planning import NO_STACK, read_case
 
