@@ -49,14 +49,16 @@ def test_an_ordinary_user_can_remove_the_certificates_of_every_container(
         monkeypatch.setattr(nesting, "DIND_IMAGE", image)
         dind = Dind(Engine(client), run, BoxProject(directory=str(tmp_path)))
         dind.prepare()
-        for role in ("load", "box"):
-            options = [*run.label_options, *dind.arguments(first=role == "load")]
-            command = ["--interactive", "--privileged", *options]
-            child = dind.engine.run(f"{run.name}-{role}", command, stdin=subprocess.PIPE)
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            _, errors = child.communicate(timeout=120)
-            assert line == b"finished\n", errors
-            assert (dind.certificates / "client/key.pem").exists()
-        dind.engine.remove_volume(dind.volume)
+        try:
+            for role in ("load", "box"):
+                options = [*run.label_options, *dind.arguments(first=role == "load")]
+                command = ["--interactive", "--privileged", *options]
+                child = dind.engine.run(f"{run.name}-{role}", command, stdin=subprocess.PIPE)
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                _, errors = child.communicate(timeout=120)
+                assert line == b"finished\n", errors
+                assert (dind.certificates / "client/key.pem").exists()
+        finally:
+            dind.engine.remove_volume(dind.volume)
     assert not run.directory.exists()
