@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare, duration, times
 from onegig.judge.memory import tightness
-from onegig.judge.squeeze import NAMED
+from onegig.judge.squeeze import NAMED, describe_newly_failed
 from onegig.model.measured import Missing, Unknown
 from onegig.model.memory import MemoryReport, Reboot
-from onegig.model.service import READY
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
 from onegig.text import format_list, plain
@@ -45,13 +44,7 @@ def _failures(report: MemoryReport, reboot: Reboot) -> Iterator[str]:
         killed = [plain(service.name) for service in reboot.services if service.oom_kills]
         victims = f" ({format_list(killed, NAMED)})" if killed else ""
         yield f"the kernel killed {times(reboot.oom_kills)}{victims}"
-    before = {service.name: service.state for service in report.services}
-    failed: dict[str, list[str]] = {}
-    for service in reboot.services:
-        if before.get(service.name, service.state) in READY and service.state not in READY:
-            failed.setdefault(service.state, []).append(plain(service.name))
-    for state, names in failed.items():
-        yield f"{format_list(names, NAMED)} {'is' if len(names) == 1 else 'are'} {state}"
+    yield from describe_newly_failed(reboot.services, report)
 
 
 def _remarks(reboot: Reboot) -> Iterator[str]:

@@ -14,13 +14,13 @@ disk that small machines come with takes to read the 128 KiB that Linux reads ah
 125 MiB/s; AWS EBS User Guide, "General Purpose SSD volumes").
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from onegig.judge.checks import Case, duration
 from onegig.model.measured import Missing, Unknown
-from onegig.model.memory import MemoryReport, Squeeze
+from onegig.model.memory import MemoryReport, Squeeze, SqueezedService
 from onegig.model.service import READY, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
@@ -84,7 +84,7 @@ def answer_of(report: MemoryReport) -> Answer | Missing:
     """Return the kernel's answer for a report; Missing if it was not asked, or could not be."""
     if isinstance(report.squeeze, Missing):
         return report.squeeze
-    return classify(report.squeeze, {service.name: service.state for service in report.services})
+    return classify(report.squeeze, states_of(report))
 
 
 def has_failed(report: MemoryReport) -> bool:
@@ -147,10 +147,33 @@ def _failures(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Iterator[
         yield f"the kernel killed {format_list(killed, NAMED)}"
     if squeeze.crowded:
         yield f"memory was full while {squeeze.crowded} containers started at once"
-    for service in squeeze.services:
-        worked = before.get(service.name, service.state) in READY
-        if worked and service.state not in READY:
-            yield f"{plain(service.name)} {_ENDINGS[service.state]}"
+    for service in _newly_failed(squeeze.services, before):
+        yield f"{plain(service.name)} {_ENDINGS[service.state]}"
+
+
+def _newly_failed(
+    services: Iterable[SqueezedService], before: Mapping[str, ServiceState]
+) -> Iterator[SqueezedService]:
+    """Yield the services that failed, but had not failed before."""
+    for service in services:
+        if before.get(service.name, service.state) in READY and service.state not in READY:
+            yield service
+
+
+def describe_newly_failed(
+    services: Iterable[SqueezedService], report: MemoryReport
+) -> Iterator[str]:
+    """Yield "web, db are unhealthy" of services that failed, but not in the report's own boot."""
+    failed: dict[str, list[str]] = {}
+    for service in _newly_failed(services, states_of(report)):
+        failed.setdefault(service.state, []).append(plain(service.name))
+    for state, names in failed.items():
+        yield f"{format_list(names, NAMED)} {'is' if len(names) == 1 else 'are'} {state}"
+
+
+def states_of(report: MemoryReport) -> dict[str, ServiceState]:
+    """Return the state of each service in the report's own boot."""
+    return {service.name: service.state for service in report.services}
 
 
 def _stall(squeeze: Squeeze) -> tuple[float, str]:

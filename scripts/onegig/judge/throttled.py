@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from onegig.judge.checks import Case, compare, duration
 from onegig.judge.memory import add_up
+from onegig.judge.squeeze import describe_newly_failed
 from onegig.judge.tier import NO_IMAGES, choose_tier
 from onegig.model.budgets import Budgets
 from onegig.model.measured import Missing, Skipped, Unknown
@@ -19,14 +20,13 @@ from onegig.model.memory import (
     Throttle,
     Throttled,
 )
-from onegig.model.service import READY, ServiceState
+from onegig.model.service import ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
 from onegig.model.verdict import Check, make_check
-from onegig.text import format_list, plain
+from onegig.text import plain
 
 EMULATED = "tcg"  # as Guest.accelerator
-NAMED = 3  # services
 NOTED_SHARE = 0.1  # of the total: health checks that take so much are named in any case
 CAUSE_SHARE = 0.5  # of what a throttled stack takes more: health checks are named from there on
 
@@ -105,14 +105,7 @@ def _failures(report: MemoryReport, throttled: Throttled) -> Iterator[str]:
         yield "the kernel killed a process of the engine"
     if isinstance(throttled.start, Start) and throttled.start.crowded:
         yield f"memory was full while {throttled.start.crowded} containers started at once"
-    before = {service.name: service.state for service in report.services}
-    failed: dict[str, list[str]] = {}
-    for service in throttled.services:
-        worked = before.get(service.name, service.state) in READY
-        if worked and service.state not in READY:
-            failed.setdefault(service.state, []).append(plain(service.name))
-    for state, names in failed.items():
-        yield f"{state}: {format_list(names, NAMED)}"
+    yield from describe_newly_failed(throttled.services, report)
 
 
 def _ready(report: MemoryReport, throttled: Throttled) -> Iterator[str]:

@@ -86,7 +86,7 @@ OVERLAP = "26 overlapping health-check processes take 134 MB instead of 21 MB"
         (
             without_credits(420, ServiceState.UNHEALTHY, ServiceState.UNHEALTHY),
             State.NO_GO,
-            f"unhealthy: web, db; 500 MB{BESIDE}; at most 510 of 1,024 MB",
+            f"web, db are unhealthy; 500 MB{BESIDE}; at most 510 of 1,024 MB",
         ),
         (
             without_credits(420, engine_kills=1),
