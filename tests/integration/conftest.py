@@ -85,7 +85,8 @@ def machine(client: DockerClient) -> Callable[[], set[str]]:
         result = {f"container {entry.name}" for entry in client.containers.list(all=True)}
         result |= {f"volume {entry.name}" for entry in client.volumes.list()}
         result |= {f"network {entry.name}" for entry in client.networks.list()}
-        result |= {f"image {tag}" for entry in client.images.list() for tag in entry.tags}
+        images = client.api.images()  # in one request: others may remove some meanwhile
+        result |= {f"image {tag}" for entry in images for tag in entry["RepoTags"] or ()}
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         result |= {f"mount {path}" for path in mounts if "docker" in path or "onegig" in path}
         for root, _, _ in os.walk("/sys/fs/cgroup"):

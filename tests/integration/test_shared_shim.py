@@ -57,6 +57,7 @@ def test_containers_under_one_shim_come_and_go_alone(
     shared = {"annotations": {GROUP: "desk"}, "restart": "unless-stopped"}
     stack = make_stack({name: sleeper(**shared) for name in NAMES})
     with boot(client, stack, 700 * MIB) as (box, _start):
+        eventually(lambda: len(shims(client, box)) == 1)  # each start has one for a moment
         (shim,) = shims(client, box)
         first, second, third, fourth = (
             box.engine.client.containers.get(f"{stack.name}-{name}-1") for name in NAMES
@@ -71,7 +72,7 @@ def test_containers_under_one_shim_come_and_go_alone(
         assert run_shell(fourth, "echo here") == (0, "here")
         first.remove(force=True)  # the one that the shim was started for
         assert run_shell(third, "echo here") == (0, "here")
-        assert shims(client, box) == [shim]
+        eventually(lambda: shims(client, box) == [shim])
 
         run_as_root(f"kill -KILL {shim}")
         eventually(lambda: is_back(third) and is_back(fourth))
