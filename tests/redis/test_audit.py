@@ -100,3 +100,18 @@ def test_a_single_large_stream_is_never_missed(server: Server) -> None:
     stream = next(p for p in document.patterns if p.name == "stream:ticks")
     assert stream.keys.is_exact
     assert stream.bytes.is_exact
+
+
+def test_a_server_that_evicts_the_least_frequently_used_is_read_like_any_other(
+    server: Server,
+) -> None:
+    server.client.config_set("maxmemory-policy", "allkeys-lfu")
+    try:
+        for number in range(100):
+            server.client.set(f"price:{number}", f'{{"price": {number}, "currency": "EUR"}}')
+        document = audit(address(server))
+    finally:
+        server.client.config_set("maxmemory-policy", "noeviction")
+    assert by_name(document) == {"price:{n}": 100}
+    assert document.coverage.gaps == ()
+    assert document.values

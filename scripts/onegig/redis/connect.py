@@ -249,6 +249,14 @@ def is_denied(reply: object) -> bool:
     return ("perm" in text and "command" in text) or "unknown" in text
 
 
+def is_untracked(reply: object) -> bool:
+    """Return whether a reply says that there are no idle times, as the server evicts by LFU.
+
+    Only keys that exist are answered so.
+    """
+    return isinstance(reply, ResponseError) and "LFU" in str(reply)
+
+
 def _code(error: Exception) -> str:
     """Return the first word of a server's refusal; the library leaves some of them out."""
     names = {"BusyLoadingError": "LOADING", "NoPermissionError": "NOPERM"}

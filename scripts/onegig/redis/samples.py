@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from redis.exceptions import ResponseError
+
+from onegig.redis.connect import is_untracked
 from onegig.redis.encodings import (
     Entry,
     Id,
@@ -81,18 +84,14 @@ def read_sample(client: Client, name: bytes, kind: str) -> tuple[Sample, ...]:
 
     Raises redis.RedisError where a command is denied.
     """
-    idle, usage, ttl = (
-        client.object("IDLETIME", name),
-        client.memory_usage(name),
-        client.pttl(name),
-    )
+    idle, usage, ttl = (_idle_seconds(client, name), client.memory_usage(name), client.pttl(name))
     if usage is None:
         return ()
     known: dict[str, Any] = {
         "name": name,
         "type": kind,
         "expires": ttl > 0,
-        "idle_seconds": int(idle or 0),
+        "idle_seconds": idle,
         "usage_bytes": int(usage),
     }
     if kind == "stream":
@@ -104,6 +103,16 @@ def read_sample(client: Client, name: bytes, kind: str) -> tuple[Sample, ...]:
     got = len(content[0]) if kind == "string" else len(content) // per_element
     share = min(1.0, got / length) if length else 1.0
     return (Sample(**known, content=content, share=share),)
+
+
+def _idle_seconds(client: Client, name: bytes) -> int:
+    """Return the seconds for which a key was not used; 0 where the server does not track them."""
+    try:
+        return int(client.object("IDLETIME", name) or 0)
+    except ResponseError as error:
+        if is_untracked(error):
+            return 0
+        raise
 
 
 def _read_content(

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from onegig.redis.connect import RefusedError, Session, is_denied
+from onegig.redis.connect import RefusedError, Session, is_denied, is_untracked
 from onegig.redis.groups import Counts, Group, Reading, make_group
 from onegig.redis.pace import Pace
 from onegig.redis.patterns import Patterns
@@ -203,6 +203,8 @@ class Scanner:
         keys = []
         for name, start in zip(names, range(0, len(packed), step), strict=True):
             row = batch.replies[start : start + step]
+            if batch.has_refusals:
+                row = [None if is_untracked(each) else each for each in row]
             if batch.has_refusals and any(isinstance(each, ResponseError) for each in row):
                 self._refused(row)
             elif key := self._key(name, row):
@@ -247,7 +249,7 @@ class Scanner:
             reply = self._session.ask(*question.words, _MISSING)
             if is_denied(reply):
                 self.tally.gaps.append(f"{question.name} is denied: {question.gap} are unknown")
-            elif not (isinstance(reply, ResponseError) and "LFU" in str(reply)):
+            else:
                 yield question
 
 
