@@ -102,6 +102,16 @@ def test_a_single_large_stream_is_never_missed(server: Server) -> None:
     assert stream.bytes.is_exact
 
 
+def test_no_key_of_a_sample_counts_twice(server: Server) -> None:
+    """Few strings beside many hashes, all of which are read: the sample has room for all."""
+    for number in range(900):
+        server.client.hset(f"user:{number}", "name", "x")
+    for number in range(100):
+        server.client.set(f"price:{number}", "x")
+    document = audit(address(server), options=AuditOptions(sample=500, contents=False))
+    assert by_name(document) == {"user:{n}": 900, "price:{n}": 100}
+
+
 def test_a_server_that_evicts_the_least_frequently_used_is_read_like_any_other(
     server: Server,
 ) -> None:

@@ -107,7 +107,7 @@ class Scanner:
         counted = self._read_census(patterns) if population <= MOST_SCANNED else {}
         rest = population - sum(counted.values())
         sampled = 0
-        for keys in self._sample(wanted):
+        for keys in self._walk(b"0") if rest <= wanted else self._sample(wanted):
             others = [key for key in keys if key.type not in counted]
             self._count(patterns, others)
             sampled += len(others)
@@ -157,10 +157,13 @@ class Scanner:
     def _draw(self, wanted: int) -> Iterator[list[Reading]]:
         """Yield keys drawn one by one: a cluster's SCAN goes by slots, whose keys may be alike."""
         ask = pack(b"RANDOMKEY")
+        drawn: dict[bytes, None] = {}  # a key may be drawn again, and counts once
         for start in range(0, 2 * wanted, RANDOM_KEYS):
             count = min(RANDOM_KEYS, 2 * wanted - start)
             names = self._session.batch([ask] * count, count).replies
-            yield self._read([name for name in names if isinstance(name, bytes)])[0]
+            new = dict.fromkeys(n for n in names if isinstance(n, bytes) and n not in drawn)
+            drawn |= new
+            yield self._read([*new])[0]
 
     def _walk(self, cursor: bytes) -> Iterator[list[Reading]]:
         """Yield the keys of one SCAN from a cursor to its end, batch by batch.
