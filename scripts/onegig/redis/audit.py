@@ -59,6 +59,8 @@ def _audit_primary(address: Address, options: AuditOptions) -> RedisAudit:
 
 def _audit_server(session: Session, facts: Facts, options: AuditOptions) -> RedisAudit:
     _be_quiet(session)
+    if facts.is_cluster:  # else a replica only says where the primary of a key is
+        session.ask("READONLY")
     pace = Pace(_ping(session))
     chance = Random(options.seed)  # noqa: S311 - a sample
     scanner = Scanner(session, pace, facts.uncounted, chance, is_cluster=facts.is_cluster)
