@@ -107,6 +107,24 @@ def test_values(case: str) -> None:
     assert {name: getattr(facts, name) for name in expected} == expected
 
 
+LARGE = "x" * 100_000
+COLLECTIONS = {
+    "hash": lambda client, n: client.hset("large", str(n), LARGE),
+    "set": lambda client, n: client.sadd("large", f"{n}{LARGE}"),
+    "list": lambda client, n: client.rpush("large", LARGE),
+    "stream": lambda client, n: client.xadd("large", {"field": LARGE}),
+}
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+def test_of_large_elements_only_a_few_are_read(server: Server, kind: str) -> None:
+    for n in range(300):
+        COLLECTIONS[kind](server.client, n)
+    server.client.config_resetstat()
+    audit(Address(url=f"unix://{server.socket}"))
+    assert server.client.info("stats")["total_net_output_bytes"] < 4_000_000
+
+
 def test_an_audit_has_the_facts_of_contents(server: Server) -> None:
     fill(server, (("price", "quantity"),))
     for n in range(50):

@@ -123,7 +123,7 @@ def _read_content(
         return client.strlen(name), (client.getrange(name, 0, MOST_BYTES - 1),)
     lengths = {"hash": client.hlen, "list": client.llen, "set": client.scard, "zset": client.zcard}
     length = int(lengths[kind](name))
-    most = _most_elements(usage, length)
+    most = most_elements(usage, length)
     if kind == "list":
         return length, tuple(client.lrange(name, 0, most - 1))
     if kind == "zset":
@@ -135,22 +135,25 @@ def _read_content(
 def _scan(client: Client, name: bytes, kind: str, most: int) -> tuple[bytes, ...]:
     """Return elements of a hash or set; a small one comes in a single piece."""
     cursor, pieces = 0, list[bytes]()
+    count = min(200, most)
+    scan = client.hscan if kind == "hash" else client.sscan
     while True:
-        cursor, found = (client.hscan if kind == "hash" else client.sscan)(name, cursor, count=200)
+        cursor, found = scan(name, cursor, count=count)
         pieces += chain.from_iterable(found.items()) if kind == "hash" else found
         if cursor == 0 or len(pieces) >= most * (2 if kind == "hash" else 1):
             return tuple(pieces)
 
 
-def _most_elements(usage: int, length: int) -> int:
+def most_elements(usage: int, length: int) -> int:
+    """Return how many elements of a collection a piece may have; at least one."""
     each = usage / max(1, length)
-    return max(10, min(MOST_ELEMENTS, int(MOST_BYTES / max(1.0, each))))
+    return max(1, min(MOST_ELEMENTS, int(MOST_BYTES / max(1.0, each))))
 
 
 def _read_stream(client: Client, known: dict[str, Any]) -> tuple[Sample, ...]:
     name = known["name"]
     length = int(client.xlen(name))
-    most = min(MOST_ENTRIES, _most_elements(known["usage_bytes"], length))
+    most = min(MOST_ENTRIES, most_elements(known["usage_bytes"], length))
     windows = read_windows(client, name, length, most)
     return tuple(Sample(**known, entries=window, share=len(window) / length) for window in windows)
 

@@ -19,7 +19,7 @@ from onegig.redis.encodings import (
     radix_tree_bytes,
 )
 from onegig.redis.groups import escaped_name
-from onegig.redis.samples import Client, read_windows
+from onegig.redis.samples import Client, most_elements, read_windows
 
 MOST_ENTRIES = 300  # of a window
 NACK = allocated(24)  # a pending entry of a group, also known to its consumer (stream.h)
@@ -43,7 +43,8 @@ def examine_stream(
     if not usage or not length:
         return None
     info = client.xinfo_stream(key)
-    windows = read_windows(client, key, length, MOST_ENTRIES)
+    a_few = min(MOST_ENTRIES, most_elements(int(usage), length))
+    windows = read_windows(client, key, length, a_few)
     entries = [entry for window in windows for entry in window]
     if not entries:
         return None
