@@ -112,6 +112,12 @@ def test_no_key_of_a_sample_counts_twice(server: Server) -> None:
     assert by_name(document) == {"user:{n}": 900, "price:{n}": 100}
 
 
+def test_a_url_may_name_another_database_than_the_one_with_keys(server: Server) -> None:
+    server.client.set("price:1", "x")
+    document = audit(Address(url=f"unix://{server.socket}?db=1"))
+    assert by_name(document) == {"price:{n}": 1}
+
+
 def test_a_server_that_evicts_the_least_frequently_used_is_read_like_any_other(
     server: Server,
 ) -> None:

@@ -93,7 +93,7 @@ def _read(
     sampled = False
     for number, (keys, _) in sorted(facts.databases.items()):
         # a user who may only read may not select: the first database is the selected one
-        if (len(facts.databases) > 1 or number) and is_denied(session.ask("SELECT", number)):
+        if is_denied(session.ask("SELECT", number)) and number:
             scanner.tally.gaps.append(f"SELECT {number} is denied: its {keys:,} keys are unknown")
         elif options.full or keys <= (options.sample or MOST_FULL):
             groups += scanner.read_all(number)

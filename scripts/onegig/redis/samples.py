@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
-from onegig.redis.connect import is_untracked
+from onegig.redis.connect import is_denied, is_untracked
 from onegig.redis.encodings import (
     Entry,
     Id,
@@ -77,6 +77,15 @@ class Sample:
 
 
 # ---- reading ------------------------------------------------------------------------------------
+
+
+def select(client: Client, database: int) -> None:
+    """Select a database; a user who may only read may not, and stays in the first one."""
+    try:
+        client.execute_command("SELECT", database)
+    except ResponseError as error:
+        if database or not is_denied(error):
+            raise
 
 
 def read_sample(client: Client, name: bytes, kind: str) -> tuple[Sample, ...]:

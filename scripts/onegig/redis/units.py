@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from onegig.redis.estimate import student
 from onegig.redis.groups import Group
-from onegig.redis.samples import TYPES, Client, Sample, read_sample
+from onegig.redis.samples import TYPES, Client, Sample, read_sample, select
 from onegig.text import plain
 
 MOST_GROUPS = 20  # patterns, the largest
@@ -55,7 +55,7 @@ def read_units(client: Client, groups: Sequence[Group]) -> tuple[tuple[Unit, ...
         if group.type not in TYPES or group.bytes.value < LEAST_SHARE * total:
             continue
         try:
-            client.execute_command("SELECT", group.pattern.database)
+            select(client, group.pattern.database)
             samples = tuple(_read(client, group))
         except ResponseError as error:
             gaps.append(f"{group.name}: contents could not be read ({plain(str(error))})")
