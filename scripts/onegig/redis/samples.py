@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from redis.exceptions import ResponseError
 
 from onegig.redis.connect import is_denied, is_untracked
+from onegig.redis.consumers import pending_bytes, read_backlog
 from onegig.redis.encodings import (
     Entry,
     Id,
@@ -51,6 +52,7 @@ class Sample:
     expires: bool = False
     idle_seconds: int = 0
     usage_bytes: int = 0  # MEMORY USAGE of the whole key
+    pending_bytes: int = 0  # of that, entries that a stream's groups have not acknowledged
     share: float = 1.0
 
     @property
@@ -164,6 +166,8 @@ def _read_stream(client: Client, known: dict[str, Any]) -> tuple[Sample, ...]:
     length = int(client.xlen(name))
     most = min(MOST_ENTRIES, most_elements(known["usage_bytes"], length))
     windows = read_windows(client, name, length, most)
+    if windows:
+        known["pending_bytes"] = round(pending_bytes(read_backlog(client, name), windows[0]))
     return tuple(Sample(**known, entries=window, share=len(window) / length) for window in windows)
 
 
