@@ -100,3 +100,34 @@ def test_a_single_large_stream_is_never_missed(server: Server) -> None:
     stream = next(p for p in document.patterns if p.name == "stream:ticks")
     assert stream.keys.is_exact
     assert stream.bytes.is_exact
+
+
+def test_no_key_of_a_sample_counts_twice(server: Server) -> None:
+    """Few strings beside many hashes, all of which are read: the sample has room for all."""
+    for number in range(900):
+        server.client.hset(f"user:{number}", "name", "x")
+    for number in range(100):
+        server.client.set(f"price:{number}", "x")
+    document = audit(address(server), options=AuditOptions(sample=500, contents=False))
+    assert by_name(document) == {"user:{n}": 900, "price:{n}": 100}
+
+
+def test_a_url_may_name_another_database_than_the_one_with_keys(server: Server) -> None:
+    server.client.set("price:1", "x")
+    document = audit(Address(url=f"unix://{server.socket}?db=1"))
+    assert by_name(document) == {"price:{n}": 1}
+
+
+def test_a_server_that_evicts_the_least_frequently_used_is_read_like_any_other(
+    server: Server,
+) -> None:
+    server.client.config_set("maxmemory-policy", "allkeys-lfu")
+    try:
+        for number in range(100):
+            server.client.set(f"price:{number}", f'{{"price": {number}, "currency": "EUR"}}')
+        document = audit(address(server))
+    finally:
+        server.client.config_set("maxmemory-policy", "noeviction")
+    assert by_name(document) == {"price:{n}": 100}
+    assert document.coverage.gaps == ()
+    assert document.values

@@ -37,30 +37,46 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[list[Redis]]:
+def nodes(tmp_path: Path) -> Iterator[list[Redis]]:
+    """Two servers of a cluster that have met, without any slots."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         pytest.skip("needs valkey-server or redis-server")
     nodes, processes = [], []
-    for number, slots in enumerate(((0, SLOTS // 2 - 1), (SLOTS // 2, SLOTS - 1))):
+    for number in range(2):
         folder = tmp_path / str(number)
         folder.mkdir()
         port = free_port()
         options = ("--cluster-enabled", "yes", "--port", str(port), "--bind", "127.0.0.1")
-        process, server = start(program, folder, *options)
-        server.client.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+        process, server = start(program, folder, *options, "--repl-diskless-sync-delay", "0")
         processes.append(process)
         nodes.append(Redis(host="127.0.0.1", port=port))
         server.client.close()
     nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port)
-    for node in nodes:
-        eventually(lambda node=node: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO"))
-        eventually(lambda node=node: len(node.execute_command("CLUSTER", "SLOTS")) > 1)
     yield nodes
     for node, process in zip(nodes, processes, strict=True):
         node.close()
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def cluster(nodes: list[Redis]) -> list[Redis]:
+    """Two primaries, each with half of the slots."""
+    for node, slots in zip(nodes, ((0, SLOTS // 2 - 1), (SLOTS // 2, SLOTS - 1)), strict=True):
+        node.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+    for node in nodes:
+        eventually(lambda node=node: is_whole(node))
+        eventually(lambda node=node: len(node.execute_command("CLUSTER", "SLOTS")) > 1)
+    return nodes
+
+
+def is_whole(node: Redis) -> bool:
+    return b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO")
+
+
+def address_of(node: Redis) -> Address:
+    return Address(url=f"redis://127.0.0.1:{node.connection_pool.connection_kwargs['port']}")
 
 
 def test_every_primary_is_audited_and_added_up(cluster: list[Redis]) -> None:
@@ -71,8 +87,7 @@ def test_every_primary_is_audited_and_added_up(cluster: list[Redis]) -> None:
                 node.set(f"key:{number}", "x" * 100)
                 written += 1
     assert written == 3000
-    port = cluster[0].connection_pool.connection_kwargs["port"]
-    address = Address(url=f"redis://127.0.0.1:{port}")
+    address = address_of(cluster[0])
     whole = audit(address)
     assert len(whole.servers) == 2
     assert [(p.name, p.keys.value) for p in whole.patterns] == [("key:{n}", 3000)]
@@ -80,3 +95,17 @@ def test_every_primary_is_audited_and_added_up(cluster: list[Redis]) -> None:
     assert abs(whole.used_bytes - explained) < 0.05 * whole.used_bytes
     sampled = audit(address, options=AuditOptions(sample=500, seed=1)).patterns[0]
     assert sampled.bytes.low <= whole.patterns[0].bytes.value <= sampled.bytes.high
+    most = audit(address, options=AuditOptions(sample=1490, seed=1)).patterns[0]
+    assert most.keys.value == 3000
+
+
+def test_a_replica_reads_its_own_copy_of_the_keys(nodes: list[Redis]) -> None:
+    primary, replica = nodes
+    primary.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+    eventually(lambda: is_whole(primary) and is_whole(replica))
+    replica.execute_command("CLUSTER", "REPLICATE", primary.execute_command("CLUSTER", "MYID"))
+    primary.mset({f"{{key}}:{number}": "x" * 100 for number in range(100)})
+    eventually(lambda: replica.dbsize() == 100)
+    document = audit(address_of(replica))
+    assert document.coverage.gaps == ()
+    assert [pattern.keys.value for pattern in document.patterns] == [100]

@@ -73,6 +73,19 @@ def test_pending_entries_of_groups_are_counted_apart(server: Server) -> None:
         assert facts.pending_bytes == pytest.approx(grown, rel=0.25)
 
 
+def test_pending_entries_are_nothing_that_a_rewritten_stream_saves(server: Server) -> None:
+    fill(server, (("price",),))
+    for n in range(5):
+        server.client.xgroup_create("stream", f"group{n}", id="0")
+        server.client.xreadgroup(f"group{n}", "one", {"stream": ">"})
+    report = audit(Address(url=f"unix://{server.socket}"))
+    assert isinstance(report.streams, tuple)
+    assert isinstance(report.savings, tuple)
+    contents = report.streams[0].bytes - report.streams[0].pending_bytes
+    assert "rewrite-streams" not in {saving.technique for saving in report.savings}
+    assert sum(saving.saved_bytes for saving in report.savings) < max(1, contents)
+
+
 def string(name: str, value: object) -> tuple[str, Sample]:
     text = value if isinstance(value, str) else json.dumps(value)
     return "p", Sample(name=name.encode(), type="string", content=(text.encode(),))
@@ -105,6 +118,24 @@ def test_values(case: str) -> None:
     samples, expected = CASES[case]
     (facts,) = examine_values(samples)
     assert {name: getattr(facts, name) for name in expected} == expected
+
+
+LARGE = "x" * 100_000
+COLLECTIONS = {
+    "hash": lambda client, n: client.hset("large", str(n), LARGE),
+    "set": lambda client, n: client.sadd("large", f"{n}{LARGE}"),
+    "list": lambda client, n: client.rpush("large", LARGE),
+    "stream": lambda client, n: client.xadd("large", {"field": LARGE}),
+}
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+def test_of_large_elements_only_a_few_are_read(server: Server, kind: str) -> None:
+    for n in range(300):
+        COLLECTIONS[kind](server.client, n)
+    server.client.config_resetstat()
+    audit(Address(url=f"unix://{server.socket}"))
+    assert server.client.info("stats")["total_net_output_bytes"] < 4_000_000
 
 
 def test_an_audit_has_the_facts_of_contents(server: Server) -> None:

@@ -70,6 +70,8 @@ def test_a_user_who_may_only_read_is_enough(reader: Server) -> None:
     assert document.patterns[0].bytes.value > 10_000
     assert any(gap.startswith("INFO is denied") for gap in document.coverage.gaps)
     assert document.servers == ()
+    assert not any("contents" in gap for gap in document.coverage.gaps)
+    assert document.values
     limited = run(url(reader), "--fail-over", "1GB", "--user", "reader", password=SECRET)
     assert limited.exit_code == 4
     assert "+info" in limited.output

@@ -22,6 +22,7 @@ from heapq import nsmallest
 
 from onegig.errors import AccountError
 from onegig.images.layer import Entry, Kind, LayerIndex
+from onegig.images.path_causes import is_cache
 from onegig.model.images import Dead, Fate, SizedPath
 from onegig.text import escaped
 
@@ -37,7 +38,8 @@ class Account:
 
     `live` holds each reachable regular file once, empty ones too, with the position of its layer:
     lowest layer first, in the order of the tar. Hard-linked content has its first name, or
-    another when that is gone. `dead` is ordered by bytes, largest first.
+    another when that is gone or lies in a cache, whose removal would save nothing. `dead` is
+    ordered by bytes, largest first.
     """
 
     live: tuple[tuple[int, Entry], ...]
@@ -153,14 +155,21 @@ class _Stack:
         ]
 
     def _other_names(self) -> dict[_File, str]:
-        """Return the names of hard-linked content whose own name is gone."""
-        renamed = {file for file in self._linked if self._find(file.entry.path) is not file}
+        """Return the names of hard-linked content whose own name is gone or in a cache."""
+        renamed = {
+            file
+            for file in self._linked
+            if is_cache(file.entry.path) or self._find(file.entry.path) is not file
+        }
         names: defaultdict[_File, list[str]] = defaultdict(list)
         for path, folder in self._folders.items() if renamed else ():
             for name, node in folder.items():
                 if isinstance(node, _File) and node in renamed:
                     names[node].append(_join(path, name))
-        return {file: min(paths) for file, paths in names.items()}
+        return {
+            file: min(paths, key=lambda path: (is_cache(path), path))
+            for file, paths in names.items()
+        }
 
     def _hide(self, mark: Entry) -> None:
         path = mark.path

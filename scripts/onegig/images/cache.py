@@ -27,7 +27,7 @@ from onegig.model.images import IMAGES_SCHEMA, NOT_ACCOUNTED, Accounting, Dive, 
 from onegig.model.measured import Missing, Unknown
 from onegig.model.scan import Scan
 
-SCHEMA = f"{IMAGES_SCHEMA}/cache/4"
+SCHEMA = f"{IMAGES_SCHEMA}/cache/5"
 T = TypeVar("T")
 UNUSED_DAYS = 30
 INDEX_LIMIT_BYTES = 1024**3  # decoded: more than any index has

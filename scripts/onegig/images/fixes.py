@@ -219,13 +219,13 @@ def _duplicate_fixes(files: Iterable[Explained], base_layers: int) -> Iterable[F
         if len(copies) > 1 and max(copy.layer for copy in copies) >= base_layers:
             folders = {folder_of(copy.entry.path, 3) for copy in copies}
             groups[tuple(sorted(folders))].append(copies)
-    return map(_duplicate_fix, groups.values())
+    return [_duplicate_fix(contents, base_layers) for contents in groups.values()]
 
 
-def _duplicate_fix(contents: list[list[Explained]]) -> Fix:
+def _duplicate_fix(contents: list[list[Explained]], base_layers: int) -> Fix:
     largest = max(contents, key=lambda copies: copies[0].entry.size)
     paths = [f"/{copy.entry.path}" for copy in largest]
-    saved = sum(copy.entry.size for copies in contents for copy in copies[1:])
+    saved = sum(_spare_bytes(copies, base_layers) for copies in contents)
     names = (format_list(paths, _NAMES), format_rest(len(contents) - 1, "files"))
     where = "; ".join(filter(None, names))
     return Fix(
@@ -233,6 +233,12 @@ def _duplicate_fix(contents: list[list[Explained]]) -> Fix:
         text=f"{_size(saved)} are duplicated in the image ({where}): keep one copy and link to it",
         layer=max(copy.layer for copies in contents for copy in copies),
     )
+
+
+def _spare_bytes(copies: Sequence[Explained], base_layers: int) -> int:
+    """Return the bytes of all copies but one; those in the base image stay, however many."""
+    own = sum(copy.layer >= base_layers for copy in copies)
+    return copies[0].entry.size * min(own, len(copies) - 1)
 
 
 def _dead_fix(group: Sequence[Dead], instructions: Sequence[str], base_layers: int) -> Fix:

@@ -108,6 +108,8 @@ def index_layer(diff_id: str, path: Path) -> LayerIndex:
                     if is_kept:  # of a path that comes twice, the later one counts
                         contents[entry.path] = content
                         room -= len(content)
+                elif entry and entry.kind is Kind.HARDLINK and entry.link in contents:
+                    contents[entry.path] = contents[entry.link]
                 if entry:
                     entries.append(entry)
             file.seek(tar.offset)  # tarfile takes a damaged header for the end

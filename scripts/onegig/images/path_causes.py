@@ -61,6 +61,7 @@ _HOME = r"(?:root|home/[^/]+)"
 _FOLDERS = (  # cause, pattern of the folder that gives the name
     (Cause.CACHE, rf"{_HOME}/\.cache(?:/[^/]+(?=/))?"),
     (Cause.CACHE, rf"{_HOME}/\.(?:npm|yarn|pnpm-store|m2|gradle|bundle|gem|nuget|composer|cpanm)"),
+    (Cause.CACHE, rf"{_HOME}/\.local/share/pnpm/store"),
     (Cause.CACHE, rf"(?:{_HOME}/\.cargo|usr/local/cargo)/(?:registry|git)"),
     (Cause.CACHE, rf"(?:{_HOME}/|)go/pkg"),
     (Cause.CACHE, r"usr/local/share/\.cache(?:/[^/]+(?=/))?"),
@@ -128,6 +129,12 @@ def cause_of_path(path: str) -> Reason | None:
     if path.endswith("a") and _STATIC.fullmatch(path):
         return Reason(Cause.DEVELOPMENT, "static libraries")
     return None
+
+
+def is_cache(path: str) -> bool:
+    """Return whether a path alone shows that a file lies in a cache."""
+    reason = cause_of_path(path)
+    return reason is not None and reason.cause is Cause.CACHE
 
 
 def source_of(path: str) -> str:

@@ -32,7 +32,7 @@ from onegig.images.manifests import ArchivedImage, images_of
 
 DOCUMENT_LIMIT_BYTES = 4 * CHUNK_BYTES  # the OCI distribution-spec's limit for manifests
 GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # a frame, or one to skip
 
 _REASON = re.compile(rb'\{"errorDetail":\{(?:"code":\d+,)?"message":"(.*?)"\}')
 
@@ -193,7 +193,7 @@ def open_layer(stream: BufferedReader) -> IO[bytes] | None:
     head = stream.peek(tarfile.BLOCKSIZE)[: tarfile.BLOCKSIZE]
     if head.startswith(GZIP_MAGIC):
         return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
-    if head.startswith(ZSTD_MAGIC):
+    if ZSTD_MAGIC.match(head):
         unpacker = zstandard.ZstdDecompressor()
         return unpacker.stream_reader(
             cast(IO[bytes], stream), read_across_frames=True, closefd=False

@@ -388,7 +388,7 @@ def _describe_growth(pair: _Pair, unit: Unit, noise: int) -> str:
 def _growth_in_mb(pair: _Pair, allowed: int, mb: int) -> tuple[Decimal, Decimal]:
     """Return both in MB with as few decimals as show the growth, and on which side of the limit."""
     grown = pair.now - pair.before
-    for decimals in (0, 1, 2, 3):
+    for decimals in (0, 1, 2, 3, 6):
         step = Decimal(1).scaleb(-decimals)
         before, now = (
             (Decimal(size) / mb).quantize(step, ROUND_CEILING) for size in (pair.before, pair.now)

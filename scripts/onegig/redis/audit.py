@@ -59,6 +59,8 @@ def _audit_primary(address: Address, options: AuditOptions) -> RedisAudit:
 
 def _audit_server(session: Session, facts: Facts, options: AuditOptions) -> RedisAudit:
     _be_quiet(session)
+    if facts.is_cluster:  # else a replica only says where the primary of a key is
+        session.ask("READONLY")
     pace = Pace(_ping(session))
     chance = Random(options.seed)  # noqa: S311 - a sample
     scanner = Scanner(session, pace, facts.uncounted, chance, is_cluster=facts.is_cluster)
@@ -91,7 +93,7 @@ def _read(
     sampled = False
     for number, (keys, _) in sorted(facts.databases.items()):
         # a user who may only read may not select: the first database is the selected one
-        if (len(facts.databases) > 1 or number) and is_denied(session.ask("SELECT", number)):
+        if is_denied(session.ask("SELECT", number)) and number:
             scanner.tally.gaps.append(f"SELECT {number} is denied: its {keys:,} keys are unknown")
         elif options.full or keys <= (options.sample or MOST_FULL):
             groups += scanner.read_all(number)

@@ -47,7 +47,6 @@ _TEXTS = {  # refusals without a code of their own, by words in them
     "invalid password": _CODES["WRONGPASS"],
     "without any password configured": ("has no password", "run this without one"),
     "invalid username-password": _CODES["WRONGPASS"],
-    "DB index is out of range": ("has no such database", "leave the database out of the URL"),
 }
 
 
@@ -202,6 +201,7 @@ def _pool(address: Address) -> Any:
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": REPLY_SECONDS,
         **given,
+        "db": 0,  # all are audited, whichever the URL names
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
@@ -247,6 +247,14 @@ def is_denied(reply: object) -> bool:
         return False
     text = str(reply).lower()
     return ("perm" in text and "command" in text) or "unknown" in text
+
+
+def is_untracked(reply: object) -> bool:
+    """Return whether a reply says that there are no idle times, as the server evicts by LFU.
+
+    Only keys that exist are answered so.
+    """
+    return isinstance(reply, ResponseError) and "LFU" in str(reply)
 
 
 def _code(error: Exception) -> str:

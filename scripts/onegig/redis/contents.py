@@ -11,7 +11,7 @@ from onegig.model.redis import RedisAudit, StreamFacts
 from onegig.redis.encodings import Settings
 from onegig.redis.groups import Group
 from onegig.redis.replay import measure, predict
-from onegig.redis.samples import Client
+from onegig.redis.samples import Client, select
 from onegig.redis.scratch import read_config, settings_of, start_scratch
 from onegig.redis.streams import examine_stream
 from onegig.redis.units import read_units
@@ -73,7 +73,7 @@ def _examine_streams(
         if group.type != "stream" or len(facts) >= MOST_STREAMS:
             continue
         try:
-            client.execute_command("SELECT", group.pattern.database)
+            select(client, group.pattern.database)
             for name in group.largest[:MOST_OF_A_PATTERN]:
                 found = examine_stream(client, name, settings, group.name)
                 facts += [found] if found else []

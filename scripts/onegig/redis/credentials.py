@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 MOST = 12  # that are tried
 FILE_BYTES = 1 << 16  # of a configuration or secret
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<braced>\w+)(?::?[-?][^}]*)?\})")
+_CONTENT = re.compile(r"\$\( *(?:cat|<) *([^\s)]+) *\)")  # of a file, in a shell
 _OPTION = re.compile(r"(?:^|\s)(?:--requirepass|--pass|-a)[\s=]+[\"']?([^\s\"']+)")
 _SETTING = re.compile(r"^\s*requirepass\s+[\"']?([^\s\"']+)", re.MULTILINE)
 _USER = re.compile(r"(?:^|\s)(?:--)?user\s+(\S+)\s+([^\n]*)", re.MULTILINE)
@@ -52,7 +53,10 @@ def find_credentials(clues: Clues) -> tuple[Credentials, ...]:
 
 def _stated(clues: Clues) -> Iterator[Credentials]:
     def resolve(text: str) -> str:
-        return _VARIABLE.sub(lambda match: clues.variables.get(match[1], match[0]), text)
+        text = _VARIABLE.sub(
+            lambda match: clues.variables.get(match["plain"] or match["braced"], match[0]), text
+        )
+        return _CONTENT.sub(lambda match: _read(match[1], clues.files).strip() or match[0], text)
 
     text = resolve(" ".join(clues.words))
     yield from (Credentials(password=match[1]) for match in _OPTION.finditer(text))

@@ -100,9 +100,8 @@ class Costs:
         """Return the bytes of the audited server that a unit would take."""
         before = max(1, self._measured(unit, frozenset()))
         share = self._measured(unit, chosen - {REWRITE}) / before
-        live = before / unit.usage_bytes if unit.usage_bytes else 1.0
-        if REWRITE in chosen and unit.samples[0].type == "stream" and live < LIVE:
-            share *= live
+        if REWRITE in chosen and unit.samples[0].type == "stream":
+            share *= _live_share(unit, before)
         return unit.bytes * share
 
     def _measured(self, unit: Unit, chosen: Chosen) -> int:
@@ -123,6 +122,13 @@ class Costs:
         kinds = {kind, "hash"} if kind == "string" else {kind}
         changed = configure(chosen, self._config)
         return {name: value for name, value in changed.items() if name.split("-")[0] in kinds}
+
+
+def _live_share(unit: Unit, entries_bytes: int) -> float:
+    """Return the share of a stream that its entries take; 1 where little is left unexplained."""
+    if entries_bytes + unit.pending_bytes >= LIVE * unit.usage_bytes:
+        return 1.0
+    return entries_bytes / (unit.usage_bytes - unit.pending_bytes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

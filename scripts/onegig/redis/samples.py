@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from redis.exceptions import ResponseError
+
+from onegig.redis.connect import is_denied, is_untracked
+from onegig.redis.consumers import pending_bytes, read_backlog
 from onegig.redis.encodings import (
     Entry,
     Id,
@@ -48,6 +52,7 @@ class Sample:
     expires: bool = False
     idle_seconds: int = 0
     usage_bytes: int = 0  # MEMORY USAGE of the whole key
+    pending_bytes: int = 0  # of that, entries that a stream's groups have not acknowledged
     share: float = 1.0
 
     @property
@@ -76,23 +81,28 @@ class Sample:
 # ---- reading ------------------------------------------------------------------------------------
 
 
+def select(client: Client, database: int) -> None:
+    """Select a database; a user who may only read may not, and stays in the first one."""
+    try:
+        client.execute_command("SELECT", database)
+    except ResponseError as error:
+        if database or not is_denied(error):
+            raise
+
+
 def read_sample(client: Client, name: bytes, kind: str) -> tuple[Sample, ...]:
     """Return what a key holds: one sample, of a large stream several; none where it is gone.
 
     Raises redis.RedisError where a command is denied.
     """
-    idle, usage, ttl = (
-        client.object("IDLETIME", name),
-        client.memory_usage(name),
-        client.pttl(name),
-    )
+    idle, usage, ttl = (_idle_seconds(client, name), client.memory_usage(name), client.pttl(name))
     if usage is None:
         return ()
     known: dict[str, Any] = {
         "name": name,
         "type": kind,
         "expires": ttl > 0,
-        "idle_seconds": int(idle or 0),
+        "idle_seconds": idle,
         "usage_bytes": int(usage),
     }
     if kind == "stream":
@@ -106,6 +116,16 @@ def read_sample(client: Client, name: bytes, kind: str) -> tuple[Sample, ...]:
     return (Sample(**known, content=content, share=share),)
 
 
+def _idle_seconds(client: Client, name: bytes) -> int:
+    """Return the seconds for which a key was not used; 0 where the server does not track them."""
+    try:
+        return int(client.object("IDLETIME", name) or 0)
+    except ResponseError as error:
+        if is_untracked(error):
+            return 0
+        raise
+
+
 def _read_content(
     client: Client, name: bytes, kind: str, usage: int
 ) -> tuple[int, tuple[bytes, ...]]:
@@ -114,7 +134,7 @@ def _read_content(
         return client.strlen(name), (client.getrange(name, 0, MOST_BYTES - 1),)
     lengths = {"hash": client.hlen, "list": client.llen, "set": client.scard, "zset": client.zcard}
     length = int(lengths[kind](name))
-    most = _most_elements(usage, length)
+    most = most_elements(usage, length)
     if kind == "list":
         return length, tuple(client.lrange(name, 0, most - 1))
     if kind == "zset":
@@ -126,23 +146,28 @@ def _read_content(
 def _scan(client: Client, name: bytes, kind: str, most: int) -> tuple[bytes, ...]:
     """Return elements of a hash or set; a small one comes in a single piece."""
     cursor, pieces = 0, list[bytes]()
+    count = min(200, most)
+    scan = client.hscan if kind == "hash" else client.sscan
     while True:
-        cursor, found = (client.hscan if kind == "hash" else client.sscan)(name, cursor, count=200)
+        cursor, found = scan(name, cursor, count=count)
         pieces += chain.from_iterable(found.items()) if kind == "hash" else found
         if cursor == 0 or len(pieces) >= most * (2 if kind == "hash" else 1):
             return tuple(pieces)
 
 
-def _most_elements(usage: int, length: int) -> int:
+def most_elements(usage: int, length: int) -> int:
+    """Return how many elements of a collection a piece may have; at least one."""
     each = usage / max(1, length)
-    return max(10, min(MOST_ELEMENTS, int(MOST_BYTES / max(1.0, each))))
+    return max(1, min(MOST_ELEMENTS, int(MOST_BYTES / max(1.0, each))))
 
 
 def _read_stream(client: Client, known: dict[str, Any]) -> tuple[Sample, ...]:
     name = known["name"]
     length = int(client.xlen(name))
-    most = min(MOST_ENTRIES, _most_elements(known["usage_bytes"], length))
+    most = min(MOST_ENTRIES, most_elements(known["usage_bytes"], length))
     windows = read_windows(client, name, length, most)
+    if windows:
+        known["pending_bytes"] = round(pending_bytes(read_backlog(client, name), windows[0]))
     return tuple(Sample(**known, entries=window, share=len(window) / length) for window in windows)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from onegig.redis.connect import RefusedError, Session, is_denied
+from onegig.redis.connect import RefusedError, Session, is_denied, is_untracked
 from onegig.redis.groups import Counts, Group, Reading, make_group
 from onegig.redis.pace import Pace
 from onegig.redis.patterns import Patterns
@@ -107,7 +107,7 @@ class Scanner:
         counted = self._read_census(patterns) if population <= MOST_SCANNED else {}
         rest = population - sum(counted.values())
         sampled = 0
-        for keys in self._sample(wanted):
+        for keys in self._walk(b"0") if rest <= wanted else self._sample(wanted):
             others = [key for key in keys if key.type not in counted]
             self._count(patterns, others)
             sampled += len(others)
@@ -157,10 +157,13 @@ class Scanner:
     def _draw(self, wanted: int) -> Iterator[list[Reading]]:
         """Yield keys drawn one by one: a cluster's SCAN goes by slots, whose keys may be alike."""
         ask = pack(b"RANDOMKEY")
+        drawn: dict[bytes, None] = {}  # a key may be drawn again, and counts once
         for start in range(0, 2 * wanted, RANDOM_KEYS):
             count = min(RANDOM_KEYS, 2 * wanted - start)
             names = self._session.batch([ask] * count, count).replies
-            yield self._read([name for name in names if isinstance(name, bytes)])[0]
+            new = dict.fromkeys(n for n in names if isinstance(n, bytes) and n not in drawn)
+            drawn |= new
+            yield self._read([*new])[0]
 
     def _walk(self, cursor: bytes) -> Iterator[list[Reading]]:
         """Yield the keys of one SCAN from a cursor to its end, batch by batch.
@@ -203,6 +206,8 @@ class Scanner:
         keys = []
         for name, start in zip(names, range(0, len(packed), step), strict=True):
             row = batch.replies[start : start + step]
+            if batch.has_refusals:
+                row = [None if is_untracked(each) else each for each in row]
             if batch.has_refusals and any(isinstance(each, ResponseError) for each in row):
                 self._refused(row)
             elif key := self._key(name, row):
@@ -247,7 +252,7 @@ class Scanner:
             reply = self._session.ask(*question.words, _MISSING)
             if is_denied(reply):
                 self.tally.gaps.append(f"{question.name} is denied: {question.gap} are unknown")
-            elif not (isinstance(reply, ResponseError) and "LFU" in str(reply)):
+            else:
                 yield question
 
 

@@ -6,33 +6,16 @@ the entries left do not explain: the server does not count them.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from onegig.model.redis import StreamFacts
-from onegig.redis.encodings import (
-    Entry,
-    Settings,
-    StreamNodes,
-    allocated,
-    id_key,
-    radix_tree_bytes,
-)
+from onegig.redis.consumers import pending_bytes, read_backlog
+from onegig.redis.encodings import Entry, Settings, StreamNodes
 from onegig.redis.groups import escaped_name
-from onegig.redis.samples import Client, read_windows
+from onegig.redis.samples import Client, most_elements, read_windows
 
 MOST_ENTRIES = 300  # of a window
-NACK = allocated(24)  # a pending entry of a group, also known to its consumer (stream.h)
 NOISE = 0.1  # of a stream's bytes that its windows may not show
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Groups:
-    """Backlog of a stream's consumer groups: entries not acknowledged or not read."""
-
-    count: int
-    pending: int
-    lag: int | None
 
 
 def examine_stream(
@@ -43,16 +26,17 @@ def examine_stream(
     if not usage or not length:
         return None
     info = client.xinfo_stream(key)
-    windows = read_windows(client, key, length, MOST_ENTRIES)
+    a_few = min(MOST_ENTRIES, most_elements(int(usage), length))
+    windows = read_windows(client, key, length, a_few)
     entries = [entry for window in windows for entry in window]
     if not entries:
         return None
-    groups = _read_groups(client, key)
+    backlog = read_backlog(client, key)
     nodes = int(info["radix-tree-keys"])
-    pending_bytes = groups.pending * _pending_bytes(entries)
+    in_groups = pending_bytes(backlog, entries)
     filled = _nodes(windows, settings)
     expected = sum(each.closed_bytes for each in filled) * length / len(entries)
-    holes = usage - pending_bytes - expected
+    holes = usage - in_groups - expected
     field_sets = Counter(content[::2] for _, content in entries)
     most = settings.stream_node_max_bytes
     return StreamFacts(
@@ -67,33 +51,12 @@ def examine_stream(
         uniform_share=round(sum(each.uniform for each in filled) / len(entries), 4),
         node_fill=round(min(1.0, expected / nodes / most), 4) if most else 1.0,
         hole_bytes=round(holes) if holes > NOISE * usage and _was_deleted(info) else 0,
-        groups=groups.count,
-        pending=groups.pending,
-        pending_bytes=round(pending_bytes),
-        lag=groups.lag,
+        groups=backlog.groups,
+        pending=backlog.pending,
+        pending_bytes=round(in_groups),
+        lag=backlog.lag,
         sampled_entries=len(entries),
     )
-
-
-def _read_groups(client: Client, key: bytes) -> Groups:
-    """Return the backlog of a stream's groups; servers before Redis 7 do not know their lag."""
-    groups = client.xinfo_groups(key)
-    lags = [group.get("lag") for group in groups]
-    known = [int(lag) for lag in lags if lag is not None]
-    return Groups(
-        count=len(groups),
-        pending=sum(int(group["pending"]) for group in groups),
-        lag=max(known) if known and len(known) == len(lags) else None,
-    )
-
-
-def _pending_bytes(entries: Sequence[Entry]) -> float:
-    """Return what a pending entry takes: its record, and an id in the trees of group and consumer.
-
-    By the ids of successive entries (t_stream.c, streamCreateNACK).
-    """
-    ids = [id_key(entry_id) for entry_id, _ in entries[:100]]
-    return NACK + 2 * radix_tree_bytes(ids) / len(ids)
 
 
 def _nodes(windows: Sequence[Sequence[Entry]], settings: Settings) -> tuple[StreamNodes, ...]:

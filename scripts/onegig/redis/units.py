@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from onegig.redis.estimate import student
 from onegig.redis.groups import Group
-from onegig.redis.samples import TYPES, Client, Sample, read_sample
+from onegig.redis.samples import TYPES, Client, Sample, read_sample, select
 from onegig.text import plain
 
 MOST_GROUPS = 20  # patterns, the largest
@@ -27,7 +27,11 @@ LITTLE = 0.02  # of all keys' bytes
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Unit:
-    """Keys that are measured together; `bytes` is the memory of the server they stand for."""
+    """Keys that are measured together.
+
+    `bytes` is the memory of the server they stand for, without pending entries of streams: those
+    stay, however entries are written.
+    """
 
     pattern: str
     samples: tuple[Sample, ...]
@@ -38,6 +42,11 @@ class Unit:
     def usage_bytes(self) -> float:
         """Return what the audited server takes for what was read (MEMORY USAGE)."""
         return sum(sample.usage_bytes * sample.share for sample in self.samples)
+
+    @property
+    def pending_bytes(self) -> float:
+        """Return what is taken of that by entries that groups have not acknowledged."""
+        return sum(sample.pending_bytes * sample.share for sample in self.samples)
 
     def half(self) -> "Unit":
         """Return a unit that stands for the same bytes with half of what was read."""
@@ -55,7 +64,7 @@ def read_units(client: Client, groups: Sequence[Group]) -> tuple[tuple[Unit, ...
         if group.type not in TYPES or group.bytes.value < LEAST_SHARE * total:
             continue
         try:
-            client.execute_command("SELECT", group.pattern.database)
+            select(client, group.pattern.database)
             samples = tuple(_read(client, group))
         except ResponseError as error:
             gaps.append(f"{group.name}: contents could not be read ({plain(str(error))})")
@@ -86,6 +95,7 @@ def _make_units(group: Group, samples: Sequence[Sample], most: int) -> Iterable[
     for sample in samples:
         parts[sample.name] = parts.get(sample.name, 0) + 1
     weights = [sample.usage_bytes / parts[sample.name] for sample in samples]
+    contents = [max(0.0, 1 - sample.pending_bytes / sample.usage_bytes) for sample in samples]
     known = sum(weights)
     is_whole = len(parts) == group.keys.value and all(sample.share == 1 for sample in samples)
     whole = [n for n, sample in enumerate(samples) if sample.share == 1]
@@ -93,10 +103,11 @@ def _make_units(group: Group, samples: Sequence[Sample], most: int) -> Iterable[
     chunks = [whole[first::count] for first in range(count)]
     chunks += [[n] for n, sample in enumerate(samples) if sample.share < 1]
     for chunk in filter(None, chunks):
+        share = sum(weights[n] * contents[n] for n in chunk) / known
         yield Unit(
             pattern=group.name,
             samples=tuple(samples[n] for n in chunk),
-            bytes=group.bytes.value * sum(weights[n] for n in chunk) / known,
+            bytes=max(1.0, group.bytes.value * share),
             is_whole=is_whole,
         )
 

@@ -79,6 +79,8 @@ whiteouts of a file and of all there is; a=10 b=7 | ~ -a; ; 0>1:deleted=10 0>1:d
 a whiteout of nothing; a=10 | -b -a/b/c -x/y ~z; ; 0>1:overwritten=10
 deleted, then made again; a=10 | -a | a=10; 2:a=10; 0>1:deleted=10
 hard links are one content; a=10 b>a c>b; 0:a=10;
+a hard link to a cached file; tmp/b=10 tmp/a>tmp/b z>tmp/b; 0:z=10;
+hard links within a cache; tmp/b=10 tmp/a>tmp/b; 0:tmp/a=10;
 a hard link keeps the content; z=10 c>z b>z | -z; 0:b=10;
 the last name is charged; a=10 b>a | -a | b=3; 2:b=3; 0>2:overwritten=10
 the last name goes with its directory; a=10 d/b>a | -a | -d; ; 0>2:dir=10

@@ -66,6 +66,23 @@ def test_packages_are_told_by_what_they_are_for() -> None:
     }
 
 
+def test_content_that_an_installer_linked_from_its_cache_is_the_package() -> None:
+    """uv and pnpm do so: nothing is saved by removing the cache."""
+    cached = "root/.cache/uv/archive-v0/a1b2"
+    linked = made_layer(
+        {
+            f"{cached}/redis/client.py": 600,
+            f"{cached}/only-here": 30,
+            f"{REDIS}/RECORD": "redis/client.py,,\n",
+        },
+        links={f"{SITE}/redis/client.py": f"{cached}/redis/client.py"},
+    )
+    causes = image(("RUN uv pip install --system redis", linked)).causes()
+    assert causes[f"{SITE}/redis/client.py"] == (Cause.DEPENDENCY, "redis 5.2.1")
+    assert causes[f"{cached}/only-here"] == (Cause.CACHE, "/root/.cache/uv")
+    assert f"{cached}/redis/client.py" not in causes
+
+
 def test_a_package_of_the_base_stays_one_when_it_is_upgraded() -> None:
     newer = apk_database("musl 1.2.6 - lib/ld-musl-x86_64.so.1")
     upgrade = made_layer({"lib/apk/db/installed": newer, "lib/ld-musl-x86_64.so.1": 700})

@@ -154,6 +154,13 @@ def test_two_copies_of_one_content() -> None:
     )
 
 
+def test_copies_in_the_base_image_stay() -> None:
+    model = "m" * 200_000
+    base = made_layer({"usr/share/a/model.bin": model, "usr/share/b/model.bin": model})
+    accounting = image(("COPY . /app", made_layer({"app/model.bin": model})), base=base)
+    assert [fix.bytes for fix in accounting.fixes] == [200_000]
+
+
 def test_copies_that_another_fix_removes_are_counted_there_only() -> None:
     model = "m" * 200_000
     copied = made_layer({"app/model.bin": model, "tmp/model.bin": model})

@@ -16,6 +16,7 @@ from made_tars import tar_of, tars
 from onegig.errors import InspectError
 from onegig.images.layer import Entry, Kind, LayerIndex, index_layer, normal
 
+SITE = "usr/lib/python3/site-packages"
 Index = Callable[[bytes], LayerIndex]
 
 
@@ -149,16 +150,18 @@ def test_what_explains_other_files_is_kept(indexed: Index) -> None:
     file = tarfile.REGTYPE
     raw = tar_of(
         ("lib/apk/db/installed", file, b"P:musl\n", ""),
-        ("usr/lib/python3/site-packages/redis-5.dist-info/RECORD", file, b"redis/a.py,,\n", ""),
+        (f"{SITE}/redis-5.dist-info/RECORD", file, b"redis/a.py,,\n", ""),
         ("app/node_modules/left-pad/package.json", file, b"{}", ""),
         ("var/lib/dpkg/status", file, b"Package: libc6\n", ""),
         ("app/main.py", file, b"print()", ""),
         ("app/package.json", tarfile.SYMTYPE, b"", "/etc/passwd"),
         ("var/lib/dpkg/info/long.list", file, bytes(9 * 1024**2), ""),
+        ("venv/redis-5.dist-info/RECORD", tarfile.LNKTYPE, b"", f"{SITE}/redis-5.dist-info/RECORD"),
     )
     assert set(indexed(raw).contents) == {
         "lib/apk/db/installed",
-        "usr/lib/python3/site-packages/redis-5.dist-info/RECORD",
+        f"{SITE}/redis-5.dist-info/RECORD",
+        "venv/redis-5.dist-info/RECORD",
         "app/node_modules/left-pad/package.json",
         "var/lib/dpkg/status",
     }

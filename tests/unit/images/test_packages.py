@@ -208,6 +208,20 @@ def test_what_npm_itself_is_made_of_is_npm() -> None:
     assert set(packages) == {"npm"}
 
 
+def test_a_tool_that_npm_also_installs_for_a_dependency_is_not_only_for_development() -> None:
+    packages = read(
+        {
+            "app/package.json": json.dumps({"devDependencies": {"semver": "7", "jest": "30"}}),
+            "app/node_modules/.package-lock.json": json.dumps(
+                {"packages": {"node_modules/semver": {}, "node_modules/jest": {"dev": True}}}
+            ),
+            "app/node_modules/semver/package.json": "{}",
+            "app/node_modules/jest/package.json": "{}",
+        }
+    )
+    assert {name for name, package in packages.items() if package.development} == {"jest"}
+
+
 @pytest.mark.parametrize(
     "files",
     [

@@ -161,6 +161,17 @@ def test_the_boundary(over: float, state: State) -> None:
     assert redis.message.startswith(f"redis grew by {shown} (")
 
 
+def test_an_image_over_its_limit_by_a_byte_does_not_read_as_within_it() -> None:
+    before, now = 100_000_500, 110_000_501
+    main = baseline(image_sizes={"redis": before / MB, "web": 50})
+    judged = verdict(
+        "images: {max_growth: 10MB}", image_sizes={"redis": now / MB, "web": 50}, main=main
+    )
+    check = next(check for check in grown(judged) if check.subject == "redis")
+    assert check.state is NO_GO
+    assert "grew by 10.000001 MB" in check.message
+
+
 def test_what_is_new_and_what_is_gone_is_not_judged() -> None:
     text = f"{SERVICES}\nimages: {{max_growth: 1%}}"
     judged = verdict(text, {"redis": 124, "worker": 500})

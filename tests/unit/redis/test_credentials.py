@@ -12,6 +12,9 @@ STATED = """
 valkey-server --save  --requirepass s3cret | | :s3cret
 sh -c exec redis-server --requirepass "$PASS" | PASS=from-env | :from-env
 redis-server --requirepass ${PASS} | PASS=a=b | :a=b
+redis-server --requirepass "${PASS:-dev}" | PASS=a | :a
+sh -c redis-server --requirepass "$(cat /run/secrets/redis)" | | :of-secret
+sh -c redis-server --requirepass $(< $FILE) | FILE=/run/secrets/redis | :of-secret
 docker-entrypoint.sh redis-server | REDIS_PASSWORD=one VALKEY_AUTH=two OTHER_PASSWORD=no | :one :two
 redis-server --user app on >pw ~* +@all | | app:pw
 redis-server /conf/redis.conf | | :in-file ops:secret

@@ -27,7 +27,7 @@ def read(contents: Mapping[str, bytes], paths: Collection[str]) -> Iterator[Pack
     for path in paths:
         if root := _root(path, paths):
             files_by_root[root].add(path)
-    development = set(_development(contents))
+    development = _development(contents)
     for root, files in sorted(files_by_root.items()):
         manifest = _object(contents, f"{root}/package.json")
         name = str(manifest.get("name") or root.rpartition("node_modules/")[2])
@@ -48,19 +48,25 @@ def _root(path: str, paths: Collection[str]) -> str:
     return match[1] if match and f"{match[1]}/package.json" in paths else ""
 
 
-def _development(contents: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the folders that the lock file or package.json lists for development."""
+def _development(contents: Mapping[str, bytes]) -> set[str]:
+    """Return the folders that are for development by the lock file, else by package.json.
+
+    A tool of the application may also be needed by a dependency of it: the lock file knows.
+    """
+    named: dict[str, bool] = {}
+    locked: dict[str, bool] = {}
     for path in contents:
         folder, _, name = path.rpartition("/")
         prefix = f"{folder}/" if folder else ""
         if name == ".package-lock.json":
             above = folder.removesuffix("node_modules")
             for place, about in _members(_object(contents, path), "packages").items():
-                if isinstance(about, dict) and about.get("dev"):
-                    yield f"{above}{place}"
+                if isinstance(about, dict):
+                    locked[f"{above}{place}"] = bool(about.get("dev"))
         elif name == "package.json" and "node_modules/" not in path:
             for tool in _members(_object(contents, path), "devDependencies"):
-                yield f"{prefix}node_modules/{tool}"
+                named[f"{prefix}node_modules/{tool}"] = True
+    return {folder for folder, is_development in (named | locked).items() if is_development}
 
 
 def _object(contents: Mapping[str, bytes], path: str) -> dict[str, Any]:
