@@ -4,7 +4,7 @@
 compose file) it may, so that a reviewer looks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -18,6 +18,10 @@ from onegig.model.stack import HostAccess
 from onegig.model.tiers import Tier, catalogue, smallest_tier
 from onegig.text import format_list, plain
 
+MEASURING = (  # keys that say what is booted, on which machine, and what is looked at there
+    *("compose", "profiles", "machine", "engine", "swap", "zram", "twin"),
+    *("measure", "load", "redis.services"),
+)
 MOST_NAMED = 4  # services that can reach the machine, in a sentence
 REASON_LENGTH = 60
 
@@ -28,6 +32,11 @@ def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
         replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
         for change in (*_values(old, new), *_waivers(old, new), *_services(old, new))
     )
+
+
+def changes_measuring(changes: Iterable[LimitChange]) -> bool:
+    """Return whether a change is of how a stack is measured, not of what it may take."""
+    return any(f"{change.key}.".startswith(f"{name}.") for change in changes for name in MEASURING)
 
 
 def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:

@@ -26,7 +26,7 @@ from onegig.github.trusted.plan import adopt
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
 from onegig.judge.compare import compare
-from onegig.judge.limits import disallowed, limit_changes
+from onegig.judge.limits import changes_measuring, disallowed, limit_changes
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
@@ -164,10 +164,7 @@ def _changed_settings(client: Client, budgets: Budgets, merge: str) -> str:
         if isinstance(error, GithubError) and error.status != TOO_LARGE:
             raise
         return f"measured by a {budgets.path} that can't be read"
-    now, then = (
-        (item.measure, item.load, item.compose_files, item.profiles) for item in (budgets, used)
-    )
-    if now == then:
+    if not changes_measuring(limit_changes(used, budgets)):
         return ""
     return f"measured with settings of {budgets.path} that differ from the base branch's"
 
