@@ -12,6 +12,7 @@ from mutations.changes import (
     sample,
     service,
     squeezed,
+    started,
     throttled,
     twin,
     window,
@@ -24,6 +25,7 @@ TREND = {
     "grows": True,
     "warm_up_seconds": 0.0,
 }
+STILL = dict.fromkeys(TREND, 0.0)
 
 
 def values() -> Iterator[tuple[str, str, Change]]:
@@ -51,6 +53,7 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
     yield "RSS above its range", "memory.json", service(rss_max_bytes=0)
     yield "RSS below its range", "memory.json", service(rss_min_bytes=2**40)
     yield "growth outside of its interval", "memory.json", service(trend=TREND)
+    yield "growth by nothing", "memory.json", service(trend={**STILL, "grows": True})
     yield "a service twice", "memory.json", service(name="market-data")
     yield "a service without a name", "memory.json", service(name="")
     yield "a name without end", "memory.json", service(name="x" * 300)
@@ -64,11 +67,14 @@ def _memory() -> Iterator[tuple[str, str, Change]]:
         yield what, "memory.json", lambda one, v=values: one.update(settings=v)
     yield "a boot below its windows", "memory.json", boot(peak_bytes=0)
     yield "a boot without a window", "memory.json", boot(of=2)
+    yield "a start below its samples", "memory.json", started(total_bytes=1)
     yield "a boot where one failed twice", "memory.json", boot(failed=["web", "web"])
     yield "more room when squeezed", "memory.json", squeezed(room_bytes=2**49)
     yield "another stack squeezed", "memory.json", squeezed(services=[])
     yield "squeezed for no time", "memory.json", squeezed(window_seconds=0)
     yield "squeezed into a novel", "memory.json", squeezed(machine="x" * 6000)
+    yield "squeezed with too many gaps", "memory.json", squeezed(gaps=["gap"] * 101)
+    yield "throttled with gaps of a novel", "memory.json", throttled(gaps=["x" * 6000])
     yield "throttled to nothing", "memory.json", throttled(cpus=0)
     yield "another stack throttled", "memory.json", throttled(services=[])
     yield "throttled on a novel", "memory.json", throttled(machine="x" * 6000)

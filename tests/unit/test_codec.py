@@ -1,6 +1,7 @@
 """Every document goes to JSON and back unchanged, under a schema."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from factories import make_memory
 from onegig.cli import main
 from onegig.errors import ConfigError
 from onegig.model.codec import DOCUMENTS, from_json, json_schema, to_json
@@ -66,3 +68,11 @@ def test_a_number_without_end_is_refused(number: str) -> None:
     text = to_json(make_go()).replace('"cost_bytes": ', f'"cost_bytes": {number}', 1)
     with pytest.raises(ConfigError, match="too large to be true"):
         from_json(Report, text, "report.json")
+
+
+@pytest.mark.parametrize(
+    "log", ['{"trace_id":14226372198374652871}', "1, 14226372198374652871", "\\"]
+)
+def test_a_long_number_in_a_log_is_text(log: str) -> None:
+    memory = replace(make_memory([]), notes=(log, '["'))
+    assert from_json(MemoryReport, to_json(memory), "memory.json") == memory

@@ -10,10 +10,11 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from heapq import nsmallest
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from onegig import __version__, pipeline
 from onegig.config.budgets import parse_budgets
@@ -24,7 +25,7 @@ from onegig.files import read_text, relative_to_here, write_file
 from onegig.github.job import Job
 from onegig.github.trusted.artifact import MOST_FILE_BYTES, MOST_OBJECTS, MOST_VALUES
 from onegig.github.trusted.plan import abridge as abridge_plan
-from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS
+from onegig.github.trusted.plausibility import MOST_FIXES, MOST_ITEMS, MOST_REASON
 from onegig.judge.compare import compare
 from onegig.judge.limits import limit_changes
 from onegig.judge.scan import Weight, weigh_findings
@@ -57,6 +58,7 @@ TOO_MANY = Unknown(reason="the list of packages is too long to store")
 _UNCOUNTED = max(Weight) + 1
 _PLACE = re.compile(r"^(?P<place>\S+:\d+)(?::|$)", re.MULTILINE)
 _STEP = re.compile(r"^ *> \[(?P<target>\S+) (?:\S+ )?\d+/\d+\] (?P<step>.+?):?$", re.MULTILINE)
+T = TypeVar("T")
 FindBaseline = Callable[[str, str], tuple[Baseline, int] | Missing]  # by commit and branch
 FindingWeights = Mapping[Finding, Weight]
 Weights = Mapping[str, FindingWeights]  # by the image's reference
@@ -146,13 +148,27 @@ def announce(job: Job, options: Options, directory: Path) -> None:
 
 def write_numbers(gate: Gate, directory: Path) -> None:
     """Write run.json, and images.json, memory.json and plan.json if there are such numbers."""
-    write_file(directory / "run.json", to_json(gate.claim))
+    write_file(directory / "run.json", to_json(shorten_texts(gate.claim)))
     if isinstance(gate.report.images, ImagesReport):
         write_file(directory / "images.json", to_json(abridge(gate.report.images, gate.weights)))
     if isinstance(gate.report.memory, MemoryReport):
-        write_file(directory / "memory.json", to_json(gate.report.memory))
+        write_file(directory / "memory.json", to_json(shorten_texts(gate.report.memory)))
     if isinstance(gate.report.plan, Plan) and not gate.report.plan.roomy:
         write_file(directory / "plan.json", to_json(abridge_plan(gate.report.plan)))
+
+
+def shorten_texts(value: T) -> T:
+    """Return a document with the ends of its longest texts: that of a log says what failed."""
+    shorter: Any = value
+    if isinstance(value, str) and len(value) > MOST_REASON:
+        shorter = value[-MOST_REASON:]
+    elif isinstance(value, tuple):
+        shorter = tuple(map(shorten_texts, value))
+    elif is_dataclass(value) and not isinstance(value, type):
+        shorter = replace(
+            value, **{each.name: shorten_texts(getattr(value, each.name)) for each in fields(value)}
+        )
+    return cast("T", shorter)
 
 
 def read_claim(

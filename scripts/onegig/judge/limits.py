@@ -4,20 +4,31 @@
 compose file) it may, so that a reviewer looks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from onegig.judge.checks import shorten
+from onegig.judge.checks import Case, shorten
+from onegig.judge.compare import growth_notes
+from onegig.judge.throttled import plan_throttle
+from onegig.judge.tier import plan_squeeze, without_foreign_squeeze
+from onegig.judge.twin import with_measured_system
 from onegig.model.budgets import Budgets, ServiceBudget, Waiver
 from onegig.model.keys import NONE, Key, keys_of, raised, walk
+from onegig.model.measured import Missing, Skipped
+from onegig.model.memory import SqueezePlan, Throttle, Throttled
 from onegig.model.report import LimitChange
 from onegig.model.sizes import Growth
 from onegig.model.stack import HostAccess
 from onegig.model.tiers import Tier, catalogue, smallest_tier
 from onegig.text import format_list, plain
 
+MEASURING = (  # keys that say what is booted, on which machine, and what is looked at there
+    *("compose", "profiles", "machine", "engine", "swap", "zram", "twin"),
+    *("measure", "load", "redis.services"),
+)
+SIZING = ("memory.limit", "memory.system_overhead", "tier")  # of that machine
 MOST_NAMED = 4  # services that can reach the machine, in a sentence
 REASON_LENGTH = 60
 
@@ -28,6 +39,27 @@ def limit_changes(old: Budgets, new: Budgets) -> tuple[LimitChange, ...]:
         replace(change, key=plain(change.key), old=plain(change.old), new=plain(change.new))
         for change in (*_values(old, new), *_waivers(old, new), *_services(old, new))
     )
+
+
+def has_change(changes: Iterable[LimitChange], keys: Sequence[str]) -> bool:
+    """Return whether one of the keys, or of those below them, was changed."""
+    return any(f"{change.key}.".startswith(f"{key}.") for change in changes for key in keys)
+
+
+def unjudged(case: Case) -> Iterator[str]:
+    """Yield what the budgets judge and a run on a machine of another size has left out."""
+    memory = case.memory
+    if isinstance(memory, Missing):
+        return
+    yield from growth_notes(case)
+    budgets = with_measured_system(case.budgets, memory)
+    known = without_foreign_squeeze(budgets, memory, case.tier).squeeze
+    if isinstance(plan_squeeze(budgets, memory), SqueezePlan) and isinstance(known, Skipped):
+        yield "the stack was not squeezed into the memory that the machine leaves it"
+    throttle, throttled = plan_throttle(budgets, memory), memory.throttled
+    most_cpus = throttled.cpus if isinstance(throttled, Throttled) else float("inf")
+    if isinstance(throttle, Throttle) and throttle.cpus < most_cpus:
+        yield "the stack was not booted with the CPU that the machine has without credits"
 
 
 def _values(old: Budgets, new: Budgets) -> Iterator[LimitChange]:

@@ -66,6 +66,35 @@ def test_an_image_that_grew(
     assert ("against main" in body) is (conclusion == "failure")
 
 
+@pytest.mark.parametrize(
+    ("keys", "mib", "own", "why"),
+    [
+        ("max_growth: 10%", 50.0, "limit: 1025MB", "growth of memory could not be judged"),
+        ("max_growth: 10%", 50.0, "limit: 1024MB", ""),
+        ("headroom: 0%", 50.0, "limit: 2048MB", "not squeezed"),
+    ],
+)
+def test_limits_of_its_own_keep_nothing_from_being_judged(
+    stand_in: StandIn, tell: Post, keys: str, mib: float, own: str, why: str
+) -> None:
+    """By them the stack is measured on another machine, without what the base's would ask for."""
+    base, changed = (f"version: 1\nmemory: {{{size}, {keys}}}\n" for size in ("limit: 1024MB", own))
+    scene = open_scene(
+        stand_in,
+        head_repository=HERE,
+        before={"budgets.yml": base},
+        files={"budgets.yml": changed},
+    )
+    memory = make_honest_memory(mib)
+    room = parse_budgets("budgets.yml", changed.encode()).memory.room_bytes
+    memory = replace(memory, box=replace(memory.box, cap_bytes=room))
+    scene.upload(zipped(scene.claim(), memory=memory))
+    on_top_of(scene, make_honest_images())
+    tell(scene.event())
+    assert scene.standing() == ("pending" if why else "failure")
+    assert why in scene.status()
+
+
 BUDGETS = "version: 1\nscan: {vulnerabilities: 0}\n"
 FOUND = make_finding("CVE-2026-77", Severity.HIGH, "openssl")  # in 1.0.0
 

@@ -142,11 +142,17 @@ def newer_settings(scene: Scene) -> str:
     return scene.state.commit(files, branch="main", message="measure longer")
 
 
+def newer_machine(scene: Scene) -> str:
+    files = {"budgets.yml": f"{BUDGETS}machine: twin\n"}
+    return scene.state.commit(files, branch="main", message="measure in a twin")
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         (newer_script, "measured before the base branch changed scripts"),
         (newer_settings, "measured with settings of budgets.yml that differ"),
+        (newer_machine, "measured with settings of budgets.yml that differ"),
     ],
 )
 def test_a_run_from_before_the_base_changed_how_is_measured(

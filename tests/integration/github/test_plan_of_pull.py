@@ -23,6 +23,7 @@ from onegig.github.gate import Gate, write_numbers
 from onegig.github.trusted.artifact import read_artifact
 from onegig.model.plan import Action, Change, ChangeKind, Option, Plan, Verified
 from onegig.model.state import State
+from onegig.model.verdict import Fit
 from onegig.plan.options import with_verified
 from planned import LIMITS, OVER, plan_of
 from scenarios import HOSTILE, make_go
@@ -114,6 +115,19 @@ def test_what_a_run_says_it_booted_is_held_to_the_limit(comment: Callable[[Plan]
     row = next(line for line in body.splitlines() if "A: squeeze" in line)
     assert row.startswith("| ❌ ")
     assert row.endswith(" over |")
+
+
+@pytest.mark.parametrize("share", [5.0, 0.999])
+def test_a_runs_own_probability_is_not_repeated(
+    comment: Callable[[Plan], str], share: float
+) -> None:
+    """It is of the limits that the run judged by, which may be looser, if of anything."""
+    fit = Fit(probability=share, low=share, high=share, level=0.95, peaks=(871 * MIB,))
+    found = Verified(total_bytes=871 * MIB, start_bytes=880 * MIB, state=State.GO, fit=fit)
+    body = comment(change_option(plan_of(), "B", verified=found))
+    assert "| 871\u00a0MB (" in body
+    assert "500\u00a0%" not in body
+    assert "option B was booted" not in body
 
 
 @pytest.mark.parametrize("saved", [0, 2**49])

@@ -160,7 +160,7 @@ def test_a_comment_that_github_finds_too_long(measured: Open, tell: Post) -> Non
     scene.state.most_comment = 2000
     outcome = tell(scene.event())
     assert "GO: 460 of 1,024 MB" in scene.only_body()
-    assert "too long for a comment" in scene.only_body()
+    assert "_The rest is too long for a comment: [the run](https:" in scene.only_body()
     assert len(scene.only_body()) < 2000 < len(outcome.summary)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import MIB
 from gate_runs import CLAIM, make_honest_images, make_honest_memory, zip_files, zipped
 from mutations import mutations
 from onegig.errors import ArtifactError, ExitCode
@@ -40,6 +41,20 @@ def test_honest_numbers_come_through_unchanged() -> None:
 def test_an_honest_audit_comes_through_unchanged() -> None:
     audits = (ServiceRedis(service="redis-coordinator", audit=make_audit()),)
     memory = replace(make_honest_memory(), redis=audits)
+    assert read_artifact(zipped(CLAIM, memory=memory)).memory == memory
+
+
+def test_an_audit_that_counted_bytes_twice_comes_through_unchanged() -> None:
+    """What patterns and overheads have more than the server uses is below zero."""
+    honest = make_audit()
+    size = honest.patterns[0].bytes
+    larger = replace(honest.patterns[0], bytes=replace(size, value=size.value + 90 * MIB))
+    audit = replace(honest, patterns=(larger, *honest.patterns[1:]))
+    audit = replace(audit, unexplained_bytes=honest.unexplained_bytes - 90 * MIB)
+    assert audit.unexplained_bytes < 0
+    memory = replace(
+        make_honest_memory(), redis=(ServiceRedis(service="redis-coordinator", audit=audit),)
+    )
     assert read_artifact(zipped(CLAIM, memory=memory)).memory == memory
 
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from onegig.config.budgets import parse_budgets
 from onegig.errors import ArtifactError, ConfigError
 from onegig.github.trusted.decision import Decision, StatusState, judge_run, refuse, wait, worst
+from onegig.judge.limits import limit_changes
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.measured import Skipped
 from onegig.model.report import LimitChange, Report, Review
@@ -84,6 +86,27 @@ def test_a_maintainer_confirms_what_onegig_cannot(review: Review) -> None:
     opinion = judge("go", "success", review, confirmed_by="octocat")
     assert opinion.state == "success"
     assert opinion.text.endswith("to spare; confirmed by @octocat")
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "line",
+    [
+        "machine: twin",
+        "engine: docker-tuned",
+        "swap: 1GB",
+        "zram: 512MB",
+        f"twin: {{image: a.qcow2, sha256: {'a' * 64}}}",
+        "redis: {services: [small]}",
+    ],
+)
+def test_a_branch_chooses_no_machine_on_which_the_stack_fits(line: str) -> None:
+    old, new = (
+        parse_budgets("budgets.yml", f"version: 1\n{text}\n".encode()) for text in ("", line)
+    )
+    decision = judge("go", "success", replace(REVIEW, limit_changes=limit_changes(old, new)))
+    assert decision.state == "pending"
+    assert "changes how it is measured" in decision.text
 
 
 def test_forks_are_trusted_where_the_budgets_say_so() -> None:

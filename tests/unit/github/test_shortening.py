@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,18 @@ from hypothesis import strategies as st
 
 from accounts import make_scan, part
 from factories import make_images
-from gate_runs import CLAIM, make_honest_images, zip_files
+from gate_runs import CLAIM, make_honest_images, make_honest_memory, zip_files
 from onegig.config.budgets import parse_budgets
-from onegig.github.gate import LENGTHS, ROOM, TOO_MANY, Room, abridge, shorten_scan
+from onegig.github.gate import (
+    LENGTHS,
+    ROOM,
+    TOO_MANY,
+    Gate,
+    Room,
+    abridge,
+    shorten_scan,
+    write_numbers,
+)
 from onegig.github.trusted.artifact import read_artifact
 from onegig.github.trusted.plausibility import doubt_images
 from onegig.judge.baseline import contents_of
@@ -23,10 +33,14 @@ from onegig.model.budgets import Budgets, Waiver
 from onegig.model.codec import to_json
 from onegig.model.images import Accounting, Cause, Fate, Image, ImagesReport, SizedPath
 from onegig.model.measured import Missing, Skipped
+from onegig.model.memory import MemoryReport
+from onegig.model.report import Failure
 from onegig.model.scan import Finding, FindingKind, Scan, Severity
+from onegig.model.service import ServiceState
 from onegig.model.state import State
 from onegig.model.verdict import Baseline, Check, Contents
 from onegig.report.images import describe_counts, scan_text, trivy_line
+from scenarios import make_go
 
 COUNT = 200
 Change = Callable[[Image], Image]
@@ -360,3 +374,20 @@ def _nameless(severity: Severity, package: str, *, fixed: bool = True) -> Findin
     version = "1.0" if package else ""
     created = cve(0, severity, package, "1.1" if fixed else "")
     return replace(created.nameless, installed=version)
+
+
+def test_of_a_log_without_end_the_end_is_handed_on(tmp_path: Path) -> None:
+    """A bundled program prints its only line, of 300 kB, before it says what is wrong with it."""
+    log = f"{'x' * 300_000}\nError: no such table"
+    honest = make_honest_memory()
+    failed = replace(honest.services[0], state=ServiceState.CRASHED, log_tail=log, exit_code=1)
+    memory = replace(honest, services=(failed, *honest.services[1:]))
+    claim = replace(CLAIM, failure=Failure(message="it failed", detail=log, exit_code=3))
+    report = replace(make_go(), images=make_honest_images(), memory=memory)
+    write_numbers(Gate(report=report, claim=claim, places={}, error=None, weights={}), tmp_path)
+    numbers = read_artifact(zip_files({p.name: p.read_bytes() for p in tmp_path.iterdir()}))
+    assert isinstance(numbers.memory, MemoryReport)
+    assert numbers.memory.services[0].log_tail.endswith("x\nError: no such table")
+    assert numbers.run
+    assert numbers.run.failure
+    assert numbers.run.failure.detail.endswith("x\nError: no such table")

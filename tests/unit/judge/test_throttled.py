@@ -1,12 +1,15 @@
 """The stack on a machine without CPU credits, judged beside the same stack with them."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from factories import make_memory, make_service
+from factories import make_memory, make_service, make_throttled
 from judging import checks, judge_stack, limits
+from onegig.judge.checks import Case
+from onegig.judge.limits import unjudged
 from onegig.judge.throttled import plan_throttle
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import (
@@ -168,3 +171,29 @@ def test_health_checks_that_take_a_tenth_of_the_total_are_named(mib: int, named:
     verdict = judge_stack(BUDGETS, replace(report, engine=(runc,)))  # of 488 MB
     note = f"at the peak, 9 overlapping health-check processes took {mib} MB"
     assert any(text.startswith(note) for text in verdict.notes) is named
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("throttled", "is_open"),
+    [
+        (Skipped(reason="no tier is known, so neither is its CPU baseline"), True),
+        (make_throttled((), cpus=0.5), True),
+        (make_throttled((), cpus=0.2), False),
+        (make_throttled((), cpus=0.1), False),
+    ],
+)
+def test_a_boot_with_more_cpu_than_the_tier_has_leaves_it_unjudged(
+    throttled: Throttled | Skipped, is_open: bool
+) -> None:
+    measure = replace(BUDGETS.measure, throttled=True)
+    budgets = replace(BUDGETS, tier_names=("aws-t3-micro",), measure=measure)
+    case = Case(
+        budgets=budgets,
+        images=Skipped(reason="not asked for"),
+        memory=measured(throttled),
+        tier=None,
+        today=date(2026, 11, 30),
+        main=None,
+    )
+    assert any("without credits" in why for why in unjudged(case)) is is_open

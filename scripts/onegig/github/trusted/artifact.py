@@ -49,6 +49,7 @@ MOST_FILE_BYTES = {
 MOST_RATIO = 200  # of a file from MIN_RATIO_BYTES on; what onegig writes stays below 100
 MIN_RATIO_BYTES = 4 * 1024**2
 MOST_NUMBER = 2**50  # a petabyte, thirty million years: nothing measured is larger
+SIGNED = ("unexplained_bytes",)  # of what was measured; a plan's numbers may all be negative
 MOST_DIGITS = 24
 MOST_CHARACTERS = 65_536  # of one string: a log's tail
 MOST_VALUES = 500_000  # two thousand services at 15 s of 10 Hz are 300,000
@@ -243,18 +244,17 @@ class StrictJsonError(ValueError):
 def parse_strictly(text: bytes, *, is_signed: bool = False) -> dict[str, Any]:
     """Return the object in `text`, its numbers from 0 to MOST_NUMBER; else StrictJsonError.
 
-    `is_signed` allows as large numbers below zero.
+    Those of SIGNED, and with `is_signed` all, may be as large below zero.
     """
-    least = -MOST_NUMBER if is_signed else 0
     for sign, noun, most in ((b",", "values", MOST_VALUES), (b"{", "objects", MOST_OBJECTS)):
         if text.count(sign) > most:
             raise StrictJsonError(f"has more than {most:,} {noun}")
     try:
         value = json.loads(
             text.decode("utf-8"),
-            object_pairs_hook=_mapping,
-            parse_int=partial(_integer, least=least),
-            parse_float=partial(_fraction, least=least),
+            object_pairs_hook=partial(_mapping, is_signed=is_signed),
+            parse_int=_integer,
+            parse_float=_fraction,
             parse_constant=_constant,
         )
     except UnicodeDecodeError:
@@ -268,32 +268,38 @@ def parse_strictly(text: bytes, *, is_signed: bool = False) -> dict[str, Any]:
     return value
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mapping(pairs: list[tuple[str, Any]], *, is_signed: bool) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         raise StrictJsonError("has a key twice in one object")
     for key, value in pairs:
+        if not is_signed and key not in SIGNED and _is_negative(value):
+            raise StrictJsonError("has a negative number")
         for text in (key, *(value if isinstance(value, list) else (value,))):
             if isinstance(text, str) and len(text) > MOST_CHARACTERS:
                 raise StrictJsonError(f"has a string of {len(text):,} characters")
     return mapping
 
 
-def _integer(digits: str, *, least: int) -> int:
+def _is_negative(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_is_negative, value))
+    return isinstance(value, (int, float)) and value < 0
+
+
+def _integer(digits: str) -> int:
     value = int(digits) if len(digits) <= MOST_DIGITS else float("inf")
-    return int(_check_number(value, least))
+    return int(_check_number(value))
 
 
-def _fraction(digits: str, *, least: int) -> float:
+def _fraction(digits: str) -> float:
     value = float(digits) if len(digits) <= MOST_DIGITS * 2 else float("inf")
-    return float(_check_number(value, least))
+    return float(_check_number(value))
 
 
-def _check_number(value: float, least: int) -> float:
-    if value < least:
-        raise StrictJsonError(
-            "has a negative number" if not least else "has a number too far below zero"
-        )
+def _check_number(value: float) -> float:
+    if value < -MOST_NUMBER:
+        raise StrictJsonError("has a number too far below zero")
     if value > MOST_NUMBER:
         raise StrictJsonError("has a number that is too large to be true")
     return value

@@ -24,6 +24,7 @@ from enum import StrEnum
 from onegig.errors import ArtifactError, GithubPermissionError, OnegigError
 from onegig.github.client import Client
 from onegig.github.trusted.runs import SUCCESS
+from onegig.judge.limits import MEASURING, has_change
 from onegig.model.budgets import Budgets, Forks
 from onegig.model.report import Report, Review
 from onegig.text import plain
@@ -31,7 +32,6 @@ from onegig.text import plain
 MOST_STATUSES = 1000  # GitHub takes no more for a commit and context
 MOST_DESCRIPTION = 140
 MOST_BRANCH = 40
-_MEASURING = ("measure", "load", "compose", "profiles")  # of budgets.yml
 
 
 class StatusState(StrEnum):
@@ -86,7 +86,7 @@ def judge_run(
 
 def _doubts(review: Review, budgets: Budgets) -> list[str]:
     """Return why onegig does not vouch for the numbers."""
-    is_changed = any(change.key.partition(".")[0] in _MEASURING for change in review.limit_changes)
+    is_changed = has_change(review.limit_changes, MEASURING)
     doubts = {
         "self-reported": review.self_reported and budgets.forks is not Forks.TRUST,
         "this pull request changes how it is measured": review.measuring_changes or is_changed,

@@ -15,7 +15,7 @@ from onegig.model.measured import Missing
 from onegig.model.plan import NOT_VERIFIED, Action, ChangeKind, Letter, Option, Plan, Verified
 from onegig.model.sizes import format_mb
 from onegig.model.state import State
-from onegig.model.verdict import Check
+from onegig.model.verdict import NO_FIT, Check
 from onegig.plan.actions import make_actions
 from onegig.plan.case import Case
 from onegig.plan.confidence import update_confidence
@@ -176,8 +176,12 @@ def _choose(option: Option, claim: Plan, plan: Plan, case: Case) -> tuple[Option
 
 
 def _hold(verified: Verified, plan: Plan) -> Verified:
-    """Return what a boot took, held to the limit that counts here."""
+    """Return what a boot took, held to the limit that counts here.
+
+    The run's probability of fitting is of its own limits, and not repeated.
+    """
     total = verified.total_bytes
     over = total - plan.limit_bytes if isinstance(total, int) else 0
     problem = f"{format_mb(over)} over" if over > 0 else _as_code(verified.problem)
-    return replace(verified, problem=problem, state=State.NO_GO if over > 0 else verified.state)
+    state = State.NO_GO if over > 0 else verified.state
+    return replace(verified, problem=problem, state=state, fit=NO_FIT)

@@ -22,7 +22,7 @@ from onegig.model.images import (
     ImagesReport,
 )
 from onegig.model.measured import Missing
-from onegig.model.memory import MemoryReport, Reboot, Squeeze, Throttled
+from onegig.model.memory import BootPeak, MemoryReport, Reboot, Squeeze, Throttled
 from onegig.model.report import RunReport
 from onegig.model.scan import Scan
 from onegig.model.service import Trend
@@ -120,10 +120,8 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
             yield "has a service whose rss_bytes lies outside of its own range"
     trends = (report.box.trend, *(service.trend for service in report.services))
     for trend in trends:
-        if isinstance(trend, Trend) and not (
-            trend.low_bytes_per_second <= trend.bytes_per_second <= trend.high_bytes_per_second
-        ):
-            yield "has a growth that lies outside of its own interval"
+        if isinstance(trend, Trend):
+            yield from _doubt_trend(trend)
     if any(len(sample.service_bytes) != len(report.services) for sample in report.samples):
         yield "has a sample that is not one number for every service"
     yield from _doubt_windows(report)
@@ -140,6 +138,14 @@ def doubt_memory(report: MemoryReport) -> Iterator[str]:
         yield from _doubt_reboot(report.reboot, report)
     if not isinstance(report.redis, Missing):
         yield from doubt_redis(report.redis, [service.name for service in report.services])
+
+
+def _doubt_trend(trend: Trend) -> Iterator[str]:
+    low, high = trend.low_bytes_per_second, trend.high_bytes_per_second
+    if not low <= trend.bytes_per_second <= high:
+        yield "has a growth that lies outside of its own interval"
+    if trend.grows and low <= 0:
+        yield "has something that grows by nothing"
 
 
 def _doubt_image(image: Image) -> Iterator[str]:
@@ -302,8 +308,16 @@ def _doubt_sums(report: MemoryReport) -> Iterator[str]:
         for sample in report.samples
     ):
         yield "has a sample whose total is less than its parts"
-    if not isinstance(report.boot, Missing) and len(report.boot.causes) > MOST_SERVICES:
+    if not isinstance(report.boot, Missing):
+        yield from _doubt_boot(report.boot, report)
+
+
+def _doubt_boot(boot: BootPeak, report: MemoryReport) -> Iterator[str]:
+    """Check that nothing sampled was higher."""
+    if len(boot.causes) > MOST_SERVICES:
         yield f"has more than {MOST_SERVICES:,} causes of its peak"
+    if any(sample.total_bytes > boot.total_bytes for sample in report.samples):
+        yield "has a peak since its start that is below its samples"
 
 
 def _doubt_squeeze(squeeze: Squeeze, report: MemoryReport) -> Iterator[str]:
@@ -313,8 +327,8 @@ def _doubt_squeeze(squeeze: Squeeze, report: MemoryReport) -> Iterator[str]:
         yield "has a squeeze of other services"
     if squeeze.room_bytes > report.box.cap_bytes or squeeze.window_seconds <= 0:
         yield "has a squeeze with more room than there was, or without a window"
-    if max(len(squeeze.machine), len(squeeze.problem)) > MOST_REASON:
-        yield "has a squeeze with a text that is too long"
+    if _is_too_long(squeeze):
+        yield "has a squeeze with a text or a list that is too long"
 
 
 def _doubt_throttled(throttled: Throttled, report: MemoryReport) -> Iterator[str]:
@@ -324,8 +338,13 @@ def _doubt_throttled(throttled: Throttled, report: MemoryReport) -> Iterator[str
         yield "has a throttled boot of other services"
     if not 0 < throttled.cpus <= MOST_CPUS:
         yield "has a throttled boot with a number of processors that does not exist"
-    if max(len(throttled.machine), len(throttled.problem)) > MOST_REASON:
-        yield "has a throttled boot with a text that is too long"
+    if _is_too_long(throttled):
+        yield "has a throttled boot with a text or a list that is too long"
+
+
+def _is_too_long(boot: Squeeze | Throttled) -> bool:
+    texts = (boot.machine, boot.problem, *boot.gaps)
+    return len(boot.gaps) > MOST_PARTS or max(map(len, texts)) > MOST_REASON
 
 
 def _doubt_twin(twin: TwinMemory) -> Iterator[str]:

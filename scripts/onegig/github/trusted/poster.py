@@ -214,7 +214,7 @@ def _comment(client: Client, answer: Answer, settings: Settings) -> Posted | Not
         return NotPosted(reason=stale)
     shorter = (
         f"### {markdown(report.verdict.sentence)}\n\n"
-        f"_The rest is too long for a comment; see [the run]({run.url}) has it._\n"
+        f"_The rest is too long for a comment: [the run]({run.url}) has it._\n"
     )
     number, key = answer.pull.number, settings.key
     return upsert(client, number, key, render(report), shorter, author=settings.author)

@@ -25,8 +25,9 @@ from onegig.github.trusted.gate_files import Sides, find_measuring_changes, outd
 from onegig.github.trusted.plan import adopt
 from onegig.github.trusted.pulls import Pull
 from onegig.github.trusted.runs import SUCCESS, GateRun, Settings
+from onegig.judge.checks import Case
 from onegig.judge.compare import compare
-from onegig.judge.limits import disallowed, limit_changes
+from onegig.judge.limits import MEASURING, SIZING, disallowed, has_change, limit_changes, unjudged
 from onegig.judge.tier import choose_tier
 from onegig.judge.verdict import judge
 from onegig.model.budgets import Budgets
@@ -70,6 +71,7 @@ class _Facts:
     compared: Compared
     measuring: tuple[str, ...]  # paths that measure and differ from the base branch
     edit: Edit | None
+    used: Budgets | str  # those of the merge that was measured; the reason if they are not known
     outdated: str  # why the run did not measure as the base branch does now
 
 
@@ -118,7 +120,10 @@ def make_report(
         self_reported=run.fork,
         measuring_changes=facts.measuring,
         host_access=disallowed(claim.host_access, facts.budgets) if claim else (),
-        unverified=doubt or compared.doubt or facts.outdated,
+        unverified=doubt
+        or compared.doubt
+        or facts.outdated
+        or _unjudged(facts, numbers, now, main),
         run_url=run.url,
     )
     failure = _failure(run, numbers, report.verdict, review.proposed)
@@ -144,38 +149,65 @@ def _look_up(
     sides = find_sides(client, pull.number, tip, pull.head_sha, compared)
     forest = Trees(client)
     changed = find_measuring_changes(forest, sides, workflow, settings.measuring)
+    used: Budgets | str = budgets
     outdated = ""
     if claim and base_sha:
         merge = claim.measured_sha
+        used = _read_used(client, path, merge)
         outdated = outdated_reason(forest, merge, tip, workflow, settings.measuring)
-        outdated = outdated or _changed_settings(client, budgets, merge)
+        outdated = outdated or _changed_settings(budgets, used)
     if edit and isinstance(edit.budgets, str):  # what the gate read instead is not known
         changed = (*changed, path)
     return _Facts(
-        budgets=budgets, compared=compared, measuring=changed, edit=edit, outdated=outdated
+        budgets=budgets,
+        compared=compared,
+        measuring=changed,
+        edit=edit,
+        used=used,
+        outdated=outdated,
     )
 
 
-def _changed_settings(client: Client, budgets: Budgets, merge: str) -> str:
-    """Return why a merge was not measured as the base branch says now, or "" if it was."""
+def _read_used(client: Client, path: str, merge: str) -> Budgets | str:
     try:
-        used = read_budgets(client, budgets.path, merge)
+        return read_budgets(client, path, merge)
     except (ConfigError, GithubError) as error:
         if isinstance(error, GithubError) and error.status != TOO_LARGE:
             raise
-        return f"measured by a {budgets.path} that can't be read"
-    now, then = (
-        (item.measure, item.load, item.compose_files, item.profiles) for item in (budgets, used)
-    )
-    if now == then:
+        return f"measured by a {path} that can't be read"
+
+
+def _changed_settings(budgets: Budgets, used: Budgets | str) -> str:
+    """Return why a merge was not measured as the base branch says now, or "" if it was."""
+    if isinstance(used, str):
+        return used
+    if not has_change(limit_changes(used, budgets), MEASURING):
         return ""
     return f"measured with settings of {budgets.path} that differ from the base branch's"
 
 
+def _unjudged(facts: _Facts, numbers: Numbers, now: datetime, main: Baseline | None) -> str:
+    """Return what the base branch's limits judge and the run left out by its own, or ""."""
+    used, budgets = facts.used, facts.budgets
+    if isinstance(used, str) or not has_change(limit_changes(used, budgets), SIZING):
+        return ""
+    return next(unjudged(_case(budgets, numbers, now, main)), "")
+
+
 def _judge(budgets: Budgets, numbers: Numbers, now: datetime, main: Baseline | None) -> Verdict:
-    tier = choose_tier(budgets, numbers.memory, numbers.images)
-    today = now.astimezone(UTC).date()
-    return judge(budgets, numbers.images, numbers.memory, tier, today=today, main=main)
+    case = _case(budgets, numbers, now, main)
+    return judge(budgets, case.images, case.memory, case.tier, today=case.today, main=main)
+
+
+def _case(budgets: Budgets, numbers: Numbers, now: datetime, main: Baseline | None) -> Case:
+    return Case(
+        budgets=budgets,
+        images=numbers.images,
+        memory=numbers.memory,
+        tier=choose_tier(budgets, numbers.memory, numbers.images),
+        today=now.astimezone(UTC).date(),
+        main=main,
+    )
 
 
 def _proposed(
