@@ -17,7 +17,7 @@ from onegig.engine import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.files import absolute, join, shown
 from onegig.model.stack import dump_config, unescape
-from onegig.process import CommandError, Completed, run
+from onegig.process import MISSING, CommandError, Completed, run
 from onegig.variables import explain_held_back
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
@@ -40,6 +40,7 @@ _ADVICE = (
         "required variable",
         "set the variable in the environment or in .env next to the compose file",
     ),
+    ("took longer", "name only files in it that compose can read to their end, no pipes"),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("dditional propert", "compose does not know this key; check its spelling and indentation"),
@@ -63,14 +64,14 @@ _ELSE = "correct the compose file; `docker compose config` shows the same error"
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
     """Return compose's message as an error, or EngineError if docker or compose is missing."""
-    if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
+    if error.code == MISSING or any(sign in error.output for sign in _NO_PLUGIN):
         return EngineError(
             "docker compose is missing or too old",
             command=error.command,
             advice="install the Docker CLI with its compose plugin, version 2",
             detail=error.detail or error.message,
         )
-    message = _message(error.output, files) or error.message
+    message = _message(error.output or error.message, files)
     advice = explain_held_back(message, os.environ)
     advice = advice or next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
     return ConfigError(

@@ -10,7 +10,7 @@ import pytest
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.model.stack import Service, Stack
-from onegig.process import CommandError, Completed
+from onegig.process import MISSING, TOO_LONG, CommandError, Completed
 from stacks import answering
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
@@ -221,12 +221,26 @@ def test_what_compose_refuses(project: Path, output: str, detail: str, advice: s
 
 @pytest.mark.parametrize(
     ("output", "code"),
-    [("", -1), ("docker: 'compose' is not a docker command.", 1), ("unknown flag: --file", 125)],
+    [
+        ("", MISSING),
+        ("docker: 'compose' is not a docker command.", 1),
+        ("unknown flag: --file", 125),
+    ],
 )
 def test_no_compose_at_all_is_no_mistake_of_the_file(project: Path, output: str, code: int) -> None:
     error = refused(output, code)
     assert isinstance(error, EngineError)
     assert "compose plugin" in error.advice
+
+
+def test_a_project_that_is_never_read_to_its_end(project: Path) -> None:
+    def fake(argv: list[str], **options: Any) -> Completed:
+        raise CommandError(argv, TOO_LONG, "", "took longer than 60 s")
+
+    with pytest.raises(ConfigError, match="cannot read") as caught:
+        load_stack(run=fake)  # an env_file that is a pipe
+    assert caught.value.detail == "compose.yml: docker took longer than 60 s"
+    assert "pipes" in caught.value.advice
 
 
 def test_of_several_files_compose_does_not_say_which_it_means(project: Path) -> None:
