@@ -54,7 +54,7 @@ def test_active_profiles_count(tmp_path: Path) -> None:
     ("text", "detail"),
     [
         ("services:\n  a:\n    image: x\n    imagee: y\n", "compose.yml:4: "),
-        ("services:\n  a:\n   image: x\n    b: [\n", "compose.yml:4: "),
+        ("services:\n  a:\n   image: x\n    b: [\n", "compose.yml:4:6: "),
         ("services:\n  a:\n    image: x\n    depends_on: [zz]\n", "compose.yml:2: "),
         ("services:\n  a:\n    image: ${FOO:?needs foo} ${BAR}\n", "needs foo"),
         ("services:\n  a: {}\n", "compose.yml:2: "),

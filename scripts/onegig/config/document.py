@@ -274,6 +274,15 @@ def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
     return walk.marks
 
 
+def find_mistake(path: Path) -> str:
+    """Return why a file is not YAML, after its line; "" if it is, or if it can't be read."""
+    try:
+        _compose(str(path), _decode(str(path), _read(path, "")))
+    except ConfigError as error:
+        return error.detail
+    return ""
+
+
 def find_place(files: Iterable[Path], keys: Iterable[KeyPath]) -> str:
     """Return file and line of the first key that a file has, later files first; else a file."""
     marks = [(path, read_lines(path)) for path in files][::-1]

@@ -243,6 +243,30 @@ def test_a_project_that_is_never_read_to_its_end(project: Path) -> None:
     assert "pipes" in caught.value.advice
 
 
+@pytest.mark.parametrize("name", ["compose.yml", "more.yml", "included.yml", "extended.yml"])
+def test_the_file_that_is_not_yaml_is_named_with_its_line(project: Path, name: str) -> None:
+    (project / "compose.yml").write_text(
+        "include: [{path: included.yml, env_file: .env}]\n"
+        "services: {web: {extends: {file: extended.yml, service: web}}}\n"
+    )
+    for other in ("more.yml", "included.yml", "extended.yml"):
+        (project / other).write_text("services: {}\n")
+    (project / ".env").write_text("A=1\n")
+    (project / name).write_text("services:\n  web:\n    environment:\n      A: 1\n     B: 2\n")
+    with pytest.raises(ConfigError) as caught:  # compose counts from where the mapping begins
+        load_stack(
+            (Path("compose.yml"), Path("more.yml")), run=failing("yaml: line 2: did not find\n")
+        )
+    assert caught.value.detail.startswith(f"{name}:5:6: expected <block end>")
+
+
+def test_an_included_file_has_its_own_lines(project: Path) -> None:
+    (project / "included.yml").write_text("services:\n  db:\n    imagee: x\n")
+    text = "services.db Additional property imagee is not allowed"
+    error = refused(f"validating {project}/included.yml: {text}\n")
+    assert error.detail == f"included.yml:3: {text}"
+
+
 def test_of_several_files_compose_does_not_say_which_it_means(project: Path) -> None:
     (project / "more.yml").write_text("services: {web: {image: x}}")
     files = (Path("compose.yml"), Path("more.yml"))
