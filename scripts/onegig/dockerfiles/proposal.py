@@ -275,7 +275,7 @@ def _bytecode(body: Sequence[Instruction]) -> Iterator[str]:
     for step in body:
         if step.name == "WORKDIR":
             workdir = posixpath.normpath(posixpath.join(workdir, step.value))
-        elif step.name == "COPY":
+        elif step.name == "COPY" and step.words:
             folders.append(posixpath.normpath(posixpath.join(workdir, step.words[-1])))
     inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
     if inside and workdir != "/":
