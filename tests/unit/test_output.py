@@ -1,4 +1,4 @@
-"""The program itself: output that can't be written, and exit codes."""
+"""Output that can't be written, or must not reach the terminal as it is."""
 
 import io
 import os
