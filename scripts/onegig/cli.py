@@ -1,6 +1,9 @@
 """The command line: find the command, run it, turn errors into messages and exit codes."""
 
+import errno
+import io
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +13,7 @@ from onegig import __version__
 from onegig.commands.options import TYPED, typed_command
 from onegig.commands.output import print_error
 from onegig.errors import ConfigError, ExitCode, OnegigError
+from onegig.text import plain
 
 COMMANDS = {  # the module of each, imported when its command is run
     "check": "check",
@@ -67,6 +71,8 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print what happened, the command that failed and what to do next."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # not every terminal has every character
         try:
             return super().invoke(ctx)
         except OnegigError as error:
@@ -83,14 +89,33 @@ class Root(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if os.environ.get("ONEGIG_TRACEBACK"):
+            code = _stop_writing(error)
+            if code is None and os.environ.get("ONEGIG_TRACEBACK"):
                 raise
-            click.echo(
-                f"onegig has a bug: {type(error).__name__}: {error}\n"
-                "ONEGIG_TRACEBACK=1 shows where; please report it with the command you ran.",
-                err=True,
-            )
-            ctx.exit(ExitCode.BUG)
+            ctx.exit(_report_bug(error) if code is None else code)
+
+
+def _stop_writing(error: Exception) -> ExitCode | None:
+    """Return the exit code if output can't be written; None for any other error."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):
+        return None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest at exit
+    if number == errno.EPIPE:  # `onegig tiers | head`
+        return ExitCode.INTERRUPTED
+    print_error(
+        OnegigError("the disk is full", advice="make room and run again", detail=str(error))
+    )
+    return OnegigError.exit_code
+
+
+def _report_bug(error: Exception) -> ExitCode:
+    click.echo(
+        f"onegig has a bug: {type(error).__name__}: {plain(str(error))}\n"
+        "ONEGIG_TRACEBACK=1 shows where; please report it with the command you ran.",
+        err=True,
+    )
+    return ExitCode.BUG
 
 
 SETTINGS = {"max_content_width": 100, "show_default": True}

@@ -196,13 +196,15 @@ def make_private(folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Return where this user's programs cache, by the XDG base directory specification.
-
-    For a user without a home it is a place where nothing can be.
-    """
+    """Return where this user's programs cache, by the XDG base directory specification."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return base if base.is_absolute() else home_folder() / ".cache"
+
+
+def home_folder() -> Path:
+    """Return this user's home, or for a user without one a place where nothing can be."""
     try:
-        return base if base.is_absolute() else Path.home() / ".cache"
+        return Path.home()
     except RuntimeError:
         return Path(os.devnull)
 
@@ -234,7 +236,7 @@ def repository(place: Path) -> Path | None:
     here = absolute(place)
     for folder in reversed((here, *here.parents)):
         is_repository = os.path.exists(folder / ".git")  # noqa: PTH110 - false if closed to us
-        if is_repository and not Path.home().is_relative_to(folder):
+        if is_repository and not home_folder().is_relative_to(folder):
             return folder
     return None
 

@@ -25,6 +25,7 @@ from onegig.errors import OnegigError
 from onegig.variables import choose_variables, search_path
 
 TAIL_LINES = 30
+MISSING, TOO_LONG = 127, -1  # codes of children that did not run, or not to their end
 NOWHERE = Path(os.sep)  # where tools run that would read settings in the folder they run in
 PIPE_SECONDS = 5.0  # for what a killed child's own children still hold open
 
@@ -40,7 +41,7 @@ class Completed:
 
 
 class CommandError(OnegigError):
-    """A child process failed, could not be started or took too long (code -1)."""
+    """A child process failed, could not be started (MISSING) or took too long (TOO_LONG)."""
 
     def __init__(self, argv: Sequence[str], code: int, output: str, reason: str) -> None:
         super().__init__(
@@ -92,7 +93,9 @@ def run(
     except subprocess.TimeoutExpired:
         kill(child)
         text = "".join(output + errors)
-        raise CommandError(argv, -1, text, f"took longer than {timeout_seconds:g} s") from None
+        raise CommandError(
+            argv, TOO_LONG, text, f"took longer than {timeout_seconds:g} s"
+        ) from None
     finally:
         kill(child)
         reader.join(timeout=PIPE_SECONDS)
@@ -115,7 +118,7 @@ def spawn(
     """Start a child that dies with onegig. Raises CommandError when the program is missing."""
     program = shutil.which(argv[0], path=search_path())
     if program is None:
-        raise CommandError(argv, -1, "", "is not installed or not on PATH")
+        raise CommandError(argv, MISSING, "", "is not installed or not on PATH")
     try:
         return subprocess.Popen(
             [*_tether(), program, *argv[1:]],
@@ -126,14 +129,32 @@ def spawn(
             stderr=stderr,
         )
     except OSError as error:
-        raise CommandError(argv, -1, str(error), f"could not be started: {error}") from error
+        raise CommandError(argv, MISSING, str(error), f"could not be started: {error}") from error
 
 
 def kill(child: subprocess.Popen[bytes]) -> None:
-    """End a child at once and reap it; what it printed can still be read."""
+    """End a child and its own children at once; what it printed can still be read.
+
+    docker runs compose and buildx as children, which may outlive it.
+    """
+    inner = _descendants(child.pid) if child.poll() is None else []
     with suppress(ProcessLookupError):
         child.kill()
+    for each in inner:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
     child.wait()
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        import psutil
+    except ImportError:  # where reports are only judged
+        return []
+    try:
+        return [each.pid for each in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 @contextmanager

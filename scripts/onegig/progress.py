@@ -85,7 +85,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Leave a line behind."""
-        self.console.print(f"[yellow]![/] {escape(text)}")
+        self.console.print(f"[yellow]![/] {escape(plain(text))}")
 
 
 def choose_progress(*, quiet: bool, color: bool) -> Progress:

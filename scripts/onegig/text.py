@@ -31,9 +31,14 @@ _REFERENCES = re.compile(
 def plain(text: str, limit: int = 2000) -> str:
     """Return one line of visible characters; longer text is cut at `limit` with an ellipsis."""
     flat = re.sub(r"\s", " ", _ANSI.sub("", text[: 4 * limit]))
-    shown = "".join(char for char in flat if unicodedata.category(char) not in _INVISIBLE)
-    seen = re.sub(" +", " ", shown).strip()
+    seen = re.sub(" +", " ", printable(flat)).strip()
     return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return a file's text for a terminal, with all of its spaces."""
+    shown = _ANSI.sub("", text)
+    return "".join(c for c in shown if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
 
 
 def escaped(path: str) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from onegig.files import checkout
+from onegig.files import checkout, home_folder
 
 NAMED = "ONEGIG_COMPOSE_VARIABLES"  # what looks like a secret and may be given to compose in a job
 PATH, LIBRARIES = "PATH", "LD_LIBRARY_PATH"  # the latter: actions/setup-python's Python needs it
@@ -122,7 +122,7 @@ def outside_checkout(text: str) -> Iterator[str]:
     An empty or relative entry is a folder below the current one.
     """
     root = Path(os.path.realpath(checkout()))
-    home = Path(os.path.realpath(Path.home()))
+    home = Path(os.path.realpath(home_folder()))
     for folder in text.split(os.pathsep):
         if not os.path.isabs(folder):  # noqa: PTH117 - text
             continue

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from onegig.cli import main
 from onegig.config.stack import load_stack
 from onegig.errors import ConfigError
 
@@ -54,7 +56,7 @@ def test_active_profiles_count(tmp_path: Path) -> None:
     ("text", "detail"),
     [
         ("services:\n  a:\n    image: x\n    imagee: y\n", "compose.yml:4: "),
-        ("services:\n  a:\n   image: x\n    b: [\n", "compose.yml:4: "),
+        ("services:\n  a:\n   image: x\n    b: [\n", "compose.yml:4:6: "),
         ("services:\n  a:\n    image: x\n    depends_on: [zz]\n", "compose.yml:2: "),
         ("services:\n  a:\n    image: ${FOO:?needs foo} ${BAR}\n", "needs foo"),
         ("services:\n  a: {}\n", "compose.yml:2: "),
@@ -125,3 +127,12 @@ def test_compose_s_warnings_name_variables(tmp_path: Path) -> None:
     stack = load_stack((write(tmp_path, "services: {a: {image: x, command: '$NOPE $NOPE'}}"),))
     assert [warning for warning in stack.warnings if '"NOPE"' in warning] == list(stack.warnings)
     assert len(stack.warnings) == 1
+
+
+def test_a_dockerfile_is_proposed_for_a_service_of_a_profile(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM python:3.13\nLABEL a="\x1b]0;title\x07b  c"\n')
+    path = write(tmp_path, "services: {web: {build: ., profiles: [debug]}}")
+    command = ["dockerfile", "web", "--profile=debug", f"--compose={path}"]
+    result = CliRunner().invoke(main, command, color=True)
+    assert result.exit_code == 0
+    assert '\nLABEL a="b  c"\n' in result.stdout

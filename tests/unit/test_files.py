@@ -339,7 +339,7 @@ def test_a_planted_database_of_trivy_is_not_used(
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError))
-    assert cache_folder() == Path(os.devnull)
+    assert cache_folder().is_relative_to(os.devnull)
     cache = open_cache(lambda _text: None)
     cache.keep_weight(DIGEST, WEIGHT)
     assert cache.weight(DIGEST) is None

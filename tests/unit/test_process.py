@@ -73,6 +73,14 @@ def test_children_die_with_a_killed_parent() -> None:
     assert gone == [child] or child.status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_child_that_takes_too_long_takes_its_own_children_along() -> None:
+    """As docker does with compose and buildx, which need not end with it."""
+    with pytest.raises(CommandError, match="took longer") as caught:
+        run(["sh", "-c", "sleep 60 & echo $!; wait"], timeout_seconds=1)
+    inner = int(caught.value.output)
+    assert not psutil.pid_exists(inner) or psutil.Process(inner).status() == psutil.STATUS_ZOMBIE
+
+
 def test_tail_keeps_the_last_lines() -> None:
     assert tail("1\n2\n3\n", lines=2) == "2\n3"
 

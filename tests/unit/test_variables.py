@@ -169,6 +169,14 @@ def test_a_home_that_is_a_repository_is_no_checkout(
     assert run(["dive"]).code == 0
 
 
+def test_a_user_without_a_home_runs_programs_all_the_same(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.chdir(checkout)
+    assert run(["true"]).code == 0
+
+
 @pytest.mark.security
 @pytest.mark.parametrize(
     "name",

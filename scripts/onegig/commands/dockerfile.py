@@ -24,7 +24,7 @@ from onegig.model.options import Options
 from onegig.model.stack import Stack
 from onegig.progress import Progress
 from onegig.report.inspection import render_trial
-from onegig.text import plain
+from onegig.text import plain, printable
 
 PYTHON_IMAGE = "PYTHON_IMAGE"  # the argument of the proposal, and the variable that sets it
 HEALTHY_SECONDS = 120.0
@@ -70,7 +70,11 @@ def dockerfile(
     """
     if output and output.exists():
         raise ConfigError(f"{output} already exists", advice="choose another path for --output")
-    stack = load_stack(options.compose) if options.compose else pipeline.load(options)[1]
+    stack = (
+        load_stack(options.compose, profiles=options.profiles)
+        if options.compose
+        else pipeline.load(options)[1]
+    )
     source = _read(stack, service)
     with progress.step(f"read {source.path}") as say:
         proposal = _propose(source, python, Base(base) if base else None)
@@ -78,7 +82,7 @@ def dockerfile(
     if output:
         _write(output, proposal)
     else:
-        click.echo(proposal.text, nl=False)
+        click.echo(printable(proposal.text), nl=False)
     for remark in proposal.remarks:
         click.echo(f"note: {plain(remark)}", err=True)
     if build:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onegig.config.document import find_place, read_output
+from onegig.config.document import find_mistake, find_place, read_lines, read_output
 from onegig.engine import compose
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.files import absolute, join, shown
 from onegig.model.stack import dump_config, unescape
-from onegig.process import CommandError, Completed, run
+from onegig.process import MISSING, CommandError, Completed, run
 from onegig.variables import explain_held_back
 
 _LOG_LINE = re.compile(r"time=\"[^\"]*\" level=\w+ msg=|WARN\[\d+\]")
 _YAML_LINE = re.compile(r"yaml: (?:[\w ]+: )?line (?P<line>\d+): ")
+_IN_FILE = re.compile(r"(?:validating|failed to parse) (?P<path>/.+?): ")
 _KEY = re.compile(
     r"services[.\[](?P<service>[\w-]+)\]?"
     r"(?:\.| Additional property | additional properties ')(?P<key>[\w-]+)"
@@ -40,6 +41,7 @@ _ADVICE = (
         "required variable",
         "set the variable in the environment or in .env next to the compose file",
     ),
+    ("took longer", "name only files in it that compose can read to their end, no pipes"),
     ("(not shown)", "correct that line: NAME=value, with matching quotes"),
     ("interpolation", "a literal $ is written $$ in compose files"),
     ("dditional propert", "compose does not know this key; check its spelling and indentation"),
@@ -63,14 +65,14 @@ _ELSE = "correct the compose file; `docker compose config` shows the same error"
 
 def explain(error: CommandError, files: tuple[Path, ...]) -> OnegigError:
     """Return compose's message as an error, or EngineError if docker or compose is missing."""
-    if (error.code == -1 and not error.output) or any(sign in error.output for sign in _NO_PLUGIN):
+    if error.code == MISSING or any(sign in error.output for sign in _NO_PLUGIN):
         return EngineError(
             "docker compose is missing or too old",
             command=error.command,
             advice="install the Docker CLI with its compose plugin, version 2",
             detail=error.detail or error.message,
         )
-    message = _message(error.output, files) or error.message
+    message = _message(error.output or error.message, files)
     advice = explain_held_back(message, os.environ)
     advice = advice or next((advice for sign, advice in _ADVICE if sign in message), _ELSE)
     return ConfigError(
@@ -116,16 +118,29 @@ def _message(output: str, files: tuple[Path, ...]) -> str:
     if env_file:
         place = str(shown(Path(env_file["path"])))
         return ":".join(filter(None, (place, env_file["line"], f" {env_file['text']}")))
+    if in_file := _IN_FILE.match(text):
+        files, text = (shown(Path(in_file["path"])),), text[in_file.end() :]
     for path in files:
         text = text.replace(str(absolute(path)), str(path))
-        text = text.removeprefix(f"validating {path}: ")
-    yaml_line = _YAML_LINE.search(text)
-    if yaml_line and len(files) == 1:
-        return f"{files[0]}:{yaml_line['line']}: {text[yaml_line.end() :]}"
+    if yaml_line := _YAML_LINE.search(text):
+        # compose does not name the file, and its line may be where the mapping around it begins
+        if mistake := next(filter(None, map(find_mistake, (*files, *_named_files(files)))), ""):
+            return mistake
+        if len(files) == 1:
+            return f"{files[0]}:{yaml_line['line']}: {text[yaml_line.end() :]}"
     named = _KEY.search(text)
     service = ("services", named["service"] or named["quoted"]) if named else ()
     keys = [(*service, named["key"] or ""), service] if named else []
     return f"{find_place(files, keys)}: {text}"
+
+
+def _named_files(files: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that `include` and `extends` name."""
+    for path in files:
+        for key, mark in read_lines(path).items():
+            is_included = key[0] == "include" and not {"env_file", "project_directory"} & {*key}
+            if mark.text and (is_included or key[-2:] == ("extends", "file")):
+                yield path.parent / mark.text
 
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).

@@ -74,6 +74,7 @@ MAX_DEPTH = 20
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})?\.[0-9]{1,18}")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # escapes in quotes can write them
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -139,6 +140,8 @@ class _Walk:
 
     def _marked(self, head: yaml.Node, node: yaml.Node, key: KeyPath) -> Any:
         self.marks[key] = Mark(line=_line(head), text=_text(node))
+        if bad := _NO_TEXT.search(_text(head)) or _NO_TEXT.search(_text(node)):
+            self._problem(node, key, f"the character U+{ord(bad[0]):04X} is not allowed here")
         return self.value(node, key)
 
     def _pairs(
@@ -271,6 +274,15 @@ def read_lines(path: Path) -> Mapping[KeyPath, Mark]:
     return walk.marks
 
 
+def find_mistake(path: Path) -> str:
+    """Return why a file is not YAML, after its line; "" if it is, or if it can't be read."""
+    try:
+        _compose(str(path), _decode(str(path), _read(path, "")))
+    except ConfigError as error:
+        return error.detail
+    return ""
+
+
 def find_place(files: Iterable[Path], keys: Iterable[KeyPath]) -> str:
     """Return file and line of the first key that a file has, later files first; else a file."""
     marks = [(path, read_lines(path)) for path in files][::-1]
@@ -320,6 +332,10 @@ def _compose(path: str, text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         message = f"the character U+{error.character:04X} is not allowed in YAML"
+        raise mistakes(path, [Problem(line=line, message=message)]) from None
+    except (ValueError, OverflowError) as error:  # PyYAML's of an escape like "\UFFFFFFFF"
+        line = loader.line + 1 if loader else 1
+        message = f"a value can't be read: {error}"
         raise mistakes(path, [Problem(line=line, message=message)]) from None
     except (TooMuchError, RecursionError):
         raise _too_much(path) from None

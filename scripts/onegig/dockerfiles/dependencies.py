@@ -102,9 +102,15 @@ def _named_steps(install: Dependencies, before: Sequence[Instruction]) -> Iterat
 
 
 def _file_steps(
-    install: Dependencies, file: str, before: Sequence[Instruction], read: Read
+    install: Dependencies,
+    file: str,
+    before: Sequence[Instruction],
+    read: Read,
+    includers: tuple[str, ...] = (),
 ) -> Iterator[Step]:
     """Install a requirements file; of one for development only what it includes."""
+    if file in includers:  # files that include each other
+        return
     source, text = _find(file, install.workdir, before, read)
     if text is None:
         arguments = (*install.options, "-r", file)
@@ -114,8 +120,8 @@ def _file_steps(
     if is_development_file(file):
         yield Step(left_out=(file,))
         for included in (item.includes for item in requirements if item.includes):
-            path = posixpath.join(posixpath.dirname(file), included)
-            yield from _file_steps(install, path, before, read)
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(file), included))
+            yield from _file_steps(install, path, before, read, (*includers, file))
         return
     left_out = development_names(requirements)
     is_mounted = any(f"target={file}" in item or f"dst={file}" in item for item in install.mounts)

@@ -19,9 +19,14 @@ from functools import partial
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][\w-]*)\s*=\s*(.+?)\s*")
 _FLAG = re.compile(r"--([a-zA-Z][\w-]*)(?:=(\S*))?(?:\s+|$)")
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(-?)([\"']?)([A-Za-z_][\w.-]*)\2(?!\S)")
-_WITH_HEREDOC = ("RUN", "COPY", "ADD")
+_QUOTED = re.compile(r"""\\.|(?<![<\-])(["'])(?:\\.|(?!\1).)*\1""")
+_WITH_HEREDOC = ("RUN", "COPY", "ADD", "ONBUILD")
 # after the escape character: a dollar that is kept, $NAME, ${NAME}, ${NAME:-default}, ${NAME:+more}
-_VARIABLE = r"(?P<kept>\$)|\$(?:(?P<name>\w+)|\{(?P<braced>\w+)(?P<rest>:?[-+].*?)?\})"
+# or another variable in place of the default
+_VARIABLE = (
+    r"(?P<kept>\$)|\$(?:(?P<name>\w+)"
+    r"|\{(?P<braced>\w+)(?P<rest>:?[-+?](?:\$\{[^{}]*\}|[^{}])*)?\})"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +87,7 @@ class Instruction:
 
 def parse(dockerfile: str) -> Iterator[Instruction]:
     """Yield the instructions in their order."""
-    lines = dockerfile.removeprefix("\ufeff").splitlines()
+    lines = dockerfile.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     escape = _escape(lines)
     number = 0
     while number < len(lines):
@@ -90,15 +95,14 @@ def parse(dockerfile: str) -> Iterator[Instruction]:
         text, number = _logical_line(lines, number, escape)
         if not text:
             continue
-        name, _, rest = text.partition(" ")
-        name = name.upper()
-        value, flags = rest.strip(), []
+        name, *rest = text.split(maxsplit=1)
+        name, value, flags = name.upper(), "".join(rest), []
         while match := _FLAG.match(value):
             flags.append((match[1], match[2] or ""))
             value = value[match.end() :]
         heredocs: list[Heredoc] = []
         if name in _WITH_HEREDOC:
-            for strip, _, word in _HEREDOC.findall(value):
+            for strip, _, word in _HEREDOC.findall(_QUOTED.sub("", value)):
                 heredoc, number = _heredoc(lines, number, word, tabs=bool(strip))
                 heredocs.append(heredoc)
         yield Instruction(
@@ -153,9 +157,10 @@ def _logical_line(lines: list[str], number: int, escape: str) -> tuple[str, int]
             return "", number
         begun = True
         bare = line.rstrip()
-        text += bare.removesuffix(escape)
-        if not bare.endswith(escape):
+        if not bare.endswith(escape) or bare.endswith(escape * 2):
+            text += bare
             break
+        text += bare.removesuffix(escape)
     return text.strip(), number
 
 

@@ -38,6 +38,7 @@ DOCKERIGNORE = """\
 """
 VENV = "/venv"
 _ENDS = ("USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+_INDENTATION = re.compile(r"""(?P<quoted>"(?:\\.|[^"\\])*"|'[^']*')|\s{2,}""")
 _CALLS = ("CMD", "ENTRYPOINT", "SHELL", "HEALTHCHECK")
 _REQUIREMENTS = re.compile(
     r"(?:.*/)?(?:\S*requirements\S*\.(?:txt|in)|constraints\S*\.txt|pyproject\.toml"
@@ -260,7 +261,7 @@ def _written(instruction: Instruction, recipe: Recipe) -> Iterator[str]:
     if instruction.name in ("COPY", "ADD"):
         flags = ((key, user if key == "chown" else value) for key, value in instruction.flags)
         instruction = replace(instruction, flags=tuple(flags))
-    text = re.sub(r"\s{2,}", " ", instruction.text)
+    text = _INDENTATION.sub(lambda match: match["quoted"] or " ", instruction.text)
     if instruction.name == "RUN":
         yield f"# as in line {instruction.line}"
         text = owned_by(text, user)
@@ -275,7 +276,7 @@ def _bytecode(body: Sequence[Instruction]) -> Iterator[str]:
     for step in body:
         if step.name == "WORKDIR":
             workdir = posixpath.normpath(posixpath.join(workdir, step.value))
-        elif step.name == "COPY":
+        elif step.name == "COPY" and step.words:
             folders.append(posixpath.normpath(posixpath.join(workdir, step.words[-1])))
     inside = [folder for folder in folders if posixpath.commonpath([folder, workdir]) == workdir]
     if inside and workdir != "/":

@@ -5,6 +5,7 @@ Nothing outside this room speaks to an engine. Methods raise EngineError when it
 
 import os
 import platform
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -216,7 +217,7 @@ def connect() -> Iterator[Engine]:
     try:
         client = docker.from_env(timeout=CALL_SECONDS)
         version = str(client.version().get("Version", "0"))
-    except ENGINE_FAULTS as error:
+    except (*ENGINE_FAULTS, ValueError) as error:  # ValueError: DOCKER_HOST is not an address
         message, detail = "no Docker Engine answers", str(error)
         advice = (
             "start one (`sudo systemctl start docker`), point DOCKER_HOST at one, or run "
@@ -231,7 +232,8 @@ def connect() -> Iterator[Engine]:
         command = "docker version"
         raise EngineError(message, command=command, advice=advice, detail=detail) from error
     try:
-        if int(version.partition(".")[0]) < OLDEST_ENGINE:
+        number = re.match(r"v?(\d+)", version)  # "dev" is one that somebody has built
+        if number and int(number[1]) < OLDEST_ENGINE:
             raise EngineError(
                 f"Docker Engine {version} is too old: onegig needs {OLDEST_ENGINE} or later",
                 command="docker version",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from subprocess import Popen, TimeoutExpired
 from typing import IO, Any, cast
 
 import requests
@@ -20,6 +21,7 @@ from onegig.process import NOWHERE, CommandError, close, run, spawn, tail
 
 SAVE_SECONDS = 600  # of silence: an engine prepares large images before the first byte
 LOAD_SECONDS = 1800
+END_SECONDS = 1.0  # for a child that has failed
 BASE_LABEL = "onegig.base"
 FROM_REGISTRY = "official"
 ENGINE_FAULTS = (DockerException, requests.RequestException)  # docker-py lets time-outs through
@@ -184,8 +186,9 @@ class Images:
             if saver.wait() != 0:
                 raise _not_copied(images, tail(error))
             return loaded.stdout
-        except CommandError as error:
-            raise _not_copied(images, error.detail or error.message) from error
+        except CommandError as error:  # if nothing came, the fault is not `load`'s
+            detail = _read_failure(saver) or error.detail or error.message
+            raise _not_copied(images, detail) from error
         finally:
             close(saver)
 
@@ -273,6 +276,15 @@ def _message(response: requests.Response) -> str:
         return str(json.loads(response.content)["message"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code}"
+
+
+def _read_failure(child: Popen[bytes]) -> str:
+    """Return what a child printed when it failed; "" if it did not, or waits for its reader."""
+    try:
+        failed = child.wait(timeout=END_SECONDS)
+    except TimeoutExpired:
+        return ""
+    return tail(child.stderr.read().decode(errors="replace")) if failed and child.stderr else ""
 
 
 def _not_copied(images: Sequence[str], detail: str) -> EngineError:

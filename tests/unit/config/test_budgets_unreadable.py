@@ -49,6 +49,22 @@ def test_text_in_another_encoding(write: Write, mistakes: Mistakes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (r'compose: "a\0.yml"', "compose: the character U+0000 is not allowed here"),
+        (r'profiles: [a, "\uD800"]', "profiles[1]: the character U+D800 is not allowed here"),
+        (r'services: {"\uD800": {}}', "services.: the character U+D800 is not allowed here"),
+        (r'x-a: "\UFFFFFFFF"', "a value can't be read: Python int too large"),
+    ],
+)
+def test_escapes_that_stand_for_no_character(
+    write: Write, mistakes: Mistakes, text: str, message: str
+) -> None:
+    [mistake] = mistakes(write(f"version: 1\n{text}\n"))
+    assert mistake.startswith(f"budgets.yml:2: {message}")
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ("memory: {limit: 1GB", "expected ',' or '}', but got '<stream end>'"),

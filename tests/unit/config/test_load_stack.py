@@ -10,7 +10,7 @@ import pytest
 from onegig.config.stack import load_stack, part_of
 from onegig.errors import ConfigError, EngineError, OnegigError
 from onegig.model.stack import Service, Stack
-from onegig.process import CommandError, Completed
+from onegig.process import MISSING, TOO_LONG, CommandError, Completed
 from stacks import answering
 
 WARNING = 'time="2026-11-23T21:41:45Z" level=warning msg="The \\"UNSET\\" variable is not set."\n'
@@ -221,12 +221,50 @@ def test_what_compose_refuses(project: Path, output: str, detail: str, advice: s
 
 @pytest.mark.parametrize(
     ("output", "code"),
-    [("", -1), ("docker: 'compose' is not a docker command.", 1), ("unknown flag: --file", 125)],
+    [
+        ("", MISSING),
+        ("docker: 'compose' is not a docker command.", 1),
+        ("unknown flag: --file", 125),
+    ],
 )
 def test_no_compose_at_all_is_no_mistake_of_the_file(project: Path, output: str, code: int) -> None:
     error = refused(output, code)
     assert isinstance(error, EngineError)
     assert "compose plugin" in error.advice
+
+
+def test_a_project_that_is_never_read_to_its_end(project: Path) -> None:
+    def fake(argv: list[str], **options: Any) -> Completed:
+        raise CommandError(argv, TOO_LONG, "", "took longer than 60 s")
+
+    with pytest.raises(ConfigError, match="cannot read") as caught:
+        load_stack(run=fake)  # an env_file that is a pipe
+    assert caught.value.detail == "compose.yml: docker took longer than 60 s"
+    assert "pipes" in caught.value.advice
+
+
+@pytest.mark.parametrize("name", ["compose.yml", "more.yml", "included.yml", "extended.yml"])
+def test_the_file_that_is_not_yaml_is_named_with_its_line(project: Path, name: str) -> None:
+    (project / "compose.yml").write_text(
+        "include: [{path: included.yml, env_file: .env}]\n"
+        "services: {web: {extends: {file: extended.yml, service: web}}}\n"
+    )
+    for other in ("more.yml", "included.yml", "extended.yml"):
+        (project / other).write_text("services: {}\n")
+    (project / ".env").write_text("A=1\n")
+    (project / name).write_text("services:\n  web:\n    environment:\n      A: 1\n     B: 2\n")
+    with pytest.raises(ConfigError) as caught:  # compose counts from where the mapping begins
+        load_stack(
+            (Path("compose.yml"), Path("more.yml")), run=failing("yaml: line 2: did not find\n")
+        )
+    assert caught.value.detail.startswith(f"{name}:5:6: expected <block end>")
+
+
+def test_an_included_file_has_its_own_lines(project: Path) -> None:
+    (project / "included.yml").write_text("services:\n  db:\n    imagee: x\n")
+    text = "services.db Additional property imagee is not allowed"
+    error = refused(f"validating {project}/included.yml: {text}\n")
+    assert error.detail == f"included.yml:3: {text}"
 
 
 def test_of_several_files_compose_does_not_say_which_it_means(project: Path) -> None:

@@ -49,6 +49,22 @@ def test_here_documents_are_no_instructions() -> None:
     assert documents == [("EOF", "FROM nothing\n"), ("A", "one\n"), ("B", "two\n")]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "FROM\talpine",
+        'RUN sh -c "cat <<EOF >/x"',
+        "RUN echo 'a <<EOF b'",
+        "RUN echo two\\\\",
+        "# a line\u2028separator",
+        "ONBUILD RUN <<EOF\nFROM nothing\nEOF",
+    ],
+)
+def test_the_next_instruction_begins_on_the_next_line(first: str) -> None:
+    *_, last = parse(f"{first}\nUSER\t1000\n")
+    assert (last.line, last.name, last.value) == (first.count("\n") + 2, "USER", "1000")
+
+
 def test_the_exec_form_has_its_own_words() -> None:
     assert [item.words for item in parse('CMD ["a", "b c"]\nCMD [a b]\nCMD a "b c"\n')] == [
         ("a", "b c"),
@@ -72,6 +88,8 @@ def test_any_text_can_be_read(text: str) -> None:
         ("${A:+yes}${B:+no}", "yes"),
         (r"\$A ${B:-in $A}", "$A in 1"),
         ("$B", ""),
+        ("${N:-${A}}-${N:-x${A:+y}z}", "1-xyz"),
+        ("${A:?is missing}", "1"),
     ],
 )
 def test_variables(text: str, filled: str) -> None:

@@ -152,3 +152,16 @@ def test_what_can_not_be_rewritten(dockerfile: str, message: str) -> None:
 )
 def test_the_version_of_python(base: str, python: str) -> None:
     assert recipe_of(f"FROM {base}\n").python == python
+
+
+def test_what_no_build_would_take_still_gets_a_proposal() -> None:
+    files = {"dev.txt": "-r test.txt\n", "test.txt": "-r ./dev.txt\n"}  # include each other
+    source = Source(
+        service="web",
+        path="Dockerfile",
+        recipe=recipe_of("FROM python:3.13\nCOPY\nRUN pip install -r dev.txt\n"),
+        read=files.get,
+        has_dockerignore=True,
+    )
+    proposal = propose(source, "3.13", Wheels(), None)
+    assert proposal.left_out == ("dev.txt", "test.txt")
