@@ -4,7 +4,8 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from onegig.plan.compose_edit import edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
+UP = "docker compose up -d\n"
 NO_NEWLINE = "\\ No newline at end of file"
 DEFAULT_FILES = {"compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml"}
 
@@ -58,44 +60,68 @@ def _set_key(text: str, keys: Sequence[str], value: str) -> str:
 def merge_changes(case: Case, actions: Sequence[Action]) -> tuple[Change, ...]:
     """Return the changes of several actions together: one diff for compose, then all others."""
     override = merged_override(actions)
+    changes, own = _compose_changes(case, override) if override else ((), "")
     others = [
         change
         for action in actions
         for change in action.changes
         if change.kind is not ChangeKind.COMPOSE
     ]
-    return (*(_compose_changes(case, override) if override else ()), *dict.fromkeys(others))
+    return (*changes, *_commands(case, own, dict.fromkeys(others)))
 
 
-def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Return the diff of the compose file; else of an override file, and how to use that one."""
-    stack, budgets = case.stack, case.budgets
-    files = budgets.compose_files if isinstance(stack, Missing) else stack.files
+def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[tuple[Change, ...], str]:
+    """Return the diff of the compose file, else of an override, which is named if it has to be."""
+    files = _files(case)
     before = case.files.get(files[0], "") if len(files) == 1 else ""
     if after := edit_compose(before, override) if before else None:
-        return (_diff(files[0], before, after),)
+        return (_diff(files[0], before, after),), ""
     folder = PurePosixPath(files[-1]).parent if files else PurePosixPath()
-    is_found = not budgets.compose_files and not _named(files)
+    is_found = _is_found(case)
     path = str(folder / OVERRIDE) if is_found else _own_file(folder, files)
     change = _diff(path, case.files.get(path, ""), override_text(override))
-    changes = (change,) if change.text else ()  # it may be there already
-    if is_found:
-        return changes
-    words = [word for name in (*files, path) for word in ("-f", name)]
-    words += [f"--profile={name}" for name in budgets.profiles]
-    command = f"docker compose {shlex.join(words)} up -d --remove-orphans"
-    return (*changes, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
+    # it may be there already
+    return (change,) if change.text else (), "" if is_found else path
+
+
+def _commands(case: Case, own: str, changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the changes with compose's commands for the project's files and the plan's own one.
+
+    The stack is started once, by the action that says how if there is one.
+    """
+    compose = _compose_command(case, own)
+    starts = [change for change in changes if "docker compose " in change.text]
+    if own and not starts:
+        text = f"{compose} up -d --remove-orphans\n"
+        yield Change(kind=ChangeKind.COMMANDS, text=text)
+    for change in changes:
+        text = change.text.replace(UP, "") if change in starts[:-1] else change.text
+        yield replace(change, text=text.replace("docker compose ", f"{compose} "))
+
+
+def _compose_command(case: Case, own: str) -> str:
+    """Return the command that reads the project's files, the plan's own one and its profiles."""
+    files = () if _is_found(case) else (*_files(case), *filter(None, (own,)))
+    words = [word for name in files for word in ("-f", name)]
+    words += [f"--profile={name}" for name in case.budgets.profiles]
+    return shlex.join(("docker", "compose", *words))
+
+
+def _files(case: Case) -> tuple[str, ...]:
+    """Return the compose files of the project, the last one read last."""
+    return case.budgets.compose_files if isinstance(case.stack, Missing) else case.stack.files
+
+
+def _is_found(case: Case) -> bool:
+    """Return whether compose takes the project's files, and an override, without being told."""
+    names = {PurePosixPath(path).name for path in _files(case)}
+    return not case.budgets.compose_files and names <= DEFAULT_FILES
 
 
 def _own_file(folder: PurePosixPath, files: Sequence[str]) -> str:
     """Return a file that the project does not have yet: it may have the last plan's."""
     names = (OWN_FILE, *(f"compose.plan{number}.yml" for number in range(2, len(files) + 2)))
     return next(path for name in names if (path := str(folder / name)) not in files)
-
-
-def _named(files: Sequence[str]) -> bool:
-    """Return whether compose would not look for an override beside these files."""
-    return not {PurePosixPath(path).name for path in files} <= DEFAULT_FILES
 
 
 def _diff(path: str, before: str, after: str) -> Change:

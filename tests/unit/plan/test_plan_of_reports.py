@@ -13,7 +13,7 @@ from factories import BUDGETS, MIB, SERVICES, TODAY, make_service
 from onegig.errors import ConfigError
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
-from onegig.model.plan import Plan
+from onegig.model.plan import Change, ChangeKind, Plan
 from onegig.model.redis import ServiceRedis
 from onegig.model.report import Report
 from onegig.model.settings import HugePages
@@ -22,9 +22,11 @@ from onegig.model.tiers import GB, find_tier
 from onegig.plan.case import Case
 from onegig.plan.compose_edit import edit_compose
 from onegig.plan.edit import merge_changes
+from onegig.plan.engine import PODMAN, other_engines
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.options import make_plan
+from onegig.plan.pace import COMMANDS, START
 from onegig.plan.pay import find_offers, price_of
 from onegig.plan.redis import redis_savings
 from onegig.planning import check_same_stack
@@ -300,6 +302,28 @@ def test_changes_fall_back_to_an_override_file() -> None:
     assert command.text.startswith(
         "docker compose -f compose.yml -f compose.plan.yml --profile=desk up -d"
     )
+
+
+def test_every_command_reads_the_files_that_the_stack_is_made_of() -> None:
+    """Another `docker compose up` would undo the plan, and start everything at once."""
+    named = replace(BUDGETS, compose_files=("compose.yml", "more.yml"), profiles=("desk",))
+    stack = replace(stack_of({"web": ()}), files=named.compose_files)
+    case = case_of(run([make_service("web", 50, criticality="low")]), stack, budgets=named)
+    (off,) = optional_services(case)
+    podman = next(action for action in other_engines(case) if action.id == PODMAN)
+    start = replace(off, id=START, changes=(Change(kind=ChangeKind.COMMANDS, text=COMMANDS),))
+    with_plan = "docker compose -f compose.yml -f more.yml -f compose.plan.yml --profile=desk"
+    ends = [
+        change.text.splitlines()[-1]
+        for change in merge_changes(case, [off, podman, start])
+        if change.kind is ChangeKind.COMMANDS
+    ]
+    assert ends == [
+        "export DOCKER_HOST=unix:///run/podman/podman.sock",
+        f"{with_plan} config --services | xargs -n 3 {with_plan} up -d",
+    ]
+    (change,) = merge_changes(case, [podman])
+    assert change.text.endswith("docker compose -f compose.yml -f more.yml --profile=desk up -d\n")
 
 
 def test_the_file_of_an_earlier_plan_is_changed_or_left_to_itself() -> None:
