@@ -34,6 +34,7 @@ MARGIN, OOM_MARGIN = 0.15, 0.25
 LEAST_MARGIN_BYTES = 8 * MIB
 LEAST_BYTES = 6 * MIB  # Docker refuses less
 FULL_SHARE = 0.99  # of a limit: the page cache has filled it
+_KEYS = {"limits": "mem_limit", "reservations": "mem_reservation"}  # in `deploy`, and beside it
 _SOURCE = "each service's peak; 15 % more as in KRR and VPA"
 
 Config = Mapping[str, Any]
@@ -54,8 +55,13 @@ def right_sized_limits(case: Case) -> Iterator[Action]:
     ]
     if not changed or isinstance(case.stack, Missing):
         return
-    configs = json.loads(case.stack.config_json).get("services") or {}
-    services = {limit.service: _keys(limit, configs.get(limit.service) or {}) for limit in changed}
+    configs = case.configs
+    services = {
+        limit.service: limit_keys(
+            configs.get(limit.service, {}), limit.new_bytes, limit.reservation_bytes
+        )
+        for limit in changed
+    }
     yield Action(
         id=ID,
         option=Letter.SQUEEZE,
@@ -122,15 +128,27 @@ def _round_up(size: int) -> int:
     return -(-size // MIB) * MIB
 
 
-def _keys(limit: ServiceLimit, config: Config) -> dict[str, Any]:
-    """Return the keys of the compose file that set a limit, those that the service has already."""
-    size, reservation = (f"{b // MIB}m" for b in (limit.new_bytes, limit.reservation_bytes))
-    deploy: Config = (config.get("deploy") or {}).get("resources") or {}
-    if any((deploy.get(part) or {}).get("memory") for part in ("limits", "reservations")):
-        resources = {"limits": {"memory": size}, "reservations": {"memory": reservation}}
-        return {"deploy": {"resources": resources}}
-    keys = {"mem_limit": size, "mem_reservation": reservation}
+def limit_keys(
+    config: Config, limit_bytes: int, reservation_bytes: int | None = None
+) -> dict[str, Any]:
+    """Return the keys of the compose file that set a limit, those that the service has already.
+
+    Compose refuses a `deploy` that says something else than the keys beside it, and the engine a
+    limit of memory and swap together that is less than that of memory.
+    """
+    resources: Config = (config.get("deploy") or {}).get("resources") or {}
+    inside = {part: (resources.get(part) or {}).get("memory") for part in _KEYS}
+    keys: dict[str, Any] = {}
+    for (part, key), size in zip(_KEYS.items(), (limit_bytes, reservation_bytes), strict=True):
+        if size is None:
+            continue
+        is_beside = bool(config.get(key)) or not any(inside.values())
+        if is_beside:
+            keys[key] = f"{size // MIB}m"
+        if inside[part] or not is_beside:
+            deploy = keys.setdefault("deploy", {"resources": {}})
+            deploy["resources"][part] = {"memory": f"{size // MIB}m"}
     if swap := int(config.get("memswap_limit") or 0):
-        old = int(config.get("mem_limit") or 0)
-        keys["memswap_limit"] = "-1" if swap < 0 else str(limit.new_bytes + max(0, swap - old))
+        old = int(config.get("mem_limit") or inside["limits"] or 0)
+        keys["memswap_limit"] = "-1" if swap < 0 else str(limit_bytes + max(0, swap - old))
     return keys
