@@ -84,6 +84,19 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
             {"processes": 9},
             {"workers": {"command": ["gunicorn", "--workers", "2", "app:app"]}},
         ),
+        # replicas, what is few already, and what the variable would not change
+        (("python3.13",), {"command": ["gunicorn", "-w1"]}, {"processes": 8, "containers": 4}, {}),
+        (("python3.13",), {"command": ["gunicorn", "-w", "2"]}, {"processes": 5}, {}),
+        (("python3.13",), {"command": ["sh", "-c", "gunicorn -w 8 a:b"]}, {"processes": 9}, {}),
+        (("python3.13",), {"entrypoint": ["gunicorn", "-w", "8"]}, {"processes": 9}, {}),
+        (
+            ("python3.13",),
+            {"entrypoint": ["uvicorn"], "environment": {"WEB_CONCURRENCY": "8"}},
+            {"processes": 9},
+            {"workers": {"environment": {"WEB_CONCURRENCY": "2"}}},
+        ),
+        (("java",), {"command": ["java", "-XX:+UseG1GC", "-jar", "app.jar"]}, {}, {}),
+        (("java",), {"environment": {"KAFKA_OPTS": "-XX:+UseZGC"}}, {}, {}),
         (
             ("postgres",),
             {"image": "registry.example/postgres:17@sha256:00"},
@@ -98,6 +111,8 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
             {},
             {"snapshots": {"command": ["valkey-server", "--save", ""]}},
         ),
+        (("redis-server",), {"image": "our/redis:8"}, {}, {}),  # its command may name a file
+        (("redis-server",), {"image": "redis", "build": {"context": "."}}, {}, {}),
         (("redis-server",), {"command": ["sh", "-c", "redis-server --port 1"]}, {}, {}),
         (
             ("redis-server",),
