@@ -27,7 +27,7 @@ from onegig.model.service import ServiceMemory, ServiceState
 from onegig.model.sizes import format_mb
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
-from onegig.plan.runtimes import keeps_data, missing_size
+from onegig.plan.runtimes import Subject, find_subjects, keeps_data, missing_size
 
 ID = "limits"
 MARGIN, OOM_MARGIN = 0.15, 0.25
@@ -42,8 +42,9 @@ Config = Mapping[str, Any]
 
 def find_service_limits(case: Case) -> tuple[ServiceLimit, ...]:
     """Return the limit of each service that ran, today's and the recommended one."""
+    subjects, room = find_subjects(case), case.budgets.memory.room_bytes
     ran = (service for service in case.memory.services if service.working_set_bytes > 0)
-    return tuple(_size(case, service) for service in ran)
+    return tuple(_size(service, subjects.get(service.name), room) for service in ran)
 
 
 def right_sized_limits(case: Case) -> Iterator[Action]:
@@ -74,15 +75,14 @@ def right_sized_limits(case: Case) -> Iterator[Action]:
     )
 
 
-def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
+def _size(service: ServiceMemory, subject: Subject | None, room: int) -> ServiceLimit:
     """Return the limit of one of a service's containers; they are taken for alike."""
     count = max(1, service.containers)
     working_set = service.working_set_bytes // count
     peak = service.peak_bytes if isinstance(service.peak_bytes, int) else service.rss_max_bytes
     peak = max(peak // count, working_set)
     new = _with_margin(peak)
-    limit, room = service.limit_bytes, case.budgets.memory.room_bytes
-    remark = ""
+    limit, remark = service.limit_bytes, ""
     if limit is None:
         remark = "no limit: a leak would take the whole machine"
     elif _was_killed(service):
@@ -98,8 +98,8 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         new, remark = limit, "enough: only page cache fills it"
     elif new > limit:
         remark = f"too low: {format_mb(limit - peak, down=True)} above its peak"
-    missing = missing_size(case, service.name)
-    grows = "leave room for its data" if limit is None and keeps_data(case, service.name) else ""
+    missing = missing_size(subject) if subject else ""
+    grows = "leave room for its data" if limit is None and subject and keeps_data(subject) else ""
     remarks = ("" if missing and limit is None else remark, missing, grows)
     return ServiceLimit(
         service=service.name,

@@ -106,7 +106,7 @@ class Rule:
 
 def runtime_settings(case: Case) -> Iterator[Action]:
     """Yield an action for each rule that fits a service and is not followed yet."""
-    for subject in _subjects(case):
+    for subject in find_subjects(case).values():
         for rule in RULES:
             size = rule.of(subject.memory)
             if size < LEAST_BYTES or not subject.runs(rule.program):
@@ -123,18 +123,16 @@ def _repeated(subject: Subject, keys: Keys) -> Iterator[object]:
         yield subject.environment.get(name) or ""
 
 
-def missing_size(case: Case, name: str) -> str:
+def missing_size(subject: Subject) -> str:
     """Return which setting a service needs before it gets a limit; "" for none.
 
     Java and Node take a share of their limit for the heap, as far as nothing else says how large it
     may be: a lower limit would change what the program may use.
     """
-    for subject in _subjects(case):
-        if subject.memory.name == name:
-            text = " ".join((*subject.words, *map(str, subject.environment.values())))
-            for program, known, advice in _SIZES:
-                if subject.runs(program) and not re.search(known, text):
-                    return advice
+    text = " ".join((*subject.words, *map(str, subject.environment.values())))
+    for program, known, advice in _SIZES:
+        if subject.runs(program) and not re.search(known, text):
+            return advice
     return ""
 
 
@@ -148,18 +146,19 @@ _SIZES = (  # program, what says how large it gets, advice
 )
 
 
-def keeps_data(case: Case, name: str) -> bool:
+def keeps_data(subject: Subject) -> bool:
     """Return whether a service holds its data in memory, so that it may need more next month."""
-    pattern = "(redis|valkey)(-server)?|memcached"
-    return any(s.memory.name == name and s.runs(pattern) for s in _subjects(case))
+    return subject.runs("(redis|valkey)(-server)?|memcached")
 
 
-def _subjects(case: Case) -> Iterator[Subject]:
-    if isinstance(case.stack, Missing):
-        return
-    configs = json.loads(case.stack.config_json).get("services") or {}
-    for service in case.memory.services:
-        yield Subject(memory=service, config=configs.get(service.name) or {})
+def find_subjects(case: Case) -> Mapping[str, Subject]:
+    """Return the services by name; none where the compose project was not read."""
+    configs = case.configs
+    return {
+        service.name: Subject(memory=service, config=configs.get(service.name, {}))
+        for service in case.memory.services
+        if not isinstance(case.stack, Missing)
+    }
 
 
 def _action(name: str, rule: Rule, size: int, keys: Keys) -> Action:
