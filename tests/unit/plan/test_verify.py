@@ -101,7 +101,9 @@ def test_the_best_option_is_booted_as_a_user_would_apply_it() -> None:
         start_bytes=Skipped(reason="the highest total was in operation"),
         state=State.GO,
         fit=fit,
+        left_bytes=119 * MIB,
     )
+    assert tried.left_bytes == 119 * MIB
     assert (tried.fits, tried.problem) == (True, "")
     assert tried.error_share == tried.total_bytes / (905 * MIB) - 1
 
@@ -110,19 +112,21 @@ CRASH = {"state": ServiceState.CRASHED, "exit_code": 1}
 
 
 @pytest.mark.parametrize(
-    ("memory", "problem"),
+    ("memory", "problem", "left_mib"),
     [
-        (make_memory_of(140), "21 MB over (Memory of the stack)"),
-        (make_memory_of(0, **CRASH), "web crashed with exit code 1"),
-        (Unknown(reason="nothing was sampled"), "nothing was sampled"),
+        (make_memory_of(140), "21 MB over (Memory of the stack)", -21),
+        (make_memory_of(0, **CRASH), "web crashed with exit code 1", 119),
+        (Unknown(reason="nothing was sampled"), "nothing was sampled", None),
     ],
     ids=["over", "crashed", "not measured"],
 )
 def test_an_option_that_does_not_hold_says_why_and_the_next_best_is_tried(
-    memory: MemoryReport | Missing, problem: str
+    memory: MemoryReport | Missing, problem: str, left_mib: int | None
 ) -> None:
     boot, trials = boots(memory)
     plan = verify(PLAN, CASE, "best", bench(boot))
+    predicted = option(PLAN, "A").left_bytes
+    assert option(plan, "A").left_bytes == (predicted if left_mib is None else left_mib * MIB)
     assert option(plan, "A").problem.startswith(problem)
     assert not option(plan, "A").fits
     assert plan.best == "C"
