@@ -142,6 +142,9 @@ def test_a_boot_that_fails_is_a_plan_that_does_not_hold() -> None:
     problem = "docker compose could not create the stack: no space left"
     assert option(plan, "A").problem == problem
     assert not option(plan, "A").fits
+    claim = next(claim for claim in plan.confidence if claim.subject == "the last 31 MB can go")
+    assert claim.high == pytest.approx(0.001)
+    assert claim.basis == f"option A was booted: {problem}"
     assert isinstance(option(plan, "C").verified, Missing)  # only A was wanted
 
 
