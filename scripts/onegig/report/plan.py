@@ -151,7 +151,7 @@ def options_table(plan: Plan) -> Table:
         )
         for option in plan.options
     ]
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def _name(option: Option) -> str:
@@ -249,7 +249,7 @@ def offers_table(plan: Plan) -> Table:
         for offer in plan.offers
     ]
     heads = ("machine", "has", "needed", "USD/month", "of that")
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def limits_table(plan: Plan) -> Table:
@@ -270,7 +270,7 @@ def limits_table(plan: Plan) -> Table:
         for limit in plan.limits
     ]
     heads = ("service", "peak", "limit today", "proposed", "reservation", "remark")
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def confidence_table(plan: Plan) -> Table:
@@ -282,7 +282,9 @@ def confidence_table(plan: Plan) -> Table:
         )
         for claim in plan.confidence
     ]
-    return Table(heads=("claim", "estimated", "computed", "by"), rows=tuple(rows), texts=1)
+    return Table(
+        heads=("claim", "estimated", "computed", "by"), rows=tuple(rows), texts=1, wraps=True
+    )
 
 
 def _probability(claim: Confidence) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Plans tried: which boots, by which changes, and how an option is marked that does not hold."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from onegig.model.verdict import Fit
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, parse_wanted, plan_trial, verify
+from onegig.report.plan import render_plan
 
 BUDGETS = parse_budgets(
     "budgets.yml", b"version: 1\ntier: none\nmemory: {limit: 1024MB, headroom: 0%}\n"
@@ -145,6 +147,8 @@ def test_a_boot_that_fails_is_a_plan_that_does_not_hold() -> None:
     claim = next(claim for claim in plan.confidence if claim.subject == "the last 31 MB can go")
     assert claim.high == pytest.approx(0.001)
     assert claim.basis == f"option A was booted: {problem}"
+    printed = " ".join(re.split(r"\s+", render_plan(plan)))
+    assert "docker compose could not create the stack: no space left" in printed
     assert isinstance(option(plan, "C").verified, Missing)  # only A was wanted
 
 
