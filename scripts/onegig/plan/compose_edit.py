@@ -15,6 +15,17 @@ MERGE = "<<"
 _ODD = re.compile("[\ufeff\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # breaks of lines, or lost when copied
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that compose would take for numbers, but PyYAML does not: 12e5 and 0o17."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+|0o[0-7]+"),
+    list("-+.0123456789"),
+)
+
+
 class _UnsafeError(Exception):
     """The text can't be edited so that it says what is asked for."""
 
@@ -38,7 +49,7 @@ def edit_compose(text: str, override: Mapping[str, Any]) -> str | None:
         if not _extended(before).isdisjoint(override.get("services", ())):
             return None  # who extends a service would be changed with it
         edits = list(_edits(text, root, override, 0))
-    except (yaml.YAMLError, _UnsafeError):
+    except (yaml.YAMLError, ValueError, _UnsafeError):  # PyYAML reads 2024-02-30 as a date
         return None
     for edit in sorted(edits, key=lambda edit: -edit.start):
         text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
@@ -59,7 +70,7 @@ def _extended(project: Any) -> set[str]:
 def _says(text: str, expected: Any) -> bool:
     try:
         return bool(yaml.safe_load(text) == expected)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return False
 
 
@@ -113,5 +124,10 @@ def _add(text: str, node: yaml.MappingNode, values: Mapping[str, Any]) -> _Edit:
 
 def _flow(value: Any) -> str:
     """Return a value on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
+    text = dump(value, default_flow_style=True, width=float("inf"))
     return text.removesuffix("...\n").strip()
+
+
+def dump(value: Any, **style: Any) -> str:
+    """Return a value as YAML that compose reads as it is."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, **style))

@@ -14,7 +14,7 @@ import yaml
 from onegig.model.measured import Missing
 from onegig.model.plan import Action, Change, ChangeKind
 from onegig.plan.case import Case
-from onegig.plan.compose_edit import edit_compose
+from onegig.plan.compose_edit import dump, edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
@@ -130,7 +130,7 @@ def _diff(path: str, before: str, after: str) -> Change:
 
 def override_text(override: Mapping[str, Any]) -> str:
     """Return an override as the text of a compose file."""
-    return yaml.safe_dump(override, sort_keys=False, width=100)
+    return dump(override, width=100)
 
 
 def merged_override(actions: Iterable[Action]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from onegig.model.stack import Service, Stack
 from onegig.model.tiers import GB, find_tier
 from onegig.plan.case import Case
 from onegig.plan.compose_edit import edit_compose
-from onegig.plan.edit import merge_changes
+from onegig.plan.edit import merge_changes, override_text
 from onegig.plan.engine import PODMAN, other_engines
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
@@ -277,6 +277,22 @@ def test_a_compose_file_is_edited_where_that_is_safe(
     assert "image: web # ours" in after  # all else stays as it was written
     assert len(after.splitlines()) - len(COMPOSE.splitlines()) in (0, 1)
     assert yaml.safe_load(after)["services"]["db"]["image"] == "db"
+
+
+@pytest.mark.parametrize("value", ["12e5", "-1.5E3", "0o17", ".5e1"])
+def test_texts_that_compose_would_take_for_numbers_are_quoted(value: str) -> None:
+    services = {"web": {"environment": {"COMMIT": value}}}
+    after = edit_compose("services:\n  web: {image: web}\n", {"services": services})
+    assert after is not None
+    assert f"COMMIT: '{value}'" in after
+    assert f"COMMIT: '{value}'" in override_text({"services": services})
+
+
+@pytest.mark.parametrize("value", ["2024-02-30", "0x_"])
+def test_a_value_that_is_nearly_a_date_or_number_is_left_alone(value: str) -> None:
+    """Compose takes it for text; PyYAML fails."""
+    text = f"services:\n  web:\n    environment: {{VERSION: {value}}}\n"
+    assert edit_compose(text, {"services": {"web": {"profiles": ["optional"]}}}) is None
 
 
 @pytest.mark.parametrize("base", ["db", "{service: db}", "{service: db, file: compose.yml}"])
