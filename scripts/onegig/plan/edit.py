@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from onegig.model.measured import Missing
 from onegig.model.plan import Action, Change, ChangeKind
 from onegig.plan.case import Case
-from onegig.plan.compose_edit import dump, edit_compose
+from onegig.plan.compose_edit import dump, edit_budgets, edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
@@ -23,16 +21,12 @@ NO_NEWLINE = "\\ No newline at end of file"
 DEFAULT_FILES = {"compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml"}
 
 
-def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
-    """Return the diff of budgets.yml that sets keys which it has; None where there is none."""
+def change_budgets(case: Case, values: Mapping[str, Any]) -> Change | None:
+    """Return the diff of budgets.yml that sets these values; None where there is none."""
     path = case.budgets.path
     before = case.files.get(path, "")
-    after = before
-    for key, value in values.items():
-        after = _set_key(after, key.split("."), value)
-    if after == before:
-        return None
-    return _diff(path, before, after)
+    after = edit_budgets(before, values)
+    return _diff(path, before, after) if after and after != before else None
 
 
 def unified(path: str, before: str, after: str) -> str:
@@ -41,20 +35,6 @@ def unified(path: str, before: str, after: str) -> str:
     source = f"a/{path}" if before else "/dev/null"
     lines = difflib.unified_diff(old, new, source, f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}\n" for line in lines)
-
-
-def _set_key(text: str, keys: Sequence[str], value: str) -> str:
-    """Return the text with a scalar replaced that stands on a line of its own."""
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
-    for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            return text
-        pairs = {pair[0].value: pair[1] for pair in node.value}
-        node = pairs.get(key)
-    if not isinstance(node, yaml.ScalarNode):
-        return text
-    start, end = node.start_mark.index, node.end_mark.index
-    return f"{text[:start]}{value}{text[end:]}"
 
 
 def merge_changes(case: Case, actions: Sequence[Action]) -> tuple[Change, ...]:

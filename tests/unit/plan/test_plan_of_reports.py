@@ -1,6 +1,7 @@
 """Plans of whole reports: optional services, machine settings, offers, confidence, changes."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -21,7 +22,7 @@ from onegig.model.stack import Service, Stack
 from onegig.model.tiers import GB, find_tier
 from onegig.plan.case import Case
 from onegig.plan.compose_edit import edit_compose
-from onegig.plan.edit import merge_changes, override_text
+from onegig.plan.edit import change_budgets, merge_changes, override_text
 from onegig.plan.engine import PODMAN, other_engines
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
@@ -163,6 +164,26 @@ def test_offers_are_the_cheapest_that_keep_headroom() -> None:
     assert "images must be built for aarch64" in arm.remarks
     prices = [o.usd_per_month for o in offers if o.architecture == "x86_64"]
     assert prices == sorted(prices)  # type: ignore[type-var]  # none of these is missing
+
+
+@pytest.mark.parametrize(
+    ("text", "added"),
+    [
+        ("tier: aws-t2-micro\nmemory:\n  limit: 1GB\n", ["tier: big", "  limit: 2048MB"]),
+        ("tier: aws-t2-micro # ours\n", ["memory: {limit: 2048MB}", "tier: big # ours"]),
+        ("memory: {limit: 1GB}\n", ["tier: big", "memory: {limit: 2048MB}"]),
+        ("tier: [aws-t2-micro, aws-t3-micro]\nmemory: {limit: 1GB}\n", None),
+        ("tier: aws-t2-micro\r\n", None),  # a copied diff would not apply
+    ],
+)
+def test_a_larger_machine_is_written_in_full_or_not_at_all(
+    text: str, added: list[str] | None
+) -> None:
+    """With half of it the stack would still be judged for the smaller machine."""
+    case = case_of(run([make_service("web", 50)]), files={BUDGETS.path: text})
+    change = change_budgets(case, {"tier": "big", "memory": {"limit": "2048MB"}})
+    lines = re.findall(r"^\+([^+].*)", change.text, re.MULTILINE) if change else None
+    assert lines == added
 
 
 def test_unknown_prices_are_not_guessed() -> None:
