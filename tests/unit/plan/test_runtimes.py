@@ -168,6 +168,15 @@ def test_health_checks_are_made_rarer_where_compose_sets_them() -> None:
     assert (action.saving.bytes, action.saving.high_bytes) == (0, 30 * MIB)
 
 
+def test_a_start_that_takes_longer_keeps_its_time() -> None:
+    """With less of it the service would be unhealthy before it is up."""
+    check = {**CHECK, "start_period": "5m0s", "start_interval": "2s"}
+    case = make_case({"api": {"healthcheck": check}})
+    runc = EnginePart(name="runc", processes=3, rss_bytes=40 * MIB, pss_bytes=30 * MIB)
+    (action,) = rarer_health_checks(replace(case, memory=replace(case.memory, engine=(runc,))))
+    assert keys(action) == {"healthcheck": {"interval": "30s"}}
+
+
 def test_a_few_services_are_started_at_a_time_if_the_start_is_the_peak() -> None:
     case = make_case({f"w{n}": {} for n in range(6)})
     high = max(sample.total_bytes for sample in case.memory.samples)
