@@ -24,7 +24,7 @@ from onegig.model.plan import (
     ServiceLimit,
 )
 from onegig.model.service import ServiceMemory, ServiceState
-from onegig.model.sizes import format_mb
+from onegig.model.sizes import format_mb, percent
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
 from onegig.plan.runtimes import Subject, find_subjects, keeps_data, missing_size
@@ -66,7 +66,7 @@ def right_sized_limits(case: Case) -> Iterator[Action]:
     yield Action(
         id=ID,
         option=Letter.SQUEEZE,
-        title=f"Limit each service to its peak and {MARGIN:.0%} more",
+        title=f"Limit each service to its peak and {percent(MARGIN)} more",
         saving=Saving(bytes=0, low_bytes=0, high_bytes=0, basis=Basis.MEASURED, source=_SOURCE),
         cost="a service that takes more is killed instead of its neighbours",
         loss=Loss.COMFORT,

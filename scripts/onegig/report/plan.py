@@ -167,7 +167,8 @@ def _verified(option: Option) -> str:
     total, error = option.verified.total_bytes, option.error_share
     if not isinstance(total, int):
         return "failed"
-    return numbers.memory(total) + ("" if error is None else f" ({error:+.1%})")
+    error_text = "" if error is None else f" ({100 * error:+.1f} %)"
+    return f"{numbers.memory(total)}{error_text}"
 
 
 def _left(left_bytes: int) -> str:
@@ -269,7 +270,7 @@ def limits_table(plan: Plan) -> Table:
         )
         for limit in plan.limits
     ]
-    heads = ("service", "peak", "limit today", "proposed", "reservation", "remark")
+    heads = ("service", "peak", "today", "proposed", "reservation", "remark")
     return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
