@@ -262,9 +262,12 @@ def _problems(verdict: Verdict, limits: Collection[str]) -> Iterator[str]:
 
 
 def _measured_saving(plan: Plan, action: Action, verified: Verified) -> Saving:
-    """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most."""
+    """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most.
+
+    Where services did not run, that says nothing.
+    """
     total = verified.total_bytes
-    if not isinstance(total, int) or action.id == LIMITS_ID:
+    if not isinstance(total, int) or verified.problem or action.id == LIMITS_ID:
         return action.saving
     saved, spread = plan.total_bytes - total, round(plan.total_bytes * BOOT_SHARE)
     return Saving(

@@ -22,7 +22,7 @@ from onegig.model.verdict import Fit
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, parse_wanted, plan_trial, verify
-from onegig.report.plan import render_plan
+from onegig.report.plan import describe_action, render_plan
 
 BUDGETS = parse_budgets(
     "budgets.yml", b"version: 1\ntier: none\nmemory: {limit: 1024MB, headroom: 0%}\n"
@@ -150,6 +150,14 @@ def test_a_boot_that_fails_is_a_plan_that_does_not_hold() -> None:
     printed = " ".join(re.split(r"\s+", render_plan(plan)))
     assert "docker compose could not create the stack: no space left" in printed
     assert isinstance(option(plan, "C").verified, Missing)  # only A was wanted
+
+
+def test_a_service_that_crashed_is_not_what_an_action_saves() -> None:
+    boot, _ = boots(make_memory_of(0, **CRASH))
+    plan = verify(PLAN, CASE, "off:extra", bench(boot))
+    (action,) = (action for action in plan.actions if action.id == "off:extra")
+    assert action.saving.basis is Basis.PREDICTED
+    assert "booted, it does not hold: web crashed" in describe_action(action)
 
 
 def test_an_action_that_is_tried_alone_has_a_measured_saving() -> None:
