@@ -155,6 +155,7 @@ def make_planned() -> Report:
         start_bytes=842 * MIB,
         state=State.GO,
         fit=predict([842 * MIB], 1024 * MIB, noise=0.03),
+        left_bytes=100 * MIB,
     )
     return with_plan(run(services, settings=SETTINGS), A=trial)
 

@@ -11,6 +11,7 @@ from onegig.model.state import State
 from onegig.model.verdict import NO_FIT, Fit
 
 NO_PLAN = Skipped(reason="no plan was made")
+NOT_JUDGED = Skipped(reason="it was not judged")
 NOT_VERIFIED = Skipped(reason="not tried (`onegig plan --verify` boots it)")
 
 
@@ -81,6 +82,7 @@ class Verified:
     state: State
     problem: str = ""
     fit: Fit | Missing = NO_FIT  # below the tightest limit
+    left_bytes: int | Missing = NOT_JUDGED  # of that one; negative: over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +110,7 @@ class Action:
 class Option:
     """Actions to take together, with what they are predicted to bring the total to.
 
-    `fits` and `roomy` are what was verified, where it was, else predicted.
+    `left_bytes`, `fits` and `roomy` are what was verified, where it was, else predicted.
     """
 
     letters: tuple[Letter, ...]

@@ -1,4 +1,4 @@
-"""Edit a compose file's text: keys of services are added or replaced, all else stays as written.
+"""Edit the text of a compose file or budgets.yml: keys are added or replaced, all else stays.
 
 What can't be edited safely (keys that a merge brings, lists that would grow, another file's
 services) is left to an override file. The result is read again and must say what was asked for.
@@ -12,7 +12,19 @@ from typing import Any
 import yaml
 
 MERGE = "<<"
+_SERVICE = 2  # the depth of a service's keys, which may be added
 _ODD = re.compile("[\ufeff\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # breaks of lines, or lost when copied
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that compose would take for numbers, but PyYAML does not: 12e5 and 0o17."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+|0o[0-7]+"),
+    list("-+.0123456789"),
+)
 
 
 class _UnsafeError(Exception):
@@ -30,19 +42,28 @@ class _Edit:
 
 def edit_compose(text: str, override: Mapping[str, Any]) -> str | None:
     """Return the file with an override written into it; None where that is not safe."""
+    return _edit(text, override, 0)
+
+
+def edit_budgets(text: str, values: Mapping[str, Any]) -> str | None:
+    """Return budgets.yml with these values, its keys added as needed; None where not safe."""
+    return _edit(text, values, _SERVICE)
+
+
+def _edit(text: str, over: Mapping[str, Any], depth: int) -> str | None:
     if _ODD.search(text) or text.lstrip().startswith("{"):  # JSON stays JSON
         return None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         before = yaml.safe_load(text)
-        if not _extended(before).isdisjoint(override.get("services", ())):
+        if not _extended(before).isdisjoint(over.get("services", ())):
             return None  # who extends a service would be changed with it
-        edits = list(_edits(text, root, override, 0))
-    except (yaml.YAMLError, _UnsafeError):
+        edits = list(_edits(text, root, over, depth))
+    except (yaml.YAMLError, ValueError, _UnsafeError):  # PyYAML reads 2024-02-30 as a date
         return None
     for edit in sorted(edits, key=lambda edit: -edit.start):
         text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
-    return text if _says(text, _merged(before, override)) else None
+    return text if _says(text, _merged(before, over)) else None
 
 
 def _extended(project: Any) -> set[str]:
@@ -59,7 +80,7 @@ def _extended(project: Any) -> set[str]:
 def _says(text: str, expected: Any) -> bool:
     try:
         return bool(yaml.safe_load(text) == expected)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return False
 
 
@@ -78,7 +99,7 @@ def _edits(text: str, node: Any, over: Mapping[str, Any], depth: int) -> list[_E
     added: dict[str, Any] = {}
     for key, value in over.items():
         if key not in known:
-            if depth < 2:
+            if depth < _SERVICE:
                 raise _UnsafeError
             added[key] = value
         elif isinstance(value, dict):
@@ -113,5 +134,10 @@ def _add(text: str, node: yaml.MappingNode, values: Mapping[str, Any]) -> _Edit:
 
 def _flow(value: Any) -> str:
     """Return a value on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
+    text = dump(value, default_flow_style=True, width=float("inf"))
     return text.removesuffix("...\n").strip()
+
+
+def dump(value: Any, **style: Any) -> str:
+    """Return a value as YAML that compose reads as it is."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, **style))

@@ -97,7 +97,7 @@ def _squeeze(plan: Plan) -> Confidence:
 def _rate(option: Option) -> tuple[float, float, float, str]:
     """Return how likely an option suffices, the ends of its interval, and the basis."""
     verified = option.verified
-    if not isinstance(verified, Missing) and isinstance(verified.total_bytes, int):
+    if not isinstance(verified, Missing):
         if not option.fits:
             return 1 - MOST, 0.0, 1 - MOST, f"option {option.name} was booted: {option.problem}"
         if isinstance(fit := verified.fit, Fit):

@@ -21,6 +21,7 @@ from onegig.model.stack import Stack
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
 from onegig.plan.containers import Estimate, container_bytes
+from onegig.plan.limits import limit_keys
 from onegig.plan.need import find_limits
 from onegig.plan.pace import start_excess
 from onegig.text import format_list, plain
@@ -215,4 +216,4 @@ def _limit(members: Sequence[Member], host: Member) -> dict[str, Any]:
     saved = _process_saving(members, Metric.RSS).bytes
     needed = round((took - saved) * _ROOM)
     steps = -(-needed // _STEP_BYTES)
-    return {} if needed <= limit else {"mem_limit": f"{steps * _STEP_BYTES // MIB}m"}
+    return {} if needed <= limit else limit_keys(host.config, steps * _STEP_BYTES)

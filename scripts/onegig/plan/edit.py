@@ -4,33 +4,29 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
-
-import yaml
 
 from onegig.model.measured import Missing
 from onegig.model.plan import Action, Change, ChangeKind
 from onegig.plan.case import Case
-from onegig.plan.compose_edit import edit_compose
+from onegig.plan.compose_edit import dump, edit_budgets, edit_compose
 
 OVERRIDE = "compose.override.yml"  # read beside the default file without being named
 OWN_FILE = "compose.plan.yml"  # where there is an override already, or files are named
+UP = "docker compose up -d\n"
 NO_NEWLINE = "\\ No newline at end of file"
 DEFAULT_FILES = {"compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml"}
 
 
-def change_budgets(case: Case, values: Mapping[str, str]) -> Change | None:
-    """Return the diff of budgets.yml that sets keys which it has; None where there is none."""
+def change_budgets(case: Case, values: Mapping[str, Any]) -> Change | None:
+    """Return the diff of budgets.yml that sets these values; None where there is none."""
     path = case.budgets.path
     before = case.files.get(path, "")
-    after = before
-    for key, value in values.items():
-        after = _set_key(after, key.split("."), value)
-    if after == before:
-        return None
-    return _diff(path, before, after)
+    after = edit_budgets(before, values)
+    return _diff(path, before, after) if after and after != before else None
 
 
 def unified(path: str, before: str, after: str) -> str:
@@ -41,50 +37,65 @@ def unified(path: str, before: str, after: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}\n" for line in lines)
 
 
-def _set_key(text: str, keys: Sequence[str], value: str) -> str:
-    """Return the text with a scalar replaced that stands on a line of its own."""
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
-    for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            return text
-        pairs = {pair[0].value: pair[1] for pair in node.value}
-        node = pairs.get(key)
-    if not isinstance(node, yaml.ScalarNode):
-        return text
-    start, end = node.start_mark.index, node.end_mark.index
-    return f"{text[:start]}{value}{text[end:]}"
-
-
 def merge_changes(case: Case, actions: Sequence[Action]) -> tuple[Change, ...]:
     """Return the changes of several actions together: one diff for compose, then all others."""
     override = merged_override(actions)
+    changes, own = _compose_changes(case, override) if override else ((), "")
     others = [
         change
         for action in actions
         for change in action.changes
         if change.kind is not ChangeKind.COMPOSE
     ]
-    return (*(_compose_changes(case, override) if override else ()), *dict.fromkeys(others))
+    return (*changes, *_commands(case, own, dict.fromkeys(others)))
 
 
-def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Return the diff of the compose file; else of an override file, and how to use that one."""
-    stack, budgets = case.stack, case.budgets
-    files = budgets.compose_files if isinstance(stack, Missing) else stack.files
+def _compose_changes(case: Case, override: Mapping[str, Any]) -> tuple[tuple[Change, ...], str]:
+    """Return the diff of the compose file, else of an override, which is named if it has to be."""
+    files = _files(case)
     before = case.files.get(files[0], "") if len(files) == 1 else ""
     if after := edit_compose(before, override) if before else None:
-        return (_diff(files[0], before, after),)
+        return (_diff(files[0], before, after),), ""
     folder = PurePosixPath(files[-1]).parent if files else PurePosixPath()
-    is_found = not budgets.compose_files and not _named(files)
+    is_found = _is_found(case)
     path = str(folder / OVERRIDE) if is_found else _own_file(folder, files)
     change = _diff(path, case.files.get(path, ""), override_text(override))
-    changes = (change,) if change.text else ()  # it may be there already
-    if is_found:
-        return changes
-    words = [word for name in (*files, path) for word in ("-f", name)]
-    words += [f"--profile={name}" for name in budgets.profiles]
-    command = f"docker compose {shlex.join(words)} up -d --remove-orphans"
-    return (*changes, Change(kind=ChangeKind.COMMANDS, text=command + "\n"))
+    # it may be there already
+    return (change,) if change.text else (), "" if is_found else path
+
+
+def _commands(case: Case, own: str, changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the changes with compose's commands for the project's files and the plan's own one.
+
+    The stack is started once, by the action that says how if there is one.
+    """
+    compose = _compose_command(case, own)
+    starts = [change for change in changes if "docker compose " in change.text]
+    if own and not starts:
+        text = f"{compose} up -d --remove-orphans\n"
+        yield Change(kind=ChangeKind.COMMANDS, text=text)
+    for change in changes:
+        text = change.text.replace(UP, "") if change in starts[:-1] else change.text
+        yield replace(change, text=text.replace("docker compose ", f"{compose} "))
+
+
+def _compose_command(case: Case, own: str) -> str:
+    """Return the command that reads the project's files, the plan's own one and its profiles."""
+    files = () if _is_found(case) else (*_files(case), *filter(None, (own,)))
+    words = [word for name in files for word in ("-f", name)]
+    words += [f"--profile={name}" for name in case.budgets.profiles]
+    return shlex.join(("docker", "compose", *words))
+
+
+def _files(case: Case) -> tuple[str, ...]:
+    """Return the compose files of the project, the last one read last."""
+    return case.budgets.compose_files if isinstance(case.stack, Missing) else case.stack.files
+
+
+def _is_found(case: Case) -> bool:
+    """Return whether compose takes the project's files, and an override, without being told."""
+    names = {PurePosixPath(path).name for path in _files(case)}
+    return not case.budgets.compose_files and names <= DEFAULT_FILES
 
 
 def _own_file(folder: PurePosixPath, files: Sequence[str]) -> str:
@@ -93,18 +104,13 @@ def _own_file(folder: PurePosixPath, files: Sequence[str]) -> str:
     return next(path for name in names if (path := str(folder / name)) not in files)
 
 
-def _named(files: Sequence[str]) -> bool:
-    """Return whether compose would not look for an override beside these files."""
-    return not {PurePosixPath(path).name for path in files} <= DEFAULT_FILES
-
-
 def _diff(path: str, before: str, after: str) -> Change:
     return Change(kind=ChangeKind.DIFF, path=path, text=unified(path, before, after))
 
 
 def override_text(override: Mapping[str, Any]) -> str:
     """Return an override as the text of a compose file."""
-    return yaml.safe_dump(override, sort_keys=False, width=100)
+    return dump(override, width=100)
 
 
 def merged_override(actions: Iterable[Action]) -> dict[str, Any]:

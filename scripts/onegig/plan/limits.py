@@ -24,16 +24,17 @@ from onegig.model.plan import (
     ServiceLimit,
 )
 from onegig.model.service import ServiceMemory, ServiceState
-from onegig.model.sizes import format_mb
+from onegig.model.sizes import format_mb, percent
 from onegig.model.tiers import MIB
 from onegig.plan.case import Case
-from onegig.plan.runtimes import keeps_data, missing_size
+from onegig.plan.runtimes import Subject, find_subjects, keeps_data, missing_size
 
 ID = "limits"
 MARGIN, OOM_MARGIN = 0.15, 0.25
 LEAST_MARGIN_BYTES = 8 * MIB
 LEAST_BYTES = 6 * MIB  # Docker refuses less
 FULL_SHARE = 0.99  # of a limit: the page cache has filled it
+_KEYS = {"limits": "mem_limit", "reservations": "mem_reservation"}  # in `deploy`, and beside it
 _SOURCE = "each service's peak; 15 % more as in KRR and VPA"
 
 Config = Mapping[str, Any]
@@ -41,8 +42,9 @@ Config = Mapping[str, Any]
 
 def find_service_limits(case: Case) -> tuple[ServiceLimit, ...]:
     """Return the limit of each service that ran, today's and the recommended one."""
+    subjects, room = find_subjects(case), case.budgets.memory.room_bytes
     ran = (service for service in case.memory.services if service.working_set_bytes > 0)
-    return tuple(_size(case, service) for service in ran)
+    return tuple(_size(service, subjects.get(service.name), room) for service in ran)
 
 
 def right_sized_limits(case: Case) -> Iterator[Action]:
@@ -54,12 +56,17 @@ def right_sized_limits(case: Case) -> Iterator[Action]:
     ]
     if not changed or isinstance(case.stack, Missing):
         return
-    configs = json.loads(case.stack.config_json).get("services") or {}
-    services = {limit.service: _keys(limit, configs.get(limit.service) or {}) for limit in changed}
+    configs = case.configs
+    services = {
+        limit.service: limit_keys(
+            configs.get(limit.service, {}), limit.new_bytes, limit.reservation_bytes
+        )
+        for limit in changed
+    }
     yield Action(
         id=ID,
         option=Letter.SQUEEZE,
-        title=f"Limit each service to its peak and {MARGIN:.0%} more",
+        title=f"Limit each service to its peak and {percent(MARGIN)} more",
         saving=Saving(bytes=0, low_bytes=0, high_bytes=0, basis=Basis.MEASURED, source=_SOURCE),
         cost="a service that takes more is killed instead of its neighbours",
         loss=Loss.COMFORT,
@@ -68,15 +75,14 @@ def right_sized_limits(case: Case) -> Iterator[Action]:
     )
 
 
-def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
+def _size(service: ServiceMemory, subject: Subject | None, room: int) -> ServiceLimit:
     """Return the limit of one of a service's containers; they are taken for alike."""
     count = max(1, service.containers)
     working_set = service.working_set_bytes // count
     peak = service.peak_bytes if isinstance(service.peak_bytes, int) else service.rss_max_bytes
     peak = max(peak // count, working_set)
     new = _with_margin(peak)
-    limit, room = service.limit_bytes, case.budgets.memory.room_bytes
-    remark = ""
+    limit, remark = service.limit_bytes, ""
     if limit is None:
         remark = "no limit: a leak would take the whole machine"
     elif _was_killed(service):
@@ -92,8 +98,8 @@ def _size(case: Case, service: ServiceMemory) -> ServiceLimit:
         new, remark = limit, "enough: only page cache fills it"
     elif new > limit:
         remark = f"too low: {format_mb(limit - peak, down=True)} above its peak"
-    missing = missing_size(case, service.name)
-    grows = "leave room for its data" if limit is None and keeps_data(case, service.name) else ""
+    missing = missing_size(subject) if subject else ""
+    grows = "leave room for its data" if limit is None and subject and keeps_data(subject) else ""
     remarks = ("" if missing and limit is None else remark, missing, grows)
     return ServiceLimit(
         service=service.name,
@@ -122,15 +128,27 @@ def _round_up(size: int) -> int:
     return -(-size // MIB) * MIB
 
 
-def _keys(limit: ServiceLimit, config: Config) -> dict[str, Any]:
-    """Return the keys of the compose file that set a limit, those that the service has already."""
-    size, reservation = (f"{b // MIB}m" for b in (limit.new_bytes, limit.reservation_bytes))
-    deploy: Config = (config.get("deploy") or {}).get("resources") or {}
-    if any((deploy.get(part) or {}).get("memory") for part in ("limits", "reservations")):
-        resources = {"limits": {"memory": size}, "reservations": {"memory": reservation}}
-        return {"deploy": {"resources": resources}}
-    keys = {"mem_limit": size, "mem_reservation": reservation}
+def limit_keys(
+    config: Config, limit_bytes: int, reservation_bytes: int | None = None
+) -> dict[str, Any]:
+    """Return the keys of the compose file that set a limit, those that the service has already.
+
+    Compose refuses a `deploy` that says something else than the keys beside it, and the engine a
+    limit of memory and swap together that is less than that of memory.
+    """
+    resources: Config = (config.get("deploy") or {}).get("resources") or {}
+    inside = {part: (resources.get(part) or {}).get("memory") for part in _KEYS}
+    keys: dict[str, Any] = {}
+    for (part, key), size in zip(_KEYS.items(), (limit_bytes, reservation_bytes), strict=True):
+        if size is None:
+            continue
+        is_beside = bool(config.get(key)) or not any(inside.values())
+        if is_beside:
+            keys[key] = f"{size // MIB}m"
+        if inside[part] or not is_beside:
+            deploy = keys.setdefault("deploy", {"resources": {}})
+            deploy["resources"][part] = {"memory": f"{size // MIB}m"}
     if swap := int(config.get("memswap_limit") or 0):
-        old = int(config.get("mem_limit") or 0)
-        keys["memswap_limit"] = "-1" if swap < 0 else str(limit.new_bytes + max(0, swap - old))
+        old = int(config.get("mem_limit") or inside["limits"] or 0)
+        keys["memswap_limit"] = "-1" if swap < 0 else str(limit_bytes + max(0, swap - old))
     return keys

@@ -81,7 +81,10 @@ def _verify(option: Option, verified: Verified) -> Option:
     holds = verified.state.passes and not verified.problem
     problem = "" if holds else verified.problem or f"booted, it was {verified.state}"
     roomy = holds and verified.state is State.GO
-    return replace(option, verified=verified, fits=holds, roomy=roomy, problem=problem)
+    left = option.left_bytes if isinstance(verified.left_bytes, Missing) else verified.left_bytes
+    return replace(
+        option, verified=verified, left_bytes=left, fits=holds, roomy=roomy, problem=problem
+    )
 
 
 def with_best(plan: Plan) -> Plan:

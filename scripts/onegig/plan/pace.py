@@ -17,12 +17,13 @@ from onegig.plan.case import Case
 HEALTH, START = "health", "parallel"
 PARALLEL = 3  # containers started at once
 SECONDS = 30  # between two health checks; Docker's own default
+START_SECONDS = 60  # in which checks stay frequent
 START_INTERVAL_SINCE = 25  # of Docker Engine
 LEAST_CONTAINERS = 6
 LEAST_EXCESS_BYTES = 16 * 1024**2
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 # Without services of inactive profiles; what a service depends on starts with it.
-_COMMANDS = f"docker compose config --services | xargs -n {PARALLEL} docker compose up -d\n"
+COMMANDS = f"docker compose config --services | xargs -n {PARALLEL} docker compose up -d\n"
 _SOURCE = "https://docs.docker.com/reference/dockerfile/#healthcheck"
 
 Config = Mapping[str, Any]
@@ -37,10 +38,10 @@ def rarer_health_checks(case: Case) -> Iterator[Action]:
     often = dict(_checked_often(case))
     if not often or runc is None or not runc.pss_bytes:
         return
-    mean = sum(often.values()) / len(often)
+    mean = sum(map(_interval, often.values())) / len(often)
     can_hurry = _major(case.memory.environment.engine_version) >= START_INTERVAL_SINCE
     services = {
-        name: {"healthcheck": _keys(was, can_hurry=can_hurry)} for name, was in often.items()
+        name: {"healthcheck": _keys(check, can_hurry=can_hurry)} for name, check in often.items()
     }
     yield Action(
         id=HEALTH,
@@ -78,7 +79,7 @@ def fewer_starts(case: Case) -> Iterator[Action]:
         ),
         cost="the start takes longer",
         loss=Loss.COMFORT,
-        changes=(Change(kind=ChangeKind.COMMANDS, text=_COMMANDS),),
+        changes=(Change(kind=ChangeKind.COMMANDS, text=COMMANDS),),
         start_bytes=excess * (count - PARALLEL) // count,
         tier_bytes=excess * (count - PARALLEL) // count,
     )
@@ -98,23 +99,31 @@ def parse_seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in pairs)
 
 
-def _checked_often(case: Case) -> Iterator[tuple[str, float]]:
-    """Yield the services whose health check the compose project sets, with its interval."""
+def _checked_often(case: Case) -> Iterator[tuple[str, Config]]:
+    """Yield the services whose health check the compose project sets, with the check."""
     if isinstance(case.stack, Missing):
         return
     configs = case.configs
     for service in case.stack.services:
         check: Config = (configs.get(service.name) or {}).get("healthcheck") or {}
-        seconds = parse_seconds(str(check.get("interval") or ""))
-        if service.has_healthcheck and 0 < seconds < SECONDS:
-            yield service.name, seconds
+        if service.has_healthcheck and 0 < _interval(check) < SECONDS:
+            yield service.name, check
 
 
-def _keys(was_seconds: float, *, can_hurry: bool) -> dict[str, str]:
-    """Return the keys of a health check; during the start it is as frequent as before if it can."""
+def _interval(check: Config) -> float:
+    return parse_seconds(str(check.get("interval") or ""))
+
+
+def _keys(check: Config, *, can_hurry: bool) -> dict[str, str]:
+    """Return the keys of a health check; during the start it is as frequent as before if it can.
+
+    A longer start and a pace of its own are left as they are.
+    """
     keys = {"interval": f"{SECONDS}s"}
-    if can_hurry:
-        keys |= {"start_period": "60s", "start_interval": f"{was_seconds:g}s"}
+    if can_hurry and parse_seconds(str(check.get("start_period") or "")) < START_SECONDS:
+        keys["start_period"] = f"{START_SECONDS}s"
+    if can_hurry and not check.get("start_interval"):
+        keys["start_interval"] = f"{_interval(check):g}s"
     return keys
 
 

@@ -137,8 +137,8 @@ def _offer(case: Case, tier: Tier, needed_bytes: int) -> Offer:
     )
 
 
-def _is_foreign(case: Case, tier: Tier) -> bool:
-    return tier.architecture != kernel_name(case.memory.environment.architecture)
+def _is_foreign(case: Case, machine: Tier | Offer) -> bool:
+    return machine.architecture != kernel_name(case.memory.environment.architecture)
 
 
 def _has_disk(case: Case, tier: Tier) -> bool:
@@ -150,13 +150,12 @@ def _has_disk(case: Case, tier: Tier) -> bool:
 
 
 def _price(case: Case, offer: Offer) -> tuple[bool, bool, float, int]:
-    is_foreign = offer.architecture != kernel_name(case.memory.environment.architecture)
     unknown = isinstance(offer.usd_per_month, Missing)
     usd = 0.0 if isinstance(offer.usd_per_month, Missing) else offer.usd_per_month
-    return is_foreign, unknown, usd, offer.memory_bytes
+    return _is_foreign(case, offer), unknown, usd, offer.memory_bytes
 
 
 def _changes(case: Case, offer: Offer) -> tuple[Change, ...]:
     limit = f"{offer.memory_bytes // 1024**2}MB"
-    change = change_budgets(case, {"tier": offer.tier, "memory.limit": limit})
+    change = change_budgets(case, {"tier": offer.tier, "memory": {"limit": limit}})
     return (change,) if change else ()

@@ -30,7 +30,12 @@ from onegig.text import plain
 
 LEAST_BYTES = 8 * MIB  # of the memory that a rule is about; below nothing is proposed
 POSTGRES_BUFFERS = 32 * MIB
+FEW = 2  # workers
+_CONCURRENCY = "WEB_CONCURRENCY"
 SERVERS = {"postgres": "postgres", "redis": "redis-server", "valkey": "valkey-server"}  # by image
+# of Docker's official images and Valkey's own, from any registry
+_OFFICIAL = re.compile(r"(?:[^/]*[.:][^/]*/|localhost/)?(?:library/|valkey/)?[^/]+")
+_WORKERS = re.compile(r"(?<!\S)(?:-w|--workers)[= ]?(\S+)")
 
 Config = Mapping[str, Any]
 Keys = dict[str, Any]
@@ -69,6 +74,13 @@ class Subject:
         """Return the name of its image, without a registry, a tag or a digest."""
         return re.split("[:@]", str(self.config.get("image") or "").rpartition("/")[2])[0]
 
+    @property
+    def server(self) -> str | None:
+        """Return the program that an official image runs; None where it may run something else."""
+        is_own = bool(self.config.get("entrypoint") or self.config.get("build"))
+        is_official = _OFFICIAL.fullmatch(str(self.config.get("image") or ""))
+        return SERVERS.get(self.image) if is_official and not is_own else None
+
     def runs(self, pattern: str) -> bool:
         """Return whether one of its executables has such a name."""
         return any(re.fullmatch(pattern, program) for program in self.programs)
@@ -94,7 +106,7 @@ class Rule:
 
 def runtime_settings(case: Case) -> Iterator[Action]:
     """Yield an action for each rule that fits a service and is not followed yet."""
-    for subject in _subjects(case):
+    for subject in find_subjects(case).values():
         for rule in RULES:
             size = rule.of(subject.memory)
             if size < LEAST_BYTES or not subject.runs(rule.program):
@@ -111,18 +123,16 @@ def _repeated(subject: Subject, keys: Keys) -> Iterator[object]:
         yield subject.environment.get(name) or ""
 
 
-def missing_size(case: Case, name: str) -> str:
+def missing_size(subject: Subject) -> str:
     """Return which setting a service needs before it gets a limit; "" for none.
 
     Java and Node take a share of their limit for the heap, as far as nothing else says how large it
     may be: a lower limit would change what the program may use.
     """
-    for subject in _subjects(case):
-        if subject.memory.name == name:
-            text = " ".join((*subject.words, *map(str, subject.environment.values())))
-            for program, known, advice in _SIZES:
-                if subject.runs(program) and not re.search(known, text):
-                    return advice
+    text = " ".join((*subject.words, *map(str, subject.environment.values())))
+    for program, known, advice in _SIZES:
+        if subject.runs(program) and not re.search(known, text):
+            return advice
     return ""
 
 
@@ -136,18 +146,19 @@ _SIZES = (  # program, what says how large it gets, advice
 )
 
 
-def keeps_data(case: Case, name: str) -> bool:
+def keeps_data(subject: Subject) -> bool:
     """Return whether a service holds its data in memory, so that it may need more next month."""
-    pattern = "(redis|valkey)(-server)?|memcached"
-    return any(s.memory.name == name and s.runs(pattern) for s in _subjects(case))
+    return subject.runs("(redis|valkey)(-server)?|memcached")
 
 
-def _subjects(case: Case) -> Iterator[Subject]:
-    if isinstance(case.stack, Missing):
-        return
-    configs = json.loads(case.stack.config_json).get("services") or {}
-    for service in case.memory.services:
-        yield Subject(memory=service, config=configs.get(service.name) or {})
+def find_subjects(case: Case) -> Mapping[str, Subject]:
+    """Return the services by name; none where the compose project was not read."""
+    configs = case.configs
+    return {
+        service.name: Subject(memory=service, config=configs.get(service.name, {}))
+        for service in case.memory.services
+        if not isinstance(case.stack, Missing)
+    }
 
 
 def _action(name: str, rule: Rule, size: int, keys: Keys) -> Action:
@@ -179,7 +190,7 @@ def _variable(name: str, value: str, *, unless: str = "") -> Callable[[Subject],
 
     def change(subject: Subject) -> Keys | None:
         before = str(subject.environment.get(name) or "")
-        text = " ".join((before, *subject.words))
+        text = " ".join((*map(str, subject.environment.values()), *subject.words))
         if (unless and re.search(unless, text)) or (before and not unless):
             return None
         return {"environment": {name: " ".join(filter(None, (before, value)))}}
@@ -200,8 +211,7 @@ def _flags(*flags: str, unless: str) -> Callable[[Subject], Keys | None]:
         command: Sequence[str] = subject.config.get("command") or ()
         words = command.split() if isinstance(command, str) else list(command)
         if not words:
-            server = None if subject.config.get("entrypoint") else SERVERS.get(subject.image)
-            return {"command": [server, *flags]} if server else None
+            return {"command": [subject.server, *flags]} if subject.server else None
         is_own = words[0].startswith("-") or PurePosixPath(words[0]).name in SERVERS.values()
         return {"command": [*words, *flags]} if is_own else None
 
@@ -209,17 +219,31 @@ def _flags(*flags: str, unless: str) -> Callable[[Subject], Keys | None]:
 
 
 def _fewer_workers(subject: Subject) -> Keys | None:
-    """Return the command with two workers at most, or the variable that both servers read."""
-    command = subject.config.get("command")
-    if subject.memory.processes <= 3 or not re.search("gunicorn|uvicorn", " ".join(subject.words)):
+    """Return the command with two workers, or the variable that both servers read.
+
+    A number that a script or an entrypoint gives goes before the variable.
+    """
+    text = " ".join(subject.words)
+    given = _WORKERS.search(text)
+    count = given[1] if given else str(subject.environment.get(_CONCURRENCY) or FEW + 1)
+    is_more = count.isdecimal() and int(count) > FEW and _spare_processes(subject.memory) > 0
+    if not is_more or not re.search("gunicorn|uvicorn", text):
         return None
-    words = command.split() if isinstance(command, str) else list(command or ())
+    if not given:
+        return {"environment": {_CONCURRENCY: f"{FEW}"}}
+    command = subject.config.get("command") or ()
+    words = command.split() if isinstance(command, str) else list(command)
     for at, word in enumerate(words):
         if word in ("-w", "--workers") and at + 1 < len(words):
-            return {"command": [*words[: at + 1], "2", *words[at + 2 :]]}
+            return {"command": [*words[: at + 1], f"{FEW}", *words[at + 2 :]]}
         if re.fullmatch(r"--workers=.*|-w\d+", word):
-            return {"command": [*words[:at], "--workers=2", *words[at + 1 :]]}
-    return {"environment": {"WEB_CONCURRENCY": "2"}}
+            return {"command": [*words[:at], f"--workers={FEW}", *words[at + 1 :]]}
+    return None
+
+
+def _spare_processes(service: ServiceMemory) -> int:
+    """Return how many processes its containers have besides a master and FEW workers each."""
+    return max(0, service.processes - (1 + FEW) * max(1, service.containers))
 
 
 RULES: Sequence[Rule] = (
@@ -227,7 +251,7 @@ RULES: Sequence[Rule] = (
         name="jvm",
         program="java",
         title="Use the serial collector, one compiler and a heap that shrinks",
-        cost="hot code runs slower",
+        cost="hot code runs slower; where the image names another collector it does not start",
         source="https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html",
         of=_anonymous,
         shares=(0.15, 0.3, 0.5),
@@ -235,7 +259,8 @@ RULES: Sequence[Rule] = (
             "JAVA_TOOL_OPTIONS",
             "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:MinHeapFreeRatio=10"
             " -XX:MaxHeapFreeRatio=20",
-            unless=r"TieredStopAtLevel|MaxHeapFreeRatio",
+            # with two collectors named it would not start
+            unless=r"TieredStopAtLevel|MaxHeapFreeRatio|Use(?!Serial)\w+GC",
         ),
     ),
     Rule(
@@ -265,9 +290,7 @@ RULES: Sequence[Rule] = (
         cost="fewer requests at once",
         source="https://docs.gunicorn.org/en/stable/settings.html#workers",
         of=lambda service: (
-            service.anon_bytes * max(0, service.processes - 3) // service.processes
-            if service.processes
-            else 0
+            service.anon_bytes * _spare_processes(service) // max(1, service.processes)
         ),
         shares=(0.8, 1.0, 1.1),
         change=_fewer_workers,

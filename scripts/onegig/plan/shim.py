@@ -7,11 +7,9 @@ Kubernetes pod do. Source: containerd, cmd/containerd-shim-runc-v2/manager/manag
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from onegig.model.budgets import Metric
-from onegig.model.measured import Missing
 from onegig.model.plan import Action, Basis, Change, ChangeKind, Letter, Loss, Saving
 from onegig.plan.case import Case
 from onegig.plan.containers import private_bytes
@@ -57,13 +55,10 @@ def shared_shim(case: Case) -> Iterator[Action]:
 
 def _services(case: Case) -> tuple[str, ...]:
     """Return the services that run by the engine's usual runtime, each with a shim of its own."""
-    if isinstance(case.stack, Missing):
-        return ()
-    configs: Mapping[str, Any] = json.loads(case.stack.config_json).get("services") or {}
     names = {service.name for service in case.memory.services}
     return tuple(
         name
-        for name, config in configs.items()
+        for name, config in case.configs.items()
         if name in names
         and not config.get("runtime")
         and GROUP not in (config.get("annotations") or {})

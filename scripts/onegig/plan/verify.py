@@ -15,6 +15,7 @@ from onegig.model.engines import EngineKind
 from onegig.model.measured import Missing, Skipped, Unknown
 from onegig.model.memory import MemoryReport
 from onegig.model.plan import (
+    NOT_JUDGED,
     NOT_VERIFIED,
     Action,
     Basis,
@@ -189,7 +190,10 @@ def _judge_offer(report: Report, offer: Offer) -> Verified:
     over = isinstance(total, int) and total > offer.room_bytes
     problem = f"{offer.tier} has {format_mb(offer.room_bytes, down=True)}" if over else ""
     state = State.NO_GO if problem else State.GO
-    return Verified(total_bytes=total, start_bytes=total, state=state, problem=problem)
+    left = offer.room_bytes - total if isinstance(total, int) else total
+    return Verified(
+        total_bytes=total, start_bytes=total, state=state, problem=problem, left_bytes=left
+    )
 
 
 def _attempt(case: Case, run: Callable[[], Report], limits: Collection[str] = LIMITS) -> Verified:
@@ -217,6 +221,7 @@ def judge_trial(case: Case, limits: Collection[str] = LIMITS) -> Verified:
     verdict = case.report.verdict
     problem = next(_problems(verdict, limits), "")
     known = find_limits(case)
+    tightest = min(known, key=lambda limit: limit.left_bytes, default=None)
     is_roomy = not limits or all(limit.left_bytes >= limit.spare_bytes for limit in known)
     starts = [check.value for check in verdict.checks if check.id == "memory.boot"]
     return Verified(
@@ -224,7 +229,8 @@ def judge_trial(case: Case, limits: Collection[str] = LIMITS) -> Verified:
         start_bytes=next((int(v) for v in starts if isinstance(v, (int, float))), NO_START),
         state=State.NO_GO if problem else State.GO if is_roomy else State.WARN,
         problem=problem,
-        fit=_fit(min(known, key=lambda limit: limit.left_bytes), case.memory) if known else NO_FIT,
+        fit=_fit(tightest, case.memory) if tightest else NO_FIT,
+        left_bytes=tightest.left_bytes if tightest else NOT_JUDGED,
     )
 
 
@@ -256,9 +262,12 @@ def _problems(verdict: Verdict, limits: Collection[str]) -> Iterator[str]:
 
 
 def _measured_saving(plan: Plan, action: Action, verified: Verified) -> Saving:
-    """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most."""
+    """Return what the total fell by; two boots of one stack differ by BOOT_SHARE at most.
+
+    Where services did not run, that says nothing.
+    """
     total = verified.total_bytes
-    if not isinstance(total, int) or action.id == LIMITS_ID:
+    if not isinstance(total, int) or verified.problem or action.id == LIMITS_ID:
         return action.saving
     saved, spread = plan.total_bytes - total, round(plan.total_bytes * BOOT_SHARE)
     return Saving(

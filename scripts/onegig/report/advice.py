@@ -59,11 +59,12 @@ def _total(report: Report, check: Check) -> Step:
     if not causes:
         services = report.memory.services if isinstance(report.memory, MemoryReport) else ()
         largest = sorted(services, key=lambda service: -service.cost_bytes)[: NAMED + 1]
-        sizes = (f"{top.name} ({numbers.memory(top.cost_bytes)})" for top in largest)
+        sizes = [f"{top.name} ({numbers.memory(top.cost_bytes)})" for top in largest]
         branch = comparison.branch(report)
         compared = comparison.comparison(report)
         unchanged = f"no service grew against {branch}; " if compared else ""
-        causes = [f"{unchanged}the largest are {', '.join(sizes)}"]
+        are = "are" if len(sizes) > 1 else "is"
+        causes = [f"{unchanged}the largest {are} {', '.join(sizes)}"]
     return Step(text=f"Free {_over(check)}: {', '.join(causes)}", place=_place(check))
 
 

@@ -10,7 +10,7 @@ from onegig.model.sizes import Convention
 from onegig.report import numbers
 from onegig.report.figures import COLORED, POINTS, Plane, draw, round_ticks
 from onegig.report.layout import Row, Table
-from onegig.text import plain
+from onegig.text import format_list, plain
 
 ROUND = 10  # MB: the figure begins at a multiple of it
 NAMED = 3  # services that failed, in a cell
@@ -53,14 +53,12 @@ def boots_table(report: Report) -> Table | None:
     for number, boot in enumerate(boots, start=1):
         lows = (window.low_bytes for window in _windows(report, number))
         low = min(lows, default=boot.high_bytes) + system
-        failed = ", ".join(plain(name) for name in boot.failed[:NAMED])
-        more = len(boot.failed) - NAMED
         cells = (
             numbers.seconds(boot.seconds),
             numbers.tenths(boot.peak_bytes + system),
             numbers.tenths(low),
             numbers.tenths(boot.high_bytes + system),
-            (f"{failed} and {more} more" if more > 0 else failed) or "all up",
+            format_list(tuple(map(plain, boot.failed)), NAMED) or "all up",
         )
         rows.append(Row(name=f"{number}", cells=cells))
     heads = ("boot", "ready after", "peak", "lowest in operation", "highest", "in the end")
@@ -111,6 +109,8 @@ def _totals(report: Report, number: int) -> list[int]:
     system = _system_bytes(report)
     totals = [total + system for window in _windows(report, number) for total in window.totals]
     step = max(1, -(-len(totals) // POINTS))
+    if len(totals) == 1:
+        return 2 * totals  # a point would not show
     return [max(totals[at : at + step]) for at in range(0, len(totals), step)]
 
 

@@ -66,6 +66,6 @@ def _build_line(report: BuildReport) -> str:
         f"{images} from nothing in {numbers.seconds(memory.seconds)}",
         f"cap {numbers.memory(memory.cap_bytes, down=True)}, no swap",
         f"at most {numbers.memory(memory.held_bytes)} held",
-        f"{numbers.memory_or_missing(memory.usage_bytes)} with page cache",
+        numbers.with_page_cache(memory.usage_bytes),
         numbers.plural(memory.oom_kills, "OOM kill"),
     )

@@ -242,6 +242,8 @@ def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, k
     values = zip(*(band.values for band in bands), strict=True)
     heights = list(zip(*(accumulate(column, initial=0) for column in values), strict=True))
     highest = max(limit_bytes, *heights[-1]) * 1.04 / Convention.MEMORY.mb
+    if len(seconds) == 1:  # drawn as if it had lasted: a point has no area
+        seconds, heights = [seconds[0], seconds[0] + 0.1], [2 * height for height in heights]
     return draw(
         "memory.svg.j2",
         key,

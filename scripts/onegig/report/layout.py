@@ -7,8 +7,9 @@ pieces is escaped already, but for `prose`.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -19,6 +20,7 @@ from onegig.text import code, disarm, format_rest, markdown, plain
 
 T = TypeVar("T")
 TEXT_WIDTH = 20  # of a column of text that others follow
+GAP = 2  # between columns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +36,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """Names, then columns of figures, then `texts` columns of text."""
+    """Names, then columns of figures, then `texts` columns of text.
+
+    `wraps`: the last text may take several lines of a terminal, else it is cut.
+    """
 
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
     texts: int = 0
+    wraps: bool = False
 
     def cut(self, first: int, last: int | None = None) -> "Table":
         """Return the table with some of its rows."""
@@ -113,30 +119,48 @@ def dashed(items: Sequence[str | Text], shown: int) -> RichTable:
 
 
 def print_table(table: Table, width: int) -> RichTable:
-    """Return a table for a terminal: names and the last column of text give way."""
+    """Return a table for a terminal of so many columns."""
     marks = [row.state.symbol if row.state else " " for row in table.rows]
     names = [plain(row.name) for row in table.rows]
     if any(row.state for row in table.rows):
         names = [f"{mark} {name}" for mark, name in zip(marks, names, strict=True)]
-    heads, texts = table.heads, len(table.heads) - table.texts
-    columns = list(zip(heads[1:], *(row.cells for row in table.rows), strict=True))
-    widths = [max(map(len, column)) + 2 for column in columns]
-    fixed = [min(at, TEXT_WIDTH) if place >= texts else at for place, at in enumerate(widths, 1)]
-    room = width - sum(fixed[:-1] if table.texts else fixed) - 2
-    widest = min(max(map(len, (*names, heads[0]))), max(16, room - (16 if table.texts else 0)))
-    shown = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    shown.add_column(heads[0], no_wrap=True, overflow="ellipsis", width=widest)
-    for place, head in enumerate(heads[1:], start=1):
-        is_text, is_last = place >= texts, place == len(heads) - 1
-        limit = (max(1, room - widest) if is_last else TEXT_WIDTH) if is_text else None
-        justify: Literal["left", "right"] = "left" if is_text else "right"
-        shown.add_column(head, justify=justify, no_wrap=True, max_width=limit)
-    for row, name in zip(table.rows, names, strict=True):
+    lines = [(name, *map(plain, row.cells)) for name, row in zip(names, table.rows, strict=True)]
+    last, texts = len(table.heads) - 1, len(table.heads) - table.texts
+    shown = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
+    for place, size in enumerate(_fit(table, lines, width)):
+        is_wrapped = table.wraps and place == last
+        shown.add_column(
+            table.heads[place],
+            justify="right" if 0 < place < texts else "left",
+            no_wrap=not is_wrapped,
+            overflow="fold" if is_wrapped else "ellipsis",
+            width=size,
+        )
+    for row, line in zip(table.rows, lines, strict=True):
         style = "" if row.state in (None, State.GO) else row.state.color
-        cells = [Text(plain(cell)) for cell in row.cells]
-        cells[-1].stylize(style)
-        shown.add_row(Text(name, style), *cells)
+        styles = (style, *("" for _ in line[1:-1]), style)
+        shown.add_row(*(Text(text, style) for text, style in zip(line, styles, strict=True)))
     return shown
+
+
+def _fit(table: Table, lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the columns' widths. Figures stay whole: texts, names and then heads give way."""
+    columns = [[*map(cell_len, column)] for column in zip(table.heads, *lines, strict=True)]
+    texts, last = len(columns) - table.texts, len(columns) - 1
+    widths = [
+        min(max(sizes), TEXT_WIDTH) if texts <= place < last else max(sizes)
+        for place, sizes in enumerate(columns)
+    ]
+    heads = [(place, max((4, *columns[place][1:]))) for place in range(1, texts)]
+    heads.sort(key=lambda head: head[1] - widths[head[0]])
+    end, inner = [last] if table.texts else [], range(texts, last)
+    some = [*((place, 16) for place in (*end, 0)), *((place, 8) for place in inner)]
+    most = [(place, 4) for place in (*inner, 0, *end)]
+    over = sum(widths) + GAP * last - width
+    for place, size in (*some, *heads, *most):
+        less = max(0, min(over, widths[place] - size))
+        widths[place], over = widths[place] - less, over - less
+    return widths
 
 
 def md_table(table: Table, name: Callable[[str], str] = code, *, bold: bool = False) -> str:

@@ -172,7 +172,7 @@ def _box_line(memory: MemoryReport) -> str:
         waited = f"stalled {some} some, {full} all{' (whole host)' if stall.of_host else ''}"
     twin = isinstance(memory.twin, TwinMemory)
     peak = (
-        f"peak {numbers.memory_or_missing(box.peak_bytes)} with page cache",
+        f"peak {numbers.with_page_cache(box.peak_bytes)}",
         f"{numbers.memory(box.peak_anon_bytes)} without",
     )
     return numbers.joined(

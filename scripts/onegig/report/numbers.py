@@ -77,9 +77,11 @@ def missing(value: Missing) -> str:
     return f"not measured: {value.reason}"
 
 
-def memory_or_missing(value: int | Missing) -> str:
-    """Return bytes of memory, or why there are none."""
-    return memory(value) if isinstance(value, int) else missing(value)
+def with_page_cache(value: int | Missing) -> str:
+    """Return "612 MB with page cache", or why that is not known."""
+    if isinstance(value, int):
+        return f"{memory(value)} with page cache"
+    return f"with page cache {missing(value)}"
 
 
 def check_value(check: Check) -> str:

@@ -151,7 +151,7 @@ def options_table(plan: Plan) -> Table:
         )
         for option in plan.options
     ]
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def _name(option: Option) -> str:
@@ -167,7 +167,8 @@ def _verified(option: Option) -> str:
     total, error = option.verified.total_bytes, option.error_share
     if not isinstance(total, int):
         return "failed"
-    return numbers.memory(total) + ("" if error is None else f" ({error:+.1%})")
+    error_text = "" if error is None else f" ({100 * error:+.1f} %)"
+    return f"{numbers.memory(total)}{error_text}"
 
 
 def _left(left_bytes: int) -> str:
@@ -249,7 +250,7 @@ def offers_table(plan: Plan) -> Table:
         for offer in plan.offers
     ]
     heads = ("machine", "has", "needed", "USD/month", "of that")
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def limits_table(plan: Plan) -> Table:
@@ -269,8 +270,8 @@ def limits_table(plan: Plan) -> Table:
         )
         for limit in plan.limits
     ]
-    heads = ("service", "peak", "limit today", "proposed", "reservation", "remark")
-    return Table(heads=heads, rows=tuple(rows), texts=1)
+    heads = ("service", "peak", "today", "proposed", "reservation", "remark")
+    return Table(heads=heads, rows=tuple(rows), texts=1, wraps=True)
 
 
 def confidence_table(plan: Plan) -> Table:
@@ -282,7 +283,9 @@ def confidence_table(plan: Plan) -> Table:
         )
         for claim in plan.confidence
     ]
-    return Table(heads=("claim", "estimated", "computed", "by"), rows=tuple(rows), texts=1)
+    return Table(
+        heads=("claim", "estimated", "computed", "by"), rows=tuple(rows), texts=1, wraps=True
+    )
 
 
 def _probability(claim: Confidence) -> tuple[str, str]:

@@ -81,6 +81,22 @@ def test_a_limit_that_is_too_low_for_all_of_them_is_raised() -> None:
     }
 
 
+def test_a_limit_is_raised_where_the_service_has_it() -> None:
+    """Compose refuses a project that says one thing in `deploy` and another beside it."""
+    limits = {"memswap_limit": str(56 * MIB), "deploy": _limit(str(56 * MIB))}
+    configs = {f"s{number}": limits for number in range(12)}
+    change = compose(merge(make_case(930, configs, anon_mib=44.0, limit_mib=56)))["s4"]
+    assert {key: change.get(key) for key in ("mem_limit", "memswap_limit", "deploy")} == {
+        "mem_limit": None,
+        "memswap_limit": str(80 * MIB),
+        "deploy": _limit("80m"),
+    }
+
+
+def _limit(size: str) -> dict[str, Any]:
+    return {"resources": {"limits": {"memory": size}}}
+
+
 @pytest.mark.parametrize(
     ("configs", "depends_on"),
     [

@@ -1,6 +1,7 @@
 """Plans of whole reports: optional services, machine settings, offers, confidence, changes."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ from factories import BUDGETS, MIB, SERVICES, TODAY, make_service
 from onegig.errors import ConfigError
 from onegig.model.measured import Missing, Skipped
 from onegig.model.memory import MemoryReport
-from onegig.model.plan import Plan
+from onegig.model.plan import Change, ChangeKind, Plan
 from onegig.model.redis import ServiceRedis
 from onegig.model.report import Report
 from onegig.model.settings import HugePages
@@ -21,10 +22,12 @@ from onegig.model.stack import Service, Stack
 from onegig.model.tiers import GB, find_tier
 from onegig.plan.case import Case
 from onegig.plan.compose_edit import edit_compose
-from onegig.plan.edit import merge_changes
+from onegig.plan.edit import change_budgets, merge_changes, override_text
+from onegig.plan.engine import PODMAN, other_engines
 from onegig.plan.machine import machine_settings
 from onegig.plan.optional import optional_services
 from onegig.plan.options import make_plan
+from onegig.plan.pace import COMMANDS, START
 from onegig.plan.pay import find_offers, price_of
 from onegig.plan.redis import redis_savings
 from onegig.planning import check_same_stack
@@ -163,6 +166,26 @@ def test_offers_are_the_cheapest_that_keep_headroom() -> None:
     assert prices == sorted(prices)  # type: ignore[type-var]  # none of these is missing
 
 
+@pytest.mark.parametrize(
+    ("text", "added"),
+    [
+        ("tier: aws-t2-micro\nmemory:\n  limit: 1GB\n", ["tier: big", "  limit: 2048MB"]),
+        ("tier: aws-t2-micro # ours\n", ["memory: {limit: 2048MB}", "tier: big # ours"]),
+        ("memory: {limit: 1GB}\n", ["tier: big", "memory: {limit: 2048MB}"]),
+        ("tier: [aws-t2-micro, aws-t3-micro]\nmemory: {limit: 1GB}\n", None),
+        ("tier: aws-t2-micro\r\n", None),  # a copied diff would not apply
+    ],
+)
+def test_a_larger_machine_is_written_in_full_or_not_at_all(
+    text: str, added: list[str] | None
+) -> None:
+    """With half of it the stack would still be judged for the smaller machine."""
+    case = case_of(run([make_service("web", 50)]), files={BUDGETS.path: text})
+    change = change_budgets(case, {"tier": "big", "memory": {"limit": "2048MB"}})
+    lines = re.findall(r"^\+([^+].*)", change.text, re.MULTILINE) if change else None
+    assert lines == added
+
+
 def test_unknown_prices_are_not_guessed() -> None:
     usd, reason = price_of(find_tier("azure-b1s"), 30 * GB)
     assert isinstance(usd, Missing)
@@ -277,6 +300,22 @@ def test_a_compose_file_is_edited_where_that_is_safe(
     assert yaml.safe_load(after)["services"]["db"]["image"] == "db"
 
 
+@pytest.mark.parametrize("value", ["12e5", "-1.5E3", "0o17", ".5e1"])
+def test_texts_that_compose_would_take_for_numbers_are_quoted(value: str) -> None:
+    services = {"web": {"environment": {"COMMIT": value}}}
+    after = edit_compose("services:\n  web: {image: web}\n", {"services": services})
+    assert after is not None
+    assert f"COMMIT: '{value}'" in after
+    assert f"COMMIT: '{value}'" in override_text({"services": services})
+
+
+@pytest.mark.parametrize("value", ["2024-02-30", "0x_"])
+def test_a_value_that_is_nearly_a_date_or_number_is_left_alone(value: str) -> None:
+    """Compose takes it for text; PyYAML fails."""
+    text = f"services:\n  web:\n    environment: {{VERSION: {value}}}\n"
+    assert edit_compose(text, {"services": {"web": {"profiles": ["optional"]}}}) is None
+
+
 @pytest.mark.parametrize("base", ["db", "{service: db}", "{service: db, file: compose.yml}"])
 def test_a_service_that_another_extends_is_not_edited(base: str) -> None:
     """Compose would give the other one the change, too; an override file does not."""
@@ -300,6 +339,28 @@ def test_changes_fall_back_to_an_override_file() -> None:
     assert command.text.startswith(
         "docker compose -f compose.yml -f compose.plan.yml --profile=desk up -d"
     )
+
+
+def test_every_command_reads_the_files_that_the_stack_is_made_of() -> None:
+    """Another `docker compose up` would undo the plan, and start everything at once."""
+    named = replace(BUDGETS, compose_files=("compose.yml", "more.yml"), profiles=("desk",))
+    stack = replace(stack_of({"web": ()}), files=named.compose_files)
+    case = case_of(run([make_service("web", 50, criticality="low")]), stack, budgets=named)
+    (off,) = optional_services(case)
+    podman = next(action for action in other_engines(case) if action.id == PODMAN)
+    start = replace(off, id=START, changes=(Change(kind=ChangeKind.COMMANDS, text=COMMANDS),))
+    with_plan = "docker compose -f compose.yml -f more.yml -f compose.plan.yml --profile=desk"
+    ends = [
+        change.text.splitlines()[-1]
+        for change in merge_changes(case, [off, podman, start])
+        if change.kind is ChangeKind.COMMANDS
+    ]
+    assert ends == [
+        "export DOCKER_HOST=unix:///run/podman/podman.sock",
+        f"{with_plan} config --services | xargs -n 3 {with_plan} up -d",
+    ]
+    (change,) = merge_changes(case, [podman])
+    assert change.text.endswith("docker compose -f compose.yml -f more.yml --profile=desk up -d\n")
 
 
 def test_the_file_of_an_earlier_plan_is_changed_or_left_to_itself() -> None:

@@ -84,6 +84,19 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
             {"processes": 9},
             {"workers": {"command": ["gunicorn", "--workers", "2", "app:app"]}},
         ),
+        # replicas, what is few already, and what the variable would not change
+        (("python3.13",), {"command": ["gunicorn", "-w1"]}, {"processes": 8, "containers": 4}, {}),
+        (("python3.13",), {"command": ["gunicorn", "-w", "2"]}, {"processes": 5}, {}),
+        (("python3.13",), {"command": ["sh", "-c", "gunicorn -w 8 a:b"]}, {"processes": 9}, {}),
+        (("python3.13",), {"entrypoint": ["gunicorn", "-w", "8"]}, {"processes": 9}, {}),
+        (
+            ("python3.13",),
+            {"entrypoint": ["uvicorn"], "environment": {"WEB_CONCURRENCY": "8"}},
+            {"processes": 9},
+            {"workers": {"environment": {"WEB_CONCURRENCY": "2"}}},
+        ),
+        (("java",), {"command": ["java", "-XX:+UseG1GC", "-jar", "app.jar"]}, {}, {}),
+        (("java",), {"environment": {"KAFKA_OPTS": "-XX:+UseZGC"}}, {}, {}),
         (
             ("postgres",),
             {"image": "registry.example/postgres:17@sha256:00"},
@@ -98,6 +111,8 @@ GUNICORN = ["gunicorn", "--workers", "8", "app:app"]
             {},
             {"snapshots": {"command": ["valkey-server", "--save", ""]}},
         ),
+        (("redis-server",), {"image": "our/redis:8"}, {}, {}),  # its command may name a file
+        (("redis-server",), {"image": "redis", "build": {"context": "."}}, {}, {}),
         (("redis-server",), {"command": ["sh", "-c", "redis-server --port 1"]}, {}, {}),
         (
             ("redis-server",),
@@ -151,6 +166,15 @@ def test_health_checks_are_made_rarer_where_compose_sets_them() -> None:
     check = {"interval": "30s", "start_period": "60s", "start_interval": "10s"}
     assert json.loads(action.changes[0].text) == {"services": {"api": {"healthcheck": check}}}
     assert (action.saving.bytes, action.saving.high_bytes) == (0, 30 * MIB)
+
+
+def test_a_start_that_takes_longer_keeps_its_time() -> None:
+    """With less of it the service would be unhealthy before it is up."""
+    check = {**CHECK, "start_period": "5m0s", "start_interval": "2s"}
+    case = make_case({"api": {"healthcheck": check}})
+    runc = EnginePart(name="runc", processes=3, rss_bytes=40 * MIB, pss_bytes=30 * MIB)
+    (action,) = rarer_health_checks(replace(case, memory=replace(case.memory, engine=(runc,))))
+    assert keys(action) == {"healthcheck": {"interval": "30s"}}
 
 
 def test_a_few_services_are_started_at_a_time_if_the_start_is_the_peak() -> None:

@@ -83,8 +83,33 @@ def test_a_limit_is_the_peak_and_15_percent(
             {"mem_limit": str(200 * MIB), "memswap_limit": str(300 * MIB)},
             {"mem_limit": "115m", "mem_reservation": "60m", "memswap_limit": str(215 * MIB)},
         ),
+        (
+            {
+                "mem_limit": str(200 * MIB),
+                "deploy": {"resources": {"reservations": {"memory": str(20 * MIB)}}},
+            },
+            {
+                "mem_limit": "115m",
+                "deploy": {"resources": {"reservations": {"memory": "60m"}}},
+            },
+        ),
+        (
+            {
+                "memswap_limit": str(200 * MIB),
+                "deploy": {"resources": {"limits": {"memory": str(200 * MIB)}}},
+            },
+            {
+                "memswap_limit": str(115 * MIB),
+                "deploy": {
+                    "resources": {
+                        "limits": {"memory": "115m"},
+                        "reservations": {"memory": "60m"},
+                    }
+                },
+            },
+        ),
     ],
-    ids=["none", "deploy", "swap"],
+    ids=["none", "deploy", "swap", "both", "swap beside deploy"],
 )
 def test_the_keys_that_a_service_has_are_those_that_are_set(
     config: dict[str, Any], keys: dict[str, Any]

@@ -1,6 +1,7 @@
 """Plans tried: which boots, by which changes, and how an option is marked that does not hold."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from onegig.model.verdict import Fit
 from onegig.plan.case import Case
 from onegig.plan.options import make_plan
 from onegig.plan.verify import Bench, Trial, parse_wanted, plan_trial, verify
+from onegig.report.plan import describe_action, render_plan
 
 BUDGETS = parse_budgets(
     "budgets.yml", b"version: 1\ntier: none\nmemory: {limit: 1024MB, headroom: 0%}\n"
@@ -101,7 +103,9 @@ def test_the_best_option_is_booted_as_a_user_would_apply_it() -> None:
         start_bytes=Skipped(reason="the highest total was in operation"),
         state=State.GO,
         fit=fit,
+        left_bytes=119 * MIB,
     )
+    assert tried.left_bytes == 119 * MIB
     assert (tried.fits, tried.problem) == (True, "")
     assert tried.error_share == tried.total_bytes / (905 * MIB) - 1
 
@@ -110,19 +114,21 @@ CRASH = {"state": ServiceState.CRASHED, "exit_code": 1}
 
 
 @pytest.mark.parametrize(
-    ("memory", "problem"),
+    ("memory", "problem", "left_mib"),
     [
-        (make_memory_of(140), "21 MB over (Memory of the stack)"),
-        (make_memory_of(0, **CRASH), "web crashed with exit code 1"),
-        (Unknown(reason="nothing was sampled"), "nothing was sampled"),
+        (make_memory_of(140), "21 MB over (Memory of the stack)", -21),
+        (make_memory_of(0, **CRASH), "web crashed with exit code 1", 119),
+        (Unknown(reason="nothing was sampled"), "nothing was sampled", None),
     ],
     ids=["over", "crashed", "not measured"],
 )
 def test_an_option_that_does_not_hold_says_why_and_the_next_best_is_tried(
-    memory: MemoryReport | Missing, problem: str
+    memory: MemoryReport | Missing, problem: str, left_mib: int | None
 ) -> None:
     boot, trials = boots(memory)
     plan = verify(PLAN, CASE, "best", bench(boot))
+    predicted = option(PLAN, "A").left_bytes
+    assert option(plan, "A").left_bytes == (predicted if left_mib is None else left_mib * MIB)
     assert option(plan, "A").problem.startswith(problem)
     assert not option(plan, "A").fits
     assert plan.best == "C"
@@ -138,7 +144,20 @@ def test_a_boot_that_fails_is_a_plan_that_does_not_hold() -> None:
     problem = "docker compose could not create the stack: no space left"
     assert option(plan, "A").problem == problem
     assert not option(plan, "A").fits
+    claim = next(claim for claim in plan.confidence if claim.subject == "the last 31 MB can go")
+    assert claim.high == pytest.approx(0.001)
+    assert claim.basis == f"option A was booted: {problem}"
+    printed = " ".join(re.split(r"\s+", render_plan(plan)))
+    assert "docker compose could not create the stack: no space left" in printed
     assert isinstance(option(plan, "C").verified, Missing)  # only A was wanted
+
+
+def test_a_service_that_crashed_is_not_what_an_action_saves() -> None:
+    boot, _ = boots(make_memory_of(0, **CRASH))
+    plan = verify(PLAN, CASE, "off:extra", bench(boot))
+    (action,) = (action for action in plan.actions if action.id == "off:extra")
+    assert action.saving.basis is Basis.PREDICTED
+    assert "booted, it does not hold: web crashed" in describe_action(action)
 
 
 def test_an_action_that_is_tried_alone_has_a_measured_saving() -> None:

@@ -238,6 +238,11 @@ def test_what_was_never_started_is_left_to_its_cause() -> None:
     assert steps(with_service(waiting)) == ()
 
 
+def test_a_lone_service_is_the_largest() -> None:
+    (step,) = steps(run([make_service("web", 1300)]))
+    assert step.text == "Free 529 MB: the largest is web (1,300 MB)"
+
+
 @pytest.mark.parametrize("count", [150, 2000])
 def test_steps_are_a_handful(count: int) -> None:
     result = steps(make_many(count))

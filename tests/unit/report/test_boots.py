@@ -65,6 +65,14 @@ def test_the_figure_has_a_line_for_every_boot_that_loses_no_peak() -> None:
     assert tops[1] < tops[2] < tops[0]  # the highest line is nearest to the top
 
 
+def test_a_boot_of_one_sample_is_a_line_too() -> None:
+    report = make_boots()
+    assert isinstance(report.memory, MemoryReport)
+    windows = tuple(replace(each, totals=each.totals[:1]) for each in report.memory.windows)
+    drawn = draw_boots(replace(report, memory=replace(report.memory, windows=windows)), "boots")
+    assert len(_heights(drawn.partition("</svg>")[0], "c1")) == 2
+
+
 def _heights(drawn: str, color: str) -> list[float]:
     path = drawn.split(f"stroke: var(--{color})")[0].rpartition('<path d="')[2].partition('"')[0]
     return [float(y) for y in path.replace("M", " ").replace("L", " ").split()[1::2]]

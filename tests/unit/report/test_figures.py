@@ -1,5 +1,7 @@
 """Figures: bars stay in proportion, nothing is lost by thinning out or by putting together."""
 
+import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +10,14 @@ from hypothesis import strategies as st
 
 from factories import MIB, OVERHEAD, SERVICES, make_memory, make_service
 from onegig.model.verdict import Bar, Waterfall
-from onegig.report.figures import COLORED, POINTS, memory_bands, thin_out, waterfall_strips
+from onegig.report.figures import (
+    COLORED,
+    POINTS,
+    draw_memory,
+    memory_bands,
+    thin_out,
+    waterfall_strips,
+)
 
 steps = st.lists(st.integers(0, 2048), max_size=6)
 
@@ -70,6 +79,14 @@ def test_largest_services_have_a_band_of_their_own() -> None:
 def test_no_lone_service_is_called_other() -> None:
     memory = make_memory([make_service(f"s{i}", 5.0) for i in range(COLORED + 1)])
     assert memory_bands(memory, OVERHEAD)[-1].label == "2 other services"
+
+
+def test_a_single_sample_is_an_area_not_a_point() -> None:
+    memory = make_memory([make_service("web", 9.0)])
+    memory = replace(memory, samples=memory.samples[:1])
+    drawn = draw_memory(memory, memory_bands(memory, OVERHEAD), 1024 * MIB, "memory")
+    path = re.findall(r'<path d="(M[^"]+Z)" style="fill: var\(--c1\)', drawn)[0]
+    assert len(set(re.findall(r"[ML] ([\d.]+) ", path))) == 2
 
 
 def test_thinning_keeps_the_peak_and_the_order() -> None:

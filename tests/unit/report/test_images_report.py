@@ -69,6 +69,10 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], ImagesReport], wi
     assert max(map(cell_len, render_images(make(), width).splitlines())) <= width
 
 
+def test_no_image_is_no_row() -> None:
+    assert render_images(replace(make_images([]), images=())).startswith("0 images (MB)\n")
+
+
 def test_names_of_strangers_are_no_commands_and_no_escapes() -> None:
     text = render_images(hostile())
     assert "\x1b" not in text

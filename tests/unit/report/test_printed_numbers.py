@@ -134,3 +134,9 @@ def test_service_states(changes: dict[str, object], text: str) -> None:
 )
 def test_tenths_of_nearly_nothing_have_no_sign(value: int, printed: str) -> None:
     assert numbers.tenths(value) == printed
+
+
+def test_a_peak_that_is_not_known_is_a_sentence() -> None:
+    assert numbers.with_page_cache(612 * MIB) == "612 MB with page cache"
+    gap = Unknown(reason="the kernel is too old")
+    assert numbers.with_page_cache(gap) == "with page cache not measured: the kernel is too old"

@@ -10,7 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.cells import cell_len
 
-from factories import make_check, make_images, make_memory, make_report, make_service, with_failures
+from factories import (
+    MIB,
+    make_check,
+    make_images,
+    make_memory,
+    make_report,
+    make_service,
+    with_failures,
+)
 from onegig.model.codec import from_json
 from onegig.model.images import ImagesReport
 from onegig.model.report import Report
@@ -100,6 +108,28 @@ def test_long_service_name_keeps_its_figures() -> None:
     assert "…" in line
     assert "123.4" in line
     assert "healthy" in line
+
+
+@pytest.mark.parametrize(
+    ("width", "sizes", "figures"),
+    [
+        (60, {"limit_bytes": 300 * MIB}, ["123.4", "123.4", "0.0", "300.0*"]),
+        (
+            80,
+            {"limit_bytes": 3000 * MIB, "containers": 3, "shmem_bytes": 1000 * MIB},
+            ["123.4", "123.4", "1,000.0", "3", "x", "3,000.0*"],
+        ),
+    ],
+)
+def test_a_narrow_terminal_cuts_texts_not_figures(
+    width: int, sizes: dict[str, object], figures: list[str]
+) -> None:
+    """A figure without its end is another figure."""
+    memory = make_memory([make_service("a-primary-database", 123.4, **sizes)])
+    text = terminal.render(replace(make_go(), memory=memory), width=width)
+    line = next(line for line in text.splitlines() if "  a-p" in line and "…" in line)
+    assert line.split()[1 : 1 + len(figures)] == figures
+    assert line.endswith("healthy")
 
 
 def test_large_stack_shows_failures_and_counts_the_rest() -> None:

@@ -180,8 +180,12 @@ def _hold(verified: Verified, plan: Plan) -> Verified:
 
     The run's probability of fitting is of its own limits, and not repeated.
     """
-    total = verified.total_bytes
-    over = total - plan.limit_bytes if isinstance(total, int) else 0
-    problem = f"{format_mb(over)} over" if over > 0 else _as_code(verified.problem)
-    state = State.NO_GO if over > 0 else verified.state
-    return replace(verified, problem=problem, state=state, fit=NO_FIT)
+    problem, state = _as_code(verified.problem), verified.state
+    if isinstance(verified.total_bytes, Missing):
+        return replace(verified, problem=problem, left_bytes=verified.total_bytes, fit=NO_FIT)
+    left = plan.limit_bytes - verified.total_bytes
+    if left < 0:
+        problem, state = f"{format_mb(-left)} over", State.NO_GO
+    if isinstance(verified.left_bytes, int):
+        left = min(left, verified.left_bytes)
+    return replace(verified, problem=problem, state=state, left_bytes=left, fit=NO_FIT)
