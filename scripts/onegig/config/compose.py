@@ -135,12 +135,13 @@ def _message(output: str, files: tuple[Path, ...]) -> str:
 
 
 def _named_files(files: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that `include` and `extends` name."""
+    """Yield the files that `include` and `extends` name; no pipes, which would never end."""
     for path in files:
         for key, mark in read_lines(path).items():
             is_included = key[0] == "include" and not {"env_file", "project_directory"} & {*key}
-            if mark.text and (is_included or key[-2:] == ("extends", "file")):
-                yield path.parent / mark.text
+            named = path.parent / mark.text
+            if (is_included or key[-2:] == ("extends", "file")) and named.is_file():
+                yield named
 
 
 # Of each, compose takes the first that there is (compose-go, cli.DefaultFileNames).

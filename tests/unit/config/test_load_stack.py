@@ -1,6 +1,7 @@
 """Any compose project, from the JSON that `docker compose config` prints."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,12 +247,13 @@ def test_a_project_that_is_never_read_to_its_end(project: Path) -> None:
 @pytest.mark.parametrize("name", ["compose.yml", "more.yml", "included.yml", "extended.yml"])
 def test_the_file_that_is_not_yaml_is_named_with_its_line(project: Path, name: str) -> None:
     (project / "compose.yml").write_text(
-        "include: [{path: included.yml, env_file: .env}]\n"
+        'include: [pipe, "\\0", {path: included.yml, env_file: .env}]\n'
         "services: {web: {extends: {file: extended.yml, service: web}}}\n"
     )
     for other in ("more.yml", "included.yml", "extended.yml"):
         (project / other).write_text("services: {}\n")
     (project / ".env").write_text("A=1\n")
+    os.mkfifo(project / "pipe")
     (project / name).write_text("services:\n  web:\n    environment:\n      A: 1\n     B: 2\n")
     with pytest.raises(ConfigError) as caught:  # compose counts from where the mapping begins
         load_stack(
