@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
+from onegig.text import plain
+
 MERGE = "<<"
 _SERVICE = 2  # the depth of a service's keys, which may be added
-_ODD = re.compile("[\ufeff\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # breaks of lines, or lost when copied
 
 
 class _Dumper(yaml.SafeDumper):
@@ -51,7 +52,7 @@ def edit_budgets(text: str, values: Mapping[str, Any]) -> str | None:
 
 
 def _edit(text: str, over: Mapping[str, Any], depth: int) -> str | None:
-    if _ODD.search(text) or text.lstrip().startswith("{"):  # JSON stays JSON
+    if not _can_be_copied(text) or text.lstrip().startswith("{"):  # JSON stays JSON
         return None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -64,6 +65,11 @@ def _edit(text: str, over: Mapping[str, Any], depth: int) -> str | None:
     for edit in sorted(edits, key=lambda edit: -edit.start):
         text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
     return text if _says(text, _merged(before, over)) else None
+
+
+def _can_be_copied(text: str) -> bool:
+    """Return whether a diff of it is printed as it is, without characters that nobody sees."""
+    return all(part == plain(part, len(part) + 1) for part in re.split("[ \t\n]+", text))
 
 
 def _extended(project: Any) -> set[str]:

@@ -393,6 +393,8 @@ def _text(diff: str) -> str:
         COMPOSE.replace("\n", "\r\n"),
         f"\ufeff{COMPOSE}",
         COMPOSE.replace("ours", "ours\x0c"),
+        COMPOSE.replace("# ours", "#\u00a0ours"),
+        COMPOSE.replace("ours", "\u200d"),
         json.dumps(yaml.safe_load(COMPOSE)),
     ],
 )
