@@ -100,7 +100,7 @@ def build_images(
     try:
         seconds = _bake_cached(bake, plan, stack.name, say) if builder.cache else bake(plan)
     except CommandError as error:
-        raise _build_error(error, list(plan["target"])) from error
+        raise _build_error(error, list(plan["target"]), stack) from error
     return {images[target]: took for target, took in seconds.items() if target in images}
 
 
@@ -125,7 +125,7 @@ def build_on(
     try:
         _bake(stack, run_, say, builder, secrets, plan, on_line)
     except CommandError as error:
-        raise _build_error(error, list(plan["target"])) from error
+        raise _build_error(error, list(plan["target"]), stack) from error
 
 
 def image_ids(references: Iterable[str]) -> dict[str, str]:
@@ -278,7 +278,7 @@ def _dockerfile(target: Mapping[str, Any]) -> str:
     return json.dumps([target.get(key, "") for key in keys])
 
 
-def _build_error(error: CommandError, targets: list[str]) -> BuildError:
+def _build_error(error: CommandError, targets: list[str], stack: Stack) -> BuildError:
     """Name the service whose step failed, with that step's own log and the Dockerfile's line."""
     base = _NO_BASE.search(error.output, error.output.rfind("\n------\n > "))
     if base:
@@ -294,8 +294,10 @@ def _build_error(error: CommandError, targets: list[str]) -> BuildError:
     target = named["target"] if named else ""
     if target not in targets:
         target = targets[0] if len(targets) == 1 else ""
+    services = {target_of(name): name for name in json.loads(stack.config_json)["services"]}
+    name = services.get(target, target)
     return BuildError(
-        f"the image of {target} could not be built" if target else "the build failed",
+        f"the image of {name} could not be built" if target else "the build failed",
         command=f"docker buildx bake {target}".strip(),
         advice="fix the Dockerfile at the failing step and run again"
         if excerpt

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -60,8 +61,9 @@ def make_plan(stack: Stack, inputs: BuildInputs) -> Plan:
 
 
 def target_of(service: str) -> str:
-    """Return bake's name for a compose service."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", service)
+    """Return bake's name for a compose service; names with dots differ from all others."""
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", service)
+    return name if name == service else f"{name}-{zlib.crc32(service.encode()):08x}"
 
 
 def secret_variable(name: str) -> str:

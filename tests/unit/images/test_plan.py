@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onegig.engine.build_plan import dump_plan, make_plan
+from onegig.engine.build_plan import dump_plan, make_plan, target_of
 from onegig.model.stack import BuildInputs, Stack
 from stacks import plain_service
 
@@ -100,10 +100,17 @@ def test_a_base_that_another_service_builds_is_built_too() -> None:
         "other": {"build": CONTEXT, "scale": 0},
     }
     plan = make_plan(stack(services), BuildInputs(bases={"web": {"shop/base": "lib.base"}}))
-    assert plan["group"] == {"default": {"targets": ["web", "lib_base"]}}
-    assert list(plan["target"]) == ["web", "lib_base"]
-    assert plan["target"]["web"]["contexts"] == {"shop/base": "target:lib_base"}
-    assert plan["target"]["lib_base"]["tags"] == ["shop-lib.base"]
+    base = target_of("lib.base")
+    assert plan["group"] == {"default": {"targets": ["web", base]}}
+    assert list(plan["target"]) == ["web", base]
+    assert plan["target"]["web"]["contexts"] == {"shop/base": f"target:{base}"}
+    assert plan["target"][base]["tags"] == ["shop-lib.base"]
+
+
+def test_services_whose_names_differ_in_a_dot_are_both_built() -> None:
+    plan = make_plan(stack({name: {"build": CONTEXT} for name in ("b.c", "b_c")}), BuildInputs())
+    tags = sorted(target["tags"] for target in plan["target"].values())
+    assert tags == [["shop-b.c"], ["shop-b_c"]]
 
 
 def test_a_context_may_be_another_services_image() -> None:
