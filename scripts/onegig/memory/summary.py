@@ -1,6 +1,7 @@
 """Computes a MemoryReport from the observations of a stack, including the headline. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import TypeVar
 
 from onegig.machine.breakdown import Parts
@@ -16,6 +17,7 @@ from onegig.model.service import UP, Breakdown, ServiceMemory, ServiceState, Tre
 from onegig.model.stack import Service
 
 MOST_SAMPLES = 3_000  # of a window in the report: five minutes at 10 Hz are kept as they are
+MOST_FIGURES = 300_000  # of all samples together: one for each service, and a few more
 ENGINE_ORDER = (
     *("dockerd", "containerd", "shim", "proxy", "podman", "conmon", "netavark", "dns"),
     *("runc", "crun", "other"),
@@ -100,7 +102,7 @@ def summarise_box(figures: Figures, *, mode: str, cap_bytes: int) -> Box:
 
 
 def summarise_samples(figures: Figures) -> tuple[Sample, ...]:
-    """Return the passes of the window that counts, MOST_SAMPLES of them at most."""
+    """Return the passes of the window that counts: MOST_SAMPLES, fewer of very many services."""
     ids = service_ids(figures.seen.containers, figures.stack)
     window, metric = figures.window, figures.metric
     return tuple(
@@ -113,7 +115,11 @@ def summarise_samples(figures: Figures) -> tuple[Sample, ...]:
             engine_bytes=engine_of(sample, metric),
             service_bytes=tuple(shares_of(sample, own, metric) for own in ids),
         )
-        for sample in thinned(window.passes, lambda sample: total_of(sample, metric))
+        for sample in thinned(
+            window.passes,
+            lambda sample: total_of(sample, metric),
+            min(MOST_SAMPLES, MOST_FIGURES // (len(ids) + len(fields(Sample)))),
+        )
     )
 
 

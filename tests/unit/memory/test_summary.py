@@ -13,6 +13,7 @@ from onegig.machine.sampler import ContainerUsage as Seen
 from onegig.machine.sampler import Pass
 from onegig.memory.figures import Figures, Observation, take_figures
 from onegig.memory.summary import (
+    MOST_FIGURES,
     MOST_SAMPLES,
     summarise_boot,
     summarise_box,
@@ -291,6 +292,15 @@ def test_a_window_has_the_age_of_its_oldest_figure() -> None:
         tuple(one_pass(at, {"id-a": MIB}, age_seconds=age) for at, age in enumerate(ages))
     )
     assert figures(seen).window.age_seconds == 1.7
+
+
+def test_samples_of_very_many_services_are_fewer() -> None:
+    """A report of five minutes must be one that a pull request's run can hand on."""
+    passes = [one_pass(at / 10, {}) for at in range(3_000)]
+    services = [plain_service(f"s{number}") for number in range(500)]
+    samples = summarise_samples(figures(observed(*passes), stack(*services)))
+    assert len(samples) > 500
+    assert sum(len(each.service_bytes) for each in samples) <= MOST_FIGURES
 
 
 def test_a_long_window_is_thinned_without_losing_a_peak() -> None:
