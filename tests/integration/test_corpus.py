@@ -136,7 +136,7 @@ ERRORS = {
     "no-image": r'no-image\.yml:3: service "web" has neither an image',
     "no-services": "no service that would start",
     "required-variable": r"required-variable\.yml:3: .*TAG is missing a value: choose a version",
-    "tab-in-yaml": r"tab-in-yaml\.yml:3: ",
+    "tab-in-yaml": r"tab-in-yaml\.yml:3:1: ",
     "two-replica-counts": "services.web: can't set distinct values",
     "undefined-dependency": r'undefined-dependency\.yml:3: .*service "database"',
     "undefined-network": r"undefined-network\.yml:2: .*network front",
