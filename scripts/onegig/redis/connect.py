@@ -302,7 +302,7 @@ def _explanation(error: Exception, address: Address, *, was_connected: bool) -> 
 
 def _lost(text: str, address: Address) -> tuple[str, str]:
     if "Timeout" in text:
-        return f"did not answer for {REPLY_SECONDS:g} s", "look at what keeps the server busy"
+        return "did not answer in time", "look at what keeps the server busy"
     hint = (
         ""
         if _split(address.url).scheme == "rediss"

@@ -19,7 +19,7 @@ from onegig.redis.connect import Address
 from onegig.redis.credentials import Clues, read_clues
 from onegig.redis.service import PORT, audit_service
 
-ANSWER_SECONDS = 30.0  # an emulated machine takes long to start a container
+ANSWER_SECONDS = 120.0  # an emulated machine is slow to start a container, and to answer
 _PROGRAM = re.compile(r"\b(?:redis|valkey|keydb)-server\b")
 _IMAGE = re.compile(r"(?:^|/)[\w.-]*(?:redis|valkey|keydb)[\w.-]*(?:[:@]|$)")
 _ANSWERS = re.compile(rb"\+PONG|-[A-Z]+ ")  # to PING: also a refusal is one
@@ -105,8 +105,9 @@ def _audit_container(
     with open_forwarder(machine.engine, machine.plan.run, container["Id"]) as forwarder:
         for listener in sorted(forwarder.listeners(), key=lambda each: each.port != PORT):
             with forwarder.open(listener) as path:
+                url = f"unix://{path}?socket_timeout={ANSWER_SECONDS:g}"
                 if is_redis(path):
-                    return audit_service(Address(url=f"unix://{path}", name=service), clues, run)
+                    return audit_service(Address(url=url, name=service), clues, run)
     return _SILENT
 
 
