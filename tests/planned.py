@@ -23,6 +23,25 @@ _TODAY = date(2026, 11, 25)
 _COMPOSE = "services:\n" + "".join(f"  {name}:\n    image: {name}\n" for name in SERVICES)
 _MERGED = {"onegig.merge": "desk", "onegig.merge.variable": "RUN"}
 
+COMPOSE = """\
+# the stack
+x-common: &common
+  restart: always
+  labels: {team: desk}
+
+services:
+  web:
+    <<: *common
+    image: web # ours
+    healthcheck: {interval: 10s, retries: 2}
+    depends_on: [db]
+  db:
+    image: db
+    mem_limit: 90m
+    command:
+      - run
+"""
+
 
 def plan_stack(services: Mapping[str, Mapping[str, Any]]) -> Stack:
     """Return the stack whose services have these sections."""

@@ -107,7 +107,7 @@ def test_any_single_image_can_be_inspected(cli: Cli) -> None:
 def test_a_service_that_eats_too_much(cli: Cli, project: Path) -> None:
     """Part of it is there long enough to be seen; what is taken at once, no sample may see.
 
-    Only when it was killed once does it turn healthy, so that no measurement is over before that.
+    It turns healthy only after it was killed once, so that no measurement is over before that.
     """
     much = "(head -c 150000000 /dev/zero; sleep 1; cat /dev/zero) | dd bs=700M iflag=fullblock"
     script = (

@@ -134,7 +134,7 @@ def _judge(trend: Trend, limit: Growth | None) -> tuple[State, str]:
 
 
 def _telling_decimals(rate: float, most: float, period: str) -> int:
-    """Return the least decimals with which a rate is printed as more than is allowed."""
+    """Return the fewest decimals that show a rate to be more than is allowed."""
     for decimals in range(MOST_DECIMALS):
         if format_rate(rate, period, decimals) != format_rate(most, period, decimals):
             return decimals

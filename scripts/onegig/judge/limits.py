@@ -47,7 +47,7 @@ def has_change(changes: Iterable[LimitChange], keys: Sequence[str]) -> bool:
 
 
 def unjudged(case: Case) -> Iterator[str]:
-    """Yield what the budgets judge and a run on a machine of another size has left out."""
+    """Yield what these budgets judge, but a run on a machine of another size left out."""
     memory = case.memory
     if isinstance(memory, Missing):
         return

@@ -187,7 +187,7 @@ def check_memory(case: Case) -> Iterator[Check]:
     yield from _check_start(budgets, report, total)
     for why in report.incomplete:
         yield gap("memory", why)
-    if _may_have_been_higher(report, metric):
+    if _has_unknown_peak(report, metric):
         measured = report.window.metric
         yield gap("memory", f"measured at the peak of {measured}; that of {metric} may be higher")
 
@@ -245,10 +245,10 @@ def _judge_total(budgets: Budgets, report: MemoryReport, total: Total) -> tuple[
     return state, f"{compare(total.bytes, limit)}{remark}{measured}"
 
 
-def _may_have_been_higher(report: MemoryReport, metric: Metric) -> bool:
-    """Return whether the peak by a metric is not known, because another was measured by.
+def _has_unknown_peak(report: MemoryReport, metric: Metric) -> bool:
+    """Return whether the peak by a metric is unknown, because the stack was measured by another.
 
-    What is known by each metric are the samples of one window, if all of them were kept.
+    By the others only the samples of a single window are known, and only if all were kept.
     """
     if report.window.metric == metric:
         return False
@@ -292,7 +292,7 @@ def _spared(report: MemoryReport) -> str:
 def starting_peak(budgets: Budgets, report: MemoryReport) -> BootPeak | None:
     """Return the highest total since `compose up`, or None if it was within a window.
 
-    By another metric than that of the measurement only the RSS of that moment is known.
+    If it was measured by another metric, only the RSS of that moment is known.
     """
     peak, metric = report.boot, budgets.memory.metric
     if isinstance(peak, Missing):

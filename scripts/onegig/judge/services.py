@@ -141,8 +141,8 @@ def has_own_limit(service: ServiceMemory) -> bool:
 def find_largest(report: MemoryReport) -> tuple[ServiceMemory, int] | None:
     """Return the service that was the largest at any time, with its bytes; None without services.
 
-    Page cache does not count: the kernel drops it before it kills. The mark of one that was killed
-    is what it needed.
+    Page cache does not count: the kernel drops it before it kills. A service that was killed
+    counts with the high-water mark of its cgroup.
     """
     causes = {} if isinstance(report.boot, Missing) else dict(report.boot.causes)
 

@@ -66,7 +66,7 @@ def classify(squeeze: Squeeze, before: Mapping[str, ServiceState]) -> Answer | U
     """Return the answer; `before` are the services' states with more room.
 
     A service that fails with more room as well says nothing about the squeeze. Unknown if nothing
-    failed, but not all that should have been under way was, or was seen.
+    failed, but the load did or samples are missing.
     """
     failures = tuple(_failures(squeeze, before))
     if failures:

@@ -24,7 +24,7 @@ from onegig.process import close, tail
 
 IMAGE = "onegig-forward:empty"
 POLL_SECONDS = 0.2
-LIST_SECONDS = 180.0  # an emulated machine takes long to start a container
+LIST_SECONDS = 180.0  # on an emulated machine a container starts slowly
 LISTENING = "0A"  # of /proc/net/tcp, Linux include/net/tcp_states.h
 ENGINE_NAMESERVER = "127.0.0.11"
 _LIST = "cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null || :"

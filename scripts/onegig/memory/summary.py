@@ -102,7 +102,7 @@ def summarise_box(figures: Figures, *, mode: str, cap_bytes: int) -> Box:
 
 
 def summarise_samples(figures: Figures) -> tuple[Sample, ...]:
-    """Return the passes of the window that counts: MOST_SAMPLES, fewer of very many services."""
+    """Return at most MOST_SAMPLES passes of the window that counts; fewer for many services."""
     ids = service_ids(figures.seen.containers, figures.stack)
     window, metric = figures.window, figures.metric
     return tuple(
@@ -205,7 +205,7 @@ def _service(
 def _own_limit_kills(
     figures: Figures, ids: Sequence[str], kills: Mapping[str, int]
 ) -> int | Unknown:
-    """Count the OOM kills at a service's own limit; Unknown if the kernel's log has not all."""
+    """Count the OOM kills at a service's own limit; Unknown if the kernel's log lacks some."""
     logged = [
         limit
         for limit, victim in figures.run.oom_killed

@@ -19,7 +19,7 @@ from onegig.redis.connect import Address
 from onegig.redis.credentials import Clues, read_clues
 from onegig.redis.service import PORT, audit_service
 
-ANSWER_SECONDS = 120.0  # an emulated machine is slow to start a container, and to answer
+ANSWER_SECONDS = 120.0  # on an emulated machine containers start and answer slowly
 _PROGRAM = re.compile(r"\b(?:redis|valkey|keydb)-server\b")
 _IMAGE = re.compile(r"(?:^|/)[\w.-]*(?:redis|valkey|keydb)[\w.-]*(?:[:@]|$)")
 _ANSWERS = re.compile(rb"\+PONG|-[A-Z]+ ")  # to PING: also a refusal is one

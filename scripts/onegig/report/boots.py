@@ -8,7 +8,7 @@ from onegig.model.memory import BootTotals, MemoryReport, WindowTotals
 from onegig.model.report import Report
 from onegig.model.sizes import Convention
 from onegig.report import numbers
-from onegig.report.figures import COLORED, POINTS, Plane, draw, round_ticks
+from onegig.report.figures import COLORED, Plane, draw, round_ticks, thin_out
 from onegig.report.layout import Row, Table
 from onegig.text import format_list, plain
 
@@ -104,14 +104,12 @@ def _windows(report: Report, number: int) -> list[WindowTotals]:
     return [window for window in windows if window.boot == number]
 
 
-def _totals(report: Report, number: int) -> list[int]:
-    """Return a boot's totals, POINTS of them at most."""
+def _totals(report: Report, number: int) -> tuple[int, ...]:
+    """Return a boot's totals, as many as a figure shows."""
     system = _system_bytes(report)
     totals = [total + system for window in _windows(report, number) for total in window.totals]
-    step = max(1, -(-len(totals) // POINTS))
-    if len(totals) == 1:
-        return 2 * totals  # a point would not show
-    return [max(totals[at : at + step]) for at in range(0, len(totals), step)]
+    shown = thin_out(totals, int)
+    return 2 * shown if len(shown) == 1 else shown  # a point would not show
 
 
 def _color(place: int) -> str:

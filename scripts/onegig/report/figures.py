@@ -4,10 +4,12 @@ Their colours are custom properties of the page (report.css), so that they follo
 figure says anything that a table beside it does not say, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
+from operator import attrgetter
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -18,6 +20,8 @@ from onegig.model.verdict import Waterfall
 from onegig.report import numbers
 from onegig.report.accounts import TOGETHER, Split, image_name
 from onegig.text import lines, plain
+
+V = TypeVar("V")
 
 WIDTHS = {"wide": 720, "narrow": 328}
 ROWS_SHOWN = 20  # images
@@ -204,7 +208,7 @@ def cause_legend(splits: Sequence[Split]) -> tuple[tuple[str, str, int], ...]:
 
 def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
     """Return the bands from the bottom: kernel and OS, engine, the largest services, the rest."""
-    samples = thin_out(memory.samples)
+    samples = _shown(memory)
     names = [service.name for service in memory.services]
     series = [tuple(sample.service_bytes[i] for sample in samples) for i in range(len(names))]
     order = sorted(range(len(names)), key=lambda i: -max(series[i], default=0))
@@ -225,18 +229,21 @@ def memory_bands(memory: MemoryReport, overhead_bytes: int) -> tuple[Band, ...]:
     return tuple(bands if overhead_bytes else bands[1:])
 
 
-def thin_out(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """Return at most POINTS samples: of each stretch of time the one with the highest total."""
-    if len(samples) <= POINTS:
-        return tuple(samples)
-    edges = [at * len(samples) // POINTS for at in range(POINTS + 1)]
-    stretches = (samples[low:high] for low, high in pairwise(edges))
-    return tuple(max(stretch, key=lambda sample: sample.total_bytes) for stretch in stretches)
+def thin_out(values: Sequence[V], height: Callable[[V], int]) -> tuple[V, ...]:
+    """Return at most POINTS values: the highest of each stretch of time."""
+    if len(values) <= POINTS:
+        return tuple(values)
+    edges = [at * len(values) // POINTS for at in range(POINTS + 1)]
+    return tuple(max(values[low:high], key=height) for low, high in pairwise(edges))
+
+
+def _shown(memory: MemoryReport) -> tuple[Sample, ...]:
+    return thin_out(memory.samples, attrgetter("total_bytes"))
 
 
 def draw_memory(memory: MemoryReport, bands: Sequence[Band], limit_bytes: int, key: str) -> str:
     """Draw memory over the window, stacked, with the limit."""
-    seconds = [sample.offset_seconds for sample in thin_out(memory.samples)]
+    seconds = [sample.offset_seconds for sample in _shown(memory)]
     limit = numbers.memory(limit_bytes, down=True)
     peaks = ", ".join(f"{band.label} {numbers.memory(band.peak_bytes)}" for band in bands)
     values = zip(*(band.values for band in bands), strict=True)

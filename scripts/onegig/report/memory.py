@@ -63,7 +63,7 @@ class ServiceRow:
         own = self.memory.limit_bytes if self.memory else None
         if self.limit_bytes is None and own:
             count = self.memory.containers if self.memory else 1
-            times = f"{count} x " if count > 1 else ""
+            times = f"{count}{numbers.TIMES} " if count > 1 else ""
             return f"{times}{numbers.tenths(own, down=True)}{COMPOSE_MARK}"
         return numbers.tenths(self.limit_bytes, down=True)
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,8 @@ from onegig.report.figures import (
 )
 
 steps = st.lists(st.integers(0, 2048), max_size=6)
+
+TOTAL = attrgetter("total_bytes")
 
 
 def make_waterfall(sold: int, taken: list[int]) -> Waterfall:
@@ -65,7 +68,7 @@ def test_bands_add_up_to_the_total_at_every_point(count: int) -> None:
     memory = make_memory([make_service(f"s{i}", 2.0 + i % 7) for i in range(count)])
     bands = memory_bands(memory, OVERHEAD)
     totals = [sum(values) for values in zip(*(band.values for band in bands), strict=True)]
-    assert totals == [sample.total_bytes + OVERHEAD for sample in thin_out(memory.samples)]
+    assert totals == [sample.total_bytes + OVERHEAD for sample in thin_out(memory.samples, TOTAL)]
     assert len({band.color for band in bands}) == len(bands) <= COLORED + 3
 
 
@@ -91,11 +94,11 @@ def test_a_single_sample_is_an_area_not_a_point() -> None:
 
 def test_thinning_keeps_the_peak_and_the_order() -> None:
     samples = make_memory([make_service("web", 9.0)]).samples * 7
-    thinned = thin_out(samples)
+    thinned = thin_out(samples, TOTAL)
     assert len(thinned) == POINTS
     assert max(s.total_bytes for s in thinned) == max(s.total_bytes for s in samples)
 
 
 def test_few_samples_are_all_kept() -> None:
     samples = make_memory([make_service("web", 9.0)]).samples[:POINTS]
-    assert thin_out(samples) == samples
+    assert thin_out(samples, TOTAL) == samples
