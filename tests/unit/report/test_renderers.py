@@ -24,6 +24,7 @@ from onegig.model.images import ImagesReport
 from onegig.model.report import Report
 from onegig.model.state import State
 from onegig.report import RENDERERS, comment, terminal
+from onegig.report.numbers import TIMES
 from scenarios import REPORTS, make_go, make_hostile, make_many
 
 SUFFIXES = {"terminal": "txt", "markdown": "md", "html": "html"}
@@ -117,7 +118,7 @@ def test_long_service_name_keeps_its_figures() -> None:
         (
             80,
             {"limit_bytes": 3000 * MIB, "containers": 3, "shmem_bytes": 1000 * MIB},
-            ["123.4", "123.4", "1,000.0", "3", "x", "3,000.0*"],
+            ["123.4", "123.4", "1,000.0", f"3{TIMES}", "3,000.0*"],
         ),
     ],
 )
